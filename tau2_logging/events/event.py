@@ -1,0 +1,36 @@
+"""One event: what a line of the log says, as a plain frozen object."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tau2_logging.events.fields import field_type
+from tau2_logging.events.logfmt import Value, canonical
+
+
+@dataclass(frozen=True)
+class Event:
+    """A line of the log.
+
+    `level` is the number of the level, `time` the local wall time as `YYYY-MM-DD HH:MM:SS.mmm`, `task` the task's id or None for an
+    event of the run, `thread` the identifier of the thread it was made in, `type` one of `kinds.KINDS` or a person's own,
+    `fields` everything else, the context (`domain`, `trial`, `run`, `span`, `parent`) included.
+    """
+
+    level: int
+    time: str
+    task: str | None
+    thread: int
+    type: str
+    fields: Mapping[str, Value] = field(default_factory=dict)
+
+    def get(self, name: str) -> Value | None:
+        """Value of a field, None where it is absent."""
+        return self.fields.get(name)
+
+
+def canonical_fields(fields: Mapping[str, object]) -> dict[str, Value]:
+    """The fields as the log keeps them: canonical values, absent ones left out."""
+    kept = {name: canonical(value, field_type(name)) for name, value in fields.items()}
+    return {name: value for name, value in kept.items() if value is not None}

@@ -1,0 +1,139 @@
+"""The one table of fields. Writer, reader, typed columns and docs/events.md are made from it; adding a field is one row.
+
+A field's type says how a value is written and read back:
+
+    str    text                                   task=7 (a bare 7 in a text field is the text "7")
+    int    whole number                           step=3
+    bool   true or false                          error=false
+    float  decimal number                         reward=1.0
+    ms     milliseconds, three decimals always    duration_ms=0.084
+    usd    US dollars, nine decimals always       cost_usd=0.001250000
+
+A field that is not in the table is kept too; its type is then read from how the value looks (see `logfmt`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Field:
+    """One row: `name` as written before the `=`, `type` (see the module), `doc` with the unit where there is one."""
+
+    name: str
+    type: str
+    doc: str
+
+
+_ROWS = (
+    # where an event belongs
+    ("domain", "str", "tau2 domain of the simulation"),
+    ("trial", "int", "0-based trial of the task"),
+    ("run", "str", "id of the run (one start of run_local.py, and its resumptions)"),
+    ("span", "str", "id of this operation, unique within the run"),
+    ("parent", "str", "span of the operation that this one is part of"),
+    ("phase", "str", "setup, live or evaluation; written where it is not plain from the type"),
+    # time
+    ("start_ms", "ms", "start of the operation, since the run began"),
+    ("duration_ms", "ms", "length of the operation on a monotonic clock"),
+    ("total_duration_ms", "ms", "length of a step with everything in it"),
+    ("elapsed_ms", "ms", "time since what is waited on began"),
+    ("wait_ms", "ms", "pause before the next attempt"),
+    ("limit_ms", "ms", "the limit that was passed"),
+    ("queue_ms", "ms", "part of duration_ms spent waiting in this process (connection pool, rate limit)"),
+    ("ttft_ms", "ms", "time to first token: first content, reasoning or tool-call delta"),
+    ("decode_ms", "ms", "from the first token to the last"),
+    # who and what
+    ("step", "int", "orchestrator step, 0-based"),
+    ("from_role", "str", "who acted in the step: agent, user or env"),
+    ("to_role", "str", "who is next"),
+    ("model", "str", "model as it was asked for"),
+    ("expert", "str", "alias of the expert model"),
+    ("function", "str", "name of the tool, as the model wrote it"),
+    ("call_type", "str", "where the call went: scripted, vllm, openai, claude, another provider; local_function for tools"),
+    ("requestor", "str", "who asked for the tool: assistant or user"),
+    ("endpoint", "str", "host:port the request went to"),
+    ("has_tool_calls", "bool", "the reply holds tool calls"),
+    ("finish_reason", "str", "why the model stopped: stop, tool_calls, length, ..."),
+    ("attempt", "int", "1 for the first try of a call, 2 for its first retry, ..."),
+    # tokens and money
+    ("input_tokens", "int", "prompt tokens, cached ones included"),
+    ("output_tokens", "int", "completion tokens, reasoning ones included"),
+    ("cached_tokens", "int", "prompt tokens the provider read from its cache"),
+    ("reasoning_tokens", "int", "completion tokens spent on reasoning"),
+    ("cost_usd", "usd", "price of the call; absent where the price is not known"),
+    ("agent_cost_usd", "usd", "price of the agent's and the experts' calls alone"),
+    # outcome
+    ("error", "bool", "the call failed"),
+    ("error_type", "str", "class of the failure"),
+    ("error_message", "str", "what the failure said, secrets masked, shortened"),
+    ("status", "str", "ok, error or timeout"),
+    ("reward", "float", "tau2's reward"),
+    ("termination", "str", "tau2's termination reason"),
+    ("stop_token", "str", "which token ended a user_stop: stop, transfer or out_of_scope"),
+    # exclusive time of a simulation; these add up to its duration_ms
+    ("llm_ms", "ms", "time in which the agent's model was the innermost thing at work"),
+    ("user_ms", "ms", "the same for the user simulator's model"),
+    ("tool_ms", "ms", "the same for live tools"),
+    ("expert_ms", "ms", "the same for expert models"),
+    ("judge_ms", "ms", "the same for judges' models"),
+    ("evaluation_ms", "ms", "the same for tau2's evaluator, without its judges"),
+    ("setup_ms", "ms", "building the environment, agent and user, up to the first step"),
+    ("other_ms", "ms", "everything else: tau2's own work, waits before retries, logging"),
+    # counts
+    ("steps", "int", "orchestrator steps"),
+    ("llm_calls", "int", "model calls of the agent, failed ones included"),
+    ("user_calls", "int", "model calls of the user simulator"),
+    ("expert_calls", "int", "calls of expert models"),
+    ("judge_calls", "int", "model calls of judges"),
+    ("tool_calls", "int", "live tool calls"),
+    ("tool_errors", "int", "live tool calls that returned an error"),
+    ("llm_errors", "int", "model calls of any role that failed"),
+    ("retries", "int", "repeated model calls"),
+    ("replay_calls", "int", "tool calls the evaluator repeated from the trajectory (never counted as tool_call)"),
+    ("gold_calls", "int", "reference actions the evaluator played (never counted as tool_call)"),
+    # waiting
+    ("waiting_on", "str", "what the simulation waits on: llm_call, user_sim, evaluator, a tool's name, ..."),
+    # run
+    ("schema", "int", "version of this format"),
+    ("utc_offset", "str", "offset of the log's local times, as +HH:MM"),
+    ("tau2_version", "str", "distribution and version of tau2"),
+    ("litellm_version", "str", "version of litellm"),
+    ("python_version", "str", "version of Python"),
+    ("tau2_logging_version", "str", "version of this package"),
+    ("argv", "str", "command line, secrets masked"),
+    ("agent", "str", "agent implementation"),
+    ("user", "str", "user implementation"),
+    ("agent_llm", "str", "the agent's model"),
+    ("user_llm", "str", "the user simulator's model"),
+    ("judge_llm", "str", "the judges' model"),
+    ("seed", "int", "seed of the run or the simulation"),
+    ("seeds", "str", "seed of each trial, comma-separated"),
+    ("resumed", "bool", "this start goes on with an earlier run; durations of the run are then not wall time"),
+    ("simulations", "int", "simulations: planned at run_start, recorded at run_end"),
+    ("ok", "int", "simulations that finished"),
+    ("errors", "int", "simulations that ended in error"),
+    ("timeouts", "int", "simulations past the time limit"),
+    ("pending", "int", "simulations not finished when the run stopped"),
+    ("mean_reward", "float", "mean reward of the simulations that finished"),
+    ("signal", "str", "signal that stopped the run"),
+    # DEBUG payloads
+    ("messages", "str", "messages sent to the model, JSON, secrets masked"),
+    ("reply", "str", "the model's reply, JSON, secrets masked"),
+    ("arguments", "str", "a tool's arguments, JSON, secrets masked"),
+    ("result", "str", "what a tool returned, secrets masked"),
+    ("traceback", "str", "Python traceback, secrets masked"),
+    ("text", "str", "free text of a person's own event"),
+)
+
+FIELDS: dict[str, Field] = {name: Field(name, type_, doc) for name, type_, doc in _ROWS}
+
+CONTEXT_FIELDS = ("domain", "trial", "run", "span", "parent")
+"""Written last, in this order, on every event that has them."""
+
+
+def field_type(name: str) -> str | None:
+    """Type of a field of the table, None for a field that is not in it."""
+    field = FIELDS.get(name)
+    return field.type if field is not None else None

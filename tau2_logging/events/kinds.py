@@ -1,0 +1,80 @@
+"""The kinds of events, one row each: name, level, when it is written, its own fields in the order of writing.
+
+`README.md` and `docs/events.md` are made from this table and from `fields`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tau2_logging.events.levels import DEBUG, INFO, PROFILE, USER_JUDGE, WARNING
+
+SCHEMA_VERSION = 1
+"""Version of the line format; written in run_start, raised when a reader of the old one would misread the new."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of event."""
+
+    name: str
+    level: int
+    when: str
+    fields: tuple[str, ...]
+
+
+_TIME = ("start_ms", "duration_ms")
+_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+_MODEL_CALL = (
+    "step", "model", "call_type", "has_tool_calls", *_TIME, "queue_ms", *_TOKENS, "ttft_ms", "decode_ms",
+    "finish_reason", "attempt", "endpoint", "cost_usd", "error", "error_type", "error_message",
+)  # fmt: skip
+_RUN = (
+    "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "agent", "user",
+    "agent_llm", "user_llm", "judge_llm", "seed", "seeds", "simulations", "resumed", "argv",
+)  # fmt: skip
+_COUNTS = (
+    "steps", "llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "tool_errors", "llm_errors", "retries",
+)  # fmt: skip
+EXCLUSIVE_MS = ("llm_ms", "user_ms", "tool_ms", "expert_ms", "judge_ms", "evaluation_ms", "setup_ms", "other_ms")
+"""The exclusive times of task_end. At every moment exactly one of them runs, so that they add up to duration_ms."""
+
+_KINDS = (
+    Kind("run_start", INFO, "once a run, in the log of each of its domains", _RUN),
+    Kind(
+        "run_end", INFO, "once a run, in the log of each of its domains",
+        (*_TIME, "simulations", "ok", "errors", "timeouts", "pending", "mean_reward", *_COUNTS[1:], *_TOKENS, "cost_usd", "signal"),
+    ),
+    Kind("task_start", INFO, "a simulation begins", ("start_ms", "seed")),
+    Kind(
+        "task_end", INFO, "a simulation ends",
+        ("status", "reward", "termination", "stop_token", *_TIME, *EXCLUSIVE_MS, *_COUNTS, *_TOKENS, "cost_usd", "agent_cost_usd",
+         "error_type", "error_message"),
+    ),
+    Kind("llm_call", PROFILE, "each model call of the agent", _MODEL_CALL),
+    Kind(
+        "tool_call", PROFILE, "each live tool execution, the agent's or the user's",
+        ("step", "function", "call_type", *_TIME, "requestor", "error", "error_type"),
+    ),
+    Kind("expert_call", PROFILE, "each call of an expert model", ("expert", *_MODEL_CALL)),
+    Kind(
+        "step_complete", PROFILE, "each orchestrator step",
+        ("step", "from_role", "to_role", "start_ms", "total_duration_ms", "error", "error_type"),
+    ),
+    Kind("user_sim", USER_JUDGE, "each model call of the user simulator", _MODEL_CALL),
+    Kind("evaluator", USER_JUDGE, "each model call of a judge", _MODEL_CALL),
+    Kind(
+        "evaluation", USER_JUDGE, "once a simulation; duration_ms is without the judges' calls",
+        (*_TIME, "replay_calls", "gold_calls", "reward", "error", "error_type"),
+    ),
+    Kind("retry", WARNING, "a model call is tried again", ("step", "model", "attempt", "start_ms", "wait_ms", "error_type", "error_message")),
+    Kind("stuck", WARNING, "a simulation is past its time limit", ("step", "waiting_on", "model", "elapsed_ms", "limit_ms")),
+    Kind("heartbeat", INFO, "regularly for each simulation in flight", ("step", "waiting_on", "model", "elapsed_ms")),
+    Kind("llm_payload", DEBUG, "what a model was sent and what it replied", ("step", "model", "messages", "reply")),
+    Kind("tool_payload", DEBUG, "what a tool was given and what it returned", ("step", "function", "arguments", "result")),
+    Kind("traceback", DEBUG, "where an error came from", ("step", "error_type", "traceback")),
+)  # fmt: skip
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
+
+MODEL_CALL_TYPES = ("llm_call", "expert_call", "user_sim", "evaluator")

@@ -1,0 +1,184 @@
+"""How one value is written after `name=` and read back. A bijection for the values that `canonical` lets through.
+
+A value is a bare token, or a JSON string literal when it holds a space, a quote, `=`, a backslash or anything unprintable, is empty,
+or would read back as another type. Inside a literal `=` is written `\\u003d`, so that `grep type=llm_call` cannot be fooled by a value.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable
+
+from tau2_logging.errors import CodecError
+
+Value = str | int | float | bool
+"""What a field can hold; an absent value is left out."""
+
+_UNSAFE = re.compile(r'[\s"=\\]')
+_INT = re.compile(r"-?(?:0|[1-9][0-9]*)")
+_FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?", re.IGNORECASE)
+_LARGEST_EXACT = 10**18
+_ABSENT = "-"
+
+
+def canonical(value: object, type_: str | None) -> Value | None:
+    """The value as the log keeps it: rounded to the field's decimals, text cleaned of lone surrogates, None where there is nothing.
+
+    Numbers that are not finite are absent (a log has no word for them that awk would survive). Anything that is not text, a number
+    or a truth value becomes its JSON text, or `str()` where JSON has none.
+    """
+    if value is None:
+        return None
+    kind = type(value)
+    if kind is float or kind is int:
+        return _canonical_number(value, type_)  # type: ignore[arg-type]
+    if kind is bool:
+        return str(value).lower() if type_ == "str" else value  # type: ignore[return-value]
+    if kind is str:
+        return _clean(value)  # type: ignore[arg-type]
+    return _canonical_other(value, type_)
+
+
+def _canonical_number(value: int | float, type_: str | None) -> Value | None:
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if type_ == "ms":
+        return round(float(value), 3) + 0.0
+    if type_ == "usd":
+        return round(float(value), 9) + 0.0
+    if type_ == "float":
+        return float(value)
+    if type_ == "str":
+        return str(value)
+    if type_ == "int" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    return value if not (isinstance(value, int) and abs(value) > _LARGEST_EXACT) else str(value)
+
+
+def _canonical_other(value: object, type_: str | None) -> Value | None:
+    if isinstance(value, bool):
+        return bool(value)
+    if isinstance(value, str):  # a str-Enum, for one: its value, not its repr
+        return _clean(str.__str__(value))
+    if isinstance(value, int):
+        return canonical(int(value), type_)
+    if isinstance(value, float):
+        return canonical(float(value), type_)
+    try:
+        return _clean(json.dumps(value, ensure_ascii=False, default=str))
+    except (TypeError, ValueError):
+        return _clean(str(value))
+
+
+def _clean(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
+
+
+def encode_text(text: str) -> str:
+    """Text of a field that is declared as text: bare where nothing in it could be mistaken, else a literal."""
+    if text and text.isprintable() and not _UNSAFE.search(text):
+        return text
+    return quote(text)
+
+
+def quote(text: str) -> str:
+    """A JSON string literal on one line without `=`, spaces allowed inside."""
+    return json.dumps(text, ensure_ascii=not text.isprintable()).replace("=", "\\u003d")
+
+
+def encode_value(value: Value, type_: str | None) -> str:
+    """One canonical value as a token. Text that would read back as another type is quoted."""
+    if isinstance(value, str):
+        token = encode_text(value)
+        return token if type_ == "str" or token[0] == '"' or isinstance(_infer(token), str) else quote(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if type_ == "ms":
+        return f"{value:.3f}"
+    if type_ == "usd":
+        return f"{value:.9f}"
+    return repr(value)
+
+
+def decode_value(token: str, type_: str | None) -> Value:
+    """The value of a token. Raises CodecError for a literal that is not JSON."""
+    if token[0] == '"':
+        try:
+            text = json.loads(token)
+        except ValueError as error:
+            raise CodecError(f"bad string literal {token[:40]}") from error
+        return str(text)
+    if type_ == "str":
+        return token
+    value = _infer(token)
+    if isinstance(value, int) and not isinstance(value, bool) and type_ in ("ms", "usd", "float"):
+        return float(value)
+    return value
+
+
+def _infer(token: str) -> Value:
+    if token == "true":
+        return True
+    if token == "false":
+        return False
+    if _INT.fullmatch(token) and len(token) <= 19:
+        return int(token)
+    if _FLOAT.fullmatch(token) and ("." in token or "e" in token or "E" in token):
+        number = float(token)
+        return number if math.isfinite(number) else token
+    return token
+
+
+def encoder(type_: str | None) -> Callable[[object], str | None]:
+    """A function from a raw value to its token (None: leave the field out), fast for the type that is declared."""
+    if type_ == "ms":
+        return _encode_ms
+    if type_ == "str":
+        return _encode_str
+    if type_ == "int":
+        return _encode_int
+    return lambda value: _encode_any(value, type_)
+
+
+def _encode_any(value: object, type_: str | None) -> str | None:
+    value = canonical(value, type_)
+    return None if value is None else encode_value(value, type_)
+
+
+def _encode_ms(value: object) -> str | None:
+    if type(value) is float and -1e15 < value < 1e15:
+        token = f"{value:.3f}"
+        return token if token != "-0.000" else "0.000"
+    return _encode_any(value, "ms")
+
+
+def _encode_str(value: object) -> str | None:
+    if type(value) is str and value.isascii():
+        return value if value.isidentifier() else encode_text(value)
+    return _encode_any(value, "str")
+
+
+def _encode_int(value: object) -> str | None:
+    if type(value) is int and -_LARGEST_EXACT <= value <= _LARGEST_EXACT:
+        return str(value)
+    return _encode_any(value, "int")
+
+
+def encode_task(task: str | None) -> str:
+    """`task=` has a place of its own in every line: `-` stands for no task, a task that is called `-` is quoted."""
+    if task is None:
+        return _ABSENT
+    return quote(task) if task == _ABSENT else encode_text(_clean(task))
+
+
+def decode_task(token: str) -> str | None:
+    """Inverse of `encode_task`."""
+    return None if token == _ABSENT else str(decode_value(token, "str"))
