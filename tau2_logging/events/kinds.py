@@ -67,7 +67,10 @@ _KINDS = (
         "evaluation", USER_JUDGE, "once a simulation; duration_ms is without the judges' calls",
         (*_TIME, "replay_calls", "gold_calls", "reward", "error", "error_type"),
     ),
-    Kind("retry", WARNING, "a model call is tried again", ("step", "model", "attempt", "start_ms", "wait_ms", "error_type", "error_message")),
+    Kind(
+        "retry", WARNING, "a model call is tried again",
+        ("step", "model", "attempt", "start_ms", "wait_ms", "error_type", "error_message"),
+    ),
     Kind("stuck", WARNING, "a simulation is past its time limit", ("step", "waiting_on", "model", "elapsed_ms", "limit_ms")),
     Kind("heartbeat", INFO, "regularly for each simulation in flight", ("step", "waiting_on", "model", "elapsed_ms")),
     Kind("llm_payload", DEBUG, "what a model was sent and what it replied", ("step", "model", "messages", "reply")),

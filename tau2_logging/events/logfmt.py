@@ -182,3 +182,8 @@ def encode_task(task: str | None) -> str:
 def decode_task(token: str) -> str | None:
     """Inverse of `encode_task`."""
     return None if token == _ABSENT else str(decode_value(token, "str"))
+
+
+def encode_type(type_: str) -> str:
+    """The token after `type=`, which is text like any other."""
+    return encode_text(_clean(type_))

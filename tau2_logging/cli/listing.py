@@ -1,0 +1,44 @@
+"""`--list-domains` and `--list-tasks`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tau2_logging.errors import UserError
+from tau2_logging.runner.benchmark import Benchmark
+
+
+def list_domains() -> int:
+    """Print domains with their splits, agents and users."""
+    benchmark = Benchmark.load()
+    print("domains:")
+    for domain in benchmark.domains():
+        try:
+            number = f"{len(benchmark.tasks(domain, None))} tasks"
+        except Exception as error:
+            number = f"its tasks cannot be read: {error}"
+        splits = benchmark.splits(domain)
+        print(f"  {domain:20} {number}" + (f" (splits: {', '.join(splits)})" if splits else ""))
+    print(f"agents: {', '.join(benchmark.agents())}")
+    print(f"users:  {', '.join(benchmark.users())}")
+    return 0
+
+
+def list_tasks(domain: str, split: str | None) -> int:
+    """Print the id and the purpose of each task of a domain."""
+    benchmark = Benchmark.load()
+    if domain not in benchmark.domains():
+        raise UserError(f"no domain {domain!r}; there are {', '.join(benchmark.domains())}")
+    splits = benchmark.splits(domain)
+    if split is not None and split not in splits:
+        raise UserError(f"no split {split!r} in {domain}; it has {', '.join(splits) or 'none'}")
+    for task in benchmark.tasks(domain, split):
+        print(f"{task.id}\t{_purpose(task)}")
+    return 0
+
+
+def _purpose(task: Any) -> str:
+    text = getattr(task.description, "purpose", None)
+    instructions = getattr(task.user_scenario, "instructions", "")
+    text = text or getattr(instructions, "reason_for_call", None) or str(instructions)
+    return " ".join(str(text).split())[:120]

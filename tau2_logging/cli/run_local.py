@@ -1,0 +1,218 @@
+"""`run_local.py`: run tau2-bench and write its log.
+
+Only argparse is imported here; tau2 and litellm, which take seconds, are imported when a run begins.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tau2_logging.errors import Tau2LoggingError, UserError
+from tau2_logging.events.levels import LEVELS
+
+if TYPE_CHECKING:
+    from tau2_logging.runner.config import ModelChoice, RunConfig
+
+_RESUMABLE = frozenset(
+    ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile")
+    + ("agent_llm_args", "user_llm_args", "judge_llm_args")
+)
+_EPILOG = """\
+examples:
+  python run_local.py --domains retail                      scripted models, no key, no network
+  python run_local.py --domains retail airline telecom --max-concurrency 8
+  python run_local.py --domains retail --agent-llm gpt-4.1 --user-llm gpt-4.1 --num-trials 4
+  python run_local.py --resume logs/runs/20261120-174501-1f3a
+
+exit code: 0 every simulation finished, 1 some ended in error or time-out, 2 bad input, 130 and 143 stopped by Ctrl-C and SIGTERM
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser. Flags that are not given are absent from the result, so that --resume can tell."""
+    parser = argparse.ArgumentParser(
+        prog="run_local.py",
+        description="Run tau2-bench simulations and write a log that says where the time and the money went.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        argument_default=argparse.SUPPRESS,
+    )
+    _add_what(parser.add_argument_group("what to run"))
+    _add_who(parser.add_argument_group("agent, user, judge"))
+    _add_how(parser.add_argument_group("how to run it"))
+    _add_output(parser.add_argument_group("log and display"))
+    return parser
+
+
+def _add_what(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--domains", nargs="+", metavar="DOMAIN", help="domains to run: retail, airline, telecom, ... (default: retail)")
+    group.add_argument("--task-ids", nargs="+", metavar="ID", help="only these tasks")
+    group.add_argument("--num-tasks", type=int, metavar="N", help="only the first N tasks of each domain")
+    group.add_argument("--task-split", "--task-split-name", metavar="NAME", help="task split (default: base)")
+    group.add_argument("--num-trials", type=int, metavar="N", help="how often each task is run (default: 1)")
+    group.add_argument("--seed", type=int, metavar="N", help="seed of the run; trials get the seeds tau2 gives them (default: 300)")
+    group.add_argument("--list-domains", action="store_true", help="show the domains, agents and users and leave")
+    group.add_argument("--list-tasks", metavar="DOMAIN", help="show the tasks of a domain and leave")
+
+
+def _add_who(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--agent", metavar="NAME", help="agent implementation (default: llm_agent)")
+    group.add_argument("--agent-llm", metavar="MODEL", help="the agent's model, by litellm's name (default: scripted/agent)")
+    group.add_argument("--agent-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
+    group.add_argument("--user", metavar="NAME", help="user implementation (default: user_simulator)")
+    group.add_argument("--user-llm", metavar="MODEL", help="the user simulator's model (default: scripted/user)")
+    group.add_argument("--user-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
+    group.add_argument("--judge-llm", metavar="MODEL", help="model that answers natural-language assertions and, where tau2 has one, the "
+                       "repetition check (default: scripted/judge with scripted models, else only what a task's reward needs)")  # fmt: skip
+    group.add_argument("--judge-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
+
+
+def _add_how(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--max-concurrency", type=int, metavar="N", help="simulations at a time, over all domains (default: 3)")
+    group.add_argument("--max-steps", type=int, metavar="N", help="steps of a simulation (default: 200)")
+    group.add_argument("--max-errors", type=int, metavar="N", help="tool errors that end a simulation (default: 10)")
+    group.add_argument("--max-retries", type=int, metavar="N", help="how often a failed model call is made again (default: 3)")
+    group.add_argument("--task-timeout", type=float, metavar="SECONDS", help="give a simulation up after this time (default: never)")
+    group.add_argument("--heartbeat", type=float, metavar="SECONDS", help="time between heartbeats of a simulation (default: 30)")
+    group.add_argument("--resume", metavar="RUN_DIR", help="finish what is missing of an earlier run, with that run's settings")
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--log-level", choices=list(LEVELS), help="least level of events to write (default: PROFILE)")
+    group.add_argument("--log-dir", metavar="DIR", help="where logs go (default: logs)")
+    group.add_argument("--run-name", metavar="NAME", help="name of the run (default: date, time and four random digits)")
+    group.add_argument("--no-progress", action="store_true", help="no progress display")
+    group.add_argument("--no-profile", action="store_true", help="measure nothing and write no log: what the profiling itself costs")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command; ends the process with its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    try:
+        given = vars(build_parser().parse_args(words))
+        code = _command(given, words)
+    except Tau2LoggingError as error:
+        print(f"run_local.py: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    from tau2_logging.cli.leaving import leave
+
+    leave(code)
+
+
+def _command(given: dict[str, Any], words: list[str]) -> int:
+    if "list_domains" in given:
+        from tau2_logging.cli.listing import list_domains
+
+        return list_domains()
+    if "list_tasks" in given:
+        from tau2_logging.cli.listing import list_tasks
+
+        return list_tasks(given["list_tasks"], given.get("task_split"))
+    config, resume = _resumed(given) if "resume" in given else (_config(given), None)
+    from tau2_logging.runner.benchmark import check_tau2
+
+    check_tau2()
+    from tau2_logging.runner.session import run
+
+    return run(config, resume, words)
+
+
+def _config(given: dict[str, Any]) -> RunConfig:
+    from tau2_logging.runner.config import RunConfig
+
+    values = _plain_values(given)
+    agent, user, judge = _models(given)
+    return RunConfig(**values, agent_model=agent, user_model=user, judge_model=judge)
+
+
+def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
+    names = ("num_tasks", "task_split", "num_trials", "seed", "agent", "user", "max_concurrency", "max_steps", "max_errors")
+    values = {name: given[name] for name in (*names, "max_retries", "task_timeout", "heartbeat", "log_level", "run_name") if name in given}
+    for name in ("domains", "task_ids"):
+        if name in given:
+            values[name] = tuple(given[name])
+    if "log_dir" in given:
+        values["log_dir"] = Path(given["log_dir"])
+    if "no_progress" in given:
+        values["progress"] = False
+    if "no_profile" in given:
+        values["profile"] = False
+    return values
+
+
+def _models(given: dict[str, Any]) -> tuple[ModelChoice, ModelChoice, ModelChoice | None]:
+    from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER
+
+    agent = _model(given, "agent", SCRIPTED_AGENT)
+    user = _model(given, "user", SCRIPTED_USER)
+    scripted = agent.scripted and user.scripted
+    if agent.scripted != user.scripted:
+        role = "user" if user.scripted else "agent"
+        _hint(f"note: the {role} is played by a scripted model, which knows the task's solution; name one with --{role}-llm")
+    judge = _model(given, "judge", SCRIPTED_JUDGE) if scripted or "judge_llm" in given else None
+    if judge is None and "judge_llm_args" in given:
+        raise UserError("--judge-llm-args is given without --judge-llm; name the judge's model")
+    return agent, user, judge
+
+
+def _hint(text: str) -> None:
+    print(text, file=sys.stderr)
+
+
+def _model(given: dict[str, Any], role: str, default: str) -> ModelChoice:
+    from tau2_logging.runner.config import ModelChoice
+
+    name = given.get(f"{role}_llm", default)
+    return ModelChoice(name, _json_object(given, f"{role}_llm_args"), named=f"{role}_llm" in given)
+
+
+def _json_object(given: dict[str, Any], name: str) -> dict[str, Any]:
+    text = given.get(name)
+    if text is None:
+        return {}
+    flag = f"--{name.replace('_', '-')}"
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise UserError(f"{flag} is not JSON: {text} ({error}); give an object, as in '{{\"temperature\": 0}}'") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{flag} is {text}; give a JSON object, as in '{{\"temperature\": 0}}'")
+    return value
+
+
+def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
+    import dataclasses
+
+    from tau2_logging.runner.checkpoint import read_run
+    from tau2_logging.runner.config import RunConfig
+
+    fixed = sorted(given.keys() - _RESUMABLE)
+    if fixed:
+        flags = ", ".join(f"--{name.replace('_', '-')}" for name in fixed)
+        raise UserError(f"{flags} cannot be changed by --resume, which repeats the run's own settings; leave it out or start a new run")
+    directory = Path(given["resume"])
+    config = RunConfig.from_json(read_run(directory)["config"])
+    if directory.resolve() != (config.log_dir / "runs" / directory.name).resolve():
+        config = dataclasses.replace(config, log_dir=directory.resolve().parent.parent)
+    config = dataclasses.replace(config, **_plain_values(given))
+    for role in ("agent", "user", "judge"):
+        model = getattr(config, f"{role}_model")
+        if f"{role}_llm_args" in given and model is not None:
+            changed = dataclasses.replace(model, args=_json_object(given, f"{role}_llm_args"))
+            config = dataclasses.replace(config, **{f"{role}_model": changed})
+    role_masked = config.masked_secret()
+    if role_masked is not None:
+        raise UserError(f"the {role_masked}'s arguments held a secret, which is not kept; give --{role_masked}-llm-args again")
+    return config, directory

@@ -1,0 +1,55 @@
+"""The template of an instrumentor: install and uninstall, idempotent and reversible."""
+
+from __future__ import annotations
+
+import threading
+from importlib import metadata
+
+from tau2_logging.instrument.patching import Patches
+
+
+class Instrumentor:
+    """Wraps one package. A subclass says in `wrap` what it puts where; everything is taken off again by `uninstall`.
+
+    Wrappers check `self.installed` and pass calls through when it is false: somebody may hold one that is no longer bound.
+    """
+
+    package = ""
+    """The module that must be importable; without it `install` does nothing."""
+
+    def __init__(self) -> None:
+        self.installed = False
+        self._patches = Patches()
+        self._lock = threading.Lock()
+
+    def install(self) -> bool:
+        """Wrap. True if it is in place afterwards, False if the package is not there or too old or new."""
+        with self._lock:
+            if not self.installed and self.supported():
+                self.wrap(self._patches)
+                self.installed = True
+            return self.installed
+
+    def uninstall(self) -> None:
+        """Leave no trace."""
+        with self._lock:
+            self.installed = False
+            self._patches.restore()
+
+    def supported(self) -> bool:
+        """Whether the package is there in a version this knows."""
+        return True
+
+    def wrap(self, patches: Patches) -> None:
+        """Put the wrappers in place."""
+        raise NotImplementedError
+
+
+def distribution_version(*names: str) -> str | None:
+    """`name version` of the first of these distributions that is installed."""
+    for name in names:
+        try:
+            return f"{name} {metadata.version(name)}"
+        except metadata.PackageNotFoundError:
+            continue
+    return None

@@ -1,0 +1,128 @@
+"""Every model call that goes through litellm, whoever makes it.
+
+litellm's `completion` and `acompletion` are wrapped wherever they are bound: tau2 and agents import them by name. litellm calls itself
+(async through sync, the public function through an inner one, its own retries); of nested calls only those that are a new attempt
+count, and a new attempt is one made while litellm handles the failure of the one before.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from functools import lru_cache
+from typing import Any
+
+from tau2_logging.instrument.base import Instrumentor, distribution_version
+from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
+from tau2_logging.instrument.patching import Function, Patches
+from tau2_logging.instrument.stream import MeasuredStream
+from tau2_logging.logger.context import current
+
+_CALL_TYPES = {"hosted_vllm": "vllm", "vllm": "vllm", "openai": "openai", "anthropic": "claude"}
+
+
+class LitellmInstrumentor(Instrumentor):
+    """One event for each attempt of litellm.completion and litellm.acompletion inside a simulation."""
+
+    def supported(self) -> bool:
+        return distribution_version("litellm") is not None
+
+    def wrap(self, patches: Patches) -> None:
+        import litellm
+
+        for name, make in (("completion", self._completion), ("acompletion", self._acompletion)):
+            originals = {id(function): function for function in (getattr(litellm, name), getattr(litellm.main, name))}
+            for original in originals.values():
+                patches.function(original, make)
+
+    def _completion(self, original: Function) -> Function:
+        def completion(*args: Any, **kwargs: Any) -> Any:
+            call = self._begin(args, kwargs)
+            if call is None:
+                return original(*args, **kwargs)
+            token = OPEN_CALL.set(call)
+            try:
+                response = original(*args, **kwargs)
+            except BaseException as error:
+                call.fail(error)
+                raise
+            finally:
+                OPEN_CALL.reset(token)
+            return _ended(call, response)
+
+        return completion
+
+    def _acompletion(self, original: Function) -> Function:
+        async def acompletion(*args: Any, **kwargs: Any) -> Any:
+            call = self._begin(args, kwargs)
+            if call is None:
+                return await original(*args, **kwargs)
+            token = OPEN_CALL.set(call)
+            try:
+                response = await original(*args, **kwargs)
+            except BaseException as error:
+                call.fail(error)
+                raise
+            finally:
+                OPEN_CALL.reset(token)
+            return _ended(call, response)
+
+        return acompletion
+
+    def _begin(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ModelCall | None:
+        simulation = current()
+        if not self.installed or simulation is None or simulation.closed:
+            return None
+        return simulation.logger.attempt(_begin_call, simulation, args, kwargs, sys.exc_info()[1])
+
+
+def _begin_call(simulation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], handled: BaseException | None) -> ModelCall | None:
+    outer = OPEN_CALL.get()
+    attempt = None
+    if outer is not None and not outer.done:
+        if handled is None or handled is outer.handled:
+            return None
+        outer.fail(handled)
+        attempt = outer.attempt + 1
+    model = str(kwargs.get("model") or (args[0] if args else ""))
+    messages = kwargs.get("messages") or (args[1] if len(args) > 1 else None)
+    call_type = call_type_of(model, kwargs.get("custom_llm_provider"), kwargs.get("api_base") or kwargs.get("base_url"))
+    call = ModelCall(simulation, model, call_type, messages, attempt)
+    call.handled = handled
+    return call
+
+
+def _ended(call: ModelCall, response: Any) -> Any:
+    if inspect.isawaitable(response):  # litellm.completion(acompletion=True) hands back a coroutine
+        return _ended_later(call, response)
+    if hasattr(response, "__next__") or hasattr(response, "__anext__"):
+        return MeasuredStream(response, call, _assemble)
+    call.finish(response)
+    return response
+
+
+async def _ended_later(call: ModelCall, response: Any) -> Any:
+    try:
+        return _ended(call, await response)
+    except BaseException as error:
+        call.fail(error)
+        raise
+
+
+def _assemble(chunks: list[Any]) -> Any:
+    import litellm
+
+    return litellm.stream_chunk_builder(chunks)
+
+
+@lru_cache(maxsize=256)
+def call_type_of(model: str, provider: str | None, api_base: str | None) -> str:
+    """Where litellm sends a call: vllm, openai, claude, or litellm's own name of the provider."""
+    if provider is None:
+        import litellm
+
+        try:
+            provider = litellm.get_llm_provider(model=model, api_base=api_base)[1]
+        except Exception:
+            return "unknown"
+    return _CALL_TYPES.get(provider, provider)

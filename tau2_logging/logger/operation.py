@@ -1,0 +1,53 @@
+"""A measured operation: start it, then let it finish or fail. One event, whatever happens in between."""
+
+from __future__ import annotations
+
+from tau2_logging.logger.masking import mask_text, shorten
+from tau2_logging.logger.simulation import Simulation
+
+
+class Operation:
+    """A call that a simulation waits for. `finish` and `fail` are idempotent: the first of them writes the event.
+
+    The clock is read before anything is hashed, encoded or written, so that none of it is measured.
+    """
+
+    def __init__(self, simulation: Simulation, type_: str, category: str, what: str, model: str | None = None) -> None:
+        self.simulation = simulation
+        self.type = type_
+        self.category = category
+        self.step = simulation.step
+        self.parent = simulation.step_span
+        self.span = simulation.logger.new_span()
+        self.done = False
+        self.duration_ms: float | None = None
+        self.started_ns = simulation.ledger.enter(category)
+        simulation.waits(self.span, what, model, self.started_ns)
+
+    def stop(self) -> bool:
+        """Read the clock. True for the first call, which is then the one to write the event."""
+        simulation = self.simulation
+        with simulation.lock:
+            if self.done:
+                return False
+            self.done = True
+        ended = simulation.ledger.leave(self.category)
+        self.duration_ms = (ended - self.started_ns) / 1e6
+        simulation.goes_on(self.span)
+        return True
+
+    def write(self, fields: dict[str, object]) -> None:
+        """The event, with the operation's own times. To be called once, after `stop`."""
+        simulation = self.simulation
+        timed: dict[str, object] = {
+            "step": self.step,
+            "start_ms": simulation.logger.since_start_ms(self.started_ns),
+            "duration_ms": self.duration_ms,
+            **fields,
+        }
+        simulation.emit(self.type, timed, span=self.span, parent=self.parent)
+
+
+def error_fields(error: BaseException) -> dict[str, object]:
+    """`error=true` with the class of an exception and what it said, masked and shortened."""
+    return {"error": True, "error_type": type(error).__name__, "error_message": shorten(mask_text(str(error)) or repr(error))}

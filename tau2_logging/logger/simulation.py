@@ -1,0 +1,139 @@
+"""One simulation while it runs: who it is, what it is doing, what it has used.
+
+`task_end`, the heartbeat, the stuck event and the progress display are all read from here.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from tau2_logging.errors import SimulationTimeout
+from tau2_logging.logger.ledger import Ledger
+
+if TYPE_CHECKING:
+    from tau2_logging.logger.event_logger import EventLogger
+
+SETUP, LIVE, EVALUATION, DONE = "setup", "live", "evaluation", "done"
+"""Phases. Only what the live phase does is a `tool_call`: tau2's evaluator plays the same tools again."""
+
+AGENT, USER, ENVIRONMENT, JUDGE = "agent", "user", "env", "judge"
+"""Who acts now; a model call is counted for whoever acts."""
+
+_COUNTERS = (
+    "steps", "llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "tool_errors", "llm_errors", "retries",
+)  # fmt: skip
+_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+
+
+@dataclass
+class Usage:
+    """What a simulation has used so far. `cost_known` turns false with the first call whose price is unknown."""
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTERS, 0))
+    tokens: dict[str, int] = field(default_factory=dict)
+    cost_usd: float = 0.0
+    agent_cost_usd: float = 0.0
+    cost_known: bool = True
+    agent_cost_known: bool = True
+
+    def add_tokens(self, **tokens: int | None) -> None:
+        """Add what is known; a kind of token that no provider reports stays absent."""
+        for name, number in tokens.items():
+            if number is not None:
+                self.tokens[name] = self.tokens.get(name, 0) + number
+
+    def add_cost(self, cost_usd: float | None, agent: bool) -> None:
+        """Add the price of a call; None is unknown, and makes the sum unknown."""
+        if cost_usd is None:
+            self.cost_known = False
+            self.agent_cost_known = self.agent_cost_known and not agent
+            return
+        self.cost_usd += cost_usd
+        if agent:
+            self.agent_cost_usd += cost_usd
+
+    def fields(self) -> dict[str, object]:
+        """As fields of task_end."""
+        return {
+            **self.counts,
+            **{name: self.tokens.get(name) for name in _TOKENS},
+            "cost_usd": self.cost_usd if self.cost_known else None,
+            "agent_cost_usd": self.agent_cost_usd if self.agent_cost_known else None,
+        }
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Something a simulation waits on: `what` it is (llm_call, a tool's name, ...), `model`, since `since_ns`."""
+
+    what: str
+    model: str | None
+    since_ns: int
+
+
+class Simulation:
+    """State of one simulation. Shared by every thread that works for it."""
+
+    def __init__(self, logger: EventLogger, domain: str, task: str, trial: int | None = None, seed: int | None = None) -> None:
+        self.logger = logger
+        self.domain = domain
+        self.task = task
+        self.trial = trial
+        self.seed = seed
+        self.span = logger.new_span()
+        self.step_span = self.span
+        self.phase = SETUP
+        self.turn: str | None = None
+        self.step: int | None = None
+        self.ledger = Ledger(logger.clock)
+        self.usage = Usage()
+        self.replay_calls = 0
+        self.gold_calls = 0
+        self.orchestrator: object | None = None
+        self.tool_error: str | None = None
+        self.timed_out = threading.Event()
+        self.closed = False
+        self.lock = threading.Lock()
+        self._waiting: dict[str, Waiting] = {}
+        self._context = {"domain": domain, "trial": trial, "run": logger.run_id}
+
+    def emit(self, type_: str, fields: Mapping[str, object], span: str | None = None, parent: str | None = None) -> None:
+        """Write an event of this simulation. Nothing is written once it has ended: a call that outlives it belongs to no one."""
+        if not self.closed:
+            self.logger.emit(type_, {**fields, **self._context, "span": span, "parent": parent}, domain=self.domain, task=self.task)
+
+    def go_live(self) -> None:
+        """The first step is about to be made: setup is over. Idempotent."""
+        if self.phase == SETUP:
+            self.phase = LIVE
+            self.ledger.leave("setup")
+
+    def count(self, name: str, number: int = 1) -> None:
+        """Count something of `Usage.counts`."""
+        with self.lock:
+            self.usage.counts[name] += number
+
+    def waits(self, span: str, what: str, model: str | None, since_ns: int) -> None:
+        """The operation `span` has begun and the simulation waits for it."""
+        self._waiting[span] = Waiting(what, model, since_ns)
+
+    def goes_on(self, span: str) -> None:
+        """The operation has ended."""
+        self._waiting.pop(span, None)
+
+    def waiting(self) -> Waiting:
+        """What it has waited on longest; between calls, tau2's own work in this phase."""
+        calls = sorted(self._waiting.copy().values(), key=lambda waiting: waiting.since_ns)
+        return calls[0] if calls else Waiting("setup" if self.phase == SETUP else self.phase, None, self.ledger.opened_ns)
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds since it began."""
+        return (self.logger.clock.now_ns() - self.ledger.opened_ns) / 1e6
+
+    def check_timeout(self) -> None:
+        """Raise SimulationTimeout if the watchdog has given this simulation up."""
+        if self.timed_out.is_set():
+            raise SimulationTimeout(f"task {self.task} passed its time limit")

@@ -1,0 +1,24 @@
+"""What the logger asks of a sink. The sinks themselves are in `tau2_logging.sinks`."""
+
+from __future__ import annotations
+
+from tau2_logging.events import Event
+
+
+class Sink:
+    """Takes events of `level` and above. A sink that sets `wants_events` is also given the event as an object."""
+
+    level = 0
+    wants_events = False
+
+    def write_line(self, domain: str | None, line: str) -> None:
+        """One event as its line, without the newline. Called from any thread; must not raise."""
+
+    def write_event(self, event: Event) -> None:
+        """One event as an object, only where `wants_events` is set. Called from any thread; must not raise."""
+
+    def write_text(self, domain: str | None, text: str) -> None:
+        """Something the run said that is no event (tau2's own log, warnings, tracebacks); None is every domain."""
+
+    def close(self) -> None:
+        """Flush and release; called once."""

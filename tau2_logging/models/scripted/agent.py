@@ -1,0 +1,70 @@
+"""The scripted agent: plays the task's reference actions, asks the user for the user's own, says what has to be said, and closes.
+
+It keeps no state: where it is in its plan is read from the conversation, so that the same conversation always gets the same reply, in
+any thread, process or resumed run. A step counts as done when the conversation holds exactly it; calls spoilt by a fault do not match
+and the step is tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tau2_logging.models.scripted.plan import CLOSING, TRANSFER_NOTICE, TRANSFER_TOOL, Action, Plan
+from tau2_logging.models.scripted.speech import Speech, calling, calls_in
+
+Message = Mapping[str, Any]
+
+
+def agent_turn(plan: Plan, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None) -> Speech:
+    """The agent's next turn in a conversation (OpenAI messages, the agent's view), with the tools it was offered."""
+    names = {tool["function"]["name"] for tool in tools or ()}
+    actions = plan.actions or goal_actions(plan, tools or ())
+    action = next_action(actions, messages)
+    if action is not None:
+        return Speech(text=action.request()) if asks_user(action, names) else calling(action.name, action.arguments)
+    if "done" in names and not any(message["role"] == "user" for message in messages):
+        return calling("done", {})  # solo mode: there is nobody to talk to
+    if any(action.name == TRANSFER_TOOL for action in actions):
+        return Speech(text=_closing(plan, TRANSFER_NOTICE))
+    return Speech(text=_closing(plan, CLOSING))
+
+
+def asks_user(action: Action, names: set[str]) -> bool:
+    """Whether the user has to act: in solo mode the agent holds the user's tools too."""
+    return action.requestor == "user" and action.name not in names
+
+
+def next_action(actions: Sequence[Action], messages: Sequence[Message]) -> Action | None:
+    """The first action that the conversation does not hold yet, in order."""
+    done = 0
+    for message in messages:
+        if message["role"] != "assistant":
+            continue
+        said = message.get("content") or ""
+        for name, arguments in calls_in(message):
+            if done < len(actions) and name == actions[done].name and arguments == dict(actions[done].arguments):
+                done += 1
+        if done < len(actions) and said and said == actions[done].request():
+            done += 1
+    return actions[done] if done < len(actions) else None
+
+
+def goal_actions(plan: Plan, tools: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:
+    """For a task without reference actions: the write tool that makes each environment assertion true.
+
+    `assert_X(..., expected_Y=v)` is answered by the tool `update_X(..., Y=v)` where one is offered with exactly these parameters.
+    """
+    parameters = {tool["function"]["name"]: set(tool["function"]["parameters"].get("properties", {})) for tool in tools}
+    found = []
+    for assertion in plan.assertions:
+        name = assertion.name.replace("assert_", "update_", 1)
+        arguments = {key.removeprefix("expected_"): value for key, value in assertion.arguments.items()}
+        if parameters.get(name) == set(arguments):
+            found.append(Action("assistant", name, arguments))
+    return tuple(found)
+
+
+def _closing(plan: Plan, text: str) -> str:
+    facts = "".join(f" {fact}." for fact in plan.communicate)
+    return f"That is done.{' For your information:' if facts else ''}{facts} {text}"

@@ -1,0 +1,211 @@
+"""`scripted/agent`, `scripted/user` and `scripted/judge` as a custom litellm provider: the path of any other model, no key, no network.
+
+The task is named by the model argument `scripted_task` ("domain/task id"), which the runner adds; without it, it is the task of the
+current simulation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import litellm
+from litellm import CustomLLM
+from litellm.types.utils import ChatCompletionMessageToolCall, Function, GenericStreamingChunk, ModelResponse, Usage
+
+from tau2_logging.logger.context import current
+from tau2_logging.models.scripted.agent import agent_turn
+from tau2_logging.models.scripted.faults import first_call, spoil
+from tau2_logging.models.scripted.judge import judge_turn
+from tau2_logging.models.scripted.plan import PlanBook
+from tau2_logging.models.scripted.settings import ScriptedSettings
+from tau2_logging.models.scripted.speech import Speech
+from tau2_logging.models.scripted.user import user_turn
+
+PROVIDER = "scripted"
+ROLES = ("agent", "user", "judge")
+TASK_ARGUMENT = "scripted_task"
+_REMEMBERED_CALLS = 10_000
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """A reply ready to be sent: what it says, how long it takes, what it counts."""
+
+    speech: Speech
+    ttft_ms: float
+    decode_ms: float
+    usage: Usage
+    call_ids: tuple[str, ...]
+
+
+class ScriptedModels(CustomLLM):  # type: ignore[misc]
+    """The provider. `book` holds the plans of the tasks that are run."""
+
+    def __init__(self, book: PlanBook) -> None:
+        super().__init__()
+        self.book = book
+        self._made: OrderedDict[tuple[object, ...], int] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def completion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        answer = self._answer(**kwargs)
+        time.sleep((answer.ttft_ms + answer.decode_ms) / 1000)
+        return _response(answer, kwargs["model"])
+
+    async def acompletion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        answer = self._answer(**kwargs)
+        await asyncio.sleep((answer.ttft_ms + answer.decode_ms) / 1000)
+        return _response(answer, kwargs["model"])
+
+    def streaming(self, *args: Any, **kwargs: Any) -> Iterator[GenericStreamingChunk]:
+        answer = self._answer(**kwargs)
+        for wait_ms, chunk in _chunks(answer):
+            time.sleep(wait_ms / 1000)
+            yield chunk
+
+    async def astreaming(self, *args: Any, **kwargs: Any) -> AsyncIterator[GenericStreamingChunk]:
+        answer = self._answer(**kwargs)
+        for wait_ms, chunk in _chunks(answer):
+            await asyncio.sleep(wait_ms / 1000)
+            yield chunk
+
+    def _answer(self, *, model: str, messages: Sequence[Mapping[str, Any]], optional_params: Mapping[str, Any], **_: Any) -> _Answer:
+        settings = ScriptedSettings.of(optional_params)
+        domain, task = _task_of(optional_params)
+        draw = random.Random(f"{settings.seed}|{domain}/{task}|{model}|{len(messages)}|{self._times_made(settings, task, model, messages)}")
+        fault = settings.draw_fault(draw)
+        _raise_fault(fault, model)
+        speech = spoil(self._speech(model, domain, task, messages, optional_params, settings), fault)
+        output = _count(_written(speech))
+        ttft_ms, decode_ms = settings.latency_ms(output, draw)
+        prompt = sum(_message_tokens(message) for message in messages) + _tools_tokens(optional_params.get("tools"))
+        usage = Usage(prompt_tokens=prompt, completion_tokens=output, total_tokens=prompt + output)
+        return _Answer(speech, ttft_ms, decode_ms, usage, tuple(f"call_{draw.getrandbits(96):024x}" for _ in speech.calls))
+
+    def _speech(
+        self,
+        model: str,
+        domain: str | None,
+        task: str | None,
+        messages: Sequence[Mapping[str, Any]],
+        params: Mapping[str, Any],
+        settings: ScriptedSettings,
+    ) -> Speech:
+        if model == "user":
+            return user_turn(messages)
+        if model == "judge":
+            return judge_turn(messages)
+        if model != "agent":
+            raise litellm.NotFoundError(f"no model scripted/{model}; there are {', '.join(ROLES)}", model=model, llm_provider=PROVIDER)
+        plan = self.book.find(domain, task)
+        if plan is None:
+            raise litellm.BadRequestError(
+                f"scripted/agent knows no task {task!r} of domain {domain!r}; it plays only tasks that run_local.py has loaded",
+                model=model,
+                llm_provider=PROVIDER,
+            )
+        again = first_call(messages) if settings.loops(random.Random(f"{settings.seed}|{domain}/{task}|loop")) else None
+        return again or agent_turn(plan, messages, params.get("tools"))
+
+    def _times_made(self, settings: ScriptedSettings, task: str | None, model: str, messages: Sequence[Mapping[str, Any]]) -> int:
+        if not settings.faults:
+            return 0
+        key = (settings.seed, task, model, len(messages))
+        with self._lock:
+            number = self._made.pop(key, 0)
+            self._made[key] = number + 1
+            if len(self._made) > _REMEMBERED_CALLS:
+                self._made.popitem(last=False)
+        return number
+
+
+def register(book: PlanBook) -> None:
+    """Make the scripted models known to litellm, at no price. A provider of that name that is there already is replaced."""
+    others = [item for item in litellm.custom_provider_map if item["provider"] != PROVIDER]
+    litellm.custom_provider_map = [*others, {"provider": PROVIDER, "custom_handler": ScriptedModels(book)}]
+    free = dict.fromkeys((f"{kind}_token_cost" for kind in ("cache_creation_input", "cache_read_input")), 0.0)
+    free.update({"input_cost_per_token": 0.0, "output_cost_per_token": 0.0})
+    litellm.register_model({f"{PROVIDER}/{role}": {**free, "litellm_provider": PROVIDER, "mode": "chat"} for role in ROLES})
+
+
+def _task_of(params: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    named = params.get(TASK_ARGUMENT)
+    if named:
+        domain, _, task = str(named).partition("/")
+        return domain, task
+    simulation = current()
+    return (simulation.domain, simulation.task) if simulation is not None else (None, None)
+
+
+def _raise_fault(fault: str | None, model: str) -> None:
+    if fault == "rate_limit":
+        raise litellm.RateLimitError("scripted fault: rate limit", llm_provider=PROVIDER, model=model)
+    if fault == "server_error":
+        raise litellm.InternalServerError("scripted fault: server error", llm_provider=PROVIDER, model=model)
+    if fault == "timeout":
+        raise litellm.Timeout("scripted fault: time-out", model=model, llm_provider=PROVIDER)
+
+
+def _response(answer: _Answer, model: str) -> ModelResponse:
+    calls = [
+        ChatCompletionMessageToolCall(id=call_id, type="function", function=Function(name=call.name, arguments=call.arguments))
+        for call_id, call in zip(answer.call_ids, answer.speech.calls, strict=True)
+    ]
+    message = litellm.Message(role="assistant", content=answer.speech.text, tool_calls=calls or None)
+    choice = litellm.Choices(index=0, message=message, finish_reason="tool_calls" if calls else "stop")
+    return ModelResponse(model=f"{PROVIDER}/{model}", choices=[choice], usage=answer.usage)
+
+
+def _chunks(answer: _Answer) -> Iterator[tuple[float, GenericStreamingChunk]]:
+    pieces = _pieces(answer.speech.text or "") or [""]
+    each_ms = answer.decode_ms / max(len(pieces) + len(answer.speech.calls) - 1, 1)
+    wait_ms = answer.ttft_ms
+    for piece in pieces if answer.speech.text else []:
+        yield wait_ms, _chunk(text=piece)
+        wait_ms = each_ms
+    for index, call in enumerate(answer.speech.calls):
+        use = {"id": answer.call_ids[index], "type": "function", "index": index}
+        yield wait_ms, _chunk(tool_use={**use, "function": {"name": call.name, "arguments": call.arguments}})
+        wait_ms = each_ms
+    usage = {name: getattr(answer.usage, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
+    yield 0.0, _chunk(is_finished=True, finish_reason="tool_calls" if answer.speech.calls else "stop", usage=usage)
+
+
+def _chunk(**fields: Any) -> GenericStreamingChunk:
+    blank = {"text": "", "tool_use": None, "is_finished": False, "finish_reason": "", "usage": None, "index": 0}
+    return {**blank, **fields}  # type: ignore[typeddict-item, no-any-return, return-value, misc, unused-ignore]
+
+
+def _pieces(text: str) -> list[str]:
+    return [text[at : at + 20] for at in range(0, len(text), 20)]
+
+
+def _written(speech: Speech) -> str:
+    return (speech.text or "") + "".join(f"{call.name}{call.arguments}" for call in speech.calls)
+
+
+def _message_tokens(message: Mapping[str, Any]) -> int:
+    called = "".join(f"{call['function']['name']}{call['function']['arguments']}" for call in message.get("tool_calls") or ())
+    return _count(str(message.get("content") or "")) + (_count(called) if called else 0) + 4
+
+
+def _tools_tokens(tools: Sequence[Mapping[str, Any]] | None) -> int:
+    return sum(_tool_tokens(str(tool["function"]["name"]), str(tool)) for tool in tools or ())
+
+
+@lru_cache(maxsize=1024)
+def _tool_tokens(name: str, text: str) -> int:
+    return _count(text)
+
+
+@lru_cache(maxsize=16_384)
+def _count(text: str) -> int:
+    return int(litellm.token_counter(model=f"{PROVIDER}/agent", text=text)) if text else 0

@@ -1,0 +1,79 @@
+"""Arguments of the scripted models (`--agent-llm-args` and its siblings), checked at the edge."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tau2_logging.errors import UserError
+
+FAULTS = ("invalid_args", "unknown_tool", "malformed_json", "empty_reply", "rate_limit", "server_error", "timeout", "loop")
+LOOP = "loop"
+"""The one fault that is not drawn per call: its rate is the share of simulations in which the agent repeats its first call forever."""
+
+_LATENCY = ("ttft_ms", "tpot_ms", "spread")
+
+
+@dataclass(frozen=True)
+class ScriptedSettings:
+    """`ttft_ms` to the first token, `tpot_ms` for each token after it, both times a lognormal factor with sigma `spread` and median 1.
+
+    `faults` gives the rate of each fault per call (of `loop` per simulation); their sum is at most 1. `seed` makes all of it repeatable.
+    """
+
+    ttft_ms: float = 0.0
+    tpot_ms: float = 0.0
+    spread: float = 0.0
+    faults: Mapping[str, float] = field(default_factory=dict)
+    seed: int = 0
+
+    @classmethod
+    def of(cls, arguments: Mapping[str, Any]) -> ScriptedSettings:
+        """From model arguments; those of real models (temperature, ...) are ignored. Raises UserError with the name and the value."""
+        latency = {name: _at_least_zero(name, arguments[name]) for name in _LATENCY if arguments.get(name) is not None}
+        return cls(**latency, faults=_rates(arguments.get("faults") or {}), seed=_seed(arguments.get("seed")))
+
+    def draw_fault(self, random_: random.Random) -> str | None:
+        """Which fault this call has, if any. A call that is made again is drawn anew."""
+        at = random_.random()
+        for name, rate in self.faults.items():
+            if name != LOOP:
+                at -= rate
+                if at < 0:
+                    return name
+        return None
+
+    def loops(self, random_: random.Random) -> bool:
+        """Whether the agent of a simulation loops."""
+        return random_.random() < self.faults.get(LOOP, 0.0)
+
+    def latency_ms(self, tokens: int, random_: random.Random) -> tuple[float, float]:
+        """(time to first token, time from the first token to the last) of a reply of `tokens` tokens."""
+        factor = math.exp(random_.gauss(0.0, self.spread)) if self.spread else 1.0
+        return self.ttft_ms * factor, self.tpot_ms * factor * max(tokens - 1, 0)
+
+
+def _at_least_zero(name: str, value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < float("inf"):
+        raise UserError(f"scripted model: {name} is {value!r}; give a number of at least 0")
+    return float(value)
+
+
+def _rates(faults: Any) -> dict[str, float]:
+    if not isinstance(faults, Mapping):
+        raise UserError(f'scripted model: faults is {faults!r}; give rates by name, as in {{"faults": {{"invalid_args": 0.1}}}}')
+    for name, rate in faults.items():
+        if name not in FAULTS:
+            raise UserError(f"scripted model: no fault {name!r}; there are {', '.join(FAULTS)}")
+        if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 <= rate <= 1:
+            raise UserError(f"scripted model: the rate of {name} is {rate!r}; give a number from 0 to 1")
+    if sum(faults.values()) > 1 + 1e-9:
+        raise UserError(f"scripted model: the fault rates add up to {sum(faults.values()):g}; at most 1 is possible")
+    return dict(faults)
+
+
+def _seed(seed: Any) -> int:
+    return seed if isinstance(seed, int) else 0

@@ -1,0 +1,41 @@
+"""What a scripted model says: text, or tool calls. The provider makes litellm's response of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool call as a model writes it: arguments are text, which need not be JSON."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Either text or tool calls; neither for an empty reply."""
+
+    text: str | None = None
+    calls: tuple[Call, ...] = ()
+
+
+def calling(name: str, arguments: Mapping[str, Any]) -> Speech:
+    """A reply that is one tool call."""
+    return Speech(calls=(Call(name, json.dumps(dict(arguments), ensure_ascii=False)),))
+
+
+def calls_in(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """(tool, arguments) of each tool call of a message; arguments that are not JSON are left as text."""
+    return [(call["function"]["name"], _parsed(call["function"]["arguments"])) for call in message.get("tool_calls") or ()]
+
+
+def _parsed(arguments: str) -> Any:
+    try:
+        return json.loads(arguments)
+    except (TypeError, ValueError):
+        return arguments

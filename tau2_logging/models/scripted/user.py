@@ -1,0 +1,43 @@
+"""The scripted user: opens with the reason for the call, performs what it is asked to do, reports it, and ends the talk."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tau2_logging.models.scripted.plan import CLOSING, TRANSFER_NOTICE, requested_action
+from tau2_logging.models.scripted.speech import Speech, calling
+
+STOP, TRANSFER = "###STOP###", "###TRANSFER###"
+_REASON = "Reason for call:"
+_LONGEST_OPENING = 400
+
+
+def user_turn(messages: Sequence[Mapping[str, Any]]) -> Speech:
+    """The user's next turn, in tau2's flipped view: the user is `assistant`, the agent is `user`."""
+    last = messages[-1]
+    if last["role"] == "tool":
+        return Speech(text=f"I did that. I see: {(last.get('content') or '')[:200]}")
+    heard = last.get("content") or ""
+    action = requested_action(heard)
+    if action is not None:
+        return calling(action.name, action.arguments)
+    if TRANSFER_NOTICE in heard:
+        return Speech(text=f"All right, I will hold. {TRANSFER}")
+    if CLOSING in heard:
+        return Speech(text=f"No, that was all. Thank you! {STOP}")
+    if not any(message["role"] == "assistant" for message in messages):
+        return Speech(text=f"Hello. {opening(messages)}")
+    return Speech(text="Please go on with my request.")
+
+
+def opening(messages: Sequence[Mapping[str, Any]]) -> str:
+    """The reason for the call as the scenario in the system prompt gives it, or a general one."""
+    system = next((str(message.get("content") or "") for message in messages if message["role"] == "system"), "")
+    lines = [line.strip() for line in system.splitlines()]
+    if _REASON not in lines:
+        return "I need your help with my request, please."
+    start = lines.index(_REASON) + 1
+    rest = lines[start:]
+    end = next((i for i, line in enumerate(rest) if line.endswith(":") and i > 0), len(rest))
+    return " ".join(rest[:end]).strip()[:_LONGEST_OPENING] or "I need your help with my request, please."

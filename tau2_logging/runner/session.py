@@ -1,0 +1,371 @@
+"""A run from beginning to end: the one place where everything is put together."""
+
+from __future__ import annotations
+
+import platform
+import queue
+import secrets
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from rich.console import Console
+
+from tau2_logging.errors import UserError
+from tau2_logging.events import LEVELS, SCHEMA_VERSION
+from tau2_logging.instrument import Instrumentation, distribution_version
+from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
+from tau2_logging.logger.clock import Clock, utc_offset
+from tau2_logging.logger.event_logger import EventLogger
+from tau2_logging.logger.masking import masked_argv
+from tau2_logging.logger.records import register_levels
+from tau2_logging.logger.scope import TIMEOUT, Outcome
+from tau2_logging.logger.sink import Sink
+from tau2_logging.models.scripted.plan import PlanBook, plan_of
+from tau2_logging.runner.benchmark import Benchmark, Recipe
+from tau2_logging.runner.checkpoint import Checkpoint, Key, finished, read_run, write_results, write_run
+from tau2_logging.runner.config import RunConfig
+from tau2_logging.runner.executors import ThreadsExecutor
+from tau2_logging.runner.executors.threads import Failure
+from tau2_logging.runner.plan import Plan, Unit, make_plan
+from tau2_logging.runner.providers import check_models, http_connections, register_scripted
+from tau2_logging.runner.retries import Retries, RetryPolicy
+from tau2_logging.runner.unit import Bench, conclude, now_text
+from tau2_logging.runner.watchdog import Watchdog
+from tau2_logging.sinks.console import Progress, summary_table
+from tau2_logging.sinks.domain_files import DomainFiles, events_path
+from tau2_logging.sinks.totals import Totals
+from tau2_logging.version import __version__
+
+EXIT_OK, EXIT_FAILED = 0, 1
+_TICK_S = 0.25
+_DEFAULT_ARGS = {"temperature": 0.0}
+
+
+@dataclass(frozen=True)
+class RunPlace:
+    """Where a run keeps its things, and what an earlier start of it has left there."""
+
+    run_id: str
+    directory: Path
+    started_wall: float
+    done: dict[Key, dict[str, Any]]
+    resumed: bool
+
+
+@dataclass
+class _Stop:
+    """The signal that asked the run to stop, once there was one."""
+
+    signal: signal.Signals | None = None
+
+
+def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = None, console: Console | None = None) -> int:
+    """Run and return the exit code: 0 when every simulation finished, 1 when some failed, 130 and 143 after SIGINT and SIGTERM.
+
+    `resume` is the folder of an earlier run, whose plan `config` then repeats. Raises UserError for bad input, before anything is
+    written.
+    """
+    console = console or Console()
+    benchmark = Benchmark.load()
+    plan = make_plan(config, benchmark)
+    check_models(config.models)
+    place = _resumed_place(config, resume) if resume is not None else _new_place(config)
+    place.directory.mkdir(parents=True, exist_ok=True)
+    return _Session(config, benchmark, plan, place, argv or [], console).run()
+
+
+def _new_place(config: RunConfig) -> RunPlace:
+    run_id = config.run_name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+    if "/" in run_id or run_id in (".", "..") or not run_id.isprintable():
+        raise UserError(f"--run-name {run_id!r} cannot name a folder; use letters, digits, - and _")
+    directory = config.log_dir / "runs" / run_id
+    if (directory / "run.json").exists():
+        raise UserError(f"run {run_id!r} exists already in {config.log_dir}; choose another --run-name, or --resume {directory}")
+    _check_writable(config.log_dir)
+    return RunPlace(run_id, directory, time.time(), {}, resumed=False)
+
+
+def _check_writable(directory: Path) -> None:
+    probe = directory / f".probe-{secrets.token_hex(4)}"
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise UserError(f"cannot write to --log-dir {directory}: {error.strerror}; choose another or make it writable") from error
+
+
+def _resumed_place(config: RunConfig, directory: Path) -> RunPlace:
+    data = read_run(directory)
+    return RunPlace(data["run_id"], directory, float(data["started_wall"]), finished(directory, config.domains), resumed=True)
+
+
+class _Session:
+    def __init__(self, config: RunConfig, benchmark: Benchmark, plan: Plan, place: RunPlace, argv: list[str], console: Console) -> None:
+        self.config = config
+        self.benchmark = benchmark
+        self.plan = plan
+        self.place = place
+        self.argv = argv
+        self.console = console
+        self.todo = tuple(unit for unit in plan.units if unit.key not in place.done)
+        self.recipes = {domain: self._recipe(domain) for domain in config.domains}
+        self.stop = _Stop()
+        self.begun = time.monotonic()
+
+    def run(self) -> int:
+        with ExitStack() as stack:
+            totals, logger, files = self._open_logger(stack)
+            checkpoint = Checkpoint(self.place.directory, self.config.domains)
+            stack.callback(checkpoint.close)
+            self._write_run_json()
+            self._enter_tau2(stack, logger)
+            self._announce()
+            bench = Bench(self.benchmark, logger, self.recipes, checkpoint.append)
+            self._write_start(logger)
+            executor = ThreadsExecutor(bench, self.todo, self.config.max_concurrency)
+            progress = Progress(totals, self.console, self.config.progress)
+            with _signals(self.stop, executor):
+                failure = self._drive(executor, bench, progress)
+            self._write_end(logger, totals)
+            self._write_results()
+            return self._report(totals, logger, files, failure)
+
+    def _open_logger(self, stack: ExitStack) -> tuple[Totals, EventLogger, DomainFiles | None]:
+        planned = {domain: sum(unit.domain == domain for unit in self.plan.units) for domain in self.config.domains}
+        totals = Totals(planned)
+        for (domain, task, _), row in self.place.done.items():
+            if domain in totals.domains:
+                totals.add_finished(domain, task, row.get("reward"))
+        sinks: list[Sink] = [totals]
+        files = None
+        if self.config.profile:
+            files = DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level])
+            sinks.append(files)
+        clock = Clock()
+        origin = clock.now_ns() - int((time.time() - self.place.started_wall) * 1e9)
+        logger = EventLogger(self.place.run_id, sinks, clock, origin)
+        stack.callback(logger.close)
+        return totals, logger, files
+
+    def _enter_tau2(self, stack: ExitStack, logger: EventLogger) -> None:
+        config = self.config
+        ignore_known_warnings()
+        if config.profile:
+            register_levels()
+            bridge = Bridge(logger.text, LEVELS[config.log_level])
+            bridge.install()
+            stack.callback(bridge.uninstall)
+        book = PlanBook()
+        for unit in self.plan.units:
+            book.add(unit.domain, plan_of(unit.task))
+        register_scripted(book)
+        if config.profile:
+            instrumentation = Instrumentation()
+            instrumentation.install()
+            stack.callback(instrumentation.uninstall)
+        retries = Retries(RetryPolicy(config.max_retries))
+        retries.install()
+        stack.callback(retries.uninstall)
+        recipe = self.recipes[config.domains[0]]
+        stack.enter_context(self.benchmark.judge(recipe.judge_llm, recipe.judge_args))
+        stack.enter_context(http_connections(config.max_concurrency))
+
+    def _recipe(self, domain: str) -> Recipe:
+        config = self.config
+        judge = config.judge_model
+        quiet = {"num_retries": 0}
+        return Recipe(
+            domain=domain,
+            agent=config.agent,
+            user=self.plan.user,
+            agent_llm=config.agent_model.llm,
+            agent_args={**(config.agent_model.args or _DEFAULT_ARGS), **quiet},
+            user_llm=config.user_model.llm,
+            user_args={**(config.user_model.args or _DEFAULT_ARGS), **quiet},
+            judge_llm=judge.llm if judge is not None else None,
+            judge_args={**((judge.args if judge is not None else None) or _DEFAULT_ARGS), **quiet},
+            repetition_judge=judge is not None and judge.named,
+            max_steps=config.max_steps,
+            max_errors=config.max_errors,
+            num_trials=config.num_trials,
+            seed=config.seed,
+        )
+
+    def _drive(self, executor: ThreadsExecutor, bench: Bench, progress: Progress) -> BaseException | None:
+        watchdog = Watchdog(self.config.heartbeat, self.config.task_timeout)
+        left = len(self.todo)
+        progress.start()
+        executor.start()
+        try:
+            while left > 0 and self.stop.signal is None:
+                try:
+                    report = executor.reports.get(timeout=_TICK_S)
+                except queue.Empty:
+                    report = None
+                if isinstance(report, Failure):
+                    return report.error
+                left -= report is not None
+                left -= self._watch(watchdog, executor, bench)
+                progress.update(list(executor.in_flight.values()))
+            return None
+        finally:
+            executor.stop()
+            progress.stop(list(executor.in_flight.values()))
+
+    def _watch(self, watchdog: Watchdog, executor: ThreadsExecutor, bench: Bench) -> int:
+        flying: dict[Any, Unit] = {simulation: unit for unit, simulation in executor.in_flight.copy().items()}
+        given_up = 0
+        for simulation in watchdog.look(flying):
+            waiting = simulation.waiting()
+            late = TimeoutError(f"past the limit of {self.config.task_timeout:g} s, waiting on {waiting.what}")
+            row = conclude(flying[simulation], simulation, Outcome(TIMEOUT, error=late), bench)
+            if row is not None:
+                executor.give_up(flying[simulation])
+                given_up += 1
+        return given_up
+
+    def _announce(self) -> None:
+        config = self.config
+        if config.all_scripted:
+            self._say(
+                "No real model is evaluated: the built-in scripted models play agent, user and judge. "
+                "Name one with --agent-llm gpt-4.1 --user-llm gpt-4.1 (see README)."
+            )
+        for domain, number in self.plan.left_out.items():
+            if number:
+                self._say(f"{domain}: {number} tasks left out that agent {config.agent} cannot do")
+        if self.place.resumed:
+            self._say(f"resuming run {self.place.run_id}: {len(self.place.done)} of {len(self.plan.units)} simulations are done")
+        self._say(f"run {self.place.run_id}: {len(self.todo)} simulations, {config.max_concurrency} at a time")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _versions(self) -> dict[str, Any]:
+        return {
+            "tau2_version": self.benchmark.version,
+            "litellm_version": (distribution_version("litellm") or "litellm unknown").split()[-1],
+            "python_version": platform.python_version(),
+            "tau2_logging_version": __version__,
+        }
+
+    def _write_run_json(self) -> None:
+        if self.place.resumed:
+            return
+        data = {
+            "run_id": self.place.run_id,
+            "started": time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(self.place.started_wall)),
+            "started_wall": self.place.started_wall,
+            "config": self.config.as_json(),
+            "user": self.plan.user,
+            "trial_seeds": list(self.plan.seeds),
+            "simulations": len(self.plan.units),
+            "argv": masked_argv(self.argv),
+            **self._versions(),
+        }
+        write_run(self.place.directory, data)
+
+    def _write_start(self, logger: EventLogger) -> None:
+        recipe = self.recipes[self.config.domains[0]]
+        for domain in self.config.domains:
+            fields: dict[str, Any] = {
+                "schema": SCHEMA_VERSION,
+                **self._versions(),
+                "utc_offset": utc_offset(logger.clock),
+                "agent": recipe.agent,
+                "user": recipe.user,
+                "agent_llm": recipe.agent_llm,
+                "user_llm": recipe.user_llm,
+                "judge_llm": recipe.judge_llm,
+                "seed": self.config.seed,
+                "seeds": ",".join(map(str, self.plan.seeds)),
+                "simulations": sum(unit.domain == domain for unit in self.plan.units),
+                "resumed": self.place.resumed,
+                "argv": masked_argv(self.argv),
+                "domain": domain,
+                "run": self.place.run_id,
+            }
+            logger.emit("run_start", fields, domain=domain)
+
+    def _write_end(self, logger: EventLogger, totals: Totals) -> None:
+        for domain, item in totals.domains.items():
+            fields: dict[str, Any] = {
+                "start_ms": 0.0,
+                "duration_ms": logger.since_start_ms(logger.clock.now_ns()),
+                "simulations": item.done,
+                "ok": item.ok,
+                "errors": item.errors,
+                "timeouts": item.timeouts,
+                "pending": item.planned - item.done,
+                "mean_reward": item.mean_reward,
+                "tool_errors": item.tool_errors,
+                "llm_errors": item.call_errors,
+                "retries": item.retries,
+                "input_tokens": item.input_tokens,
+                "output_tokens": item.output_tokens,
+                "cost_usd": item.cost_usd,
+                "signal": self.stop.signal.name if self.stop.signal is not None else None,
+                "domain": domain,
+                "run": self.place.run_id,
+            }
+            logger.emit("run_end", fields, domain=domain)
+
+    def _write_results(self) -> None:
+        for domain in self.config.domains:
+            info = self.benchmark.info_json(self.recipes[domain])
+            write_results(self.place.directory, domain, info, self.plan.tasks(domain), now_text())
+
+    def _report(self, totals: Totals, logger: EventLogger, files: DomainFiles | None, failure: BaseException | None) -> int:
+        self.console.print(summary_table(totals))
+        directory = self.place.directory
+        self._say(f"results: {directory}/results_<domain>.json ({', '.join(self.config.domains)})")
+        if self.config.profile:
+            logs = " ".join(str(events_path(self.config.log_dir, domain)) for domain in self.config.domains)
+            self._say(f"next:    python analyze_timing_from_tau2_log.py --log_file {logs} --output_dir analysis_results/")
+        lost, reason = files.lost() if files is not None else (0, "")
+        if lost:
+            self._say(f"warning: {lost} log lines could not be written ({reason})")
+        if logger.failures:
+            self._say(f"warning: {logger.failures} events could not be made; the first failure is in {self.config.log_dir}/eval_*.log")
+        if failure is not None:
+            if not isinstance(failure, OSError):
+                raise failure
+            raise UserError(f"the run stopped: cannot keep results in {directory} ({failure}); make room and --resume {directory}")
+        unfinished = sum(item.planned - item.ok for item in totals.domains.values())
+        if unfinished:
+            self._say(
+                f"{unfinished} of {len(self.plan.units)} simulations are not finished; go on with: python run_local.py --resume {directory}"
+            )
+        if self.stop.signal is not None:
+            return 128 + int(self.stop.signal)
+        return EXIT_OK if unfinished == 0 else EXIT_FAILED
+
+
+@contextmanager
+def _signals(stop: _Stop, executor: ThreadsExecutor) -> Iterator[None]:
+    """SIGINT and SIGTERM ask the run to stop; a second one ends the process the ordinary way."""
+
+    def ask(number: int, frame: FrameType | None) -> None:
+        stop.signal = signal.Signals(number)
+        executor.reports.put(None)
+        for name in before:
+            signal.signal(name, before[name])
+
+    names = (signal.SIGINT, signal.SIGTERM)
+    try:
+        before = {name: signal.signal(name, ask) for name in names}
+    except ValueError:  # not the main thread: somebody else has the signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        for name in names:
+            signal.signal(name, before[name])

@@ -1,0 +1,106 @@
+"""Run one simulation, whatever happens in it: the outcome is a value, never an exception."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tau2_logging.errors import SimulationTimeout
+from tau2_logging.instrument.tau2 import outcome_of
+from tau2_logging.logger.context import bind
+from tau2_logging.logger.event_logger import EventLogger
+from tau2_logging.logger.masking import mask_text, shorten
+from tau2_logging.logger.scope import ERROR, TIMEOUT, Outcome, begin, end
+from tau2_logging.logger.simulation import Simulation
+from tau2_logging.models.scripted.provider import TASK_ARGUMENT
+from tau2_logging.runner.benchmark import Benchmark, Recipe
+from tau2_logging.runner.checkpoint import Row
+from tau2_logging.runner.plan import Unit
+
+Begun = Callable[[Unit, Simulation], None]
+Keep = Callable[[Row], None]
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every simulation of a run shares."""
+
+    benchmark: Benchmark
+    logger: EventLogger
+    recipes: dict[str, Recipe]
+    keep: Keep
+
+
+def run_unit(unit: Unit, bench: Bench, begun: Begun) -> Row | None:
+    """Run a simulation, write its events and keep its row. None if the watchdog gave it up meanwhile and has done all that."""
+    simulation = begin(bench.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed)
+    begun(unit, simulation)
+    result: Any = None
+    with bind(simulation):
+        try:
+            result = bench.benchmark.run_task(_recipe(bench.recipes[unit.domain], unit), unit.task, unit.seed)
+            result.trial = unit.trial
+            outcome = outcome_of(result)
+        except SimulationTimeout as error:
+            outcome = Outcome(TIMEOUT, error=error)
+        except BaseException as error:
+            outcome = Outcome(ERROR, error=error)
+    return conclude(unit, simulation, outcome, bench, result)
+
+
+def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench, result: Any = None) -> Row | None:
+    """Write task_end and keep the row; None if that has been done already."""
+    duration_ms = simulation.elapsed_ms()
+    if not end(simulation, outcome):
+        return None
+    row = _row(unit, simulation, outcome, duration_ms, result)
+    bench.keep(row)
+    return row
+
+
+def _row(unit: Unit, simulation: Simulation, outcome: Outcome, duration_ms: float, result: Any) -> Row:
+    error = outcome.error
+    row = Row(
+        domain=unit.domain,
+        task=str(unit.task.id),
+        trial=unit.trial,
+        seed=unit.seed,
+        status=outcome.status,
+        reward=outcome.reward,
+        termination=outcome.termination,
+        duration_ms=round(duration_ms, 3),
+        error=None if error is None else shorten(mask_text(f"{type(error).__name__}: {error}"), 2000),
+    )
+    if result is not None:
+        return replace(row, simulation=result.model_dump_json())
+    return replace(row, messages=_partial_trajectory(simulation))
+
+
+def _partial_trajectory(simulation: Simulation) -> str | None:
+    """What had been said before the simulation failed: it may be what explains the failure."""
+    messages = getattr(simulation.orchestrator, "trajectory", None)
+    if not messages:
+        return None
+    try:
+        return json.dumps([json.loads(message.model_dump_json()) for message in list(messages)], ensure_ascii=False)
+    except Exception:
+        return None
+
+
+def _recipe(recipe: Recipe, unit: Unit) -> Recipe:
+    """The recipe with each scripted model told its task; one that hides behind another name finds it in the context."""
+    task = f"{unit.domain}/{unit.task.id}"
+    named = {TASK_ARGUMENT: task}
+    return replace(
+        recipe,
+        agent_args={**recipe.agent_args, **(named if recipe.agent_llm.startswith("scripted/") else {})},
+        user_args={**recipe.user_args, **(named if recipe.user_llm.startswith("scripted/") else {})},
+    )
+
+
+def now_text() -> str:
+    """Local time to the second, as tau2 stamps its files."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S")

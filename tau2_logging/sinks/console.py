@@ -1,0 +1,159 @@
+"""The progress of a run: a bar per domain and a line of totals on a terminal, plain lines elsewhere; a table at the end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tau2_logging.logger.simulation import Simulation
+from tau2_logging.sinks import words
+from tau2_logging.sinks.totals import DomainTotals, Totals
+
+PLAIN_EVERY_S = 10.0
+
+
+class Progress:
+    """`start`, `update` as often as you like, `stop`. Draws at most four times a second; `in_flight` are the simulations now running."""
+
+    def __init__(self, totals: Totals, console: Console, enabled: bool = True) -> None:
+        self._totals = totals
+        self._console = console
+        self._enabled = enabled
+        self._begun = time.monotonic()
+        self._said = (-PLAIN_EVERY_S, -1)
+        self._already = {domain: item.done for domain, item in totals.domains.items()}
+        self._live: Live | None = None
+
+    def start(self) -> None:
+        """Begin to draw."""
+        if self._enabled and self._console.is_terminal:
+            self._live = Live(self.render([]), console=self._console, refresh_per_second=4, transient=False)
+            self._live.start()
+
+    def update(self, in_flight: Sequence[Simulation]) -> None:
+        """Show where things are."""
+        if self._live is not None:
+            self._live.update(self.render(in_flight))
+        elif self._enabled:
+            self._say(in_flight, last=False)
+
+    def stop(self, in_flight: Sequence[Simulation]) -> None:
+        """Draw for the last time."""
+        if self._live is not None:
+            self._live.update(self.render(in_flight))
+            self._live.stop()
+            self._live = None
+        elif self._enabled:
+            self._say(in_flight, last=True)
+
+    def _say(self, in_flight: Sequence[Simulation], last: bool) -> None:
+        elapsed = time.monotonic() - self._begun
+        done = sum(item.done for item in self._totals.domains.values())
+        due = elapsed - self._said[0] >= PLAIN_EVERY_S
+        if not (due or last) or (last and self._said[1] == done):
+            return
+        self._said = (elapsed, done)
+        for domain, item in self._totals.domains.items():
+            self._print_plain(
+                f"{domain} {item.done}/{item.planned} reward {words.reward(item.mean_reward)} "
+                f"elapsed {words.duration(elapsed)} eta {words.duration(self._eta(domain, elapsed))}"
+            )
+        self._print_plain(self.line(in_flight))
+
+    def _print_plain(self, text: str) -> None:
+        self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def render(self, in_flight: Sequence[Simulation]) -> RenderableType:
+        """The display as it stands now."""
+        elapsed = time.monotonic() - self._begun
+        table = Table.grid(padding=(0, 2))
+        for _ in range(6):
+            table.add_column(no_wrap=True)
+        for domain, item in self._totals.domains.items():
+            failed = item.errors + item.timeouts
+            table.add_row(
+                Text(domain, style="bold"),
+                ProgressBar(total=max(item.planned, 1), completed=item.done, width=32),
+                Text(f"{item.done}/{item.planned}"),
+                Text(f"reward {words.reward(item.mean_reward)}"),
+                Text(f"{failed} failed", style="red") if failed else Text(""),
+                Text(f"{words.duration(elapsed)} elapsed, {words.duration(self._eta(domain, elapsed))} to go", style="dim"),
+            )
+        return Group(table, Text(self.line(in_flight), style="dim", overflow="fold"))
+
+    def line(self, in_flight: Sequence[Simulation]) -> str:
+        """The line of totals: in flight, the slowest and what it waits on, tokens, money, errors, retries."""
+        totals = self._totals
+        parts = [_in_flight(in_flight)]
+        parts.append(
+            f"tokens {words.count(totals.overall('input_tokens') or 0)} in {words.count(totals.overall('output_tokens') or 0)} out"
+        )
+        parts.append(f"cost {words.money(totals.overall('cost_usd'))}")
+        parts.append(f"errors: {totals.overall('call_errors'):.0f} model, {totals.overall('tool_errors'):.0f} tool")
+        parts.append(f"retries {totals.overall('retries'):.0f}")
+        return " | ".join(parts)
+
+    def _eta(self, domain: str, elapsed: float) -> float | None:
+        item = self._totals.domains[domain]
+        done = item.done - self._already[domain]
+        left = item.planned - item.done
+        if left <= 0:
+            return 0.0
+        return elapsed / done * left if done else None
+
+
+def _in_flight(simulations: Sequence[Simulation]) -> str:
+    if not simulations:
+        return "in flight 0"
+    slowest = max(simulations, key=lambda simulation: simulation.elapsed_ms())
+    waiting = slowest.waiting()
+    waited_ms = (slowest.logger.clock.now_ns() - waiting.since_ns) / 1e6
+    on = f"{waiting.what} {waiting.model}" if waiting.model else waiting.what
+    return (
+        f"in flight {len(simulations)}, slowest {slowest.domain} {words.clip(slowest.task, 40)} {words.seconds(slowest.elapsed_ms())}, "
+        f"on {on} for {words.seconds(waited_ms)}"
+    )
+
+
+def summary_table(totals: Totals) -> Table:
+    """The table at the end: a column per domain, so that it fits a narrow terminal. Times are exclusive and summed over simulations."""
+    table = Table(show_header=True, header_style="bold", box=SIMPLE_HEAD, expand=False)
+    table.add_column("", no_wrap=True)
+    for domain in totals.domains:
+        table.add_column(domain, justify="right")
+    columns = [_summary_column(item) for item in totals.domains.values()]
+    for name in columns[0]:
+        table.add_row(name, *(column[name] for column in columns))
+    return table
+
+
+def _summary_column(item: DomainTotals) -> dict[str, str]:
+    spent = item.spent_ms
+    hats = item.pass_hat()
+    return {
+        "simulations finished": f"{item.ok} of {item.planned}",
+        "ended in error / time-out": f"{item.errors} / {item.timeouts}",
+        "mean reward": words.reward(item.mean_reward),
+        **{f"pass^{k}": f"{hats[k]:.3f}" for k in sorted({1, max(hats, default=1)} & set(hats))},
+        "time: agent model": _share(spent["llm_ms"] + spent["expert_ms"], item.duration_ms),
+        "time: tools": _share(spent["tool_ms"], item.duration_ms),
+        "time: user model": _share(spent["user_ms"], item.duration_ms),
+        "time: judge model": _share(spent["judge_ms"], item.duration_ms),
+        "time: evaluation": _share(spent["evaluation_ms"], item.duration_ms),
+        "time: setup and other": _share(spent["setup_ms"] + spent["other_ms"], item.duration_ms),
+        "tokens in / out": f"{words.count(item.input_tokens)} / {words.count(item.output_tokens)}",
+        "cost": words.money(item.cost_usd),
+        "errors: model / tool": f"{item.call_errors} / {item.tool_errors}",
+        "retries": str(item.retries),
+    }
+
+
+def _share(ms: float, total_ms: float) -> str:
+    return f"{words.seconds(ms)} {100 * ms / total_ms:3.0f}%" if total_ms else "-"

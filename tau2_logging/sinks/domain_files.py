@@ -1,0 +1,58 @@
+"""`logs/tau2_{domain}.log` holds the events, `logs/eval_{domain}.log` the events and everything else the run said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from tau2_logging.logger.sink import Sink
+from tau2_logging.sinks.appender import Appender
+
+
+class DomainFiles(Sink):
+    """The two files of each domain, appended to as it happens. Events below `level` are not written.
+
+    Raises UserError on construction where a file cannot be written.
+    """
+
+    def __init__(self, directory: Path, domains: Iterable[str], level: int) -> None:
+        self.level = level
+        self._files = {domain: (Appender(events_path(directory, domain)), Appender(all_path(directory, domain))) for domain in domains}
+
+    def write_line(self, domain: str | None, line: str) -> None:
+        data = line.encode() + b"\n"
+        if domain is not None:
+            events, everything = self._files[domain]
+            events.append(data)
+            everything.append(data)
+            return
+        for events, everything in self._files.values():
+            events.append(data)
+            everything.append(data)
+
+    def write_text(self, domain: str | None, text: str) -> None:
+        data = text.encode("utf-8", "replace") + b"\n"
+        for name, (_, everything) in self._files.items():
+            if domain is None or name == domain:
+                everything.append(data)
+
+    def lost(self) -> tuple[int, str]:
+        """How many lines the system refused to write, and why."""
+        files = [file for pair in self._files.values() for file in pair]
+        reasons = {str(file.error) for file in files if file.error is not None}
+        return sum(file.lost for file in files), "; ".join(sorted(reasons))
+
+    def close(self) -> None:
+        for pair in self._files.values():
+            for file in pair:
+                file.close()
+
+
+def events_path(directory: Path, domain: str) -> Path:
+    """Where the events of a domain are written."""
+    return directory / f"tau2_{domain}.log"
+
+
+def all_path(directory: Path, domain: str) -> Path:
+    """Where everything a run says of a domain is written."""
+    return directory / f"eval_{domain}.log"

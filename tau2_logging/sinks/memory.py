@@ -1,0 +1,31 @@
+"""Events kept in memory: for tests, notebooks and code that wants to look at its own run."""
+
+from __future__ import annotations
+
+from tau2_logging.events import Event
+from tau2_logging.logger.sink import Sink
+
+
+class MemorySink(Sink):
+    """`events` and `lines` in the order of writing, `texts` as (domain, text)."""
+
+    wants_events = True
+
+    def __init__(self, level: int = 0) -> None:
+        self.level = level
+        self.events: list[Event] = []
+        self.lines: list[str] = []
+        self.texts: list[tuple[str | None, str]] = []
+
+    def write_line(self, domain: str | None, line: str) -> None:
+        self.lines.append(line)
+
+    def write_event(self, event: Event) -> None:
+        self.events.append(event)
+
+    def write_text(self, domain: str | None, text: str) -> None:
+        self.texts.append((domain, text))
+
+    def of(self, *types: str) -> list[Event]:
+        """The events of these types."""
+        return [event for event in self.events if event.type in types]

@@ -1,0 +1,119 @@
+"""Sums over the events of a run, as they come: what the progress display and the final table show."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from tau2_logging.events import EXCLUSIVE_MS, MODEL_CALL_TYPES, Event
+from tau2_logging.events.levels import PROFILE
+from tau2_logging.logger.sink import Sink
+
+
+@dataclass
+class DomainTotals:
+    """Sums of one domain. Money is None once a call's price was unknown; times are exclusive, in ms."""
+
+    planned: int = 0
+    ok: int = 0
+    errors: int = 0
+    timeouts: int = 0
+    rewards: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    spent_ms: dict[str, float] = field(default_factory=lambda: dict.fromkeys(EXCLUSIVE_MS, 0.0))
+    duration_ms: float = 0.0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float | None = 0.0
+    tool_errors: int = 0
+    call_errors: int = 0
+    retries: int = 0
+
+    @property
+    def done(self) -> int:
+        """Simulations that have ended, however."""
+        return self.ok + self.errors + self.timeouts
+
+    @property
+    def mean_reward(self) -> float | None:
+        """Mean over the simulations that finished."""
+        rewards = [reward for trials in self.rewards.values() for reward in trials]
+        return sum(rewards) / len(rewards) if rewards else None
+
+    def pass_hat(self) -> dict[int, float]:
+        """pass^k for every k that all tasks have trials for: the mean over tasks of C(successes, k) / C(trials, k) (tau-bench, arXiv
+        2406.12045)."""
+        if not self.rewards:
+            return {}
+        most = min(len(trials) for trials in self.rewards.values())
+        return {k: sum(_pass_hat_k(trials, k) for trials in self.rewards.values()) / len(self.rewards) for k in range(1, most + 1)}
+
+
+def _pass_hat_k(rewards: list[float], k: int) -> float:
+    successes = sum(abs(reward - 1.0) < 1e-6 for reward in rewards)
+    return math.comb(successes, k) / math.comb(len(rewards), k)
+
+
+class Totals(Sink):
+    """Keeps a DomainTotals for each domain, whatever level is written to the files."""
+
+    level = PROFILE
+    wants_events = True
+
+    def __init__(self, planned: dict[str, int]) -> None:
+        self.domains = {domain: DomainTotals(planned=number) for domain, number in planned.items()}
+        self._lock = threading.Lock()
+
+    def add_finished(self, domain: str, task: str, reward: float | None) -> None:
+        """Count a simulation that an earlier start of the run has finished."""
+        totals = self.domains[domain]
+        totals.ok += 1
+        if reward is not None:
+            totals.rewards[task].append(reward)
+
+    def write_event(self, event: Event) -> None:
+        totals = self.domains.get(str(event.get("domain")))
+        if totals is None:
+            return
+        with self._lock:
+            if event.type in MODEL_CALL_TYPES:
+                _add_call(totals, event)
+            elif event.type == "tool_call":
+                totals.tool_errors += event.get("error") is True
+            elif event.type == "retry":
+                totals.retries += 1
+            elif event.type == "task_end":
+                _add_end(totals, event)
+
+    def overall(self, name: str) -> float | None:
+        """Sum of a number over the domains; None where one is unknown."""
+        values = [getattr(totals, name) for totals in self.domains.values()]
+        return None if any(value is None for value in values) else sum(values)
+
+
+def _number(event: Event, name: str) -> float:
+    value = event.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _add_call(totals: DomainTotals, event: Event) -> None:
+    totals.input_tokens += int(_number(event, "input_tokens"))
+    totals.output_tokens += int(_number(event, "output_tokens"))
+    totals.call_errors += event.get("error") is True
+    if event.get("cost_usd") is not None:
+        totals.cost_usd = None if totals.cost_usd is None else totals.cost_usd + _number(event, "cost_usd")
+    elif event.get("input_tokens") is not None:
+        totals.cost_usd = None
+
+
+def _add_end(totals: DomainTotals, event: Event) -> None:
+    status = event.get("status")
+    totals.ok += status == "ok"
+    totals.errors += status == "error"
+    totals.timeouts += status == "timeout"
+    totals.duration_ms += _number(event, "duration_ms")
+    for name in EXCLUSIVE_MS:
+        totals.spent_ms[name] += _number(event, name)
+    if status == "ok" and event.get("reward") is not None:
+        totals.rewards[str(event.task)].append(_number(event, "reward"))
