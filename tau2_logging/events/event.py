@@ -32,5 +32,12 @@ class Event:
 
 def canonical_fields(fields: Mapping[str, object]) -> dict[str, Value]:
     """The fields as the log keeps them: canonical values, absent ones left out."""
-    kept = {name: canonical(value, field_type(name)) for name, value in fields.items()}
-    return {name: value for name, value in kept.items() if value is not None}
+    kept: dict[str, Value] = {}
+    for name, value in fields.items():
+        if type(value) is str and value.isascii():
+            kept[name] = value
+        elif value is not None:
+            canonical_value = canonical(value, field_type(name))
+            if canonical_value is not None:
+                kept[name] = canonical_value
+    return kept

@@ -10,6 +10,8 @@ import json
 import math
 import re
 from collections.abc import Callable
+from contextlib import suppress
+from numbers import Integral, Real
 
 from tau2_logging.errors import CodecError
 
@@ -20,59 +22,69 @@ _UNSAFE = re.compile(r'[\s"=\\]')
 _INT = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?", re.IGNORECASE)
 _LARGEST_EXACT = 10**18
+_LONGEST_WHOLE_BITS = 10_000
 _ABSENT = "-"
+_WHOLE = ("int", None)
 
 
 def canonical(value: object, type_: str | None) -> Value | None:
     """The value as the log keeps it: rounded to the field's decimals, text cleaned of lone surrogates, None where there is nothing.
 
     Numbers that are not finite are absent (a log has no word for them that awk would survive). Anything that is not text, a number
-    or a truth value becomes its JSON text, or `str()` where JSON has none.
+    or a truth value becomes its text: JSON for a container, else `str()`. Whole numbers beyond 10^18 are text too: few readers keep them.
     """
     if value is None:
         return None
     kind = type(value)
+    if kind is int and type_ in _WHOLE and -_LARGEST_EXACT <= value <= _LARGEST_EXACT:  # type: ignore[operator]
+        return value  # type: ignore[return-value]
     if kind is float or kind is int:
         return _canonical_number(value, type_)  # type: ignore[arg-type]
     if kind is bool:
         return str(value).lower() if type_ == "str" else value  # type: ignore[return-value]
     if kind is str:
-        return _clean(value)  # type: ignore[arg-type]
+        return clean(value)  # type: ignore[arg-type]
     return _canonical_other(value, type_)
 
 
 def _canonical_number(value: int | float, type_: str | None) -> Value | None:
     if isinstance(value, float) and not math.isfinite(value):
         return None
+    if isinstance(value, int) and abs(value) > _LARGEST_EXACT:  # Python refuses to write out whole numbers of more than 4300 digits
+        return str(value) if value.bit_length() < _LONGEST_WHOLE_BITS else hex(value)
+    if type_ == "str":
+        return str(value)
     if type_ == "ms":
         return round(float(value), 3) + 0.0
     if type_ == "usd":
         return round(float(value), 9) + 0.0
     if type_ == "float":
         return float(value)
-    if type_ == "str":
-        return str(value)
-    if type_ == "int" and isinstance(value, float) and value.is_integer():
-        return int(value)
-    return value if not (isinstance(value, int) and abs(value) > _LARGEST_EXACT) else str(value)
+    return int(value) if type_ == "int" and value == int(value) and abs(value) <= _LARGEST_EXACT else value
 
 
 def _canonical_other(value: object, type_: str | None) -> Value | None:
-    if isinstance(value, bool):
-        return bool(value)
     if isinstance(value, str):  # a str-Enum, for one: its value, not its repr
-        return _clean(str.__str__(value))
-    if isinstance(value, int):
+        return clean(str.__str__(value))
+    if isinstance(value, Integral):
         return canonical(int(value), type_)
-    if isinstance(value, float):
-        return canonical(float(value), type_)
+    if isinstance(value, Real):
+        with suppress(OverflowError):  # a Fraction beyond what a float holds
+            return canonical(float(value), type_)
+    return clean(_text_of(value))
+
+
+def _text_of(value: object) -> str:
     try:
-        return _clean(json.dumps(value, ensure_ascii=False, default=str))
-    except (TypeError, ValueError):
-        return _clean(str(value))
+        if isinstance(value, dict | list | tuple):
+            return json.dumps(value, ensure_ascii=False, default=str)
+        return str(value)
+    except Exception:  # a cycle, a key that is no text, a __str__ that fails
+        return object.__repr__(value)
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """Text that UTF-8 can hold: pairs of surrogates are joined, lone ones replaced."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -115,7 +127,7 @@ def decode_value(token: str, type_: str | None) -> Value:
             text = json.loads(token)
         except ValueError as error:
             raise CodecError(f"bad string literal {token[:40]}") from error
-        return str(text)
+        return clean(text)
     if type_ == "str":
         return token
     value = _infer(token)
@@ -176,7 +188,7 @@ def encode_task(task: str | None) -> str:
     """`task=` has a place of its own in every line: `-` stands for no task, a task that is called `-` is quoted."""
     if task is None:
         return _ABSENT
-    return quote(task) if task == _ABSENT else encode_text(_clean(task))
+    return quote(task) if task == _ABSENT else encode_text(clean(task))
 
 
 def decode_task(token: str) -> str | None:
@@ -186,4 +198,4 @@ def decode_task(token: str) -> str | None:
 
 def encode_type(type_: str) -> str:
     """The token after `type=`, which is text like any other."""
-    return encode_text(_clean(type_))
+    return encode_text(clean(type_))

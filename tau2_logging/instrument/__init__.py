@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tau2_logging.instrument.base import Instrumentor, distribution_version
+from tau2_logging.instrument.base import Instrumentor, distribution_version, has_module
 from tau2_logging.instrument.httpx import HttpxInstrumentor
 from tau2_logging.instrument.litellm import LitellmInstrumentor
 from tau2_logging.instrument.tau2 import Tau2Instrumentor
@@ -39,4 +39,4 @@ class Instrumentation:
         self.uninstall()
 
 
-__all__ = ["Instrumentation", "Instrumentor", "distribution_version"]
+__all__ = ["Instrumentation", "Instrumentor", "distribution_version", "has_module"]

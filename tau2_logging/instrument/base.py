@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import threading
 from importlib import metadata
+from pathlib import Path
 
 from tau2_logging.instrument.patching import Patches
 
@@ -53,3 +55,13 @@ def distribution_version(*names: str) -> str | None:
         except metadata.PackageNotFoundError:
             continue
     return None
+
+
+def has_module(package: str, module: str) -> bool:
+    """Whether an importable package holds a module of that name, without importing either."""
+    try:
+        found = importlib.util.find_spec(package)
+    except (ImportError, ValueError):
+        return False
+    places = (found.submodule_search_locations if found is not None else None) or ()
+    return any((Path(place) / f"{module}.py").exists() or (Path(place) / module / "__init__.py").exists() for place in places)

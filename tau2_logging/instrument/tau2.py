@@ -8,12 +8,11 @@ serve, which is right for any agent, also one that never imports tau2's `generat
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 from typing import Any
 
 from tau2_logging.events.levels import DEBUG
-from tau2_logging.instrument.base import Instrumentor
+from tau2_logging.instrument.base import Instrumentor, has_module
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.logger.context import current
 from tau2_logging.logger.event_logger import EventLogger
@@ -39,10 +38,7 @@ class Tau2Instrumentor(Instrumentor):
         self._logger = logger
 
     def supported(self) -> bool:
-        try:
-            return importlib.util.find_spec("tau2.registry") is not None
-        except ModuleNotFoundError:
-            return False
+        return has_module("tau2", "registry")
 
     def wrap(self, patches: Patches) -> None:
         orchestrator = importlib.import_module("tau2.orchestrator.orchestrator").Orchestrator
@@ -96,10 +92,10 @@ class Tau2Instrumentor(Instrumentor):
 
     def _step(self, original: Function) -> Function:
         def step(orchestrator: Any, /, *args: Any, **kwargs: Any) -> Any:
+            _stop_if_given_up()
             simulation = self._simulation()
             if simulation is None:
                 return original(orchestrator, *args, **kwargs)
-            simulation.check_timeout()
             started = _begin_step(simulation, orchestrator)
             error: BaseException | None = None
             try:
@@ -215,6 +211,13 @@ def _role(role: Any) -> str:
     return str(getattr(role, "value", role))
 
 
+def _stop_if_given_up() -> None:
+    """A simulation that was given up is closed, but its thread may still be at work, and every further call costs money."""
+    simulation = current()
+    if simulation is not None:
+        simulation.check_timeout()
+
+
 def _begin_step(simulation: Simulation, orchestrator: Any) -> int:
     simulation.go_live()
     simulation.step = orchestrator.step_count
@@ -283,7 +286,7 @@ def _write_tool(operation: Operation, message: Any, failed: bool, error_type: st
 
 def _begin_evaluation(simulation: Simulation) -> tuple[int, float]:
     simulation.go_live()
-    simulation.phase = EVALUATION
+    simulation.enter(EVALUATION)
     simulation.turn = None
     simulation.step = None
     simulation.step_span = simulation.span
@@ -293,7 +296,7 @@ def _begin_evaluation(simulation: Simulation) -> tuple[int, float]:
 
 def _end_evaluation(simulation: Simulation, started: tuple[int, float], result: Any, error: BaseException | None) -> None:
     simulation.ledger.leave("evaluation")
-    simulation.phase = LIVE
+    simulation.enter(LIVE)
     spent, _ = simulation.ledger.milliseconds()
     fields: dict[str, object] = {
         "start_ms": simulation.logger.since_start_ms(started[0]),

@@ -44,19 +44,27 @@ class FakeClock(Clock):
 
 
 class WallText:
-    """Local wall time as the log writes it, `YYYY-MM-DD HH:MM:SS.mmm`. The text of a second is made once."""
+    """Local wall time as the log writes it, `YYYY-MM-DD HH:MM:SS.mmm`. The texts of a second and of a millisecond are made once."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self._wall_ns = clock.wall_ns
         self._second = (-1, "")
+        self._millisecond = (-1, "")
 
     def __call__(self) -> str:
-        seconds, rest = divmod(self._clock.wall_ns(), 1_000_000_000)
+        ms = self._wall_ns() // 1_000_000
+        known, text = self._millisecond
+        if known != ms:
+            text = f"{self._second_text(ms // 1000)}.{ms % 1000:03d}"
+            self._millisecond = (ms, text)
+        return text
+
+    def _second_text(self, second: int) -> str:
         known, text = self._second
-        if known != seconds:
-            text = time.strftime("%Y-%m-%d %H:%M:%S.", time.localtime(seconds))
-            self._second = (seconds, text)
-        return f"{text}{rest // 1_000_000:03d}"
+        if known != second:
+            text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+            self._second = (second, text)
+        return text
 
 
 def utc_offset(clock: Clock) -> str:

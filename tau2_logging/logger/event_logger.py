@@ -9,14 +9,17 @@ import traceback
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from tau2_logging.events import KINDS, Event, canonical_fields
-from tau2_logging.events.codec import encode_parts, field_name
+from tau2_logging.events import KINDS, Event
+from tau2_logging.events.codec import Place, encode_in, encode_parts, event_of
 from tau2_logging.events.levels import INFO
 from tau2_logging.logger.clock import Clock, WallText
 from tau2_logging.logger.records import RecordForwarder
 from tau2_logging.logger.sink import Sink
 
 T = TypeVar("T")
+
+_LEVELS = {kind.name: kind.level for kind in KINDS.values()}
+_NEVER = 1 << 30
 
 
 class EventLogger:
@@ -33,6 +36,7 @@ class EventLogger:
         self.sinks = tuple(sinks)
         self.failures = 0
         self._threshold = min((sink.level for sink in self.sinks), default=INFO)
+        self._event_threshold = min((sink.level for sink in self.sinks if sink.wants_events), default=_NEVER)
         self._wall = WallText(self.clock)
         self._spans = itertools.count(1)
         self._prefix = secrets.token_hex(3)
@@ -60,29 +64,42 @@ class EventLogger:
     ) -> None:
         """Write an event. `level` defaults to the kind's own, INFO for a type that is not in the table. Never raises."""
         try:
-            self._emit(type_, fields, domain, task, level)
+            level = _LEVELS.get(type_, INFO) if level is None else level
+            forward = self._forward.enabled(level)
+            if level >= self._threshold or forward:
+                time, thread = self._wall(), threading.get_ident()
+                line = encode_parts(level, time, task, thread, type_, fields)
+                for sink in self.sinks:
+                    if level >= sink.level:
+                        sink.write_line(domain, line)
+                if forward or level >= self._event_threshold:
+                    self._write_event(event_of(level, time, task, thread, type_, fields), line, forward)
         except Exception:
             self.failed()
 
-    def _emit(self, type_: str, fields: Mapping[str, object], domain: str | None, task: str | None, level: int | None) -> None:
-        if level is None:
-            kind = KINDS.get(type_)
-            level = kind.level if kind is not None else INFO
-        forward = self._forward.enabled(level)
-        if level < self._threshold and not forward:
-            return
-        thread = threading.get_ident()
-        time = self._wall()
-        line = encode_parts(level, time, task, thread, type_, fields)
-        event: Event | None = None
+    def emit_in(self, place: Place, type_: str, fields: Mapping[str, object], span: str | None, parent: str | None) -> None:
+        """The same for an event of a simulation, whose context is turned into text only once. Never raises."""
+        try:
+            level = _LEVELS.get(type_, INFO)
+            forward = self._forward.enabled(level)
+            if level >= self._threshold or forward:
+                time, thread = self._wall(), threading.get_ident()
+                line = encode_in(place, level, time, thread, type_, fields, span, parent)
+                for sink in self.sinks:
+                    if level >= sink.level:
+                        sink.write_line(place.domain, line)
+                if forward or level >= self._event_threshold:
+                    event = event_of(level, time, place.task, thread, type_, place.around(fields, span, parent))
+                    self._write_event(event, line, forward)
+        except Exception:
+            self.failed()
+
+    def _write_event(self, event: Event, line: str, forward: bool) -> None:
         for sink in self.sinks:
-            if level >= sink.level:
-                sink.write_line(domain, line)
-                if sink.wants_events:
-                    event = event or _event(level, time, task, thread, type_, fields)
-                    sink.write_event(event)
+            if sink.wants_events and event.level >= sink.level:
+                sink.write_event(event)
         if forward:
-            self._forward.send(event or _event(level, time, task, thread, type_, fields), line)
+            self._forward.send(event, line)
 
     def text(self, domain: str | None, text: str) -> None:
         """Pass on something that is no event. Never raises."""
@@ -115,8 +132,3 @@ class EventLogger:
         """Close every sink, whatever the others do."""
         for sink in self.sinks:
             self.attempt(sink.close)
-
-
-def _event(level: int, time: str, task: str | None, thread: int, type_: str, fields: Mapping[str, object]) -> Event:
-    named = {field_name(name): value for name, value in fields.items()}
-    return Event(level, time, task, thread, type_, canonical_fields(named))

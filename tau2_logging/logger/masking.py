@@ -23,18 +23,24 @@ _SECRET_TEXT = re.compile(
     """,
     re.VERBOSE,
 )
-_BEARER = re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=\-]{6,}", re.IGNORECASE)
+_BEARER = re.compile(  # not "basic economy": a credential is long, or has a digit, or a capital after a small letter
+    r"\b((?i:Bearer|Basic))\s+(?=[^\s\"']*(?:[0-9=]|[a-z][A-Z])|[^\s\"']{20})[A-Za-z0-9._~+/=\-]{6,}"
+)
 _ASSIGNED = re.compile(
-    r"""((?:api[_\-]?key|x-api-key|secret|password|passwd|authorization|access[_\-]?token)\\?["']?\s*[:=]\s*\\?["']?)"""
-    r"""(?!\*\*\*|Bearer\b|Basic\b|None\b|null\b)[^\s"',;}&\\]{3,}""",
+    r"""((?:api[_\-]?key|secret|password|passwd|authorization|credentials?|(?:access|auth|session|refresh|bearer)[_\-]?token|private[_\-]?key|"""
+    r"""access[_\-]?key(?:[_\-]?id)?)\\*["']?\s*[:=]\s*\\*["']?(?:(?:Bearer|Basic|Token)\s+)?)(?!\*\*\*|None\b|null\b)[^\s"',;}&\\]{3,}""",
     re.IGNORECASE,
 )
+_TOKEN = re.compile(r"""((?<![A-Za-z0-9_])token\\*["']?\s*[:=]\s*\\*["']?)[^\s"',;}&\\]{16,}""", re.IGNORECASE)
+_ADDRESS = re.compile(r"(://[^\s/:@]*:)[^\s/@]+@")
 
 
 def mask_text(text: str) -> str:
     """Text with everything that looks like a credential replaced by `***`."""
     text = _BEARER.sub(rf"\1 {MASK}", text)
     text = _ASSIGNED.sub(rf"\1{MASK}", text)
+    text = _TOKEN.sub(rf"\1{MASK}", text)
+    text = _ADDRESS.sub(rf"\1{MASK}@", text)
     return _SECRET_TEXT.sub(MASK, text)
 
 

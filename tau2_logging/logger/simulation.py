@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tau2_logging.errors import SimulationTimeout
+from tau2_logging.events.codec import Place
 from tau2_logging.logger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 
 SETUP, LIVE, EVALUATION, DONE = "setup", "live", "evaluation", "done"
 """Phases. Only what the live phase does is a `tool_call`: tau2's evaluator plays the same tools again."""
+
+_BETWEEN = {LIVE: "tau2"}
+"""What a simulation is said to wait on between calls."""
 
 AGENT, USER, ENVIRONMENT, JUDGE = "agent", "user", "env", "judge"
 """Who acts now; a model call is counted for whoever acts."""
@@ -86,6 +90,7 @@ class Simulation:
         self.span = logger.new_span()
         self.step_span = self.span
         self.phase = SETUP
+        self._phase_since_ns = logger.clock.now_ns()
         self.turn: str | None = None
         self.step: int | None = None
         self.ledger = Ledger(logger.clock)
@@ -98,18 +103,23 @@ class Simulation:
         self.closed = False
         self.lock = threading.Lock()
         self._waiting: dict[str, Waiting] = {}
-        self._context = {"domain": domain, "trial": trial, "run": logger.run_id}
+        self._place = Place(task, domain, trial, logger.run_id)
 
     def emit(self, type_: str, fields: Mapping[str, object], span: str | None = None, parent: str | None = None) -> None:
         """Write an event of this simulation. Nothing is written once it has ended: a call that outlives it belongs to no one."""
         if not self.closed:
-            self.logger.emit(type_, {**fields, **self._context, "span": span, "parent": parent}, domain=self.domain, task=self.task)
+            self.logger.emit_in(self._place, type_, fields, span, parent)
 
     def go_live(self) -> None:
         """The first step is about to be made: setup is over. Idempotent."""
         if self.phase == SETUP:
-            self.phase = LIVE
             self.ledger.leave("setup")
+            self.enter(LIVE)
+
+    def enter(self, phase: str) -> None:
+        """Begin a phase."""
+        self.phase = phase
+        self._phase_since_ns = self.logger.clock.now_ns()
 
     def count(self, name: str, number: int = 1) -> None:
         """Count something of `Usage.counts`."""
@@ -127,7 +137,7 @@ class Simulation:
     def waiting(self) -> Waiting:
         """What it has waited on longest; between calls, tau2's own work in this phase."""
         calls = sorted(self._waiting.copy().values(), key=lambda waiting: waiting.since_ns)
-        return calls[0] if calls else Waiting("setup" if self.phase == SETUP else self.phase, None, self.ledger.opened_ns)
+        return calls[0] if calls else Waiting(_BETWEEN.get(self.phase, self.phase), None, self._phase_since_ns)
 
     def elapsed_ms(self) -> float:
         """Milliseconds since it began."""

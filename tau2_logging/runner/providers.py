@@ -59,6 +59,12 @@ def register_scripted(book: PlanBook) -> None:
     register(book)
 
 
+def warm_up() -> None:
+    """Make one call with a tool before anything is measured: litellm imports much of itself at its first call, a second or two."""
+    tool = {"type": "function", "function": {"name": "noop", "description": "", "parameters": {"type": "object", "properties": {}}}}
+    litellm.completion(model=f"{PROVIDER}/user", messages=[{"role": "user", "content": "hello"}], tools=[tool], max_retries=0)
+
+
 @contextmanager
 def http_connections(simulations: int) -> Iterator[None]:
     """Let as many requests be under way as the simulations can make.

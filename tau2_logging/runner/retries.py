@@ -87,7 +87,10 @@ class Retries:
     def call(self, make: Callable[[], Any], model: str) -> Any:
         """Make a call until it succeeds or the retries run out; then raise, or hand back, what the last attempt gave."""
         retry = 0
+        simulation = current()
         while True:
+            if simulation is not None:
+                simulation.check_timeout()
             token = ATTEMPT.set(retry + 1)
             try:
                 response, error = make(), None
@@ -126,4 +129,3 @@ class Retries:
         simulation.emit("retry", fields, span=span, parent=simulation.step_span)
         simulation.timed_out.wait(wait_s)
         simulation.goes_on(span)
-        simulation.check_timeout()

@@ -33,7 +33,7 @@ from tau2_logging.runner.config import RunConfig
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
 from tau2_logging.runner.plan import Plan, Unit, make_plan
-from tau2_logging.runner.providers import check_models, http_connections, register_scripted
+from tau2_logging.runner.providers import check_models, http_connections, register_scripted, warm_up
 from tau2_logging.runner.retries import Retries, RetryPolicy
 from tau2_logging.runner.unit import Bench, conclude, now_text
 from tau2_logging.runner.watchdog import Watchdog
@@ -166,6 +166,7 @@ class _Session:
         for unit in self.plan.units:
             book.add(unit.domain, plan_of(unit.task))
         register_scripted(book)
+        warm_up()
         if config.profile:
             instrumentation = Instrumentation()
             instrumentation.install()

@@ -5,8 +5,9 @@ the kernel's hands when the call returns.
 
 Python's `os.write` gives up the interpreter lock around the system call. With many threads that costs far more than the write itself:
 the lock has to be won back (at 32 busy threads the 99th percentile was 2.7 ms against 0.02 ms, and the CPU per event three times as
-much). So the C library's `write` is called with the lock held, and as soon as one call takes longer than SLOW_NS (a disk that blocks)
-this file goes back to `os.write` for good, so that a slow disk stalls the other threads at most once.
+much). So the C library's `write` is called with the lock held. A line that takes longer than SLOW_NS has met a disk that blocks, or a
+busy machine that ran something else meanwhile; once such lines have taken more than PATIENCE_NS and a hundredth of the time since the
+file was opened, it goes back to `os.write` for good. That is the most a slow disk can hold up the other threads.
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from time import perf_counter_ns
 
 from tau2_logging.errors import UserError
 
 SLOW_NS = 2_000_000
+PATIENCE_NS = 50_000_000
 
 
 class Appender:
@@ -31,35 +33,50 @@ class Appender:
         self.path = path
         self.lost = 0
         self.error: OSError | None = None
-        self._fd = open_for_append(path)
-        self._held = _held_write()
+        self.fd = open_for_append(path)
+        self.held = _held_write()
+        self._opened_ns = perf_counter_ns()
+        self._stalled_ns = 0
 
     def append(self, line: bytes) -> None:
         """Append `line`, which ends in a newline. Never raises."""
-        held = self._held
-        if held is not None:
-            begun = time.perf_counter_ns()
-            written = held(self._fd, line, len(line))
-            if time.perf_counter_ns() - begun > SLOW_NS:
-                self._held = None
-            if written == len(line):
-                return
-            line = line[max(written, 0) :]
-        self._append_rest(line)
+        append_to_all((self,), line)
 
-    def _append_rest(self, line: bytes) -> None:
+    def write_rest(self, line: bytes) -> None:
+        """Let the system take its time over what it has not taken at once. Never raises."""
         try:
             while line:
-                line = line[os.write(self._fd, line) :]
+                line = line[os.write(self.fd, line) :]
         except OSError as error:
             self.lost += 1
             self.error = error
 
+    def was_slow(self, took_ns: int) -> None:
+        """A line took this long with the lock held."""
+        self._stalled_ns += took_ns
+        if self._stalled_ns > PATIENCE_NS + (perf_counter_ns() - self._opened_ns) // 100:
+            self.held = None
+
     def close(self) -> None:
         """Release the file; more lines are counted as lost."""
-        fd, self._fd, self._held = self._fd, -1, None
+        fd, self.fd, self.held = self.fd, -1, None
         if fd >= 0:
             os.close(fd)
+
+
+def append_to_all(files: Sequence[Appender], line: bytes) -> None:
+    """The same line to each file, with one look at the clock. Never raises."""
+    size = len(line)
+    begun = perf_counter_ns()
+    for file in files:
+        held = file.held
+        written = held(file.fd, line, size) if held is not None else 0
+        if written != size:
+            file.write_rest(line[max(written, 0) :])
+    took = perf_counter_ns() - begun
+    if took > SLOW_NS:
+        for file in files:
+            file.was_slow(took)
 
 
 def open_for_append(path: Path) -> int:
@@ -93,6 +110,5 @@ def _held_write() -> Callable[[int, bytes, int], int] | None:
         write = ctypes.PyDLL(None).write
     except (OSError, AttributeError):
         return None
-    write.argtypes = [ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t]
-    write.restype = ctypes.c_ssize_t
+    write.restype = ctypes.c_ssize_t  # without argtypes ctypes passes int and bytes as they are, in two thirds of the time
     return write

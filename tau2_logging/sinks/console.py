@@ -63,7 +63,7 @@ class Progress:
         for domain, item in self._totals.domains.items():
             self._print_plain(
                 f"{domain} {item.done}/{item.planned} reward {words.reward(item.mean_reward)} "
-                f"elapsed {words.duration(elapsed)} eta {words.duration(self._eta(domain, elapsed))}"
+                f"elapsed {words.duration(self._elapsed(domain))} eta {words.duration(self._eta(domain))}"
             )
         self._print_plain(self.line(in_flight))
 
@@ -72,7 +72,6 @@ class Progress:
 
     def render(self, in_flight: Sequence[Simulation]) -> RenderableType:
         """The display as it stands now."""
-        elapsed = time.monotonic() - self._begun
         table = Table.grid(padding=(0, 2))
         for _ in range(6):
             table.add_column(no_wrap=True)
@@ -84,7 +83,7 @@ class Progress:
                 Text(f"{item.done}/{item.planned}"),
                 Text(f"reward {words.reward(item.mean_reward)}"),
                 Text(f"{failed} failed", style="red") if failed else Text(""),
-                Text(f"{words.duration(elapsed)} elapsed, {words.duration(self._eta(domain, elapsed))} to go", style="dim"),
+                Text(f"{words.duration(self._elapsed(domain))} elapsed, {words.duration(self._eta(domain))} to go", style="dim"),
             )
         return Group(table, Text(self.line(in_flight), style="dim", overflow="fold"))
 
@@ -100,13 +99,20 @@ class Progress:
         parts.append(f"retries {totals.overall('retries'):.0f}")
         return " | ".join(parts)
 
-    def _eta(self, domain: str, elapsed: float) -> float | None:
+    def _elapsed(self, domain: str) -> float:
+        item = self._totals.domains[domain]
+        if item.begun_s is None:
+            return 0.0
+        over = item.ended_s if item.done >= item.planned else None
+        return (over or time.monotonic()) - item.begun_s
+
+    def _eta(self, domain: str) -> float | None:
         item = self._totals.domains[domain]
         done = item.done - self._already[domain]
         left = item.planned - item.done
         if left <= 0:
             return 0.0
-        return elapsed / done * left if done else None
+        return self._elapsed(domain) / done * left if done else None
 
 
 def _in_flight(simulations: Sequence[Simulation]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tau2_logging.logger.sink import Sink
-from tau2_logging.sinks.appender import Appender
+from tau2_logging.sinks.appender import Appender, append_to_all
 
 
 class DomainFiles(Sink):
@@ -22,13 +22,10 @@ class DomainFiles(Sink):
     def write_line(self, domain: str | None, line: str) -> None:
         data = line.encode() + b"\n"
         if domain is not None:
-            events, everything = self._files[domain]
-            events.append(data)
-            everything.append(data)
+            append_to_all(self._files[domain], data)
             return
-        for events, everything in self._files.values():
-            events.append(data)
-            everything.append(data)
+        for files in self._files.values():
+            append_to_all(files, data)
 
     def write_text(self, domain: str | None, text: str) -> None:
         data = text.encode("utf-8", "replace") + b"\n"

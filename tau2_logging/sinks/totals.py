@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -14,9 +15,12 @@ from tau2_logging.logger.sink import Sink
 
 @dataclass
 class DomainTotals:
-    """Sums of one domain. Money is None once a call's price was unknown; times are exclusive, in ms."""
+    """Sums of one domain. Money is None once a call's price was unknown; times are exclusive, in ms; `begun_s` and `ended_s` (of the last
+    simulation so far) are monotonic."""
 
     planned: int = 0
+    begun_s: float | None = None
+    ended_s: float | None = None
     ok: int = 0
     errors: int = 0
     timeouts: int = 0
@@ -85,6 +89,9 @@ class Totals(Sink):
                 totals.retries += 1
             elif event.type == "task_end":
                 _add_end(totals, event)
+                totals.ended_s = time.monotonic()
+            elif event.type == "task_start" and totals.begun_s is None:
+                totals.begun_s = time.monotonic()
 
     def overall(self, name: str) -> float | None:
         """Sum of a number over the domains; None where one is unknown."""

@@ -1,0 +1,48 @@
+# make run    install and run the main job: retail, with the built-in scripted models
+# make test   install and run the whole test suite
+# make lint   ruff and mypy;  make bench   the benchmarks;  make lock   pin the dependencies anew
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: run test lint bench lock clean
+
+run: $(VENV)/run.stamp
+	$(BIN)/python run_local.py --domains retail --log-level PROFILE
+
+test: $(VENV)/test.stamp $(VENV)/browser.stamp
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV) || { apt-get update && apt-get install -y python3-venv && $(PYTHON) -m venv $(VENV); }
+
+$(VENV)/run.stamp: requirements.lock | $(VENV)/bin/python
+	$(PIP_INSTALL) -r requirements.lock
+	touch $@
+
+$(VENV)/test.stamp: requirements-test.lock | $(VENV)/bin/python
+	$(PIP_INSTALL) -r requirements-test.lock
+	touch $@
+
+# The HTML report is tested in a real browser. Where none can be installed, those tests say so and are skipped.
+$(VENV)/browser.stamp: | $(VENV)/bin/python
+	command -v chromium chromedriver >/dev/null \
+	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >/dev/null \
+	  || echo "no Chromium: install the Debian packages chromium and chromium-driver to test report.html"
+	touch $@
+
+lock:
+	$(PYTHON) -m pip install --quiet uv
+	$(PYTHON) -m uv pip compile --universal --python-version 3.10 --generate-hashes --no-annotate --no-header requirements.txt -o requirements.lock
+	$(PYTHON) -m uv pip compile --universal --python-version 3.10 --generate-hashes --no-annotate --no-header requirements-test.txt -c requirements.lock -o requirements-test.lock
+
+clean:
+	rm -rf $(VENV)

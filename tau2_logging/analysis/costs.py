@@ -1,0 +1,128 @@
+"""What the calls of a run cost, by role and model, by task, by solved task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tau2_logging.analysis.prices import PriceTable, default_prices
+from tau2_logging.analysis.simulations import KEY, solved
+from tau2_logging.analysis.summary import as_floats
+from tau2_logging.events import MODEL_CALL_TYPES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tau2_logging.analysis.table import RunLog
+
+TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+SIDES = {"agent": "agent", "expert": "agent", "user": "benchmark", "judge": "benchmark"}
+"""Whose bill a role's calls are on: the agent's (with its experts), or the benchmark's own (user simulator and judges)."""
+
+
+def priced_calls(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
+    """The model calls with `price_usd` and `price_source` (log, table or unknown) and `side`.
+
+    The price that the run logged stands, unless `prices` is given and knows the model. A call that failed without using a token is free;
+    a call whose price or tokens are not known has price NaN, never 0.
+    """
+    calls = log.select([*KEY, "type", "role", "model", "error", *TOKENS, "cost_usd"], types=MODEL_CALL_TYPES)
+    logged = as_floats(calls["cost_usd"])
+    computed = table_prices(calls, prices or default_prices())
+    first, second = (computed, logged) if prices is not None else (logged, computed)
+    price = np.where(np.isnan(first), second, first)
+    free = calls["error"].fillna(False).to_numpy(dtype=bool) & np.isnan(as_floats(calls["input_tokens"])) & np.isnan(price)
+    source = np.where(np.isnan(price), "unknown", np.where(price == logged, "log", "table"))
+    return calls.assign(price_usd=np.where(free, 0.0, price), price_source=np.where(free, "free", source), side=calls["role"].map(SIDES))
+
+
+def table_prices(calls: pd.DataFrame, prices: PriceTable) -> Any:
+    """Price of each call from its tokens, in USD; NaN where the model is not in the table or the tokens are not known."""
+    result = np.full(len(calls), np.nan)
+    fresh, output, cached = (as_floats(calls[name]) for name in ("input_tokens", "output_tokens", "cached_tokens"))
+    cached = np.nan_to_num(cached)
+    for model, places in calls.groupby("model", dropna=True).indices.items():
+        price = prices.find(str(model))
+        if price is not None:
+            result[places] = price.of(fresh[places] - cached[places], cached[places], output[places])
+    return result
+
+
+def cost_table(log: RunLog, by: Sequence[str] = ("side", "role", "model"), prices: PriceTable | None = None) -> pd.DataFrame:
+    """Calls, tokens and money by role and model (or other columns of `priced_calls`).
+
+    Columns: the keys, calls, errors, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost_usd (NaN as soon as the price of
+    one call is unknown), known_cost_usd (of the others), unknown_calls. Every call that was made counts, also those of simulations that
+    were started again later.
+    """
+    calls = priced_calls(log, prices)
+    return summed(calls, list(by))
+
+
+def summed(calls: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Sums of priced calls by some columns."""
+    calls = calls.assign(unknown=calls["price_usd"].isna(), failed=calls["error"].fillna(False).astype(bool))
+    sums = {name: (name, _sum) for name in TOKENS}
+    table = calls.groupby(keys, sort=False, dropna=False).agg(
+        calls=("price_usd", "size"), errors=("failed", "sum"), **sums, known_cost_usd=("price_usd", "sum"), unknown_calls=("unknown", "sum")
+    )
+    table.insert(len(TOKENS) + 2, "cost_usd", table["known_cost_usd"].where(table["unknown_calls"] == 0))
+    return table.reset_index().sort_values(keys, kind="stable", ignore_index=True)
+
+
+def _sum(tokens: pd.Series[Any]) -> Any:
+    return tokens.sum(min_count=1)
+
+
+def task_costs(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
+    """Money by simulation: KEY, agent_cost_usd, benchmark_cost_usd, cost_usd; NaN where a call's price is unknown."""
+    calls = priced_calls(log, prices)
+    result = log.simulations[KEY].copy()
+    for side in ("agent", "benchmark"):
+        sums = summed(calls[calls["side"] == side], KEY)
+        found = result[KEY].merge(sums, on=KEY, how="left")
+        result[f"{side}_cost_usd"] = np.where(found["calls"].isna(), 0.0, as_floats(found["cost_usd"]))
+    result["cost_usd"] = result["agent_cost_usd"] + result["benchmark_cost_usd"]
+    return result
+
+
+def cost_summary(log: RunLog, prices: PriceTable | None = None) -> dict[str, float | int | None]:
+    """Totals in USD: of the run, the agent's and the benchmark's share, per simulation and per solved one. None is unknown."""
+    calls = priced_calls(log, prices)
+    simulations = log.simulations
+    good = int(solved(simulations).sum())
+    total = _total(calls)
+    agent = _total(calls[calls["side"] == "agent"])
+    return {
+        "total_usd": total,
+        "agent_usd": agent,
+        "benchmark_usd": _total(calls[calls["side"] == "benchmark"]),
+        "known_usd": float(np.nansum(as_floats(calls["price_usd"]))),
+        "unknown_calls": int(calls["price_usd"].isna().sum()),
+        "simulations": len(simulations),
+        "solved": good,
+        "per_simulation_usd": total / len(simulations) if total is not None and len(simulations) else None,
+        "per_solved_usd": total / good if total is not None and good else None,
+        "agent_per_solved_usd": agent / good if agent is not None and good else None,
+    }
+
+
+def _total(calls: pd.DataFrame) -> float | None:
+    return None if calls["price_usd"].isna().any() else float(calls["price_usd"].sum())
+
+
+def priced_as(log: RunLog, models: Sequence[str], prices: PriceTable | None = None) -> pd.DataFrame:
+    """What the tokens of this run would cost on other models: model, agent_usd, benchmark_usd, all_usd, price_date; NaN is unknown."""
+    import pandas as pd
+
+    prices = prices or default_prices()
+    calls = priced_calls(log, prices)
+    used = calls[calls["input_tokens"].notna()]
+    rows = []
+    for model in models:
+        cost = pd.Series(table_prices(used.assign(model=model), prices), index=used.index)
+        sides = {side: cost[used["side"] == side].sum(skipna=False) for side in ("agent", "benchmark")}
+        rows.append({"model": model, "agent_usd": sides["agent"], "benchmark_usd": sides["benchmark"], "all_usd": sum(sides.values())})
+    return pd.DataFrame(rows, columns=["model", "agent_usd", "benchmark_usd", "all_usd"]).assign(price_date=prices.date)

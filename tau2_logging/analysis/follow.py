@@ -1,0 +1,49 @@
+"""Watching a run: the log is read again whenever it has grown, until every domain of the run has ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tau2_logging.analysis.load import load_log
+from tau2_logging.analysis.table import RunLog
+from tau2_logging.errors import UserError
+
+
+def follow(files: Callable[[], list[str]], run: str, interval_s: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[RunLog]:
+    """The log, again and again as it grows; the last one is that of the ended run.
+
+    `files` is asked each time, since a domain's log may appear late. A log that is not there or holds no event yet is waited for.
+    Each reading starts from the begin: at the speed of the reader that costs less than keeping state that might go wrong.
+    """
+    known: dict[str, int] = {}
+    while True:
+        sizes = _sizes(files)
+        if sizes != known:
+            known = sizes
+            try:
+                log = load_log(list(sizes), run)
+            except UserError:
+                sleep(interval_s)
+                continue
+            yield log
+            if ended(log):
+                return
+        sleep(interval_s)
+
+
+def _sizes(files: Callable[[], list[str]]) -> dict[str, int]:
+    try:
+        return {name: Path(name).stat().st_size for name in files() if Path(name).exists()}
+    except UserError:
+        return {}
+
+
+def ended(log: RunLog) -> bool:
+    """Whether every domain that began has a run_end after its last run_start."""
+    starts, ends = log.run_start, log.run_end
+    if not starts:
+        return False
+    times = [(start.get("time"), ends.get(domain, {}).get("time")) for domain, start in starts.items()]
+    return all(end is not None and start is not None and end >= start for start, end in times)  # type: ignore[operator]

@@ -1,0 +1,165 @@
+"""Reading logs: `load_log`."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tau2_logging.analysis.fastread import FastReader, Parsed
+from tau2_logging.analysis.lines import Line, Rejected, is_whole, read_line, rejected
+from tau2_logging.analysis.sources import as_paths, blocks, domain_of, holds_only_events
+from tau2_logging.analysis.store import LIMIT_BYTES, Store
+from tau2_logging.analysis.swar import PAD, Text
+from tau2_logging.analysis.table import Reading, RunLog
+from tau2_logging.analysis.typed import Cell, row_number, typed_row
+from tau2_logging.errors import UserError
+
+MOST_REJECTED = 100_000
+"""Lines that cannot be read are kept up to that many, and counted beyond."""
+
+WORKERS = min(4, os.cpu_count() or 1)
+LATEST, ALL = "latest", "all"
+
+
+def load_log(paths: str | Path | Iterable[str | Path], run: str = LATEST, limit_bytes: int = LIMIT_BYTES) -> RunLog:
+    """The log of one run.
+
+    `paths`: one file or several (`.gz`, `.zst`, `-` for standard input), of one run's domains for example. `run`: `latest`, `all`, or
+    the id of a run. `limit_bytes`: columns held in memory; what comes beyond is mapped from temporary files.
+    Raises UserError where a file is missing, no event is found, or the run is not in the files.
+    """
+    files = as_paths(paths)
+    store = Store(limit_bytes)
+    readings: list[Reading] = []
+    refused: list[Rejected] = []
+    fast = FastReader(store)
+    free: list[Text] = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for number, name in enumerate(files):
+            readings.append(_Reader(store, name, number, fast, free, refused).read(pool))
+    if not any(reading.events for reading in readings):
+        raise UserError(_nothing_found(readings))
+    store.place_calls_without_start()
+    return RunLog(store, files, readings, refused, choose_run(store, run))
+
+
+def choose_run(store: Store, run: str) -> str | None:
+    """The id of the run that `latest`, `all` or an id names; None for all of them."""
+    runs = store.dictionary("run").texts
+    if run == ALL or not runs:
+        return None
+    if run == LATEST:
+        return latest_run(store)
+    if run not in runs:
+        raise UserError(f"no run {run!r} in the log; it holds {', '.join(runs[:10])}")
+    return run
+
+
+def latest_run(store: Store) -> str:
+    """The run whose first event is the latest by the clock on the wall, by the order of reading where clocks agree."""
+    firsts: dict[int, tuple[int, int]] = {}
+    for type_ in store.types():
+        codes, places = np.unique(store.column(type_, "run"), return_index=True)
+        rows, times = store.column(type_, "row"), store.column(type_, "time")
+        for code, place in zip(codes.tolist(), places.tolist(), strict=True):
+            begin = (int(times[place]), int(rows[place]))
+            firsts[code] = min(begin, firsts.get(code, begin))
+    firsts.pop(-1, None)
+    return store.dictionary("run").texts[max(firsts, key=lambda code: firsts[code])]
+
+
+def _nothing_found(readings: list[Reading]) -> str:
+    lines = sum(reading.lines for reading in readings)
+    names = ", ".join(reading.file for reading in readings[:3])
+    return (
+        f"no event in {names} ({lines:,} lines read); an event looks like "
+        "'[PROFILE] 2026-11-20 17:45:01.123 task=7 thread=139706 type=llm_call duration_ms=412.000 ...'; was the run started with "
+        "--log-level PROFILE?"
+    )
+
+
+class _Reader:
+    """Reads the blocks of one file into the store."""
+
+    def __init__(self, store: Store, name: str, number: int, fast: FastReader, free: list[Text], refused: list[Rejected]) -> None:
+        self._store, self._fast, self._free, self._refused = store, fast, free, refused
+        self._name, self._number = name, number
+        self._events_only = holds_only_events(name)
+        self._domain = domain_of(name)
+        self._counts = dict.fromkeys(("lines", "events", "other", "rejected"), 0)
+
+    def read(self, pool: Executor) -> Reading:
+        """Everything in the file. Blocks are parsed in the pool and stored in their order."""
+        waiting: deque[tuple[Text, Future[Parsed]]] = deque()
+        for block in blocks(self._name, self._free):
+            waiting.append((block, pool.submit(self._fast.parse, block)))
+            while len(waiting) > WORKERS:
+                self._store_block(*waiting.popleft())
+        while waiting:
+            self._store_block(*waiting.popleft())
+        return Reading(self._name, **self._counts)
+
+    def _store_block(self, block: Text, future: Future[Parsed]) -> None:
+        parsed = future.result()
+        first_line = self._counts["lines"] + 1
+        first_row = row_number(self._number, first_line)
+        self._counts["lines"] += parsed.lines
+        for type_, chunk in parsed.chunks:
+            chunk["row"] = chunk["row"] + first_row
+            if "run" not in chunk:
+                self._complete(chunk)
+            self._store.add(type_, chunk)
+            self._counts["events"] += len(chunk["row"])
+        self._slow_lines(block, parsed, first_line)
+        self._free.append(block)
+
+    def _slow_lines(self, block: Text, parsed: Parsed, first_line: int) -> None:
+        rows: dict[str, list[Mapping[str, Cell]]] = {}
+        for index in np.sort(np.concatenate(parsed.slow)).tolist() if parsed.slow else ():
+            data = block.get(parsed.starts[index], parsed.ends[index])
+            self._read_line(data, first_line + index, rows)
+        tail = block.get(int(parsed.ends[-1]) + 1 if parsed.lines else PAD, PAD + block.size)
+        if tail:
+            self._counts["lines"] += 1
+            self._read_line(tail, first_line + parsed.lines, rows, ended=False)
+        for type_, of_type in rows.items():
+            self._store.add_rows(type_, of_type)
+
+    def _read_line(self, data: bytes, number: int, rows: dict[str, list[Mapping[str, Cell]]], ended: bool = True) -> None:
+        text = data.decode("utf-8", "replace")
+        found = read_line(text, self._events_only)
+        if isinstance(found, Line) and not ended and not is_whole(found, self._store.dictionary("run").texts):
+            found = "cut short: the last line has no newline, and its end is missing"
+        if isinstance(found, Line):
+            self._counts["events"] += 1
+            rows.setdefault(found.type, []).append(self._row(found, number))
+        elif found is not None:
+            self._counts["rejected"] += 1
+            if len(self._refused) < MOST_REJECTED:
+                self._refused.append(rejected(self._name, number, found, text))
+        elif text.strip():
+            self._counts["other"] += 1
+
+    def _row(self, line: Line, number: int) -> Mapping[str, Cell]:
+        row = typed_row(line)
+        row["row"] = row_number(self._number, number)
+        if "run" not in row:
+            row.setdefault("trial", 0)
+            if self._domain is not None:
+                row.setdefault("domain", self._domain)
+        return row
+
+    def _complete(self, chunk: dict[str, NDArray[Any]]) -> None:
+        """The older runner says neither domain nor trial: the domain is in the name of its file, and it made one trial."""
+        length = len(chunk["row"])
+        if "trial" not in chunk:
+            chunk["trial"] = np.zeros(length, dtype=np.int64)
+        if self._domain is not None and "domain" not in chunk:
+            chunk["domain"] = np.full(length, self._store.dictionary("domain").code(self._domain), dtype=np.int32)

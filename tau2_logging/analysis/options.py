@@ -1,0 +1,56 @@
+"""What the person who runs the analysis may choose, validated once at the edge and then only read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.prices import PriceTable
+    from tau2_logging.analysis.table import RunLog
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Options of every report; a report reads what it needs.
+
+    `tasks`: task ids to draw and to detail, empty for the reports' own choice (the slowest, the median and a failed one).
+    `bins`: number of equal-width bins of the text histograms, 0 for none. `prices`: the price table in force, None for the one that
+    ships. `price_as`: models for "what would these tokens cost on that model". `compare`: the other run, read already. `slo`: the
+    results of the gates, ready to show (see `analysis.slo`). `force`: files of another run may be overwritten. `title`: heading of
+    reports. `top`: rows of a list of the slowest. `command`: the command line, shown in reports so that they can be made again.
+    """
+
+    tasks: tuple[str, ...] = ()
+    bins: int = 0
+    prices: PriceTable | None = None
+    price_as: tuple[str, ...] = ()
+    compare: RunLog | None = None
+    slo: tuple[Mapping[str, object], ...] = ()
+    force: bool = False
+    title: str = ""
+    top: int = 20
+    command: str = ""
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+
+def selected_tasks(log: RunLog, options: ReportOptions) -> list[str]:
+    """The task ids `--tasks` names, else the slowest, the median one by duration, and the slowest that failed. At most three then."""
+    if options.tasks:
+        return list(dict.fromkeys(options.tasks))
+    done = log.simulations.dropna(subset=["duration_ms"]).sort_values("duration_ms", kind="stable")
+    if done.empty:
+        return [str(task) for task in log.simulations["task"].dropna().unique()[:1]]
+    failed = done[(done["status"] != "ok") | (done["reward"] < 1)]
+    chosen = [done.iloc[-1]["task"], done.iloc[(len(done) - 1) // 2]["task"]]
+    if not failed.empty:
+        chosen.append(failed.iloc[-1]["task"])
+    return list(dict.fromkeys(str(task) for task in chosen))
+
+
+def output_file(output_dir: Path, name: str) -> Path:
+    """The path of an output file; its folder is made."""
+    output_dir.mkdir(parents=True, exist_ok=True)
+    return output_dir / name

@@ -1,0 +1,86 @@
+"""What a token costs: the dated table in this folder, or a person's own file of the same form."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.errors import UserError
+
+_TABLE = Path(__file__).with_name("prices.json")
+_PER_MILLION = 1e-6
+_PROVIDERS = ("openai", "anthropic", "gemini", "google", "vertex_ai", "deepseek")
+"""Prefixes that do not change the price; elsewhere (openrouter, azure, a host of one's own) it may differ, so it is unknown."""
+
+_DATE = re.compile(r"[-@](\d{4}-\d\d-\d\d|\d{8})$")
+FREE_PREFIX = "scripted/"
+
+
+@dataclass(frozen=True)
+class Price:
+    """US dollars per million tokens: of fresh input, of input read from the provider's cache (None: as fresh), of output."""
+
+    input: float
+    output: float
+    cached: float | None = None
+
+    def of(self, fresh: Any, cached: Any, output: Any) -> Any:
+        """The price of that many tokens, in USD; arrays too."""
+        rate = self.input if self.cached is None else self.cached
+        return (fresh * self.input + cached * rate + output * self.output) * _PER_MILLION
+
+
+@dataclass(frozen=True)
+class PriceTable:
+    """Prices by model, as of a date. `source` says where they are from."""
+
+    date: str
+    source: str
+    models: Mapping[str, Price]
+
+    def find(self, model: str) -> Price | None:
+        """The price of a model; None is unknown. Scripted models are free; `openai/` and a date at the end do not matter."""
+        if model.startswith(FREE_PREFIX):
+            return Price(0.0, 0.0, 0.0)
+        provider, slash, name = model.partition("/")
+        names = [model, name] if slash and provider in _PROVIDERS else [model]
+        for candidate in [*names, *(_DATE.sub("", name) for name in names)]:
+            if candidate in self.models:
+                return self.models[candidate]
+        return None
+
+    def over(self, other: PriceTable) -> PriceTable:
+        """This table, and the other's prices for the models it does not know."""
+        return PriceTable(f"{self.date}, others {other.date}", f"{self.source}; {other.source}", {**other.models, **self.models})
+
+
+@lru_cache(maxsize=1)
+def default_prices() -> PriceTable:
+    """The table that ships."""
+    return read_prices(_TABLE)
+
+
+def read_prices(path: str | Path) -> PriceTable:
+    """A price table from JSON: {"date": ..., "models": {name: {"input": usd, "output": usd, "cached": usd}}}, USD per million tokens.
+
+    Raises UserError where the file is not that.
+    """
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        models = {str(name): _price(row) for name, row in data["models"].items()}
+    except OSError as error:
+        raise UserError(f"cannot read the price file {path}: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        form = '{"date": "2026-11-20", "models": {"my/model": {"input": 0.4, "output": 1.6, "cached": 0.1}}}'
+        raise UserError(f"{path} is no price table ({error}); write US dollars per million tokens as {form}") from error
+    return PriceTable(str(data.get("date", "no date given")), str(data.get("source", path)), models)
+
+
+def _price(row: Mapping[str, Any]) -> Price:
+    cached = row.get("cached")
+    return Price(float(row["input"]), float(row["output"]), None if cached is None else float(cached))

@@ -1,0 +1,38 @@
+// Routes, the heading, and light or dark.
+const TABS = [["", "Overview"], ["tasks", "Simulations"], ["latency", "Latency"], ...Object.entries(DATA.names), ["about", "About"]];
+
+function pageFor(route) {
+  const [name, ...rest] = route.split("/").map(unescaped);
+  if (name === "") return overviewPage();
+  if (name === "tasks") return tasksPage();
+  if (name === "task") return taskPage(rest);
+  if (name === "latency") return latencyPage();
+  if (name === "about") return aboutPage();
+  if (Object.hasOwn(DATA.names, name)) return groupPage(name);
+  return [make("h1", {}, "No such page"), make("a", { href: "#/" }, "Overview")];
+}
+
+function unescaped(part) {
+  try { return decodeURIComponent(part); } catch (error) { return part; }
+}
+
+function startReport() {
+  const main = make("main"), nav = make("nav", { "aria-label": "pages" });
+  let shown = null;
+  const render = () => {
+    const route = location.hash.replace(/^#\/?/, ""), name = route.split("/")[0];
+    nav.replaceChildren(...TABS.map(([target, words]) => make("a", { href: `#/${target}`, class: target === name || (name === "task" && target === "tasks") ? "here" : "" }, words)));
+    hideTip();
+    main.replaceChildren(...pageFor(route).flat(Infinity).filter(Boolean));
+    if (shown !== route) scrollTo(0, 0);
+    shown = route;
+  };
+  const toggle = startTheme(render);
+  const button = make("button", { type: "button", id: "theme", "aria-label": "light or dark", onclick: toggle }, "\u25D1");
+  document.getElementById("app").append(
+    make("header", { class: "top" }, make("div", { class: "inner" }, make("span", { class: "name" }, DATA.title), nav, button)), main, tip);
+  addEventListener("hashchange", render);
+  render();
+}
+
+startReport();

@@ -1,0 +1,110 @@
+// A table that sorts by any column and filters by words (`refund`), by column (`status:error`) and by number (`reward<1`).
+const NUMERIC = new Set(["ms", "usd", "count", "int", "number", "share"]);
+const PAGE = 100;
+
+// columns: [{name, label, kind, wide, render(value, row)}]; rows: arrays of values in that order.
+function table({ columns, rows, note, link, sort, page = PAGE, mark, always }) {
+  const state = { sort: sort || null, words: "", page: 0 };
+  const body = make("tbody");
+  const pager = make("div", { class: "pager" });
+  const heads = columns.map((column, index) => make("th", { scope: "col", class: NUMERIC.has(column.kind) ? "right" : "" },
+    make("button", { type: "button", title: column.title || null, onclick: () => { sortBy(state, index, column); update(); } }, column.label)));
+  const search = make("input", {
+    type: "search", placeholder: "filter: words, column:word, column>number", "aria-label": "filter the table",
+    oninput: () => { state.words = search.value; state.page = 0; update(); },
+  });
+  const count = make("span", { class: "hint" });
+  const folded = rows.map((row) => row.map((cell) => (cell === null ? "" : String(cell))).join("\u0001").toLowerCase());
+  function update() {
+    let order = filtered(columns, rows, folded, state.words);
+    if (state.sort) order = sorted(order, rows, columns, state.sort);
+    const pages = Math.max(1, Math.ceil(order.length / page));
+    state.page = Math.min(state.page, pages - 1);
+    const shown = order.slice(state.page * page, (state.page + 1) * page);
+    body.replaceChildren(...shown.map((index) => tableRow(columns, rows[index], link, mark && mark(rows[index]))));
+    heads.forEach((head, index) => head.setAttribute("aria-sort",
+      !state.sort || state.sort[0] !== index ? "none" : state.sort[1] > 0 ? "ascending" : "descending"));
+    count.textContent = order.length === rows.length ? `${show.int(rows.length)} rows` : `${show.int(order.length)} of ${show.int(rows.length)} rows`;
+    pager.replaceChildren(...pagerButtons(state, pages, order.length, page, update));
+  }
+  update();
+  const small = rows.length <= 6 && !always;
+  return make("div", { class: "tablebox" }, note && make("p", { class: "hint" }, note), !small && make("div", { class: "bar" }, search, count),
+    make("div", { class: "scroll" }, make("table", {}, make("thead", {}, make("tr", {}, heads)), body)), pager);
+}
+
+function tableRow(columns, row, link, marked) {
+  const target = link && link(row);
+  return make("tr", { class: marked ? "marked" : "" }, columns.map((column, index) => {
+    const value = row[index];
+    let content = column.render ? column.render(value, row) : (show[column.kind] || show.text)(value);
+    if (target && column.link) content = make("a", { href: target }, content);
+    const long = !column.wide && typeof value === "string" && value.length > 40;
+    return make("td", { class: column.wide ? "wide" : NUMERIC.has(column.kind) ? "right" : "name", title: long ? value : null }, content);
+  }));
+}
+
+function sortBy(state, index, column) {
+  const first = NUMERIC.has(column.kind) ? -1 : 1;
+  if (!state.sort || state.sort[0] !== index) state.sort = [index, first];
+  else state.sort = state.sort[1] === first ? [index, -first] : null;
+  state.page = 0;
+}
+
+// Absent values come last whichever way the table is sorted.
+function sorted(order, rows, columns, [column, way]) {
+  const numeric = NUMERIC.has(columns[column].kind);
+  return order.slice().sort((a, b) => {
+    const x = rows[a][column], y = rows[b][column];
+    if (x === null || y === null) return (x === null) - (y === null) || a - b;
+    const by = numeric ? x - y : String(x).localeCompare(String(y), "en", { numeric: true });
+    return by * way || a - b;
+  });
+}
+
+function filtered(columns, rows, folded, words) {
+  const tests = words.toLowerCase().split(/\s+/).filter(Boolean).map((word) => filterTest(columns, word));
+  const order = [];
+  for (let index = 0; index < rows.length; index++) {
+    if (tests.every((test) => test(rows[index], folded[index]))) order.push(index);
+  }
+  return order;
+}
+
+function filterTest(columns, word) {
+  const parts = /^([a-z_][a-z0-9_ /.]*?)(:|<=|>=|<|>|=)(.+)$/.exec(word);
+  const column = parts ? columns.findIndex((one) => one.name.toLowerCase() === parts[1] || one.label.toLowerCase() === parts[1]) : -1;
+  if (column < 0) return (row, text) => text.includes(word);
+  const [, , sign, wanted] = parts;
+  if (sign === ":") return (row) => row[column] !== null && String(row[column]).toLowerCase().includes(wanted);
+  const number = Number(wanted);
+  if (Number.isNaN(number)) return (row) => sign === "=" && String(row[column]).toLowerCase() === wanted;
+  const compare = { "<": (x) => x < number, ">": (x) => x > number, "<=": (x) => x <= number, ">=": (x) => x >= number, "=": (x) => x === number };
+  return (row) => row[column] !== null && compare[sign](Number(row[column]));
+}
+
+function pagerButtons(state, pages, total, page, update) {
+  if (pages < 2) return [];
+  const go = (to) => () => { state.page = to; update(); };
+  const from = state.page * page + 1;
+  return [
+    make("button", { type: "button", disabled: state.page === 0, onclick: go(state.page - 1) }, "Previous"),
+    `${show.int(from)} to ${show.int(Math.min(from + page - 1, total))} of ${show.int(total)}`,
+    make("button", { type: "button", disabled: state.page >= pages - 1, onclick: go(state.page + 1) }, "Next"),
+  ];
+}
+
+// A table as the report embeds it: {title, note, columns: [[name, label, kind]], rows}.
+function embedded(one) {
+  const columns = one.columns.map(([name, label, kind]) => ({ name, label, kind, wide: kind === "wide", ...renderer(kind) }));
+  const sims = one.rows_of, page = one.rows.length > 40 ? 25 : PAGE;
+  return card(one.title, table({ columns, rows: one.rows, note: one.note, link: sims ? (row) => simulationLink(sims[one.rows.indexOf(row)]) : null, page }));
+}
+
+function roleOf(word) { return DATA.roles[word] ? word : word.split("_")[0]; }
+
+function renderer(kind) {
+  if (kind === "status") return { render: (value) => badge(value) };
+  if (kind === "role") return { render: (value) => (value === null ? DASH : [DATA.roles[roleOf(value)] ? swatch(roleOf(value)) : null, DATA.roles[value] || value.replace(/_/g, " ")]) };
+  return kind === "task" ? { link: true } : {};
+}

@@ -1,0 +1,73 @@
+"""The tables on the terminal, with rich."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from tau2_logging.analysis.sections import Section, all_sections
+from tau2_logging.errors import UserError
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.table import RunLog
+
+NAME = "console"
+FILES: tuple[str, ...] = ()
+_WIDTH = 200
+"""Columns where the output is no terminal: nothing is then cut to 80."""
+
+
+def console() -> Console:
+    """Where tables go: the terminal's width, or a wide page in a file."""
+    terminal = Console()
+    return terminal if terminal.is_terminal else Console(width=_WIDTH, soft_wrap=False)
+
+
+def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
+    """Print every section. Writes no file."""
+    screen = console()
+    for section in all_sections(log, options):
+        screen.print(as_renderable(section))
+        screen.print()
+    return []
+
+
+def everything(log: RunLog, options: ReportOptions) -> RenderableType:
+    """All sections as one thing to show, for `--follow`."""
+    return Group(*(as_renderable(section) for section in all_sections(log, options) if section.key))
+
+
+def as_renderable(section: Section) -> RenderableType:
+    """A section as a rich table. What comes from a log is shown as it is, never read as markup."""
+    table = Table(title=Text(section.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, show_header=any(section.columns))
+    for heading in section.columns:
+        table.add_column(Text(heading), justify="right" if heading in section.numbers else "left", overflow="fold")
+    for row in section.rows:
+        table.add_row(*(_cell(value) for value in row))
+    return Group(table, Text(section.note, style="dim")) if section.note else table
+
+
+def _cell(value: str) -> Text:
+    printable = "".join(letter if letter.isprintable() else "\ufffd" for letter in value)
+    return Text(printable, style={"BROKEN": "bold red", "met": "green", "unknown": "yellow"}.get(printable, ""))
+
+
+def watch(logs: Iterator[RunLog], options: ReportOptions) -> RunLog:
+    """Show the main tables of each log in the place of the one before; the last log. On a page that is no terminal, one after the other."""
+    screen = console()
+    last: RunLog | None = None
+    with Live(console=screen, auto_refresh=False, vertical_overflow="visible") as live:
+        for log in logs:
+            last = log
+            live.update(everything(log, options), refresh=True)
+    if last is None:
+        raise UserError("the log never held an event")
+    return last

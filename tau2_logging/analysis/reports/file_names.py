@@ -1,0 +1,34 @@
+"""File names for tasks: readable where the id allows it, safe and distinct for any id."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+_PLAIN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
+
+
+def safe_name(text: str) -> str:
+    """A part of a file name for any text; different texts give different names, also where the file system ignores case.
+
+    A short text of lower-case letters, digits, `_`, `.` and `-` stays as it is. Anything else (telecom's ids run to 215 characters
+    with `[`, `|` and `:`) becomes its first readable characters, `~`, and 12 digits of its SHA-256.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    readable = re.sub(r"[^a-z0-9]+", "-", text.lower())[:40].strip("-")
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return f"{readable}~{digest}"
+
+
+def row_name(row: Any, several_domains: bool) -> str:
+    """The same for a row of the timeline: the task, after its domain where there are several, before its trial and attempt."""
+    parts = [safe_name(str(row.domain))] if several_domains and isinstance(row.domain, str) else []
+    parts.append(safe_name(str(row.task)))
+    trial = int(row.trial) if row.trial == row.trial and row.trial is not None else 0
+    if trial:
+        parts.append(f"trial{trial}")
+    if not row.counted:
+        parts.append(f"attempt{int(row.attempt)}")
+    return "_".join(parts)

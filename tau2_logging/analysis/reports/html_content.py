@@ -1,0 +1,190 @@
+"""What report.html says: tiles, notes, tables by page, histograms, facts, and the run's data."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tau2_logging.analysis.budget import total_budget
+from tau2_logging.analysis.columns import numbers
+from tau2_logging.analysis.costs import cost_summary
+from tau2_logging.analysis.reports.distributions import MODEL_ROLES, ROLES, bin_edges, binned, by_role, calls_with_roles, percentile_marks
+from tau2_logging.analysis.reports.html_data import MOST_CALLS, MOST_SIMULATIONS, run_data
+from tau2_logging.analysis.reports.html_sections import PAGES, sections
+from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
+from tau2_logging.analysis.reports.units import human_count, human_ms, human_usd
+from tau2_logging.analysis.timeline import Timeline, timeline_of
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.table import RunLog
+
+_MEANINGS = (
+    (
+        "simulation",
+        "One task, one trial. A simulation that was killed or failed and was run again has several attempts; the last one counts.",
+    ),
+    ("exclusive time", "At every moment of a simulation exactly one kind runs: the kinds add up to its duration."),
+    ("percentile", "Linear interpolation between the two nearest values, as numpy's default."),
+    ("first token (TTFT)", "From sending the request to the first content, reasoning or tool-call delta, as in vLLM's benchmark."),
+    ("time per output token (TPOT)", "(duration - TTFT) / (output tokens - 1), as in vLLM's benchmark; of calls with at least two tokens."),
+    ("queue", "Part of a call's duration spent waiting in the evaluating process: connection pool, rate limit."),
+    ("evaluation", "tau2's evaluator replaying the trajectory, without its judges' model calls."),
+    ("unknown cost", "The price of at least one call is not in the price table. Never counted as 0."),
+    (
+        "start of a resumed run",
+        "A run that was resumed is laid end to end, without the pause; a vertical line in the timeline marks the seam.",
+    ),
+)
+
+
+def report_data(log: RunLog, options: ReportOptions, most_calls: int = MOST_CALLS) -> dict[str, Any]:
+    """Everything the page shows, as JSON has it. Calls of some simulations are left out where there are more than `most_calls`."""
+    timeline = timeline_of(log)
+    run = run_data(timeline, options.tasks, most_calls)
+    pages = sections(log, timeline, options)
+    return {
+        **run,
+        "title": options.title or (f"tau2 run {log.run_id}" if log.run_id else "tau2 runs"),
+        "subtitle": _subtitle(log, timeline),
+        "left_out": f"The calls of this simulation are not in this file, which holds at most {most_calls:,} calls. "
+        "Run the analysis with --tasks and this task's id to have them.",
+        "notes": _notes(log, run),
+        "tiles": [*_tiles(timeline), _cost_tile(log, options)],
+        "budget": _budget(log),
+        "pages": pages,
+        "names": {name: title for name, title in PAGES.items() if pages[name] and name not in ("latency", "about")},
+        "histograms": _histograms(log),
+        "facts": _facts(log, options),
+        "meanings": [list(pair) for pair in _MEANINGS],
+        "roles": ROLE_LABELS,
+        "colors": {theme: colors(theme) for theme in ("light", "dark")},
+    }
+
+
+def _subtitle(log: RunLog, timeline: Timeline) -> str:
+    start = next(iter(log.run_start.values()), {})
+    parts = [
+        ", ".join(map(str, log.domains)),
+        *(f"{word} {start[name]}" for word, name in (("agent", "agent_llm"), ("user", "user_llm")) if _known(start.get(name))),
+    ]
+    return " · ".join([part for part in parts if part] + [human_ms(timeline.end_ms)])
+
+
+def _known(value: object) -> bool:
+    return value is not None and value is not pd.NA and value == value
+
+
+def _notes(log: RunLog, run: dict[str, Any]) -> list[list[Any]]:
+    notes: list[list[Any]] = []
+    if run["without_row"]:
+        notes.append([f"{run['without_row']:,} simulations are not in this file: it holds the first {MOST_SIMULATIONS:,} by start.", False])
+    if run["without_detail"]:
+        text = (
+            f"The calls and steps of {run['without_detail']:,} of {run['sims']['n']:,} simulations are not in this file, which holds at "
+            f"most {run['most_calls']:,} calls; those that ended badly and the slowest come first. All figures and tables count every call."
+        )
+        notes.append([text, False])
+    if log.rejected:
+        notes.append([f"{len(log.rejected):,} lines of the log could not be read; they are listed under About.", True])
+    others = [run_id for run_id in log.runs if run_id != log.run_id]
+    if log.run_id and others:
+        notes.append([f"The log holds {len(others)} other runs: {', '.join(others[-5:])}. This is {log.run_id}.", False])
+    if run["breaks"]:
+        notes.append(["The run was started more than once; its starts are laid end to end, without the pauses between them.", False])
+    return notes
+
+
+def _tiles(timeline: Timeline) -> list[list[str | None]]:
+    rows = timeline.rows[timeline.rows["counted"].astype(bool)]
+    status = rows["status"].value_counts()
+    reward, failed = numbers(rows, "reward"), timeline.calls["error"]
+    bad = [f"{count} {name}" for name, count in status.items() if name != "ok"]
+    tiles: list[list[str | None]] = [["simulations", f"{len(rows):,}", ", ".join(bad) or "all ended well"]]
+    if np.isfinite(reward).any():
+        known = reward[np.isfinite(reward)]
+        tiles.append(["mean reward", f"{known.mean():.3f}", f"{int((known >= 1).sum()):,} of {len(rows):,} solved"])
+    length = (rows["end_ms"] - rows["start_ms"]).to_numpy()
+    tiles.append(
+        ["wall time", human_ms(timeline.end_ms), f"{length.sum() / max(timeline.end_ms, 1e-3):.1f} simulations at a time on average"]
+    )
+    if len(rows):
+        tiles.append(["a simulation", human_ms(float(np.median(length))), f"median; slowest {human_ms(float(length.max()))}"])
+    tiles.append(
+        [
+            "model calls",
+            f"{int(timeline.calls['lane'].isin(MODEL_ROLES).sum()):,}",
+            f"{int((failed & timeline.calls['lane'].isin(MODEL_ROLES)).sum()):,} failed",
+        ]
+    )
+    tools = timeline.calls["lane"] == "tool"
+    tiles.append(["tool calls", f"{int(tools.sum()):,}", f"{int((failed & tools).sum()):,} failed"])
+    tokens = [float(np.nansum(numbers(timeline.calls, name))) for name in ("input_tokens", "output_tokens")]
+    if sum(tokens):
+        tiles.append(["tokens", f"{human_count(tokens[0])} in", f"{human_count(tokens[1])} out"])
+    return tiles
+
+
+def _cost_tile(log: RunLog, options: ReportOptions) -> list[str | None]:
+    cost = cost_summary(log, options.prices)
+    known = human_usd(float(cost["known_usd"] or 0.0))
+    if cost["total_usd"] is None:
+        return ["cost", "unknown", f"{cost['unknown_calls']:,} calls have no known price; the others {known}"]
+    agent = cost["agent_usd"]
+    return ["cost", human_usd(float(cost["total_usd"])), "" if agent is None else f"agent {human_usd(float(agent))}; every attempt counts"]
+
+
+def _budget(log: RunLog) -> dict[str, Any]:
+    """The time budget of the analysis in the page's roles; what is not tracked is what lacks to the total."""
+    totals = total_budget(log.budget())
+    parts = {str(kind): float(ms) for kind, ms in zip(totals["kind"], totals["total_ms"], strict=True)}
+    total = sum(parts.values())
+    parts.pop("untracked", None)
+    return {"parts": [[_ROLE_OF_KIND.get(kind, kind), round(ms, 3)] for kind, ms in parts.items()], "total": round(total, 3)}
+
+
+_ROLE_OF_KIND = {
+    "agent_service": "agent", "user_service": "user", "expert_service": "expert", "judge_service": "judge", "retry_wait": "retry",
+}  # fmt: skip
+
+
+_METRICS = (
+    ("duration", "ms", "ms"), ("time to first token", "ttft_ms", "ms"), ("time per output token", "tpot_ms", "ms"),
+    ("decoding", "decode_ms", "ms"), ("queue", "queue_ms", "ms"), ("input tokens", "input_tokens", "tokens"),
+    ("output tokens", "output_tokens", "tokens"),
+)  # fmt: skip
+
+
+def _histograms(log: RunLog) -> list[dict[str, Any]]:
+    """For each metric that the log has, a histogram for each role."""
+    calls = calls_with_roles(log)
+    found = []
+    for name, field, unit in _METRICS:
+        panels = [_histogram(role, values, unit) for role, values in by_role(calls, field, ROLES if field == "ms" else MODEL_ROLES)]
+        if panels:
+            found.append({"name": name, "panels": panels})
+    return found
+
+
+def _histogram(role: str, values: Any, unit: str) -> dict[str, Any]:
+    edges, log_axis = bin_edges(values, unit)
+    marks = [[mark, float(f"{value:.6g}")] for mark, value in percentile_marks(values)]
+    shown = [float(f"{edge:.6g}") for edge in edges]
+    return {"role": role, "unit": unit, "edges": shown, "counts": binned(values, edges), "log": log_axis, "marks": marks, "n": len(values)}
+
+
+def _facts(log: RunLog, options: ReportOptions) -> list[list[str]]:
+    facts = [["files", ", ".join(log.files)], ["run", log.run_id or "all"]]
+    start: dict[str, object] = next(iter(log.run_start.values()), {})
+    skipped = {"file", "line", "level", "thread", "type", "task", "run", "domain", "span", "start_ms", "trial", "parent"}
+    facts += [[name.replace("_", " "), str(value)] for name, value in start.items() if name not in skipped and _known(value)]
+    for reading in log.readings:
+        facts.append(
+            [
+                f"read {reading.file}",
+                f"{reading.lines:,} lines, {reading.events:,} events, {reading.other:,} of other text, {reading.rejected:,} not readable",
+            ]
+        )
+    return [*facts, ["made with", options.command]] if options.command else facts

@@ -1,0 +1,128 @@
+"""Which tables stand on which page of report.html. The tables are the analysis's own: the same as in the terminal and the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from tau2_logging.analysis.budget import total_budget
+from tau2_logging.analysis.costs import cost_summary
+from tau2_logging.analysis.latency import DIMENSIONS, METRIC_NOTES
+from tau2_logging.analysis.makespan import idle_tail
+from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
+from tau2_logging.analysis.reports.units import human_ms
+from tau2_logging.analysis.timeline import Timeline
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.table import RunLog
+
+PAGES = {
+    "latency": "Latency",
+    "time": "Time",
+    "cost": "Cost",
+    "trouble": "Trouble",
+    "compare": "Compare",
+    "gates": "Gates",
+    "about": "About",
+}
+"""Page of a table, and what it is called; a page without a table has no tab, but for Latency and About."""
+
+
+def sections(log: RunLog, timeline: Timeline, options: ReportOptions) -> dict[str, list[Table]]:
+    """Tables by page; a table without rows is left out."""
+    counted = timeline.rows[timeline.rows["counted"]]
+    rows_of = {simulation_key(row): int(row["row"]) for row in counted.to_dict("records")}
+    found: dict[str, list[Table]] = {page: [] for page in PAGES}
+    for page, table in _all(log, options, rows_of):
+        if table is not None:
+            found[page].append(table)
+    return found
+
+
+def _all(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[tuple[str, Table | None]]:
+    for page, tables in (
+        ("latency", _latency(log)), ("time", _time(log, rows_of)), ("cost", _cost(log, options, rows_of)),
+        ("trouble", _trouble(log, options, rows_of)), ("compare", _compare(log, options, rows_of)), ("gates", _gates(options)),
+        ("about", _rejected(log)),
+    ):  # fmt: skip
+        for table in tables:
+            yield page, table
+
+
+def _latency(log: RunLog) -> Iterator[Table | None]:
+    note = "Share is of the time all simulations took; steps and tasks contain the calls. " + METRIC_NOTES
+    yield table_data("By type", log.latency(), note)
+    for name in DIMENSIONS:
+        if name != "domain" or len(log.domains) > 1:
+            yield table_data(f"By {name}", log.latency(name))
+
+
+def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
+    budget = log.budget()
+    yield table_data("Time budget", total_budget(budget), "All simulations together: exclusive times, which add up to 100 %.")
+    idle, path = idle_tail(log), log.critical_path()
+    note = (
+        "The run took as long as this chain of simulations on one worker. After the last simulation had begun, "
+        f"{human_ms(_float(idle['tail_ms']))} passed, in which workers waited {human_ms(_float(idle['idle_worker_ms']))} in all."
+    )
+    yield table_data("Critical path: the calls that decided how long the run took", path, note, rows_of)
+    yield table_data("Stragglers", log.stragglers(), "Simulations that ended after 95 % of them had.", rows_of)
+    yield table_data("Concurrency", log.concurrency(), "How many were open at once, weighted by time.")
+    yield table_data("Agent's model calls by how many were in flight", log.latency_by_concurrency())
+    yield table_data("Context growth", log.context_growth(), "By the agent's n-th call in a simulation.")
+    yield table_data("Time budget by simulation", budget, "", rows_of)
+
+
+def _float(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _cost(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Table | None]:
+    note = "Prices as logged by the run, else from the price table. A price that is not known is unknown, never 0."
+    yield table_data("In all", pd.DataFrame([cost_summary(log, options.prices)]), note)
+    yield table_data("By role and model", log.costs(prices=options.prices))
+    if options.price_as:
+        yield table_data("The same tokens on other models", log.priced_as(options.price_as, options.prices))
+    yield table_data("By simulation", log.task_costs(options.prices), "", rows_of)
+
+
+def _trouble(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Table | None]:
+    yield table_data("Never ended", log.stuck(), "And what they last waited on.", rows_of)
+    yield table_data("Errors", log.errors(), "The line is that of the first.")
+    yield table_data("Slowest calls", log.outliers(max(options.top, 100)), "", rows_of)
+    yield table_data("Retries", log.retries())
+    yield table_data("Cut at the length limit", log.truncations(), "", rows_of)
+    yield table_data("Repeated identical tool calls", log.repeated_calls(), "", rows_of)
+
+
+def _compare(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Table | None]:
+    if options.compare is None:
+        return
+    found = log.compare(options.compare)
+    note = (
+        f"This is {found.this_run}, the other {found.other_run}: {found.pairs} simulations are in both, {found.only_this} in this run only, "
+        f"{found.only_other} in the other only. Medians, their difference and its 95 % bootstrap confidence interval over simulations."
+    )
+    yield table_data("Latency", found.latency, note)
+    yield table_data("Reward and cost", found.totals)
+    yield table_data("Settings that differ", found.settings)
+    yield table_data("Simulations in both", found.simulations, "", rows_of)
+
+
+def _gates(options: ReportOptions) -> Iterator[Table | None]:
+    rows = [
+        {"gate_status": "met" if gate["met"] else "broken", **{name: gate[name] for name in gate if name != "met"}} for gate in options.slo
+    ]
+    yield table_data(
+        "Gates",
+        pd.DataFrame(rows).drop(columns="met", errors="ignore"),
+        "value: a failed call counts as infinitely long; plain: without failures.",
+    )
+
+
+def _rejected(log: RunLog) -> Iterator[Table | None]:
+    frame = pd.DataFrame([{"file": bad.file, "line": bad.line, "reason": bad.reason, "text": bad.text[:300]} for bad in log.rejected[:200]])
+    yield table_data("Lines that could not be read", frame, f"{len(log.rejected):,} in all; rejected_lines.txt has every one.")

@@ -1,0 +1,51 @@
+"""One color per role in every picture and page, light and dark, and how a role is called.
+
+Any two colors of a theme differ by at least 30 (CIE76, in Lab) as seen with normal vision, protanopia and deuteranopia, and each
+stands out from its background by a contrast of at least 3 to 1: `tests/unit/analysis_reports/test_palette.py` computes both.
+"""
+
+from __future__ import annotations
+
+ROLE_LABELS = {
+    "agent": "agent model",
+    "expert": "expert model",
+    "tool": "tools",
+    "user": "user simulator",
+    "judge": "judge",
+    "evaluation": "evaluation",
+    "queue": "queue",
+    "retry": "retry wait",
+    "waiting": "waiting",
+    "setup": "setup",
+    "other": "other",
+}
+"""Roles in the order in which they are drawn."""
+
+BACKGROUND = {"light": "#ffffff", "dark": "#15181d"}
+
+LIGHT = {
+    "agent": "#2689ef",
+    "expert": "#5c1a8a",
+    "tool": "#c5840c",
+    "user": "#0fa973",
+    "judge": "#af1c25",
+    "evaluation": "#78859f",
+}
+DARK = {
+    "agent": "#799ddb",
+    "expert": "#b941fe",
+    "tool": "#f4b23d",
+    "user": "#33d78b",
+    "judge": "#b33a70",
+    "evaluation": "#d0dfee",
+}
+QUIET = {
+    "light": {"queue": "#9a8fb8", "retry": "#b9bfc9", "waiting": "#f2a7a0", "setup": "#d4d8de", "other": "#e6e9ed"},
+    "dark": {"queue": "#5b5178", "retry": "#565e6b", "waiting": "#8c3f3a", "setup": "#3c434d", "other": "#2b3038"},
+}
+"""What is no role's work: pauses, and time that belongs to nobody. Meant to stay in the background."""
+
+
+def colors(theme: str) -> dict[str, str]:
+    """Color of each role in the `light` or the `dark` theme."""
+    return {**(DARK if theme == "dark" else LIGHT), **QUIET[theme]}

@@ -1,0 +1,210 @@
+"""`trace.json` for https://ui.perfetto.dev and chrome://tracing, in the Trace Event Format.
+
+A process is a domain, a lane ("thread") is a simulation, times are whole microseconds since the run began. In a lane any two slices
+are nested or disjoint: `lanes.nest` places them so, whatever the log says; calls that ran in parallel get lanes of their own.
+Counters show calls in flight by role, tokens and money so far; arrows lead from a call to the one that it caused.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tau2_logging.analysis.columns import numbers
+from tau2_logging.analysis.lanes import Placed, in_flight, nest
+from tau2_logging.analysis.options import ReportOptions, output_file
+from tau2_logging.analysis.reports.palette import ROLE_LABELS
+from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, LANES, Timeline, causes, label, timeline_of
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.table import RunLog
+
+NAME = "trace"
+FILES = ("trace.json",)
+
+MOST_SLICES = 1_000_000
+"""Beyond so many slices simulations are drawn without their calls, and the file says how many; viewers grow slow before that."""
+
+TOLERANCE_US = 5
+"""What a slice may stick out of its container by rounding; more than that is drawn as parallel."""
+
+_RANKS = {"expert": 3, "judge": 3}
+_COUNTED = ("agent", "expert", "tool", "user", "judge", "evaluation")
+_ARGUMENTS = (
+    "step", "model", "function", "expert", "call_type", "requestor", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens",
+    "ttft_ms", "decode_ms", "queue_ms", "cost_usd", "finish_reason", "attempt", "error_type", "error_message", "endpoint", "line",
+)  # fmt: skip
+_OUTCOME = (
+    "status", "reward", "termination", *EXCLUSIVE_ROLES, "steps", "tool_errors", "cost_usd", "error_type", "error_message",
+)  # fmt: skip
+
+Event = dict[str, Any]
+Head = tuple[str, str, Event]
+
+
+def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
+    """Writes `trace.json`, nothing where the log has no simulation."""
+    timeline = timeline_of(log)
+    if timeline.rows.empty:
+        return []
+    path = output_file(output_dir, FILES[0])
+    with path.open("w", encoding="utf-8") as file:
+        file.write('{"displayTimeUnit":"ms","traceEvents":[\n')
+        left_out, separator = 0, ""
+        for event in trace_events(timeline):
+            left_out += event.get("args", {}).get("calls_left_out", 0)
+            file.write(separator + json.dumps(event, separators=(",", ":")))
+            separator = ",\n"
+        other = {"run": log.run_id or "all", "calls_left_out": left_out, "resumed_at_ms": list(timeline.breaks)}
+        file.write(f'\n],"otherData":{json.dumps(other)}}}\n')
+    return [path]
+
+
+def trace_events(timeline: Timeline, most_slices: int = MOST_SLICES) -> Iterator[Event]:
+    """Every event of the trace: names, slices by lane, arrows, counters, and a mark where a resumed run joins."""
+    domains = {domain: pid for pid, domain in enumerate(dict.fromkeys(map(str, timeline.rows["domain"])), 1)}
+    for domain, pid in domains.items():
+        yield _named("process_name", pid, 0, f"tau2 {domain}" if domain != "None" else "tau2")
+    yield from _simulations(timeline, domains, most_slices)
+    pid_of_row = timeline.rows["domain"].map(lambda domain: domains[str(domain)])
+    for pid in domains.values():
+        calls = timeline.calls[timeline.calls["row"].map(pid_of_row) == pid]
+        yield from _counters(calls, pid)
+    for moment in timeline.breaks:
+        yield {"ph": "i", "s": "g", "name": "resumed", "ts": _us(moment), "pid": 1, "tid": 0}
+
+
+def _us(ms: float) -> int:
+    return round(float(ms) * 1000)
+
+
+def _named(what: str, pid: int, tid: int, name: str) -> Event:
+    return {"ph": "M", "name": what, "pid": pid, "tid": tid, "args": {"name": name}}
+
+
+def _simulations(timeline: Timeline, domains: dict[str, int], most_slices: int) -> Iterator[Event]:
+    """Lanes of each simulation in order of start. `tid`s are given in that order, which is also how viewers sort them."""
+    steps, calls = _Slices(timeline.steps, _step_heads, len(timeline.rows)), _Slices(timeline.calls, _call_heads, len(timeline.rows))
+    pairs = _pairs_by_row(timeline)
+    tid, written, arrows = 1, 0, 0
+    row: Any
+    for row in timeline.rows.itertuples():
+        pid, inner = domains[str(row.domain)], [*steps.of(row.row), *calls.of(row.row)]
+        arguments, links = _present(row, _OUTCOME), pairs.get(row.row, [])
+        if written + len(inner) > most_slices:
+            arguments["calls_left_out"] = len(inner) - len(steps.of(row.row))
+            inner, links = [], []
+        written += 1 + len(inner)
+        whole = (_us(row.start_ms), _us(row.end_ms), 0)
+        heads = [(f"task {label(row, False)}", "simulation", arguments), *(head for head, _ in inner)]
+        placed = nest([whole, *(span for _, span in inner)], TOLERANCE_US)
+        lanes = placed[-1].lane + 1
+        yield from _lane_names(lanes, heads[0][0], pid, tid)
+        for slice_ in placed:
+            title, category, details = heads[slice_.index]
+            place = {"ts": slice_.start, "dur": slice_.end - slice_.start, "pid": pid, "tid": tid + slice_.lane}
+            yield {"ph": "X", "name": title, "cat": category, **place, "args": details}
+        offset = 1 + len(steps.of(row.row)) - calls.places[row.row].start
+        for arrow in _arrows(placed, [(a + offset, b + offset) for a, b in links], pid, tid, arrows):
+            arrows += arrow["ph"] == "s"
+            yield arrow
+        tid += lanes
+
+
+def _lane_names(lanes: int, name: str, pid: int, tid: int) -> Iterator[Event]:
+    for lane in range(lanes):
+        yield _named("thread_name", pid, tid + lane, name + (f" (parallel {lane})" if lane else ""))
+        yield {"ph": "M", "name": "thread_sort_index", "pid": pid, "tid": tid + lane, "args": {"sort_index": tid + lane}}
+
+
+class _Slices:
+    """The slices of a table that is sorted by row: for each its head (name, category, arguments) and span (start, end, rank)."""
+
+    def __init__(self, frame: pd.DataFrame, heads: Callable[[pd.DataFrame], Iterable[Head]], rows: int) -> None:
+        ranks = frame["lane"].map(_RANKS).fillna(2).astype(int) if "lane" in frame else [1] * len(frame)
+        spans = [(_us(start), _us(end), rank) for start, end, rank in zip(frame["start_ms"], frame["end_ms"], ranks, strict=False)]
+        self._all = list(zip(heads(frame), spans, strict=False))
+        edges = np.searchsorted(frame["row"].to_numpy(), np.arange(rows + 1))
+        self.places = [slice(int(low), int(high)) for low, high in itertools.pairwise(edges)]
+
+    def of(self, row: int) -> list[tuple[Head, tuple[int, int, int]]]:
+        """Those of one row."""
+        return self._all[self.places[row]]
+
+
+def _pairs_by_row(timeline: Timeline) -> dict[int, list[tuple[int, int]]]:
+    rows = timeline.calls["row"].to_numpy()
+    found: dict[int, list[tuple[int, int]]] = {}
+    for cause, effect in causes(timeline.calls):
+        found.setdefault(int(rows[effect]), []).append((cause, effect))
+    return found
+
+
+def _step_heads(steps: pd.DataFrame) -> Iterator[Head]:
+    step: Any
+    for step in steps.itertuples():
+        who = "" if pd.isna(step.from_role) else f" ({step.from_role})"
+        yield f"step {step.step}{who}", "step", _present(step, ("from_role", "to_role", "line"))
+
+
+def _call_heads(calls: pd.DataFrame) -> Iterator[Head]:
+    call: Any
+    for call in calls.itertuples():
+        what = {"tool": "", "evaluation": "", "waiting": "waiting on "}.get(call.lane, f"{ROLE_LABELS[call.lane]}: ")
+        yield f"{what}{call.name}{' (failed)' if call.error else ''}", str(call.lane), _present(call, _ARGUMENTS)
+
+
+def _present(row: Any, names: Iterable[str]) -> Event:
+    """The fields that have a value, as JSON has them."""
+    found = {}
+    for name in names:
+        value = getattr(row, name)
+        if value is not None and value is not pd.NA and value == value:
+            found[name] = value.item() if isinstance(value, np.generic) else value
+    return found
+
+
+def _arrows(placed: list[Placed], pairs: list[tuple[int, int]], pid: int, tid: int, count: int) -> Iterator[Event]:
+    """Arrows from the last microsecond of a call to the first of the one that it caused; calls of 0 µs cannot hold one."""
+    where = {slice_.index: slice_ for slice_ in placed}
+    for cause, effect in pairs:
+        start, end = where[cause], where[effect]
+        if start.end == start.start or end.end == end.start or start.end - 1 > end.start:
+            continue
+        common = {"name": "led to", "cat": "flow", "id": count, "pid": pid}
+        yield {"ph": "s", **common, "tid": tid + start.lane, "ts": start.end - 1}
+        yield {"ph": "f", "bp": "e", **common, "tid": tid + end.lane, "ts": end.start}
+        count += 1
+
+
+def _counters(calls: pd.DataFrame, pid: int) -> Iterator[Event]:
+    for lane in LANES:
+        mine = calls[calls["lane"] == lane]
+        if lane in _COUNTED and len(mine):
+            moments, counts = in_flight(mine["start_ms"], mine["start_ms"] + mine["own_ms"])
+            yield from _counter("calls in flight", ROLE_LABELS[lane], moments, counts, pid)
+    ended = calls.sort_values("end_ms", kind="stable")
+    for title, series, field in (("tokens so far", "input", "input_tokens"), ("tokens so far", "output", "output_tokens"),
+                                 ("USD so far (known prices)", "usd", "cost_usd")):  # fmt: skip
+        values = numbers(ended, field)
+        known = np.isfinite(values) & (values != 0)
+        if known.any():
+            yield from _counter(title, series, ended["end_ms"].to_numpy()[known], np.cumsum(values[known]), pid)
+
+
+def _counter(name: str, series: str, moments: Any, values: Any, pid: int) -> Iterator[Event]:
+    for moment, value in zip(moments, values, strict=False):
+        value = float(value)
+        yield {
+            "ph": "C",
+            "name": name,
+            "pid": pid,
+            "ts": _us(moment),
+            "args": {series: int(value) if value.is_integer() else round(value, 9)},
+        }

@@ -1,0 +1,119 @@
+"""`stats.json`: every figure for programs, in a schema with a version."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tau2_logging.analysis import makespan
+from tau2_logging.analysis.budget import total_budget
+from tau2_logging.analysis.costs import TOKENS, cost_summary, priced_calls
+from tau2_logging.analysis.latency import DIMENSIONS
+from tau2_logging.analysis.options import output_file
+from tau2_logging.analysis.simulations import solved
+from tau2_logging.analysis.summary import as_floats
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.table import RunLog
+
+NAME = "json"
+FILES = ("stats.json",)
+SCHEMA_VERSION = 1
+
+
+def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
+    """Write the file."""
+    path = output_file(output_dir, FILES[0])
+    path.write_text(json.dumps(plain(statistics(log, options)), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    return [path]
+
+
+def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
+    """The content of stats.json. Absent and infinite figures become null."""
+    latency = log.latency()
+    result = {
+        "schema": "tau2_logging.stats",
+        "schema_version": SCHEMA_VERSION,
+        "run": log.run_id,
+        "runs": log.runs,
+        "files": [vars(reading) for reading in log.readings],
+        "domains": log.domains,
+        "latency": {row.pop("type"): row for row in records(latency)},
+        **{f"latency_by_{name}": records(log.latency(name)) for name in DIMENSIONS},
+        "tokens": tokens(log),
+        "cost": {**cost_summary(log, options.prices), "by_model": records(log.costs(prices=options.prices))},
+        "tasks": tasks(log),
+        "budget": records(total_budget(log.budget())),
+        "makespan": makespan.idle_tail(log),
+        "concurrency": records(log.concurrency()),
+        "context_growth": records(log.context_growth()),
+        "outliers": outliers(log, options),
+        "gates": list(options.slo),
+        "rejected_lines": log.rejected_count,
+    }
+    if options.price_as:
+        result["priced_as"] = records(log.priced_as(options.price_as, options.prices))
+    if options.compare is not None:
+        found = log.compare(options.compare)
+        result["compare"] = {name: records(value) if hasattr(value, "to_dict") else value for name, value in vars(found).items()}
+    return result
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows of a table as dicts."""
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def tokens(log: RunLog) -> dict[str, Any]:
+    """Tokens of all calls and by role; null where no call said."""
+    calls = priced_calls(log)
+    sums = {name: calls[name].sum(min_count=1) for name in TOKENS}
+    by_role = {str(role): {name: group[name].sum(min_count=1) for name in TOKENS} for role, group in calls.groupby("role", sort=False)}
+    return {**sums, "by_role": by_role}
+
+
+def tasks(log: RunLog) -> dict[str, Any]:
+    """Counts by outcome, mean reward of those that have one, and the simulations themselves."""
+    table = log.simulations
+    reward = as_floats(table["reward"])
+    known = reward[~(reward != reward)]
+    return {
+        "n": len(table),
+        **{str(status): int(amount) for status, amount in table["status"].value_counts().items()},
+        "solved": int(solved(table).sum()),
+        "mean_reward": float(known.mean()) if len(known) else None,
+        "simulations": records(table),
+    }
+
+
+def outliers(log: RunLog, options: ReportOptions) -> dict[str, Any]:
+    """What stands out, table by table."""
+    return {
+        "slowest_calls": records(log.outliers(options.top)),
+        "errors": records(log.errors()),
+        "retries": records(log.retries()),
+        "truncations": records(log.truncations()),
+        "unfinished": records(log.stuck()),
+        "repeated_calls": records(log.repeated_calls()),
+        "stragglers": records(log.stragglers()),
+    }
+
+
+def plain(value: Any) -> Any:
+    """The same in JSON's own types: absent and infinite numbers are null, times are text."""
+    if isinstance(value, dict):
+        return {str(name): plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if hasattr(value, "item"):
+        value = value.item()
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if isinstance(value, (int, float, bool)) else None if str(value) in ("<NA>", "NaT") else str(value)

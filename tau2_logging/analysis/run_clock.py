@@ -1,0 +1,84 @@
+"""One clock for a run that was started several times, or for several runs: milliseconds, its starts laid end to end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tau2_logging.analysis.columns import column, numbers
+
+KEY = ("run", "domain", "task", "trial")
+"""What tells one simulation from another."""
+
+_LONGEST_MS = 1e12
+
+
+def on_one_clock(events: pd.DataFrame) -> pd.DataFrame:
+    """The events with `at_ms`, `until_ms` on the clock of the whole, and `key`, the simulation's number."""
+    events = events.copy()
+    events["key"] = events.groupby([column(events, name).astype(object).rename(name) for name in KEY], dropna=False, sort=False).ngroup()
+    wall = _wall_ms(events)
+    start, duration = _sane(numbers(events, "start_ms")), _sane(_durations(events))
+    session = _sessions(events, wall)
+    cursor, breaks = 0.0, []
+    at = np.full(len(events), np.nan)
+    for number in range(int(session.max()) + 1 if len(session) else 0):
+        mine = session == number
+        began = _began(wall[mine], start[mine], duration[mine])
+        own = np.where(np.isnan(start[mine]), wall[mine] - began - np.nan_to_num(duration[mine]), start[mine])
+        first = np.nanmin(np.concatenate([own, [0.0]])) if not np.isnan(start[mine]).all() else np.nanmin(own)
+        at[mine] = own - first + cursor
+        cursor = float(np.nanmax(at[mine] + np.nan_to_num(duration[mine])))
+        breaks.append(cursor)
+    events["at_ms"], events["until_ms"] = at, at + np.nan_to_num(duration)
+    events.attrs["breaks"] = tuple(breaks[:-1])
+    return events
+
+
+def _wall_ms(events: pd.DataFrame) -> Any:
+    times = pd.to_datetime(events["time"], errors="coerce")
+    return (times - pd.Timestamp(0)).dt.total_seconds().to_numpy(dtype=float) * 1000.0
+
+
+def _durations(events: pd.DataFrame) -> Any:
+    duration = numbers(events, "duration_ms")
+    for name, types in (("total_duration_ms", ("step_complete",)), ("wait_ms", ("retry",))):
+        duration = np.where(np.isnan(duration) & events["type"].isin(types).to_numpy(), numbers(events, name), duration)
+    elapsed = numbers(events, "elapsed_ms")
+    return np.where(events["type"].isin(("heartbeat", "stuck")).to_numpy(), elapsed, duration)
+
+
+def _sane(values: Any) -> Any:
+    """Times that a log can mean; a forged 1e300 must not stretch every picture to nothing."""
+    return np.where(np.abs(values) <= _LONGEST_MS, values, np.nan)
+
+
+def _began(wall: Any, start: Any, duration: Any) -> float:
+    """Wall time at start_ms=0: events are written when they end. Where no event has a start, the first one sets it."""
+    ends = wall - start - np.nan_to_num(duration)
+    if not np.isnan(ends).all():
+        return float(np.nanmedian(ends))
+    return float(np.nanmin(wall - np.nan_to_num(duration))) if not np.isnan(wall).all() else 0.0
+
+
+def _sessions(events: pd.DataFrame, wall: Any) -> Any:
+    """Number of the start (of which run) that an event belongs to, 0-based, in order of wall time.
+
+    Each start writes one run_start into the log of each of its domains, at nearly one time. What a file says is of the start that it
+    named last; what comes before it names any is of the run's first.
+    """
+    run = column(events, "run").fillna("").astype(str)
+    file = column(events, "file").fillna("").astype(str)
+    heads = pd.DataFrame({"run": run, "wall": wall})[(events["type"] == "run_start").to_numpy()].sort_values(["run", "wall"])
+    new = (heads["run"] != heads["run"].shift()) | ~(heads["wall"].diff() < _ONE_START_MS)
+    began = heads["wall"].groupby(new.cumsum()).transform("first")
+    session = began.reindex(events.index).groupby([run, file]).ffill()
+    session = session.fillna(session.groupby(run).transform("min"))
+    session = session.fillna(pd.Series(wall, index=events.index).groupby(run).transform("min")).fillna(0.0)
+    order = pd.DataFrame({"session": session, "run": run})
+    return order.groupby(["session", "run"], sort=True).ngroup().to_numpy()
+
+
+_ONE_START_MS = 1000.0

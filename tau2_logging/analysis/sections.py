@@ -1,0 +1,304 @@
+"""The tables a person reads, as text: one list of sections for the terminal and for Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from tau2_logging.analysis import makespan
+from tau2_logging.analysis.budget import total_budget
+from tau2_logging.analysis.costs import cost_summary
+from tau2_logging.analysis.latency import DIMENSIONS, METRIC_NOTES
+from tau2_logging.analysis.simulations import solved
+from tau2_logging.analysis.summary import as_floats, equal_bins
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.table import RunLog
+
+Show = Callable[[Any], str]
+ABSENT = "-"
+UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table with a title. `rows`: text cells; `numbers`: which columns are numbers (set to the right)."""
+
+    title: str
+    columns: list[str]
+    rows: list[list[str]]
+    numbers: frozenset[str] = frozenset()
+    note: str = ""
+    key: bool = field(default=False)
+    """One of the few that a summary holds."""
+
+
+def is_absent(value: Any) -> bool:
+    """None, NaN, NaT and pandas' NA."""
+    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
+
+
+def ms(value: Any) -> str:
+    """Milliseconds, with as many decimals as their size deserves."""
+    if is_absent(value):
+        return ABSENT
+    if math.isinf(value):
+        return "inf"
+    size = abs(value)
+    return f"{value:.3f}" if size < 1 else f"{value:.2f}" if size < 100 else f"{value:.1f}" if size < 1e5 else f"{value:.0f}"
+
+
+def mean(value: Any) -> str:
+    """Six significant digits, as awk prints."""
+    return ABSENT if is_absent(value) else f"{value:.6g}"
+
+
+def count(value: Any) -> str:
+    """A whole number with thousands apart."""
+    return ABSENT if is_absent(value) else f"{int(value):,}"
+
+
+def share(value: Any) -> str:
+    """A share as per cent."""
+    return ABSENT if is_absent(value) else f"{100 * value:.1f} %" if abs(value) >= 0.0005 or value == 0 else "<0.1 %"
+
+
+def usd(value: Any) -> str:
+    """US dollars; what is not known says so."""
+    return UNKNOWN if is_absent(value) else f"${value:,.4f}" if abs(value) < 100 else f"${value:,.2f}"
+
+
+def number(value: Any) -> str:
+    """A number with up to four significant digits."""
+    return ABSENT if is_absent(value) else f"{value:.4g}"
+
+
+def text(value: Any) -> str:
+    """Anything else, on one line."""
+    return ABSENT if is_absent(value) else " ".join(str(value).split())
+
+
+def section(
+    title: str, table: pd.DataFrame, shows: dict[str, tuple[str, Show]], note: str = "", key: bool = False, top: int = 0
+) -> Section:
+    """A section of some columns of a table: `shows` gives each its heading and how it is shown. `top`: rows at most, 0 for all."""
+    shows = {column: show for column, show in shows.items() if column in table}
+    shown = table.head(top) if top else table
+    rows = [
+        [show(value) for value, (_, show) in zip(row, shows.values(), strict=True)]
+        for row in shown[list(shows)].itertuples(index=False, name=None)
+    ]
+    if len(shown) < len(table):
+        note = " ".join(filter(None, [note, f"{len(table) - len(shown):,} more are in the files."]))
+    numbers = frozenset(heading for heading, show in shows.values() if show is not text)
+    return Section(title, [heading for heading, _ in shows.values()], rows, numbers, note, key)
+
+
+_LATENCY: dict[str, tuple[str, Show]] = {
+    "n": ("n", count), "errors": ("errors", count), "mean_ms": ("mean ms", mean), "std_ms": ("std", ms), "min_ms": ("min", ms),
+    "p50_ms": ("p50", ms), "p90_ms": ("p90", ms), "p95_ms": ("p95", ms), "p99_ms": ("p99", ms), "max_ms": ("max", ms),
+    "total_ms": ("total", ms), "share": ("share", share),
+}  # fmt: skip
+_TOKENS: dict[str, tuple[str, Show]] = {
+    "p50_ttft_ms": ("TTFT p50", ms), "p95_ttft_ms": ("TTFT p95", ms), "p50_tpot_ms": ("TPOT p50", ms), "mean_itl_ms": ("ITL mean", ms),
+    "output_tokens_per_s": ("out tok/s", number),
+}  # fmt: skip
+_CALL: dict[str, tuple[str, Show]] = {
+    "type": ("type", text), "domain": ("domain", text), "task": ("task", text), "trial": ("trial", text), "status": ("status", text),
+    "step": ("step", text), "name": ("model or function", text), "model": ("model", text), "function": ("function", text),
+    "waiting_on": ("waited on", text), "elapsed_ms": ("for ms", ms), "last_type": ("last event", text), "error_type": ("error", text),
+    "n": ("n", count), "calls": ("of calls", count), "share": ("share", share),
+    "wait_ms": ("waited ms", ms), "max_attempt": ("attempts", count),
+    "output_tokens": ("output tokens", count), "duration_ms": ("ms", ms), "times_median": ("x median", number),
+    "behind_ms": ("behind ms", ms),
+    "line": ("line", text), "file": ("file", text),
+}  # fmt: skip
+
+
+def all_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
+    """Every section that has something to say, in the order of reading."""
+    for found in _in_order(log, options):
+        if found.rows:
+            yield found
+
+
+def _in_order(log: RunLog, options: ReportOptions) -> Iterator[Section]:
+    yield overview(log, options)
+    yield from gates(options)
+    yield from latency_sections(log, options)
+    yield from time_sections(log)
+    yield from cost_sections(log, options)
+    yield from trouble_sections(log, options)
+    yield from comparison_sections(log, options)
+    yield rejected_section(log)
+
+
+def overview(log: RunLog, options: ReportOptions) -> Section:
+    """The run in a few lines."""
+    table = log.simulations
+    reward = as_floats(table["reward"])
+    known = reward[~(reward != reward)]
+    statuses = ", ".join(f"{count} {name}" for name, count in table["status"].value_counts().items())
+    costs = cost_summary(log, options.prices)
+    idle = makespan.idle_tail(log)
+    rows = [
+        ["run", log.run_id or ("all runs" if log.runs else "not named in the log")],
+        ["domains", ", ".join(log.domains) or ABSENT],
+        ["simulations", f"{len(table):,} ({statuses})"],
+        ["mean reward", f"{known.mean():.4f} ({int(solved(table).sum())} solved)" if len(known) else ABSENT],
+        ["wall time", f"{ms(idle['makespan_ms'])} ms, {idle['workers']} workers, {share(idle['idle_share'])} idle at the end"],
+        ["cost", f"{usd(costs['total_usd'])} (agent {usd(costs['agent_usd'])}, benchmark {usd(costs['benchmark_usd'])})"],
+        ["cost per solved task", usd(costs["per_solved_usd"])],
+        ["lines", f"{sum(r.lines for r in log.readings):,} read, {log.rejected_count:,} could not be read"],
+    ]
+    others = [run for run in log.runs if run != log.run_id] if log.run_id else []
+    note = f"The files hold {len(others)} other run(s): {', '.join(others[:5])}; choose one with --run ID, or --run all." if others else ""
+    return Section("Run", ["", ""], rows, note=note, key=True)
+
+
+def latency_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
+    """By type, then by everything else, then the bins."""
+    note = "Times in ms; share of the time all simulations took. Steps and tasks contain the calls. " + METRIC_NOTES
+    first: dict[str, tuple[str, Show]] = {"type": ("type", text)}
+    yield section("Latency by type", log.latency(), {**first, **_LATENCY}, note, key=True)
+    yield section("Tokens over time", _with_tokens(log.latency("model")), {**first, "model": ("model", text), **_TOKENS}, key=True)
+    for name in DIMENSIONS:
+        table = log.latency(name)
+        if len(table) and not (name == "domain" and len(log.domains) < 2):
+            yield section(f"Latency by {name}", table, {**first, name: (name, text), **_LATENCY}, top=30)
+    if options.bins:
+        yield from _bins(log, options.bins)
+
+
+def _with_tokens(table: pd.DataFrame) -> pd.DataFrame:
+    return table[table[list(_TOKENS)].notna().any(axis=1)]
+
+
+def _bins(log: RunLog, bins: int) -> Iterator[Section]:
+    for type_ in log.latency()["type"]:
+        table = log.select(["duration_ms", "total_duration_ms"], types=[type_])
+        values = as_floats(table["duration_ms"].fillna(table["total_duration_ms"]))
+        found = equal_bins(values, bins)
+        whole = sum(amount for _, _, amount in found)
+        widest = max((amount for _, _, amount in found), default=1)
+        rows = [[ms(low), ms(high), count(n), share(n / whole), "#" * math.ceil(40 * n / widest)] for low, high, n in found]
+        yield Section(
+            f"Distribution of {type_}", ["from ms", "to ms", "n", "share", ""], rows, frozenset(("from ms", "to ms", "n", "share"))
+        )
+
+
+def time_sections(log: RunLog) -> Iterator[Section]:
+    """Time budget, makespan, concurrency, context."""
+    budget = log.budget()
+    note = "Exclusive times: they add up to 100 % of the simulations' wall time."
+    shows: dict[str, tuple[str, Show]] = {
+        "kind": ("kind", text), "total_ms": ("total ms", ms), "share": ("share", share), "mean_ms": ("ms a simulation", ms),
+    }  # fmt: skip
+    yield section("Time budget", total_budget(budget), shows, note, key=True)
+    idle = makespan.idle_tail(log)
+    path = log.critical_path()
+    if len(path):
+        chain = path[["domain", "task", "trial"]].drop_duplicates()
+        note = (
+            f"The run took as long as this chain of {len(chain)} simulation(s) on one worker; shown are its slowest calls. After the last "
+            f"simulation had begun, {ms(idle['tail_ms'])} ms passed, and workers waited {ms(idle['idle_worker_ms'])} ms in all."
+        )
+        yield section("Critical path", path.nlargest(8, "duration_ms"), _CALL, note)
+    yield section("Stragglers", log.stragglers(), _CALL, "Simulations that ended after 95 % of them had.")
+    levels: dict[str, tuple[str, Show]] = {
+        "what": ("what", text), "mean": ("mean", number), "p50": ("p50", number), "p95": ("p95", number), "max": ("max", number),
+        "busy_ms": ("busy ms", ms),
+    }  # fmt: skip
+    yield section("Concurrency", log.concurrency(), levels, "How many were open at once, weighted by time.")
+    by_level: dict[str, tuple[str, Show]] = {"in_flight": ("in flight", text), "n": ("n", count), "mean_ms": ("mean ms", mean),
+        "p50_ms": ("p50", ms), "p95_ms": ("p95", ms), "queue_mean_ms": ("queue mean", ms)}  # fmt: skip
+    yield section("llm_call by concurrency", log.latency_by_concurrency(), by_level)
+    growth: dict[str, tuple[str, Show]] = {"turn": ("call", count), "calls": ("calls", count),
+        "mean_input_tokens": ("mean input tokens", number),
+        "cached_share": ("cached", share)}  # fmt: skip
+    yield section("Context growth", log.context_growth(), growth, "By the agent's n-th call in a simulation.", top=20)
+
+
+def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
+    """Tokens and money."""
+    from tau2_logging.analysis.prices import default_prices
+
+    date = (options.prices or default_prices()).date
+    note = f"Prices as logged by the run, else from the table of {date}. A price that is not known is unknown, never 0."
+    yield section("Cost", log.costs(prices=options.prices), COST_COLUMNS, note, key=True)
+    if options.price_as:
+        table = log.priced_as(options.price_as, options.prices)
+        shows: dict[str, tuple[str, Show]] = {
+            "model": ("model", text), "agent_usd": ("agent", usd), "benchmark_usd": ("benchmark", usd), "all_usd": ("all", usd),
+        }  # fmt: skip
+        yield section("The same tokens on other models", table, shows, f"Prices of {date}.")
+
+
+COST_COLUMNS: dict[str, tuple[str, Show]] = {
+    "side": ("on the bill of", text), "role": ("role", text), "model": ("model", text), "calls": ("calls", count),
+    "errors": ("errors", count),
+    "input_tokens": ("input", count), "cached_tokens": ("cached", count), "output_tokens": ("output", count),
+    "reasoning_tokens": ("reasoning", count), "cost_usd": ("cost", usd), "unknown_calls": ("calls of unknown price", count),
+}  # fmt: skip
+
+
+def trouble_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
+    """Outliers and what went wrong."""
+    yield section("Slowest calls", log.outliers(options.top), _CALL, top=options.top)
+    yield section("Errors", log.errors(), _CALL, "The line is that of the first.", key=True)
+    yield section("Retries", log.retries(), _CALL)
+    yield section("Cut at the length limit", log.truncations(), _CALL, top=10)
+    yield section("Never ended", log.stuck(), _CALL, "And what they last waited on.", key=True, top=20)
+    yield section("Repeated identical tool calls", log.repeated_calls(), _CALL, top=10)
+
+
+def gates(options: ReportOptions) -> Iterator[Section]:
+    """The gates, first what is broken."""
+    rows = []
+    for gate in sorted(options.slo, key=lambda gate: bool(gate["met"])):
+        show = {"ms": ms, "USD": usd}.get(str(gate["unit"]), share)
+        shown = [show(gate[name]) for name in ("value", "plain", "limit")]
+        rows.append(["met" if gate["met"] else "BROKEN", str(gate["gate"]), *shown, str(gate["detail"])])
+    columns = ["", "gate", "value", "without failures", "limit", "detail"]
+    note = "A failed call counts as infinitely long. Goodput as vLLM defines it: the share that meets every objective."
+    yield Section("Gates", columns, rows, frozenset(columns[2:5]), note, key=True)
+
+
+def comparison_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
+    """This run beside another."""
+    if options.compare is None:
+        return
+    found = log.compare(options.compare)
+    shows: dict[str, tuple[str, Show]] = {
+        "type": ("type", text), "n": ("n", count), "n_other": ("n other", count), "median_ms": ("median ms", ms),
+        "median_other_ms": ("other", ms),
+        "difference_ms": ("difference", ms), "low_ms": ("95 % CI from", ms), "high_ms": ("to", ms), "change": ("change", share),
+        "significant": ("beyond noise", lambda value: "yes" if value else "no"),
+    }  # fmt: skip
+    note = (
+        f"{found.this_run} against {found.other_run}: {found.pairs} simulations are in both, {found.only_this} in this run only, "
+        f"{found.only_other} in the other only. Bootstrap over simulations."
+    )
+    yield section("Compared", found.latency, shows, note, key=True)
+    totals: dict[str, tuple[str, Show]] = {name: (name, show) for name, show in
+        {"what": text, "this": number, "other": number, "difference": number}.items()}  # fmt: skip
+    yield section("Compared: reward and cost", found.totals, totals, key=True)
+    changed = found.simulations[found.simulations["reward_change"].fillna(0) != 0]
+    rewards: dict[str, tuple[str, Show]] = {"domain": ("domain", text), "task": ("task", text), "trial": ("trial", text),
+        "reward_other": ("was", number), "reward": ("is", number)}  # fmt: skip
+    yield section("Compared: changed rewards", changed, rewards, top=20)
+    settings: dict[str, tuple[str, Show]] = {name: (name, text) for name in ("field", "this", "other")}
+    yield section("Compared: settings that differ", found.settings, settings, key=True)
+
+
+def rejected_section(log: RunLog) -> Section:
+    """Lines that could not be read."""
+    rows = [[entry.file, str(entry.line), entry.reason] for entry in log.rejected[:10]]
+    more = log.rejected_count - len(rows)
+    note = "All of them are in rejected_lines.txt." + (f" {more:,} more." if more > 0 else "")
+    return Section("Lines that could not be read", ["file", "line", "reason"], rows, frozenset(("line",)), note)

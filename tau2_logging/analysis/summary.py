@@ -1,0 +1,63 @@
+"""What a set of durations is summed up by. One definition of each figure, used everywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+PERCENTILES = (50, 90, 95, 99)
+SUMMARY_COLUMNS = ("n", "errors", "mean_ms", "std_ms", "min_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "total_ms")
+
+
+def percentile(values: NDArray[Any], percent: float) -> float:
+    """numpy's `percentile` with `method="linear"` (the default: Hyndman and Fan's type 7); NaN of nothing.
+
+    Infinite values, as failed calls have in failure-adjusted percentiles, sort last; between a number and infinity lies infinity.
+    """
+    if not len(values):
+        return float("nan")
+    if np.isfinite(values).all():
+        return float(np.percentile(values, percent, method="linear"))
+    place = (len(values) - 1) * percent / 100
+    low, high = np.sort(values)[[int(np.floor(place)), int(np.ceil(place))]]
+    return float(low if low == high else low + (high - low) * (place % 1))
+
+
+def summarize(values: NDArray[Any], errors: int = 0) -> dict[str, float | int]:
+    """n, errors, mean, standard deviation (ddof=1), min, p50, p90, p95, p99, max and total of durations in ms.
+
+    Absent values are left out; a figure that has no meaning (the deviation of one value) is NaN.
+    """
+    values = values[~np.isnan(values)]
+    found = len(values)
+    nothing = float("nan")
+    return {
+        "n": found,
+        "errors": errors,
+        "mean_ms": float(np.sum(values) / found) if found else nothing,
+        "std_ms": float(np.std(values, ddof=1)) if found > 1 else nothing,
+        "min_ms": float(values.min()) if found else nothing,
+        **{f"p{percent}_ms": percentile(values, percent) for percent in PERCENTILES},
+        "max_ms": float(values.max()) if found else nothing,
+        "total_ms": float(np.sum(values)),
+    }
+
+
+def equal_bins(values: NDArray[Any], bins: int) -> list[tuple[float, float, int]]:
+    """Equal-width bins over the range of the values: (from, to, how many); the last bin includes its end."""
+    values = values[~np.isnan(values)]
+    if not len(values):
+        return []
+    counts, edges = np.histogram(values, bins=bins)
+    return [(float(low), float(high), int(count)) for low, high, count in zip(edges[:-1], edges[1:], counts, strict=True)]
+
+
+def as_floats(values: Any) -> NDArray[Any]:
+    """A pandas column as float64, absent values NaN."""
+    import pandas as pd
+
+    series = pd.Series(values)
+    numbers: NDArray[Any] = series.to_numpy(dtype="float64", na_value=np.nan)
+    return numbers

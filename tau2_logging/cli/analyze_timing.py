@@ -1,0 +1,215 @@
+"""`analyze_timing_from_tau2_log.py`: from a log to answers.
+
+Only argparse is imported here, so that --help answers at once; everything else when it is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tau2_logging.errors import Tau2LoggingError, UserError
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.table import RunLog
+
+_EPILOG = """\
+examples:
+  python analyze_timing_from_tau2_log.py --log_file logs/tau2_retail.log --output_dir analysis_results/
+  python analyze_timing_from_tau2_log.py --log_dir logs --format console --run all
+  python analyze_timing_from_tau2_log.py --log_file logs/tau2_retail.log --compare old/tau2_retail.log --fail-if-slower 10%
+  python analyze_timing_from_tau2_log.py --log_dir logs --slo ttft:500@0.99 --slo llm_call.p95:10000 --slo cost_per_success:0.05
+  python analyze_timing_from_tau2_log.py --log_dir logs --follow
+
+objectives (--slo): ttft, tpot, e2e (the agent's model calls, ms), task (ms): each one must meet it, or the share after @;
+TYPE.STATISTIC (p50, p90, p95, p99, mean, max in ms, error_rate) of a type of event; cost_per_success, cost (USD)
+
+exit code: 0 done, 1 --strict and a line could not be read, 2 bad input, 3 a gate is broken (--slo, --fail-if-slower)
+"""
+_FORMATS = "console, csv, json, markdown, parquet, png, trace, html"
+_BROKEN_GATE, _STRICT, _INTERRUPTED = 3, 1, 130
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser."""
+    parser = argparse.ArgumentParser(
+        prog="analyze_timing_from_tau2_log.py",
+        description="Where did the time go, what did it cost, what stands out: tables, files and a report from the logs of run_local.py.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    _add_input(parser.add_argument_group("input"))
+    _add_output(parser.add_argument_group("output"))
+    _add_questions(parser.add_argument_group("questions"))
+    return parser
+
+
+def _add_input(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--log_file", "--log-file", nargs="+", action="extend", default=[], metavar="FILE",
+                       help="logs to read: tau2_*.log or eval_*.log, .gz and .zst too, - for standard input")  # fmt: skip
+    group.add_argument("--log_dir", "--log-dir", metavar="DIR", help="read the logs of a folder")
+    group.add_argument("--log-glob", "--log_glob", default="tau2_*.log*", metavar="PATTERN", help="which ones (default: %(default)s)")
+    group.add_argument("--run", default="latest", metavar="ID", help="latest, all, or the id of a run (default: latest)")
+    group.add_argument("--strict", action="store_true", help="exit 1 if a line cannot be read")
+    group.add_argument("--follow", action="store_true", help="show the tables and refresh them until the run has ended")
+    group.add_argument("--interval", type=float, default=2.0, metavar="S", help="seconds between refreshes (default: 2)")
+
+
+def _add_output(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--output_dir", "--output-dir", default="analysis_results", metavar="DIR", help="where files go (default: %(default)s)"
+    )
+    group.add_argument("--format", nargs="+", action="extend", default=[], metavar="NAME", help=f"only these: {_FORMATS} (default: all)")
+    group.add_argument("--force", action="store_true", help="overwrite the files of another run")
+    group.add_argument(
+        "--tasks", nargs="+", default=[], metavar="ID", help="tasks to draw (default: the slowest, the median and a failed one)"
+    )
+    group.add_argument("--top", type=int, default=20, metavar="N", help="how many of the slowest calls to list (default: 20)")
+    group.add_argument("--bins", type=int, nargs="?", const=10, default=0, metavar="N", help="also print histograms of N equal bins (10)")
+    group.add_argument("--title", default="", metavar="TEXT", help="title of the reports")
+
+
+def _add_questions(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--prices", metavar="FILE", help="price table (JSON) that goes before the one that ships and the log")
+    group.add_argument(
+        "--price-as", "--price_as", nargs="+", default=[], metavar="MODEL", help="what would these tokens cost on that model?"
+    )
+    group.add_argument("--compare", nargs="+", default=[], metavar="OTHER_LOG", help="another run's log(s), to put beside this one")
+    group.add_argument("--compare-run", default="latest", metavar="ID", help="which run of the other log (default: latest)")
+    group.add_argument(
+        "--slo", nargs="+", action="extend", default=[], metavar="METRIC:LIMIT", help="objectives the run must meet, see below"
+    )
+    group.add_argument(
+        "--fail-if-slower", metavar="PERCENT", help="break if medians are more than that slower than --compare, beyond noise"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, analyze, and end the process with its exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    args = build_parser().parse_args(arguments)
+    try:
+        code = run(args, arguments)
+    except Tau2LoggingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    except BrokenPipeError:  # the reader of our output, `head` for one, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code)
+
+
+def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Do what the arguments say; the exit code."""
+    from tau2_logging.analysis.output import write_reports
+    from tau2_logging.analysis.reports import load_report, parse_formats
+
+    _check_numbers(args)
+    formats = parse_formats(args.format or ["all"])
+    files = _files(args)
+    options, gates = _options(args, arguments)
+    log = _follow(args, files, options) if args.follow else _load(files(), args.run)
+    _check_tasks(log, args.tasks)
+    options = gates(log, options)
+    paths = write_reports(log, Path(args.output_dir), [load_report(name) for name in formats], options)
+    _say(log, paths, args.output_dir)
+    if any(not gate["met"] for gate in options.slo):
+        return _BROKEN_GATE
+    return _STRICT if args.strict and log.rejected else 0
+
+
+def _check_numbers(args: argparse.Namespace) -> None:
+    for name, least in (("bins", 0), ("top", 1), ("interval", 0.05)):
+        if getattr(args, name) < least:
+            raise UserError(f"--{name} {getattr(args, name)} is too small; it must be at least {least}")
+
+
+def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
+    from tau2_logging.analysis.sources import STDIN, find_logs
+
+    if not args.log_file and args.log_dir is None:
+        raise UserError("no log given; name one with --log_file logs/tau2_retail.log, or a folder with --log_dir logs")
+    if args.follow and STDIN in args.log_file:
+        raise UserError("--follow needs a file; standard input can be read once only")
+    if args.log_dir is None:
+        return lambda: list(args.log_file)
+    return lambda: [*args.log_file, *find_logs(args.log_dir, args.log_glob)]
+
+
+def _load(files: list[str], run_name: str) -> RunLog:
+    from tau2_logging.analysis.load import load_log
+
+    return load_log(files, run_name)
+
+
+def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[ReportOptions, Callable[[RunLog, ReportOptions], ReportOptions]]:
+    """The options, and a function that adds the results of the gates once there is a log. All bad input is found here."""
+    from dataclasses import replace
+
+    from tau2_logging.analysis import slo
+    from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.prices import default_prices, read_prices
+
+    objectives = [slo.parse_objective(text) for text in args.slo]
+    allowed = None if args.fail_if_slower is None else slo.parse_percent(args.fail_if_slower)
+    if allowed is not None and not args.compare:
+        raise UserError("--fail-if-slower needs the run to hold this one against; name its log with --compare")
+    options = ReportOptions(
+        tasks=tuple(args.tasks),
+        bins=args.bins,
+        prices=read_prices(args.prices).over(default_prices()) if args.prices else None,
+        price_as=tuple(args.price_as),
+        compare=_load(args.compare, args.compare_run) if args.compare else None,
+        force=args.force,
+        title=args.title,
+        top=args.top,
+        command=shlex.join(["analyze_timing_from_tau2_log.py", *arguments]),
+    )
+
+    def with_gates(log: RunLog, options: ReportOptions) -> ReportOptions:
+        results = slo.check(log, objectives, options.prices)
+        if allowed is not None and options.compare is not None:
+            results += slo.check_slower(log.compare(options.compare), allowed)
+        return replace(options, slo=slo.as_rows(results))
+
+    return options, with_gates
+
+
+def _follow(args: argparse.Namespace, files: Callable[[], list[str]], options: ReportOptions) -> RunLog:
+    """Show the tables until the run has ended; the log of the ended run."""
+    from tau2_logging.analysis.follow import follow
+    from tau2_logging.analysis.reports.console import watch
+
+    return watch(follow(files, args.run, args.interval), options)
+
+
+def _check_tasks(log: RunLog, tasks: Sequence[str]) -> None:
+    known = [str(task) for task in log.simulations["task"].dropna().unique()]
+    for task in tasks:
+        if task not in known:
+            raise UserError(
+                f"no task {task!r} in the log; it holds {len(known)}: {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}"
+            )
+
+
+def _say(log: RunLog, paths: Sequence[Path], output_dir: str) -> None:
+    print(f"written to {output_dir}: {', '.join(path.name for path in paths)}" if paths else "no file was asked for")
+    if log.rejected:
+        first = log.rejected[0]
+        print(
+            f"warning: {log.rejected_count:,} line(s) could not be read, the first is {first.file}:{first.line}: {first.reason}; "
+            f"see {output_dir}/rejected_lines.txt",
+            file=sys.stderr,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Every test leaves things as it found them: no file of ours open, no simulation current, no wrapper and no listener in place."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from multiprocessing.pool import ThreadPool
+from pathlib import Path
+from types import CodeType
+
+import pytest
+from hypothesis import settings
+
+from tau2_logging.logger.context import current
+from tau2_logging.logger.records import BRIDGE_MARK
+
+PACKAGE = str(Path(__file__).resolve().parent.parent / "tau2_logging")
+WRAPPED = (
+    ("httpx", "HTTPTransport.handle_request"),
+    ("httpx", "AsyncHTTPTransport.handle_async_request"),
+    ("litellm", "completion"),
+    ("litellm", "acompletion"),
+    ("tau2.orchestrator.orchestrator", "Orchestrator.step"),
+    ("tau2.environment.environment", "Environment.get_response"),
+    ("tau2.run", "run_task"),
+    ("tau2.utils.llm_utils", "completion"),
+)
+"""Other people's functions that we wrap, looked at where their module has been imported."""
+
+settings.register_profile("ours", deadline=None)  # the machine may be busy: no test is judged by its time
+settings.load_profile("ours")
+
+
+@pytest.fixture(autouse=True)
+def leaves_no_trace() -> Iterator[None]:
+    """Compared with before the test, so that what a module's fixture holds is not blamed on its tests."""
+    before = held()
+    yield
+    left = held() - before
+    assert not left, f"left behind by this test: {sorted(left)}"
+
+
+def held() -> set[str]:
+    """What of ours is in place now."""
+    simulation = current()
+    found = {f"the current simulation {simulation.task}"} if simulation is not None else set()
+    return found | open_logs() | wrappers() | listeners()
+
+
+def open_logs() -> set[str]:
+    """Logs and checkpoints that are open (where the system can tell)."""
+    with contextlib.suppress(OSError):
+        paths = {f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")}
+        return {f"open file {target}" for path in paths if (target := read_link(path)).endswith((".log", ".jsonl"))}
+    return set()
+
+
+def read_link(path: str) -> str:
+    """Target of a link that may be gone."""
+    with contextlib.suppress(OSError):
+        return os.readlink(path)
+    return ""
+
+
+def wrappers() -> set[str]:
+    """Functions of others that are ours at the moment."""
+    functions: dict[str, object] = {
+        "Thread.start": threading.Thread.start,
+        "ThreadPoolExecutor.submit": ThreadPoolExecutor.submit,
+        "ThreadPool.apply_async": ThreadPool.apply_async,
+    }
+    for module, path in WRAPPED:
+        found: object = sys.modules.get(module)
+        for name in path.split("."):
+            found = getattr(found, name, None)
+        functions[f"{module}.{path}"] = found
+    return {f"wrapper of {name}" for name, function in functions.items() if is_ours(function)}
+
+
+def is_ours(function: object) -> bool:
+    """Whether a function is defined in this package."""
+    code = getattr(function, "__code__", None)
+    return isinstance(code, CodeType) and code.co_filename.startswith(PACKAGE)
+
+
+def listeners() -> set[str]:
+    """Handlers of ours on the root logger."""
+    return {f"handler {handler!r}" for handler in logging.getLogger().handlers if hasattr(handler, BRIDGE_MARK)}

@@ -1,0 +1,225 @@
+"""report.html in a real headless Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tau2_logging.analysis import ReportOptions, load_log
+from tau2_logging.analysis.reports import html
+from tests.support.report_samples import HOSTILE, Sample, hostile, pooled, write
+
+CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--window-size=1400,1000",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    if not (CHROMIUM and DRIVER):
+        missing = "chromium and chromedriver are not installed: apt-get install chromium chromium-driver"
+        if os.environ.get("CI") == "true":
+            pytest.fail(missing)
+        pytest.skip(missing)
+    from selenium import webdriver
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Reports of a small run of two domains, of a hostile one, and of one of 2,000 simulations."""
+    folder = tmp_path_factory.mktemp("reports")
+    samples: dict[str, list[Sample]] = {
+        "two": [pooled(14, 4), pooled(10, 3, domain="airline", seed=3)], "hostile": [hostile()], "large": [pooled(2000, 32, turns=3)]
+    }  # fmt: skip
+    made = {}
+    for name, parts in samples.items():
+        log = load_log(write(folder / f"tau2_{name}.log", parts))
+        [made[name]] = html.write(log, folder / name, ReportOptions())
+    return made
+
+
+@pytest.fixture
+def show(browser: Any, reports: dict[str, Path]) -> Iterator[Any]:
+    """Opens a page of a report; after the test the console must be empty."""
+
+    def opened(name: str, route: str = "#/", theme: str = "light") -> Any:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]})
+        browser.get("about:blank")
+        browser.get(f"{reports[name].as_uri()}{route}")
+        return browser
+
+    browser.get_log("browser")
+    yield opened
+    assert browser.get_log("browser") == []
+
+
+def all_of(browser: Any, selector: str) -> list[Any]:
+    found: list[Any] = browser.find_elements("css selector", selector)
+    return found
+
+
+def column(browser: Any, heading: str) -> list[str]:
+    """The texts of a column of the first table."""
+    return list(
+        browser.execute_script(
+            "const table = document.querySelector('table');"
+            "const at = [...table.querySelectorAll('th')].findIndex((head) => head.textContent === arguments[0]);"
+            "return [...table.querySelectorAll('tbody tr')].map((row) => row.cells[at].textContent)",
+            heading,
+        )
+    )
+
+
+def head(browser: Any, heading: str) -> Any:
+    return next(button for button in all_of(browser, "th button") if button.text.split("\u2009")[0].strip() == heading)
+
+
+def filter_by(browser: Any, words: str) -> None:
+    field = all_of(browser, "input[type=search]")[0]
+    field.clear()
+    field.send_keys(words)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["two", "hostile", "large"])
+def test_every_page_opens_without_a_word_on_the_console_and_without_leaving_its_width(show: Any, name: str, theme: str) -> None:
+    browser = show(name, theme=theme)
+    links = browser.execute_script("return [...document.querySelectorAll('nav a')].map((link) => link.hash)")
+    assert {"#/", "#/tasks", "#/latency", "#/about"} <= set(links)
+    for route in links:
+        show(name, route, theme)
+        assert browser.execute_script("return document.documentElement.dataset.theme") == theme
+        assert browser.find_element("css selector", "main h1").text
+        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_the_button_switches_between_light_and_dark(show: Any) -> None:
+    browser = show("two")
+    background = "return getComputedStyle(document.body).backgroundColor"
+    light = browser.execute_script(background)
+    browser.find_element("id", "theme").click()
+    assert browser.execute_script("return document.documentElement.dataset.theme") == "dark"
+    assert browser.execute_script(background) != light
+    browser.find_element("id", "theme").click()
+    assert browser.execute_script(background) == light
+
+
+def test_a_heading_sorts_down_then_up_then_not_and_what_is_absent_comes_last(show: Any) -> None:
+    browser = show("two", "#/tasks")
+    before = column(browser, "reward")
+    seen = []
+    for _ in range(3):
+        head(browser, "reward").click()
+        seen.append(column(browser, "reward"))
+    absent = before.count("\u2013")
+    assert absent > 0
+    known = sorted(float(cell) for cell in before if cell != "\u2013")
+    assert [float(cell) for cell in seen[0][:-absent]] == known[::-1]
+    assert [float(cell) for cell in seen[1][:-absent]] == known
+    assert seen[0][-absent:] == seen[1][-absent:] == ["\u2013"] * absent
+    assert seen[2] == before
+
+
+def test_the_filter_takes_words_a_column_s_word_and_a_column_s_number(show: Any) -> None:
+    browser = show("two", "#/tasks")
+    every = len(column(browser, "status"))
+    filter_by(browser, "airline")
+    assert set(column(browser, "domain")) == {"airline"}
+    assert len(column(browser, "domain")) == 10
+    filter_by(browser, "status:error")
+    assert set(column(browser, "status")) == {"error"}
+    filter_by(browser, "reward<1 retail")
+    assert set(column(browser, "reward")) == {"0"}
+    assert set(column(browser, "domain")) == {"retail"}
+    filter_by(browser, "nothing has this")
+    assert column(browser, "status") == []
+    filter_by(browser, "")
+    browser.find_element("css selector", "input[type=search]").send_keys(" ")
+    assert len(column(browser, "status")) == every == 24
+
+
+def test_a_task_s_page_shows_its_calls_and_steps_and_is_reached_from_the_table_and_by_its_address(
+    show: Any, reports: dict[str, Path]
+) -> None:
+    browser = show("two", "#/tasks")
+    link = next(link for link in all_of(browser, "td a") if link.text == "3")
+    target = link.get_attribute("href")
+    link.click()
+    assert browser.current_url == target
+    assert browser.find_element("css selector", "h1").text.split()[-1] in ("ok", "error")
+    titles = [title.text for title in all_of(browser, "h2")]
+    assert titles == ["Where the time went (exclusive)", "Timeline", "Calls", "Steps"]
+    log = load_log(reports["two"].parent.parent / "tau2_two.log")
+    domain = browser.find_element("css selector", "h1").text.split()[0]
+    mine = log.calls[(log.calls["task"] == "3") & (log.calls["domain"] == domain)]
+    assert len(column(browser, "call")) == len(mine)
+    assert sorted(column(browser, "line of the log")) == sorted(f"{line:,}" for line in mine["line"])
+    browser.get("about:blank")
+    browser.get(target)
+    assert [title.text for title in all_of(browser, "h2")] == titles
+
+
+def test_an_address_that_names_nothing_says_so(show: Any) -> None:
+    for route in ("#/task/retail/999/0/1", "#/task/%zz", "#/nowhere", "#/task"):
+        browser = show("two", route)
+        assert browser.find_element("css selector", "h1").text.startswith("No such")
+
+
+def test_zooming_changes_the_drawing_and_fit_brings_it_back(show: Any) -> None:
+    browser = show("large")
+    pixels = "return document.querySelector('canvas').toDataURL()"
+    wait = "const done = arguments[0]; requestAnimationFrame(() => requestAnimationFrame(() => done()))"
+    browser.execute_async_script(wait)
+    whole = browser.execute_script(pixels)
+    browser.find_element("css selector", "button[aria-label='zoom in']").click()
+    browser.execute_async_script(wait)
+    assert browser.execute_script(pixels) != whole
+    next(button for button in all_of(browser, "button") if button.text == "Fit").click()
+    browser.execute_async_script(wait)
+    assert browser.execute_script(pixels) == whole
+
+
+def test_a_run_of_two_thousand_simulations_fits_a_screen_and_pages_its_table(show: Any) -> None:
+    browser = show("large")
+    assert browser.find_element("css selector", "canvas").size["height"] <= 700
+    browser = show("large", "#/tasks")
+    assert len(column(browser, "task")) == 100
+    assert "2,000 rows" in browser.find_element("css selector", "main").text
+    next(button for button in all_of(browser, "button") if button.text == "Next").click()
+    assert "101 to 200 of 2,000" in browser.find_element("css selector", "main").text
+
+
+def test_a_hostile_log_runs_nothing_adds_no_element_and_is_shown_as_text(show: Any) -> None:
+    browser = show("hostile", "#/tasks")
+    shown = column(browser, "task")
+    assert [text.replace("\u2028", "").replace("\u2029", "") for text in shown] == [
+        t.replace("\u2028", "").replace("\u2029", "") for t in HOSTILE
+    ]
+    routes = browser.execute_script("return [...document.querySelectorAll('nav a, td a')].map((link) => link.hash)")
+    assert len(routes) >= 10
+    for route in routes:
+        show("hostile", route)
+        assert browser.execute_script("return document.querySelector('h1').textContent")
+        others = "document.querySelectorAll('iframe, object, embed, link, form, base').length"
+        found = f"return [document.scripts.length, document.images.length, {others}]"
+        assert browser.execute_script(found) == [2, 0, 0]
+        assert browser.execute_script(
+            "return [...document.querySelectorAll('a')].every((link) => link.getAttribute('href').startsWith('#/'))"
+        )
+        assert browser.execute_script("return window.hacked") is None

@@ -1,0 +1,160 @@
+"""A whole run over all domains, as a person starts it, and what must hold of what it leaves."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tau2_logging.events import decode
+from tests.support.command import ROOT, run_local
+from tests.support.run_files import RunFiles, by_simulation, check_run, of
+
+pytestmark = pytest.mark.xdist_group("run")
+
+DOMAINS = ("mock", "retail", "airline", "telecom", "telecom-workflow")
+SMALL = 12
+HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
+
+
+@pytest.fixture(scope="module")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    """Twelve tasks of each domain (all nine of mock), with the scripted models, once for this module."""
+    log_dir = tmp_path_factory.mktemp("logs")
+    words = ("--domains", *DOMAINS, "--num-tasks", str(SMALL), "--log-dir", str(log_dir), "--max-concurrency", "3")
+    return run_local(*words), log_dir
+
+
+def test_every_simulation_earns_its_reward(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """The scripted agent solves every task: exit code 0, reward 1.0 for each, none missing."""
+    process, log_dir = finished_run
+    assert process.returncode == 0, process.stderr
+    files = RunFiles(log_dir)
+    for domain in DOMAINS:
+        rewards = [simulation["reward_info"]["reward"] for simulation in files.results(domain)]
+        assert rewards == [1.0] * (9 if domain == "mock" else SMALL), domain
+
+
+def test_events_match_trajectories(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """For every simulation the live events are those of its trajectory, and its exclusive times add up."""
+    _, log_dir = finished_run
+    assert check_run(log_dir, DOMAINS, HISTORIES) == 9 + 4 * SMALL
+
+
+def test_grep_and_awk_read_it(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """The one-liner of the seed gives the mean of the llm_call durations that the codec reads."""
+    _, log_dir = finished_run
+    log = log_dir / "tau2_retail.log"
+    pipeline = f"grep 'type=llm_call' {log} | grep -oP 'duration_ms=\\d+\\.\\d+' | cut -d= -f2 | awk '{{s+=$1}} END {{print s/NR}}'"
+    printed = subprocess.run(["bash", "-c", pipeline], capture_output=True, text=True, check=True).stdout.strip()
+    durations = [float(event.get("duration_ms") or 0) for event in of(RunFiles(log_dir).events("retail"), "llm_call")]
+    assert float(printed) == pytest.approx(sum(durations) / len(durations), rel=1e-5)
+
+
+def test_the_two_logs_hold_the_same_events(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """eval_{domain}.log holds every event of tau2_{domain}.log, in the same order, and what tau2 itself said besides."""
+    _, log_dir = finished_run
+    for domain in DOMAINS:
+        events = (log_dir / f"tau2_{domain}.log").read_text().splitlines()
+        everything = (log_dir / f"eval_{domain}.log").read_text().splitlines()
+        assert sorted(line for line in everything if line.startswith("[")) == sorted(events)
+        assert any("STARTING SIMULATION" in line for line in everything)
+
+
+def test_tau2_opens_the_results(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """tau2's own Results.load reads results_{domain}.json, and its metrics see the rewards."""
+    simulation = pytest.importorskip("tau2.data_model.simulation", reason="tau2 is not installed")
+    _, log_dir = finished_run
+    results = simulation.Results.load(RunFiles(log_dir).only_run() / "results_retail.json")
+    assert results.to_df().reward.tolist() == [1.0] * SMALL
+
+
+def test_a_run_begins_and_ends_in_each_log(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """Each domain's log holds one run_start and one run_end, whose totals are those of its simulations."""
+    _, log_dir = finished_run
+    for domain in DOMAINS:
+        events = RunFiles(log_dir).events(domain)
+        kinds = Counter(event.type for event in events)
+        assert (kinds["run_start"], kinds["run_end"]) == (1, 1)
+        assert events[0].type == "run_start"
+        assert events[-1].type == "run_end"
+        ends = of(events, "task_end")
+        assert events[-1].get("ok") == len(ends) == len(by_simulation(events))
+        assert events[-1].get("input_tokens") == sum(int(end.get("input_tokens") or 0) for end in ends)
+        assert re.fullmatch(r"[+-]\d\d:\d\d", str(events[0].get("utc_offset")))
+
+
+def test_replay_and_gold_calls_are_no_tool_calls(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """The evaluator repeats every live call and plays every reference action; both are counted, neither is a tool_call."""
+    _, log_dir = finished_run
+    for events in by_simulation(RunFiles(log_dir).events("retail")).values():
+        (evaluation,) = of(events, "evaluation")
+        assert evaluation.get("replay_calls") == len(of(events, "tool_call"))
+        assert evaluation.get("gold_calls") == len(of(events, "tool_call"))  # this agent plays exactly the reference actions
+
+
+def test_the_next_command_is_printed(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    """The end of the run names the analysis command with the logs it has written, and says that no real model was evaluated."""
+    process, log_dir = finished_run
+    assert "No real model is evaluated" in process.stdout
+    (line,) = [line for line in process.stdout.splitlines() if "analyze_timing_from_tau2_log.py" in line]
+    for domain in DOMAINS:
+        assert str(log_dir / f"tau2_{domain}.log") in line
+
+
+def test_trials_use_the_seeds_tau2_gives(tmp_path: Path) -> None:
+    """A run of several trials numbers them from 0 and gives each the seed that tau2's own runner would."""
+    import random
+
+    process = run_local("--domains", "mock", "--task-ids", "create_task_1", "--num-trials", "3", "--seed", "11", "--log-dir", str(tmp_path))
+    assert process.returncode == 0, process.stderr
+    source = random.Random(11)
+    expected = {trial: source.randint(0, 1_000_000) for trial in range(3)}
+    assert {item["trial"]: item["seed"] for item in RunFiles(tmp_path).results("mock")} == expected
+
+
+def test_debug_adds_payloads_and_masks_secrets(tmp_path: Path) -> None:
+    """At DEBUG each model and tool call has its payload beside it, and a key given as a model argument is nowhere in what is written."""
+    secret = "sk-live-0123456789abcdef"
+    args = json.dumps({"api_key": secret, "temperature": 0})
+    process = run_local(
+        "--domains", "mock", "--num-tasks", "2", "--log-level", "DEBUG", "--agent-llm-args", args, "--log-dir", str(tmp_path)
+    )  # fmt: skip
+    assert process.returncode == 0, process.stderr
+    events = RunFiles(tmp_path).events("mock")
+    assert len(of(events, "llm_payload")) == len(of(events, "llm_call", "user_sim", "evaluator"))
+    assert len(of(events, "tool_payload")) == len(of(events, "tool_call"))
+    assert json.loads(str(of(events, "tool_payload")[0].get("arguments")))["user_id"] == "user_1"
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert written
+    for path in written:
+        assert secret not in path.read_text(), path
+    assert secret not in process.stdout + process.stderr
+
+
+def test_levels_drop_what_is_below(tmp_path: Path) -> None:
+    """--log-level INFO writes no call events, and the totals at the end are the same as ever."""
+    process = run_local("--domains", "mock", "--num-tasks", "2", "--log-level", "INFO", "--log-dir", str(tmp_path))
+    lines = (tmp_path / "tau2_mock.log").read_text().splitlines()
+    assert {decode(line).type for line in lines} == {"run_start", "task_start", "task_end", "run_end"}
+    assert int(decode(lines[-1]).get("input_tokens") or 0) > 0
+    assert process.returncode == 0
+
+
+def test_listing_shows_domains_and_tasks() -> None:
+    """--list-domains names every domain with its number of tasks, --list-tasks every task id."""
+    domains = run_local("--list-domains").stdout
+    for name, number in (("retail", 114), ("airline", 50), ("telecom", 114), ("mock", 9)):
+        assert re.search(rf"{name} +{number} tasks", domains)
+    tasks = run_local("--list-tasks", "airline").stdout.splitlines()
+    assert [line.split("\t")[0] for line in tasks] == [str(number) for number in range(50)]
+
+
+def test_readme_commands_name_files_that_exist() -> None:
+    """The two scripts the README tells people to run are there."""
+    for name in ("run_local.py", "analyze_timing_from_tau2_log.py"):
+        assert (ROOT / name).exists()

@@ -1,0 +1,28 @@
+"""Runs inside the test's own process: tau2 is imported once."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
+from tau2_logging.runner.session import run
+
+
+def scripted(log_dir: Path, agent: dict[str, Any] | None = None, user: dict[str, Any] | None = None, **settings: Any) -> RunConfig:
+    """A run of mock with the scripted models, given these arguments."""
+    chosen: dict[str, Any] = {"domains": ("mock",), "log_dir": log_dir, "progress": False, **settings}
+    chosen.setdefault("agent_model", ModelChoice(SCRIPTED_AGENT, agent or {}))
+    chosen.setdefault("user_model", ModelChoice(SCRIPTED_USER, user or {}))
+    chosen.setdefault("judge_model", ModelChoice(SCRIPTED_JUDGE, {}))
+    return RunConfig(**chosen)
+
+
+def run_quietly(config: RunConfig, resume: Path | None = None) -> tuple[int, str]:
+    """(exit code, what was printed)."""
+    out = io.StringIO()
+    code = run(config, resume, [], Console(file=out, width=120))
+    return code, out.getvalue()

@@ -1,0 +1,113 @@
+"""Read what a run has left, and check what must hold of it for every simulation."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.events import EXCLUSIVE_MS, Event, decode
+
+Key = tuple[str, str, int]
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The log directory of runs."""
+
+    log_dir: Path
+
+    def events(self, domain: str) -> list[Event]:
+        """Every event of a domain's log; a line that is no event fails the test."""
+        return [decode(line) for line in (self.log_dir / f"tau2_{domain}.log").read_text().splitlines()]
+
+    def run_dirs(self) -> list[Path]:
+        return sorted((self.log_dir / "runs").iterdir())
+
+    def only_run(self) -> Path:
+        (directory,) = self.run_dirs()
+        return directory
+
+    def results(self, domain: str) -> list[dict[str, Any]]:
+        """The simulations of results_{domain}.json."""
+        return json.loads((self.only_run() / f"results_{domain}.json").read_text())["simulations"]
+
+
+def by_simulation(events: Iterable[Event]) -> dict[Key, list[Event]]:
+    """Events of each (domain, task, trial), those of the run left out."""
+    found: dict[Key, list[Event]] = defaultdict(list)
+    for event in events:
+        if event.task is not None:
+            found[str(event.get("domain")), event.task, int(event.get("trial") or 0)].append(event)
+    return found
+
+
+def of(events: Iterable[Event], *types: str) -> list[Event]:
+    return [event for event in events if event.type in types]
+
+
+def last_attempt(events: list[Event]) -> list[Event]:
+    """The events from the last task_start on: a resumed run may have begun a simulation before."""
+    starts = [at for at, event in enumerate(events) if event.type == "task_start"]
+    return events[starts[-1] :]
+
+
+def check_simulation(simulation: dict[str, Any], events: list[Event], history: int = 0) -> None:
+    """The invariants between a simulation's trajectory and its events. `history` messages were there before it began."""
+    messages = simulation["messages"][history:]
+    tools = [message for message in messages if message["role"] == "tool"]
+    tool_calls = of(events, "tool_call")
+    assert [message["error"] for message in tools] == [event.get("error") for event in tool_calls]
+    assert [message["requestor"] for message in tools] == [event.get("requestor") for event in tool_calls]
+    called = [call["name"] for message in messages if message["role"] != "tool" for call in message.get("tool_calls") or ()]
+    assert called == [event.get("function") for event in tool_calls]
+    greeting = 0 if history else 1  # tau2 itself says the first "Hi! How can I help you today?"
+    solo = not of(events, "user_sim") and not any(message["role"] == "user" for message in messages)
+    spoken = [message for message in messages if message["role"] == "assistant"][0 if solo else greeting :]
+    assert len(spoken) == len(successful(of(events, "llm_call")))
+    assert sum(message["role"] == "user" for message in messages) == len(successful(of(events, "user_sim")))
+    (end,) = of(events, "task_end")
+    check_times(end)
+    assert end.get("reward") == simulation["reward_info"]["reward"]
+    assert end.get("termination") == simulation["termination_reason"]
+    assert end.get("tool_calls") == len(tool_calls)
+    assert end.get("tool_errors") == sum(message["error"] for message in tools)
+    assert end.get("steps") == len(of(events, "step_complete"))
+    check_spans(events)
+
+
+def successful(events: Iterable[Event]) -> list[Event]:
+    return [event for event in events if event.get("error") is False]
+
+
+def check_times(end: Event) -> None:
+    """Exclusive times add up to the duration within 1 ms or 1 %."""
+    total = float(end.get("duration_ms") or 0)
+    spent = sum(float(end.get(name) or 0) for name in EXCLUSIVE_MS)
+    assert abs(spent - total) <= max(1.0, 0.01 * total)
+
+
+def check_spans(events: list[Event]) -> None:
+    """Spans are unique, parents exist, and every event knows its run."""
+    spans = [event.get("span") for event in events if event.type not in ("task_start", "llm_payload", "tool_payload") and event.get("span")]
+    assert len(spans) == len(set(spans))
+    parents = {event.get("parent") for event in events} - {None}
+    assert parents <= set(spans)
+    assert len({event.get("run") for event in events}) == 1
+
+
+def check_run(log_dir: Path, domains: Iterable[str], histories: dict[tuple[str, str], int] | None = None) -> int:
+    """Check every simulation of a run's results; returns how many there were."""
+    files = RunFiles(log_dir)
+    checked = 0
+    for domain in domains:
+        events = by_simulation(files.events(domain))
+        for simulation in files.results(domain):
+            key = (domain, simulation["task_id"], simulation["trial"])
+            history = (histories or {}).get((domain, simulation["task_id"]), 0)
+            check_simulation(simulation, last_attempt(events[key]), history)
+            checked += 1
+    return checked
