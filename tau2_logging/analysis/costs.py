@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tau2_logging.analysis.prices import PriceTable, default_prices
-from tau2_logging.analysis.simulations import KEY, solved
+from tau2_logging.analysis.simulations import KEY, solved, with_key
 from tau2_logging.analysis.summary import as_floats
 from tau2_logging.events import MODEL_CALL_TYPES
 
@@ -69,7 +69,7 @@ def summed(calls: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
         calls=("price_usd", "size"), errors=("failed", "sum"), **sums, known_cost_usd=("price_usd", "sum"), unknown_calls=("unknown", "sum")
     )
     table.insert(len(TOKENS) + 2, "cost_usd", table["known_cost_usd"].where(table["unknown_calls"] == 0))
-    return table.reset_index().sort_values(keys, kind="stable", ignore_index=True)
+    return with_key(table.reset_index()).sort_values(keys, kind="stable", ignore_index=True)
 
 
 def _sum(tokens: pd.Series[Any]) -> Any:

@@ -190,7 +190,7 @@ class FastReader:
         if kind == "int":
             return whole(text, start, end)
         if kind == "bool":
-            return truth(text, start, end, _spelling(text, start))
+            return truth(text, start, end, _spelling(text, start) if legacy else (b"true", b"false"))
         if kind == "id":
             return short_ids(text, start, end)
         if column in PAYLOADS:

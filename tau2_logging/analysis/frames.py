@@ -9,6 +9,7 @@ import numpy as np
 
 from tau2_logging.analysis.store import Array, Store
 from tau2_logging.analysis.typed import MISFIT, NO_INT, column_kind, row_file, row_line
+from tau2_logging.events import FIELDS
 from tau2_logging.events.logfmt import Value, decode_value
 
 if TYPE_CHECKING:
@@ -39,9 +40,9 @@ def frame(
 
 
 def all_columns(store: Store, types: Iterable[str]) -> list[str]:
-    """The columns of a full table, the ones of every event first."""
-    found = [name for name in store.columns(types) if name not in ("row", *_FIRST)]
-    return [*_FIRST, *found, "end_ms", "role"]
+    """The columns of a full table: those of every event, those of the table of fields in its order, others by name."""
+    found = set(store.columns(types)) - {"row", *_FIRST}
+    return [*_FIRST, *(name for name in FIELDS if name in found), *sorted(found - FIELDS.keys()), "end_ms", "role"]
 
 
 _FIRST = ("file", "line", "level", "time", "task", "thread", "type")

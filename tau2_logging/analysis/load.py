@@ -64,15 +64,8 @@ def choose_run(store: Store, run: str) -> str | None:
 
 def latest_run(store: Store) -> str:
     """The run whose first event is the latest by the clock on the wall, by the order of reading where clocks agree."""
-    firsts: dict[int, tuple[int, int]] = {}
-    for type_ in store.types():
-        codes, places = np.unique(store.column(type_, "run"), return_index=True)
-        rows, times = store.column(type_, "row"), store.column(type_, "time")
-        for code, place in zip(codes.tolist(), places.tolist(), strict=True):
-            begin = (int(times[place]), int(rows[place]))
-            firsts[code] = min(begin, firsts.get(code, begin))
-    firsts.pop(-1, None)
-    return store.dictionary("run").texts[max(firsts, key=lambda code: firsts[code])]
+    firsts = store.first_rows("run")
+    return store.dictionary("run").texts[max(firsts, key=lambda code: firsts[code][::-1])]
 
 
 def _nothing_found(readings: list[Reading]) -> str:

@@ -17,10 +17,10 @@ _LONGEST_MS = 1e12
 
 def on_one_clock(events: pd.DataFrame) -> pd.DataFrame:
     """The events with `at_ms`, `until_ms` on the clock of the whole, and `key`, the simulation's number."""
-    events = events.copy()
+    events = events.copy(deep=False)
     events["key"] = events.groupby([column(events, name).astype(object).rename(name) for name in KEY], dropna=False, sort=False).ngroup()
     wall = _wall_ms(events)
-    start, duration = _sane(numbers(events, "start_ms")), _sane(_durations(events))
+    start, duration = _sane(numbers(events, "start_ms")), np.fmax(_sane(_durations(events)), 0.0)
     session = _sessions(events, wall)
     cursor, breaks = 0.0, []
     at = np.full(len(events), np.nan)
@@ -28,13 +28,20 @@ def on_one_clock(events: pd.DataFrame) -> pd.DataFrame:
         mine = session == number
         began = _began(wall[mine], start[mine], duration[mine])
         own = np.where(np.isnan(start[mine]), wall[mine] - began - np.nan_to_num(duration[mine]), start[mine])
-        first = np.nanmin(np.concatenate([own, [0.0]])) if not np.isnan(start[mine]).all() else np.nanmin(own)
-        at[mine] = own - first + cursor
-        cursor = float(np.nanmax(at[mine] + np.nan_to_num(duration[mine])))
+        at[mine] = own - _first(own, start[mine]) + cursor
+        cursor = float(np.nanmax(at[mine] + np.nan_to_num(duration[mine]), initial=cursor))
         breaks.append(cursor)
     events["at_ms"], events["until_ms"] = at, at + np.nan_to_num(duration)
     events.attrs["breaks"] = tuple(breaks[:-1])
     return events
+
+
+def _first(own: Any, start: Any) -> float:
+    """What becomes 0: the run's own 0, or the first event where that came before it or where no event says its start."""
+    earliest = float(np.nanmin(own, initial=np.inf))
+    if not np.isfinite(earliest):
+        return 0.0
+    return earliest if np.isnan(start).all() else min(earliest, 0.0)
 
 
 def _wall_ms(events: pd.DataFrame) -> Any:

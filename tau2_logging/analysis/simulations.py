@@ -21,6 +21,15 @@ TIMED_TYPES = (*MODEL_CALL_TYPES, "tool_call", "evaluation")
 """Events that time one call: none of them contains another."""
 
 
+def with_key(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the types of the key's columns restored, which grouping turns to float where a column is absent throughout."""
+    kept = {}
+    for name in KEY:
+        if name in table:
+            kept[name] = table[name].astype("Int64") if name == "trial" else table[name].astype(object).where(table[name].notna(), None)
+    return table.assign(**kept)
+
+
 def solved(simulations: pd.DataFrame) -> pd.Series[bool]:
     """Which simulations reached the full reward, as tau2 counts success."""
     import pandas as pd
@@ -48,7 +57,7 @@ def simulation_table(log: RunLog) -> pd.DataFrame:
     table = last_start[[*KEY, "row", "start_ms"]].merge(
         last_end.rename(columns={"row": "end_row", "start_ms": "ended_start_ms"}), on=KEY, how="outer", sort=False
     )
-    table = table.merge(attempts.reset_index(), on=KEY, how="left").sort_values("row", kind="stable", ignore_index=True)
+    table = table.merge(with_key(attempts.reset_index()), on=KEY, how="left").sort_values("row", kind="stable", ignore_index=True)
     return _settle(table, pd)
 
 
@@ -77,8 +86,7 @@ def _from_calls(log: RunLog) -> pd.DataFrame:
     calls = log.select([*KEY, "start_ms", "end_ms"], types=TIMED_TYPES)
     calls = calls[calls["task"].notna()]
     table = calls.groupby(KEY, sort=False, dropna=False).agg(start_ms=("start_ms", "min"), end_ms=("end_ms", "max")).reset_index()
-    table = table.astype({name: calls[name].dtype for name in KEY})
-    table["run"] = table["run"].where(table["run"].notna(), None)
+    table = with_key(table)
     table["duration_ms"] = table["end_ms"] - table["start_ms"]
     table["status"] = UNKNOWN
     for name in KINDS["task_end"].fields:

@@ -141,13 +141,13 @@ class Store:
 
     def place_calls_without_start(self) -> None:
         """Give the older runner's calls a start: the time they were logged at, less their duration, since the first such start."""
-        chunks = [chunk for chunks in self._chunks.values() for chunk in chunks if _lacks_start(chunk)]
-        starts = [chunk["time"] - length for chunk in chunks if (length := _length(chunk)) is not None]
-        origin = min((float(np.nanmin(start)) for start in starts if not np.isnan(start).all()), default=0.0)
-        for chunk in chunks:
-            length = _length(chunk)
-            if length is not None:
-                chunk["start_ms"] = np.round(chunk["time"] - length - origin, 3)
+        chunks = [chunk for chunks in self._chunks.values() for chunk in chunks]
+        starts = [_start_by_time(chunk) for chunk in chunks]
+        first = min((float(np.nanmin(start)) for start in starts if not np.isnan(start).all()), default=np.nan)
+        for chunk, start in zip(chunks, starts, strict=True):
+            if not np.isnan(start).all():
+                known = chunk.get("start_ms", np.full(len(start), np.nan))
+                chunk["start_ms"] = np.where(np.isnan(start), known, np.round(start - first, 3))
 
     def types(self) -> list[str]:
         """Types of event that occur, in order of first appearance."""
@@ -157,17 +157,35 @@ class Store:
         """Names of the columns that any of the types has."""
         return list(dict.fromkeys(name for type_ in types for chunk in self._chunks.get(type_, ()) for name in chunk))
 
+    def first_rows(self, name: str) -> dict[int, tuple[int, int]]:
+        """The codes of a text column in order of first appearance, each with the row and the time of its first event."""
+        first: dict[int, tuple[int, int]] = {}
+        for type_ in self._chunks:
+            codes, places = np.unique(self.column(type_, name), return_index=True)
+            rows, times = self.column(type_, "row"), self.column(type_, "time")
+            for code, place in zip(codes.tolist(), places.tolist(), strict=True):
+                found = (int(rows[place]), int(times[place]))
+                first[code] = min(found, first.get(code, found))
+        first.pop(-1, None)
+        return dict(sorted(first.items(), key=lambda item: item[1]))
+
     def column(self, type_: str, name: str) -> Array:
         """One column of one type in the order of reading, absent values filled in."""
         return join_column(name, self._chunks.get(type_, []))
 
 
-def _lacks_start(chunk: Chunk) -> bool:
-    return "run" not in chunk and "start_ms" not in chunk and "time" in chunk and bool((chunk["time"] != NO_INT).all())
+def _start_by_time(chunk: Chunk) -> Array:
+    """When calls without a run and a start began, in ms since 1970; NaN for all others."""
+    length = len(chunk["row"])
+    if "run" in chunk and bool((chunk["run"] >= 0).all()):
+        return np.full(length, np.nan)
 
+    def column(name: str) -> Array:
+        return chunk[name] if name in chunk else missing(column_kind(name), length)
 
-def _length(chunk: Chunk) -> Array | None:
-    return chunk.get("duration_ms", chunk.get("total_duration_ms"))
+    duration = np.where(np.isnan(column("duration_ms")), column("total_duration_ms"), column("duration_ms"))
+    unplaced = (column("run") < 0) & np.isnan(column("start_ms")) & (column("time") != NO_INT)
+    return np.where(unplaced, column("time") - duration, np.nan)
 
 
 def _mapped(chunk: Chunk) -> bool:

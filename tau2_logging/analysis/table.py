@@ -55,7 +55,8 @@ class RunLog:
     @property
     def runs(self) -> list[str]:
         """Ids of the runs in the files, in order of first appearance."""
-        return list(self.store.dictionary("run").texts)
+        texts = self.store.dictionary("run").texts
+        return [texts[code] for code in self.store.first_rows("run")]
 
     @cached_property
     def domains(self) -> list[str]:

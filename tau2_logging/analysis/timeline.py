@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,6 @@ import pandas as pd
 from tau2_logging.analysis.columns import column
 from tau2_logging.analysis.lanes import pack
 from tau2_logging.analysis.run_clock import KEY, on_one_clock
-
-if TYPE_CHECKING:
-    from tau2_logging.analysis.table import RunLog
 
 LANE_OF = {
     "llm_call": "agent",
@@ -52,12 +49,19 @@ CALL_FIELDS = (
     "error_message", "endpoint", "span", "parent", "file", "line",
 )  # fmt: skip
 
-_COLUMNS = tuple(
+COLUMNS = tuple(
     dict.fromkeys(
         ("file", "line", "type", "time", *KEY, "start_ms", "duration_ms", "total_duration_ms", "wait_ms", "elapsed_ms", "waiting_on",
          "from_role", "to_role", *ROW_FIELDS, *CALL_FIELDS)
     )
 )  # fmt: skip
+"""What of the log a timeline needs."""
+
+_WITH_A_ROW = (*LANE_OF, "task_start", "task_end", "step_complete")
+TYPES = (*_WITH_A_ROW, "run_start")
+"""Types of events that a timeline is made of."""
+
+_ROW_ALONE = [name for name in ROW_FIELDS if name not in CALL_FIELDS]
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,8 @@ class Timeline:
     """One run, or several laid end to end.
 
     `rows`: one row a simulation and attempt (a simulation that was killed and run again has two), in order of start: KEY, attempt
-    (from 1), counted (False for an attempt that was run again), start_ms, end_ms, and ROW_FIELDS; status is `unfinished` where
+    (from 1), counted (False for an attempt that was run again), start_ms, end_ms, read (False where its calls were left out of a
+    very large log), and ROW_FIELDS; status is `unfinished` where
     no task_end was written, `unknown` where the log has none of any. `calls`: row (into `rows`), lane, name, start_ms, end_ms,
     own_ms (its duration; an evaluation's extent also holds its judges' calls), open (it never came back) and CALL_FIELDS.
     `steps`: row, step, from_role, to_role, start_ms, end_ms, error. `breaks`: where a later start of the run joins, in ms.
@@ -75,6 +80,11 @@ class Timeline:
     calls: pd.DataFrame
     steps: pd.DataFrame
     breaks: tuple[float, ...]
+
+    @property
+    def unread(self) -> int:
+        """Number of rows whose calls and steps were left out."""
+        return int((~self.rows["read"]).sum())
 
     @property
     def end_ms(self) -> float:
@@ -92,18 +102,15 @@ class Timeline:
         return steps
 
 
-def timeline_of(log: RunLog) -> Timeline:
-    """The timeline of a log. Reads the columns it needs, nothing else."""
-    return build_timeline(log.select(_COLUMNS, (*_WITH_A_ROW, "run_start")))
-
-
 def build_timeline(events: pd.DataFrame) -> Timeline:
     """The timeline of a table of events (`RunLog.events`): one row an event, in file order."""
-    events = on_one_clock(events)
+    ends = events[events["type"] == "task_end"]
+    events = on_one_clock(events.drop(columns=_ROW_ALONE, errors="ignore"))
     breaks = events.attrs["breaks"]
     placed = events[events["type"].isin(_WITH_A_ROW) & events["task"].notna()].copy()
+    del events
     placed["nth"] = _attempts(placed)
-    rows = _rows(placed)
+    rows = _rows(placed, ends)
     placed["row"] = rows.set_index(["key", "nth"])["row"].reindex(pd.MultiIndex.from_frame(placed[["key", "nth"]])).to_numpy()
     calls = _calls(placed, rows)
     steps = _steps(placed)
@@ -111,29 +118,26 @@ def build_timeline(events: pd.DataFrame) -> Timeline:
     return Timeline(rows, calls, steps, breaks)
 
 
-_WITH_A_ROW = frozenset((*LANE_OF, "task_start", "task_end", "step_complete"))
-
-
 def _attempts(placed: pd.DataFrame) -> pd.Series:
     attempts: pd.Series = (placed["type"] == "task_start").groupby(placed["key"]).cumsum().clip(lower=1)
     return attempts
 
 
-def _rows(placed: pd.DataFrame) -> pd.DataFrame:
+def _rows(placed: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
     groups = placed.groupby(["key", "nth"], sort=False)
     rows: pd.DataFrame = groups.agg(start_ms=("at_ms", "min"), end_ms=("until_ms", "max")).reset_index()
     rows[["start_ms", "end_ms"]] = rows[["start_ms", "end_ms"]].fillna(0.0)
     first = placed.drop_duplicates(["key", "nth"])
     for name in KEY:
         rows[name] = column(first, name).to_numpy(dtype=object)
-    ends = placed[placed["type"] == "task_end"].drop_duplicates(["key", "nth"], keep="last").set_index(["key", "nth"])
+    ends = ends.join(placed[["key", "nth"]], how="inner").drop_duplicates(["key", "nth"], keep="last").set_index(["key", "nth"])
     ends = ends.reindex(pd.MultiIndex.from_frame(rows[["key", "nth"]]))
     for name in ROW_FIELDS:
         rows[name] = column(ends, name).to_numpy(dtype=object)
     rows["status"] = rows["status"].where(rows["status"].notna(), np.where(ends["type"].notna(), "ok", _without_end(placed)))
     rows["counted"] = rows["nth"] == rows.groupby("key")["nth"].transform("max")
     rows = rows.sort_values(["start_ms", "end_ms"], kind="stable").reset_index(drop=True)
-    rows["row"] = rows.index
+    rows["row"], rows["read"] = rows.index, True
     return rows
 
 
@@ -191,16 +195,17 @@ def _names(placed: pd.DataFrame) -> pd.Series:
 
 
 def _around_judges(calls: pd.DataFrame) -> pd.DataFrame:
-    """An evaluation's duration is without its judges' calls: stretch its end so that it lies around them."""
-    evaluations = calls.index[calls["lane"] == "evaluation"]
+    """An evaluation's duration is without its judges' calls: stretch its end so that it lies around those made after it began."""
+    evaluations = calls[calls["lane"] == "evaluation"].drop_duplicates("row", keep="last")
     judges = calls[calls["lane"] == "judge"]
-    if not len(evaluations) or not len(judges):
+    began = judges["row"].map(evaluations.set_index("row")["start_ms"])
+    judges = judges[judges["start_ms"] >= began - _ROUNDING_MS]
+    if not len(judges):
         return calls
     by_row = judges.groupby("row")
-    total = (judges["end_ms"] - judges["start_ms"]).groupby(judges["row"]).sum()
-    row = calls.loc[evaluations, "row"]
-    stretched = calls.loc[evaluations, "end_ms"] + row.map(total).fillna(0.0)
-    calls.loc[evaluations, "end_ms"] = np.fmax(stretched, row.map(by_row["end_ms"].max()).fillna(-np.inf))
+    longer = evaluations["end_ms"] + evaluations["row"].map(by_row["own_ms"].sum()).fillna(0.0)
+    last = evaluations["row"].map(by_row["end_ms"].max())
+    calls.loc[evaluations.index, "end_ms"] = np.fmax(longer, last)
     return calls
 
 
@@ -256,13 +261,14 @@ def label(row: Any, several_domains: bool = True) -> str:
 
 
 def chosen(timeline: Timeline, tasks: Sequence[str] = ()) -> list[int]:
-    """Rows of the named tasks (`7` or `retail:7`), all trials; by default the slowest, the median and a failed simulation."""
+    """Rows of the named tasks (`7` or `retail:7`), all trials; by default the slowest, the median and the slowest that failed."""
     rows = timeline.rows[timeline.rows["counted"].astype(bool)]
     if tasks:
         names = set(tasks)
         return [int(row.row) for row in rows.itertuples() if str(row.task) in names or f"{row.domain}:{row.task}" in names]
     order = rows.assign(length=rows["end_ms"] - rows["start_ms"]).sort_values("length", kind="stable")["row"].tolist()
-    failed = rows[(rows["status"] != "ok") | (pd.to_numeric(rows["reward"], errors="coerce") < 1)]["row"].tolist()
+    bad = rows[(rows["status"] != "ok") | (pd.to_numeric(rows["reward"], errors="coerce") < 1)]["row"]
+    failed = [row for row in reversed(order) if row in set(bad)]
     picks = [order[-1], order[(len(order) - 1) // 2]] if order else []
     picks += [row for row in failed if row not in picks][:1]
     return list(dict.fromkeys(int(row) for row in picks))

@@ -32,7 +32,6 @@ _TAKEN = frozenset((*META, "end_ms", "role"))
 NO_INT = -(2**63)
 _NUMBER = {"ms": "float", "usd": "float", "float": "float", "int": "int", "bool": "bool"}
 _META_KIND = {"row": "int", "time": "int", "thread": "int", "level": "text", "task": "text", "type": "text"}
-_TRUTH = {"True": True, "False": False, "true": True, "false": False}
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 Cell = float | int | bool | str
@@ -98,7 +97,7 @@ def _put(row: dict[str, Cell], name: str, value: Value) -> None:
 def fit(kind: str, value: Value) -> Cell | None:
     """The value as a cell of that kind of column, None where it does not fit."""
     if kind == "bool":
-        return value if isinstance(value, bool) else _TRUTH.get(value) if isinstance(value, str) else None
+        return value if isinstance(value, bool) else None
     if kind in ("text", "payload"):
         return str(value)
     if kind == "id":

@@ -91,7 +91,10 @@ class Words:
 
     def _learn(self, text: Text, start: Array, end: Array, keys: Array, read: Callable[[str], str | None]) -> Array:
         unique, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
-        codes = np.array([self._code_of(text.get(int(start[i]), int(end[i])), read) for i in first], dtype=np.int32)
+        codes = np.empty(len(unique), dtype=np.int32)
+        for place in np.argsort(first).tolist():  # in order of appearance
+            one = first[place]
+            codes[place] = self._code_of(text.get(int(start[one]), int(end[one])), read)
         with self._lock:
             self._remember(unique, codes)
         return np.asarray(codes[inverse])

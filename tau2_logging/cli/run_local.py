@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tau2_logging.runner.config import ModelChoice, RunConfig
 
 _RESUMABLE = frozenset(
-    ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile")
+    ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
     + ("agent_llm_args", "user_llm_args", "judge_llm_args")
 )
 _EPILOG = """\
@@ -80,6 +80,7 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--max-retries", type=int, metavar="N", help="how often a failed model call is made again (default: 3)")
     group.add_argument("--task-timeout", type=float, metavar="SECONDS", help="give a simulation up after this time (default: never)")
     group.add_argument("--heartbeat", type=float, metavar="SECONDS", help="time between heartbeats of a simulation (default: 30)")
+    group.add_argument("--no-fast-env", action="store_true", help="let tau2 parse and hash whole databases for every simulation")
     group.add_argument("--resume", metavar="RUN_DIR", help="finish what is missing of an earlier run, with that run's settings")
 
 
@@ -149,6 +150,8 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         values["progress"] = False
     if "no_profile" in given:
         values["profile"] = False
+    if "no_fast_env" in given:
+        values["fast_env"] = False
     return values
 
 

@@ -40,6 +40,7 @@ class Bridge:
         self._quiet = quiet
         self._loguru_id: int | None = None
         self._removed_default = False
+        self._captured_before = False
         self._handler: logging.Handler | None = None
 
     def install(self) -> None:
@@ -48,6 +49,7 @@ class Bridge:
             return
         self._handler = _RecordHandler(self._pass_on, self._level)
         logging.getLogger().addHandler(self._handler)
+        self._captured_before = getattr(warnings.showwarning, "__module__", "") == "logging"
         logging.captureWarnings(True)
         self._install_loguru()
 
@@ -65,7 +67,7 @@ class Bridge:
         if self._handler is None:
             return
         logging.getLogger().removeHandler(self._handler)
-        logging.captureWarnings(False)
+        logging.captureWarnings(self._captured_before)
         self._handler = None
         if self._loguru_id is not None:
             self._uninstall_loguru(self._loguru_id)

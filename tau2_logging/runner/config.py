@@ -54,6 +54,7 @@ class RunConfig:
     run_name: str | None = None
     progress: bool = True
     profile: bool = True
+    fast_env: bool = True
 
     def __post_init__(self) -> None:
         for name in ("num_trials", "max_concurrency", "max_steps", "max_errors"):

@@ -16,6 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tau2_logging.environments import FastDatabases
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS, SCHEMA_VERSION
 from tau2_logging.instrument import Instrumentation, distribution_version
@@ -167,6 +168,7 @@ class _Session:
             book.add(unit.domain, plan_of(unit.task))
         register_scripted(book)
         warm_up()
+        self._enter_environments(stack)
         if config.profile:
             instrumentation = Instrumentation()
             instrumentation.install()
@@ -177,6 +179,20 @@ class _Session:
         recipe = self.recipes[config.domains[0]]
         stack.enter_context(self.benchmark.judge(recipe.judge_llm, recipe.judge_args))
         stack.enter_context(http_connections(config.max_concurrency))
+
+    def _enter_environments(self, stack: ExitStack) -> None:
+        if not self.config.fast_env:
+            return
+        databases = FastDatabases()
+        databases.install()
+        stack.callback(databases.uninstall)
+        stack.callback(self._check_databases, databases)
+        for domain in self.config.domains:
+            self.benchmark.registry.get_env_constructor(domain)()  # parse now, not in the first simulations' time
+
+    def _check_databases(self, databases: FastDatabases) -> None:
+        for path in databases.damaged():
+            self._say(f"warning: a tool changed records of {path} behind the shared view; do not trust these results, run with --no-fast-env")
 
     def _recipe(self, domain: str) -> Recipe:
         config = self.config

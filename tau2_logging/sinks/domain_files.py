@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 from tau2_logging.logger.sink import Sink
@@ -17,7 +18,13 @@ class DomainFiles(Sink):
 
     def __init__(self, directory: Path, domains: Iterable[str], level: int) -> None:
         self.level = level
-        self._files = {domain: (Appender(events_path(directory, domain)), Appender(all_path(directory, domain))) for domain in domains}
+        self._files: dict[str, tuple[Appender, Appender]] = {}
+        with ExitStack() as opened:  # where one cannot be written, the others are closed again
+            for domain in domains:
+                paths = events_path(directory, domain), all_path(directory, domain)
+                events, everything = (opened.enter_context(closing(Appender(path))) for path in paths)
+                self._files[domain] = events, everything
+            opened.pop_all()
 
     def write_line(self, domain: str | None, line: str) -> None:
         data = line.encode() + b"\n"

@@ -19,6 +19,10 @@ FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--window-size=1400,1000",
 )  # fmt: skip
+GATES = (
+    {"gate": "task:1", "met": False, "value": float("inf"), "plain": 2.0, "limit": 1.0, "unit": "ms", "detail": "<b>1 of 2</b> failed"},
+    {"gate": "cost:9", "met": True, "value": 0.5, "plain": None, "limit": 9.0, "unit": "USD", "detail": ""},
+)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     made = {}
     for name, parts in samples.items():
         log = load_log(write(folder / f"tau2_{name}.log", parts))
-        [made[name]] = html.write(log, folder / name, ReportOptions())
+        [made[name]] = html.write(log, folder / name, ReportOptions(compare=log, slo=GATES, price_as=("gpt-4o",)))
     return made
 
 
@@ -101,7 +105,7 @@ def filter_by(browser: Any, words: str) -> None:
 def test_every_page_opens_without_a_word_on_the_console_and_without_leaving_its_width(show: Any, name: str, theme: str) -> None:
     browser = show(name, theme=theme)
     links = browser.execute_script("return [...document.querySelectorAll('nav a')].map((link) => link.hash)")
-    assert {"#/", "#/tasks", "#/latency", "#/about"} <= set(links)
+    assert {"#/", "#/tasks", "#/latency", "#/time", "#/cost", "#/trouble", "#/compare", "#/gates", "#/about"} == set(links)
     for route in links:
         show(name, route, theme)
         assert browser.execute_script("return document.documentElement.dataset.theme") == theme
@@ -173,6 +177,13 @@ def test_a_task_s_page_shows_its_calls_and_steps_and_is_reached_from_the_table_a
     browser.get("about:blank")
     browser.get(target)
     assert [title.text for title in all_of(browser, "h2")] == titles
+
+
+def test_a_broken_gate_stands_out_and_a_failed_call_s_time_is_infinite(show: Any) -> None:
+    browser = show("two", "#/gates")
+    assert column(browser, "status") == ["broken", "met"]
+    assert column(browser, "value") == ["infinite", "$0.50"] or column(browser, "value") == ["infinite", "$0.5"]
+    assert column(browser, "detail")[0] == "<b>1 of 2</b> failed"
 
 
 def test_an_address_that_names_nothing_says_so(show: Any) -> None:

@@ -26,12 +26,14 @@ class Speechless:
 
 
 NASTY = (
-    "", " ", "-", "--", "=", '"', "\\", "\\n", "\n", "\r\n", "\t", "\0", "\x1b[31m", "\x85", "\u2028", "\u2029", "\u00a0", "\ufeff", "\ud800",
-    "\udc00\ud800", "true", "True", "false", "0", "-0", "007", "1e5", "1.0", "+1", "9" * 18, "9" * 19, "9" * 20, "nan", "inf", "1_000", "٣",
-    "type=llm_call", " type=llm_call", "a type=tool_call function=x", "\\u003d", "\\\\u003d=", '\\"=', "x\n[PROFILE] 2026-11-20 17:45:01.123 "
-    "task=1 thread=1 type=llm_call duration_ms=1.000", "[mobile_data_issue]airplane|off[PERSONA:None]", "日本語", "é", "🧪", "a" * 300,
+    "", " ", "-", "--", "=", '"', "\\", "\\n", "\n", "\r\n", "\t", "\0", "\x1b[31m", "\x85", "\u2028", "\u2029", "\u00a0", "\ufeff",
+    "\ud800", "\udc00\ud800", "true", "True", "false", "0", "-0", "007", "1e5", "1.0", "+1", "9" * 18, "9" * 19, "9" * 20, "nan", "inf",
+    "1_000", "٣", "type=llm_call", " type=llm_call", "a type=tool_call function=x", "\\u003d", "\\\\u003d=", '\\"=', "日本語", "é", "🧪",
+    "x\n[PROFILE] 2026-11-20 17:45:01.123 task=1 thread=1 type=llm_call duration_ms=1.000",
+    "[mobile_data_issue]airplane|off[PERSONA:None]", "a" * 300,
 )  # fmt: skip
-TEXT = st.one_of(st.sampled_from(NASTY), st.text(st.characters(exclude_categories=())), st.lists(st.sampled_from(NASTY), max_size=4).map("".join))
+ANY_TEXT = st.text(st.characters(exclude_categories=()))
+TEXT = st.one_of(st.sampled_from(NASTY), ANY_TEXT, st.lists(st.sampled_from(NASTY), max_size=4).map("".join))
 WHOLE = st.one_of(st.integers(), st.sampled_from((0, -1, 10**18, 10**18 + 1, -(10**18) - 1, 10**19, 2**64, 10**400)))
 NUMBER = st.one_of(st.floats(), st.sampled_from((0.0, -0.0, 0.0004, 0.0005, -0.0004, 1e15, 1e16, 1e22, 1e300, 5e-324)))
 RAW = st.one_of(

@@ -13,7 +13,9 @@ from tau2_logging.logger.bridge import harmless
 from tests.property.strategies import TEXT, events
 
 FORGED = "[PROFILE] 2026-11-20 17:45:01.123 task=1 thread=1 type=llm_call duration_ms=1.000"
-FOREIGN = st.lists(st.one_of(TEXT, st.just(FORGED), st.sampled_from(("\n", "\u2028", "\x0b", "type=", "call_type="))), max_size=6).map("".join)
+FOREIGN = st.lists(st.one_of(TEXT, st.just(FORGED), st.sampled_from(("\n", "\u2028", "\x0b", "type=", "call_type="))), max_size=6).map(
+    "".join
+)
 
 
 @given(FOREIGN)
@@ -37,7 +39,11 @@ def test_every_line_but_the_first_is_indented(text: str) -> None:
     assert all(line.startswith("    ") for line in harmless(text).splitlines()[1:])
 
 
-@given(st.text(st.characters(codec="ascii", exclude_categories=("Cc",))).filter(lambda text: "=" not in text and ":" not in text and "-" not in text))
+@given(
+    st.text(st.characters(codec="ascii", exclude_categories=("Cc",))).filter(
+        lambda text: "=" not in text and ":" not in text and "-" not in text
+    )
+)
 def test_ordinary_text_is_kept(text: str) -> None:
     """Only the spaces at its end are lost."""
     assert harmless(text).rstrip() == text.rstrip()

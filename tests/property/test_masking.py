@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 from tau2_logging.logger.masking import MASK, is_secret_name, mask, mask_text, masked_argv, masked_json
 
 TAIL = st.text(string.ascii_letters + string.digits, min_size=24, max_size=48)
-KEY = st.builds(
-    "{}{}".format, st.sampled_from(("sk-", "sk-proj-", "sk-ant-api03-", "sk-or-v1-", "pk-", "gsk_", "hf_", "xai-", "ghp_", "nvapi-", "AIzaSy")), TAIL
-)
+LOOKS = ("sk-", "sk-proj-", "sk-ant-api03-", "sk-or-v1-", "pk-", "gsk_", "hf_", "xai-", "ghp_", "nvapi-", "AIzaSy")
+KEY = st.builds("{}{}".format, st.sampled_from(LOOKS), TAIL)
 """Keys that are known by their look."""
 OPAQUE = TAIL
 """Keys that only their name tells."""
 SECRET_NAME = st.sampled_from(
-    ("api_key", "apikey", "API_KEY", "OPENAI_API_KEY", "aws_secret_access_key", "aws_session_token", "password", "Authorization", "x-api-key",
-     "client_secret", "azure_ad_token", "vertex_credentials", "private_key", "access_token", "secret")
+    (
+        "api_key", "apikey", "API_KEY", "OPENAI_API_KEY", "aws_secret_access_key", "aws_session_token", "password", "Authorization",
+        "x-api-key", "client_secret", "azure_ad_token", "vertex_credentials", "private_key", "access_token", "secret",
+    )
 )  # fmt: skip
 PLAIN_NAME = st.sampled_from(("model", "temperature", "extra_headers", "metadata", "stop", "max_tokens"))
 SENTENCE = st.text(string.ascii_lowercase + " .,!?", max_size=60)
@@ -28,9 +29,11 @@ SENTENCE = st.text(string.ascii_lowercase + " .,!?", max_size=60)
 
 def nested(leaf: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
     """The leaf inside settings inside settings."""
-    return st.recursive(
-        leaf, lambda inner: st.one_of(st.dictionaries(PLAIN_NAME, inner, min_size=1, max_size=2), st.lists(inner, min_size=1, max_size=2)), max_leaves=4
-    )
+
+    def around(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+        return st.dictionaries(PLAIN_NAME, inner, min_size=1, max_size=2) | st.lists(inner, min_size=1, max_size=2)
+
+    return st.recursive(leaf, around, max_leaves=4)
 
 
 @given(KEY, SENTENCE, SENTENCE)
@@ -77,7 +80,16 @@ def test_a_setting_with_a_secret_name_is_masked(name: str, key: str, other: str)
 @given(OPAQUE, KEY)
 def test_a_key_on_the_command_line_is_masked(opaque: str, key: str) -> None:
     """After a flag, in one word with it, inside a JSON word."""
-    words = ["--agent-llm", "gpt-4.1", "--api-key", opaque, f"--api-key={opaque}", "--agent-llm-args", json.dumps({"api_key": opaque, "x": [key]}), key]
+    words = [
+        "--agent-llm",
+        "gpt-4.1",
+        "--api-key",
+        opaque,
+        f"--api-key={opaque}",
+        "--agent-llm-args",
+        json.dumps({"api_key": opaque, "x": [key]}),
+        key,
+    ]
     text = masked_argv(words)
     assert opaque not in text
     assert key not in text
@@ -112,7 +124,9 @@ def test_ordinary_text_is_left_alone(text: str) -> None:
     assert mask_text(text) == text
 
 
-@pytest.mark.parametrize("name", ["max_tokens", "input_tokens", "token_count", "author", "keyboard", "secretary", "tokenizer", "monkey", "api_base"])
+@pytest.mark.parametrize(
+    "name", ["max_tokens", "input_tokens", "token_count", "author", "keyboard", "secretary", "tokenizer", "monkey", "api_base"]
+)
 def test_a_setting_that_holds_no_secret_keeps_its_value(name: str) -> None:
     """Names that only resemble those of secrets."""
     assert not is_secret_name(name)

@@ -31,7 +31,7 @@ _COLUMNS = ("type", "step", "duration_ms", "ttft_ms", "decode_ms", "queue_ms", "
 
 def calls_with_roles(log: RunLog) -> pd.DataFrame:
     """The timed calls of a log with `role` (evaluations have one too), `ms` and `tpot_ms`, NaN where that is not defined."""
-    from tau2_logging.analysis.table import TIMED_TYPES
+    from tau2_logging.analysis.simulations import TIMED_TYPES
 
     return with_roles(log.select(_COLUMNS, TIMED_TYPES))
 

@@ -15,7 +15,8 @@ from tau2_logging.analysis.reports.html_data import MOST_CALLS, MOST_SIMULATIONS
 from tau2_logging.analysis.reports.html_sections import PAGES, sections
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.reports.units import human_count, human_ms, human_usd
-from tau2_logging.analysis.timeline import Timeline, timeline_of
+from tau2_logging.analysis.timeline import Timeline
+from tau2_logging.analysis.timeline_source import timeline_of
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.options import ReportOptions

@@ -16,7 +16,7 @@ from tau2_logging.analysis.columns import column, numbers
 from tau2_logging.analysis.lanes import mean_in_flight
 from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, LANES, Timeline, slots
 
-MOST_CALLS = 150_000
+MOST_CALLS = 100_000
 """About 9 MB of the page; browsers open it in a second or two."""
 
 MOST_SIMULATIONS = 20_000
@@ -88,6 +88,7 @@ def run_data(timeline: Timeline, first: Iterable[str] = (), most_calls: int = MO
 
 def detailed(timeline: Timeline, rows: pd.DataFrame, first: set[str], most: int) -> set[int]:
     """Rows whose calls are embedded: the tasks that were asked for, what ended badly or earned no reward, the slowest, then the rest."""
+    rows = rows[rows["read"]]
     sizes = timeline.calls["row"].value_counts().reindex(rows["row"], fill_value=0)
     asked = rows["task"].astype(str).isin(first).to_numpy()
     bad = ((rows["status"] != "ok") | (pd.to_numeric(rows["reward"], errors="coerce") < 1)).to_numpy()
@@ -102,7 +103,14 @@ def _offsets(frame: pd.DataFrame, rows: int) -> list[int]:
 
 
 def _kept(columns: Columns) -> Columns:
-    return {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    """The columns that have a value; where most are absent, as the places and the values of the others."""
+    kept: Columns = {}
+    for name, values in columns.items():
+        places = [place for place, value in enumerate(values) if value is not None]
+        if places:
+            sparse = len(places) * 2 < len(values)
+            kept[name] = {"at": places, "is": [values[place] for place in places]} if sparse else values
+    return kept
 
 
 def _simulations(rows: pd.DataFrame, strings: Strings) -> Columns:

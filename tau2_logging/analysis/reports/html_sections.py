@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.latency import DIMENSIONS, METRIC_NOTES
 from tau2_logging.analysis.makespan import idle_tail
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
-from tau2_logging.analysis.reports.units import human_ms
+from tau2_logging.analysis.reports.units import human_ms, human_usd
 from tau2_logging.analysis.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -103,8 +104,8 @@ def _compare(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Tab
         return
     found = log.compare(options.compare)
     note = (
-        f"This is {found.this_run}, the other {found.other_run}: {found.pairs} simulations are in both, {found.only_this} in this run only, "
-        f"{found.only_other} in the other only. Medians, their difference and its 95 % bootstrap confidence interval over simulations."
+        f"This is {found.this_run}, the other {found.other_run}: {found.pairs} simulations are in both, {found.only_this} in this run "
+        f"only, {found.only_other} in the other only. Medians, their difference and its 95 % bootstrap confidence interval over simulations."
     )
     yield table_data("Latency", found.latency, note)
     yield table_data("Reward and cost", found.totals)
@@ -113,14 +114,22 @@ def _compare(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Tab
 
 
 def _gates(options: ReportOptions) -> Iterator[Table | None]:
-    rows = [
-        {"gate_status": "met" if gate["met"] else "broken", **{name: gate[name] for name in gate if name != "met"}} for gate in options.slo
-    ]
+    rows = []
+    for gate in options.slo:
+        shown = {name: _in_unit(gate[name], str(gate["unit"])) for name in ("value", "plain", "limit")}
+        rows.append({"status": "met" if gate["met"] else "broken", "gate": gate["gate"], **shown, "detail": gate["detail"]})
+    frame = pd.DataFrame(rows).rename(columns={"plain": "without failures"})
     yield table_data(
-        "Gates",
-        pd.DataFrame(rows).drop(columns="met", errors="ignore"),
-        "value: a failed call counts as infinitely long; plain: without failures.",
+        "Gates", frame, "A failed call counts as infinitely long. Goodput as vLLM defines it: the share that meets every objective."
     )
+
+
+def _in_unit(value: object, unit: str) -> str:
+    if not isinstance(value, (int, float)) or math.isnan(value):
+        return "not known"
+    if math.isinf(value):
+        return "infinite"
+    return human_ms(value) if unit == "ms" else human_usd(value) if unit == "USD" else f"{100 * value:.1f} %"
 
 
 def _rejected(log: RunLog) -> Iterator[Table | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePath
 from typing import Any
 
@@ -15,7 +16,7 @@ _LABELS = {
     "std_ms": "std dev", "output_tokens_per_s": "tokens/s", "p50_ttft_ms": "TTFT p50", "p95_ttft_ms": "TTFT p95", "p50_tpot_ms": "TPOT p50",
     "mean_itl_ms": "ITL mean", "times_median": "x median",
 }  # fmt: skip
-_KINDS = {"gate_status": "status", "kind": "role"}
+_KINDS = {"status": "status", "status_other": "status", "gate": "text", "role": "role", "kind": "role", "task": "task"}
 _WIDE = ("error_message", "reason", "text", "detail")
 
 Table = dict[str, Any]
@@ -59,13 +60,13 @@ def simulation_key(row: dict[Any, Any]) -> tuple[str, str, str]:
 
 def kind_of(name: str, values: pd.Series) -> str:
     """How a column is shown: ms, usd, share, count, int, number, status, role, task, wide or text."""
-    if name in ("status", "gate_status", "role", "kind", "task"):
-        return _KINDS.get(name, name)
+    if name in _KINDS:
+        return _KINDS[name]
     if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
         return "wide" if name in _WIDE else "text"
-    if name.endswith("_ms") or name == "ms":
+    if re.search(r"_ms(_|$)", name):
         return "ms"
-    if name.endswith("usd") or "usd_per" in name:
+    if re.search(r"_usd(_|$)", name):
         return "usd"
     if "share" in name or name == "change" or name.endswith(("_rate", "_fraction")):
         return "share"
@@ -76,7 +77,7 @@ def kind_of(name: str, values: pd.Series) -> str:
 
 def label_of(name: str) -> str:
     """A heading: `p50_ms` is `p50`, since times are shown with their unit."""
-    return _LABELS.get(name) or name.removesuffix("_ms").removesuffix("_usd").replace("_", " ")
+    return _LABELS.get(name) or re.sub(r"_(ms|usd)(?=_|$)", "", name).replace("_", " ")
 
 
 def _cells(values: pd.Series, kind: str) -> list[Any]:

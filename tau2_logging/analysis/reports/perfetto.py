@@ -20,7 +20,8 @@ from tau2_logging.analysis.columns import numbers
 from tau2_logging.analysis.lanes import Placed, in_flight, nest
 from tau2_logging.analysis.options import ReportOptions, output_file
 from tau2_logging.analysis.reports.palette import ROLE_LABELS
-from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, LANES, Timeline, causes, label, timeline_of
+from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, LANES, Timeline, causes, label
+from tau2_logging.analysis.timeline_source import timeline_of
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
@@ -61,7 +62,12 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
             left_out += event.get("args", {}).get("calls_left_out", 0)
             file.write(separator + json.dumps(event, separators=(",", ":")))
             separator = ",\n"
-        other = {"run": log.run_id or "all", "calls_left_out": left_out, "resumed_at_ms": list(timeline.breaks)}
+        other = {
+            "run": log.run_id or "all",
+            "calls_left_out": left_out,
+            "simulations_without_calls": timeline.unread,
+            "resumed_at_ms": list(timeline.breaks),
+        }
         file.write(f'\n],"otherData":{json.dumps(other)}}}\n')
     return [path]
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from tau2_logging.analysis.options import ReportOptions, output_file
 from tau2_logging.analysis.reports.distributions import calls_with_roles
 from tau2_logging.analysis.reports.file_names import row_name
-from tau2_logging.analysis.timeline import Timeline, chosen, timeline_of
+from tau2_logging.analysis.timeline import Timeline, chosen
+from tau2_logging.analysis.timeline_source import timeline_of
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog

@@ -151,7 +151,15 @@ def _scatter(axes: Any, calls: pd.DataFrame, x: str, y: str, name: str) -> None:
         known = np.isfinite(xs) & np.isfinite(ys)
         xs, ys = xs[known], ys[known]
         step = max(1, -(-len(xs) // _MOST_POINTS))
-        axes.plot(xs[::step], ys[::step], ".", color=colors("light")[role], markersize=3.5 if len(calls) > _FEW else 6, alpha=0.55, markeredgewidth=0)
+        axes.plot(
+            xs[::step],
+            ys[::step],
+            ".",
+            color=colors("light")[role],
+            markersize=3.5 if len(calls) > _FEW else 6,
+            alpha=0.55,
+            markeredgewidth=0,
+        )
         places.append(xs)
         heights.append(ys)
         shown += len(xs[::step])

@@ -74,6 +74,8 @@ def _subtitle(rows: pd.DataFrame, timeline: Timeline) -> str:
         parts.append(f"mean reward {reward.mean():.3f}")
     if timeline.breaks:
         parts.append(f"{len(timeline.breaks) + 1} starts, laid end to end (dashed lines)")
+    if timeline.unread:
+        parts.append(f"calls of {timeline.unread:,} of them not read: colors by role are of the others")
     return "   ·   ".join([*parts, human_ms(timeline.end_ms)])
 
 

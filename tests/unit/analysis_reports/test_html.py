@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.reports import html, html_data
 from tau2_logging.analysis.reports.html_content import report_data
-from tau2_logging.analysis.timeline import timeline_of
+from tau2_logging.analysis.timeline_source import timeline_of
 from tests.support.report_samples import Sample, hostile, pooled, write
 
 ASSETS = Path(html.__file__).parent / "assets"

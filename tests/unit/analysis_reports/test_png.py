@@ -16,7 +16,7 @@ from tau2_logging.analysis.reports.distributions import calls_with_roles
 from tau2_logging.analysis.reports.png_figure import plain
 from tau2_logging.analysis.reports.png_gantt import gantt
 from tau2_logging.analysis.reports.png_overview import overview
-from tau2_logging.analysis.timeline import timeline_of
+from tau2_logging.analysis.timeline_source import timeline_of
 from tests.support.report_samples import Sample, hostile, pooled, write
 
 PNG = b"\x89PNG\r\n\x1a\n"

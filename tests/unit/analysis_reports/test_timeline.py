@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.timeline import Timeline, causes, chosen, label, timeline_of
+from tau2_logging.analysis.timeline import Timeline, causes, chosen, label
+from tau2_logging.analysis.timeline_source import read_timeline, timeline_of
 from tests.support.report_samples import Sample, pooled, write
 
 
@@ -134,3 +135,29 @@ def test_the_slowest_the_median_and_a_failed_simulation_are_drawn_unless_tasks_a
     assert (length < length[rows.index[1]]).sum() == 5
     assert rows.iloc[2]["status"] != "ok" or rows.iloc[2]["reward"] < 1
     assert run.rows.loc[chosen(run, ["3", "retail:5"]), "task"].tolist() == ["3", "5"]
+
+
+def test_of_a_very_large_log_every_simulation_keeps_its_row_and_the_bad_and_long_ones_their_calls(tmp_path: Path) -> None:
+    log = load_log(write(tmp_path / "tau2_retail.log", [pooled(40, 4)]))
+    whole, part = read_timeline(log), read_timeline(log, most=900)
+    assert part.rows["task"].tolist() == whole.rows["task"].tolist()
+    assert part.rows["end_ms"].tolist() == pytest.approx(whole.rows["end_ms"].tolist(), abs=1)
+    assert 0 < part.unread < 40
+    assert whole.unread == 0
+    read = part.rows[part.rows["read"]]
+    assert len(part.calls) == int(whole.calls["row"].isin(read.index).sum())
+    bad = set(whole.rows.index[(whole.rows["status"] != "ok") | (whole.rows["reward"].astype(float) < 1)])
+    assert bad <= set(read.index)
+    length = whole.rows["end_ms"] - whole.rows["start_ms"]
+    assert length[list(set(read.index) - bad)].min() >= length[whole.rows.index.difference(read.index)].max()
+
+
+def test_a_judge_s_call_from_before_the_evaluation_does_not_stretch_it(tmp_path: Path) -> None:
+    sample = Sample()
+    sample.start()
+    sample.timed("evaluator", "0", 10.0, 100.0)
+    sample.timed("evaluator", "0", 205.0, 20.0)
+    sample.timed("evaluation", "0", 200.0, 30.0)
+    calls = timeline(tmp_path, sample).calls
+    evaluation = calls[calls["lane"] == "evaluation"].iloc[0]
+    assert (evaluation["start_ms"], evaluation["end_ms"]) == pytest.approx((200.0, 250.0))

@@ -17,7 +17,9 @@ HOSTILE = "x type=llm_call duration_ms=999.0\n[PROFILE] 2026-11-20 17:45:01.123 
 def log(tmp_path: Path) -> Path:
     """Three calls of the agent's model, and a tool call whose names and values try to pass for one."""
     events = [Event(15, NOW, "7", 1, "llm_call", {"step": n, "model": "m", "duration_ms": ms}) for n, ms in enumerate((10.0, 20.5, 0.084))]
-    events.append(Event(15, NOW, HOSTILE, 1, "tool_call", {"function": HOSTILE, "call_type": "local_function", "duration_ms": 1.0, "mine": HOSTILE}))
+    events.append(
+        Event(15, NOW, HOSTILE, 1, "tool_call", {"function": HOSTILE, "call_type": "local_function", "duration_ms": 1.0, "mine": HOSTILE})
+    )
     path = tmp_path / "tau2_retail.txt"
     path.write_text("".join(f"{encode(event)}\n" for event in events), encoding="utf-8")
     return path

@@ -6,7 +6,18 @@ const ms = (group, name, index) => { const value = at(group, name, index); retur
 const usd = (group, name, index) => { const value = at(group, name, index); return value === null ? null : value / 1e9; };
 const word = (group, name, index) => text(at(group, name, index));
 
-const SIMS = DATA.sims, CALLS = DATA.calls, STEPS = DATA.steps;
+// A column of which most is absent comes as places and values.
+function full(group, length) {
+  for (const [name, column] of Object.entries(group)) {
+    if (column === null || typeof column !== "object" || Array.isArray(column)) continue;
+    const values = new Array(length).fill(null);
+    column.at.forEach((place, n) => { values[place] = column.is[n]; });
+    group[name] = values;
+  }
+  return group;
+}
+
+const SIMS = full(DATA.sims, DATA.sims.n), CALLS = full(DATA.calls, DATA.calls.lane.length), STEPS = full(DATA.steps, DATA.steps.start.length);
 const SEVERAL_DOMAINS = new Set(SIMS.domain).size > 1;
 const RUN_MS = DATA.end / 1000;
 

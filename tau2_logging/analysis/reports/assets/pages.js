@@ -48,6 +48,10 @@ function taskPage(parts) {
   if (index === null) return [make("h1", {}, "No such simulation"), make("p", {}, "This report holds no simulation of that name. ", make("a", { href: "#/tasks" }, "All simulations"))];
   const sim = simulation(index), excl = KINDS.map(([field, role]) => [role, ms(SIMS, field, index)]);
   const known = excl.some(([, value]) => value !== null);
+  if (sim.detail) {
+    const wait = callsOf(index).reduce((sum, call) => sum + (call.lane === "retry" ? call.own : 0), 0), other = excl.find(([role]) => role === "other");
+    if (wait && other[1] !== null) { excl.push(["retry", Math.min(wait, other[1])]); other[1] = Math.max(0, other[1] - wait); }
+  }
   return [
     neighbors(index),
     make("h1", {}, SEVERAL_DOMAINS || sim.domain === null ? "" : `${sim.domain} `, simulationName(sim), " ", badge(sim.status)),

@@ -1,0 +1,129 @@
+"""Each database file is parsed once per process; every environment gets a view of it.
+
+tau2's own `DB.load` and the two hash methods are wrapped while this is installed. Tools, toolkits and models stay tau2's classes. A
+database on which the view cannot prove itself (its hash must be tau2's own, for the pristine database and for one whose every kind of
+record has been touched) is loaded as tau2 does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from tau2_logging.environments.hashing import DatabaseHash
+from tau2_logging.environments.records import SharedRecords, clone
+
+_Key = tuple[type, str, int, int]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A parsed database; `hash` is None where it is not worth hashing by parts, `usable` false where tau2's way is taken."""
+
+    pristine: BaseModel
+    hash: DatabaseHash | None
+    usable: bool
+
+
+class FastDatabases:
+    """Install to make environments cheap; uninstall to have tau2's way back."""
+
+    def __init__(self) -> None:
+        self._known: dict[_Key, _Known] = {}
+        self._hashes: dict[int, DatabaseHash] = {}
+        self._lock = threading.Lock()
+        self._before: list[tuple[type, str, Any]] = []
+
+    def install(self) -> None:
+        """Wrap tau2's loading and hashing. Idempotent."""
+        if self._before:
+            return
+        db = importlib.import_module("tau2.environment.db").DB
+        toolkit = importlib.import_module("tau2.environment.toolkit").ToolKitBase
+        load, get_hash, get_db_hash = db.__dict__["load"], db.get_hash, toolkit.get_db_hash
+        self._before = [(db, "load", load), (db, "get_hash", get_hash), (toolkit, "get_db_hash", get_db_hash)]
+
+        def fast_load(cls: type, path: Any) -> Any:
+            return self._load(cls, path, load.__func__)
+
+        def fast_get_hash(database: Any) -> Any:
+            return self._hash(database) or get_hash(database)
+
+        def fast_get_db_hash(tools: Any) -> Any:
+            return self._hash(tools.db) or get_db_hash(tools)
+
+        db.load = classmethod(fast_load)
+        db.get_hash = fast_get_hash
+        toolkit.get_db_hash = fast_get_db_hash
+
+    def uninstall(self) -> None:
+        """Take the wrappers off. Views that are in use stay what they are."""
+        for owner, name, original in self._before:
+            setattr(owner, name, original)
+        self._before = []
+
+    def damaged(self) -> list[str]:
+        """Databases whose shared records have been changed behind the view's back. None ever should be; to be asked once, at the end."""
+        return [
+            str(key[1])
+            for key, known in self._known.items()
+            if known.usable and known.hash is not None and _tau2_hash(known.pristine) != known.hash.pristine
+        ]
+
+    def _load(self, cls: type, path: Any, load: Any) -> Any:
+        try:
+            stat = os.stat(path)
+        except OSError:
+            return load(cls, path)
+        key = (cls, str(path), stat.st_mtime_ns, stat.st_size)
+        with self._lock:
+            known = self._known.get(key)
+            if known is None:
+                known = self._known[key] = self._learn(load(cls, path))
+        if not known.usable:
+            return load(cls, path)
+        return _view(known.pristine)
+
+    def _learn(self, pristine: Any) -> _Known:
+        view = _view(pristine)
+        if not any(isinstance(value, SharedRecords) for value in view.__dict__.values()):
+            return _Known(pristine, None, usable=_tau2_hash(view) == _tau2_hash(pristine))
+        known = _Known(pristine, DatabaseHash(view), usable=True)
+        if known.hash is None or not proves_itself(known.hash, pristine):
+            return _Known(pristine, None, usable=False)
+        for value in pristine.__dict__.values():
+            self._hashes[id(value)] = known.hash
+        return known
+
+    def _hash(self, database: Any) -> str | None:
+        for value in getattr(database, "__dict__", {}).values():
+            if isinstance(value, SharedRecords):
+                known = self._hashes.get(id(value.shared))
+                return known.of(database) if known is not None else None
+        return None
+
+
+def proves_itself(known: DatabaseHash, pristine: BaseModel) -> bool:
+    """Whether views of this database hash as tau2 hashes it: untouched, and with a record of each field read, removed and put back."""
+    if known.pristine != _tau2_hash(pristine):
+        return False
+    view = _view(pristine)
+    for value in view.__dict__.values():
+        if isinstance(value, SharedRecords):
+            keys = sorted(value)
+            removed = value.pop(keys[len(keys) // 2])
+            value[f"{keys[-1]}~"] = removed
+    return known.of(view) == _tau2_hash(view)
+
+
+def _view(pristine: Any) -> Any:
+    return clone(pristine)
+
+
+def _tau2_hash(database: Any) -> str:
+    return str(importlib.import_module("tau2.utils.utils").get_dict_hash(database.model_dump()))

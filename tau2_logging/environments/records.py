@@ -1,0 +1,147 @@
+"""Records that are shared until somebody asks for them.
+
+tau2 parses a database of up to 7 MB for every environment, three times a simulation, and then looks at a handful of its records. Here the
+parsed records are kept once per process. A `SharedRecords` is a dict that holds them all, and replaces one by a copy of its own when it is
+first handed out: what a tool changes is always the copy.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+
+from pydantic import BaseModel
+
+_IMMUTABLE = (str, int, float, bool, bytes, type(None), Enum, datetime, date, time, timedelta, Decimal, frozenset)
+_WORTH_SHARING = 8
+
+
+class SharedRecords(dict[str, Any]):
+    """A dict of records that are copied when they are first handed out. `own` are the keys that no longer hold the shared record.
+
+    The storage always holds valid records, so that readers at C level (pydantic's dump, `==`) see the truth without copying.
+    """
+
+    __slots__ = ("own", "shared")
+
+    def __init__(self, shared: Mapping[str, Any]) -> None:
+        super().__init__(shared)
+        self.shared = shared
+        self.own: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        record = super().__getitem__(key)
+        if key not in self.own:
+            record = clone(record)
+            super().__setitem__(key, record)
+            self.own.add(key)
+        return record
+
+    def __setitem__(self, key: str, record: Any) -> None:
+        super().__setitem__(key, record)
+        self.own.add(key)
+
+    def __delitem__(self, key: str) -> None:
+        super().__delitem__(key)
+        self.own.add(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self[key] if key in self else default
+
+    def values(self) -> ValuesView[Any]:  # type: ignore[override]
+        return ValuesView(self)
+
+    def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
+        return ItemsView(self)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        if key not in self and default:
+            return default[0]
+        record = self[key]
+        del self[key]
+        return record
+
+    def popitem(self) -> tuple[str, Any]:
+        key = next(reversed(self), None)
+        if key is None:
+            raise KeyError("popitem(): dictionary is empty")
+        return key, self.pop(key)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def update(self, *others: Any, **named: Any) -> None:
+        for key, record in dict(*others, **named).items():
+            self[key] = record
+
+    def __ior__(self, other: Any) -> SharedRecords:  # type: ignore[override, misc]
+        self.update(other)
+        return self
+
+    def clear(self) -> None:
+        for key in list(self):
+            del self[key]
+
+    def copy(self) -> dict[str, Any]:
+        return dict(self.items())
+
+    def __copy__(self) -> dict[str, Any]:
+        return self.copy()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> dict[str, Any]:
+        return {key: copy.deepcopy(super(SharedRecords, self).__getitem__(key), memo) for key in self}
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (self.copy(),)
+
+    def peek(self, key: str) -> Any:
+        """The record as it is, not copied: for reading only."""
+        return super().__getitem__(key)
+
+    def __or__(self, other: Any) -> dict[str, Any]:  # type: ignore[override]
+        return self.copy() | dict(other)
+
+    def __ror__(self, other: Any) -> dict[str, Any]:  # type: ignore[override]
+        return dict(other) | self.copy()
+
+    def __reversed__(self) -> Iterator[str]:
+        return super().__reversed__()
+
+
+def clone(value: Any) -> Any:
+    """A copy that shares nothing mutable with `value`. Large dicts of models inside it become SharedRecords."""
+    if isinstance(value, _IMMUTABLE):
+        return value
+    if isinstance(value, BaseModel):
+        return _clone_model(value)
+    kind = type(value)
+    if kind is list:
+        return [clone(item) for item in value]
+    if kind is dict:
+        return SharedRecords(value) if is_shareable(value) else {key: clone(item) for key, item in value.items()}
+    return copy.deepcopy(value)
+
+
+def _clone_model(model: BaseModel) -> BaseModel:
+    twin = type(model).__new__(type(model))
+    object.__setattr__(twin, "__dict__", {name: clone(item) for name, item in model.__dict__.items()})
+    object.__setattr__(twin, "__pydantic_fields_set__", set(model.__pydantic_fields_set__))
+    object.__setattr__(twin, "__pydantic_extra__", clone(model.__pydantic_extra__))
+    object.__setattr__(twin, "__pydantic_private__", clone(model.__pydantic_private__))
+    return twin
+
+
+def is_shareable(value: Any) -> bool:
+    """Whether a value is a dict of models, by text, that is large enough to be shared."""
+    return (
+        type(value) is dict
+        and len(value) >= _WORTH_SHARING
+        and all(type(key) is str for key in value)
+        and all(isinstance(item, BaseModel) for item in value.values())
+    )

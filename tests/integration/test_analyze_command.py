@@ -1,0 +1,227 @@
+"""`analyze_timing_from_tau2_log.py` as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from benchmarks.generate_log import Plan, write_log
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests" / "golden"
+QUICK = ("--format", "json")
+
+
+def analyze(*arguments: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-W", "error", str(ROOT / "analyze_timing_from_tau2_log.py"), *map(str, arguments)]
+    done = subprocess.run(command, input=stdin, capture_output=True, cwd=ROOT, timeout=120, check=False)
+    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("logs") / "tau2_retail.log"
+    write_log(path, Plan(faults=0.05, tasks=20, workers=6), 300_000)
+    return path
+
+
+@pytest.fixture(scope="module")
+def everything(log: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
+    output = tmp_path_factory.mktemp("out") / "results"
+    return analyze("--log_file", log, "--output_dir", output, "--bins", "5", "--price-as", "gpt-5", "nobody/knows"), output
+
+
+def test_the_command_of_the_readme_writes_every_file(everything: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    done, output = everything
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    names = {path.name for path in output.iterdir()}
+    assert names >= {"latency_by_type.csv", "cost_table.csv", "cost_table.md", "stats.json", "summary.md", "events.csv", "events.parquet"}
+    assert names >= {"latency_histograms.png", "latency_cdf.png", "trace.json", "report.html"}
+    assert any(name.startswith("gantt_") for name in names)
+
+
+def test_the_mean_on_the_terminal_is_that_of_grep_and_awk(everything: tuple[subprocess.CompletedProcess[str], Path], log: Path) -> None:
+    pipeline = f'grep "type=llm_call" {log} | grep -oP "duration_ms=\\d+\\.\\d+" | cut -d= -f2 | awk \'{{s+=$1}} END {{print s/NR}}\''
+    expected = subprocess.run(["bash", "-c", pipeline], capture_output=True, text=True, check=True).stdout.strip()
+    row = next(line for line in everything[0].stdout.splitlines() if line.split()[:1] == ["llm_call"])
+    assert row.split()[3] == expected
+
+
+def test_stats_json_holds_the_promised_keys_and_plain_numbers(everything: tuple[subprocess.CompletedProcess[str], Path]) -> None:
+    stats = json.loads((everything[1] / "stats.json").read_text(), parse_constant=pytest.fail)
+    assert stats["schema_version"] == 1
+    keys = {"n", "errors", "mean_ms", "std_ms", "min_ms", "p50_ms", "p90_ms", "p95_ms", "p99_ms", "max_ms", "total_ms"}
+    assert all(set(row) >= keys for row in stats["latency"].values())
+    assert set(stats) >= {"tokens", "cost", "tasks", "outliers"}
+    assert stats["priced_as"][1]["all_usd"] is None
+    table = pd.read_csv(everything[1] / "latency_by_type.csv").set_index("type")
+    assert stats["latency"]["llm_call"]["p95_ms"] == table.loc["llm_call", "p95_ms"]
+
+
+def test_the_events_files_hold_every_event_with_types(everything: tuple[subprocess.CompletedProcess[str], Path], log: Path) -> None:
+    import polars
+
+    lines = len(log.read_text().splitlines())
+    parquet = polars.read_parquet(everything[1] / "events.parquet")
+    assert len(parquet) == lines == len(polars.read_csv(everything[1] / "events.csv", infer_schema_length=None))
+    assert parquet.schema["duration_ms"] == polars.Float64
+    assert parquet.schema["input_tokens"] == polars.Int64
+    assert parquet.schema["error"] == polars.Boolean
+    assert parquet.schema["time"] == polars.Datetime("ms")
+
+
+def test_both_logs_of_a_run_give_the_same_figures(tmp_path: Path) -> None:
+    found = []
+    for name in ("tau2", "eval"):
+        assert analyze("--log_file", GOLDEN / f"current/{name}_mock.log", "--output_dir", tmp_path / name, *QUICK).returncode == 0
+        found.append(json.loads((tmp_path / name / "stats.json").read_text()))
+    for stats in found:
+        for key in ("files", "outliers"):  # file names and line numbers differ
+            stats.pop(key)
+    assert found[0] == found[1]
+
+
+def test_the_log_may_come_from_standard_input_and_dashes_may_be_underscores(log: Path, tmp_path: Path) -> None:
+    done = analyze("--log-file", "-", "--output-dir", tmp_path, *QUICK, stdin=log.read_bytes())
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "stats.json").read_text())["latency"]["llm_call"]["n"] > 0
+
+
+def test_a_folder_is_read_as_one_run(log: Path, tmp_path: Path) -> None:
+    assert analyze("--log_dir", log.parent, "--output_dir", tmp_path, *QUICK).returncode == 0
+    done = analyze("--log_dir", log.parent, "--log-glob", "nothing*", "--output_dir", tmp_path)
+    assert (done.returncode, "matches 'nothing*'" in done.stderr) == (2, True)
+
+
+def test_files_of_another_run_are_not_overwritten_without_force(log: Path, tmp_path: Path) -> None:
+    assert analyze("--log_file", log, "--output_dir", tmp_path, *QUICK).returncode == 0
+    assert analyze("--log_file", log, "--output_dir", tmp_path, *QUICK).returncode == 0
+    before = (tmp_path / "stats.json").read_bytes()
+    other = analyze("--log_file", GOLDEN / "current/tau2_mock.log", "--output_dir", tmp_path, *QUICK)
+    assert (other.returncode, "--force" in other.stderr) == (2, True)
+    assert (tmp_path / "stats.json").read_bytes() == before
+    assert analyze("--log_file", GOLDEN / "current/tau2_mock.log", "--output_dir", tmp_path, *QUICK, "--force").returncode == 0
+
+
+def test_strict_fails_on_a_line_that_cannot_be_read_and_names_it(log: Path, tmp_path: Path) -> None:
+    damaged = tmp_path / "tau2_retail.log"
+    damaged.write_bytes(log.read_bytes() + b"[PROFILE] 2026-11-20 17:45:01.123 task=7 thread=1 type=llm_call duration_ms=\xff\n")
+    plain = analyze("--log_file", damaged, "--output_dir", tmp_path / "out", *QUICK)
+    assert plain.returncode == 0
+    assert f"{damaged}:" in plain.stderr
+    assert len((tmp_path / "out" / "rejected_lines.txt").read_text().splitlines()) == 2
+    assert analyze("--log_file", damaged, "--output_dir", tmp_path / "out", *QUICK, "--strict").returncode == 1
+
+
+def test_a_broken_gate_exits_3_and_the_summary_says_so(log: Path, tmp_path: Path) -> None:
+    good = analyze("--log_file", log, "--output_dir", tmp_path, "--format", "markdown", "--slo", "llm_call.p50:10000", "task.p50:1e")
+    assert good.returncode == 2
+    good = analyze(
+        "--log_file",
+        log,
+        "--output_dir",
+        tmp_path,
+        "--format",
+        "markdown",
+        "--slo",
+        "llm_call.p50:10000",
+        "--compare",
+        log,
+        "--fail-if-slower",
+        "10%",
+    )
+    assert good.returncode == 0, good.stderr
+    bad = analyze(
+        "--log_file", log, "--output_dir", tmp_path, "--format", "markdown", "--slo", "llm_call.p50:1", "--slo", "task.p50:300000"
+    )
+    assert bad.returncode == 3
+    summary = (tmp_path / "summary.md").read_text()
+    assert "| BROKEN | llm\\_call.p50:1 |" in summary
+    assert "| met | task.p50:300000 |" in summary
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "no log given"),
+        (("--log_file", "absent.log"), "no log file absent.log"),
+        (("--log_file", "LOG", "--run", "other"), "no run 'other'"),
+        (("--log_file", "LOG", "--tasks", "999"), "no task '999' in the log; it holds"),
+        (("--log_file", "LOG", "--format", "pdf"), "no format 'pdf'"),
+        (("--log_file", "LOG", "--prices", "absent.json"), "cannot read the price file"),
+        (("--log_file", "LOG", "--fail-if-slower", "10%"), "needs the run to hold this one against"),
+        (("--log_file", "LOG", "--bins", "-1"), "--bins -1 is too small"),
+        (("--log_file", "LOG", "--output_dir", "/proc/nothing"), "cannot write to /proc/nothing"),
+        (("--log_file", "-", "--follow"), "--follow needs a file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(log: Path, arguments: tuple[str, ...], says: str) -> None:
+    done = analyze(*(str(log) if argument == "LOG" else argument for argument in arguments))
+    assert done.returncode == 2
+    assert says in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_help_loads_no_heavy_library() -> None:
+    """It must answer within 0.3 s, which numpy and pandas alone would not."""
+    script = "import sys; from tau2_logging.cli.analyze_timing import build_parser; build_parser(); print(*sys.modules)"
+    loaded = set(subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True).stdout.split())
+    assert not loaded & {"numpy", "pandas", "polars", "matplotlib", "rich", "litellm", "tau2"}
+
+
+def test_the_analysis_needs_neither_tau2_nor_litellm(log: Path, tmp_path: Path) -> None:
+    script = (
+        "import sys; from tau2_logging.cli.analyze_timing import build_parser, run; "
+        f"run(build_parser().parse_args(['--log_file', {str(log)!r}, '--output_dir', {str(tmp_path)!r}]), []); "
+        "bad = [name for name in sys.modules if name.partition('.')[0] in ('tau2', 'litellm', 'openai')]; print(bad); sys.exit(bool(bad))"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert done.returncode == 0, done.stdout[-300:] + done.stderr
+
+
+def test_text_from_a_log_is_shown_and_not_obeyed(tmp_path: Path) -> None:
+    """Neither as rich's markup, nor as Markdown, nor as a terminal's escape sequences."""
+    from tau2_logging.events import encode
+    from tests.unit.analysis.samples import event, llm
+
+    hostile = "[bold red]x|y`<script>\x1b[2J"
+    path = tmp_path / "tau2_x.log"
+    path.write_text("".join(encode(one) + "\n" for one in (llm(model=hostile), event("tool_call", function=hostile, duration_ms=1.0))))
+    done = analyze("--log_file", path, "--output_dir", tmp_path / "out", "--format", "console", "markdown")
+    assert done.returncode == 0
+    assert "[bold red]x|y`<script>" in done.stdout
+    assert "\x1b" not in done.stdout
+    assert "<script>" not in (tmp_path / "out" / "summary.md").read_text()
+
+
+def test_a_log_is_followed_until_its_run_has_ended(log: Path, tmp_path: Path) -> None:
+    growing = tmp_path / "tau2_retail.log"
+    lines = log.read_bytes().splitlines(keepends=True)
+
+    def grow() -> None:
+        with growing.open("ab", buffering=0) as file:
+            for begin in range(0, len(lines), len(lines) // 4):
+                file.write(b"".join(lines[begin : begin + len(lines) // 4]))
+                time.sleep(0.3)
+
+    writer = threading.Thread(target=grow)
+    writer.start()
+    done = analyze("--log_dir", tmp_path, "--follow", "--interval", "0.1", "--output_dir", tmp_path / "out", *QUICK)
+    writer.join()
+    assert done.returncode == 0, done.stderr
+    assert json.loads((tmp_path / "out" / "stats.json").read_text())["files"][0]["events"] == len(lines)
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(log: Path, tmp_path: Path) -> None:
+    command = f"{sys.executable} {ROOT}/analyze_timing_from_tau2_log.py --log_file {log} --output_dir {tmp_path} --format console | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env={**os.environ}, check=False)
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,121 @@
+"""Two runs side by side, and the gates that a run must pass."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.generate_log import Plan, write_log
+from tau2_logging.analysis import RunLog, load_log
+from tau2_logging.analysis.slo import check, check_slower, parse_objective, parse_percent
+from tau2_logging.errors import UserError
+from tests.unit.analysis.samples import event, llm, log_of, simulation
+
+
+def runs(folder: Path, slowdown: float, seed: int = 7) -> RunLog:
+    path = folder / f"tau2_{slowdown}_{seed}.log"
+    write_log(path, Plan(slowdown=slowdown, seed=seed, tasks=40, workers=8, run=f"run-{slowdown}-{seed}", faults=0.0), 400_000)
+    return load_log(path)
+
+
+def test_a_run_does_not_differ_from_itself(tmp_path: Path) -> None:
+    log = runs(tmp_path, 1.0)
+    found = log.compare(log)
+    assert found.pairs == len(log.simulations)
+    assert (found.latency[["difference_ms", "low_ms", "high_ms"]] == 0).all().all()
+    assert not found.latency["significant"].any()
+    assert len(found.settings) == 0
+    assert all(result.met for result in check_slower(found, 0.0))
+
+
+def test_an_agent_that_is_slower_by_half_is_found_and_nothing_else(tmp_path: Path) -> None:
+    slow, fast = runs(tmp_path, 1.5), runs(tmp_path, 1.0)
+    table = slow.compare(fast).latency.set_index("type")
+    assert table.loc["llm_call", "change"] == pytest.approx(0.5, abs=0.1)
+    assert table.loc["llm_call", "significant"]
+    assert table.loc["llm_call", "low_ms"] <= table.loc["llm_call", "difference_ms"] <= table.loc["llm_call", "high_ms"]
+    assert not table.loc["user_sim", "significant"]
+    results = {result.gate: result.met for result in check_slower(slow.compare(fast), 0.1)}
+    assert results == {"task not 0.1 slower": False, "llm_call not 0.1 slower": False}
+    assert all(result.met for result in check_slower(fast.compare(slow), 0.1))
+
+
+def test_runs_of_other_tasks_are_compared_without_pairs(tmp_path: Path) -> None:
+    first = log_of(tmp_path, [e for i in range(20) for e in simulation(f"a{i}", calls=[llm(f"a{i}", ms=100.0 + i)])])
+    second = log_of(tmp_path, [e for i in range(20) for e in simulation(f"b{i}", calls=[llm(f"b{i}", ms=200.0 + i)])])
+    found = first.compare(second)
+    assert (found.pairs, found.only_this, found.only_other) == (0, 20, 20)
+    row = found.latency.set_index("type").loc["llm_call"]
+    assert row["difference_ms"] == -100.0
+    assert row["significant"]
+
+
+def test_changed_rewards_costs_and_settings_are_named(tmp_path: Path) -> None:
+    first = log_of(
+        tmp_path, [event("run_start", None, seed=1, agent_llm="x"), *simulation("a", calls=[llm("a", cost_usd=2.0)], reward=1.0)]
+    )
+    second = log_of(
+        tmp_path, [event("run_start", None, seed=2, agent_llm="x"), *simulation("a", calls=[llm("a", cost_usd=3.0)], reward=0.0)]
+    )
+    found = first.compare(second)
+    assert found.simulations[["reward_change", "cost_usd_change"]].to_numpy().tolist() == [[1.0, -1.0]]
+    assert found.settings.to_numpy().tolist() == [["seed", "1", "2"]]
+
+
+def gate(log: RunLog, text: str):  # type: ignore[no-untyped-def]
+    return check(log, [parse_objective(text)])[0]
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> RunLog:
+    calls = [llm(ms=100.0 * i, ttft_ms=10.0 * i, cost_usd=0.01) for i in range(1, 10)]
+    failed = llm(ms=5.0, error=True, error_type="Timeout", input_tokens=None, output_tokens=None)
+    return log_of(tmp_path, simulation(calls=[*calls, failed], duration_ms=5000.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "met"),
+    [
+        ("llm_call.p50:600", True), ("llm_call.p50:400", False), ("llm_call.max:1000000", False), ("llm_call.error_rate:0.1", True),
+        ("llm_call.error_rate:0.05", False), ("ttft:90@0.9", True), ("ttft:90", False), ("ttft:89@0.9", False), ("task:5000", True),
+        ("task:4999", False), ("cost_per_success:0.09", True), ("cost_per_success:0.08", False), ("expert_call.p50:1", False),
+    ],
+)  # fmt: skip
+def test_an_objective_is_met_or_broken(log: RunLog, text: str, met: bool) -> None:
+    assert gate(log, text).met is met
+
+
+def test_a_failed_call_counts_as_infinite_and_the_plain_figure_stands_beside_it(log: RunLog) -> None:
+    result = gate(log, "llm_call.p99:100000")
+    assert result.value == math.inf
+    assert result.plain == np.percentile([5.0, *(100.0 * i for i in range(1, 10))], 99)
+
+
+def test_goodput_is_the_share_of_requests_that_meet_all_objectives(log: RunLog) -> None:
+    results = check(log, [parse_objective("ttft:50"), parse_objective("e2e:300")])
+    assert results[-1].gate == "goodput of requests"
+    assert results[-1].value == 0.3
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("ttft", "is no objective"),
+        ("speed:1", "no metric 'speed'"),
+        ("llm_call.p42:1", "no statistic 'p42'"),
+        ("ttft:5@0", "must be above 0"),
+        ("", "is no"),
+    ],
+)
+def test_a_text_that_is_no_objective_is_said_to_be_none(text: str, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        parse_objective(text)
+
+
+def test_a_percentage_may_be_written_both_ways() -> None:
+    assert parse_percent("10%") == parse_percent("0.1") == 0.1
+    with pytest.raises(UserError, match="write 10% or"):
+        parse_percent("ten")

@@ -1,0 +1,216 @@
+"""Statistics, costs, budget, makespan and outliers, against numbers worked out by hand or by other means."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmarks.generate_log import Plan, write_log
+from tau2_logging.analysis import load_log, makespan
+from tau2_logging.analysis.budget import KINDS_OF_TIME, total_budget
+from tau2_logging.analysis.costs import cost_summary
+from tau2_logging.analysis.prices import PriceTable, default_prices, read_prices
+from tau2_logging.analysis.summary import percentile
+from tau2_logging.errors import UserError
+from tau2_logging.events import decode
+from tests.unit.analysis.samples import event, llm, log_of, simulation, write
+
+
+@pytest.fixture(scope="module")
+def big(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("logs") / "tau2_retail.log"
+    write_log(path, Plan(faults=0.05), 1_500_000)
+    return path
+
+
+def test_latency_is_what_numpy_says_of_the_decoded_lines(big: Path) -> None:
+    """Every figure of every type, percentiles with numpy's method=linear."""
+    durations: dict[str, list[float]] = {}
+    for line in big.read_text().splitlines():
+        one = decode(line)
+        value = one.get("total_duration_ms") if one.type == "step_complete" else one.get("duration_ms")
+        if value is not None and one.type != "run_end":
+            durations.setdefault(one.type, []).append(float(value))
+    table = load_log(big).latency().set_index("type")
+    assert set(table.index) == set(durations)
+    for type_, values in durations.items():
+        row = table.loc[type_]
+        wanted = [len(values), np.mean(values), np.std(values, ddof=1), min(values), max(values), math.fsum(values)]
+        assert np.allclose(row[["n", "mean_ms", "std_ms", "min_ms", "max_ms", "total_ms"]].to_numpy(dtype=float), wanted, rtol=1e-12)
+        for percent in (50, 90, 95, 99):
+            assert row[f"p{percent}_ms"] == np.percentile(values, percent, method="linear")
+
+
+def test_a_failed_call_counts_as_infinite_in_the_place_percentiles_put_it() -> None:
+    values = np.array([1.0, 2.0, 3.0, np.inf])
+    assert percentile(values, 50) == 2.5
+    assert percentile(values, 90) == np.inf
+
+
+def test_tpot_is_the_time_after_the_first_token_over_the_tokens_after_it(tmp_path: Path) -> None:
+    row = log_of(tmp_path, [llm(ms=300.0, ttft_ms=100.0, output_tokens=11)]).latency("model").iloc[0]
+    assert row["p50_tpot_ms"] == 20.0
+    assert row["mean_itl_ms"] == 20.0
+    assert row["output_tokens_per_s"] == pytest.approx(11 / 0.3)
+
+
+def test_a_resumed_simulation_counts_once_with_its_last_attempt_and_its_calls_count_all(tmp_path: Path) -> None:
+    first = simulation("7", 0.0, [llm("7", 10.0)], status="error", reward=None, duration_ms=500.0)
+    killed = [event("task_start", "7", 1.0, start_ms=1000.0), llm("7", 1100.0)]
+    last = simulation("7", 2000.0, [llm("7", 2100.0)], duration_ms=700.0)
+    log = log_of(tmp_path, [*first, *killed, *last])
+    row = log.simulations.iloc[0]
+    assert len(log.simulations) == 1
+    assert (row["status"], row["attempts"], row["start_ms"], row["end_ms"]) == ("ok", 3, 2000.0, 2700.0)
+    assert log.costs()["calls"].sum() == 3
+
+
+def test_a_simulation_started_again_and_killed_is_unfinished(tmp_path: Path) -> None:
+    ended = simulation("7", 0.0, status="timeout", duration_ms=500.0)
+    waits = event("heartbeat", "7", 3.0, step=4, waiting_on="llm_call", model="gpt-4.1", elapsed_ms=900.0)
+    log = log_of(tmp_path, [*ended, event("task_start", "7", 2.0, start_ms=2000.0), waits])
+    assert log.simulations[["status", "attempts"]].to_numpy().tolist() == [["unfinished", 2]]
+    stuck = log.stuck().iloc[0]
+    assert (stuck["waiting_on"], stuck["step"], stuck["elapsed_ms"], stuck["line"]) == ("llm_call", 4, 900.0, 4)
+
+
+def test_the_logged_price_stands_and_an_unknown_one_is_never_zero(tmp_path: Path) -> None:
+    calls = [llm(model="gpt-4.1", cost_usd=1.0), llm(model="gpt-4.1"), llm(model="hosted/mystery")]
+    costs = log_of(tmp_path, calls).costs().set_index("model")
+    assert costs.loc["gpt-4.1", "cost_usd"] == pytest.approx(1.0 + (1000 * 2 + 11 * 8) / 1e6)
+    assert math.isnan(costs.loc["hosted/mystery", "cost_usd"])
+    assert costs.loc["hosted/mystery", "unknown_calls"] == 1
+    assert cost_summary(log_of(tmp_path, calls))["total_usd"] is None
+
+
+def test_a_persons_prices_go_before_the_log(tmp_path: Path) -> None:
+    (tmp_path / "p.json").write_text('{"date": "2027-01-01", "models": {"gpt-4.1": {"input": 10, "output": 0, "cached": 1}}}')
+    prices = read_prices(tmp_path / "p.json").over(default_prices())
+    log = log_of(tmp_path, [llm(cost_usd=1.0, cached_tokens=400)])
+    assert log.costs(prices=prices)["cost_usd"].tolist() == [pytest.approx((600 * 10 + 400 * 1) / 1e6)]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"models": {"x": {}}}', '{"models": {"x": {"input": "a", "output": 1}}}'])
+def test_a_file_that_is_no_price_table_is_one_sentence(tmp_path: Path, text: str) -> None:
+    (tmp_path / "p.json").write_text(text)
+    with pytest.raises(UserError, match="is no price table"):
+        read_prices(tmp_path / "p.json")
+
+
+@pytest.mark.parametrize(
+    ("model", "known"),
+    [("gpt-4.1", True), ("openai/gpt-4.1", True), ("openai/gpt-4.1-2025-04-14", True), ("scripted/agent", True), ("azure/gpt-4.1", False),
+     ("gpt-4.1-turbo-x", False), ("", False)],
+)  # fmt: skip
+def test_a_model_is_found_by_its_name_without_provider_and_date(model: str, known: bool) -> None:
+    assert (default_prices().find(model) is not None) is known
+
+
+def test_the_shipped_table_is_dated_and_positive() -> None:
+    table = default_prices()
+    assert isinstance(table, PriceTable)
+    assert len(table.date) == 10
+    assert all(price.input > 0 and price.output > 0 for price in table.models.values())
+
+
+def test_failed_calls_are_free_and_sides_are_kept_apart(tmp_path: Path) -> None:
+    failed = llm(error=True, error_type="RateLimitError", input_tokens=None, output_tokens=None)
+    calls = [
+        llm(cost_usd=2.0),
+        failed,
+        llm(type_="user_sim", cost_usd=3.0),
+        llm(type_="expert_call", cost_usd=4.0),
+        llm(type_="evaluator", cost_usd=5.0),
+    ]
+    log = log_of(tmp_path, simulation(calls=calls))
+    summary = cost_summary(log)
+    assert (summary["agent_usd"], summary["benchmark_usd"], summary["per_solved_usd"]) == (6.0, 8.0, 14.0)
+    assert log.task_costs()[["agent_cost_usd", "benchmark_cost_usd", "cost_usd"]].to_numpy().tolist() == [[6.0, 8.0, 14.0]]
+
+
+def test_the_same_tokens_on_another_model(tmp_path: Path) -> None:
+    log = log_of(
+        tmp_path, [llm(model="local", input_tokens=10**6, output_tokens=10**6, cached_tokens=0), llm(type_="user_sim", input_tokens=10**6)]
+    )
+    table = log.priced_as(["gpt-4.1", "nobody/knows"]).set_index("model")
+    assert table.loc["gpt-4.1", "agent_usd"] == pytest.approx(10.0)
+    assert table.loc["nobody/knows"].drop("price_date").isna().all()
+
+
+def test_the_time_budget_adds_up_to_every_simulations_duration(big: Path) -> None:
+    budget = load_log(big).budget()
+    sums = budget[list(KINDS_OF_TIME)].sum(axis=1)
+    assert np.allclose(sums, budget["duration_ms"], rtol=0, atol=0.01)
+    assert (budget[list(KINDS_OF_TIME)] >= -0.01).all().all()
+    assert total_budget(budget)["share"].sum() == pytest.approx(1.0)
+
+
+def test_queue_and_retry_waits_stand_apart_from_service(tmp_path: Path) -> None:
+    calls = [llm(start=0.0, ms=300.0, queue_ms=50.0), event("retry", wait_ms=200.0, start_ms=300.0, attempt=2)]
+    row = log_of(tmp_path, simulation(calls=calls, duration_ms=600.0, llm_ms=300.0, other_ms=290.0)).budget().iloc[0]
+    assert (row["agent_service_ms"], row["queue_ms"], row["retry_wait_ms"], row["other_ms"]) == (250.0, 50.0, 200.0, 90.0)
+    assert row["untracked_ms"] == pytest.approx(10.0)
+
+
+def test_the_critical_path_follows_the_worker_that_ended_last(tmp_path: Path) -> None:
+    """Worker 1 does tasks a then c, worker 2 does b: the run took as long as a and c."""
+    events = [
+        *simulation("a", 0.0, [llm("a", 100.0, ms=800.0)], thread=1, duration_ms=1000.0),
+        *simulation("b", 0.0, [llm("b", 100.0, ms=1200.0)], thread=2, duration_ms=1500.0),
+        *simulation("c", 1000.0, [llm("c", 1100.0, ms=1700.0)], thread=1, duration_ms=2000.0),
+    ]
+    log = log_of(tmp_path, events)
+    assert log.critical_path()["task"].tolist() == ["a", "c"]
+    idle = makespan.idle_tail(log)
+    assert (idle["workers"], idle["makespan_ms"], idle["idle_worker_ms"]) == (2, 3000.0, 1500.0)
+    assert log.stragglers()["task"].tolist() == ["c"]
+
+
+def test_concurrency_is_weighted_by_time(tmp_path: Path) -> None:
+    """One call for 300 ms, a second one meanwhile for 100 ms: 400 ms of calls in 300 ms."""
+    row = log_of(tmp_path, [llm(start=0.0, ms=300.0), llm(start=100.0, ms=100.0)]).concurrency().iloc[0]
+    assert (row["what"], row["mean"], row["max"], row["busy_ms"]) == ("llm_call", pytest.approx(4 / 3), 2, 300.0)
+
+
+def test_calls_one_after_the_other_are_never_two_at_a_time(tmp_path: Path) -> None:
+    log = log_of(tmp_path, [llm(start=i * 16.447, ms=16.447) for i in range(50)])
+    assert log.concurrency().iloc[0]["max"] == 1
+    assert log.latency_by_concurrency()["in_flight"].tolist() == ["1"]
+
+
+def test_context_growth_counts_the_agents_calls_in_a_simulation(tmp_path: Path) -> None:
+    calls = [
+        llm("a", input_tokens=100, cached_tokens=0),
+        llm("a", input_tokens=300, cached_tokens=150),
+        llm("b", input_tokens=200, cached_tokens=50),
+    ]
+    table = log_of(tmp_path, calls).context_growth()
+    assert table["mean_input_tokens"].tolist() == [150.0, 300.0]
+    assert table["cached_share"].tolist() == [50 / 300, 0.5]
+
+
+def test_trouble_is_found_with_the_line_it_stands_on(tmp_path: Path) -> None:
+    payload = {"function": "get_order", "arguments": '{"id": 1}'}
+    events = [
+        llm(ms=9000.0, finish_reason="length"),
+        event("tool_call", function="get_order", duration_ms=0.1, error=True, error_type="ValueError"),
+        event("tool_payload", **payload), event("tool_payload", **payload), event("tool_payload", function="get_order", arguments="{}"),
+        event("retry", model="gpt-4.1", wait_ms=5.0, attempt=2, error_type="RateLimitError"),
+    ]  # fmt: skip
+    log = log_of(tmp_path, events)
+    assert log.outliers().iloc[0][["type", "duration_ms", "line"]].tolist() == ["llm_call", 9000.0, 1]
+    assert log.errors()[["name", "error_type", "n", "line"]].to_numpy().tolist() == [["get_order", "ValueError", 1, 2]]
+    assert log.truncations()["line"].tolist() == [1]
+    assert log.repeated_calls()[["function", "n"]].to_numpy().tolist() == [["get_order", 2]]
+    assert log.retries()[["model", "n", "wait_ms"]].to_numpy().tolist() == [["gpt-4.1", 1, 5.0]]
+
+
+def test_every_table_can_be_made_of_a_log_of_one_line(tmp_path: Path) -> None:
+    log = load_log(write(tmp_path, [event("run_start", None, argv="x")]))
+    names = "latency costs budget critical_path stragglers concurrency outliers errors retries truncations stuck repeated_calls"
+    for name in [*names.split(), "context_growth", "task_costs"]:
+        assert len(getattr(log, name)()) == 0, name
+    assert len(log.simulations) == 0

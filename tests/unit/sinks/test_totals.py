@@ -1,0 +1,197 @@
+"""The sums that the display and the final table show are those of the events."""
+
+from __future__ import annotations
+
+import io
+import itertools
+
+import pytest
+from rich.console import Console
+
+from tau2_logging.logger import EventLogger, FakeClock, Outcome, Simulation
+from tau2_logging.logger.operation import Operation
+from tau2_logging.logger.scope import ERROR, OK, TIMEOUT, begin, end
+from tau2_logging.sinks import words
+from tau2_logging.sinks.console import Progress, summary_table
+from tau2_logging.sinks.totals import DomainTotals, Totals
+
+
+@pytest.fixture
+def totals() -> Totals:
+    return Totals({"retail": 4, "mock": 1})
+
+
+@pytest.fixture
+def logger(totals: Totals) -> EventLogger:
+    return EventLogger("run", [totals], FakeClock())
+
+
+def finish(logger: EventLogger, task: str, outcome: Outcome, domain: str = "retail", ms: float = 10) -> None:
+    """A simulation that takes `ms` and ends so."""
+    simulation = begin(logger, domain, task, 0)
+    simulation.go_live()
+    clock = logger.clock
+    assert isinstance(clock, FakeClock)
+    clock.advance(ms)
+    end(simulation, outcome)
+
+
+def test_simulations_are_counted_by_how_they_ended(logger: EventLogger, totals: Totals) -> None:
+    """The mean reward is that of those that finished; an infrastructure failure is no reward of 0."""
+    finish(logger, "1", Outcome(OK, reward=1.0))
+    finish(logger, "2", Outcome(OK, reward=0.0))
+    finish(logger, "3", Outcome(ERROR))
+    finish(logger, "4", Outcome(TIMEOUT))
+    item = totals.domains["retail"]
+    assert (item.ok, item.errors, item.timeouts, item.done, item.mean_reward) == (2, 1, 1, 4, 0.5)
+    assert (item.duration_ms, item.spent_ms["other_ms"]) == (40.0, 40.0)
+    assert totals.domains["mock"].done == 0
+
+
+def test_calls_are_summed_over_all_roles(logger: EventLogger, totals: Totals) -> None:
+    """Tokens, money, failed calls, failed tools, retries."""
+    simulation = Simulation(logger, "retail", "7")
+    for type_ in ("llm_call", "user_sim", "evaluator", "expert_call"):
+        simulation.emit(type_, {"input_tokens": 10, "output_tokens": 2, "cost_usd": 0.25, "error": False})
+    simulation.emit("llm_call", {"error": True})
+    simulation.emit("tool_call", {"error": True})
+    simulation.emit("tool_call", {"error": False})
+    simulation.emit("retry", {})
+    item = totals.domains["retail"]
+    assert (item.input_tokens, item.output_tokens, item.cost_usd) == (40, 8, 1.0)
+    assert (item.call_errors, item.tool_errors, item.retries) == (1, 1, 1)
+    assert totals.overall("input_tokens") == 40
+
+
+def test_one_call_of_unknown_price_makes_the_cost_unknown(logger: EventLogger, totals: Totals) -> None:
+    """A failed call without tokens costs nothing and changes nothing."""
+    simulation = Simulation(logger, "retail", "7")
+    simulation.emit("llm_call", {"error": True})
+    assert totals.overall("cost_usd") == 0.0
+    simulation.emit("llm_call", {"input_tokens": 10, "output_tokens": 2})
+    simulation.emit("llm_call", {"input_tokens": 10, "output_tokens": 2, "cost_usd": 1.0})
+    assert totals.overall("cost_usd") is None
+    assert words.money(totals.overall("cost_usd")) == "unknown"
+
+
+@pytest.mark.parametrize("successes", range(5))
+def test_pass_hat_k_is_the_chance_that_k_of_the_trials_all_succeed(successes: int) -> None:
+    """Compared with counting every choice of k of 4 trials; a second task without trials enough limits k."""
+    trials = [1.0] * successes + [0.0] * (4 - successes)
+    item = DomainTotals(rewards={"1": trials})
+    for k, value in item.pass_hat().items():
+        chosen = list(itertools.combinations(trials, k))
+        assert value == pytest.approx(sum(all(choice) for choice in chosen) / len(chosen))
+    assert list(item.pass_hat()) == [1, 2, 3, 4]
+    assert list(DomainTotals(rewards={"1": trials, "2": [1.0]}).pass_hat()) == [1]
+    assert DomainTotals().pass_hat() == {}
+
+
+def test_simulations_of_an_earlier_start_count_as_done(totals: Totals) -> None:
+    """A resumed run begins where it was."""
+    totals.add_finished("retail", "1", 1.0)
+    totals.add_finished("retail", "2", None)
+    assert (totals.domains["retail"].done, totals.domains["retail"].mean_reward) == (2, 1.0)
+
+
+def text_of(totals: Totals, width: int = 100) -> str:
+    """The final table as a person sees it."""
+    console = Console(file=io.StringIO(), width=width)
+    console.print(summary_table(totals))
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def test_the_final_table_says_what_the_issue_asks_for(logger: EventLogger, totals: Totals) -> None:
+    """A column per domain; every row has its value; it fits a narrow terminal."""
+    finish(logger, "1", Outcome(OK, reward=1.0), ms=2500)
+    text = text_of(totals, width=60)
+    for row in ("mean reward", "pass^1", "time: agent model", "time: tools", "time: judge model", "tokens in / out", "cost", "retries"):
+        assert row in text
+    assert "1 of 4" in text
+    assert "2.5 s 100%" in text
+    assert max(map(len, text.splitlines())) <= 60
+
+
+def test_without_a_terminal_progress_is_plain_lines(logger: EventLogger, totals: Totals) -> None:
+    """A line per domain and one of totals, at the begin and at the end, and not over and over."""
+    console = Console(file=io.StringIO(), force_terminal=False, width=200)
+    progress = Progress(totals, console)
+    progress.start()
+    for _ in range(5):
+        progress.update([])
+    finish(logger, "1", Outcome(OK, reward=1.0))
+    progress.stop([])
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    assert len(lines) == 6
+    assert lines[0].startswith("retail 0/4 reward - ")
+    assert lines[3].startswith("retail 1/4 reward 1.000 ")
+    assert "\x1b" not in console.file.getvalue()
+
+
+def test_the_line_of_totals_names_the_slowest_and_what_it_waits_on(logger: EventLogger, totals: Totals) -> None:
+    """In flight, the slowest simulation, its call and its model, tokens, cost, errors, retries; long task ids are cut."""
+    clock = logger.clock
+    assert isinstance(clock, FakeClock)
+    slow = begin(logger, "retail", "[mobile_data_issue]" + "x" * 200)
+    clock.advance(5000)
+    fast = begin(logger, "retail", "2")
+    Operation(slow, "llm_call", "llm", "llm_call", "gpt-4.1")
+    clock.advance(1500)
+    line = Progress(totals, Console(file=io.StringIO())).line([fast, slow])
+    assert line.startswith("in flight 2, slowest retail [mobile_data_issue]")
+    assert "6.5 s, on llm_call gpt-4.1 for 1.5 s" in line
+    assert "| cost $0.00 | errors: 0 model, 0 tool | retries 0" in line
+    assert len(line) < 200
+
+
+def test_on_a_terminal_the_bars_are_drawn_and_left_standing(logger: EventLogger, totals: Totals) -> None:
+    """The live display shows each domain, done and planned, and failed ones."""
+    console = Console(file=io.StringIO(), force_terminal=True, width=120)
+    progress = Progress(totals, console)
+    progress.start()
+    finish(logger, "1", Outcome(ERROR))
+    progress.update([])
+    progress.stop([])
+    assert isinstance(console.file, io.StringIO)
+    text = console.file.getvalue()
+    assert "retail" in text
+    assert "1/4" in text
+    assert "1 failed" in text
+
+
+def test_progress_that_is_switched_off_says_nothing(totals: Totals) -> None:
+    """--no-progress."""
+    console = Console(file=io.StringIO())
+    progress = Progress(totals, console, enabled=False)
+    progress.start()
+    progress.update([])
+    progress.stop([])
+    assert isinstance(console.file, io.StringIO)
+    assert console.file.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (words.duration(None), "-"), (words.duration(7.9), "0:07"), (words.duration(754), "12:34"), (words.duration(3723), "1:02:03"),
+        (words.seconds(40), "0.04 s"), (words.seconds(3210), "3.2 s"), (words.seconds(125_400), "125 s"),
+        (words.count(987), "987"), (words.count(12_345), "12.3k"), (words.count(4_560_000), "4.56M"), (words.count(2e9), "2G"),
+        (words.money(0.0), "$0.00"), (words.money(0.00123), "$0.0012"), (words.money(12.345), "$12.35"),
+        (words.reward(None), "-"), (words.reward(0.5), "0.500"), (words.clip("short", 10), "short"), (words.clip("a" * 30, 11), "aaaa..aaaaa"),
+    ],
+)  # fmt: skip
+def test_numbers_are_said_as_people_read_them(said: str, expected: str) -> None:
+    """Minutes and hours, thousands and millions, dollars and fractions of a cent."""
+    assert said == expected
+
+
+@pytest.mark.parametrize("width", range(4, 60, 5))
+def test_a_clipped_text_is_no_longer_than_it_may_be(width: int) -> None:
+    """Its begin and its end are kept."""
+    text = "".join(chr(97 + number % 26) for number in range(215))
+    clipped = words.clip(text, width)
+    assert len(clipped) <= width
+    assert text.endswith(clipped.split("..")[1])
+    assert text.startswith(clipped.split("..")[0])
