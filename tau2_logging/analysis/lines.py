@@ -112,6 +112,15 @@ def _pairs(text: str, position: int) -> dict[str, Value]:
     return fields
 
 
+def not_utf8(data: bytes) -> int | None:
+    """Where a line stops being UTF-8, None where it is: the writer writes nothing else, so such a line was damaged."""
+    try:
+        data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        return error.start
+    return None
+
+
 def is_whole(line: Line, runs: Collection[str]) -> bool:
     """Whether a line without a newline, the last one of a file, can be believed: the process may have died while it was writing.
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tau2_logging.analysis.fastread import FastReader, Parsed
-from tau2_logging.analysis.lines import Line, Rejected, is_whole, read_line, rejected
+from tau2_logging.analysis.lines import Line, Rejected, is_whole, not_utf8, read_line, rejected
 from tau2_logging.analysis.sources import as_paths, blocks, domain_of, holds_only_events
 from tau2_logging.analysis.store import LIMIT_BYTES, Store
 from tau2_logging.analysis.swar import PAD, Text
@@ -128,6 +128,8 @@ class _Reader:
     def _read_line(self, data: bytes, number: int, rows: dict[str, list[Mapping[str, Cell]]], ended: bool = True) -> None:
         text = data.decode("utf-8", "replace")
         found = read_line(text, self._events_only)
+        if isinstance(found, Line) and "\ufffd" in text and (place := not_utf8(data)) is not None:
+            found = f"not UTF-8 at byte {place + 1}"
         if isinstance(found, Line) and not ended and not is_whole(found, self._store.dictionary("run").texts):
             found = "cut short: the last line has no newline, and its end is missing"
         if isinstance(found, Line):

@@ -103,7 +103,7 @@ def _tokens(text: Text, ends: Array, line: int) -> list[bytes]:
 
 def _unchanged(text: Text, ends: Array, shape: Shape, pairs: list[bytes]) -> list[bool]:
     """Which fields are the same in a few lines spread over the group; all lines are checked later."""
-    same = [column_kind(column) not in ("id", "payload") for column in shape.columns]
+    same = [column_kind(column) not in ("id", "payload") and pair.isascii() for column, pair in zip(shape.columns, pairs, strict=True)]
     for line in np.linspace(0, ends.shape[1] - 1, _SAMPLES, dtype=np.intp)[1:].tolist():
         same = [kept and pair == other for kept, pair, other in zip(same, pairs, _tokens(text, ends, line), strict=True)]
     return same

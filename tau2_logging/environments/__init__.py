@@ -1,5 +1,9 @@
-"""Copy-on-write views of tau2's databases: a simulation starts and is hashed at the cost of what it touches."""
+"""Environments at the cost of what is touched: copy-on-write views of tau2's databases, tools whose schemas are made once.
+
+Both wrap tau2 while they are installed, and neither changes a result: see `databases` and `tools`.
+"""
 
 from tau2_logging.environments.databases import FastDatabases
+from tau2_logging.environments.tools import FastTools
 
-__all__ = ["FastDatabases"]
+__all__ = ["FastDatabases", "FastTools"]

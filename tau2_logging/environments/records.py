@@ -50,7 +50,7 @@ class SharedRecords(dict[str, Any]):
         self.own.add(key)
 
     def get(self, key: str, default: Any = None) -> Any:
-        return self[key] if key in self else default
+        return self[key] if key in self else default  # noqa: SIM401 (dict.get would hand out the shared record)
 
     def values(self) -> ValuesView[Any]:  # type: ignore[override]
         return ValuesView(self)
@@ -80,7 +80,7 @@ class SharedRecords(dict[str, Any]):
         for key, record in dict(*others, **named).items():
             self[key] = record
 
-    def __ior__(self, other: Any) -> SharedRecords:  # type: ignore[override, misc]
+    def __ior__(self, other: Any) -> SharedRecords:  # type: ignore[override]
         self.update(other)
         return self
 

@@ -16,9 +16,6 @@ class Instrumentor:
     Wrappers check `self.installed` and pass calls through when it is false: somebody may hold one that is no longer bound.
     """
 
-    package = ""
-    """The module that must be importable; without it `install` does nothing."""
-
     def __init__(self) -> None:
         self.installed = False
         self._patches = Patches()
@@ -28,7 +25,11 @@ class Instrumentor:
         """Wrap. True if it is in place afterwards, False if the package is not there or too old or new."""
         with self._lock:
             if not self.installed and self.supported():
-                self.wrap(self._patches)
+                try:
+                    self.wrap(self._patches)
+                except BaseException:
+                    self._patches.restore()
+                    raise
                 self.installed = True
             return self.installed
 

@@ -29,6 +29,10 @@ class MeasuredStream:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
+    @property  # type: ignore[misc]
+    def __class__(self) -> type:  # for callers that ask isinstance(response, CustomStreamWrapper)
+        return type(self._stream)
+
     def __iter__(self) -> Iterator[Any]:
         return self
 
@@ -65,12 +69,16 @@ class MeasuredStream:
     def __exit__(self, *details: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """The reader has had enough: the call ends here."""
+    def close(self) -> Any:
+        """The reader has had enough: the call ends here. Of an async stream, what is to be awaited."""
         self._finish()
         close = getattr(self._stream, "close", None)
-        if close is not None:
-            close()
+        return close() if close is not None else None
+
+    def aclose(self) -> Any:
+        """The same under the name of async generators."""
+        self._finish()
+        return self._stream.aclose()
 
     def __del__(self) -> None:
         if not self._call.done:

@@ -45,7 +45,11 @@ class ThreadsInstrumentor(Instrumentor):
         return submit
 
     def _pool(self, original: Function) -> Function:
-        def hand_over(pool: ThreadPool, function: Function, *args: Any, **kwargs: Any) -> Any:
-            return original(pool, bound_to(current(), function) if self.installed else function, *args, **kwargs)
+        def hand_over(pool: ThreadPool, *args: Any, **kwargs: Any) -> Any:
+            if self.installed and args:
+                args = (bound_to(current(), args[0]), *args[1:])
+            elif self.installed and "func" in kwargs:
+                kwargs["func"] = bound_to(current(), kwargs["func"])
+            return original(pool, *args, **kwargs)
 
         return hand_over

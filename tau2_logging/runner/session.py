@@ -16,7 +16,7 @@ from typing import Any
 
 from rich.console import Console
 
-from tau2_logging.environments import FastDatabases
+from tau2_logging.environments import FastDatabases, FastTools
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS, SCHEMA_VERSION
 from tau2_logging.instrument import Instrumentation, distribution_version
@@ -183,16 +183,18 @@ class _Session:
     def _enter_environments(self, stack: ExitStack) -> None:
         if not self.config.fast_env:
             return
-        databases = FastDatabases()
+        databases, tools = FastDatabases(), FastTools()
         databases.install()
         stack.callback(databases.uninstall)
+        tools.install()
+        stack.callback(tools.uninstall)
         stack.callback(self._check_databases, databases)
         for domain in self.config.domains:
             self.benchmark.registry.get_env_constructor(domain)()  # parse now, not in the first simulations' time
 
     def _check_databases(self, databases: FastDatabases) -> None:
         for path in databases.damaged():
-            self._say(f"warning: a tool changed records of {path} behind the shared view; do not trust these results, run with --no-fast-env")
+            self._say(f"warning: a tool changed shared records of {path}; do not trust these results and run with --no-fast-env")
 
     def _recipe(self, domain: str) -> Recipe:
         config = self.config

@@ -134,20 +134,21 @@ def summary_table(totals: Totals) -> Table:
     table.add_column("", no_wrap=True)
     for domain in totals.domains:
         table.add_column(domain, justify="right")
-    columns = [_summary_column(item) for item in totals.domains.values()]
+    shown = {1, *(max(item.pass_hat(), default=1) for item in totals.domains.values())}
+    columns = [_summary_column(item, sorted(shown)) for item in totals.domains.values()]
     for name in columns[0]:
         table.add_row(name, *(column[name] for column in columns))
     return table
 
 
-def _summary_column(item: DomainTotals) -> dict[str, str]:
+def _summary_column(item: DomainTotals, shown: Sequence[int]) -> dict[str, str]:
     spent = item.spent_ms
     hats = item.pass_hat()
     return {
         "simulations finished": f"{item.ok} of {item.planned}",
         "ended in error / time-out": f"{item.errors} / {item.timeouts}",
         "mean reward": words.reward(item.mean_reward),
-        **{f"pass^{k}": f"{hats[k]:.3f}" for k in sorted({1, max(hats, default=1)} & set(hats))},
+        **{f"pass^{k}": words.reward(hats.get(k)) for k in shown},
         "time: agent model": _share(spent["llm_ms"] + spent["expert_ms"], item.duration_ms),
         "time: tools": _share(spent["tool_ms"], item.duration_ms),
         "time: user model": _share(spent["user_ms"], item.duration_ms),

@@ -105,7 +105,7 @@ def _compare(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Tab
     found = log.compare(options.compare)
     note = (
         f"This is {found.this_run}, the other {found.other_run}: {found.pairs} simulations are in both, {found.only_this} in this run "
-        f"only, {found.only_other} in the other only. Medians, their difference and its 95 % bootstrap confidence interval over simulations."
+        f"only, {found.only_other} in the other only. Medians, their difference, and its 95 % confidence interval (bootstrap)."
     )
     yield table_data("Latency", found.latency, note)
     yield table_data("Reward and cost", found.totals)

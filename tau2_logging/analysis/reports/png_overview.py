@@ -40,13 +40,14 @@ def overview(timeline: Timeline, title: str) -> Any:
     _flow(figure.add_axes(boxes[0]), timeline, end)
     axes = figure.add_axes(boxes[1])
     image = np.ones((lines, _PIXELS, 3))
-    if named or end / _PIXELS * _NARROW < _mean_length(rows):
+    roles = named or end / _PIXELS * _NARROW < _mean_length(rows)
+    if roles:
         _paint_roles(image, timeline, rows, end)
-        _row_axis(axes, rows, lines, named, "color: the role that worked longest in that moment")
+        _row_axis(axes, rows, lines, named, "color: the role that worked longest in that moment; red cross: did not end well")
     else:
         _paint_lengths(image, rows, end)
-        _row_axis(axes, rows, lines, named, "darker: took longer than half, 90 %, 99 % of all")
-    _show(axes, image, timeline, rows, end, named)
+        _row_axis(axes, rows, lines, named, "darker: took longer than half, 90 %, 99 % of all; red: did not end well")
+    _show(axes, image, timeline, rows, end, roles)
     _durations(figure.add_axes(boxes[2]), rows)
     used = [lane for lane in _LANES if (timeline.calls["lane"] == lane).any()]
     entries = [(ROLE_LABELS[lane], colors("light")[lane]) for lane in (*used, "setup", "other")]
@@ -106,7 +107,7 @@ def _flow(axes: Any, timeline: Timeline, end: float) -> None:
 
 
 def _paint_roles(image: Any, timeline: Timeline, rows: pd.DataFrame, end: float) -> None:
-    """Each pixel in the color of the role that was at work longest in it, a light gray where none was."""
+    """Each pixel in the color of the role that was at work longest in it, light gray where none was, white where one begins."""
     edges, paint = np.linspace(0, end, _PIXELS + 1), colors("light")
     for slot, mine in rows.groupby("slot"):
         image[slot][mean_in_flight(mine["start_ms"], mine["end_ms"], edges) > 0.001] = _rgb(paint["other"])
@@ -117,6 +118,8 @@ def _paint_roles(image: Any, timeline: Timeline, rows: pd.DataFrame, end: float)
             level = mean_in_flight(calls["start_ms"], calls["start_ms"] + calls["own_ms"], edges)
             wins = level > share[slot]
             image[slot][wins], share[slot][wins] = _rgb(paint[lane]), level[wins]
+    for slot, start in zip(rows["slot"], rows["start_ms"], strict=True):
+        image[slot, min(int(start / end * _PIXELS), _PIXELS - 1)] = 1.0
 
 
 def _paint_lengths(image: Any, rows: pd.DataFrame, end: float) -> None:
@@ -131,13 +134,13 @@ def _paint_lengths(image: Any, rows: pd.DataFrame, end: float) -> None:
             image[slot, left] = 1.0
 
 
-def _show(axes: Any, image: Any, timeline: Timeline, rows: pd.DataFrame, end: float, named: bool) -> None:
+def _show(axes: Any, image: Any, timeline: Timeline, rows: pd.DataFrame, end: float, crosses: bool) -> None:
     lines = len(image)
     axes.imshow(image, extent=(0, end, lines, 0), aspect="auto", interpolation="nearest")
     for edge in range(1, lines if lines <= 2 * MOST_NAMED_ROWS else 1):
-        axes.axhline(edge, color="white", linewidth=1.2 if named else 0.8)
+        axes.axhline(edge, color="white", linewidth=1.0)
     bad = rows[rows["status"] != "ok"]
-    if named or len(bad) <= 40:
+    if crosses:
         axes.plot(
             bad["end_ms"] + 0.005 * end, bad["slot"] + 0.5, "x", color=_BAD, markersize=5, markeredgewidth=1.6, clip_on=False, zorder=6
         )
@@ -145,13 +148,12 @@ def _show(axes: Any, image: Any, timeline: Timeline, rows: pd.DataFrame, end: fl
 
 
 def _row_axis(axes: Any, rows: pd.DataFrame, lines: int, named: bool, what: str) -> None:
-    bad = "red: did not end well"
     if named:
-        pic.style_axes(axes, f"Simulations in order of start ({what}; red cross: did not end well)", grid="")
+        pic.style_axes(axes, f"Simulations in order of start ({what})", grid="")
         several = rows["domain"].nunique() > 1
         pic.row_labels(axes, [n + 0.5 for n in range(len(rows))], [label(row, several) for row in rows.itertuples()], 24, 7.5)
         return
-    pic.style_axes(axes, f"{len(rows)} simulations in {lines} rows, as the slots of a pool ({what}; {bad})", ylabel="slot", grid="")
+    pic.style_axes(axes, f"{len(rows)} simulations in {lines} rows, as the slots of a pool ({what})", ylabel="slot", grid="")
     pic.ticks(axes.yaxis, count_steps(lines - 1), human_count)
 
 

@@ -45,7 +45,10 @@ def human_usd(dollars: float) -> str:
     """`$0.0042`, `$12.30`; a dash where it is unknown."""
     if not math.isfinite(dollars):
         return "\u2013"
-    return f"${dollars:.2f}" if abs(dollars) >= 1 or dollars == 0 else f"${_short(dollars, 3)}"
+    if abs(dollars) >= 1 or dollars == 0:
+        return f"${dollars:.2f}"
+    text = _short(dollars, 3)
+    return f"${text}0" if len(text.partition(".")[2]) == 1 else f"${text}"
 
 
 def time_steps(low: float, high: float, about: int = 8) -> list[float]:

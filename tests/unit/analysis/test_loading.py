@@ -41,7 +41,13 @@ def test_windows_line_ends_change_nothing(tmp_path: Path) -> None:
     assert not with_returns.rejected
 
 
-@pytest.mark.parametrize("damage", [b"\0\0\0", b"\xff\xfe", b"x" * 10_000_000, b"[PROFILE] 2026-11-20 17:45:01.123 task=7 thr"])
+HEAD = b"[PROFILE] 2026-11-20 17:45:01.123 task=7 thread=1 "
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [b"\0\0\0", b"\xff\xfe", b"x" * 10_000_000, HEAD[:-5], HEAD + b"type=llm_call model=\xff", LINE.replace(b"gpt-4.1", b"gpt\xff4.1")],
+)
 def test_a_damaged_line_is_rejected_with_its_number_and_the_others_are_read(tmp_path: Path, damage: bytes) -> None:
     log = damaged(tmp_path, LINE + b"\n" + damage + b"\n" + LINE + b"\n")
     assert log.events["line"].tolist() == [1, 3]

@@ -29,7 +29,7 @@ def test_a_time_is_shown_in_the_largest_unit_that_fits(ms: float, text: str) -> 
 
 def test_counts_and_money_keep_three_digits_and_an_unknown_price_is_a_dash_not_zero() -> None:
     assert [human_count(n) for n in (0, 950, 12_345, 4_500_000)] == ["0", "950", "12.3k", "4.5M"]
-    assert [human_usd(n) for n in (0.0, 0.00421, 12.3, float("nan"))] == ["$0.00", "$0.00421", "$12.30", "\u2013"]
+    assert [human_usd(n) for n in (0.0, 0.00421, 0.5, 12.3, float("nan"))] == ["$0.00", "$0.00421", "$0.50", "$12.30", "\u2013"]
 
 
 @given(st.floats(0, 1e9), st.floats(0.01, 1e9))

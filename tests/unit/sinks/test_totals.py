@@ -113,6 +113,15 @@ def test_the_final_table_says_what_the_issue_asks_for(logger: EventLogger, total
     assert max(map(len, text.splitlines())) <= 60
 
 
+def test_the_final_table_stands_when_domains_got_unequally_far(logger: EventLogger, totals: Totals) -> None:
+    """One domain has two trials of its task, the other was stopped before its first end."""
+    for _ in range(2):
+        finish(logger, "1", Outcome(OK, reward=1.0))
+    rows = [line.split() for line in text_of(totals).splitlines()]
+    assert ["pass^1", "1.000", "-"] in rows
+    assert ["pass^2", "1.000", "-"] in rows
+
+
 def test_without_a_terminal_progress_is_plain_lines(logger: EventLogger, totals: Totals) -> None:
     """A line per domain and one of totals, at the begin and at the end, and not over and over."""
     console = Console(file=io.StringIO(), force_terminal=False, width=200)
@@ -179,7 +188,8 @@ def test_progress_that_is_switched_off_says_nothing(totals: Totals) -> None:
         (words.seconds(40), "0.04 s"), (words.seconds(3210), "3.2 s"), (words.seconds(125_400), "125 s"),
         (words.count(987), "987"), (words.count(12_345), "12.3k"), (words.count(4_560_000), "4.56M"), (words.count(2e9), "2G"),
         (words.money(0.0), "$0.00"), (words.money(0.00123), "$0.0012"), (words.money(12.345), "$12.35"),
-        (words.reward(None), "-"), (words.reward(0.5), "0.500"), (words.clip("short", 10), "short"), (words.clip("a" * 30, 11), "aaaa..aaaaa"),
+        (words.reward(None), "-"), (words.reward(0.5), "0.500"),
+        (words.clip("short", 10), "short"), (words.clip("a" * 30, 11), "aaaa..aaaaa"),
     ],
 )  # fmt: skip
 def test_numbers_are_said_as_people_read_them(said: str, expected: str) -> None:

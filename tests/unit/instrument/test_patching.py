@@ -1,0 +1,168 @@
+"""A wrapper is put wherever a function is bound, and taken off without a trace."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from tau2_logging.instrument import Instrumentor, distribution_version
+from tau2_logging.instrument.patching import Patches
+
+
+def original(number: int) -> int:
+    """Twice the number."""
+    return 2 * number
+
+
+def counting(calls: list[int]) -> Callable[[Any], Any]:
+    """A wrapper that notes its calls."""
+
+    def make(wrapped: Any) -> Any:
+        def wrapper(*args: Any) -> Any:
+            calls.append(1)
+            return wrapped(*args)
+
+        return wrapper
+
+    return make
+
+
+@pytest.fixture
+def modules() -> Iterator[tuple[ModuleType, ModuleType]]:
+    """The home of a function, and a module that imported it under another name."""
+    home, user = ModuleType("home_of_it"), ModuleType("user_of_it")
+    home.function = original  # type: ignore[attr-defined]
+    user.renamed = original  # type: ignore[attr-defined]
+    for module in (home, user):
+        sys.modules[module.__name__] = module
+    yield home, user
+    for name in ("home_of_it", "user_of_it", "late_user_of_it"):
+        sys.modules.pop(name, None)
+
+
+def test_a_function_is_wrapped_under_every_name_and_restored(modules: tuple[Any, Any]) -> None:
+    """Also in a module that is imported, with the wrapper, later."""
+    home, user = modules
+    patches, calls, function = Patches(), [], original
+    patches.function(function, counting(calls))
+    late: Any = ModuleType("late_user_of_it")
+    late.function = home.function
+    sys.modules["late_user_of_it"] = late
+    assert [home.function(1), user.renamed(2), late.function(3)] == [2, 4, 6]
+    assert len(calls) == 3
+    assert (home.function.__name__, home.function.__doc__, home.function.__wrapped__) == ("original", "Twice the number.", function)
+    patches.restore()
+    assert home.function is user.renamed is late.function is original is function
+    assert function.__dict__ == {}
+
+
+def test_somebody_elses_later_wrapper_stays(modules: tuple[Any, Any]) -> None:
+    """Only our own layer is taken off: theirs is kept where it lies over ours."""
+    home, user = modules
+    patches, calls = Patches(), []
+    patches.function(original, counting(calls))
+    inner = home.function
+    home.function = theirs = lambda number: inner(number) + 1
+    patches.restore()
+    assert home.function is theirs
+    assert user.renamed is original
+    assert home.function(1) == 3
+
+
+class Parent:
+    def method(self) -> str:
+        return "parent"
+
+
+class Child(Parent):
+    pass
+
+
+class Overriding(Parent):
+    def method(self) -> str:
+        return "child of " + super().method()
+
+
+@pytest.mark.parametrize("owner", [Parent, Child])
+def test_a_method_is_wrapped_on_its_class_and_restored(owner: type) -> None:
+    """An inherited method is taken off again, not copied into the child; overrides and types stay."""
+    patches, calls = Patches(), []
+    before = dict(owner.__dict__)
+    patches.method(owner, "method", counting(calls))
+    assert owner().method() == "parent"
+    assert type(owner()) is owner
+    assert len(calls) == 1
+    assert Overriding().method() == "child of parent"
+    patches.restore()
+    assert dict(owner.__dict__) == before
+
+
+def test_two_layers_come_off_in_the_right_order() -> None:
+    """What was wrapped twice by the same instrumentor is as it was at first."""
+    patches, calls = Patches(), []
+    before = Parent.__dict__["method"]
+    for _ in range(2):
+        patches.method(Parent, "method", counting(calls))
+    Parent().method()
+    assert len(calls) == 2
+    patches.restore()
+    assert Parent.__dict__["method"] is before
+
+
+class Recording(Instrumentor):
+    """An instrumentor that wraps Parent.method, or fails after it has."""
+
+    def __init__(self, supported: bool = True, fails: bool = False) -> None:
+        super().__init__()
+        self.calls: list[int] = []
+        self._supported = supported
+        self._fails = fails
+
+    def supported(self) -> bool:
+        return self._supported
+
+    def wrap(self, patches: Patches) -> None:
+        patches.method(Parent, "method", counting(self.calls))
+        if self._fails:
+            raise AttributeError("another version")
+
+
+def test_installing_twice_wraps_once_and_uninstalling_twice_is_no_error() -> None:
+    """Idempotent both ways, and usable again afterwards."""
+    before = Parent.__dict__["method"]
+    instrumentor = Recording()
+    for _ in range(2):
+        assert instrumentor.install()
+        assert instrumentor.install()
+        Parent().method()
+        instrumentor.uninstall()
+        instrumentor.uninstall()
+    assert len(instrumentor.calls) == 2
+    assert Parent.__dict__["method"] is before
+
+
+def test_a_package_that_is_not_there_is_left_alone() -> None:
+    """install says so and does nothing."""
+    before = Parent.__dict__["method"]
+    assert not Recording(supported=False).install()
+    assert Parent.__dict__["method"] is before
+
+
+def test_an_installation_that_fails_halfway_leaves_no_trace() -> None:
+    """What had been wrapped is taken off before the error goes on."""
+    before = Parent.__dict__["method"]
+    instrumentor = Recording(fails=True)
+    with pytest.raises(AttributeError, match="another version"):
+        instrumentor.install()
+    assert Parent.__dict__["method"] is before
+    assert not instrumentor.installed
+
+
+def test_the_version_of_the_first_distribution_that_is_there() -> None:
+    """None where none of them is."""
+    assert str(distribution_version("no-such-thing", "pytest")).startswith("pytest ")
+    assert distribution_version("no-such-thing") is None

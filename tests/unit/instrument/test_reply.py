@@ -1,0 +1,74 @@
+"""A reply is read without patching anything."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace as Of
+from typing import Any
+
+import pytest
+
+from tau2_logging.instrument.reply import Reply, read_reply
+from tau2_logging.instrument.stream import has_token
+
+
+def response(content: str | None = "hello", calls: list[Any] | None = None, **more: Any) -> Any:
+    """An OpenAI-shaped reply."""
+    choice = Of(message=Of(content=content, tool_calls=calls), finish_reason=more.pop("finish_reason", "stop"))
+    return Of(choices=[choice], **more)
+
+
+def call(arguments: Any) -> Any:
+    """A tool call with these arguments."""
+    return Of(function=Of(name="get_order", arguments=arguments))
+
+
+def test_what_the_provider_says_is_read() -> None:
+    """Counts of every kind, the reason it stopped, litellm's price."""
+    usage = Of(
+        prompt_tokens=100,
+        completion_tokens=20,
+        prompt_tokens_details=Of(cached_tokens=64),
+        completion_tokens_details=Of(reasoning_tokens=5),
+    )
+    reply = read_reply(response(calls=[call("{}")], usage=usage, finish_reason="tool_calls", _hidden_params={"response_cost": 0.001}))
+    assert reply == Reply(True, "tool_calls", 100, 20, 64, 5, 0.001)
+
+
+def test_what_it_does_not_say_is_unknown_not_zero() -> None:
+    """No usage, no details, no price."""
+    assert read_reply(response()) == Reply(False, "stop")
+    partly = read_reply(response(usage=Of(prompt_tokens=1, completion_tokens=0, prompt_tokens_details=None)))
+    assert (partly.input_tokens, partly.output_tokens, partly.cached_tokens) == (1, 0, None)
+    assert read_reply(response(_hidden_params={"response_cost": None})).cost_usd is None
+
+
+@pytest.mark.parametrize("content", [None, "", " \n"])
+def test_neither_text_nor_calls_is_an_empty_reply(content: str | None) -> None:
+    """tau2 raises on it."""
+    assert read_reply(response(content)).problem == "EmptyReply"
+    assert read_reply(response(content, [call("{}")])).problem is None
+
+
+@pytest.mark.parametrize("arguments", ["{", "", None, '{"a": }', 7])
+def test_arguments_that_are_not_json_are_a_malformed_call(arguments: Any) -> None:
+    """One such call of several is enough."""
+    assert read_reply(response(None, [call("{}"), call(arguments)])).problem == "MalformedToolCall"
+
+
+@pytest.mark.parametrize("nothing", [None, Of(), Of(choices=[]), Of(choices=[Of()]), "text"])
+def test_something_that_is_no_reply_is_read_as_an_empty_one(nothing: Any) -> None:
+    """Whatever a provider hands back, reading it does not raise."""
+    assert read_reply(nothing).problem == "EmptyReply"
+
+
+@pytest.mark.parametrize(
+    ("delta", "expected"),
+    [
+        (Of(content="a"), True), (Of(reasoning_content="a"), True), (Of(content=None, tool_calls=[call("")]), True),
+        (Of(content=""), False), (Of(role="assistant"), False), (None, False),
+    ],
+)  # fmt: skip
+def test_the_first_token_is_content_reasoning_or_a_piece_of_a_call(delta: Any, expected: bool) -> None:
+    """Not the role that a stream begins with, nor the usage that it ends with."""
+    assert has_token(Of(choices=[Of(delta=delta)])) is expected
+    assert has_token(Of(choices=[])) is False
