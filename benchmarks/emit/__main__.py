@@ -14,16 +14,17 @@ from typing import Any
 
 from benchmarks.emit.measure import PAUSE_S, Load, Round, measure
 from benchmarks.emit.readback import check
-from benchmarks.emit.writers import WRITERS, StdlibFields, StdlibText, Writer
+from benchmarks.emit.writers import WRITERS, Ours, OursOneFile, StdlibFields, StdlibFieldsTwoFiles, StdlibText, Writer
 
 FIELDS, TEXT = StdlibFields.name, StdlibText.name
+LIKE_FOR_LIKE = {Ours.name: StdlibFieldsTwoFiles.name, OursOneFile.name: StdlibFields.name}
 QUICK = (5, (Load("1 thread", 1, 400), Load("32 threads", 32, 1600), Load("32 threads, paced", 32, 640, PAUSE_S)))
 FULL = (
     25,
     (
         Load("1 thread", 1, 2000),
         Load("32 threads", 32, 6400),
-        Load("1 thread, paced", 1, 200, PAUSE_S),
+        Load("1 thread, paced", 1, 100, PAUSE_S),
         Load("32 threads, paced", 32, 3200, PAUSE_S),
     ),
 )
@@ -63,6 +64,8 @@ def _figures(results: Sequence[Round], load: Load) -> dict[str, Any]:
             "cpu_to_fields": _ratio(pairs, net[FIELDS], 1),
             "wall_to_text": _ratio(pairs, net[TEXT], 0),
             "cpu_to_text": _ratio(pairs, net[TEXT], 1),
+            "wall_like_for_like": _ratio(pairs, net[LIKE_FOR_LIKE.get(name, FIELDS)], 0),
+            "cpu_like_for_like": _ratio(pairs, net[LIKE_FOR_LIKE.get(name, FIELDS)], 1),
             "p50_us": statistics.median(_percentile(result, 50) for result in by_writer[name]),
             "p99_us": statistics.median(_percentile(result, 99) for result in by_writer[name]),
         }
@@ -98,6 +101,11 @@ def report(figures: dict[str, Any]) -> str:
                 f"  {name:26}{row['wall_us']:7.1f}{row['wall_to_fields']:7.2f} /{row['wall_to_text']:4.2f}"
                 f"{row['cpu_us']:8.1f}{row['cpu_to_fields']:7.2f} /{row['cpu_to_text']:4.2f}{row['p50_us']:8.1f}{row['p99_us']:10.1f}"
             )
+    lines += ["", "ours to stdlib logging with as many files, given fields (wall, CPU)"]
+    for load, by_writer in figures["loads"].items():
+        rows = {name.split(", ")[1]: by_writer[name] for name in LIKE_FOR_LIKE}
+        ratios = [f"{files} {row['wall_like_for_like']:.2f} {row['cpu_like_for_like']:.2f}" for files, row in rows.items()]
+        lines.append(f"  {load:26}{', '.join(ratios)}")
     lines += ["", f"{'file':28}{'events':>9}{'lost':>9}{'torn':>9}"]
     lines += [f"  {name:26}{row['sent']:9}{row['lost']:9}{row['torn']:9}" for name, row in figures["files"].items()]
     return "\n".join(lines)

@@ -42,7 +42,8 @@ def recipe(domain: str, task: Any) -> Recipe:
     args = {"scripted_task": f"{domain}/{task.id}", "num_retries": 0}
     return Recipe(
         domain=domain, agent="llm_agent", user="user_simulator", agent_llm="scripted/agent", agent_args=args, user_llm="scripted/user",
-        user_args=args, judge_llm="scripted/judge", judge_args={}, repetition_judge=False, max_steps=200, max_errors=10, num_trials=1, seed=1,
+        user_args=args, judge_llm="scripted/judge", judge_args={}, repetition_judge=False,
+        max_steps=200, max_errors=10, num_trials=1, seed=1,
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ log = load_log("logs/tau2_retail.log")
 log.latency(by="model")
 """
 
-from tau2_logging.analysis.lines import Rejected
+from tau2_logging.analysis.line import Rejected
 from tau2_logging.analysis.load import load_log
 from tau2_logging.analysis.options import ReportOptions
 from tau2_logging.analysis.table import RunLog

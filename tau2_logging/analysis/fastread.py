@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from tau2_logging.analysis.shapes import Group, groups
 from tau2_logging.analysis.store import Store
 from tau2_logging.analysis.swar import PAD, Text, clock_ms, fixed, short_ids, truth, whole
-from tau2_logging.analysis.typed import PAYLOADS, column_kind, fit
-from tau2_logging.analysis.words import Words
+from tau2_logging.analysis.typed import column_kind, fit
+from tau2_logging.analysis.words import Words, is_bare, literal
 from tau2_logging.errors import CodecError
 from tau2_logging.events import LEVELS, level_name
 from tau2_logging.events.fields import field_type
@@ -58,12 +58,15 @@ class FastReader:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._days = Words()
+        self._varying: set[tuple[str, str]] = set()
         self._floats: dict[str, Words] = {}
 
     def parse(self, text: Text) -> Parsed:
         """The typed columns of a block's whole lines. Nothing of the result refers to the block."""
         breaks = np.flatnonzero(text.bytes[PAD : PAD + text.size] <= 32)  # control characters too: what has one fits no shape
         breaks += PAD
+        if text.find(b'"', text.size) >= 0:
+            breaks = _outside_quotes(text, breaks)
         is_newline = text.bytes[breaks] == 10
         newlines = breaks[is_newline]
         result = Parsed(lines=len(newlines), ends=newlines)
@@ -101,8 +104,8 @@ class FastReader:
         thread, thread_bad = whole(text, ends[3] + 8, ends[4])
         type_ = self._words("type").find(text, ends[4] + 6, ends[5], _same)
         bad |= thread_bad | (ends[2] - ends[1] != 13) | (level < 0) | (days < 0) | (task < 0) | (type_ < 0)
-        for end, literal in ((ends[0], b" "), (ends[1], b" "), (ends[2], b" task="), (ends[3], b" thread="), (ends[4], b" type=")):
-            bad |= ~text.stands(end, literal)
+        for end, wanted in ((ends[0], b" "), (ends[1], b" "), (ends[2], b" task="), (ends[3], b" thread="), (ends[4], b" type=")):
+            bad |= ~text.stands(end, wanted)
         day_ms = np.array([*(int(day) for day in self._days.texts), 0], dtype=np.int64)[np.maximum(days, -1)]
         return {"level": level, "time": day_ms + clock, "task": self._no_task(task), "thread": thread, "type": type_}, bad
 
@@ -135,7 +138,7 @@ class FastReader:
         ends = np.empty((count + 1, len(lines)), dtype=np.intp)
         ends[0], ends[count] = header["type_end"], result.ends[lines]
         ends[1:count] = spaces[np.arange(_HEADER_TOKENS, _HEADER_TOKENS + count - 1)[:, None] + first[lines]]
-        for found in groups(text, type_, ends):
+        for found in groups(text, type_, ends, self._varying):
             if not isinstance(found, Group):
                 result.slow.append(lines[found])
             elif len(found.members) == len(lines):
@@ -193,10 +196,16 @@ class FastReader:
             return truth(text, start, end, _spelling(text, start) if legacy else (b"true", b"false"))
         if kind == "id":
             return short_ids(text, start, end)
-        if column in PAYLOADS:
-            return np.full(len(start), -1), np.ones(len(start), dtype=bool)
-        codes = self._words(column).find(text, start, end, _same if kind == "text" else _legacy_token if legacy else _same)
+        if kind == "payload":
+            return self._payload(text, start, end)
+        codes = self._words(column).find(text, start, end, _text if kind == "text" else _legacy_token if legacy else _same)
         return codes, codes < 0
+
+    def _payload(self, text: Text, start: Array, end: Array) -> tuple[Array, Array]:
+        """Texts that differ each time are read one by one; those with a backslash go the slow way."""
+        found = [_payload_text(text.get(begin, stop)) for begin, stop in zip(start.tolist(), end.tolist(), strict=True)]
+        numbers = [-1 if one is None else self._store.texts.add(one) for one in found]
+        return np.array(numbers, dtype=np.int64), np.array([one is None for one in found])
 
     def _float(self, text: Text, column: str, start: Array, end: Array) -> tuple[Array, Array]:
         """Times and prices have a fixed number of decimals; other decimals (rewards) are few and found by their text."""
@@ -216,7 +225,32 @@ def _spelling(text: Text, start: Array) -> tuple[bytes, bytes]:
 
 
 def _same(token: str) -> str | None:
-    return token
+    return token if token[0] != '"' else None
+
+
+def _text(token: str) -> str | None:
+    return token if token[0] != '"' else literal(token)
+
+
+def _payload_text(data: bytes) -> str | None:
+    try:
+        token = data.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return token if is_bare(token) else literal(token) if token[:1] == '"' else None
+
+
+def _outside_quotes(text: Text, breaks: Array) -> Array:
+    """The breaks that are not inside a literal, where a line's quotes pair up. (Escaped quotes may pair up wrongly; what then is between
+    them holds a backslash, which no shape allows, so that such a line goes the slow way.)
+    """
+    quotes = np.flatnonzero(text.bytes[PAD : PAD + text.size] == 34) + PAD
+    line = np.searchsorted(breaks[text.bytes[breaks] == 10], quotes)
+    quotes = quotes[np.bincount(line)[line] % 2 == 0]
+    depth = np.zeros(len(breaks) + 1, dtype=np.int32)
+    np.add.at(depth, np.searchsorted(breaks, quotes[0::2]), 1)
+    np.add.at(depth, np.searchsorted(breaks, quotes[1::2]), -1)
+    return np.asarray(breaks[np.cumsum(depth)[:-1] == 0])
 
 
 def _level(token: str) -> str | None:

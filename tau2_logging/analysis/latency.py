@@ -36,16 +36,18 @@ def latency_table(log: RunLog, by: str | Sequence[str] = "type") -> pd.DataFrame
     simulations took; calls of different roles are disjoint, steps and tasks contain them), and for model calls p50 of TTFT and TPOT
     (vLLM's definitions), mean_itl_ms and output_tokens_per_s (tokens of all calls over the time of all calls).
     """
-    keys = list(dict.fromkeys(["type", *([by] if isinstance(by, str) else by)]))
-    present = [type_ for type_ in LATENCY_TYPES if type_ in log.store.types()]
-    calls = log.select(dict.fromkeys([*_COLUMNS, *keys]), types=present)
-    return summaries(calls, keys, total_time(log))
-
-
-def summaries(calls: pd.DataFrame, keys: list[str], whole_ms: float) -> pd.DataFrame:
-    """`latency_table` of calls that are at hand."""
     import pandas as pd
 
+    keys = list(dict.fromkeys(["type", *([by] if isinstance(by, str) else by)]))
+    whole_ms = total_time(log)
+    rows = []
+    for type_ in LATENCY_TYPES:  # one at a time: memory for the columns of one type only
+        calls = log.select(dict.fromkeys([*_COLUMNS, *keys]), types=[type_])
+        rows += sorted(_rows(calls, keys, whole_ms), key=lambda row: -row["total_ms"])
+    return pd.DataFrame(rows, columns=[*keys, *SUMMARY_COLUMNS, "share", *_TOKEN_COLUMNS])
+
+
+def _rows(calls: pd.DataFrame, keys: list[str], whole_ms: float) -> list[dict[str, Any]]:
     calls = calls.assign(ms=calls["duration_ms"].fillna(calls["total_duration_ms"]), tpot_ms=tpot_ms(calls))
     extra = [key for key in keys if key != "type"]
     calls = calls.dropna(subset=extra) if extra else calls
@@ -54,11 +56,7 @@ def summaries(calls: pd.DataFrame, keys: list[str], whole_ms: float) -> pd.DataF
         figures = summarize(as_floats(group["ms"]), int(group["error"].fillna(False).sum()))
         share = figures["total_ms"] / whole_ms if whole_ms else float("nan")
         rows.append({**dict(zip(keys, key, strict=True)), **figures, "share": share, **_token_figures(group)})
-    columns = [*keys, *SUMMARY_COLUMNS, "share", *_TOKEN_COLUMNS]
-    table = pd.DataFrame(rows, columns=columns)
-    order = table["type"].map({type_: place for place, type_ in enumerate(LATENCY_TYPES)})
-    by_time = table["total_ms"].rank(ascending=False, method="first")
-    return table.iloc[np.lexsort((by_time, order))].reset_index(drop=True)
+    return rows
 
 
 _TOKEN_COLUMNS = ("p50_ttft_ms", "p95_ttft_ms", "p50_tpot_ms", "mean_itl_ms", "output_tokens_per_s")

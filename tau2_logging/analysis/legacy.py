@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from tau2_logging.analysis.line import Line
 from tau2_logging.errors import CodecError
 from tau2_logging.events.fields import field_type
 from tau2_logging.events.logfmt import Value, decode_value
-
-if TYPE_CHECKING:
-    from tau2_logging.analysis.lines import Line
 
 ALIASES = {
     "toolorchestra_vllm_infer_ms": "vllm_infer_ms",
@@ -39,8 +36,6 @@ _TRUTH = {"True": True, "False": False}
 
 def legacy_line(text: str) -> Line | None:
     """The event of a line whose values hold bare spaces; None for what is no event of the old runner."""
-    from tau2_logging.analysis.lines import Line
-
     header = _HEADER.search(text)
     if header is None or " run=" in text or len(_HEADER.findall(text)) > 1:
         return None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection
 
 from tau2_logging.analysis.legacy import from_legacy, legacy_line
+from tau2_logging.analysis.line import Line, Rejected
 from tau2_logging.errors import CodecError
 from tau2_logging.events import LEVELS, level_name
 from tau2_logging.events.codec import HEADER
@@ -22,28 +22,6 @@ _BARE = re.compile(r' ([A-Za-z_][A-Za-z0-9_.]*)=(?:([^\s"=\\]+)|(?="))')
 _LOOKS_LIKE_EVENT = re.compile(r"(?:^|\s)type=")
 _LITERAL = json.JSONDecoder()
 _SHOWN = 2000
-
-
-@dataclass(frozen=True)
-class Line:
-    """An event as a line says it; `level` by name, `task` None for an event of the run."""
-
-    level: str
-    time: str
-    task: str | None
-    thread: int
-    type: str
-    fields: Mapping[str, Value] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Rejected:
-    """A line that could not be read: `line` counts from 1, `text` is its begin (2000 characters at most)."""
-
-    file: str
-    line: int
-    reason: str
-    text: str
 
 
 def read_line(text: str, events_only: bool) -> Line | str | None:

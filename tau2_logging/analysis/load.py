@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tau2_logging.analysis.fastread import FastReader, Parsed
-from tau2_logging.analysis.lines import Line, Rejected, is_whole, not_utf8, read_line, rejected
+from tau2_logging.analysis.line import Line, Rejected
+from tau2_logging.analysis.lines import is_whole, not_utf8, read_line, rejected
 from tau2_logging.analysis.sources import as_paths, blocks, domain_of, holds_only_events
 from tau2_logging.analysis.store import LIMIT_BYTES, Store
 from tau2_logging.analysis.swar import PAD, Text

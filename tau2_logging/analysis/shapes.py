@@ -23,7 +23,7 @@ from tau2_logging.analysis.typed import column_kind, own_column
 
 Array = NDArray[Any]
 
-_PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.]*)=[^\s"=\\]+')
+_PAIR = re.compile(r'([A-Za-z_][A-Za-z0-9_.]*)=(?:[^\s"=\\]+|"[^"\\]*")')
 _MOST_SHAPES = 24
 _SAMPLES = 7
 
@@ -71,11 +71,13 @@ def _today(name: str, names: tuple[str, ...], type_: str) -> str:
     return ALIASES.get(name, name)
 
 
-def groups(text: Text, type_: str, ends: Array) -> Iterator[Group | Array]:
+def groups(text: Text, type_: str, ends: Array, varying: set[tuple[str, str]]) -> Iterator[Group | Array]:
     """The lines of one type and one number of fields, group by group; at last the indexes of those that have no usable shape.
 
-    `ends[0]` are the offsets behind each line's type, `ends[j]` behind its j-th field.
+    `ends[0]` are the offsets behind each line's type, `ends[j]` behind its j-th field. `varying`: (type, column) of what was taken for
+    fixed and then was not; remembered from block to block, so that a rare value splits the lines of its type once only.
     """
+    fixed: dict[str, str] = {}
     left = np.arange(ends.shape[1])
     odd: list[int] = []
     for _ in range(_MOST_SHAPES):
@@ -88,11 +90,24 @@ def groups(text: Text, type_: str, ends: Array) -> Iterator[Group | Array]:
             left = left[1:]
             continue
         part = ends if len(left) == ends.shape[1] else ends[:, left]
-        layout = _Layout(shape, pairs, _unchanged(text, part, shape, pairs))
+        _learn(varying, type_, shape, pairs, fixed)
+        same = [
+            kept and (type_, column) not in varying
+            for kept, column in zip(_unchanged(text, part, shape, pairs), shape.columns, strict=True)
+        ]
+        layout = _Layout(shape, pairs, same)
+        fixed = layout.fixed
         fits = layout.fits(text, part)
         yield layout.group(left[fits], part if fits.all() else part[:, fits])
         left = left[~fits]
     yield np.concatenate([np.array(odd, dtype=np.intp), left])
+
+
+def _learn(varying: set[tuple[str, str]], type_: str, shape: Shape, pairs: list[bytes], fixed: dict[str, str]) -> None:
+    """Note the columns that were fixed in the group before and have another value in this line."""
+    for column, pair in zip(shape.columns, pairs, strict=True):
+        if column in fixed and fixed[column].encode() != pair.partition(b"=")[2]:
+            varying.add((type_, column))
 
 
 def _tokens(text: Text, ends: Array, line: int) -> list[bytes]:
@@ -103,10 +118,14 @@ def _tokens(text: Text, ends: Array, line: int) -> list[bytes]:
 
 def _unchanged(text: Text, ends: Array, shape: Shape, pairs: list[bytes]) -> list[bool]:
     """Which fields are the same in a few lines spread over the group; all lines are checked later."""
-    same = [column_kind(column) not in ("id", "payload") and pair.isascii() for column, pair in zip(shape.columns, pairs, strict=True)]
+    same = [column_kind(column) not in ("id", "payload") and _is_plain(pair) for column, pair in zip(shape.columns, pairs, strict=True)]
     for line in np.linspace(0, ends.shape[1] - 1, _SAMPLES, dtype=np.intp)[1:].tolist():
         same = [kept and pair == other for kept, pair, other in zip(same, pairs, _tokens(text, ends, line), strict=True)]
     return same
+
+
+def _is_plain(pair: bytes) -> bool:
+    return pair.isascii() and b'"' not in pair
 
 
 class _Layout:
@@ -114,7 +133,7 @@ class _Layout:
 
     def __init__(self, shape: Shape, pairs: list[bytes], same: list[bool]) -> None:
         self._shape = shape
-        self._fixed = {
+        self.fixed = {
             column: pair.partition(b"=")[2].decode() for column, pair, kept in zip(shape.columns, pairs, same, strict=True) if kept
         }
         self._literals: list[tuple[int, bytes, int | None]] = []
@@ -144,4 +163,4 @@ class _Layout:
             for anchor, literal, index in self._literals
             if index is not None
         }
-        return Group(self._shape.legacy, members, values, self._fixed)
+        return Group(self._shape.legacy, members, values, self.fixed)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import threading
 import weakref
 from array import array
 from collections.abc import Iterable, Mapping
@@ -41,20 +42,22 @@ LIMIT_BYTES = 1 << 30
 
 
 class Texts:
-    """Long texts by number: 64 MB in memory, the rest in a temporary file."""
+    """Long texts by number: 64 MB in memory, the rest in a temporary file. May be added to from several threads."""
 
     def __init__(self) -> None:
         self._file = tempfile.SpooledTemporaryFile(max_size=1 << 26)  # noqa: SIM115 - closed with the store
         self._close = weakref.finalize(self, self._file.close)
         self._ends = array("q", [0])
+        self._lock = threading.Lock()
 
     def add(self, text: str) -> int:
         """Keep a text; its number."""
         data = text.encode("utf-8", "surrogatepass")
-        self._file.seek(self._ends[-1])
-        self._file.write(data)
-        self._ends.append(self._ends[-1] + len(data))
-        return len(self._ends) - 2
+        with self._lock:
+            self._file.seek(self._ends[-1])
+            self._file.write(data)
+            self._ends.append(self._ends[-1] + len(data))
+            return len(self._ends) - 2
 
     def get(self, number: int) -> str:
         """The text of a number."""

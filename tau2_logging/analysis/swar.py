@@ -55,7 +55,7 @@ class Text:
         self.bytes: Array = self._buffer[: size + 2 * PAD]
         self.bytes[PAD + size :] = 0
         self.words = self._view("<u8", 8)
-        self._strings: dict[int, Array] = {}
+        self._views: dict[int, Array] = {}
 
     def find(self, byte: bytes, size: int) -> int:
         """Offset of the first such byte among the first `size`, -1 where there is none."""
@@ -74,14 +74,25 @@ class Text:
         return self._memory[start:end]
 
     def stands(self, places: Array, literal: bytes) -> Array:
-        """Whether a literal (without NUL) stands at each of some offsets inside the text."""
+        """Whether a literal stands at each of some offsets inside the text."""
         if len(literal) > PAD:
             tail = np.minimum(places + PAD, PAD + self.size)
             return self.stands(places, literal[:PAD]) & self.stands(tail, literal[PAD:])
-        strings = self._strings.get(len(literal))
-        if strings is None:
-            strings = self._strings[len(literal)] = self._view(f"S{len(literal)}", len(literal))
-        return np.asarray(strings[places] == literal)
+        count = -(-len(literal) // 8)
+        words = self._pieces(count)[places].view("<u8").reshape(-1, count)
+        result = np.ones(len(places), dtype=bool)
+        for index in range(count):
+            piece = literal[8 * index : 8 * index + 8]
+            word = words[:, index] if len(piece) == 8 else words[:, index] & MASK[len(piece)]
+            result &= word == word_literal(piece)
+        return result
+
+    def _pieces(self, count: int) -> Array:
+        """At every offset, that many words at once."""
+        view = self._views.get(count)
+        if view is None:
+            view = self._views[count] = self._view(f"S{8 * count}", 8 * count)
+        return view
 
 
 def word_literal(text: bytes) -> Any:

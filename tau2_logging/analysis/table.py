@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tau2_logging.analysis.frames import frame
-from tau2_logging.analysis.lines import Rejected
+from tau2_logging.analysis.line import Rejected
 from tau2_logging.analysis.simulations import TIMED_TYPES
 from tau2_logging.analysis.store import Store
 

@@ -6,15 +6,12 @@ several are loaded) are laid end to end, with `breaks` at the seams: the pause i
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.columns import column
-from tau2_logging.analysis.lanes import pack
 from tau2_logging.analysis.run_clock import KEY, on_one_clock
 
 LANE_OF = {
@@ -48,6 +45,9 @@ CALL_FIELDS = (
     "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd", "finish_reason", "attempt", "error", "error_type",
     "error_message", "endpoint", "span", "parent", "file", "line",
 )  # fmt: skip
+
+ROUNDING_MS = 0.002
+"""What two times may differ by that the log rounded: starts and durations are whole microseconds."""
 
 COLUMNS = tuple(
     dict.fromkeys(
@@ -199,7 +199,7 @@ def _around_judges(calls: pd.DataFrame) -> pd.DataFrame:
     evaluations = calls[calls["lane"] == "evaluation"].drop_duplicates("row", keep="last")
     judges = calls[calls["lane"] == "judge"]
     began = judges["row"].map(evaluations.set_index("row")["start_ms"])
-    judges = judges[judges["start_ms"] >= began - _ROUNDING_MS]
+    judges = judges[judges["start_ms"] >= began - ROUNDING_MS]
     if not len(judges):
         return calls
     by_row = judges.groupby("row")
@@ -215,60 +215,3 @@ def _steps(placed: pd.DataFrame) -> pd.DataFrame:
     steps["row"], steps["start_ms"], steps["end_ms"] = placed["row"].astype(int), placed["at_ms"], placed["until_ms"]
     ordered: pd.DataFrame = steps.sort_values(["row", "start_ms"], kind="stable").reset_index(drop=True)
     return ordered
-
-
-def causes(calls: pd.DataFrame) -> list[tuple[int, int]]:
-    """Pairs `(cause, effect)` of positions in the table: which earlier call of the simulation led to a call.
-
-    A tool call was asked for by the last finished model call of its requestor (the agent's, or the user's); a model call reads what
-    the last call before it returned. A call that overlaps its predecessor has no cause that the log can name, and gets no arrow.
-    """
-    found = []
-    lanes, rows = calls["lane"].to_numpy(), calls["row"].to_numpy()
-    starts, ends = calls["start_ms"].to_numpy(), calls["end_ms"].to_numpy()
-    by_user = (calls["requestor"] == "user").to_numpy()
-    last: dict[tuple[int, str], int] = {}
-    for index in range(len(calls)):
-        row, lane = int(rows[index]), str(lanes[index])
-        if lane in ("retry", "waiting", "evaluation", "judge"):
-            continue
-        wanted = ("user" if by_user[index] else "agent") if lane == "tool" else "any"
-        cause = last.get((row, wanted))
-        if cause is not None and ends[cause] <= starts[index] + _ROUNDING_MS:
-            found.append((cause, index))
-        for key in (lane, "any"):
-            last[row, key] = index
-    return found
-
-
-_ROUNDING_MS = 0.002
-
-
-def slots(rows: pd.DataFrame) -> Any:
-    """The slot of a pool that each row of the timeline could have run in (0, 1, ...), see `lanes.pack`. Clocks are rounded to 1 µs."""
-    return np.array(pack(rows["start_ms"], rows["end_ms"] - 5 * _ROUNDING_MS), dtype=int)
-
-
-def label(row: Any, several_domains: bool = True) -> str:
-    """`retail 7 trial 1 attempt 2`; trial and attempt only where they are not the first, the domain where there are several."""
-    parts = [str(row.domain)] if several_domains and isinstance(row.domain, str) else []
-    parts.append(str(row.task))
-    if pd.notna(row.trial) and int(row.trial):
-        parts.append(f"trial {int(row.trial)}")
-    if int(row.attempt) > 1 or not row.counted:
-        parts.append(f"attempt {int(row.attempt)}")
-    return " ".join(parts)
-
-
-def chosen(timeline: Timeline, tasks: Sequence[str] = ()) -> list[int]:
-    """Rows of the named tasks (`7` or `retail:7`), all trials; by default the slowest, the median and the slowest that failed."""
-    rows = timeline.rows[timeline.rows["counted"].astype(bool)]
-    if tasks:
-        names = set(tasks)
-        return [int(row.row) for row in rows.itertuples() if str(row.task) in names or f"{row.domain}:{row.task}" in names]
-    order = rows.assign(length=rows["end_ms"] - rows["start_ms"]).sort_values("length", kind="stable")["row"].tolist()
-    bad = rows[(rows["status"] != "ok") | (pd.to_numeric(rows["reward"], errors="coerce") < 1)]["row"]
-    failed = [row for row in reversed(order) if row in set(bad)]
-    picks = [order[-1], order[(len(order) - 1) // 2]] if order else []
-    picks += [row for row in failed if row not in picks][:1]
-    return list(dict.fromkeys(int(row) for row in picks))

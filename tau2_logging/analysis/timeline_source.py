@@ -12,6 +12,7 @@ import pandas as pd
 from tau2_logging.analysis.columns import numbers
 from tau2_logging.analysis.run_clock import KEY
 from tau2_logging.analysis.timeline import COLUMNS, TYPES, Timeline, build_timeline
+from tau2_logging.analysis.timeline_questions import ended_badly
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
@@ -70,7 +71,7 @@ def _kept(log: RunLog, names: Any, sizes: Any, most: int) -> Any:
     places = pd.Series(range(len(table)), index=_names(table)).reindex(names).to_numpy()
     known = ~np.isnan(places)
     where = np.where(known, places, 0).astype(int)
-    bad = ((table["status"] != "ok") | (pd.to_numeric(table["reward"], errors="coerce") < 1)).to_numpy(dtype=bool)[where] | ~known
+    bad = ended_badly(table)[where] | ~known
     length = np.where(known, np.nan_to_num(numbers(table, "duration_ms"))[where], 0.0)
     order = np.lexsort((-length, ~bad))
     kept = np.zeros(len(names), dtype=bool)

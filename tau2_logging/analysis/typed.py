@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from tau2_logging.analysis.lines import Line
+from tau2_logging.analysis.line import Line
 from tau2_logging.events.fields import field_type
 from tau2_logging.events.logfmt import Value, encode_value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import secrets
 import threading
@@ -20,6 +21,20 @@ INVALID = -2
 _BARE = re.compile(r'[^\s"=\\]+')
 _MULTIPLIER = np.uint64(secrets.randbits(64) | 1)
 _MOST_SLOTS = 1 << 16
+
+
+def is_bare(token: str) -> bool:
+    """Whether a token is one that needs no quotes."""
+    return _BARE.fullmatch(token) is not None
+
+
+def literal(token: str) -> str | None:
+    """The text of a JSON string literal, None where it is none."""
+    try:
+        value = json.loads(token)
+    except ValueError:
+        return None
+    return value if isinstance(value, str) else None
 
 
 class Words:
@@ -86,7 +101,7 @@ class Words:
             text = token.decode("utf-8")
         except UnicodeDecodeError:
             return INVALID
-        value = read(text) if _BARE.fullmatch(text) else None
+        value = read(text) if is_bare(text) or text[:1] == '"' else None
         return INVALID if value is None else self.code(value)
 
     def _learn(self, text: Text, start: Array, end: Array, keys: Array, read: Callable[[str], str | None]) -> Array:

@@ -33,6 +33,10 @@ TYPE.STATISTIC (p50, p90, p95, p99, mean, max in ms, error_rate) of a type of ev
 exit code: 0 done, 1 --strict and a line could not be read, 2 bad input, 3 a gate is broken (--slo, --fail-if-slower)
 """
 _FORMATS = "console, csv, json, markdown, parquet, png, trace, html"
+_FRUGAL = frozenset(("console", "json", "markdown"))
+_MANY_EVENTS = 3_000_000
+"""About a gigabyte of log. Tables and pictures of every event take about 2.5 kB of memory for each."""
+
 _BROKEN_GATE, _STRICT, _INTERRUPTED = 3, 1, 130
 
 
@@ -113,12 +117,14 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     from tau2_logging.analysis.reports import load_report, parse_formats
 
     _check_numbers(args)
-    formats = parse_formats(args.format or ["all"])
+    formats = parse_formats(args.format or ["all"])  # bad input is found before anything is read
     files = _files(args)
     options, gates = _options(args, arguments)
     log = _follow(args, files, options) if args.follow else _load(files(), args.run)
     _check_tasks(log, args.tasks)
     options = gates(log, options)
+    if not args.format:
+        formats = _affordable(log, formats)
     paths = write_reports(log, Path(args.output_dir), [load_report(name) for name in formats], options)
     _say(log, paths, args.output_dir)
     if any(not gate["met"] for gate in options.slo):
@@ -198,6 +204,17 @@ def _check_tasks(log: RunLog, tasks: Sequence[str]) -> None:
             raise UserError(
                 f"no task {task!r} in the log; it holds {len(known)}: {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}"
             )
+
+
+def _affordable(log: RunLog, formats: tuple[str, ...]) -> tuple[str, ...]:
+    """All formats, but of a very large log only those that take no memory for each event."""
+    events = sum(reading.events for reading in log.readings)
+    if events <= _MANY_EVENTS:
+        return formats
+    kept = tuple(name for name in formats if name in _FRUGAL)
+    left = ", ".join(name for name in formats if name not in kept)
+    print(f"note: {events:,} events; left out for their size: {left}. Ask for them with --format.", file=sys.stderr)
+    return kept
 
 
 def _say(log: RunLog, paths: Sequence[Path], output_dir: str) -> None:

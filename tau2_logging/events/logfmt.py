@@ -141,7 +141,7 @@ def _infer(token: str) -> Value:
         return True
     if token == "false":
         return False
-    if _INT.fullmatch(token) and len(token) <= 19:
+    if _INT.fullmatch(token) and len(token.lstrip("-")) <= 19:
         return int(token)
     if _FLOAT.fullmatch(token) and ("." in token or "e" in token or "E" in token):
         number = float(token)

@@ -18,7 +18,7 @@ from tau2_logging.logger.context import current
 from tau2_logging.logger.masking import mask_text
 from tau2_logging.logger.records import BRIDGE_MARK
 
-_TYPE = re.compile(r"\btype=")
+_TYPE = re.compile(r"(?<![A-Za-z0-9_])type=")
 _LINES = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 

@@ -31,9 +31,9 @@ class RecordForwarder:
         """Whether somebody's handler is there and the logger's level lets the event through."""
         logger: logging.Logger | None = self._logger
         while logger is not None:
-            handlers = logger.handlers
-            if handlers and not all(hasattr(handler, BRIDGE_MARK) for handler in handlers):
-                return self._logger.isEnabledFor(level)
+            for handler in logger.handlers:
+                if not hasattr(handler, BRIDGE_MARK):
+                    return self._logger.isEnabledFor(level)
             logger = logger.parent if logger.propagate else None
         return False
 

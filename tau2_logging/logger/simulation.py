@@ -143,6 +143,11 @@ class Simulation:
         """Milliseconds since it began."""
         return (self.logger.clock.now_ns() - self.ledger.opened_ns) / 1e6
 
+    def abandon(self) -> None:
+        """The run ends without it: it writes nothing more, and stops at its next step."""
+        self.closed = True
+        self.timed_out.set()
+
     def check_timeout(self) -> None:
         """Raise SimulationTimeout if the watchdog has given this simulation up."""
         if self.timed_out.is_set():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import platform
 import queue
 import secrets
@@ -9,7 +10,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -122,6 +123,7 @@ class _Session:
 
     def run(self) -> int:
         with ExitStack() as stack:
+            self._prepare(stack)
             totals, logger, files = self._open_logger(stack)
             checkpoint = Checkpoint(self.place.directory, self.config.domains)
             stack.callback(checkpoint.close)
@@ -155,21 +157,25 @@ class _Session:
         stack.callback(logger.close)
         return totals, logger, files
 
-    def _enter_tau2(self, stack: ExitStack, logger: EventLogger) -> None:
-        config = self.config
+    def _prepare(self, stack: ExitStack) -> None:
+        """What takes seconds and belongs to no simulation: done before the run's clock starts."""
         ignore_known_warnings()
-        if config.profile:
-            register_levels()
-            bridge = Bridge(logger.text, LEVELS[config.log_level])
-            bridge.install()
-            stack.callback(bridge.uninstall)
         book = PlanBook()
         for unit in self.plan.units:
             book.add(unit.domain, plan_of(unit.task))
         register_scripted(book)
         warm_up()
         self._enter_environments(stack)
+        if not self.place.resumed:
+            self.place = replace(self.place, started_wall=time.time())
+
+    def _enter_tau2(self, stack: ExitStack, logger: EventLogger) -> None:
+        config = self.config
         if config.profile:
+            register_levels()
+            bridge = Bridge(logger.text, LEVELS[config.log_level])
+            bridge.install()
+            stack.callback(bridge.uninstall)
             instrumentation = Instrumentation()
             instrumentation.install()
             stack.callback(instrumentation.uninstall)
@@ -191,6 +197,7 @@ class _Session:
         stack.callback(self._check_databases, databases)
         for domain in self.config.domains:
             self.benchmark.registry.get_env_constructor(domain)()  # parse now, not in the first simulations' time
+        stack.enter_context(_frozen_heap())
 
     def _check_databases(self, databases: FastDatabases) -> None:
         for path in databases.damaged():
@@ -237,6 +244,8 @@ class _Session:
         finally:
             executor.stop()
             progress.stop(list(executor.in_flight.values()))
+            for simulation in executor.in_flight.copy().values():
+                simulation.abandon()
 
     def _watch(self, watchdog: Watchdog, executor: ThreadsExecutor, bench: Bench) -> int:
         flying: dict[Any, Unit] = {simulation: unit for unit, simulation in executor.in_flight.copy().items()}
@@ -365,6 +374,17 @@ class _Session:
         if self.stop.signal is not None:
             return 128 + int(self.stop.signal)
         return EXIT_OK if unfinished == 0 else EXIT_FAILED
+
+
+@contextmanager
+def _frozen_heap() -> Iterator[None]:
+    """Keep what is there now out of garbage collections: walking the parsed databases stops every thread for half a second at a time."""
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 @contextmanager

@@ -101,8 +101,7 @@ def filter_by(browser: Any, words: str) -> None:
     field.send_keys(words)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["two", "hostile", "large"])
+@pytest.mark.parametrize(("name", "theme"), [("two", "light"), ("two", "dark"), ("hostile", "dark"), ("large", "light")])
 def test_every_page_opens_without_a_word_on_the_console_and_without_leaving_its_width(show: Any, name: str, theme: str) -> None:
     browser = show(name, theme=theme)
     links = browser.execute_script("return [...document.querySelectorAll('nav a')].map((link) => link.hash)")

@@ -17,16 +17,16 @@ from tests.support.run_files import RunFiles, by_simulation, check_run, of
 pytestmark = pytest.mark.xdist_group("run")
 
 DOMAINS = ("mock", "retail", "airline", "telecom", "telecom-workflow")
-SMALL = 12
+TASKS = {"mock": 9, "retail": 114, "airline": 50, "telecom": 114, "telecom-workflow": 114}
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
 
 
 @pytest.fixture(scope="module")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """Twelve tasks of each domain (all nine of mock), with the scripted models, once for this module."""
+    """All tasks of all domains, with the scripted models, once for this module."""
     log_dir = tmp_path_factory.mktemp("logs")
-    words = ("--domains", *DOMAINS, "--num-tasks", str(SMALL), "--log-dir", str(log_dir), "--max-concurrency", "3")
-    return run_local(*words), log_dir
+    words = ("--domains", *DOMAINS, "--log-dir", str(log_dir), "--max-concurrency", "3")
+    return run_local(*words, timeout=240), log_dir
 
 
 def test_every_simulation_earns_its_reward(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
@@ -36,13 +36,13 @@ def test_every_simulation_earns_its_reward(finished_run: tuple[subprocess.Comple
     files = RunFiles(log_dir)
     for domain in DOMAINS:
         rewards = [simulation["reward_info"]["reward"] for simulation in files.results(domain)]
-        assert rewards == [1.0] * (9 if domain == "mock" else SMALL), domain
+        assert rewards == [1.0] * TASKS[domain], domain
 
 
 def test_events_match_trajectories(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     """For every simulation the live events are those of its trajectory, and its exclusive times add up."""
     _, log_dir = finished_run
-    assert check_run(log_dir, DOMAINS, HISTORIES) == 9 + 4 * SMALL
+    assert check_run(log_dir, DOMAINS, HISTORIES) == sum(TASKS.values())
 
 
 def test_grep_and_awk_read_it(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
@@ -70,7 +70,7 @@ def test_tau2_opens_the_results(finished_run: tuple[subprocess.CompletedProcess[
     simulation = pytest.importorskip("tau2.data_model.simulation", reason="tau2 is not installed")
     _, log_dir = finished_run
     results = simulation.Results.load(RunFiles(log_dir).only_run() / "results_retail.json")
-    assert results.to_df().reward.tolist() == [1.0] * SMALL
+    assert results.to_df().reward.tolist() == [1.0] * TASKS["retail"]
 
 
 def test_a_run_begins_and_ends_in_each_log(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:

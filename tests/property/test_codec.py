@@ -18,11 +18,6 @@ TYPE_MARK = re.compile(r"(?<![A-Za-z0-9_.])type=")
 IDS = st.none() | st.sampled_from(("1c9a4f2b", "é", "", "a b", "true", "7"))
 
 
-def is_one_line(text: str) -> bool:
-    """No break that any reader of lines knows."""
-    return len(text.splitlines()) == 1
-
-
 @given(events())
 def test_an_event_that_is_written_is_read_back_equal(event: Event) -> None:
     """decode(encode(event)) == event, types of values included."""
@@ -46,9 +41,8 @@ def test_no_value_name_task_or_type_forges_a_line_or_a_field(
 ) -> None:
     """Whatever is written is one line with one `type=`, and reads back as what was given and nothing more."""
     line = encode_parts(level, time, task, thread, type_, fields)
-    assert is_one_line(line)
-    assert "\n" not in line
-    assert "\r" not in line
+    assert len(line.splitlines()) == 1  # no break that any reader of lines knows
+    assert line.isprintable()
     assert len(TYPE_MARK.findall(line)) == 1
     assert decode(line) == event_of(level, time, task, thread, type_, fields)
 
@@ -72,6 +66,23 @@ def test_the_compiled_writer_writes_what_the_canonical_event_says(data: st.DataO
     assert encode_parts(15, NOW, "7", 1, type_, fields) == expected
 
 
+EDGES = (
+    0, 1, -1, 10**18 - 1, 10**18, -(10**18), 10**19, 0.0, -0.0, 0.0004, -0.0004, 0.0005, 1e9, 1e15, 1e300, float("inf"), float("-inf"),
+    float("nan"), True, False, "", "x y", "7",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["step", "duration_ms", "cost_usd", "reward", "error", "model", "span", "mine"])
+@pytest.mark.parametrize("value", EDGES, ids=repr)
+def test_values_at_the_edges_are_written_as_the_canonical_event_says(name: str, value: object) -> None:
+    """One of each type of field, in a shape that has been learnt from an easy value."""
+    easy = {"step": 1, "duration_ms": 1.0, "cost_usd": 1.0, "reward": 1.0, "error": True}.get(name, "x")
+    encode_parts(15, NOW, "7", 1, "edges", {name: easy})
+    expected = encode(Event(15, NOW, "7", 1, "edges", canonical_fields({name: value})))
+    assert encode_parts(15, NOW, "7", 1, "edges", {name: value}) == expected
+    assert decode(expected).fields == canonical_fields({name: value})
+
+
 @pytest.mark.parametrize("type_", sorted(KINDS))
 def test_every_kind_is_written_in_the_order_of_its_row(type_: str) -> None:
     """Own fields stand as in the table however they are given, then unknown ones, then the context."""
@@ -89,6 +100,14 @@ def test_a_place_that_is_encoded_once_changes_nothing(
     place = Place(task, domain, trial, "run-1")
     expected = encode_parts(15, NOW, task, 1, type_, place.around(fields, span, parent))
     assert encode_in(place, 15, NOW, 1, type_, fields, span, parent) == expected
+
+
+@pytest.mark.parametrize("name", ["domain", "trial", "run", "span", "parent"])
+def test_the_context_of_a_simulation_wins_over_a_field_of_its_name(name: str) -> None:
+    """And stands in the line once."""
+    place = Place("7", "retail", 0, "run-1")
+    fields = decode(encode_in(place, 15, NOW, 1, "note", {name: "mine", "step": 1}, "s1", "s0")).fields
+    assert fields == {"step": 1, "domain": "retail", "trial": 0, "run": "run-1", "span": "s1", "parent": "s0"}
 
 
 @given(

@@ -26,7 +26,7 @@ SMALLEST_MS = 0.001
 
 _HEAVY_TAIL = 6.0
 _MOST_BINS = 51
-_COLUMNS = ("type", "step", "duration_ms", "ttft_ms", "decode_ms", "queue_ms", "input_tokens", "output_tokens")
+_COLUMNS = ("type", "step", "error", "duration_ms", "ttft_ms", "decode_ms", "queue_ms", "input_tokens", "output_tokens")
 
 
 def calls_with_roles(log: RunLog) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.reports.distributions import MODEL_ROLES, ROLES, bin_edges, binned, by_role, calls_with_roles, percentile_marks
 from tau2_logging.analysis.reports.html_data import MOST_CALLS, MOST_SIMULATIONS, run_data
 from tau2_logging.analysis.reports.html_sections import PAGES, sections
+from tau2_logging.analysis.reports.names import heading
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.reports.units import human_count, human_ms, human_usd
 from tau2_logging.analysis.timeline import Timeline
@@ -45,19 +46,20 @@ def report_data(log: RunLog, options: ReportOptions, most_calls: int = MOST_CALL
     """Everything the page shows, as JSON has it. Calls of some simulations are left out where there are more than `most_calls`."""
     timeline = timeline_of(log)
     run = run_data(timeline, options.tasks, most_calls)
+    calls = calls_with_roles(log)
     pages = sections(log, timeline, options)
     return {
         **run,
-        "title": options.title or (f"tau2 run {log.run_id}" if log.run_id else "tau2 runs"),
+        "title": options.title or heading(log),
         "subtitle": _subtitle(log, timeline),
         "left_out": f"The calls of this simulation are not in this file, which holds at most {most_calls:,} calls. "
         "Run the analysis with --tasks and this task's id to have them.",
-        "notes": _notes(log, run),
-        "tiles": [*_tiles(timeline), _cost_tile(log, options)],
+        "notes": _notes(log, run, timeline),
+        "tiles": [*_tiles(timeline, calls), _cost_tile(log, options)],
         "budget": _budget(log),
         "pages": pages,
         "names": {name: title for name, title in PAGES.items() if pages[name] and name not in ("latency", "about")},
-        "histograms": _histograms(log),
+        "histograms": _histograms(calls),
         "facts": _facts(log, options),
         "meanings": [list(pair) for pair in _MEANINGS],
         "roles": ROLE_LABELS,
@@ -78,7 +80,7 @@ def _known(value: object) -> bool:
     return value is not None and value is not pd.NA and value == value
 
 
-def _notes(log: RunLog, run: dict[str, Any]) -> list[list[Any]]:
+def _notes(log: RunLog, run: dict[str, Any], timeline: Timeline) -> list[list[Any]]:
     notes: list[list[Any]] = []
     if run["without_row"]:
         notes.append([f"{run['without_row']:,} simulations are not in this file: it holds the first {MOST_SIMULATIONS:,} by start.", False])
@@ -88,8 +90,11 @@ def _notes(log: RunLog, run: dict[str, Any]) -> list[list[Any]]:
             f"most {run['most_calls']:,} calls; those that ended badly and the slowest come first. All figures and tables count every call."
         )
         notes.append([text, False])
+    if timeline.unread:
+        text = f"The log is very large: the calls of {timeline.unread:,} short simulations that ended well are not drawn."
+        notes.append([text, False])
     if log.rejected:
-        notes.append([f"{len(log.rejected):,} lines of the log could not be read; they are listed under About.", True])
+        notes.append([f"{log.rejected_count:,} lines of the log could not be read; they are listed under About.", True])
     others = [run_id for run_id in log.runs if run_id != log.run_id]
     if log.run_id and others:
         notes.append([f"The log holds {len(others)} other runs: {', '.join(others[-5:])}. This is {log.run_id}.", False])
@@ -98,14 +103,18 @@ def _notes(log: RunLog, run: dict[str, Any]) -> list[list[Any]]:
     return notes
 
 
-def _tiles(timeline: Timeline) -> list[list[str | None]]:
+def _tiles(timeline: Timeline, calls: pd.DataFrame) -> list[list[str | None]]:
+    """The totals at the head of the page; `calls` are all the log has, the timeline's may be fewer."""
+    return [*_simulation_tiles(timeline), *_call_tiles(calls)]
+
+
+def _simulation_tiles(timeline: Timeline) -> list[list[str | None]]:
     rows = timeline.rows[timeline.rows["counted"].astype(bool)]
-    status = rows["status"].value_counts()
-    reward, failed = numbers(rows, "reward"), timeline.calls["error"]
-    bad = [f"{count} {name}" for name, count in status.items() if name != "ok"]
+    bad = [f"{count} {name}" for name, count in rows["status"].value_counts().items() if name != "ok"]
     tiles: list[list[str | None]] = [["simulations", f"{len(rows):,}", ", ".join(bad) or "all ended well"]]
-    if np.isfinite(reward).any():
-        known = reward[np.isfinite(reward)]
+    reward = numbers(rows, "reward")
+    known = reward[np.isfinite(reward)]
+    if len(known):
         tiles.append(["mean reward", f"{known.mean():.3f}", f"{int((known >= 1).sum()):,} of {len(rows):,} solved"])
     length = (rows["end_ms"] - rows["start_ms"]).to_numpy()
     tiles.append(
@@ -113,25 +122,25 @@ def _tiles(timeline: Timeline) -> list[list[str | None]]:
     )
     if len(rows):
         tiles.append(["a simulation", human_ms(float(np.median(length))), f"median; slowest {human_ms(float(length.max()))}"])
-    tiles.append(
-        [
-            "model calls",
-            f"{int(timeline.calls['lane'].isin(MODEL_ROLES).sum()):,}",
-            f"{int((failed & timeline.calls['lane'].isin(MODEL_ROLES)).sum()):,} failed",
-        ]
-    )
-    tools = timeline.calls["lane"] == "tool"
-    tiles.append(["tool calls", f"{int(tools.sum()):,}", f"{int((failed & tools).sum()):,} failed"])
-    tokens = [float(np.nansum(numbers(timeline.calls, name))) for name in ("input_tokens", "output_tokens")]
-    if sum(tokens):
-        tiles.append(["tokens", f"{human_count(tokens[0])} in", f"{human_count(tokens[1])} out"])
     return tiles
+
+
+def _call_tiles(calls: pd.DataFrame) -> list[list[str | None]]:
+    failed = calls["error"].astype("boolean").fillna(False).to_numpy(dtype=bool)
+    tiles: list[list[str | None]] = []
+    for name, roles in (("model calls", MODEL_ROLES), ("tool calls", ("tool",))):
+        mine = calls["role"].isin(roles).to_numpy()
+        tiles.append([name, f"{int(mine.sum()):,}", f"{int((failed & mine).sum()):,} failed"])
+    tokens = [float(np.nansum(numbers(calls, name))) for name in ("input_tokens", "output_tokens")]
+    return [*tiles, ["tokens", f"{human_count(tokens[0])} in", f"{human_count(tokens[1])} out"]] if sum(tokens) else tiles
 
 
 def _cost_tile(log: RunLog, options: ReportOptions) -> list[str | None]:
     cost = cost_summary(log, options.prices)
     known = human_usd(float(cost["known_usd"] or 0.0))
     if cost["total_usd"] is None:
+        if not cost["known_usd"]:
+            return ["cost", "unknown", "the calls' models have no known price"]
         return ["cost", "unknown", f"{cost['unknown_calls']:,} calls have no known price; the others {known}"]
     agent = cost["agent_usd"]
     return ["cost", human_usd(float(cost["total_usd"])), "" if agent is None else f"agent {human_usd(float(agent))}; every attempt counts"]
@@ -158,9 +167,8 @@ _METRICS = (
 )  # fmt: skip
 
 
-def _histograms(log: RunLog) -> list[dict[str, Any]]:
+def _histograms(calls: pd.DataFrame) -> list[dict[str, Any]]:
     """For each metric that the log has, a histogram for each role."""
-    calls = calls_with_roles(log)
     found = []
     for name, field, unit in _METRICS:
         panels = [_histogram(role, values, unit) for role, values in by_role(calls, field, ROLES if field == "ms" else MODEL_ROLES)]

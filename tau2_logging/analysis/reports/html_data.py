@@ -14,7 +14,8 @@ import pandas as pd
 
 from tau2_logging.analysis.columns import column, numbers
 from tau2_logging.analysis.lanes import mean_in_flight
-from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, LANES, Timeline, slots
+from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, LANES, Timeline
+from tau2_logging.analysis.timeline_questions import BAD_STATUSES, ended_badly, slots
 
 MOST_CALLS = 100_000
 """About 9 MB of the page; browsers open it in a second or two."""
@@ -82,7 +83,8 @@ def run_data(timeline: Timeline, first: Iterable[str] = (), most_calls: int = MO
     data = {"sims": sims, "calls": _calls(calls, starts, strings), "steps": _steps(steps, starts, strings), "flow": flow(timeline)}
     return {
         **data, "strings": strings.texts, "lanes": list(LANES), "end": round(timeline.end_ms * 1000), "breaks": list(timeline.breaks),
-        "without_detail": len(rows) - len(detail), "most_calls": most_calls, "without_row": len(timeline.rows) - len(rows),
+        "bad": [strings.code(status) for status in BAD_STATUSES], "without_detail": len(rows) - len(detail), "most_calls": most_calls,
+        "without_row": len(timeline.rows) - len(rows),
     }  # fmt: skip
 
 
@@ -91,7 +93,7 @@ def detailed(timeline: Timeline, rows: pd.DataFrame, first: set[str], most: int)
     rows = rows[rows["read"]]
     sizes = timeline.calls["row"].value_counts().reindex(rows["row"], fill_value=0)
     asked = rows["task"].astype(str).isin(first).to_numpy()
-    bad = ((rows["status"] != "ok") | (pd.to_numeric(rows["reward"], errors="coerce") < 1)).to_numpy()
+    bad = ended_badly(rows)
     length = (rows["end_ms"] - rows["start_ms"]).to_numpy()
     order = np.lexsort((-length, ~bad, ~asked))
     fits = np.cumsum(sizes.to_numpy()[order]) <= most

@@ -20,7 +20,8 @@ from tau2_logging.analysis.columns import numbers
 from tau2_logging.analysis.lanes import Placed, in_flight, nest
 from tau2_logging.analysis.options import ReportOptions, output_file
 from tau2_logging.analysis.reports.palette import ROLE_LABELS
-from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, LANES, Timeline, causes, label
+from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, LANES, Timeline
+from tau2_logging.analysis.timeline_questions import causes, label
 from tau2_logging.analysis.timeline_source import timeline_of
 
 if TYPE_CHECKING:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from tau2_logging.analysis.options import ReportOptions, output_file
 from tau2_logging.analysis.reports.distributions import calls_with_roles
-from tau2_logging.analysis.reports.file_names import row_name
-from tau2_logging.analysis.timeline import Timeline, chosen
+from tau2_logging.analysis.reports.names import heading, row_name
+from tau2_logging.analysis.timeline import Timeline
+from tau2_logging.analysis.timeline_questions import chosen
 from tau2_logging.analysis.timeline_source import timeline_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ FILES = ("latency_histograms.png", "latency_cdf.png", "ttft_decode.png", "token_
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     """Draws what the log has: no calls, no distributions; no tasks, no Gantt. Returns the files it wrote."""
-    title = options.title or (f"run {log.run_id}" if log.run_id else "all runs")
+    title = options.title or heading(log)
     timeline = timeline_of(log)
     return [*_distributions(log, output_dir, title), *_gantts(timeline, output_dir, title, options)]
 
@@ -48,7 +49,7 @@ def _gantts(timeline: Timeline, output_dir: Path, title: str, options: ReportOpt
 
     if timeline.rows.empty:
         return []
-    made = [save(overview(timeline, title[:1].upper() + title[1:]), output_file(output_dir, "run_overview.png"))]
+    made = [save(overview(timeline, title), output_file(output_dir, "run_overview.png"))]
     several = timeline.rows["domain"].nunique() > 1
     for row in chosen(timeline, options.tasks):
         name = row_name(timeline.rows.loc[row], several)

@@ -11,7 +11,8 @@ from tau2_logging.analysis.lanes import pack
 from tau2_logging.analysis.reports import png_figure as pic
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.reports.units import human_ms, on_axis, time_steps
-from tau2_logging.analysis.timeline import Timeline, label
+from tau2_logging.analysis.timeline import Timeline
+from tau2_logging.analysis.timeline_questions import label
 
 _ALWAYS = ("agent", "expert", "tool", "user", "judge", "evaluation")
 _WIDTH = 14.0

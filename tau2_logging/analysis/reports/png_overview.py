@@ -11,7 +11,8 @@ from tau2_logging.analysis.lanes import mean_in_flight
 from tau2_logging.analysis.reports import png_figure as pic
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.reports.units import count_steps, human_count, human_ms, on_axis, time_steps
-from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, Timeline, label, slots
+from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, Timeline
+from tau2_logging.analysis.timeline_questions import BAD_STATUSES, label, slots
 
 MOST_NAMED_ROWS = 60
 """Up to so many simulations each has a row with its name; more are packed: a row is then a slot of the pool."""
@@ -48,7 +49,7 @@ def overview(timeline: Timeline, title: str) -> Any:
         _paint_lengths(image, rows, end)
         _row_axis(axes, rows, lines, named, "darker: took longer than half, 90 %, 99 % of all; red: did not end well")
     _show(axes, image, timeline, rows, end, roles)
-    _durations(figure.add_axes(boxes[2]), rows)
+    _durations(figure.add_axes(boxes[2]), rows, timeline)
     used = [lane for lane in _LANES if (timeline.calls["lane"] == lane).any()]
     entries = [(ROLE_LABELS[lane], colors("light")[lane]) for lane in (*used, "setup", "other")]
     pic.legend(figure, entries, loc="upper left", bbox_to_anchor=(0.004, 1 - 0.68 / height))
@@ -129,7 +130,7 @@ def _paint_lengths(image: Any, rows: pd.DataFrame, end: float) -> None:
     first = (rows["start_ms"].to_numpy() / end * _PIXELS).astype(int)
     last = np.ceil(rows["end_ms"].to_numpy() / end * _PIXELS).astype(int)
     for slot, left, right, tone, status in zip(rows["slot"], first, last, shade, rows["status"], strict=False):
-        image[slot, left:right] = _rgb(_SHADES[tone] if status == "ok" else _BAD)
+        image[slot, left:right] = _rgb(_BAD if status in BAD_STATUSES else _SHADES[tone])
         if right - left > 3:
             image[slot, left] = 1.0
 
@@ -139,7 +140,7 @@ def _show(axes: Any, image: Any, timeline: Timeline, rows: pd.DataFrame, end: fl
     axes.imshow(image, extent=(0, end, lines, 0), aspect="auto", interpolation="nearest")
     for edge in range(1, lines if lines <= 2 * MOST_NAMED_ROWS else 1):
         axes.axhline(edge, color="white", linewidth=1.0)
-    bad = rows[rows["status"] != "ok"]
+    bad = rows[rows["status"].isin(BAD_STATUSES)]
     if crosses:
         axes.plot(
             bad["end_ms"] + 0.005 * end, bad["slot"] + 0.5, "x", color=_BAD, markersize=5, markeredgewidth=1.6, clip_on=False, zorder=6
@@ -161,14 +162,20 @@ def _rgb(color: str) -> Any:
     return np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
 
 
-def _durations(axes: Any, rows: pd.DataFrame) -> None:
+def _spent(rows: pd.DataFrame, field: str, lane: str, timeline: Timeline) -> Any:
+    """A kind of exclusive time; of a simulation that has no task_end, its calls of that kind added up."""
+    calls = timeline.calls[timeline.calls["lane"] == lane].groupby("row")["own_ms"].sum()
+    return pd.to_numeric(rows[field], errors="coerce").fillna(rows["row"].map(calls)).fillna(0.0)
+
+
+def _durations(axes: Any, rows: pd.DataFrame, timeline: Timeline) -> None:
     """Exclusive time by kind, a column a simulation, the longest first; many are averaged in equal groups."""
     rows = rows.assign(length=rows["end_ms"] - rows["start_ms"]).sort_values("length", ascending=False, kind="stable")
     columns = min(len(rows), _MOST_COLUMNS)
     group = np.arange(len(rows)) * columns // max(len(rows), 1)
     below = np.zeros(columns)
     for field, lane in EXCLUSIVE_ROLES.items():
-        mean = pd.to_numeric(rows[field], errors="coerce").fillna(0.0).groupby(group).mean().to_numpy()
+        mean = _spent(rows, field, lane, timeline).groupby(group).mean().to_numpy()
         axes.bar(np.arange(columns), mean, bottom=below, width=1.0 if columns > 80 else 0.85, color=colors("light")[lane], align="edge")
         below = below + mean
     total = rows["length"].groupby(group).mean().to_numpy()

@@ -55,7 +55,7 @@ def trace(tmp_path: Path, *samples: Sample) -> dict[str, Any]:
     return loaded
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(EVENTS)
 def test_slices_of_a_lane_are_nested_or_disjoint_whatever_times_the_log_says(events: list[dict[str, Any]]) -> None:
     frame = pd.DataFrame(

@@ -16,7 +16,6 @@ from tau2_logging.instrument.httpx import HttpxInstrumentor
 from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
 from tau2_logging.logger import EventLogger, Simulation
 
-
 ANSWER_S = 0.05
 
 

@@ -15,10 +15,10 @@ from tau2_logging.logger import EventLogger, FakeClock, Simulation, bind, curren
 
 
 @pytest.fixture(autouse=True)
-def instrumented() -> Iterator[None]:
+def instrumented() -> Iterator[ThreadsInstrumentor]:
     instrumentor = ThreadsInstrumentor()
     instrumentor.install()
-    yield
+    yield instrumentor
     instrumentor.uninstall()
 
 
@@ -61,6 +61,15 @@ def test_a_pools_thread_works_for_whoever_submitted_and_keeps_nothing() -> None:
         with bind(simulation("3")):
             assert list(pool.map(task_now, range(2))) == ["3", "3"]
             assert task_now() == "3"
+
+
+def test_a_worker_thread_belongs_to_no_simulation_itself(instrumented: ThreadsInstrumentor) -> None:
+    """Work that comes to it after uninstalling is not counted for the simulation that happened to start the thread."""
+    with ThreadPoolExecutor(1) as pool:
+        with bind(simulation("1")):
+            assert pool.submit(task_now).result() == "1"
+        instrumented.uninstall()
+        assert pool.submit(task_now).result() is None
 
 
 def test_multiprocessings_thread_pool_does_so_too() -> None:

@@ -11,8 +11,10 @@ import pytest
 from loguru import logger as loguru
 
 from tau2_logging.events import PROFILE, decode
+from tau2_logging.events.levels import DEBUG
 from tau2_logging.logger import EventLogger, FakeClock, Simulation, bind
 from tau2_logging.logger.bridge import Bridge
+from tau2_logging.logger.records import BRIDGE_MARK
 from tau2_logging.sinks import MemorySink
 
 
@@ -103,6 +105,21 @@ def test_our_own_events_do_not_come_back(logger: EventLogger, sink: MemorySink) 
     assert [decode(line).type for line in sink.lines] == ["llm_call"]
     assert sink.texts == []
     assert handler.stream.getvalue().strip() == sink.lines[0]
+
+
+@pytest.mark.usefixtures("bridge")
+def test_the_bridge_is_nobody_who_wants_our_events() -> None:
+    """Payloads are not made for it, whatever the level of the root logger."""
+    root = logging.getLogger()
+    before, handlers = root.level, [handler for handler in root.handlers if not hasattr(handler, BRIDGE_MARK)]
+    root.setLevel(1)
+    root.handlers = [handler for handler in root.handlers if handler not in handlers]
+    try:
+        assert root.handlers
+        assert not EventLogger("run", [MemorySink(PROFILE)]).enabled(DEBUG)
+    finally:
+        root.setLevel(before)
+        root.handlers += handlers
 
 
 def test_uninstalling_puts_everything_back(logger: EventLogger, sink: MemorySink) -> None:

@@ -37,10 +37,17 @@ function timeSteps(low, high, about) {
   return places;
 }
 
+// Texts for the ticks of an axis, all in one unit; where minutes or hours are too coarse, with the next smaller unit: `5 min 40 s`.
 function axisText(high, step) {
-  const [size, name] = unitFor(Math.max(high, 1e-3));
-  const places = Math.max(0, Math.min(6, Math.ceil(-Math.log10((step || size) / size) - 1e-9)));
-  return (value) => (Math.abs(value) < 1e-9 ? "0" : `${Number((value / size).toFixed(places))} ${name}`);
+  const at = UNITS.findIndex(([size, , least]) => high >= size * least), [size, name] = UNITS[at < 0 ? 4 : at];
+  const places = (unit) => Math.max(0, Math.min(6, Math.ceil(-Math.log10((step || unit) / unit) - 1e-9)));
+  const coarse = name === "h" || name === "min", [inner, innerName] = coarse ? UNITS[at + 1] : [size, name];
+  return (value) => {
+    if (Math.abs(value) < 1e-9) return "0";
+    if (!coarse || step % size < 1e-6) return `${Number((value / size).toFixed(places(size)))} ${name}`;
+    const whole = Math.floor(value / size + 1e-9), rest = Number(((value - whole * size) / inner).toFixed(places(inner)));
+    return whole ? `${whole} ${name}${rest ? ` ${rest} ${innerName}` : ""}` : `${rest} ${innerName}`;
+  };
 }
 
 // Mean number in flight, stacked by role; the line is simulations.

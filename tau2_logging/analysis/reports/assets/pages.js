@@ -59,6 +59,7 @@ function taskPage(parts) {
     !sim.counted && make("p", { class: "note" }, "This attempt was run again: its outcome does not count, its calls were made and paid for."),
     make("div", { class: "tiles" }, taskTiles(sim).map((one) => tile(...one))),
     known && card("Where the time went (exclusive)", shares(excl.map(([role, value]) => [role, value || 0]), sim.duration)),
+    !known && sim.detail && card("Where the time went (calls added up)", shares(LANES.map((lane) => [lane, callsOf(index).reduce((sum, call) => sum + (call.lane === lane ? call.own : 0), 0)]), sim.duration)),
     sim.detail ? taskDetail(sim) : make("p", { class: "note" }, DATA.left_out),
   ];
 }

@@ -70,14 +70,14 @@ function describe(sim) {
 }
 
 function paintRun(pen, view, byRow, limits, rowHeight, near) {
-  const gap = rowHeight > 8 ? 1.5 : 0.5, tall = rowHeight - gap, ok = STRINGS.indexOf("ok"), tones = LANES.map(color), other = color("other");
+  const gap = rowHeight > 8 ? 1.5 : 0.5, tall = rowHeight - gap, tones = LANES.map(color), other = color("other");
   for (let row = view.firstRow; row <= view.lastRow; row++) {
     const y = view.y(row);
     let drawn = -1;
     for (const index of byRow[row]) {
       const x0 = view.x(SIMS.start[index] / 1000), x1 = view.x(SIMS.end[index] / 1000);
       if (x1 < 0 || x0 > view.width || x1 <= drawn) continue;
-      const bad = SIMS.status[index] !== ok;
+      const bad = DATA.bad.includes(SIMS.status[index]);
       const seam = x1 - x0 > 3 ? 1 : 0;
       if (!near || x1 - x0 < NARROW || SIMS.detail[index] !== 1) {
         const length = SIMS.end[index] - SIMS.start[index], shade = limits.filter((limit) => length > limit).length;

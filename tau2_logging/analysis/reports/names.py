@@ -1,10 +1,14 @@
-"""File names for tasks: readable where the id allows it, safe and distinct for any id."""
+"""Names of things in reports: files for tasks (readable where the id allows it, safe and distinct for any id), headings for logs."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.table import RunLog
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 
@@ -20,6 +24,13 @@ def safe_name(text: str) -> str:
     readable = re.sub(r"[^a-z0-9]+", "-", text.lower())[:40].strip("-")
     digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:12]
     return f"{readable}~{digest}"
+
+
+def heading(log: RunLog) -> str:
+    """What a log is called at the head of a report: its run, or its runs, or its files where it names no run."""
+    if log.run_id:
+        return f"Run {log.run_id}"
+    return f"{len(log.runs)} runs" if log.runs else ", ".join(Path(name).name for name in log.files)
 
 
 def row_name(row: Any, several_domains: bool) -> str:

@@ -1,0 +1,171 @@
+"""The layout of DESIGN.md, section 3: who may import whom, and where other people's packages come in."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections import defaultdict
+from collections.abc import Iterator
+from functools import lru_cache
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = "tau2_logging"
+
+LEAVES = {"errors", "version"}
+"""Modules without imports of their own, open to all."""
+_BASE = {"logger", "events"}
+_RUN_SIDE = {"sinks", "instrument", "models", "users", "environments", "agents"} | _BASE
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "version": set(),
+    "events": set(),
+    "logger": {"events"},
+    **dict.fromkeys(("sinks", "instrument", "models", "users", "environments"), _BASE),
+    "agents": {"models"} | _BASE,
+    "runner": _RUN_SIDE,
+    "analysis": {"events"},
+    "experiments": {"runner", "analysis", "events"},
+    "parity": {"environments", "models", "events"},
+    "cli": {"experiments", "parity", "runner", "analysis", "events"},
+}
+"""What each folder may import besides itself and LEAVES. `cli` takes the names of the log levels from `events`."""
+
+SHARED = {
+    "numpy": ("analysis", "columns of numbers are numpy arrays from the reader to the reports"),
+    "pandas": ("analysis", "the tables of a RunLog are DataFrames, and so are those of its statistics"),
+    "pydantic": ("environments", "tau2's databases are pydantic models"),
+    "rich": ("sinks runner analysis", "the progress display, the run that owns its console, the tables of the analysis"),
+    "litellm": ("instrument models runner", "what is measured, what the scripted models are a provider of, what a run configures"),
+    "httpx": ("instrument runner", "where waiting for a connection is seen, and where the pool is given its size"),
+}
+"""Packages that more than one module may import: the folders that may, and why. Every other package is imported in exactly one module."""
+
+HEAVY = {
+    "tau2", "litellm", "openai", "anthropic", "httpx", "pydantic", "loguru", "rich", "numpy", "pandas", "polars", "pyarrow", "duckdb",
+    "zstandard", "matplotlib",
+}  # fmt: skip
+
+
+@lru_cache
+def modules() -> dict[str, ast.Module]:
+    """Every module of the package by its dotted name, parsed."""
+    found = {}
+    for path in sorted((ROOT / PACKAGE).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def folder(module: str) -> str:
+    """`tau2_logging.logger.clock` is in `logger`."""
+    return module.split(".")[1] if "." in module else ""
+
+
+@lru_cache
+def imports(module: str, with_types: bool = True) -> set[str]:
+    """Dotted names a module imports anywhere in it; `with_types`: also those only a type checker sees."""
+    tree = modules()[module]
+    ignored = set() if with_types else {id(node) for block in type_blocks(tree) for node in ast.walk(block)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in ignored:
+            continue
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            found |= {
+                f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in modules() else str(node.module) for alias in node.names
+            }
+    return found
+
+
+def type_blocks(tree: ast.Module) -> Iterator[ast.If]:
+    """`if TYPE_CHECKING:` blocks."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
+            yield node
+
+
+def ours(names: set[str]) -> set[str]:
+    """Those of this package."""
+    return {name for name in names if name.split(".")[0] == PACKAGE}
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_a_module_imports_only_what_its_folder_may(module: str) -> None:
+    """The table of DESIGN.md; siblings never import each other."""
+    here = folder(module)
+    allowed = ALLOWED.get(here, set()) | LEAVES | {here}
+    assert {name for name in ours(imports(module)) if folder(name) not in allowed} == set()
+
+
+def test_every_folder_is_in_the_table() -> None:
+    """A new folder has its row here and in DESIGN.md."""
+    assert {folder(module) for module in modules()} - {""} <= ALLOWED.keys()
+
+
+def test_imports_form_no_cycle() -> None:
+    """Counting imports inside functions, which hide a cycle but do not end it; only a type checker may see one."""
+    graph = {module: ours(imports(module, with_types=False)) for module in modules()}
+    assert len(list(TopologicalSorter(graph).static_order())) >= len(graph)
+
+
+@lru_cache
+def third_party() -> dict[str, set[str]]:
+    """Package of somebody else -> our modules that import it."""
+    users = defaultdict(set)
+    for module in modules():
+        for name in imports(module) - ours(imports(module)):
+            top = name.split(".")[0]
+            if top not in sys.stdlib_module_names:
+                users[top].add(module)
+    return users
+
+
+@pytest.mark.parametrize("package", sorted(third_party()))
+def test_a_package_of_others_is_imported_in_one_place(package: str) -> None:
+    """One module knows it, or the folders that have a reason to."""
+    users = third_party()[package]
+    if package in SHARED:
+        assert {folder(module) for module in users} <= set(SHARED[package][0].split())
+    else:
+        assert len(users) == 1, f"{package} is imported by {sorted(users)}"
+
+
+def test_the_event_table_needs_the_standard_library_alone() -> None:
+    """So that the log can be read anywhere."""
+    assert {package for package, users in third_party().items() if any(folder(module) == "events" for module in users)} == set()
+
+
+def test_analysis_needs_neither_tau2_nor_litellm() -> None:
+    """Neither by import nor by name: it runs on a laptop with a log file."""
+    for module, tree in modules().items():
+        if folder(module) == "analysis":
+            assert not {name.split(".")[0] for name in imports(module)} & {"tau2", "litellm", "openai", "httpx"}
+            loaded = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and "import_module" in ast.dump(node.func)]
+            words = " ".join(ast.dump(argument) for call in loaded for argument in call.args)
+            assert "'tau2." not in words
+            assert "'litellm" not in words
+
+
+@pytest.mark.parametrize("module", [name for name in sorted(modules()) if folder(name) in ("cli", "events", "errors")])
+def test_a_command_loads_nothing_heavy_before_it_is_needed(module: str) -> None:
+    """`--help` has to answer at once: importing a command's module brings in no package that takes long."""
+    code = f"import sys, {module}; print(*set({sorted(HEAVY)!r}).intersection(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+@pytest.mark.parametrize("module", sorted(modules()))
+def test_a_module_keeps_to_the_style(module: str) -> None:
+    """No `global`, no `utils`, a docstring that says what it is for (an empty `__init__` says it all)."""
+    tree = modules()[module]
+    assert not [node for node in ast.walk(tree) if isinstance(node, ast.Global)]
+    assert module.rsplit(".", 1)[-1] not in {"utils", "util", "helpers", "misc", "common"}
+    assert ast.get_docstring(tree) or not tree.body
