@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,6 @@ class ReportOptions:
     title: str = ""
     top: int = 20
     command: str = ""
-    extra: Mapping[str, object] = field(default_factory=dict)
 
 
 def selected_tasks(log: RunLog, options: ReportOptions) -> list[str]:

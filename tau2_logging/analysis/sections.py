@@ -53,6 +53,11 @@ def ms(value: Any) -> str:
     return f"{value:.3f}" if size < 1 else f"{value:.2f}" if size < 100 else f"{value:.1f}" if size < 1e5 else f"{value:.0f}"
 
 
+def seconds(value: Any) -> str:
+    """Milliseconds as seconds, for what lasts long."""
+    return ABSENT if is_absent(value) else f"{value / 1000:.1f} s"
+
+
 def mean(value: Any) -> str:
     """Six significant digits, as awk prints."""
     return ABSENT if is_absent(value) else f"{value:.6g}"
@@ -151,7 +156,7 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
         ["domains", ", ".join(log.domains) or ABSENT],
         ["simulations", f"{len(table):,} ({statuses})"],
         ["mean reward", f"{known.mean():.4f} ({int(solved(table).sum())} solved)" if len(known) else ABSENT],
-        ["wall time", f"{ms(idle['makespan_ms'])} ms, {idle['workers']} workers, {share(idle['idle_share'])} idle at the end"],
+        ["wall time", f"{seconds(idle['makespan_ms'])}, {idle['workers']} workers, {share(idle['idle_share'])} idle at the end"],
         ["cost", f"{usd(costs['total_usd'])} (agent {usd(costs['agent_usd'])}, benchmark {usd(costs['benchmark_usd'])})"],
         ["cost per solved task", usd(costs["per_solved_usd"])],
         ["lines", f"{sum(r.lines for r in log.readings):,} read, {log.rejected_count:,} could not be read"],
@@ -206,7 +211,7 @@ def time_sections(log: RunLog) -> Iterator[Section]:
         chain = path[["domain", "task", "trial"]].drop_duplicates()
         note = (
             f"The run took as long as this chain of {len(chain)} simulation(s) on one worker; shown are its slowest calls. After the last "
-            f"simulation had begun, {ms(idle['tail_ms'])} ms passed, and workers waited {ms(idle['idle_worker_ms'])} ms in all."
+            f"simulation had begun, {seconds(idle['tail_ms'])} passed, and workers waited {seconds(idle['idle_worker_ms'])} in all."
         )
         yield section("Critical path", path.nlargest(8, "duration_ms"), _CALL, note)
     yield section("Stragglers", log.stragglers(), _CALL, "Simulations that ended after 95 % of them had.")

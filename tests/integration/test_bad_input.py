@@ -10,8 +10,6 @@ import pytest
 from tau2_logging.cli.run_local import main
 from tests.support.command import run_local
 
-pytestmark = pytest.mark.xdist_group("in_process")
-
 CASES = {
     "unknown domain": (["--domains", "retial"], "no domain 'retial'", "retail"),
     "domain twice": (["--domains", "mock", "mock"], "names one twice", "mock mock"),

@@ -17,7 +17,6 @@ from tests.support.chat_server import chat_server
 
 litellm = pytest.importorskip("litellm", reason="litellm is not installed")
 httpx = pytest.importorskip("httpx")
-pytestmark = pytest.mark.xdist_group("in_process")
 
 DELAY_S = 0.15
 CALLS = 4

@@ -14,7 +14,6 @@ from tau2_logging.environments import FastDatabases, FastTools
 from tau2_logging.environments.records import SharedRecords
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
-pytestmark = pytest.mark.xdist_group("environments")
 
 DOMAINS = ("retail", "airline", "telecom", "mock")
 SEQUENCES = {"retail": 6, "airline": 5, "telecom": 25, "mock": 25}

@@ -15,7 +15,6 @@ from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, by_simulation, check_run, check_times, of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
-pytestmark = pytest.mark.xdist_group("in_process")
 
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
 

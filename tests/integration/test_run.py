@@ -14,8 +14,6 @@ from tau2_logging.events import decode
 from tests.support.command import ROOT, run_local
 from tests.support.run_files import RunFiles, by_simulation, check_run, of
 
-pytestmark = pytest.mark.xdist_group("run")
-
 DOMAINS = ("mock", "retail", "airline", "telecom", "telecom-workflow")
 TASKS = {"mock": 9, "retail": 114, "airline": 50, "telecom": 114, "telecom-workflow": 114}
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}

@@ -15,8 +15,6 @@ from tau2_logging.events import decode
 from tests.support.command import ROOT, environment, run_local, start_local
 from tests.support.run_files import RunFiles, of
 
-pytestmark = pytest.mark.xdist_group("stopping")
-
 SLOW = json.dumps({"ttft_ms": 150})
 
 

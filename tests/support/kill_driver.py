@@ -19,9 +19,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tau2_logging.logger.simulation import Simulation
-from tau2_logging.models.scripted.plan import PlanBook
 from tau2_logging.runner.benchmark import Benchmark
-from tau2_logging.runner.providers import register_scripted, warm_up
 from tests.support.in_process import run_quietly, scripted
 
 LATENCY = {"ttft_ms": 12, "spread": 0.5}
@@ -74,8 +72,6 @@ def main() -> None:
     """Kill until there have been enough kills, each run resumed to its end."""
     target, wanted = Path(sys.argv[1]), int(sys.argv[2])
     Benchmark.load()
-    register_scripted(PlanBook())
-    warm_up()  # what a run imports is then inherited by every child
     source = random.Random(20)
     (target / "whole").mkdir()
     one_life(target / "whole", None)
@@ -86,7 +82,7 @@ def main() -> None:
         log_dir.mkdir(parents=True)
         number += 1
         for _ in range(6):
-            if not one_life(log_dir, source.uniform(0.2, 1.0)):
+            if not one_life(log_dir, source.uniform(0.3, 1.4)):
                 break
             kills[log_dir.name] += 1
         one_life(log_dir, None)
