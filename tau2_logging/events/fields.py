@@ -33,7 +33,6 @@ _ROWS = (
     ("run", "str", "id of the run (one start of run_local.py, and its resumptions)"),
     ("span", "str", "id of this operation, unique within the run"),
     ("parent", "str", "span of the operation that this one is part of"),
-    ("phase", "str", "setup, live or evaluation; written where it is not plain from the type"),
     # time
     ("start_ms", "ms", "start of the operation, since the run began"),
     ("duration_ms", "ms", "length of the operation on a monotonic clock"),
@@ -124,7 +123,6 @@ _ROWS = (
     ("arguments", "str", "a tool's arguments, JSON, secrets masked"),
     ("result", "str", "what a tool returned, secrets masked"),
     ("traceback", "str", "Python traceback, secrets masked"),
-    ("text", "str", "free text of a person's own event"),
 )
 
 FIELDS: dict[str, Field] = {name: Field(name, type_, doc) for name, type_, doc in _ROWS}

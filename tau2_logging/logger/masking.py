@@ -13,6 +13,7 @@ _SECRET_NAME = re.compile(
     r"access[_\-]?key(?:[_\-]?id)?)$",
     re.IGNORECASE,
 )
+_HARMLESS_NAMES = frozenset(f"{word}_token" for word in ("bos", "eos", "pad", "unk", "sep", "cls", "mask", "stop", "end_of_text"))
 _SECRET_TEXT = re.compile(
     r"""
       \b(?:sk|pk|rk)-[A-Za-z0-9_\-]{8,}                    # OpenAI, Anthropic and many others
@@ -57,7 +58,7 @@ def mask(value: object) -> object:
 
 def is_secret_name(name: str) -> bool:
     """Whether a setting of this name holds a secret: `api_key`, `OPENAI_API_KEY`, `auth`, but not `max_tokens`."""
-    return bool(_SECRET_NAME.search(name))
+    return bool(_SECRET_NAME.search(name)) and name.lower() not in _HARMLESS_NAMES
 
 
 def masked_json(value: object) -> str:

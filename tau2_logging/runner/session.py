@@ -333,6 +333,7 @@ class _Session:
                 "timeouts": item.timeouts,
                 "pending": item.planned - item.done,
                 "mean_reward": item.mean_reward,
+                **item.counted,
                 "tool_errors": item.tool_errors,
                 "llm_errors": item.call_errors,
                 "retries": item.retries,

@@ -12,6 +12,9 @@ from tau2_logging.events import EXCLUSIVE_MS, MODEL_CALL_TYPES, Event
 from tau2_logging.events.levels import PROFILE
 from tau2_logging.logger.sink import Sink
 
+COUNTED = ("llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "cached_tokens", "reasoning_tokens")
+"""Counts of task_end that are summed for run_end."""
+
 
 @dataclass
 class DomainTotals:
@@ -33,6 +36,7 @@ class DomainTotals:
     tool_errors: int = 0
     call_errors: int = 0
     retries: int = 0
+    counted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
 
     @property
     def done(self) -> int:
@@ -122,5 +126,7 @@ def _add_end(totals: DomainTotals, event: Event) -> None:
     totals.duration_ms += _number(event, "duration_ms")
     for name in EXCLUSIVE_MS:
         totals.spent_ms[name] += _number(event, name)
+    for name in COUNTED:
+        totals.counted[name] += int(_number(event, name))
     if status == "ok" and event.get("reward") is not None:
         totals.rewards[str(event.task)].append(_number(event, "reward"))

@@ -82,7 +82,8 @@ def test_a_run_begins_and_ends_in_each_log(finished_run: tuple[subprocess.Comple
         assert events[-1].type == "run_end"
         ends = of(events, "task_end")
         assert events[-1].get("ok") == len(ends) == len(by_simulation(events))
-        assert events[-1].get("input_tokens") == sum(int(end.get("input_tokens") or 0) for end in ends)
+        for name in ("input_tokens", "output_tokens", "llm_calls", "user_calls", "judge_calls", "tool_calls", "tool_errors"):
+            assert events[-1].get(name) == sum(int(end.get(name) or 0) for end in ends), name
         assert re.fullmatch(r"[+-]\d\d:\d\d", str(events[0].get("utc_offset")))
 
 
