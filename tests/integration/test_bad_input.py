@@ -102,7 +102,7 @@ def test_a_run_name_is_used_once(tmp_path: Path, capsys: pytest.CaptureFixture[s
 
 
 def test_the_other_tau2_package_is_told_apart(tmp_path: Path) -> None:
-    """The chemistry package that is called tau2 on PyPI is recognised, and the right one named."""
+    """The chemistry package that is called tau2 on PyPI is recognized, and the right one named."""
     (tmp_path / "tau2").mkdir()
     (tmp_path / "tau2" / "__init__.py").write_text("raise RuntimeError('magnetic relaxation')")
     process = run_local("--domains", "mock", "--log-dir", str(tmp_path / "logs"), PYTHONPATH=str(tmp_path))
