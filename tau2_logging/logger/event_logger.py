@@ -13,7 +13,7 @@ from tau2_logging.events import KINDS, Event
 from tau2_logging.events.codec import Place, encode_in, encode_parts, event_of
 from tau2_logging.events.levels import INFO
 from tau2_logging.logger.clock import Clock, WallText
-from tau2_logging.logger.records import RecordForwarder
+from tau2_logging.logger.records import RecordForwarder, register_levels
 from tau2_logging.logger.sink import Sink
 
 T = TypeVar("T")
@@ -30,6 +30,7 @@ class EventLogger:
     """
 
     def __init__(self, run_id: str, sinks: Iterable[Sink], clock: Clock | None = None, origin_ns: int | None = None) -> None:
+        register_levels()
         self.run_id = run_id
         self.clock = clock or Clock()
         self.origin_ns = self.clock.now_ns() if origin_ns is None else origin_ns

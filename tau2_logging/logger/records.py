@@ -28,12 +28,25 @@ class RecordForwarder:
         self._logger = logging.getLogger(LOGGER_NAME)
 
     def enabled(self, level: int) -> bool:
-        """Whether somebody's handler is there and the logger's level lets the event through."""
-        logger: logging.Logger | None = self._logger
+        """Whether somebody's handler wants events of this level.
+
+        A handler on our own logger is taken as a wish for events of every level, unless the logger has been given one: the root's
+        default is WARNING. Handlers further up get what `logging` would let through to them.
+        """
+        own = self._own()
+        if own and (self._logger.level == logging.NOTSET or level >= self._logger.level):
+            return True
+        return self._above() and self._logger.isEnabledFor(level)
+
+    def _own(self) -> list[logging.Handler]:
+        return [handler for handler in self._logger.handlers if not hasattr(handler, BRIDGE_MARK)] if self._logger.handlers else []
+
+    def _above(self) -> bool:
+        logger = self._logger.parent if self._logger.propagate else None
         while logger is not None:
             for handler in logger.handlers:
                 if not hasattr(handler, BRIDGE_MARK):
-                    return self._logger.isEnabledFor(level)
+                    return True
             logger = logger.parent if logger.propagate else None
         return False
 
@@ -41,4 +54,9 @@ class RecordForwarder:
         """One record a handler can format, filter and route like any other; `record.event` holds the fields."""
         record = self._logger.makeRecord(LOGGER_NAME, event.level, "", 0, line, (), None, extra={"event": event})
         record.levelname = level_name(event.level)
-        self._logger.handle(record)
+        if self._logger.isEnabledFor(event.level):
+            self._logger.handle(record)
+            return
+        for handler in self._own():
+            if event.level >= handler.level:
+                handler.handle(record)

@@ -25,7 +25,6 @@ from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.clock import Clock, utc_offset
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.masking import masked_argv
-from tau2_logging.logger.records import register_levels
 from tau2_logging.logger.scope import TIMEOUT, Outcome
 from tau2_logging.logger.sink import Sink
 from tau2_logging.models.scripted.plan import PlanBook, plan_of
@@ -172,7 +171,6 @@ class _Session:
     def _enter_tau2(self, stack: ExitStack, logger: EventLogger) -> None:
         config = self.config
         if config.profile:
-            register_levels()
             bridge = Bridge(logger.text, LEVELS[config.log_level])
             bridge.install()
             stack.callback(bridge.uninstall)
