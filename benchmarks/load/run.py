@@ -111,8 +111,8 @@ def measure(name: str, path: str) -> dict[str, object] | None:
     return {**json.loads(done.stdout), "process_s": time.perf_counter() - begin}
 
 
-def compare(path: str, repeat: int, names: list[str]) -> None:
-    """Print the table."""
+def compare(path: str, repeat: int, names: list[str]) -> dict[str, dict[str, object]]:
+    """Print the table; the best run of each way."""
     runs: dict[str, list[dict[str, object]]] = {}
     for turn in range(repeat):
         for name in names:
@@ -131,6 +131,7 @@ def compare(path: str, repeat: int, names: list[str]) -> None:
         print(f"{name:38}{parse:9.3f}{parse / base:8.1f}{cpu:8.2f}{process:11.2f}{peak:9.0f}{peak / size:8.2f}  {run['answer']}")
     if missing := [name for name in names if name not in best]:
         print(f"not installed: {', '.join(missing)}")
+    return best
 
 
 def main() -> None:
@@ -139,21 +140,25 @@ def main() -> None:
     parser.add_argument("--log", help="measure on this log instead of a generated one")
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--skip-pandas", action="store_true", help="it takes minutes")
+    parser.add_argument("--json", type=Path, help="also write the figures as JSON")
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
         print(json.dumps(measure_here(*args.one)))
         return
     names = [name for name in WAYS if not (args.skip_pandas and name.startswith("pandas"))]
-    if args.log:
-        compare(args.log, args.repeat, names)
-        return
+    figures = compare(args.log, args.repeat, names) if args.log else _on_generated(args.megabytes, args.repeat, names)
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=2))
+
+
+def _on_generated(megabytes: float, repeat: int, names: list[str]) -> dict[str, dict[str, object]]:
     from benchmarks.generate_log import Plan, write_log
 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "tau2_retail.log"
-        write_log(path, Plan(), int(args.megabytes * 1e6))
-        compare(str(path), args.repeat, names)
+        write_log(path, Plan(), int(megabytes * 1e6))
+        return compare(str(path), repeat, names)
 
 
 if __name__ == "__main__":
