@@ -72,7 +72,11 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--format", nargs="+", action="extend", default=[], metavar="NAME", help=f"only these: {_FORMATS} (default: all)")
     group.add_argument("--force", action="store_true", help="overwrite the files of another run")
     group.add_argument(
-        "--tasks", nargs="+", default=[], metavar="ID", help="tasks to draw (default: the slowest, the median and a failed one)"
+        "--tasks",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="tasks to draw (7, or retail:7; default: the slowest, the median and a failed one)",
     )
     group.add_argument("--top", type=int, default=20, metavar="N", help="how many of the slowest calls to list (default: 20)")
     group.add_argument("--bins", type=int, nargs="?", const=10, default=0, metavar="N", help="also print histograms of N equal bins (10)")
@@ -199,8 +203,9 @@ def _follow(args: argparse.Namespace, files: Callable[[], list[str]], options: R
 
 def _check_tasks(log: RunLog, tasks: Sequence[str]) -> None:
     known = [str(task) for task in log.simulations["task"].dropna().unique()]
+    qualified = set((log.simulations["domain"].astype(str) + ":" + log.simulations["task"].astype(str)).dropna())
     for task in tasks:
-        if task not in known:
+        if task not in known and task not in qualified:
             raise UserError(
                 f"no task {task!r} in the log; it holds {len(known)}: {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}"
             )

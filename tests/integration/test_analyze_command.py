@@ -102,6 +102,16 @@ def test_a_folder_is_read_as_one_run(log: Path, tmp_path: Path) -> None:
     assert (done.returncode, "matches 'nothing*'" in done.stderr) == (2, True)
 
 
+def test_a_task_may_be_named_with_its_domain(log: Path, tmp_path: Path) -> None:
+    """Two domains have a task 0: `retail:0` draws the one of retail, and a task that is not there is named."""
+    done = analyze("--log_file", log, "--output_dir", tmp_path, "--format", "png", "--tasks", "retail:0")
+    assert done.returncode == 0, done.stderr
+    assert list(tmp_path.glob("gantt_retail_0*.png"))
+    missing = analyze("--log_file", log, "--output_dir", tmp_path / "none", "--format", "png", "--tasks", "airline:0")
+    assert missing.returncode == 2
+    assert "no task 'airline:0'" in missing.stderr
+
+
 def test_files_of_another_run_are_not_overwritten_without_force(log: Path, tmp_path: Path) -> None:
     assert analyze("--log_file", log, "--output_dir", tmp_path, *QUICK).returncode == 0
     assert analyze("--log_file", log, "--output_dir", tmp_path, *QUICK).returncode == 0

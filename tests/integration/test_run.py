@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -61,6 +62,24 @@ def test_the_two_logs_hold_the_same_events(finished_run: tuple[subprocess.Comple
         everything = (log_dir / f"eval_{domain}.log").read_text().splitlines()
         assert sorted(line for line in everything if line.startswith("[")) == sorted(events)
         assert any("STARTING SIMULATION" in line for line in everything)
+
+
+def test_the_next_command_works_on_it(finished_run: tuple[subprocess.CompletedProcess[str], Path], tmp_path: Path) -> None:
+    """The analysis reads the logs of a real run without a rejected line, and finds in eval_* what it finds in tau2_*."""
+    _, log_dir = finished_run
+    found = []
+    for kind in ("tau2", "eval"):
+        logs = [str(log_dir / f"{kind}_{domain}.log") for domain in ("retail", "telecom")]
+        words = ["--log_file", *logs, "--output_dir", str(tmp_path / kind), "--format", "json"]
+        script = str(ROOT / "analyze_timing_from_tau2_log.py")
+        done = subprocess.run([sys.executable, script, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        found.append(json.loads((tmp_path / kind / "stats.json").read_text()))
+    assert found[0]["latency"] == found[1]["latency"]
+    assert found[0]["latency"]["llm_call"]["n"] == sum(
+        len(of(RunFiles(log_dir).events(name), "llm_call")) for name in ("retail", "telecom")
+    )
+    assert found[0]["latency"]["task_end"]["n"] == 228
 
 
 def test_tau2_opens_the_results(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
