@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from tau2_logging.runner.plan import Unit
 from tau2_logging.runner.unit import Bench, run_unit
 
 THREAD_NAME = "simulation"
+APART_S, LONGEST_RAMP_S = 0.02, 2.0
+"""Workers begin a little apart. All at once they would queue for the interpreter, in step from then on, and their calls with them."""
 
 
 @dataclass(frozen=True)
@@ -50,8 +53,9 @@ class ThreadsExecutor:
 
     def start(self) -> None:
         """Begin. Returns at once."""
-        for _ in range(self._workers):
-            self._start_worker()
+        apart_s = min(APART_S, LONGEST_RAMP_S / self._workers)
+        for number in range(self._workers):
+            self._start_worker(number * apart_s)
 
     def stop(self) -> None:
         """Take no new units. Those in flight go on, but nobody waits for them."""
@@ -66,11 +70,12 @@ class ThreadsExecutor:
             self._given_up.add(unit)
         self._start_worker()
 
-    def _start_worker(self) -> None:
-        threading.Thread(target=self._work, name=THREAD_NAME, daemon=True).start()
+    def _start_worker(self, after_s: float = 0.0) -> None:
+        threading.Thread(target=self._work, args=(after_s,), name=THREAD_NAME, daemon=True).start()
 
-    def _work(self) -> None:
+    def _work(self, after_s: float) -> None:
         try:
+            time.sleep(after_s)
             while (unit := self._take()) is not None:
                 row = run_unit(unit, self._bench, self._begun)
                 if self._leave(unit):
