@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +54,11 @@ def test_a_simulation_costs_a_fraction_of_plain_tau2(benchmark: Any, domain: str
     logger = EventLogger("cost", [DomainFiles(tmp_path, [domain], PROFILE)])
     theirs: list[float] = []
     mine: list[float] = []
-    for task in tasks:
-        bare(benchmark, domain, task, theirs)
-    with fast(), Instrumentation():
-        profiled(benchmark, domain, tasks[0], logger, [])  # the one time that the database is parsed
+    with closing(logger), benchmark.judge("scripted/judge", {}):
         for task in tasks:
-            profiled(benchmark, domain, task, logger, mine)
-    logger.close()
+            bare(benchmark, domain, task, theirs)
+        with fast(), Instrumentation():
+            profiled(benchmark, domain, tasks[0], logger, [])  # the one time that the database is parsed
+            for task in tasks:
+                profiled(benchmark, domain, task, logger, mine)
     assert sum(mine) <= most * sum(theirs), (sum(mine), sum(theirs))
