@@ -34,9 +34,10 @@ from tau2_logging.events import PROFILE, decode
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger
 from tau2_logging.models.scripted.plan import PlanBook, plan_of
+from tau2_logging.models.scripted.provider import register
 from tau2_logging.runner.benchmark import Benchmark
 from tau2_logging.runner.config import ModelChoice, RunConfig
-from tau2_logging.runner.providers import register_scripted, warm_up
+from tau2_logging.runner.providers import warm_up
 from tau2_logging.runner.session import run
 from tau2_logging.sinks import MemorySink
 
@@ -50,7 +51,7 @@ def prepare(benchmark: Benchmark, domains: Sequence[str]) -> None:
     for domain in domains:
         for task in benchmark.tasks(domain, None):
             book.add(domain, plan_of(task))
-    register_scripted(book)
+    register(book)
     warm_up()
 
 

@@ -28,8 +28,9 @@ from tau2_logging.instrument.tau2 import outcome_of
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.logger.scope import end
 from tau2_logging.models.scripted.plan import PlanBook, plan_of
+from tau2_logging.models.scripted.provider import register
 from tau2_logging.runner.benchmark import Benchmark, Recipe
-from tau2_logging.runner.providers import register_scripted, warm_up
+from tau2_logging.runner.providers import warm_up
 from tau2_logging.sinks import DomainFiles
 from tau2_logging.sinks.totals import Totals
 
@@ -81,7 +82,7 @@ def main() -> None:
     for domain, chosen in tasks.items():
         for task in chosen:
             book.add(domain, plan_of(task))
-    register_scripted(book)
+    register(book)
     warm_up()
     figures = {}
     with tempfile.TemporaryDirectory() as directory, benchmark.judge("scripted/judge", {}):

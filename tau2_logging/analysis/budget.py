@@ -37,7 +37,7 @@ def task_budget(log: RunLog) -> pd.DataFrame:
     if table.empty:
         return table.reindex(columns=[*KEY, "status", "duration_ms", *KINDS_OF_TIME])
     exclusive = _exclusive(log, table)
-    queues = _sums(log, table, MODEL_CALL_TYPES, "queue_ms", by_type=True)
+    queues = _sums(log, table, MODEL_CALL_TYPES, "queue_ms")
     result = table[[*KEY, "status", "duration_ms"]].copy()
     for type_, name in _ROLE_MS.items():
         queued = np.minimum(queues.get(type_, 0.0), exclusive[name])
@@ -58,12 +58,12 @@ def _exclusive(log: RunLog, table: pd.DataFrame) -> dict[str, Any]:
     if not np.isnan(known["llm_ms"]).all():
         return {name: np.nan_to_num(values) for name, values in known.items()}
     types = {**_ROLE_MS, "tool_call": "tool_ms", "evaluation": "evaluation_ms"}
-    sums = _sums(log, table, tuple(types), "duration_ms", by_type=True)
+    sums = _sums(log, table, tuple(types), "duration_ms")
     zeros = dict.fromkeys(EXCLUSIVE_MS, np.zeros(len(table)))
     return {**zeros, **{types[type_]: values for type_, values in sums.items()}}
 
 
-def _sums(log: RunLog, table: pd.DataFrame, types: tuple[str, ...], column: str, by_type: bool = False) -> dict[str, Any]:
+def _sums(log: RunLog, table: pd.DataFrame, types: tuple[str, ...], column: str) -> dict[str, Any]:
     """Sums of a column over the events of each simulation's last attempt, by type of event, aligned with the table's rows."""
     events = log.select([*KEY, "type", "start_ms", column], types=types)
     spans = table[KEY].assign(begin=as_floats(table["start_ms"]), place=np.arange(len(table)))

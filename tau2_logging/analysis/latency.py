@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 LATENCY_TYPES = (*MODEL_CALL_TYPES, "tool_call", "evaluation", "step_complete", "task_end")
 DIMENSIONS = ("domain", "model", "function", "expert", "requestor")
-TOKEN_METRICS = ("ttft_ms", "tpot_ms", "output_tokens_per_s")
 
 METRIC_NOTES = (
     "TTFT, TPOT, E2E latency and goodput as vLLM's serving benchmark defines them: E2E latency is the whole call, TTFT the time to the "

@@ -35,20 +35,6 @@ class ReportOptions:
     command: str = ""
 
 
-def selected_tasks(log: RunLog, options: ReportOptions) -> list[str]:
-    """The task ids `--tasks` names, else the slowest, the median one by duration, and the slowest that failed. At most three then."""
-    if options.tasks:
-        return list(dict.fromkeys(options.tasks))
-    done = log.simulations.dropna(subset=["duration_ms"]).sort_values("duration_ms", kind="stable")
-    if done.empty:
-        return [str(task) for task in log.simulations["task"].dropna().unique()[:1]]
-    failed = done[(done["status"] != "ok") | (done["reward"] < 1)]
-    chosen = [done.iloc[-1]["task"], done.iloc[(len(done) - 1) // 2]["task"]]
-    if not failed.empty:
-        chosen.append(failed.iloc[-1]["task"])
-    return list(dict.fromkeys(str(task) for task in chosen))
-
-
 def output_file(output_dir: Path, name: str) -> Path:
     """The path of an output file; its folder is made."""
     output_dir.mkdir(parents=True, exist_ok=True)

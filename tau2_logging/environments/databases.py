@@ -87,18 +87,18 @@ class FastDatabases:
                 known = self._known[key] = self._learn(load(cls, path))
         if not known.usable:
             return load(cls, path)
-        return _view(known.pristine)
+        return clone(known.pristine)
 
     def _learn(self, pristine: Any) -> _Known:
-        view = _view(pristine)
+        view = clone(pristine)
         if not any(isinstance(value, SharedRecords) for value in view.__dict__.values()):
             return _Known(pristine, None, usable=_tau2_hash(view) == _tau2_hash(pristine))
-        known = _Known(pristine, DatabaseHash(view), usable=True)
-        if known.hash is None or not proves_itself(known.hash, pristine):
+        parts = DatabaseHash(view)
+        if not proves_itself(parts, pristine):
             return _Known(pristine, None, usable=False)
         for value in pristine.__dict__.values():
-            self._hashes[id(value)] = known.hash
-        return known
+            self._hashes[id(value)] = parts
+        return _Known(pristine, parts, usable=True)
 
     def _hash(self, database: Any) -> str | None:
         for value in getattr(database, "__dict__", {}).values():
@@ -112,17 +112,13 @@ def proves_itself(known: DatabaseHash, pristine: BaseModel) -> bool:
     """Whether views of this database hash as tau2 hashes it: untouched, and with a record of each field read, removed and put back."""
     if known.pristine != _tau2_hash(pristine):
         return False
-    view = _view(pristine)
+    view = clone(pristine)
     for value in view.__dict__.values():
         if isinstance(value, SharedRecords):
             keys = sorted(value)
             removed = value.pop(keys[len(keys) // 2])
             value[f"{keys[-1]}~"] = removed
     return known.of(view) == _tau2_hash(view)
-
-
-def _view(pristine: Any) -> Any:
-    return clone(pristine)
 
 
 def _tau2_hash(database: Any) -> str:

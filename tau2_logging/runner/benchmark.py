@@ -137,16 +137,8 @@ class Benchmark:
         accepted = inspect.signature(self._run.run_task).parameters
         judge = {"judge_llm": recipe.judge_llm, "judge_llm_args": dict(recipe.judge_args)} if recipe.repetition_judge else {}
         return self._run.run_task(
-            domain=recipe.domain,
+            **_shared_arguments(recipe),
             task=task,
-            agent=recipe.agent,
-            user=recipe.user,
-            llm_agent=recipe.agent_llm,
-            llm_args_agent=dict(recipe.agent_args),
-            llm_user=recipe.user_llm,
-            llm_args_user=dict(recipe.user_args),
-            max_steps=recipe.max_steps,
-            max_errors=recipe.max_errors,
             evaluation_type=kind,
             seed=seed,
             **{name: value for name, value in judge.items() if name in accepted},
@@ -159,19 +151,8 @@ class Benchmark:
         return kinds.ALL_WITH_NL_ASSERTIONS if wanted or recipe.judge_llm is not None else kinds.ALL
 
     def _text_config(self, recipe: Recipe) -> Any:
-        return importlib.import_module("tau2.data_model.simulation").TextRunConfig(
-            domain=recipe.domain,
-            agent=recipe.agent,
-            llm_agent=recipe.agent_llm,
-            llm_args_agent=dict(recipe.agent_args),
-            user=recipe.user,
-            llm_user=recipe.user_llm,
-            llm_args_user=dict(recipe.user_args),
-            max_steps=recipe.max_steps,
-            max_errors=recipe.max_errors,
-            num_trials=recipe.num_trials,
-            seed=recipe.seed,
-        )
+        config = importlib.import_module("tau2.data_model.simulation").TextRunConfig
+        return config(**_shared_arguments(recipe), num_trials=recipe.num_trials, seed=recipe.seed)
 
     @contextlib.contextmanager
     def judge(self, llm: str | None, args: Mapping[str, Any]) -> Iterator[None]:
@@ -197,19 +178,22 @@ class Benchmark:
     def _info(self, recipe: Recipe) -> Any:
         if self._is_v1:
             return self._run.get_info(self._text_config(recipe))
-        return self._run.get_info(
-            domain=recipe.domain,
-            agent=recipe.agent,
-            user=recipe.user,
-            llm_agent=recipe.agent_llm,
-            llm_args_agent=dict(recipe.agent_args),
-            llm_user=recipe.user_llm,
-            llm_args_user=dict(recipe.user_args),
-            num_trials=recipe.num_trials,
-            max_steps=recipe.max_steps,
-            max_errors=recipe.max_errors,
-            seed=recipe.seed,
-        )
+        return self._run.get_info(**_shared_arguments(recipe), num_trials=recipe.num_trials, seed=recipe.seed)
+
+
+def _shared_arguments(recipe: Recipe) -> dict[str, Any]:
+    """What run_task and get_info of v0.2 and the TextRunConfig of v1 all take, under the same names."""
+    return {
+        "domain": recipe.domain,
+        "agent": recipe.agent,
+        "user": recipe.user,
+        "llm_agent": recipe.agent_llm,
+        "llm_args_agent": dict(recipe.agent_args),
+        "llm_user": recipe.user_llm,
+        "llm_args_user": dict(recipe.user_args),
+        "max_steps": recipe.max_steps,
+        "max_errors": recipe.max_errors,
+    }
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Settings of litellm that a run needs: keys that are there, connections enough, our scripted models."""
+"""Settings of litellm that a run needs: keys that are there, connections enough."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import httpx
 import litellm
 
 from tau2_logging.errors import UserError
-from tau2_logging.models.scripted.plan import PlanBook
-from tau2_logging.models.scripted.provider import PROVIDER, ROLES, register
+from tau2_logging.models.scripted.provider import PROVIDER, ROLES
 from tau2_logging.models.scripted.settings import ScriptedSettings
 from tau2_logging.runner.config import ModelChoice
 
@@ -52,11 +51,6 @@ def _check_real(model: ModelChoice) -> None:
             f"model {model.llm!r} needs {' and '.join(missing)} in the environment; set it, or run without naming a model "
             "(scripted models need no key)"
         )
-
-
-def register_scripted(book: PlanBook) -> None:
-    """Make the scripted models known to litellm."""
-    register(book)
 
 
 def warm_up() -> None:

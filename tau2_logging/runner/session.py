@@ -28,15 +28,16 @@ from tau2_logging.logger.masking import masked_argv
 from tau2_logging.logger.scope import TIMEOUT, Outcome
 from tau2_logging.logger.sink import Sink
 from tau2_logging.models.scripted.plan import PlanBook, plan_of
+from tau2_logging.models.scripted.provider import register
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Key, finished, read_run, write_results, write_run
 from tau2_logging.runner.config import RunConfig
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
 from tau2_logging.runner.plan import Plan, Unit, make_plan
-from tau2_logging.runner.providers import check_models, http_connections, register_scripted, warm_up
+from tau2_logging.runner.providers import check_models, http_connections, warm_up
 from tau2_logging.runner.retries import Retries, RetryPolicy
-from tau2_logging.runner.unit import Bench, conclude, now_text
+from tau2_logging.runner.unit import Bench, conclude
 from tau2_logging.runner.watchdog import Watchdog
 from tau2_logging.sinks.console import Progress, summary_table
 from tau2_logging.sinks.domain_files import DomainFiles, events_path
@@ -118,7 +119,6 @@ class _Session:
         self.todo = tuple(unit for unit in plan.units if unit.key not in place.done)
         self.recipes = {domain: self._recipe(domain) for domain in config.domains}
         self.stop = _Stop()
-        self.begun = time.monotonic()
 
     def run(self) -> int:
         with ExitStack() as stack:
@@ -162,7 +162,7 @@ class _Session:
         book = PlanBook()
         for unit in self.plan.units:
             book.add(unit.domain, plan_of(unit.task))
-        register_scripted(book)
+        register(book)
         warm_up()
         self._enter_environments(stack)
         if not self.place.resumed:
@@ -347,7 +347,7 @@ class _Session:
     def _write_results(self) -> None:
         for domain in self.config.domains:
             info = self.benchmark.info_json(self.recipes[domain])
-            write_results(self.place.directory, domain, info, self.plan.tasks(domain), now_text())
+            write_results(self.place.directory, domain, info, self.plan.tasks(domain), time.strftime("%Y-%m-%dT%H:%M:%S"))
 
     def _report(self, totals: Totals, logger: EventLogger, files: DomainFiles | None, failure: BaseException | None) -> int:
         self.console.print(summary_table(totals))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -99,8 +98,3 @@ def _recipe(recipe: Recipe, unit: Unit) -> Recipe:
         agent_args={**recipe.agent_args, **(named if recipe.agent_llm.startswith("scripted/") else {})},
         user_args={**recipe.user_args, **(named if recipe.user_llm.startswith("scripted/") else {})},
     )
-
-
-def now_text() -> str:
-    """Local time to the second, as tau2 stamps its files."""
-    return time.strftime("%Y-%m-%dT%H:%M:%S")

@@ -46,11 +46,6 @@ class ThreadsExecutor:
         self._given_up: set[Unit] = set()
         self._lock = threading.Lock()
 
-    @property
-    def pending(self) -> int:
-        """Units not begun."""
-        return len(self._pending)
-
     def start(self) -> None:
         """Begin. Returns at once."""
         apart_s = min(APART_S, LONGEST_RAMP_S / self._workers)
