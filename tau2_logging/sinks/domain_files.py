@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -13,11 +14,15 @@ from tau2_logging.sinks.appender import Appender, append_to_all
 class DomainFiles(Sink):
     """The two files of each domain, appended to as it happens. Events below `level` are not written.
 
+    A domain that was not named gets its files with its first event.
+
     Raises UserError on construction where a file cannot be written.
     """
 
     def __init__(self, directory: Path, domains: Iterable[str], level: int) -> None:
         self.level = level
+        self._directory = directory
+        self._lock = threading.Lock()
         self._files: dict[str, tuple[Appender, Appender]] = {}
         with ExitStack() as opened:  # where one cannot be written, the others are closed again
             for domain in domains:
@@ -29,14 +34,20 @@ class DomainFiles(Sink):
     def write_line(self, domain: str | None, line: str) -> None:
         data = line.encode() + b"\n"
         if domain is not None:
-            append_to_all(self._files[domain], data)
+            append_to_all(self._files.get(domain) or self._open(domain), data)
             return
-        for files in self._files.values():
+        for files in list(self._files.values()):
             append_to_all(files, data)
+
+    def _open(self, domain: str) -> tuple[Appender, Appender]:
+        with self._lock:
+            if domain not in self._files:
+                self._files[domain] = Appender(events_path(self._directory, domain)), Appender(all_path(self._directory, domain))
+            return self._files[domain]
 
     def write_text(self, domain: str | None, text: str) -> None:
         data = text.encode("utf-8", "replace") + b"\n"
-        for name, (_, everything) in self._files.items():
+        for name, (_, everything) in list(self._files.items()):
             if domain is None or name == domain:
                 everything.append(data)
 

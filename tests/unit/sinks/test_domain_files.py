@@ -56,10 +56,10 @@ def test_any_text_can_be_written(tmp_path: Path, files: DomainFiles) -> None:
     assert read(tmp_path)["eval_retail.log"] == "half a pair ?, 日本語\n"
 
 
-def test_a_domain_that_is_not_of_the_run_does_not_raise_into_the_measured_code(files: DomainFiles) -> None:
+def test_a_domain_whose_files_cannot_be_opened_does_not_raise_into_the_measured_code(files: DomainFiles) -> None:
     """The failure is counted and told in the files that are there."""
     logger = EventLogger("run", [files], FakeClock())
-    logger.emit("note", {}, domain="chess")
+    logger.emit("note", {}, domain="no/such/folder")
     assert logger.failures == 1
 
 
@@ -95,3 +95,13 @@ def test_memory_keeps_what_the_files_would_hold() -> None:
     assert [event.type for event in sink.events] == ["llm_call", "tool_call", "llm_call"]
     assert (len(sink.lines), len(sink.of("llm_call")), len(sink.of("llm_call", "tool_call"))) == (3, 2, 3)
     assert sink.texts == [("retail", "said")]
+
+
+def test_a_domain_that_was_not_named_loses_nothing(tmp_path: Path) -> None:
+    """The first event of a domain nobody named opens its two files."""
+    files = DomainFiles(tmp_path, ["mock"], 0)
+    files.write_line("retail", "one")
+    files.write_line("retail", "two")
+    files.close()
+    assert (tmp_path / "tau2_retail.log").read_text() == (tmp_path / "eval_retail.log").read_text() == "one\ntwo\n"
+    assert (tmp_path / "tau2_mock.log").read_text() == ""
