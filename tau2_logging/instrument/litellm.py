@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from tau2_logging.instrument.base import Instrumentor, distribution_version
+from tau2_logging.instrument.gate import Gate, pass_gate, pass_gate_async
 from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.stream import MeasuredStream
@@ -23,6 +24,10 @@ _CALL_TYPES = {"hosted_vllm": "vllm", "vllm": "vllm", "openai": "openai", "anthr
 
 class LitellmInstrumentor(Instrumentor):
     """One event for each attempt of litellm.completion and litellm.acompletion inside a simulation."""
+
+    def __init__(self, gate: Gate | None = None) -> None:
+        super().__init__()
+        self._gate = gate
 
     def supported(self) -> bool:
         return distribution_version("litellm") is not None
@@ -42,6 +47,7 @@ class LitellmInstrumentor(Instrumentor):
                 return original(*args, **kwargs)
             token = OPEN_CALL.set(call)
             try:
+                pass_gate(self._gate, call)
                 response = original(*args, **kwargs)
             except BaseException as error:
                 call.fail(error)
@@ -59,6 +65,7 @@ class LitellmInstrumentor(Instrumentor):
                 return await original(*args, **kwargs)
             token = OPEN_CALL.set(call)
             try:
+                await pass_gate_async(self._gate, call)
                 response = await original(*args, **kwargs)
             except BaseException as error:
                 call.fail(error)
