@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from tau2_logging.instrument.failure import HttpFailure
-from tau2_logging.instrument.model_call import ModelCall
+from tau2_logging.instrument.model_call import ModelCall, Seen
+from tau2_logging.instrument.reply import read_reply
 from tau2_logging.instrument.wire import Protocol, call_type_of_host
 from tau2_logging.instrument.wire.protocol import read_json
 from tau2_logging.instrument.wire.sse import EventStream
@@ -45,22 +46,38 @@ class Streaming:
 
 
 class Exchange:
-    """A request and what comes back. `direct`: nobody above has opened a call, so that its event is made here."""
+    """A request and what comes back.
 
-    def __init__(self, call: ModelCall, request: Any, protocol: Protocol, streaming: Streaming, direct: bool) -> None:
+    `direct`: nobody above has opened a call, so that its event is made here. `by_pieces`: the caller reads the answer as it comes.
+    `changed_content` is the body as it is sent, None where it goes as it is: asking for a stream, or for a stream's token counts.
+    """
+
+    def __init__(
+        self, call: ModelCall, request: Any, protocol: Protocol, streaming: Streaming, direct: bool, by_pieces: bool = False
+    ) -> None:
         self.call = call
         self.request = request
         self.protocol = protocol
         self.direct = direct
         self.assembler = protocol.assembler()
         self._events = EventStream()
+        self._is_cut = False
         self._streaming = streaming
         self._key = (endpoint_of(request.url), request.url.path, model_in(request.content) or call.model)
-        self.streamed_content = protocol.as_stream(request.content) if streaming.asks(self._key) else None
+        self.by_pieces = by_pieces
+        self.changed_content = self._changed() if streaming.asks(self._key) else None
+        call.seen = self.seen if by_pieces else None
         host_type = call_type_of_host(request.url.host)
         call.call_type = host_type or call.call_type
         call.endpoint = self._key[0]
         call.sent_ns = call.simulation.logger.clock.now_ns()
+
+    def _changed(self) -> bytes | None:
+        content = self.request.content
+        asks = self.protocol.as_stream(content)
+        if not self.by_pieces:
+            return asks
+        return self.protocol.with_usage(content) if asks is None and b'"stream"' in content else None
 
     @property
     def limit_s(self) -> float | None:
@@ -83,6 +100,10 @@ class Exchange:
         for data in events:
             if self.assembler.feed(data):
                 self.call.first_token()
+
+    def hides(self, data: bytes) -> bool:
+        """Whether the caller is not to see an event of its stream: it has not asked for token counts, we have."""
+        return self.by_pieces and self.changed_content is not None and self.protocol.is_usage(data)
 
     def check_usage(self) -> None:
         """A provider that streams without saying its token counts is asked plainly from now on."""
@@ -114,8 +135,14 @@ class Exchange:
             self.call.finish(body if isinstance(body, dict) else {})
 
     def cut(self) -> None:
-        """A stream that its reader asked for has ended, or been left, without its end."""
-        self.call.cut = True
+        """A stream has come to its end without having said why."""
+        self._is_cut = True
+
+    def seen(self) -> Seen:
+        """What of a stream has come so far."""
+        body = self.assembler.body()
+        over = self.assembler.over and not self.assembler.complete
+        return Seen(read_reply(body) if body is not None else None, cut=self._is_cut or over)
 
 
 def endpoint_of(url: Any) -> str:

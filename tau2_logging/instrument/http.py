@@ -55,15 +55,17 @@ class HttpInstrumentor(Instrumentor):
 
     def _send(self, original: Function) -> Function:
         def send(client: Any, request: Any, **kwargs: Any) -> Any:
-            exchange = self._open(request)
+            exchange = self._open(request, bool(kwargs.get("stream")))
             if exchange is None:
                 return original(client, request, **kwargs)
             token = OPEN_CALL.set(exchange.call)
             try:
                 if exchange.direct:
                     pass_gate(self._gate, exchange.call)
-                if exchange.streamed_content is None or kwargs.get("stream"):
+                if exchange.changed_content is None:
                     response = original(client, request, **kwargs)
+                elif exchange.by_pieces:
+                    response = self._ask_for_usage(original, client, exchange, kwargs)
                 else:
                     response = self._ask_for_stream(original, client, exchange, kwargs)
             except BaseException as error:
@@ -71,22 +73,24 @@ class HttpInstrumentor(Instrumentor):
                 raise
             finally:
                 OPEN_CALL.reset(token)
-            exchange.call.simulation.logger.attempt(self._arrived, exchange, response, kwargs.get("stream"))
+            exchange.call.simulation.logger.attempt(self._arrived, exchange, response)
             return response
 
         return send
 
     def _send_async(self, original: Function) -> Function:
         async def send(client: Any, request: Any, **kwargs: Any) -> Any:
-            exchange = self._open(request)
+            exchange = self._open(request, bool(kwargs.get("stream")))
             if exchange is None:
                 return await original(client, request, **kwargs)
             token = OPEN_CALL.set(exchange.call)
             try:
                 if exchange.direct:
                     await pass_gate_async(self._gate, exchange.call)
-                if exchange.streamed_content is None or kwargs.get("stream"):
+                if exchange.changed_content is None:
                     response = await original(client, request, **kwargs)
+                elif exchange.by_pieces:
+                    response = await self._ask_for_usage_async(original, client, exchange, kwargs)
                 else:
                     response = await self._ask_for_stream_async(original, client, exchange, kwargs)
             except BaseException as error:
@@ -94,18 +98,18 @@ class HttpInstrumentor(Instrumentor):
                 raise
             finally:
                 OPEN_CALL.reset(token)
-            exchange.call.simulation.logger.attempt(self._arrived, exchange, response, kwargs.get("stream"))
+            exchange.call.simulation.logger.attempt(self._arrived, exchange, response)
             return response
 
         return send
 
-    def _open(self, request: Any) -> Exchange | None:
+    def _open(self, request: Any, by_pieces: bool) -> Exchange | None:
         simulation = current() if self.installed else None
         if simulation is None or simulation.closed:
             return None
-        return simulation.logger.attempt(self._exchange, simulation, request)
+        return simulation.logger.attempt(self._exchange, simulation, request, by_pieces)
 
-    def _exchange(self, simulation: Any, request: Any) -> Exchange | None:
+    def _exchange(self, simulation: Any, request: Any, by_pieces: bool) -> Exchange | None:
         protocol = protocol_of(request.method, request.url.path)
         call = OPEN_CALL.get()
         if protocol is None or not hasattr(request, "_content") or (call is not None and call.done):
@@ -114,7 +118,7 @@ class HttpInstrumentor(Instrumentor):
         if call is None:
             call = self._direct_call(simulation, request, protocol.name)
         call.again()
-        return Exchange(call, request, protocol, self._streaming, direct)
+        return Exchange(call, request, protocol, self._streaming, direct, by_pieces)
 
     def _direct_call(self, simulation: Any, request: Any, protocol: str) -> ModelCall:
         model = model_in(request.content) or "unknown"
@@ -124,18 +128,38 @@ class HttpInstrumentor(Instrumentor):
         call.price = lambda reply: price_of(model, call.call_type, reply)
         return call
 
-    def _arrived(self, exchange: Exchange, response: Any, by_pieces: bool) -> None:
+    def _arrived(self, exchange: Exchange, response: Any) -> None:
         if response.status_code >= 400:
-            exchange.refused(response.status_code, "" if by_pieces and not response.is_closed else response.text)
-        elif not by_pieces:
+            exchange.refused(response.status_code, response.text if response.is_closed else "")
+        elif not exchange.by_pieces:
             exchange.answered(read_json(response.content))
         else:
             tapped(self._module, exchange, response)
 
+    # the token counts of a stream
+
+    def _ask_for_usage(self, original: Function, client: Any, exchange: Exchange, kwargs: dict[str, Any]) -> Any:
+        response = original(client, self._changed(exchange), **kwargs)
+        if response.status_code >= 400:
+            response.read()
+            if exchange.refuses_streams(response.status_code, response.text):
+                exchange.changed_content = None
+                return original(client, exchange.request, **kwargs)
+        return response
+
+    async def _ask_for_usage_async(self, original: Function, client: Any, exchange: Exchange, kwargs: dict[str, Any]) -> Any:
+        response = await original(client, self._changed(exchange), **kwargs)
+        if response.status_code >= 400:
+            await response.aread()
+            if exchange.refuses_streams(response.status_code, response.text):
+                exchange.changed_content = None
+                return await original(client, exchange.request, **kwargs)
+        return response
+
     # a stream where none was asked for
 
     def _ask_for_stream(self, original: Function, client: Any, exchange: Exchange, kwargs: dict[str, Any]) -> Any:
-        response = original(client, self._streamed(exchange), **{**kwargs, "stream": True})
+        response = original(client, self._changed(exchange), **{**kwargs, "stream": True})
         if not _is_stream(response):
             response.read()
             if exchange.refuses_streams(response.status_code, response.text):
@@ -156,7 +180,7 @@ class HttpInstrumentor(Instrumentor):
         return self._put_together(exchange, response)
 
     async def _ask_for_stream_async(self, original: Function, client: Any, exchange: Exchange, kwargs: dict[str, Any]) -> Any:
-        response = await original(client, self._streamed(exchange), **{**kwargs, "stream": True})
+        response = await original(client, self._changed(exchange), **{**kwargs, "stream": True})
         if not _is_stream(response):
             await response.aread()
             if exchange.refuses_streams(response.status_code, response.text):
@@ -176,11 +200,13 @@ class HttpInstrumentor(Instrumentor):
             await response.aclose()
         return self._put_together(exchange, response)
 
-    def _streamed(self, exchange: Exchange) -> Any:
+    def _changed(self, exchange: Exchange) -> Any:
         request = exchange.request
-        headers = [(name, value) for name, value in request.headers.raw if name.lower() != b"content-length"]
+        left_out = (b"content-length", b"accept-encoding")
+        headers = [(name, value) for name, value in request.headers.raw if name.lower() not in left_out]
+        headers.append((b"Accept-Encoding", b"identity"))  # tokens are seen as they come, not when a compressor lets go of them
         return self._module.Request(
-            request.method, request.url, headers=headers, content=exchange.streamed_content, extensions=request.extensions
+            request.method, request.url, headers=headers, content=exchange.changed_content, extensions=request.extensions
         )
 
     def _check_time(self, exchange: Exchange) -> None:

@@ -16,6 +16,7 @@ from tau2_logging.instrument.base import Instrumentor, distribution_version
 from tau2_logging.instrument.gate import Gate, pass_gate, pass_gate_async
 from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
 from tau2_logging.instrument.patching import Function, Patches
+from tau2_logging.instrument.price import price_of
 from tau2_logging.instrument.stream import MeasuredStream
 from tau2_logging.logger.context import current
 
@@ -103,6 +104,7 @@ def _ended(call: ModelCall, response: Any) -> Any:
     if inspect.isawaitable(response):  # litellm.completion(acompletion=True) hands back a coroutine
         return _ended_later(call, response)
     if hasattr(response, "__next__") or hasattr(response, "__anext__"):
+        call.price = lambda reply: price_of(call.model, call.call_type, reply)
         return MeasuredStream(response, call, _assemble)
     call.finish(response)
     return response

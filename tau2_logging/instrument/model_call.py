@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tau2_logging.events.levels import DEBUG
@@ -34,11 +34,19 @@ def role_of(simulation: Simulation) -> str:
     return "user" if simulation.turn == USER else "agent"
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What the bytes of a stream said: the reply, token counts and all; `cut` where it ended without a reason."""
+
+    reply: Reply | None = None
+    cut: bool = False
+
+
 class ModelCall:
     """An attempt. `finish` or `fail` writes its event, whichever comes first.
 
     What is made below it in secret (an SDK's own retry) is another attempt of the same call: `hold` when a request has failed, `again`
-    when one more is made.
+    when one more is made. `seen` tells what was seen on the wire of a stream that somebody above reads.
     """
 
     def __init__(self, simulation: Simulation, model: str, call_type: str, messages: object = None, attempt: int | None = None) -> None:
@@ -59,7 +67,7 @@ class ModelCall:
         self.sent_ns: int | None = None
         self.first_token_ns: int | None = None
         self.last_token_ns: int | None = None
-        self.cut = False
+        self.seen: Callable[[], Seen] | None = None
         self.failure: BaseException | None = None
         self._operation = Operation(self.simulation, self._type, self._category, self._type, self.model)
 
@@ -108,10 +116,11 @@ class ModelCall:
         return self._operation.stop()
 
     def _finish(self, response: Any) -> None:
-        reply = read_reply(response)
+        seen = self.seen() if self.seen is not None else Seen()
+        reply = _with_counts(read_reply(response), seen.reply)
         if reply.cost_usd is None and self.price is not None:
             reply = replace(reply, cost_usd=self.price(reply))
-        problem = STREAM_CUT if self.cut else reply.problem
+        problem = STREAM_CUT if seen.cut else reply.problem
         failed = {"error": True, "error_type": problem} if problem else {"error": False}
         self._count(reply, failed=bool(problem))
         self._write({**_reply_fields(reply), **failed})
@@ -170,6 +179,14 @@ class ModelCall:
         messages = self._messages() if callable(self._messages) else self._messages
         fields = {"step": self._operation.step, "model": self.model, "messages": masked_json(messages), "reply": reply}
         simulation.emit("llm_payload", fields, span=self._operation.span, parent=self._operation.parent)
+
+
+def _with_counts(reply: Reply, counted: Reply | None) -> Reply:
+    """The reply with the provider's own counts, where a library above has lost them on the way and made up others."""
+    names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "written_tokens")
+    if counted is None or counted.output_tokens is None or counted.output_tokens == reply.output_tokens:
+        return reply
+    return replace(reply, cost_usd=None, **{name: getattr(counted, name) for name in names})
 
 
 def _reply_fields(reply: Reply) -> dict[str, object]:

@@ -1,58 +1,54 @@
-"""The bytes of an answer that its caller reads piece by piece, looked at as they pass. They are passed on as they are."""
+"""The bytes of an answer that its caller reads piece by piece, looked at as they pass."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from functools import lru_cache
 from typing import Any
 
 from tau2_logging.instrument.exchange import Exchange
 from tau2_logging.instrument.wire import ProviderError
 from tau2_logging.instrument.wire.protocol import read_json
-
-Decode = Callable[[bytes], bytes]
+from tau2_logging.instrument.wire.sse import EventFilter
 
 
 def tapped(module: Any, exchange: Exchange, response: Any) -> None:
     """Have the answer's bytes pass through the exchange; `module` is the package (httpx or httpx2) the response is of."""
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        exchange.failed(ValueError(f"an answer in content-encoding {encoding}, which was not asked for"))
+        return
     sync, by_await = _classes(module)
     is_async = isinstance(response.stream, module.AsyncByteStream) and not isinstance(response.stream, module.SyncByteStream)
-    decode = decoder_of(module, response)
-    if decode is None:
-        exchange.failed(ValueError(f"an answer in content-encoding {response.headers.get('content-encoding')}, which was not asked for"))
-        return
-    watch = _Watch(exchange, response, decode)
-    response.stream = (by_await if is_async else sync)(response.stream, watch)
-
-
-def decoder_of(module: Any, response: Any) -> Decode | None:
-    """What undoes the answer's compression, None for one that is not known."""
-    encoding = response.headers.get("content-encoding", "identity").strip().lower()
-    decoder = module._decoders.SUPPORTED_DECODERS.get(encoding)
-    return None if decoder is None else decoder().decode
+    response.stream = (by_await if is_async else sync)(response.stream, _Watch(exchange, response))
 
 
 class _Watch:
     """Sees every chunk, and the end once, however it comes."""
 
-    def __init__(self, exchange: Exchange, response: Any, decode: Decode) -> None:
+    def __init__(self, exchange: Exchange, response: Any) -> None:
         self._exchange = exchange
         self._is_stream = "text/event-stream" in response.headers.get("content-type", "")
-        self._decode = decode
+        self._passed_on = EventFilter(exchange.hides) if self._is_stream and exchange.changed_content is not None else None
         self._whole = b""
         self._ended = False
         self._attempt = exchange.call.simulation.logger.attempt
 
-    def saw(self, chunk: bytes) -> None:
+    def saw(self, chunk: bytes) -> bytes:
+        """Look at a chunk; returns what the reader is to get of it."""
         self._attempt(self._saw, chunk)
+        return chunk if self._passed_on is None else self._passed_on.feed(chunk)
+
+    def rest(self) -> bytes:
+        """What has been held back when the bytes end."""
+        return b"" if self._passed_on is None else self._passed_on.close()
 
     def _saw(self, chunk: bytes) -> None:
-        text = self._decode(chunk)
         if not self._is_stream:
-            self._whole += text
+            self._whole += chunk
             return
         try:
-            self._exchange.take(text)
+            self._exchange.take(chunk)
         except ProviderError as error:
             self.broke(error)
 
@@ -73,7 +69,7 @@ class _Watch:
             exchange.answered(read_json(self._whole))
             return
         exchange.end()
-        if not exchange.assembler.complete and (exchange.assembler.over or not by_reader):
+        if not exchange.assembler.complete and not by_reader:
             exchange.cut()
         exchange.answered(exchange.assembler.body())
 
@@ -88,8 +84,10 @@ def _classes(module: Any) -> tuple[type, type]:
         def __iter__(self) -> Iterator[bytes]:
             try:
                 for chunk in self._stream:
-                    self._watch.saw(chunk)
-                    yield chunk
+                    if shown := self._watch.saw(chunk):
+                        yield shown
+                if rest := self._watch.rest():
+                    yield rest
             except GeneratorExit:
                 raise
             except BaseException as error:
@@ -109,8 +107,10 @@ def _classes(module: Any) -> tuple[type, type]:
         async def __aiter__(self) -> AsyncIterator[bytes]:
             try:
                 async for chunk in self._stream:
-                    self._watch.saw(chunk)
-                    yield chunk
+                    if shown := self._watch.saw(chunk):
+                        yield shown
+                if rest := self._watch.rest():
+                    yield rest
             except GeneratorExit:
                 raise
             except BaseException as error:

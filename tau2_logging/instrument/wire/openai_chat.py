@@ -20,6 +20,15 @@ class OpenAIChat(Protocol):
     def assembler(self) -> Assembler:
         return _Chat()
 
+    def with_usage(self, content: bytes) -> bytes | None:
+        if b'"stream_options"' in content or not content.rstrip().endswith(b"}"):
+            return None
+        return content.rstrip()[:-1] + b',"stream_options":{"include_usage":true}}'
+
+    def is_usage(self, data: bytes) -> bool:
+        chunk = read_json(data) if b'"usage"' in data else None
+        return isinstance(chunk, dict) and not chunk.get("choices") and bool(chunk.get("usage"))
+
 
 class _Chat(Assembler):
     def __init__(self) -> None:
@@ -67,7 +76,7 @@ class _Chat(Assembler):
 
 
 def _message(delta: dict[str, Any]) -> dict[str, Any]:
-    message = {"role": "assistant", "content": None, **delta}
+    message = {"role": "assistant", "content": None, "refusal": None, **delta}
     calls = message.get("tool_calls")
     if calls:
         message["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in calls]

@@ -65,6 +65,14 @@ class Protocol(ABC):
             return content.rstrip()[:-1] + b"," + self.stream_fields
         return self._as_stream_read(content)
 
+    def with_usage(self, content: bytes) -> bytes | None:
+        """The body of a request for a stream, changed to ask for token counts too; None where they come by themselves."""
+        return None
+
+    def is_usage(self, data: bytes) -> bool:
+        """Whether an event holds nothing but the token counts that `with_usage` has asked for."""
+        return False
+
     def _as_stream_read(self, content: bytes) -> bytes | None:
         asked = read_json(content)
         if not isinstance(asked, dict) or asked.get("stream"):

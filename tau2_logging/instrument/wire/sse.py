@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+
+_BETWEEN_EVENTS = re.compile(rb"(\r?\n\r?\n)")
 
 
 class EventStream:
@@ -30,3 +33,25 @@ class EventStream:
         elif not line.strip() and self._data:
             yield b"\n".join(self._data)
             self._data = []
+
+
+class EventFilter:
+    """Passes bytes on, event by event, without the events whose data `drops` says so of."""
+
+    def __init__(self, drops: Callable[[bytes], bool]) -> None:
+        self._drops = drops
+        self._rest = b""
+
+    def feed(self, chunk: bytes) -> bytes:
+        """What is to be passed on of the events that `chunk` ends."""
+        *events, self._rest = _BETWEEN_EVENTS.split(self._rest + chunk)
+        return b"".join(event + gap for event, gap in zip(events[::2], events[1::2], strict=True) if not self._dropped(event))
+
+    def close(self) -> bytes:
+        """What is left when the bytes end."""
+        rest, self._rest = self._rest, b""
+        return rest
+
+    def _dropped(self, event: bytes) -> bool:
+        stream = EventStream()
+        return any(self._drops(data) for data in [*stream.feed(event), *stream.close()])
