@@ -73,10 +73,11 @@ class _Endpoint:
         self._wire = wire
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request; its entry in the journal is closed whatever happens."""
+        """Answer a request, which arrives when all of it is there; its entry in the journal is closed whatever happens."""
+        body = await request.read()
         exchange = self._engine.journal.open(request.path, self._wire.NAME, time.monotonic(), request.headers)
         try:
-            return await _Call(self._engine, self._wire, request, exchange).answer()
+            return await _Call(self._engine, self._wire, request, exchange).answer(_parsed(body))
         finally:
             if not exchange.ended:
                 exchange.ended, exchange.ended_s = "client_left", time.monotonic()
@@ -92,8 +93,8 @@ class _Call:
         self._request = request
         self._exchange = exchange
 
-    async def answer(self) -> web.StreamResponse:
-        body = self._exchange.request = await self._body()
+    async def answer(self, body: Any) -> web.StreamResponse:
+        self._exchange.request = body
         try:
             prompt = self._engine.check(self._wire, self._exchange, self._wire.key_of(self._request.headers), body)
         except Refused as refused:
@@ -107,12 +108,6 @@ class _Call:
         if reply.fault in REFUSED_AT_ONCE:
             return self._refusal(reply.fault, prompt)
         return await self._run(prompt, reply)
-
-    async def _body(self) -> Any:
-        try:
-            return json.loads(await self._request.read())
-        except ValueError:
-            return None
 
     def _refusal(self, fault: str, prompt: Prompt) -> web.Response:
         if fault == "bad_gateway":
@@ -248,6 +243,14 @@ class _Delivery:
     def _abort(self) -> None:
         if self._request.transport is not None:
             self._request.transport.abort()
+
+
+def _parsed(body: bytes) -> Any:
+    """JSON, or None: no protocol takes that for a request."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
 
 
 async def _until(due_s: float) -> None:
