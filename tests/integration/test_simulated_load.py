@@ -111,6 +111,20 @@ def test_a_client_that_leaves_frees_its_place() -> None:
     assert metric(text, "num_requests_running") == metric(text, "num_requests_waiting") == 0
 
 
+def test_a_server_that_stops_breaks_off_what_is_under_way() -> None:
+    """At once, whatever it waits for: clients see the connection end, and the journal says that it was cut."""
+    server = SimulatedServer(ServerSettings(ttft_ms=60_000, batch_size=2)).start()
+    server.script(Reply(fault="hang"))
+    asked = [{"model": "sim", "messages": HELLO, "stream": stream} for stream in (False, True, False, True)]
+    with ThreadPoolExecutor(4) as pool:
+        calls = [pool.submit(httpx.post, f"{server.base_url}/chat/completions", json=body, timeout=20) for body in asked]
+        while sum(kept.request is not None for kept in server.journal) < 4:
+            time.sleep(0.005)
+        server.stop()
+    assert {type(call.exception()).__name__ for call in calls} == {"RemoteProtocolError"}
+    assert [kept.ended for kept in server.journal] == ["cut"] * 4
+
+
 def test_an_old_server_has_the_old_names() -> None:
     """Those that vLLM has renamed, and not the new ones beside them."""
     with SimulatedServer(ServerSettings(metric_names="old")) as server:
@@ -183,7 +197,7 @@ def test_it_stands_in_for_vllm(tmp_path: Path) -> None:
     process = serve(
         "serve", "some/model", "--served-model-name", "sim", "also", "--tensor-parallel-size", "2", "--enable-auto-tool-choice",
         "--tool-call-parser", "hermes", "--startup-s", "0.3", "--ttft-ms", "50", "--itl-ms", "10", "--reply-tokens", "50",
-        "--journal", str(journal),        "--lifetime", "60",
+        "--journal", str(journal), "--lifetime", "60",
     )  # fmt: skip
     try:
         assert process.stdout is not None

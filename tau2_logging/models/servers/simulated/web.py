@@ -45,6 +45,7 @@ class Site:
 
     async def close(self) -> None:
         """Let go of every connection."""
+        self._engine.closing = True
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -80,7 +81,7 @@ class _Endpoint:
             return await _Call(self._engine, self._wire, request, exchange).answer(_parsed(body))
         finally:
             if not exchange.ended:
-                exchange.ended, exchange.ended_s = "client_left", time.monotonic()
+                exchange.ended, exchange.ended_s = self._engine.broken_off, time.monotonic()
             self._engine.journal.write(exchange)
 
 
@@ -150,7 +151,7 @@ class _Call:
             return await (delivery.stream() if prompt.stream else delivery.whole())
         finally:
             if not self._exchange.ended:
-                self._engine.finish(run, delivery.sent, "client_left")
+                self._engine.finish(run, delivery.sent, self._engine.broken_off)
 
 
 class _Delivery:
