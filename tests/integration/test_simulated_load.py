@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from tau2_logging.errors import UserError
-from tau2_logging.models.servers.simulated import Exchange, Reply, ServerSettings, SimulatedServer
+from tau2_logging.models.servers.simulated import FAULTS, Exchange, Reply, ServerSettings, SimulatedServer
+from tau2_logging.models.servers.simulated.options import build_parser
 from tests.support.journals import settled
 
 httpx = pytest.importorskip("httpx")
@@ -236,3 +237,15 @@ def test_a_port_that_is_taken_is_said() -> None:
     with SimulatedServer() as server, pytest.raises(UserError, match=rf"cannot listen at {server.endpoint}: .*give another port"):
         SimulatedServer(port=int(server.endpoint.split(":")[1])).start()
     assert set(threading.enumerate()) <= before
+
+
+def test_the_page_about_it_is_true(capsys: pytest.CaptureFixture[str]) -> None:
+    """docs/simulated_server.md names every flag and every fault, and its example runs as it is written."""
+    pytest.importorskip("openai")
+    page = (Path(__file__).parents[2] / "docs" / "simulated_server.md").read_text(encoding="utf-8")
+    flags = {flag for action in build_parser()._actions for flag in action.option_strings if flag.startswith("--")} - {"--help", "--model"}
+    assert {flag for flag in flags if not re.search(rf"{flag}\b", page)} == set()
+    assert {fault for fault in FAULTS if f"| `{fault}` |" not in page} == set()
+    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    exec(compile(example, "docs/simulated_server.md", "exec"), {})
+    assert re.fullmatch(r"Hello! \d+\.\d+\n", capsys.readouterr().out)
