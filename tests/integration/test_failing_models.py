@@ -16,9 +16,12 @@ from tau2_logging.models.servers.simulated import Exchange, ServerSettings, Simu
 from tau2_logging.runner.checkpoint import read_rows
 from tau2_logging.runner.config import ModelChoice
 from tests.support.in_process import run_quietly, scripted
+from tests.support.litellm_clients import LEFT_OPEN
 from tests.support.run_files import RunFiles, by_simulation, check_simulation, of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
+
+pytestmark = LEFT_OPEN
 
 FAULTS = {
     "rate_limit": 0.03, "server_error": 0.02, "overloaded": 0.02, "bad_gateway": 0.02, "reset": 0.03, "hang": 0.01, "stream_cut": 0.02,
