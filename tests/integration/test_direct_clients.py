@@ -49,7 +49,8 @@ def one_layer_retries() -> Iterator[None]:
 
 def with_openai(server: SimulatedServer, **how: Any) -> Any:
     with openai.OpenAI(base_url=server.base_url, api_key="sk-x") as client:
-        return client.chat.completions.create(model="sim", messages=MESSAGES, **how)
+        response = client.chat.completions.create(**{"model": "sim", "messages": MESSAGES, **how})
+        return list(response) if how.get("stream") else response
 
 
 def with_anthropic(server: SimulatedServer) -> Any:
@@ -144,7 +145,7 @@ def test_without_streaming_nothing_is_asked_differently() -> None:
     """`stream=False`: requests go out as they are, a caller's own stream included."""
     with SimulatedServer(ServerSettings()) as server, simulation(stream=False) as sink:
         with_openai(server)
-        list(with_openai(server, stream=True))
+        with_openai(server, stream=True)
         first, second = server.journal
     assert "stream" not in first.request
     assert "stream_options" not in second.request
@@ -156,7 +157,7 @@ def test_a_callers_stream_that_ends_without_a_reason_was_cut_though_nobody_raise
     """The openai SDK and litellm hand out such a stream as if it were whole."""
     with SimulatedServer(ServerSettings()) as server, simulation() as sink:
         server.script(Reply(text="half of what was to", fault="stream_end"))
-        list(with_openai(server, stream=True))
+        with_openai(server, stream=True)
         server.script(Reply(text="half of what was to", fault="stream_end"))
         list(litellm.completion(model="openai/sim", messages=MESSAGES, api_base=server.base_url, api_key="sk-x", stream=True))
     assert attempts(sink.of("llm_call")) == [(1, True, "StreamCut")] * 2
@@ -166,11 +167,10 @@ def test_a_stream_that_its_reader_leaves_is_one_call_and_no_failure() -> None:
     """With the time of its first token."""
     with SimulatedServer(ServerSettings(itl_ms=5)) as server, simulation() as sink:
         server.script(Reply(text="a long answer that nobody wants to hear to its end"))
-        stream = with_openai(server, stream=True)
-        for chunk in stream:
-            if chunk.choices[0].delta.content:
-                break
-        stream.close()
+        with openai.OpenAI(base_url=server.base_url, api_key="sk-x") as client:
+            stream = client.chat.completions.create(model="sim", messages=MESSAGES, stream=True)
+            next(chunk for chunk in stream if chunk.choices[0].delta.content)
+            stream.close()
     (event,) = sink.of("llm_call")
     assert event.get("error") is False
     assert event.get("ttft_ms") is not None
@@ -182,6 +182,38 @@ def test_an_error_in_the_middle_of_a_stream_is_the_answer_it_would_have_been() -
         server.script(Reply(fault="stream_error"))
         assert with_openai(server).choices[0].finish_reason == "stop"
     assert attempts(sink.of("llm_call")) == [(1, True, "InternalServerError"), (2, False, None)]
+
+
+def test_a_known_price_is_paid_for_each_kind_of_token() -> None:
+    """Through litellm and directly alike: cached tokens at their own price; a stream costs what the whole answer does."""
+    prices = litellm.model_cost["gpt-4.1"]
+    expected = 900 * prices["input_cost_per_token"] + 100 * prices["cache_read_input_token_cost"] + 50 * prices["output_cost_per_token"]
+    counted = Reply(text="hello", prompt_tokens=1000, cached_tokens=100, completion_tokens=50)
+    with SimulatedServer(ServerSettings(models=("gpt-4.1",))) as server, simulation() as sink:
+        for stream in (False, True):
+            server.script(counted, counted)
+            with_openai(server, model="gpt-4.1", stream=stream)
+            arguments = {"api_base": server.base_url, "api_key": "sk-x", "stream": stream}
+            for _ in litellm.completion(model="openai/gpt-4.1", messages=MESSAGES, **arguments):
+                pass
+    assert [event.get("cost_usd") for event in sink.of("llm_call")] == pytest.approx([expected] * 4)
+
+
+@pytest.mark.filterwarnings("ignore:The model:DeprecationWarning")
+def test_anthropics_cached_tokens_are_part_of_the_input() -> None:
+    """Its protocol counts them apart; the event does not, and the price is that of both."""
+    model = "claude-sonnet-4-5"
+    prices = litellm.model_cost[model]
+    expected = 900 * prices["input_cost_per_token"] + 100 * prices["cache_read_input_token_cost"] + 50 * prices["output_cost_per_token"]
+    counted = Reply(text="hello", prompt_tokens=1000, cached_tokens=100, completion_tokens=50)
+    with SimulatedServer(ServerSettings(models=(model,))) as server, simulation() as sink:
+        server.script(counted, counted)
+        with anthropic.Anthropic(base_url=server.url, api_key="sk-x") as client:
+            client.messages.create(model=model, messages=MESSAGES, max_tokens=50)
+        litellm.completion(model=f"anthropic/{model}", messages=MESSAGES, api_base=server.url, api_key="sk-x")
+    for event in sink.of("llm_call"):
+        assert (event.get("input_tokens"), event.get("cached_tokens"), event.get("output_tokens")) == (1000, 100, 50)
+        assert event.get("cost_usd") == pytest.approx(expected)
 
 
 class Narrow(Gate):
