@@ -71,9 +71,8 @@ def _run(args: argparse.Namespace) -> int:
     one, other = play_both(left, right, order)
     cases = [Case.of(data) for data in one.about["cases"]]
     if not cases:
-        raise UserError(
-            f"no such task in {', '.join(order.domains)}: {' '.join(args.task_ids or ())}; run_local.py --list-tasks DOMAIN shows all"
-        )
+        wanted = " ".join(args.task_ids or ())
+        raise UserError(f"no task {wanted} in {', '.join(order.domains)}; run_local.py --list-tasks DOMAIN shows all")
     comparison = compare(cases, one.cases, other.cases, deliberate_kinds(one, other))
     found = findings(comparison, one, other)
     accepted = frozenset(args.accept)

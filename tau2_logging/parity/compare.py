@@ -12,6 +12,7 @@ from tau2_logging.parity.case import Call, Case
 
 ERROR_PREFIX = "error_prefix"
 ORDER_ID_PREFIX = "order_id_prefix"
+_Answer = Mapping[str, Any]
 _PREFIX = re.compile(r"Error(?: executing tool '[^']*')?: ")
 
 
@@ -85,9 +86,7 @@ def _count_tools(found: Comparison, case: Case, answer: Mapping[str, Any]) -> No
         counts[1] += not said["error"]
 
 
-def _differences(
-    case: Case, one: Mapping[str, Any], other: Mapping[str, Any], tally: Tally, deliberate: frozenset[str]
-) -> Iterator[Difference]:
+def _differences(case: Case, one: _Answer, other: _Answer, tally: Tally, deliberate: frozenset[str]) -> Iterator[Difference]:
     start = one["start"] == other["start"]
     tally.count("start", start)
     if not start:
@@ -117,7 +116,7 @@ def _kind(call: Call, first: Mapping[str, Any], second: Mapping[str, Any]) -> st
     return "output"
 
 
-def _end(case: Case, one: Mapping[str, Any], other: Mapping[str, Any], tally: Tally) -> Iterator[Difference]:
+def _end(case: Case, one: _Answer, other: _Answer, tally: Tally) -> Iterator[Difference]:
     same = one["end"] == other["end"]
     tally.count("databases", same)
     if not same:
@@ -129,7 +128,7 @@ def _end(case: Case, one: Mapping[str, Any], other: Mapping[str, Any], tally: Ta
             yield Difference("assertion", case, first["name"], first["met"], second["met"])
 
 
-def _scores(case: Case, one: Mapping[str, Any], other: Mapping[str, Any], tally: Tally) -> Iterator[Difference]:
+def _scores(case: Case, one: _Answer, other: _Answer, tally: Tally) -> Iterator[Difference]:
     if "scored" not in one:
         return
     rewards = [answer["scored"].get("reward", answer["scored"].get("error")) for answer in (one, other)]

@@ -119,10 +119,11 @@ def _of_releases(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[
         changed = [name for name in mine if name in theirs and _bare(mine[name]) != _bare(theirs[name])]
         apart = sorted(mine.keys() ^ theirs.keys())
         if changed or apart:
-            sentence = f"{len(changed)} tasks of {len(mine)} have another text, and {len(apart)} are in one release only; all were played as the left has them."
-            yield Finding(
-                "tasks", domain, len(changed) + len(apart), len(mine), sentence, tuple(_short(name) for name in (changed + apart)[:_SHOWN])
+            sentence = (
+                f"{len(changed)} tasks of {len(mine)} have another text, and {len(apart)} are in one release only; "
+                "all were played as the left has them."
             )
+            yield Finding("tasks", domain, len(changed + apart), len(mine), sentence, _some(changed + apart))
         yield from _of_tools(domain, {tuple(tool[:2]) for tool in one["tools"]}, {tuple(tool[:2]) for tool in other["tools"]})
         yield from _of_policy(domain, one["policy"], other["policy"])
 
@@ -178,17 +179,10 @@ def _of_starts(started: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
         if changed:
             refused = sum(bool(probe["refused"]) for probe in changed)
             sentence = (
-                f"The initial state is applied twice, by the constructor of an environment and again by the evaluator: in {len(changed)} of "
-                f"{len(members)} tasks the second time changes it{f' or fails ({refused})' if refused else ''}."
+                "The initial state is applied twice, by the constructor of an environment and again by the evaluator: "
+                f"in {len(changed)} of {len(members)} tasks the second time changes it or fails ({refused} fail)."
             )
-            yield Finding(
-                "initial_state_twice",
-                domain,
-                len(changed),
-                len(members),
-                sentence,
-                tuple(_short(probe["task"]) for probe in changed[:_SHOWN]),
-            )
+            yield Finding("initial_state_twice", domain, len(changed), len(members), sentence, _some([probe["task"] for probe in changed]))
 
 
 def _of_evaluator(probes: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
@@ -203,8 +197,8 @@ def _of_evaluator(probes: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
         if example["missing"] and example["unread"] and calls["read"] < calls["merged"]:
             sentence = (
                 f"The evaluator asks the traces for {_quoted(example['missing'])}, which is not there; the user's messages are under "
-                f"{_quoted(example['unread'])}, which it never reads. {calls['made'] - calls['read']} of {calls['made']} tool calls of the user "
-                f"are lost; with the key in place {perfect['key']} of these {len(members)} conversations are perfect."
+                f"{_quoted(example['unread'])}, which it never reads. {calls['made'] - calls['read']} of {calls['made']} tool calls "
+                f"of the user are lost; with the key in place {perfect['key']} of these {len(members)} conversations are perfect."
             )
             yield Finding("evaluator_key", domain, len(members), len(members), sentence)
         lost = calls["made"] - calls["merged"]
@@ -219,6 +213,10 @@ def _of_evaluator(probes: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
         if perfect["state"] != perfect["merge"]:
             sentence = f"With the initial state applied once as well, {perfect['state']} of {len(members)} are perfect."
             yield Finding("evaluator_state", domain, perfect["state"] - perfect["merge"], len(members), sentence)
+
+
+def _some(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(_short(name) for name in names[:_SHOWN])
 
 
 def _quoted(names: Sequence[str]) -> str:

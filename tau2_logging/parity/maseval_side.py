@@ -46,11 +46,8 @@ class MasevalSide:
 
     def about(self, order: Order) -> dict[str, Any]:
         """Its version; what it has of tau2's data is known when tau2 has said where that is."""
-        return {
-            "implementation": "maseval",
-            "version": f"MASEval {importlib.metadata.version('maseval')}",
-            "python": platform.python_version(),
-        }
+        version = f"MASEval {importlib.metadata.version('maseval')}"
+        return {"implementation": "maseval", "version": version, "python": platform.python_version()}
 
     def cases(self, order: Order) -> list[Case]:
         """Never asked: tau2 leads."""
@@ -79,12 +76,8 @@ class MasevalSide:
             return {"failed": f"{type(error).__name__}: {error}"}
         start = _hashes(environment)
         calls = [_called(environment, call) for call in case.calls]
-        played = {
-            "start": start,
-            "calls": calls,
-            "end": [own_hash(environment), environment.get_user_db_hash()],
-            "assertions": _assertions(environment, task),
-        }
+        end = [own_hash(environment), environment.get_user_db_hash()]
+        played = {"start": start, "calls": calls, "end": end, "assertions": _assertions(environment, task)}
         if case.fuzz is None:
             played["scored"] = self._score(case, task)
             self._started.append(probe_start(case.domain, task, start, _hashes))
@@ -126,9 +119,7 @@ class _Script(ModelAdapter):
     def model_id(self) -> str:
         return f"gold/{self._role}"
 
-    def _chat_impl(
-        self, messages: Any, generation_params: Any = None, tools: Any = None, tool_choice: Any = None, **_: Any
-    ) -> ChatResponse:
+    def _chat_impl(self, messages: Any, generation_params: Any = None, tools: Any = None, tool_choice: Any = None, **_: Any) -> Any:
         act = next(self._acts)
         self._said += 1
         if act.call is None:
@@ -158,9 +149,7 @@ class _Gold(DefaultAgentTau2Benchmark):
     def get_model_adapter(self, model_id: str, **_: Any) -> ModelAdapter:
         return _Script(self._acts, "assistant" if model_id == "gold/agent" else "user")
 
-    def evaluate(
-        self, evaluators: Sequence[Tau2Evaluator], agents: Any, final_answer: Any, traces: Mapping[str, Any]
-    ) -> list[dict[str, Any]]:
+    def evaluate(self, evaluators: Sequence[Tau2Evaluator], agents: Any, final_answer: Any, traces: Mapping[str, Any]) -> Any:
         self._recorded = Recorded(evaluators[0], dict(traces), self._acts)  # before it is evaluated: that may fail
         return super().evaluate(evaluators, agents, final_answer, traces)
 

@@ -38,7 +38,7 @@ class Side(Protocol):
         """Told what the leading side said of itself, before the first case."""
 
     def play(self, case: Case) -> dict[str, Any]:
-        """Play a case: `start` and `end` (hashes of both databases), `calls` (output, error), `assertions`, and `scored` of gold actions."""
+        """Play a case: `start` and `end` (hashes of both databases), `calls` (output, error), `assertions`, `scored` if gold."""
 
     def probes(self, order: Order) -> Iterator[dict[str, Any]]:
         """Experiments of its own, after the last case, that explain a difference."""

@@ -1,8 +1,8 @@
 """One side in a process of its own: reads what to play from standard input, writes a line of JSON for each case.
 
-`python -m tau2_logging.parity.worker tau2|maseval`. It needs the standard library and the implementation it plays on, so that it runs in any
-interpreter that has one. The first line in is the order; the side that leads (tau2) makes the cases and sends them in its first line out,
-the other gets that line as its second line in.
+`python -m tau2_logging.parity.worker tau2|maseval`. It needs the standard library, pydantic and the implementation it plays on, so that it
+runs in any interpreter that has one. The first line in is the order; the side that leads (tau2) makes the cases and sends them in its first
+line out, the other gets that line as its second line in.
 """
 
 from __future__ import annotations
