@@ -8,7 +8,6 @@ import logging
 import platform
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +17,13 @@ from maseval.benchmark.tau2 import (
     Tau2Environment,
     Tau2Evaluator,
     configure_model_ids,
-    data_loader,
     load_domain_config,
     load_tasks,
 )
 from maseval.core.model import ChatResponse
 
+from tau2_logging.environments.maseval import SharedMaseval, lay_out, own_hash
 from tau2_logging.parity.case import Act, Call, Case, gold_conversation
-from tau2_logging.parity.maseval_databases import own_hash, shared_databases
 from tau2_logging.parity.maseval_probes import Recorded, probe_evaluator, probe_loader, probe_start
 from tau2_logging.parity.side import Order
 
@@ -35,8 +33,9 @@ class MasevalSide:
 
     def __init__(self, fast: bool) -> None:
         logging.getLogger("maseval").setLevel(logging.CRITICAL)
-        self._fast = shared_databases() if fast else nullcontext()
-        self._fast.__enter__()
+        self._databases = SharedMaseval()
+        if fast:
+            self._databases.install()
         self._benchmark = _Gold()
         self._stage = tempfile.TemporaryDirectory(prefix="parity-")
         self._tasks: dict[str, dict[str, Any]] = {}
@@ -57,11 +56,7 @@ class MasevalSide:
         """Lay tau2's own files out as MASEval's loader wants them, under the names that its own table of downloads gives them."""
         self._led = led
         for domain in led["domains"]:
-            folder = Path(self._stage.name) / domain
-            folder.mkdir()
-            for kind, url in data_loader.URLS[domain].items():
-                source = Path(led["data"]) / domain / url.rsplit("/", 1)[-1]
-                (folder / ("policy.md" if kind == "policy" else source.name)).symlink_to(source)
+            lay_out(domain, Path(led["data"]), Path(self._stage.name))
             tasks = configure_model_ids(load_tasks(domain, split="all", data_dir=Path(self._stage.name)), user_model_id="gold/user")
             self._tasks[domain] = {str(task.id): task for task in tasks}
 
@@ -103,7 +98,9 @@ class MasevalSide:
         yield {"started": self._started}
         yield from (probe_evaluator(recorded, reward) for recorded, reward in self._imperfect)
         self._stage.cleanup()
-        self._fast.__exit__(None, None, None)
+        self._databases.uninstall()
+        if damaged := self._databases.damaged():
+            raise RuntimeError(f"a tool of MASEval changed shared records of {', '.join(damaged)}; play with --no-fast-env")
 
 
 class _Script(ModelAdapter):
