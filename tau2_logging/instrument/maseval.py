@@ -135,15 +135,15 @@ class MasevalInstrumentor(Instrumentor):
                 if simulation is None or simulation.phase != LIVE:
                     return original(actor, tool_call, *args, **kwargs)
                 simulation.check_timeout()
-                call, token = _Call(), None
+                call = _Call()
                 live = simulation.logger.attempt(_LiveTool, simulation, requestor, *_named(tool_call))
                 token = _CALL.set(call)
                 try:
                     result = original(actor, tool_call, *args, **kwargs)
                 finally:
                     _CALL.reset(token)
-                error_type = call.error_type if call.reached else REFUSED
-                simulation.logger.attempt(live.end, error_type, result)
+                if live is not None:
+                    simulation.logger.attempt(live.end, call.error_type if call.reached else REFUSED, result)
                 return result
 
             return execute

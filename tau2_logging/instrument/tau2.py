@@ -204,7 +204,9 @@ def outcome_of(result: Any) -> Outcome:
     termination = getattr(result.termination_reason, "value", result.termination_reason)
     last_user = next((message for message in reversed(result.messages) if message.role == "user"), None)
     token = stop_token(last_user.content) if termination == "user_stop" and last_user is not None else None
-    return Outcome(OK, reward=getattr(reward_info, "reward", None), termination=str(termination), stop_token=token)
+    beside = (getattr(reward_info, "info", None) or {}).get("tau2_reward")
+    reward = getattr(reward_info, "reward", None)
+    return Outcome(OK, reward=reward, termination=str(termination), stop_token=token, tau2_reward=beside)
 
 
 def _role(role: Any) -> str:

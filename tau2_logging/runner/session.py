@@ -34,6 +34,7 @@ from tau2_logging.runner.checkpoint import Checkpoint, Key, finished, read_run, 
 from tau2_logging.runner.config import RunConfig
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
+from tau2_logging.runner.harness import load_benchmark
 from tau2_logging.runner.limits import Budget, RateLimits, rate_limit
 from tau2_logging.runner.plan import Plan, Unit, make_plan
 from tau2_logging.runner.providers import check_models, check_prices, http_connections, warm_up
@@ -76,7 +77,7 @@ def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = 
     written.
     """
     console = console or Console()
-    benchmark = Benchmark.load()
+    benchmark = load_benchmark(config)
     plan = make_plan(config, benchmark)
     check_models(config.models)
     if config.max_cost is not None:
@@ -129,6 +130,7 @@ class _Session:
 
     def run(self) -> int:
         with ExitStack() as stack:
+            stack.callback(self.benchmark.close)
             self._prepare(stack)
             totals, logger, files = self._open_logger(stack)
             checkpoint = Checkpoint(self.place.directory, self.config.domains)
@@ -173,6 +175,7 @@ class _Session:
         register(book)
         warm_up()
         self._enter_environments(stack)
+        self.benchmark.prepare(list(self.recipes.values()))
         if not self.place.resumed:
             self.place = replace(self.place, started_wall=time.time())
 
@@ -203,12 +206,16 @@ class _Session:
         stack.callback(databases.uninstall)
         tools.install()
         stack.callback(tools.uninstall)
-        stack.callback(self._check_databases, databases)
+        for part in (databases, *self.benchmark.fast_parts()):
+            stack.callback(self._check_databases, part)
+        for part in self.benchmark.fast_parts():
+            part.install()
+            stack.callback(part.uninstall)
         for domain in self.config.domains:
             self.benchmark.registry.get_env_constructor(domain)()  # parse now, not in the first simulations' time
         stack.enter_context(_frozen_heap())
 
-    def _check_databases(self, databases: FastDatabases) -> None:
+    def _check_databases(self, databases: Any) -> None:
         for path in databases.damaged():
             self._say(f"warning: a tool changed shared records of {path}; do not trust these results and run with --no-fast-env")
 
@@ -321,6 +328,7 @@ class _Session:
                 "schema": SCHEMA_VERSION,
                 **self._versions(),
                 "utc_offset": utc_offset(logger.clock),
+                "harness": self.benchmark.harness,
                 "agent": recipe.agent,
                 "user": recipe.user,
                 "agent_llm": recipe.agent_llm,
