@@ -120,12 +120,18 @@ def _of_releases(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[
         apart = sorted(mine.keys() ^ theirs.keys())
         if changed or apart:
             sentence = (
-                f"{len(changed)} tasks of {len(mine)} have another text, and {len(apart)} are in one release only; "
+                f"{len(changed)} tasks of {len(mine)} differ ({_parts(mine, theirs, changed)}), and {len(apart)} are in one release only; "
                 "all were played as the left has them."
             )
             yield Finding("tasks", domain, len(changed + apart), len(mine), sentence, _some(changed + apart))
         yield from _of_tools(domain, {tuple(tool[:2]) for tool in one["tools"]}, {tuple(tool[:2]) for tool in other["tools"]})
         yield from _of_policy(domain, one["policy"], other["policy"])
+
+
+def _parts(mine: Mapping[str, Any], theirs: Mapping[str, Any], names: Sequence[str]) -> str:
+    """Which parts of tasks differ, and how often."""
+    counts = Counter(key for name in names for key in mine[name] if _bare(mine[name][key]) != _bare(theirs[name].get(key)))
+    return ", ".join(f"{key} {count}" for key, count in counts.most_common()) or "in parts that one release adds"
 
 
 def _bare(value: Any) -> Any:
