@@ -28,6 +28,7 @@ WRAPPED = (
     ("litellm", "acompletion"),
     ("tau2.orchestrator.orchestrator", "Orchestrator.step"),
     ("tau2.environment.environment", "Environment.get_response"),
+    ("maseval.core.model", "ModelAdapter.chat"),
     ("tau2.run", "run_task"),
     ("tau2.utils.llm_utils", "completion"),
 )
