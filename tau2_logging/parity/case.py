@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+NO_TOOL = "look_up_something"
+"""A tool that no domain has."""
 GREETING = "Hi! How can I help you today?"
 STOP = "###STOP###"
+Key = tuple[str, str, int | None, bool]
 
 
 @dataclass(frozen=True)
@@ -24,17 +27,26 @@ class Call:
 
 @dataclass(frozen=True)
 class Case:
-    """A sequence of calls on the initial state of task `task` of `domain`. `fuzz` numbers random ones, None is the task's gold actions."""
+    """A sequence of calls on the initial state of task `task` of `domain`. `fuzz` numbers random ones, None is the task's gold actions.
+
+    `slip`: the gold actions after a call of a tool that does not exist, as models make them.
+    """
 
     domain: str
     task: str
     fuzz: int | None
     calls: tuple[Call, ...]
+    slip: bool = False
 
     @property
-    def key(self) -> tuple[str, str, int | None]:
+    def key(self) -> Key:
         """What names it on both sides."""
-        return self.domain, self.task, self.fuzz
+        return self.domain, self.task, self.fuzz, self.slip
+
+    @property
+    def played(self) -> str:
+        """`gold`, `slip` or `fuzz`."""
+        return "fuzz" if self.fuzz is not None else "slip" if self.slip else "gold"
 
     def as_json(self) -> dict[str, Any]:
         """For the pipe; `of` reads it back."""
@@ -44,7 +56,7 @@ class Case:
     def of(cls, data: Mapping[str, Any]) -> Case:
         """From `as_json`."""
         calls = tuple(Call(call["requestor"], call["name"], call["arguments"]) for call in data["calls"])
-        return cls(data["domain"], data["task"], data["fuzz"], calls)
+        return cls(data["domain"], data["task"], data["fuzz"], calls, data["slip"])
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tau2_logging.parity.case import Call, Case
+from tau2_logging.parity.case import NO_TOOL, Call, Case
 
 ERROR_PREFIX = "error_prefix"
 ORDER_ID_PREFIX = "order_id_prefix"
@@ -34,7 +34,7 @@ class Tally:
     n: Counter[str] = field(default_factory=Counter)
     equal: Counter[str] = field(default_factory=Counter)
     perfect: list[int] = field(default_factory=lambda: [0, 0])
-    """Gold conversations with reward 1, on the left and on the right."""
+    """Conversations with reward 1, on the left and on the right."""
 
     def count(self, what: str, same: bool) -> None:
         """One more of `what`."""
@@ -44,7 +44,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All differences, and tallies by (domain, `gold` or `fuzz`). `tools` counts calls and successes of each (requestor, tool)."""
+    """All differences, and tallies by (domain, `gold`, `slip` or `fuzz`). `tools` counts calls and successes of each (requestor, tool)."""
 
     differences: list[Difference]
     tallies: dict[tuple[str, str], Tally]
@@ -60,7 +60,7 @@ def compare(
     """Compare the answers to `cases`. What follows a deliberate difference in a sequence is not compared where it changes the state."""
     found = Comparison([], {}, {})
     for case in cases:
-        tally = found.tallies.setdefault((case.domain, "gold" if case.fuzz is None else "fuzz"), Tally())
+        tally = found.tallies.setdefault((case.domain, case.played), Tally())
         one, other = left.get(case.key), right.get(case.key)
         if one is None or other is None or "failed" in one or "failed" in other:
             same = one is not None and other is not None and "failed" in one and "failed" in other
@@ -81,6 +81,8 @@ def _failed(answer: Mapping[str, Any] | None) -> str:
 
 def _count_tools(found: Comparison, case: Case, answer: Mapping[str, Any]) -> None:
     for call, said in zip(case.calls, answer["calls"], strict=True):
+        if call.name == NO_TOOL:
+            continue
         counts = found.tools.setdefault((case.domain, call.requestor, call.name), [0, 0])
         counts[0] += 1
         counts[1] += not said["error"]
@@ -136,4 +138,4 @@ def _scores(case: Case, one: _Answer, other: _Answer, tally: Tally) -> Iterator[
         tally.perfect[side] += reward == 1.0
     tally.count("rewards", rewards[0] == rewards[1])
     if rewards[0] != rewards[1]:
-        yield Difference("reward", case, "reward of the gold conversation", *rewards)
+        yield Difference("reward", case, "reward of the conversation", *rewards)

@@ -19,7 +19,8 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class Finding:
-    """A kind of difference: its name, how often it was met (`count` of `of`), what it is, a few places."""
+    """A kind of difference: its name, how often it was met (`count` of `of`), what it is, a few places. `played`: gold, slip or fuzz, where
+    it was found by playing."""
 
     name: str
     domain: str
@@ -28,6 +29,7 @@ class Finding:
     sentence: str
     examples: tuple[str, ...] = ()
     deliberate: bool = False
+    played: str = ""
 
 
 def findings(comparison: Comparison, left: Answer, right: Answer) -> list[Finding]:
@@ -53,14 +55,14 @@ def _name(answer: Answer) -> str:
 
 
 def _of_calls(comparison: Comparison, names: tuple[str, str], deliberate: frozenset[str]) -> Iterator[Finding]:
-    groups: dict[tuple[str, str], list[Difference]] = {}
+    groups: dict[tuple[str, str, str], list[Difference]] = {}
     for difference in comparison.differences:
         if difference.kind != "reward":
-            groups.setdefault((difference.kind, difference.case.domain), []).append(difference)
-    for (kind, domain), members in groups.items():
-        of = sum(tally.n[_COUNTED.get(kind, "cases")] for (of_domain, _), tally in comparison.tallies.items() if of_domain == domain)
+            groups.setdefault((difference.kind, difference.case.domain, difference.case.played), []).append(difference)
+    for (kind, domain, played), members in groups.items():
+        of = comparison.tallies[domain, played].n[_COUNTED.get(kind, "cases")]
         sentence = _SENTENCES[kind].format(n=len(members), of=of, left=names[0], right=names[1], how=_how(members[0]))
-        yield Finding(kind, domain, len(members), of, sentence, _examples(members), kind in deliberate)
+        yield Finding(kind, domain, len(members), of, sentence, _examples(members), kind in deliberate, played)
 
 
 _COUNTED = {
@@ -95,21 +97,26 @@ def _examples(members: Sequence[Difference]) -> tuple[str, ...]:
 
 
 def _short(value: Any, most: int = 90) -> str:
-    text = str(value)
+    text = " ".join(str(value).split())
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _of_rewards(comparison: Comparison, names: tuple[str, str]) -> Iterator[Finding]:
-    for (domain, _), tally in comparison.tallies.items():
+    for (domain, played), tally in comparison.tallies.items():
         n = tally.n["rewards"]
         wrong = n - tally.equal["rewards"]
         if wrong:
+            what = (
+                "conversations that are perfect but for a call of a tool that does not exist" if played == "slip" else "gold conversations"
+            )
             sentence = (
-                f"The evaluators disagree about {wrong} of {n} gold conversations: "
-                f"{names[0]} calls {tally.perfect[0]} of them perfect, {names[1]} {tally.perfect[1]}."
+                f"The evaluators disagree about {wrong} of {n} {what}: "
+                f"{names[0]} gives {tally.perfect[0]} of them a reward of 1, {names[1]} {tally.perfect[1]}."
             )
             members = [item for item in comparison.differences if item.kind == "reward" and item.case.domain == domain]
-            yield Finding("reward", domain, wrong, n, sentence, _examples(members))
+            examples = _examples([item for item in members if item.case.played == played])
+            name = "reward" if played == "gold" else f"reward_{played}"
+            yield Finding(name, domain, wrong, n, sentence, examples, played=played)
 
 
 def _of_releases(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[Finding]:

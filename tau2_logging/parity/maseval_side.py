@@ -75,7 +75,8 @@ class MasevalSide:
         played = {"start": start, "calls": calls, "end": end, "assertions": _assertions(environment, task)}
         if case.fuzz is None:
             played["scored"] = self._score(case, task)
-            self._started.append(probe_start(case.domain, task, start, _hashes))
+            if not case.slip:
+                self._started.append(probe_start(case.domain, task, start, _hashes))
         return played
 
     def _score(self, case: Case, task: Any) -> dict[str, Any]:
@@ -83,7 +84,7 @@ class MasevalSide:
         acts = gold_conversation(case.calls, tuple(task.evaluation_data["communicate_info"] or ()))
         report, recorded = self._benchmark.play(task, acts)
         result = (report["eval"] or [{}])[0]
-        if recorded is not None and result.get("reward") != 1.0:
+        if recorded is not None and result.get("reward") != 1.0 and not case.slip:
             self._imperfect.append((recorded, result.get("reward")))
         if not result:
             return {"error": f"{report['status']}: {(report['error'] or {}).get('error_message', '')}"}

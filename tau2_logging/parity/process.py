@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.parity.case import Key
 from tau2_logging.parity.side import Order
 
 IMPLEMENTATIONS = ("tau2", "maseval")
@@ -49,7 +50,7 @@ class Answer:
     """All that a side said: of itself, of every case by its key, and what its probes found."""
 
     about: dict[str, Any]
-    cases: dict[tuple[str, str, int | None], dict[str, Any]]
+    cases: dict[Key, dict[str, Any]]
     probes: list[dict[str, Any]]
 
 
@@ -104,8 +105,8 @@ class _Worker:
         for line in self._lines():
             kind = line.pop("kind")
             if kind == "case":
-                domain, task, fuzz = line.pop("key")
-                answer.cases[domain, task, fuzz] = line
+                domain, task, fuzz, slip = line.pop("key")
+                answer.cases[domain, task, fuzz, slip] = line
             elif kind == "probe":
                 answer.probes.append(line)
         return answer

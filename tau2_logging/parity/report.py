@@ -44,8 +44,8 @@ def as_data(left: Answer, right: Answer, comparison: Comparison, found: Sequence
         ],
         "findings": [asdict(item) for item in found],
         "differences": [
-            {"kind": item.kind, "domain": item.case.domain, "task": item.case.task, "fuzz": item.case.fuzz, "what": item.what,
-             "left": item.left, "right": item.right}
+            {"kind": item.kind, "domain": item.case.domain, "task": item.case.task, "fuzz": item.case.fuzz, "slip": item.case.slip,
+             "what": item.what, "left": item.left, "right": item.right}
             for item in comparison.differences
         ],
     }  # fmt: skip
@@ -85,6 +85,6 @@ def _coverage(comparison: Comparison) -> str:
 def _section(title: str, found: Sequence[Finding]) -> str:
     lines = [f"{title}:"]
     for item in found:
-        lines.append(f"  {item.name} ({item.domain}): {item.sentence}")
+        lines.append(f"  {item.name} ({', '.join(filter(None, (item.domain, item.played)))}): {item.sentence}")
         lines += [f"      {example}" for example in item.examples if not item.deliberate]
     return "\n".join(lines) + "\n"

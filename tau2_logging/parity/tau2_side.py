@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.environments import FastDatabases
-from tau2_logging.parity.case import GREETING, Act, Call, Case, gold_conversation
+from tau2_logging.parity.case import GREETING, NO_TOOL, Act, Call, Case, gold_conversation
 from tau2_logging.parity.fuzz import Arguments, sequences
 from tau2_logging.parity.side import Order
+
+_SLIP = Call("assistant", NO_TOOL, {})
 
 
 class Tau2Side:
@@ -61,11 +63,12 @@ class Tau2Side:
         return self._tasks[domain]
 
     def cases(self, order: Order) -> list[Case]:
-        """Gold actions of every chosen task, then the random sequences, each domain its share."""
+        """Gold actions of every chosen task, of the first one also after a slip, then the random sequences, each domain its share."""
         found = []
         for domain in order.domains:
             names = [name for name in self._all(domain) if order.tasks is None or name in order.tasks]
             found += [Case(domain, name, None, self._gold(domain, name)) for name in names[: order.num_tasks]]
+            found += [Case(domain, name, None, (_SLIP, *self._gold(domain, name)), slip=True) for name in names[:1]]
         for place, domain in enumerate(order.domains):
             share = len(range(place, order.fuzz, len(order.domains)))
             found += self._random(domain, share, order.seed)

@@ -14,7 +14,12 @@ from typing import Any
 import pytest
 
 from tau2_logging.cli import rescore
-from tau2_logging.instrument import has_module
+from tau2_logging.environments.maseval import lay_out
+from tau2_logging.instrument import Instrumentation, has_module
+from tau2_logging.logger import EventLogger
+from tau2_logging.models.scripted import PlanBook, plan_of
+from tau2_logging.models.scripted.provider import register
+from tau2_logging.sinks import MemorySink
 from tests.support.command import ROOT, environment
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, check_run, of
@@ -148,9 +153,9 @@ def test_what_maseval_does_otherwise_is_found_and_explained(tmp_path: Path) -> N
     assert done.returncode == 1, done.stderr
     data = json.loads((tmp_path / "all.json").read_text())
     assert {item["kind"] for item in data["differences"]} <= {"error_prefix", "order_id_prefix", "reward"}
-    assert {item["domain"] for item in data["differences"] if item["kind"] == "reward"} == {"telecom"}
+    assert {item["domain"] for item in data["differences"] if item["kind"] == "reward" and not item["slip"]} == {"telecom"}
     names = {finding["name"] for finding in data["findings"] if not finding["deliberate"]}
-    assert names >= {"reward", "policy", "loader", "base_split", "evaluator_key"}
+    assert names >= {"reward", "reward_slip", "policy", "loader", "base_split", "evaluator_key"}
     assert "asks the traces for 'users'" in done.stdout
     assert "5,699 characters on the right" in done.stdout
 
@@ -208,3 +213,39 @@ def test_a_persons_own_agent_system_is_measured_too(tmp_path: Path) -> None:
     assert of(events, "llm_call") == []
     (end,) = of(events, "task_end")
     assert end.get("reward") == 0.0
+
+
+@needs_maseval
+def test_a_script_with_maseval_of_its_own_is_followed(tmp_path: Path) -> None:
+    """Inside an Instrumentation, MASEval's own runner with its own threads: every repetition is a simulation, and the events are as many as
+    the calls in its own traces."""
+    from maseval.benchmark.tau2 import DefaultAgentTau2Benchmark, configure_model_ids, load_tasks
+    from maseval.interface.inference.litellm import LiteLLMModelAdapter
+    from tau2.registry import registry
+    from tau2.utils.utils import DATA_DIR
+
+    class Own(DefaultAgentTau2Benchmark):
+        def get_model_adapter(self, model_id: str, **kwargs: Any) -> Any:
+            adapter = LiteLLMModelAdapter(model_id)
+            self.register("models", kwargs["register_name"], adapter)
+            return adapter
+
+    lay_out("telecom", DATA_DIR / "tau2" / "domains", tmp_path)
+    base = registry.get_tasks_loader("telecom")("base")[:3]
+    book = PlanBook()
+    for task in base:
+        book.add("telecom", plan_of(task))
+    register(book)
+    tasks = [task for task in load_tasks("telecom", "all", tmp_path) if task.id in {task.id for task in base}]
+    configure_model_ids(tasks, user_model_id="scripted/user")
+    memory = MemorySink()
+    logger = EventLogger("own", [memory])
+    with Instrumentation(logger):
+        reports = Own(progress_bar=False, n_task_repeats=2, num_workers=2).run(tasks, agent_data={"model_id": "scripted/agent"})
+    logger.close()
+    assert len(of(memory.events, "task_end")) == len(reports) == 6
+    traces = [report["traces"] for report in reports]
+    made = sum(len(model["logs"]) for trace in traces for model in trace["models"].values())
+    assert len(of(memory.events, "llm_call", "user_sim")) == made > 0
+    messages = [message for trace in traces for part in (trace["user"], *trace["agents"].values()) for message in part["messages"]]
+    assert len(of(memory.events, "tool_call")) == sum(message["role"] == "tool" for message in messages) > 0

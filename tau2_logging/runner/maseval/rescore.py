@@ -77,9 +77,7 @@ def read_reports(path: Path) -> Iterator[dict[str, Any]]:
         except ValueError as error:
             if number == len(lines):
                 break
-            raise UserError(
-                f"{path}, line {number}, is not JSON ({error}); give a file of MASEval's result logger"
-            ) from error
+            raise UserError(f"{path}, line {number}, is not JSON ({error}); give a file of MASEval's result logger") from error
         if not isinstance(report, dict) or not {"task_id", "repeat_idx", "status"} <= report.keys():
             raise UserError(f"{path}, line {number}, is no report of MASEval's: it has no task_id, repeat_idx and status")
         yield report
