@@ -89,7 +89,8 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log-level", choices=list(LEVELS), help="least level of events to write (default: PROFILE)")
     group.add_argument("--events", action=argparse.BooleanOptionalAction,
                        help="write tool calls and state changes as JSON Lines beside the log (default: at level DEBUG)")  # fmt: skip
-    group.add_argument("--snapshot-writes", action="store_true", help="with --events: a snapshot of the state after each write tool")
+    group.add_argument("--snapshot-writes", action="store_true", help="with --events: a snapshot of the state after each write tool, "
+                       "and a look at the end for changes that no write tool made")  # fmt: skip
     group.add_argument("--mask", action=argparse.BooleanOptionalAction,
                        help="mask personal data too (card numbers, e-mail, telephone, date of birth); --no-mask: nothing in arguments and "
                        "results (default: credentials are masked)")  # fmt: skip
