@@ -15,6 +15,7 @@ from tau2_logging.agents.settings import ContextSettings
 from tau2_logging.agents.shortening import identifiers, shortened
 
 RESULTS, SUMMARY, WINDOW = "results", "summary", "window"
+_CALLED, _MENTIONS = "- you called ", ", mentions "
 _LINE, _LONGEST_JSON = 160, 600
 _HEAD = "Summary of the earlier part of this conversation, which is not shown any more:"
 
@@ -98,16 +99,27 @@ class Reduction:
             self._reduced.tokens += self._count(self._messages()) - before
 
     def _slide(self) -> None:
-        """Past the limit itself even so: the oldest lines of the summary go, then the oldest turns, down to the last one."""
+        """Past the limit itself even so: the summary grows thinner, then the oldest turns go, down to the last one."""
         while self._reduced.tokens > self._limit and (self._summary or self._oldest_group(1)):
             before = self._count(self._messages())
             if self._summary:
-                self._note_text(WINDOW, self._summary.pop(0))
+                self._thin_summary()
             else:
                 for message in self._oldest_group(1):
                     self._note(WINDOW, 0, message, "nothing")
                     self._take_out()
             self._reduced.tokens += self._count(self._messages()) - before
+
+    def _thin_summary(self) -> None:
+        """What results mentioned goes first, then what was said, what was called last; each time the oldest."""
+        lines = self._summary
+        place = next((place for place, line in enumerate(lines) if _MENTIONS in line), None)
+        if place is not None:
+            lines[place], _, mentions = lines[place].partition(_MENTIONS)
+            self._note_text(WINDOW, mentions)
+            return
+        place = next((place for place, line in enumerate(lines) if not line.startswith(_CALLED)), 0)
+        self._note_text(WINDOW, lines.pop(place))
 
     def _take_out(self) -> None:
         self._talk.pop(0)
@@ -169,7 +181,7 @@ def summary_lines(group: Sequence[Any]) -> list[str]:
     for number, call in enumerate(calls):
         result = results[number] if number < len(results) else None
         arguments = json.dumps(call.arguments, ensure_ascii=False, default=str)
-        lines.append(f"- you called {call.name} with {arguments}: {_came_of(result)}")
+        lines.append(f"{_CALLED}{call.name} with {arguments}: {_came_of(result)}")
     return lines
 
 
@@ -182,7 +194,7 @@ def _came_of(result: Any) -> str:
 
 def _mentions(content: str) -> str:
     named = sorted(identifiers(content))[:12]
-    return f", mentions {', '.join(named)}" if named else ""
+    return f"{_MENTIONS}{', '.join(named)}" if named else ""
 
 
 def _clip(text: str) -> str:

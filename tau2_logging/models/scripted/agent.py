@@ -52,7 +52,7 @@ def next_action(actions: Sequence[Action], messages: Sequence[Message]) -> Actio
     return actions[done] if done < len(actions) else None
 
 
-_SUMMARIZED = re.compile(r"^- you called (\w+) with (\{.*?\}): (?!Error)", re.MULTILINE)
+_SUMMARIZED = re.compile(r"^- you called (\w+) with (\{.*?\}): ", re.MULTILINE)
 
 _SAID = re.compile(r"^- you: (.*)$", re.MULTILINE)
 
