@@ -35,10 +35,10 @@ exit code: 0 every simulation finished, 1 some ended in error or time-out, 2 bad
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(prog: str = "run_local.py") -> argparse.ArgumentParser:
     """The parser. Flags that are not given are absent from the result, so that --resume can tell."""
     parser = argparse.ArgumentParser(
-        prog="run_local.py",
+        prog=prog,
         description="Run tau2-bench simulations and write a log that says where the time and the money went.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -101,15 +101,15 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--no-profile", action="store_true", help="measure nothing and write no log: what the profiling itself costs")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None, prog: str = "run_local.py") -> None:
     """Run the command; ends the process with its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     try:
-        given = vars(build_parser().parse_args(words))
+        given = vars(build_parser(prog).parse_args(words))
         code = _command(given, words)
     except Tau2LoggingError as error:
-        print(f"run_local.py: {error}", file=sys.stderr)
+        print(f"{prog}: {error}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130

@@ -80,8 +80,9 @@ class RunConfig:
 
     @property
     def writes_events(self) -> bool:
-        """Whether structured events are written: as asked for, else at level DEBUG."""
-        return self.profile and (self.log_level == "DEBUG" if self.events is None else self.events)
+        """Whether structured events are written: as asked for, else at level DEBUG and for domains under their `_enhanced` names."""
+        unasked = self.log_level == "DEBUG" or any(domain.endswith("_enhanced") for domain in self.domains)
+        return self.profile and (unasked if self.events is None else self.events)
 
     @property
     def all_scripted(self) -> bool:

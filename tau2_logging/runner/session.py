@@ -8,7 +8,7 @@ import queue
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import Any
 
 from rich.console import Console
 
-from tau2_logging.agents import registered_agents
 from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS, SCHEMA_VERSION
@@ -33,6 +32,7 @@ from tau2_logging.models.scripted.provider import register
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Key, finished, read_run, write_results, write_run
 from tau2_logging.runner.config import RunConfig
+from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
 from tau2_logging.runner.plan import Plan, Unit, make_plan
@@ -75,14 +75,33 @@ def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = 
     `resume` is the folder of an earlier run, whose plan `config` then repeats. Raises UserError for bad input, before anything is
     written.
     """
-    console = console or Console()
+    with _session(config, resume, argv, console) as session:
+        return session.run()
+
+
+def run_in(config: RunConfig, tasks: Mapping[str, list[Any]] | None = None) -> Path:
+    """Run, with these tasks (tau2's own objects) of a domain in place of those the configuration chooses; returns the run's folder."""
+    with _session(config, tasks=tasks) as session:
+        session.run()
+        return session.place.directory
+
+
+@contextmanager
+def _session(
+    config: RunConfig,
+    resume: Path | None = None,
+    argv: list[str] | None = None,
+    console: Console | None = None,
+    tasks: Mapping[str, list[Any]] | None = None,
+) -> Iterator[_Session]:
+    """A session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
     benchmark = Benchmark.load()
-    with registered_agents(benchmark.registry, config.agent, config.agent_args):
-        plan = make_plan(config, benchmark)
+    with offered(benchmark.registry, config.agent, config.agent_args):
+        plan = make_plan(config, benchmark, tasks)
         check_models(config.models)
         place = _resumed_place(config, resume) if resume is not None else _new_place(config)
         place.directory.mkdir(parents=True, exist_ok=True)
-        return _Session(config, benchmark, plan, place, argv or [], console).run()
+        yield _Session(config, benchmark, plan, place, argv or [], console or Console())
 
 
 def _new_place(config: RunConfig) -> RunPlace:
