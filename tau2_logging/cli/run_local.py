@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _RESUMABLE = frozenset(
     ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
     + ("agent_llm_args", "user_llm_args", "judge_llm_args")
+    + ("num_servers", "gpu_ids", "tensor_parallel", "start_port", "serve_args", "serve_command", "serve_timeout", "endpoints")
+    + ("metrics_interval",)
 )
 _EPILOG = """\
 examples:
@@ -45,6 +47,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_what(parser.add_argument_group("what to run"))
     _add_who(parser.add_argument_group("agent, user, judge"))
+    _add_servers(parser.add_argument_group("model servers (docs/vllm.md)"))
     _add_how(parser.add_argument_group("how to run it"))
     _add_output(parser.add_argument_group("log and display"))
     return parser
@@ -71,6 +74,21 @@ def _add_who(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--judge-llm", metavar="MODEL", help="model that answers natural-language assertions and, where tau2 has one, the "
                        "repetition check (default: scripted/judge with scripted models, else only what a task's reward needs)")  # fmt: skip
     group.add_argument("--judge-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
+
+
+def _add_servers(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--serve", metavar="MODEL", help="start vLLM servers of this model for the run; it is then the agent's")
+    group.add_argument("--num-servers", type=int, metavar="N", help="how many (default: 1)")
+    group.add_argument("--gpu-ids", metavar="ID,ID", help="GPUs to deal out among them (default: 0, 1, ...)")
+    group.add_argument("--tensor-parallel", type=int, metavar="K", help="GPUs of each server (default: 1)")
+    group.add_argument("--start-port", type=int, metavar="P", help="port of the first; a port in use is passed over (default: 8000)")
+    group.add_argument("--tool-call-parser", metavar="NAME", help="vLLM's parser of tool calls, by family of models (default: hermes)")
+    group.add_argument("--serve-args", metavar="WORDS", help='more words for each server\'s command line: --serve-args="--max-num-seqs 64"')
+    group.add_argument("--serve-command", metavar="WORDS", help="what to start in the place of 'vllm serve'; may hold {port} and {model}")
+    group.add_argument("--serve-timeout", type=float, metavar="SECONDS", help="until they have to be ready (default: 1800)")
+    group.add_argument("--endpoint", action="append", dest="endpoints", metavar="URL", help="a server that runs already; may be repeated")
+    group.add_argument("--metrics-interval", type=float, metavar="SECONDS", help="between two looks at the servers' figures (default: 5)")
+    group.add_argument("--check", action="store_true", help="ask each model one small question, show what works, and leave")
 
 
 def _add_how(group: argparse._ArgumentGroup) -> None:
@@ -125,17 +143,32 @@ def _command(given: dict[str, Any], words: list[str]) -> int:
     from tau2_logging.runner.benchmark import check_tau2
 
     check_tau2()
+    if "check" in given:
+        return _check(config)
     from tau2_logging.runner.session import run
 
     return run(config, resume, words)
 
 
+def _check(config: RunConfig) -> int:
+    from rich.console import Console
+
+    from tau2_logging.runner.preflight import check
+
+    return check(config, Console())
+
+
 def _config(given: dict[str, Any]) -> RunConfig:
-    from tau2_logging.runner.config import RunConfig
+    from tau2_logging.runner.config import RunConfig, server_settings
 
     values = _plain_values(given)
+    servers = server_settings(given)
+    if servers is not None and "agent_llm" not in given:
+        from tau2_logging.runner.serving import agent_llm
+
+        given = {**given, "agent_llm": agent_llm(servers)}
     agent, user, judge = _models(given)
-    return RunConfig(**values, agent_model=agent, user_model=user, judge_model=judge)
+    return RunConfig(**values, agent_model=agent, user_model=user, judge_model=judge, servers=servers)
 
 
 def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
@@ -199,7 +232,7 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
     import dataclasses
 
     from tau2_logging.runner.checkpoint import read_run
-    from tau2_logging.runner.config import RunConfig
+    from tau2_logging.runner.config import RunConfig, server_settings
 
     fixed = sorted(given.keys() - _RESUMABLE)
     if fixed:
@@ -209,7 +242,7 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
     config = RunConfig.from_json(read_run(directory)["config"])
     if directory.resolve() != (config.log_dir / "runs" / directory.name).resolve():
         config = dataclasses.replace(config, log_dir=directory.resolve().parent.parent)
-    config = dataclasses.replace(config, **_plain_values(given))
+    config = dataclasses.replace(config, **_plain_values(given), servers=server_settings(given, config.servers))
     for role in ("agent", "user", "judge"):
         model = getattr(config, f"{role}_model")
         if f"{role}_llm_args" in given and model is not None:

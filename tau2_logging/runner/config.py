@@ -10,6 +10,7 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.logger.masking import MASK, mask
+from tau2_logging.models.servers.settings import ServerSettings
 
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
@@ -55,6 +56,7 @@ class RunConfig:
     progress: bool = True
     profile: bool = True
     fast_env: bool = True
+    servers: ServerSettings | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_trials", "max_concurrency", "max_steps", "max_errors"):
@@ -96,6 +98,8 @@ class RunConfig:
         for name in ("domains", "task_ids"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
+        if values.get("servers") is not None:
+            values["servers"] = ServerSettings.from_json(values["servers"])
         values["log_dir"] = Path(values["log_dir"])
         return cls(**values)
 
@@ -103,6 +107,11 @@ class RunConfig:
         """Name of a role whose arguments hold a masked secret: a resumed run has to be given it again."""
         roles = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model}
         return next((role for role, model in roles.items() if model is not None and MASK in str(dict(model.args))), None)
+
+
+def server_settings(given: Mapping[str, Any], before: ServerSettings | None = None) -> ServerSettings | None:
+    """The model servers that a command line asks for; where it changes those of an earlier start (`before`), the rest stays."""
+    return ServerSettings.of(given, before)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

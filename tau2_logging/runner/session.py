@@ -37,6 +37,7 @@ from tau2_logging.runner.executors.threads import Failure
 from tau2_logging.runner.plan import Plan, Unit, make_plan
 from tau2_logging.runner.providers import check_models, http_connections, warm_up
 from tau2_logging.runner.retries import Retries, RetryPolicy
+from tau2_logging.runner.serving import ModelServers, model_servers
 from tau2_logging.runner.unit import Bench, conclude
 from tau2_logging.runner.watchdog import Watchdog
 from tau2_logging.sinks.console import Progress, summary_table
@@ -122,18 +123,19 @@ class _Session:
 
     def run(self) -> int:
         with ExitStack() as stack:
+            servers = stack.enter_context(model_servers(self.config, self.place.directory / "servers", self.console, self._say))
             self._prepare(stack)
             totals, logger, files = self._open_logger(stack)
             checkpoint = Checkpoint(self.place.directory, self.config.domains)
             stack.callback(checkpoint.close)
             self._write_run_json()
-            self._enter_tau2(stack, logger)
+            self._enter_tau2(stack, logger, servers)
             self._announce()
             bench = Bench(self.benchmark, logger, self.recipes, checkpoint.append)
             self._write_start(logger)
             executor = ThreadsExecutor(bench, self.todo, self.config.max_concurrency)
             progress = Progress(totals, self.console, self.config.progress)
-            with _signals(self.stop, executor):
+            with _signals(self.stop, executor), servers.watched(logger):
                 failure = self._drive(executor, bench, progress)
             self._write_end(logger, totals)
             self._write_results()
@@ -168,7 +170,7 @@ class _Session:
         if not self.place.resumed:
             self.place = replace(self.place, started_wall=time.time())
 
-    def _enter_tau2(self, stack: ExitStack, logger: EventLogger) -> None:
+    def _enter_tau2(self, stack: ExitStack, logger: EventLogger, servers: ModelServers) -> None:
         config = self.config
         if config.profile:
             bridge = Bridge(logger.text, LEVELS[config.log_level])
@@ -177,6 +179,7 @@ class _Session:
             instrumentation = Instrumentation()
             instrumentation.install()
             stack.callback(instrumentation.uninstall)
+        stack.enter_context(servers.routing())
         retries = Retries(RetryPolicy(config.max_retries))
         retries.install()
         stack.callback(retries.uninstall)

@@ -1,0 +1,200 @@
+"""`--check`: one small call with a tool for each model at each place it is served, and a table of what works."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import litellm
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from tau2_logging.instrument.reply import read_reply
+from tau2_logging.logger.masking import mask_text, shorten
+from tau2_logging.models.scripted.plan import Action, Plan, PlanBook
+from tau2_logging.models.scripted.provider import TASK_ARGUMENT, register
+from tau2_logging.models.servers.api import ServerApi
+from tau2_logging.models.servers.endpoints import Endpoint
+from tau2_logging.runner.config import ModelChoice, RunConfig
+from tau2_logging.runner.providers import check_models, warm_up
+from tau2_logging.runner.serving import ModelServers, model_servers
+
+EXIT_USABLE, EXIT_UNUSABLE = 0, 1
+PROBE_TIMEOUT_S = 60.0
+_AT_ONCE = 8
+_TASK = "check/weather"
+_TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "description": "The weather in a city now.",
+        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
+    },
+}
+_MESSAGES = [
+    {"role": "system", "content": "You are an assistant with tools. Use a tool where one helps."},
+    {"role": "user", "content": "What is the weather in Paris now? Look it up with the tool get_weather."},
+]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A model at a place, and what came of asking it. None: not known, or not asked."""
+
+    roles: tuple[str, ...]
+    model: ModelChoice
+    endpoint: Endpoint | None = None
+    reachable: bool | None = None
+    listed: bool | None = None
+    answers: bool = False
+    calls_tools: bool = False
+    streams: bool = False
+    usage: bool = False
+    ttft_ms: float | None = None
+    problem: str = field(default="")
+
+    @property
+    def usable(self) -> bool:
+        """Whether the run could use it: an agent has to call tools, a user or a judge only to answer."""
+        return self.answers and (self.calls_tools or "agent" not in self.roles)
+
+
+def check(config: RunConfig, console: Console) -> int:
+    """Ask every model, print the table; 0 when all can be used, else 1. Raises UserError for a model that needs a key that is missing."""
+    check_models(config.models)
+    book = PlanBook()
+    domain, _, task = _TASK.partition("/")
+    book.add(domain, Plan(task, (Action("assistant", "get_weather", {"city": "Paris"}),)))
+    register(book)
+    warm_up()
+
+    def say(text: str) -> None:
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    with model_servers(config, log_directory(config.log_dir), console, say) as servers, ThreadPoolExecutor(_AT_ONCE) as pool:
+        probes = list(pool.map(_asked, _planned(config, servers)))
+    console.print(_table(probes))
+    for probe in probes:
+        if probe.problem:
+            say(f"{probe.model.llm}{_at(probe)}: {probe.problem}")
+    unusable = sum(not probe.usable for probe in probes)
+    say("every model can be used" if not unusable else f"{unusable} of {len(probes)} cannot be used")
+    return EXIT_UNUSABLE if unusable else EXIT_USABLE
+
+
+def log_directory(log_dir: Path) -> Path:
+    """Where servers that are started for a check write."""
+    return log_dir / "check"
+
+
+def _planned(config: RunConfig, servers: ModelServers) -> list[Probe]:
+    """One for each model and place; roles that share both share the probe."""
+    roles: dict[str, list[str]] = {}
+    models: dict[str, ModelChoice] = {}
+    for role, model in (("agent", config.agent_model), ("user", config.user_model), ("judge", config.judge_model)):
+        if model is not None:
+            key = f"{model.llm} {sorted(model.args.items(), key=str)}"
+            roles.setdefault(key, []).append(role)
+            models[key] = model
+    return [probe for key, model in models.items() for probe in _places(tuple(roles[key]), model, servers)]
+
+
+def _places(roles: tuple[str, ...], model: ModelChoice, servers: ModelServers) -> Iterator[Probe]:
+    if model.llm not in servers.routed:
+        yield Probe(roles, model)
+        return
+    name = model.llm.partition("/")[2]
+    for endpoint in servers.endpoints.all:
+        if endpoint.serves(name):
+            yield Probe(roles, model, endpoint)
+
+
+def _asked(probe: Probe) -> Probe:
+    if probe.endpoint is not None:
+        ailment = ServerApi(probe.endpoint.address).ailment()
+        if ailment is not None:
+            return replace(probe, reachable=False, problem=ailment)
+        probe = replace(probe, reachable=True, listed=probe.model.llm.partition("/")[2] in probe.endpoint.models)
+    streamed = _called(probe, stream=True)
+    return streamed if streamed.answers else replace(_called(probe, stream=False), ttft_ms=None)
+
+
+def _called(probe: Probe, stream: bool) -> Probe:
+    started = time.perf_counter()
+    try:
+        response = litellm.completion(**_arguments(probe, stream))
+        ttft_ms = None
+        if stream:
+            response, first = _put_together(response)
+            ttft_ms = (first - started) * 1000 if first is not None else None
+        reply = read_reply(response)
+    except Exception as error:
+        return replace(probe, problem=shorten(mask_text(f"{type(error).__name__}: {error}")))
+    tools = reply.has_tool_calls and reply.problem is None
+    problem = reply.problem or ("" if tools or "agent" not in probe.roles else "answers in words where it should call the tool")
+    return replace(
+        probe,
+        answers=reply.problem is None,
+        calls_tools=bool(tools),
+        streams=stream and ttft_ms is not None,
+        usage=bool(reply.output_tokens),
+        ttft_ms=ttft_ms,
+        problem=problem,
+    )
+
+
+def _put_together(stream: Any) -> tuple[Any, float | None]:
+    first = None
+    chunks = []
+    for chunk in stream:
+        if first is None and _says_something(chunk):
+            first = time.perf_counter()
+        chunks.append(chunk)
+    return litellm.stream_chunk_builder(chunks, messages=_MESSAGES), first
+
+
+def _says_something(chunk: Any) -> bool:
+    deltas = [choice.delta for choice in chunk.choices]
+    return any(getattr(delta, name, None) for delta in deltas for name in ("content", "tool_calls", "reasoning_content"))
+
+
+def _arguments(probe: Probe, stream: bool) -> dict[str, Any]:
+    own: Mapping[str, Any] = probe.model.args
+    words: dict[str, Any] = {"model": probe.model.llm, "messages": _MESSAGES, "tools": [_TOOL], **own, "max_retries": 0, "num_retries": 0}
+    words.setdefault("timeout", PROBE_TIMEOUT_S)
+    if probe.model.scripted:
+        words[TASK_ARGUMENT] = _TASK
+    if probe.endpoint is not None:
+        words["api_base"] = probe.endpoint.address.base_url
+    if stream:
+        words.update(stream=True, stream_options={"include_usage": True})
+    return words
+
+
+_COLUMNS = ("reachable", "listed", "answers", "calls_tools", "streams", "usage")
+
+
+def _table(probes: list[Probe]) -> Table:
+    table = Table(title="models")
+    for heading in ("for", "model", "at", *(name.replace("_", " ") for name in _COLUMNS), "TTFT ms", ""):
+        table.add_column(heading, justify="right" if heading == "TTFT ms" else "left", overflow="fold")
+    for probe in probes:
+        marks = [_mark(getattr(probe, name)) for name in _COLUMNS]
+        ttft = "-" if probe.ttft_ms is None else f"{probe.ttft_ms:.0f}"
+        verdict = Text("can be used", "green") if probe.usable else Text("cannot be used", "red")
+        place = probe.endpoint.name if probe.endpoint is not None else "-"
+        table.add_row(", ".join(probe.roles), Text(probe.model.llm), Text(place), *marks, ttft, verdict)
+    return table
+
+
+def _mark(value: bool | None) -> Text:
+    return Text("-") if value is None else Text("yes", "green") if value else Text("no", "red")
+
+
+def _at(probe: Probe) -> str:
+    return f" at {probe.endpoint.name}" if probe.endpoint is not None else ""
