@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import litellm
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -76,7 +78,11 @@ def check(config: RunConfig, console: Console) -> int:
     def say(text: str) -> None:
         console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    with model_servers(config, log_directory(config.log_dir), console, say) as servers, ThreadPoolExecutor(_AT_ONCE) as pool:
+    with (
+        _quiet_litellm(),
+        model_servers(config, log_directory(config.log_dir), console, say) as servers,
+        ThreadPoolExecutor(_AT_ONCE) as pool,
+    ):
         probes = list(pool.map(_asked, _planned(config, servers)))
     console.print(_table(probes))
     for probe in probes:
@@ -128,34 +134,41 @@ def _called(probe: Probe, stream: bool) -> Probe:
     started = time.perf_counter()
     try:
         response = litellm.completion(**_arguments(probe, stream))
-        ttft_ms = None
-        if stream:
-            response, first = _put_together(response)
-            ttft_ms = (first - started) * 1000 if first is not None else None
-        reply = read_reply(response)
+        heard = _listened(response) if stream else _Heard(response, None, bool(read_reply(response).output_tokens))
     except Exception as error:
         return replace(probe, problem=shorten(mask_text(f"{type(error).__name__}: {error}")))
+    reply = read_reply(heard.response)
     tools = reply.has_tool_calls and reply.problem is None
-    problem = reply.problem or ("" if tools or "agent" not in probe.roles else "answers in words where it should call the tool")
     return replace(
         probe,
         answers=reply.problem is None,
-        calls_tools=bool(tools),
-        streams=stream and ttft_ms is not None,
-        usage=bool(reply.output_tokens),
-        ttft_ms=ttft_ms,
-        problem=problem,
+        calls_tools=tools,
+        streams=heard.first is not None,
+        usage=heard.usage,
+        ttft_ms=None if heard.first is None else (heard.first - started) * 1000,
+        problem=reply.problem or ("" if tools or "agent" not in probe.roles else "answers in words where it should call the tool"),
     )
 
 
-def _put_together(stream: Any) -> tuple[Any, float | None]:
+@dataclass(frozen=True)
+class _Heard:
+    """A reply put together, when its first piece came (perf_counter), whether the provider counted its tokens."""
+
+    response: Any
+    first: float | None
+    usage: bool
+
+
+def _listened(stream: Any) -> _Heard:
     first = None
     chunks = []
     for chunk in stream:
         if first is None and _says_something(chunk):
             first = time.perf_counter()
         chunks.append(chunk)
-    return litellm.stream_chunk_builder(chunks, messages=_MESSAGES), first
+    came = getattr(stream, "chunks", chunks)  # litellm hands out a usage of its own making where the provider sent none
+    usage = any(getattr(chunk, "usage", None) is not None for chunk in came)
+    return _Heard(litellm.stream_chunk_builder(chunks, messages=_MESSAGES), first, usage)
 
 
 def _says_something(chunk: Any) -> bool:
@@ -176,19 +189,19 @@ def _arguments(probe: Probe, stream: bool) -> dict[str, Any]:
     return words
 
 
-_COLUMNS = ("reachable", "listed", "answers", "calls_tools", "streams", "usage")
+_MARKS = {"reachable": "up", "listed": "listed", "answers": "answers", "calls_tools": "tools", "streams": "streams", "usage": "usage"}
 
 
 def _table(probes: list[Probe]) -> Table:
-    table = Table(title="models")
-    for heading in ("for", "model", "at", *(name.replace("_", " ") for name in _COLUMNS), "TTFT ms", ""):
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for heading in ("for", "model, at", *_MARKS.values(), "TTFT ms", ""):
         table.add_column(heading, justify="right" if heading == "TTFT ms" else "left", overflow="fold")
     for probe in probes:
-        marks = [_mark(getattr(probe, name)) for name in _COLUMNS]
+        marks = [_mark(getattr(probe, name)) for name in _MARKS]
         ttft = "-" if probe.ttft_ms is None else f"{probe.ttft_ms:.0f}"
-        verdict = Text("can be used", "green") if probe.usable else Text("cannot be used", "red")
-        place = probe.endpoint.name if probe.endpoint is not None else "-"
-        table.add_row(", ".join(probe.roles), Text(probe.model.llm), Text(place), *marks, ttft, verdict)
+        verdict = Text("usable", "green") if probe.usable else Text("unusable", "red")
+        place = Text(probe.model.llm + (f"\n{probe.endpoint.name}" if probe.endpoint is not None else ""))
+        table.add_row("\n".join(probe.roles), place, *marks, ttft, verdict)
     return table
 
 
@@ -198,3 +211,13 @@ def _mark(value: bool | None) -> Text:
 
 def _at(probe: Probe) -> str:
     return f" at {probe.endpoint.name}" if probe.endpoint is not None else ""
+
+
+@contextmanager
+def _quiet_litellm() -> Iterator[None]:
+    """Without its advice on standard output."""
+    before, litellm.suppress_debug_info = litellm.suppress_debug_info, True
+    try:
+        yield
+    finally:
+        litellm.suppress_debug_info = before
