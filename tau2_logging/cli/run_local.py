@@ -144,18 +144,12 @@ def _command(given: dict[str, Any], words: list[str]) -> int:
 
     check_tau2()
     if "check" in given:
-        return _check(config)
+        from tau2_logging.runner.preflight import check
+
+        return check(config)
     from tau2_logging.runner.session import run
 
     return run(config, resume, words)
-
-
-def _check(config: RunConfig) -> int:
-    from rich.console import Console
-
-    from tau2_logging.runner.preflight import check
-
-    return check(config, Console())
 
 
 def _config(given: dict[str, Any]) -> RunConfig:

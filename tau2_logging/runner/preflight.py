@@ -66,8 +66,9 @@ class Probe:
         return self.answers and (self.calls_tools or "agent" not in self.roles)
 
 
-def check(config: RunConfig, console: Console) -> int:
+def check(config: RunConfig, console: Console | None = None) -> int:
     """Ask every model, print the table; 0 when all can be used, else 1. Raises UserError for a model that needs a key that is missing."""
+    out = console or Console()
     check_models(config.models)
     book = PlanBook()
     domain, _, task = _TASK.partition("/")
@@ -76,15 +77,15 @@ def check(config: RunConfig, console: Console) -> int:
     warm_up()
 
     def say(text: str) -> None:
-        console.print(text, markup=False, highlight=False, soft_wrap=True)
+        out.print(text, markup=False, highlight=False, soft_wrap=True)
 
     with (
         _quiet_litellm(),
-        model_servers(config, log_directory(config.log_dir), console, say) as servers,
+        model_servers(config, log_directory(config.log_dir), out, say) as servers,
         ThreadPoolExecutor(_AT_ONCE) as pool,
     ):
         probes = list(pool.map(_asked, _planned(config, servers)))
-    console.print(_table(probes))
+    out.print(_table(probes))
     for probe in probes:
         if probe.problem:
             say(f"{probe.model.llm}{_at(probe)}: {probe.problem}")
@@ -189,13 +190,14 @@ def _arguments(probe: Probe, stream: bool) -> dict[str, Any]:
     return words
 
 
+_CAPTION = "TTFT in ms, opening the connection included; an agent has to call tools"
 _MARKS = {"reachable": "up", "listed": "listed", "answers": "answers", "calls_tools": "tools", "streams": "streams", "usage": "usage"}
 
 
 def _table(probes: list[Probe]) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    for heading in ("for", "model, at", *_MARKS.values(), "TTFT ms", ""):
-        table.add_column(heading, justify="right" if heading == "TTFT ms" else "left", overflow="fold")
+    table = Table(box=SIMPLE_HEAD, padding=0, show_edge=False, caption=_CAPTION, caption_justify="left")
+    for heading in ("for", "model, at", *_MARKS.values(), "TTFT", ""):
+        table.add_column(heading, justify="right" if heading == "TTFT" else "left", overflow="fold")
     for probe in probes:
         marks = [_mark(getattr(probe, name)) for name in _MARKS]
         ttft = "-" if probe.ttft_ms is None else f"{probe.ttft_ms:.0f}"

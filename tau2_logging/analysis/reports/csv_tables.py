@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 NAME = "csv"
 FILES = (
     "latency_by_type.csv", *(f"latency_by_{name}.csv" for name in DIMENSIONS), "cost_table.csv", "tasks.csv", "time_budget.csv",
-    "critical_path.csv", "slowest_calls.csv", "errors.csv", "events.csv",
+    "critical_path.csv", "slowest_calls.csv", "errors.csv", "model_servers.csv", "events.csv",
 )  # fmt: skip
 
 
@@ -45,6 +45,9 @@ def tables(log: RunLog, options: ReportOptions) -> dict[str, pd.DataFrame]:
     found["critical_path.csv"] = log.critical_path()
     found["slowest_calls.csv"] = log.outliers(options.top)
     found["errors.csv"] = log.errors()
+    servers = log.model_servers()
+    if len(servers):
+        found["model_servers.csv"] = servers
     return found
 
 

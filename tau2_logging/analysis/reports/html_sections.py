@@ -14,6 +14,7 @@ from tau2_logging.analysis.latency import DIMENSIONS, METRIC_NOTES
 from tau2_logging.analysis.makespan import idle_tail
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
 from tau2_logging.analysis.reports.units import human_ms, human_usd
+from tau2_logging.analysis.sections import SERVER_NOTE
 from tau2_logging.analysis.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
     yield table_data("Stragglers", log.stragglers(), "Simulations that ended after 95 % of them had.", rows_of)
     yield table_data("Concurrency", log.concurrency(), "How many were open at once, weighted by time.")
     yield table_data("Agent's model calls by how many were in flight", log.latency_by_concurrency())
+    yield table_data("Model servers", log.model_servers(), SERVER_NOTE)
     yield table_data("Context growth", log.context_growth(), "By the agent's n-th call in a simulation.")
     yield table_data("Time budget by simulation", budget, "", rows_of)
 
