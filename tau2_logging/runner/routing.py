@@ -72,7 +72,10 @@ class Routing:
             return None
         try:
             return self._endpoints.choose(model.partition("/")[2], current())
-        except NoEndpoint as error:  # in litellm's words, so that whoever retries knows what to do with it
+        except NoEndpoint as error:
+            if error.for_good:
+                raise
+            # in litellm's words, so that whoever retries knows that it may help
             raise litellm.ServiceUnavailableError(str(error), llm_provider=PROVIDER, model=model) from error
 
     def _failed(self, endpoint: Endpoint, error: Exception) -> None:

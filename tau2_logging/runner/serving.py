@@ -103,7 +103,9 @@ class ModelServers:
             self._logger = None
 
     def _look(self, endpoint: Endpoint) -> str | None:
-        return self._fleet.ended(endpoint.name) or ServerApi(endpoint.address).ailment()
+        how = self._fleet.ended(endpoint.name)
+        endpoint.gone = how is not None
+        return how or ServerApi(endpoint.address).ailment()
 
     def _changed(self, endpoint: Endpoint) -> None:
         logger = self._logger

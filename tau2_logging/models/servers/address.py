@@ -19,7 +19,7 @@ class Address:
         """From what a person writes: with or without `http://`, with or without `/v1`. Raises UserError."""
         parts = urlsplit(text if "://" in text else f"http://{text}")
         try:
-            bad = parts.scheme not in ("http", "https") or not parts.hostname or bool(parts.query) or (parts.port or 1) < 1
+            bad = parts.scheme not in ("http", "https") or not parts.hostname or bool(parts.query) or parts.port == 0
         except ValueError:
             bad = True
         if bad:

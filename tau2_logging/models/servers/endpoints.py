@@ -29,7 +29,11 @@ class Client(Protocol):
 
 
 class NoEndpoint(Tau2LoggingError):
-    """No server of a model answers; the message says what is known of each."""
+    """No server of a model answers; the message says what is known of each. `for_good`: none of them will come back."""
+
+    def __init__(self, reason: str, for_good: bool) -> None:
+        super().__init__(reason)
+        self.for_good = for_good
 
 
 @dataclass
@@ -44,6 +48,8 @@ class Endpoint:
     """Calls in a row that broke off."""
     down: str | None = None
     """Why it is left out."""
+    gone: bool = False
+    """It has ended, and nobody will start it again."""
     next_look_ns: int = 0
     wait_s: float = FIRST_WAIT_S
 
@@ -80,9 +86,8 @@ class Endpoints:
             there = [endpoint for endpoint in self.all if endpoint.serves(model)]
             up = [endpoint for endpoint in there if endpoint.down is None]
             if not up:
-                raise NoEndpoint(
-                    f"no server of {model} answers: {'; '.join(f'{one.name}: {one.down}' for one in there) or 'there is none'}"
-                )
+                known = "; ".join(f"{one.name}: {one.down}" for one in there) or "there is none"
+                raise NoEndpoint(f"no server of {model} answers: {known}", all(one.gone for one in there))
             if client is None:
                 return self._least_loaded(up)
             kept = self._at.get((client, model))
@@ -121,7 +126,7 @@ class Endpoints:
     def look_again(self) -> None:
         """Ask those that were left out, where it is time; each time that it is for nothing, the wait doubles."""
         for endpoint in self.all:
-            if endpoint.down is None or self._clock.now_ns() < endpoint.next_look_ns:
+            if endpoint.down is None or endpoint.gone or self._clock.now_ns() < endpoint.next_look_ns:
                 continue
             ailment = self._look(endpoint)
             with self._lock:

@@ -18,7 +18,7 @@ import sys
 import time
 from pathlib import Path
 
-_POLL_S = 0.1
+_POLL_S = 0.5
 _LONGEST_DEATH_S = 10.0
 _PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36
 """Numbers of Linux's prctl."""
@@ -27,7 +27,7 @@ _PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36
 def main(words: list[str]) -> int:
     """Run the command; returns its exit code."""
     grace_s, command = float(words[0]), words[1:]
-    parent = os.getppid()
+    parent, deaths = os.getppid(), _deaths_of_children()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _prctl(_CHILD_SUBREAPER, 1)  # what the server leaves behind becomes our child, and is ended too
@@ -39,12 +39,22 @@ def main(words: list[str]) -> int:
         preexec_fn=_as_before,  # noqa: PLW1509 - this program has one thread
     )
     os.write(1, b"%d\n" % server.pid)
-    while server.poll() is None and not _alone(parent):
+    while server.poll() is None and not _alone(parent, deaths):
         pass
     code = server.poll()
     _end(server, grace_s)
     code = server.returncode if code is None else code
     return code if code >= 0 else 128 - code
+
+
+def _deaths_of_children() -> int:
+    """A file descriptor that is readable when a child has ended, so that it is known at once."""
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    os.set_blocking(readable, False)
+    signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    signal.signal(signal.SIGCHLD, lambda number, frame: None)
+    return readable
 
 
 def _as_before() -> None:
@@ -54,10 +64,14 @@ def _as_before() -> None:
     _prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
 
 
-def _alone(parent: int) -> bool:
-    """Whether the run is gone. A process that the run has forked may hold the pipe open: its death is seen by the parent's id too."""
-    readable, _, _ = select.select([0], [], [], _POLL_S)
-    return (bool(readable) and os.read(0, 1) == b"") or os.getppid() != parent
+def _alone(parent: int, deaths: int) -> bool:
+    """Wait a little, and tell whether the run is gone. A process that the run has forked may hold the pipe open: that the run has died
+    is seen by the parent's id too.
+    """
+    readable, _, _ = select.select([0, deaths], [], [], _POLL_S)
+    if deaths in readable:
+        os.read(deaths, 512)
+    return (0 in readable and os.read(0, 1) == b"") or os.getppid() != parent
 
 
 def _end(server: subprocess.Popen[bytes], grace_s: float) -> None:
