@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from typing import Any
 
-import httpx
 import litellm
 
+from tau2_logging.instrument.failure import wire_failure
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.logger.context import current
 from tau2_logging.logger.masking import mask_text, shorten
 from tau2_logging.models.servers.endpoints import Endpoint, Endpoints, NoEndpoint
 from tau2_logging.models.servers.settings import PROVIDER
-
-_DEEPEST_CAUSE = 10
 
 
 class Routing:
@@ -79,16 +78,8 @@ class Routing:
             raise litellm.ServiceUnavailableError(str(error), llm_provider=PROVIDER, model=model) from error
 
     def _failed(self, endpoint: Endpoint, error: Exception) -> None:
-        broke_off = is_broken_off(error)
-        if broke_off or getattr(error, "status_code", 0) >= 500:
-            self._endpoints.failed(endpoint, shorten(mask_text(str(error)), 120), broke_off)
-
-
-def is_broken_off(error: BaseException) -> bool:
-    """Whether a call failed for want of a connection or an answer, and not because of what the answer said."""
-    cause: BaseException | None = error
-    for _ in range(_DEEPEST_CAUSE):
-        if cause is None or isinstance(cause, httpx.TransportError):
-            break
-        cause = cause.__cause__ or cause.__context__
-    return isinstance(cause, httpx.TransportError)
+        status = getattr(error, "status_code", None)
+        broke_off = wire_failure(error) is not None
+        if broke_off or (isinstance(status, int) and status >= 500):
+            with contextlib.suppress(Exception):  # the caller is to get the call's error and no other
+                self._endpoints.failed(endpoint, shorten(mask_text(str(error)), 120), broke_off)

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from types import TracebackType
 
 from tau2_logging.logger.clock import Clock
 from tau2_logging.models.servers.api import ServerApi, ServerSilent
-from tau2_logging.models.servers.process import ServerDied, ServerPlan, ServerProcess
+from tau2_logging.models.servers.process import GRACE_S, ServerDied, ServerPlan, ServerProcess
 
 _FIRST_LOOK_S, _LONGEST_PAUSE_S = 0.05, 1.0
 
@@ -18,15 +17,16 @@ Told = Callable[[str], None]
 class Fleet:
     """A context manager: its servers are started on entering and gone after leaving. Raises ServerDied from `wait_ready`."""
 
-    def __init__(self, plans: Sequence[ServerPlan], clock: Clock | None = None) -> None:
+    def __init__(self, plans: Sequence[ServerPlan], clock: Clock | None = None, grace_s: float = GRACE_S) -> None:
         self.plans = tuple(plans)
         self.processes: list[ServerProcess] = []
         self._clock = clock or Clock()
+        self._grace_s = grace_s
 
     def __enter__(self) -> Fleet:
         try:
             for plan in self.plans:
-                self.processes.append(ServerProcess(plan))
+                self.processes.append(ServerProcess(plan, self._grace_s))
         except BaseException:
             self.stop()
             raise
@@ -102,8 +102,3 @@ def _progress(servers: int, waiting: Sequence[ServerProcess], elapsed_s: float) 
     if not waiting:
         return text
     return f"{text}; {waiting[0].plan.address.name}: {waiting[0].last_line()[:100] or 'starting'}"
-
-
-def log_directory(run_directory: Path) -> Path:
-    """Where the servers' output goes."""
-    return run_directory / "servers"

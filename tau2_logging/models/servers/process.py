@@ -117,11 +117,11 @@ def _next_free(port: int, is_free: Callable[[int], bool]) -> int:
 class ServerProcess:
     """A server that has been started. Whatever happens to this process, its guardian ends the server with it."""
 
-    def __init__(self, plan: ServerPlan) -> None:
+    def __init__(self, plan: ServerPlan, grace_s: float = GRACE_S) -> None:
         self.plan = plan
         plan.log.parent.mkdir(parents=True, exist_ok=True)
         environ = {**os.environ, **({} if plan.gpus is None else {"CUDA_VISIBLE_DEVICES": plan.gpus})}
-        words = [sys.executable, "-I", "-S", str(Path(guardian.__file__)), f"{GRACE_S:g}", *plan.command]
+        words = [sys.executable, "-I", "-S", str(Path(guardian.__file__)), f"{grace_s:g}", *plan.command]
         with plan.log.open("ab") as log:
             self._guardian = subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environ, start_new_session=True
