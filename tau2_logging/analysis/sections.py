@@ -246,7 +246,7 @@ def server_sections(log: RunLog) -> Iterator[Section]:
         "e2e_mean_ms": ("whole mean", ms), "client_mean_ms": ("whole, client", ms)}  # fmt: skip
     yield section("Model servers", table, {**where, **times}, SERVER_NOTE, key=True)
     load: dict[str, tuple[str, Show]] = {"calls": ("our calls", count), "errors": ("errors", count), "peak_running": ("running", count),
-        "peak_waiting": ("waiting", count), "peak_kv_cache_use": ("KV cache", share), "prefix_hit_share": ("prefix hits", share),
+        "peak_waiting": ("waiting", count), "peak_kv_cache_share": ("KV cache", share), "prefix_hit_share": ("prefix hits", share),
         "preemptions": ("preemptions", count), "samples": ("samples", count)}  # fmt: skip
     yield section("Load of the model servers", table, {**where, **load}, "Running, waiting and KV cache at their peak.", key=True)
 

@@ -16,21 +16,21 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
 
 _COUNTERS = ("prefix_queries", "prefix_hits", "preemptions", "prompt_tokens", "generation_tokens")
-_GAUGES = ("running", "waiting", "kv_cache_use")
-_COLUMNS = (
-    "endpoint", "model", "requests", "calls", "errors", *(f"{name}_mean_ms" for name in SERVER_TIMES), "client_ttft_mean_ms",
-    "client_mean_ms", "peak_running", "peak_waiting", "peak_kv_cache_use", "prefix_hit_share", "preemptions", "prompt_tokens",
+_GAUGES = {"running": "running", "waiting": "waiting", "kv_cache_share": "kv_cache_use"}
+TIME_COLUMNS = ("requests", *(f"{name}_mean_ms" for name in SERVER_TIMES), "client_ttft_mean_ms", "client_mean_ms")
+LOAD_COLUMNS = (
+    "calls", "errors", "peak_running", "peak_waiting", "peak_kv_cache_share", "prefix_hit_share", "preemptions", "prompt_tokens",
     "generation_tokens", "samples",
 )  # fmt: skip
 
 
 def server_table(log: RunLog) -> pd.DataFrame:
-    """One row a server that gave figures: endpoint, model; requests it finished during the run, whoever made them; calls and errors of the
-    run's own there; means of queue, prefill, decode, ttft and e2e by its own clock (sum over count, over the run), of TTFT and of the
-    whole call by ours, in ms; the highest of running, waiting and kv_cache_use (0 to 1) that a sample saw; prefix_hit_share of the
-    prompt tokens; preemptions; tokens; samples.
+    """One row a server that gave figures: endpoint, model, TIME_COLUMNS, LOAD_COLUMNS.
 
-    NaN where a server or the log does not say.
+    `requests` are those it finished during the run, whoever made them; means of queue, prefill, decode, ttft and e2e are by its own clock
+    (sum over count, over the run), `client_*` by ours, of the run's successful calls there, in ms. `calls` and `errors` are the run's;
+    peaks are the highest that a sample saw (kv_cache_share 0 to 1), prefix_hit_share is of the prompt tokens. NaN where a server or the
+    log does not say.
     """
     import pandas as pd
 
@@ -40,7 +40,7 @@ def server_table(log: RunLog) -> pd.DataFrame:
         {**_of_server(str(endpoint), group), **_of_calls(calls[calls["endpoint"] == endpoint])}
         for endpoint, group in samples.groupby("endpoint", sort=False)
     ]
-    return pd.DataFrame(rows, columns=list(_COLUMNS))
+    return pd.DataFrame(rows, columns=["endpoint", "model", *TIME_COLUMNS, *LOAD_COLUMNS])
 
 
 def _samples(log: RunLog) -> pd.DataFrame:
@@ -63,7 +63,7 @@ def _of_server(endpoint: str, samples: pd.DataFrame) -> dict[str, Any]:
         "model": models.iloc[-1] if len(models) else None,
         "requests": counts["e2e"],
         **{f"{name}_mean_ms": _ratio(sums[name], counts[name]) for name in SERVER_TIMES},
-        **{f"peak_{name}": _peak(numbers(samples, name)) for name in _GAUGES},
+        **{f"peak_{name}": _peak(numbers(samples, field)) for name, field in _GAUGES.items()},
         "prefix_hit_share": _ratio(grown["prefix_hits"], grown["prefix_queries"]),
         **{name: grown[name] for name in ("preemptions", "prompt_tokens", "generation_tokens")},
         "samples": len(samples),

@@ -123,7 +123,8 @@ class _Session:
 
     def run(self) -> int:
         with ExitStack() as stack:
-            servers = stack.enter_context(model_servers(self.config, self.place.directory / "servers", self.console, self._say))
+            needed = self.config if self.todo else replace(self.config, servers=None)
+            servers = stack.enter_context(model_servers(needed, self.place.directory / "servers", self.console, self._say))
             self._prepare(stack)
             totals, logger, files = self._open_logger(stack)
             checkpoint = Checkpoint(self.place.directory, self.config.domains)

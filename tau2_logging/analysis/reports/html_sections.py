@@ -15,6 +15,7 @@ from tau2_logging.analysis.makespan import idle_tail
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
 from tau2_logging.analysis.reports.units import human_ms, human_usd
 from tau2_logging.analysis.sections import SERVER_NOTE
+from tau2_logging.analysis.servers import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def _latency(log: RunLog) -> Iterator[Table | None]:
 def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
     budget = log.budget()
     yield table_data("Time budget", total_budget(budget), "All simulations together: exclusive times, which add up to 100 %.")
+    yield from _servers(log)
     idle, path = idle_tail(log), log.critical_path()
     note = (
         "The run took as long as this chain of simulations on one worker. After the last simulation had begun, "
@@ -74,9 +76,14 @@ def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
     yield table_data("Stragglers", log.stragglers(), "Simulations that ended after 95 % of them had.", rows_of)
     yield table_data("Concurrency", log.concurrency(), "How many were open at once, weighted by time.")
     yield table_data("Agent's model calls by how many were in flight", log.latency_by_concurrency())
-    yield table_data("Model servers", log.model_servers(), SERVER_NOTE)
     yield table_data("Context growth", log.context_growth(), "By the agent's n-th call in a simulation.")
     yield table_data("Time budget by simulation", budget, "", rows_of)
+
+
+def _servers(log: RunLog) -> Iterator[Table | None]:
+    table = log.model_servers()
+    yield table_data("Model servers", table[["endpoint", *TIME_COLUMNS]], SERVER_NOTE)
+    yield table_data("Load of the model servers", table[["endpoint", *LOAD_COLUMNS]])
 
 
 def _float(value: float | None) -> float:
