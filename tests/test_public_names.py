@@ -17,6 +17,7 @@ PUBLIC = {
     "tau2_logging.sinks": ["DomainFiles", "MemorySink"],
     "tau2_logging.instrument": ["Gate", "Instrumentation", "Instrumentor", "distribution_version", "has_module"],
     "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
+    "tau2_logging.models.servers.simulated": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],
     "tau2_logging.analysis": ["Rejected", "ReportOptions", "RunLog", "load_log"],
 }  # fmt: skip
 

@@ -31,8 +31,8 @@ class Instrumentation:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know of servers that could not stream, a sentence each."""
-        return list(self._streaming.notes)
+        """What a person should know of servers that could not stream, a sentence each; grows as it is found."""
+        return self._streaming.notes
 
     def install(self) -> None:
         """Wrap what is there; packages that are not installed are left out."""

@@ -54,7 +54,7 @@ def failure_name(error: BaseException) -> str:
 
 def wire_failure(error: BaseException) -> str | None:
     """The name of what went wrong between here and the server; None where it answered."""
-    for cause in _chain(error):
+    for cause in causes(error):
         package = type(cause).__module__.split(".")[0]
         name = type(cause).__name__
         if name in _TIMEOUTS:
@@ -74,7 +74,8 @@ def is_context_error(error: BaseException) -> bool:
     return any(words in said for words in _CONTEXT_WORDS)
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and those it was raised from, or while handling."""
     at: BaseException | None = error
     for _ in range(_DEEPEST):
         if at is None:

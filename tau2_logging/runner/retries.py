@@ -20,7 +20,7 @@ from typing import Any
 
 import litellm
 
-from tau2_logging.instrument.failure import failure_name, is_context_error, wire_failure
+from tau2_logging.instrument.failure import causes, failure_name, is_context_error, wire_failure
 from tau2_logging.instrument.model_call import ATTEMPT
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.reply import read_reply
@@ -34,6 +34,7 @@ _CONNECTION_NAMES = frozenset(("APIConnectionError", "APITimeoutError"))
 _HIDDEN_RETRIES_OFF = {"num_retries": 0, "max_retries": 0}
 _SDKS = ("openai", "anthropic")
 _LONGEST_ASKED_S = 3600.0
+_LITELLM_HEADERS = "litellm_response_headers"
 
 _INSIDE: ContextVar[bool] = ContextVar("tau2_logging_inside_retries", default=False)
 """A call is being made under this layer: what it calls in turn is not retried by itself."""
@@ -58,13 +59,18 @@ class RetryPolicy:
 def retry_after_s(error: BaseException | None) -> float | None:
     """What a provider's answer says in its Retry-After header (RFC 9110, 10.2.3: seconds or a date), in seconds; None where it says
     nothing readable."""
-    headers = getattr(getattr(error, "response", None), "headers", None) or {}
-    text = str(headers.get("retry-after") or "").strip()
+    text = next((text for text in map(_retry_after, causes(error) if error is not None else ()) if text), "")
     try:
         value = float(text)
     except ValueError:
         value = _until(text)
     return value if 0 <= value <= _LONGEST_ASKED_S else None
+
+
+def _retry_after(error: BaseException) -> str:
+    """litellm puts a provider's headers in one place or another, and answers with none in the place where the SDKs have them."""
+    headers = [getattr(place, name, None) for place, name in ((getattr(error, "response", None), "headers"), (error, _LITELLM_HEADERS))]
+    return next((str(found["retry-after"]).strip() for found in headers if found and found.get("retry-after")), "")
 
 
 def _until(date: str) -> float:

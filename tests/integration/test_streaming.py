@@ -15,15 +15,13 @@ from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.models.servers.simulated import Reply, ServerSettings, SimulatedServer, ToolUse
 from tau2_logging.sinks import MemorySink
+from tests.support.litellm_clients import LEFT_OPEN
 
 litellm = pytest.importorskip("litellm", reason="litellm is not installed")
 openai = pytest.importorskip("openai")
 anthropic = pytest.importorskip("anthropic")
 
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning"),  # litellm keeps its clients for as long as the process lives
-    pytest.mark.filterwarnings("ignore:Exception ignored in:pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = LEFT_OPEN
 
 MESSAGES = [{"role": "user", "content": "Where is my order?"}]
 TOOL = {"name": "get_order", "description": "Look up", "parameters": {"type": "object", "properties": {"order_id": {"type": "string"}}}}

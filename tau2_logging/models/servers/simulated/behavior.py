@@ -9,7 +9,7 @@ from typing import Any
 
 from tau2_logging.models.scripted.judge import judge_turn
 from tau2_logging.models.servers.simulated.prompt import Prompt
-from tau2_logging.models.servers.simulated.reply import Reply, ToolUse
+from tau2_logging.models.servers.simulated.reply import PIECE_LENGTH, Reply, ToolUse
 from tau2_logging.models.servers.simulated.settings import ServerSettings
 
 STOP = "###STOP###"
@@ -21,7 +21,7 @@ _ANSWERS = (
     "I see. Could you give me a few more details, so that I can take care of it for you?",
 )
 _REQUESTS = (
-    "Hello, I need help with my account, please. Could you look into it for me?",
+    "Hello, I need help with my case {case}, please. Could you look into it for me?",
     "I am not sure what else you need to know. Please go on with what I asked for.",
     "That sounds right to me. Can you check whether it has been done?",
 )
@@ -31,18 +31,28 @@ def default_reply(prompt: Prompt, settings: ServerSettings) -> Reply:
     """A user simulator's words, a judge's verdict, or an agent's turn: a tool call after a user's message, text after its result."""
     system = "".join(str(message["content"]) for message in prompt.messages if message["role"] == "system")
     if STOP in system:
-        return Reply(text=_user_says(prompt, settings.turns))
+        return Reply(text=_user_says(prompt, system, settings))
     if prompt.messages and any(sign in system + str(prompt.messages[-1]["content"]) for sign in _JUDGES):
         return Reply(text=judge_turn(prompt.messages).text)
     tool = _wanted_tool(prompt, settings.seed)
     if tool is not None:
         return Reply(tools=(ToolUse(str(tool["name"]), json.dumps(example(tool.get("parameters") or {}))),))
-    return Reply(text=_ANSWERS[_draw(prompt, settings.seed) % len(_ANSWERS)])
+    return Reply(text=_of_length(_ANSWERS[_draw(prompt, settings.seed) % len(_ANSWERS)], settings.reply_tokens))
 
 
-def _user_says(prompt: Prompt, turns: int) -> str:
+def _of_length(text: str, tokens: int | None) -> str:
+    if tokens is None:
+        return text
+    length = tokens * PIECE_LENGTH
+    return (f"{text} " * (length // len(text) + 1))[:length]
+
+
+def _user_says(prompt: Prompt, system: str, settings: ServerSettings) -> str:
+    """The case follows from the scenario, so that the conversations of two tasks differ."""
     said = sum(message["role"] == "assistant" for message in prompt.messages)
-    return f"That is all, thank you. {STOP}" if said >= turns else _REQUESTS[said % len(_REQUESTS)]
+    if said >= settings.turns:
+        return f"That is all, thank you. {STOP}"
+    return _REQUESTS[said % len(_REQUESTS)].format(case=_number(system, settings.seed) % 1_000_000)
 
 
 def _wanted_tool(prompt: Prompt, seed: int) -> Mapping[str, Any] | None:
@@ -58,8 +68,11 @@ def _wanted_tool(prompt: Prompt, seed: int) -> Mapping[str, Any] | None:
 
 def _draw(prompt: Prompt, seed: int) -> int:
     """A number that follows from the conversation. Ids of tool calls differ between runs and do not count."""
-    said = [(message["role"], message["content"]) for message in prompt.messages]
-    return int.from_bytes(hashlib.blake2b(f"{seed}|{said}".encode(), digest_size=6).digest(), "big")
+    return _number(str([(message["role"], message["content"]) for message in prompt.messages]), seed)
+
+
+def _number(text: str, seed: int) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{seed}|{text}".encode(), digest_size=6).digest(), "big")
 
 
 def example(schema: Mapping[str, Any], top: Mapping[str, Any] | None = None) -> Any:

@@ -70,10 +70,16 @@ class Engine:
         self._metrics = Metrics(settings.models[0], settings.metric_names)
         self._started_s = time.monotonic()
         self._in_use = 0
+        self.closing = False
 
     def script(self, *replies: Reply) -> None:
         """Say exactly these to the next requests."""
         self._script.extend(replies)
+
+    @property
+    def broken_off(self) -> str:
+        """How a response ended that was not finished: the server stops, or else it was the client who left."""
+        return "cut" if self.closing else "client_left"
 
     @property
     def ready(self) -> bool:

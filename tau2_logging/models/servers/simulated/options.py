@@ -75,6 +75,7 @@ def _add_faults(group: argparse._ArgumentGroup) -> None:
 
 def _add_replies(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--turns", type=int, default=2, metavar="N", help="what a user simulator says before it ends the conversation")
+    group.add_argument("--reply-tokens", type=int, metavar="N", help="length of what an agent says (default: as it comes)")
     group.add_argument("--journal", type=Path, metavar="FILE", help="append each exchange as a JSON line")
     group.add_argument("--metric-names", choices=METRIC_NAMES, default="new", help="names at /metrics: of new or old vLLM")
 
@@ -110,6 +111,7 @@ def _settings(chosen: argparse.Namespace, models: tuple[str, ...]) -> ServerSett
         stream_usage=not chosen.no_stream_usage,
         max_context=chosen.max_context,
         turns=chosen.turns,
+        reply_tokens=chosen.reply_tokens,
         retry_after_s=chosen.retry_after_s,
         api_key=chosen.api_key,
         metric_names=chosen.metric_names,

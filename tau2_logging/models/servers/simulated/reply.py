@@ -108,5 +108,5 @@ def spoil(reply: Reply, fault: str | None) -> Reply:
         return replace(reply, text=None, tools=(), reasoning=None, refusal=None, tokens=None)
     if fault == "malformed_tool":
         first, *rest = reply.tools or (ToolUse("lookup"),)
-        return replace(reply, tools=(replace(first, arguments=first.arguments.rstrip("} ") + ', "'), *rest))
+        return replace(reply, tools=(replace(first, arguments=first.arguments[: max(len(first.arguments) // 2, 1)]), *rest))
     return reply

@@ -12,7 +12,7 @@ from tau2_logging.models.servers.simulated.reply import FAULTS
 
 METRIC_NAMES = ("new", "old")
 _AT_LEAST_ZERO = ("ttft_ms", "itl_ms", "retry_after_s", "startup_s")
-_COUNTS = ("batch_size", "max_context", "turns")
+_COUNTS = ("batch_size", "max_context", "turns", "reply_tokens")
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,10 @@ class ServerSettings:
 
     `ttft_ms` is the prefill of each request, `itl_ms` the time from one piece to the next; at most `batch_size` requests run at once, the
     others wait. `faults` gives the rate of each of FAULTS per request (together at most 1); `seed` makes them repeatable. Prompts of more
-    than `max_context` tokens are refused. As a user simulator the server speaks `turns` times and then ends the conversation.
-    `retry_after_s` is sent with a 429. With an `api_key`, any other key is refused. `metric_names` are those of a new or an old vLLM. For
-    `startup_s` seconds everything is answered with 503. The journal in memory keeps the last `journal_limit` exchanges (None: all).
+    than `max_context` tokens are refused. As a user simulator the server speaks `turns` times and then ends the conversation; as an agent
+    it says texts of `reply_tokens` tokens (None: as they come). `retry_after_s` is sent with a 429. With an `api_key`, any other key is
+    refused. `stream_usage` False leaves usage out of OpenAI's streams. `metric_names` are those of a new or an old vLLM. For `startup_s`
+    seconds everything is answered with 503. The journal in memory keeps the last `journal_limit` exchanges (None: all).
     """
 
     models: tuple[str, ...] = ("sim",)
@@ -36,6 +37,7 @@ class ServerSettings:
     stream_usage: bool = True
     max_context: int | None = None
     turns: int = 2
+    reply_tokens: int | None = None
     retry_after_s: float = 0.0
     api_key: str | None = None
     metric_names: str = "new"

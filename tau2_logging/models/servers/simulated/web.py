@@ -45,6 +45,7 @@ class Site:
 
     async def close(self) -> None:
         """Let go of every connection."""
+        self._engine.closing = True
         if self._runner is not None:
             await self._runner.cleanup()
 
@@ -73,13 +74,14 @@ class _Endpoint:
         self._wire = wire
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        """Answer a request; its entry in the journal is closed whatever happens."""
+        """Answer a request, which arrives when all of it is there; its entry in the journal is closed whatever happens."""
+        body = await request.read()
         exchange = self._engine.journal.open(request.path, self._wire.NAME, time.monotonic(), request.headers)
         try:
-            return await _Call(self._engine, self._wire, request, exchange).answer()
+            return await _Call(self._engine, self._wire, request, exchange).answer(_parsed(body))
         finally:
             if not exchange.ended:
-                exchange.ended, exchange.ended_s = "client_left", time.monotonic()
+                exchange.ended, exchange.ended_s = self._engine.broken_off, time.monotonic()
             self._engine.journal.write(exchange)
 
 
@@ -92,8 +94,8 @@ class _Call:
         self._request = request
         self._exchange = exchange
 
-    async def answer(self) -> web.StreamResponse:
-        body = self._exchange.request = await self._body()
+    async def answer(self, body: Any) -> web.StreamResponse:
+        self._exchange.request = body
         try:
             prompt = self._engine.check(self._wire, self._exchange, self._wire.key_of(self._request.headers), body)
         except Refused as refused:
@@ -107,12 +109,6 @@ class _Call:
         if reply.fault in REFUSED_AT_ONCE:
             return self._refusal(reply.fault, prompt)
         return await self._run(prompt, reply)
-
-    async def _body(self) -> Any:
-        try:
-            return json.loads(await self._request.read())
-        except ValueError:
-            return None
 
     def _refusal(self, fault: str, prompt: Prompt) -> web.Response:
         if fault == "bad_gateway":
@@ -155,7 +151,7 @@ class _Call:
             return await (delivery.stream() if prompt.stream else delivery.whole())
         finally:
             if not self._exchange.ended:
-                self._engine.finish(run, delivery.sent, "client_left")
+                self._engine.finish(run, delivery.sent, self._engine.broken_off)
 
 
 class _Delivery:
@@ -248,6 +244,14 @@ class _Delivery:
     def _abort(self) -> None:
         if self._request.transport is not None:
             self._request.transport.abort()
+
+
+def _parsed(body: bytes) -> Any:
+    """JSON, or None: no protocol takes that for a request."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
 
 
 async def _until(due_s: float) -> None:
