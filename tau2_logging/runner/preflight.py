@@ -51,6 +51,7 @@ class Probe:
     roles: tuple[str, ...]
     model: ModelChoice
     endpoint: Endpoint | None = None
+    timeout_s: float = PROBE_TIMEOUT_S
     reachable: bool | None = None
     listed: bool | None = None
     answers: bool = False
@@ -108,7 +109,8 @@ def _planned(config: RunConfig, servers: ModelServers) -> list[Probe]:
             key = f"{model.llm} {sorted(model.args.items(), key=str)}"
             roles.setdefault(key, []).append(role)
             models[key] = model
-    return [probe for key, model in models.items() for probe in _places(tuple(roles[key]), model, servers)]
+    probes = [probe for key, model in models.items() for probe in _places(tuple(roles[key]), model, servers)]
+    return [replace(probe, timeout_s=config.request_timeout or PROBE_TIMEOUT_S) for probe in probes]
 
 
 def _places(roles: tuple[str, ...], model: ModelChoice, servers: ModelServers) -> Iterator[Probe]:
@@ -180,7 +182,7 @@ def _says_something(chunk: Any) -> bool:
 def _arguments(probe: Probe, stream: bool) -> dict[str, Any]:
     own: Mapping[str, Any] = probe.model.args
     words: dict[str, Any] = {"model": probe.model.llm, "messages": _MESSAGES, "tools": [_TOOL], **own, "max_retries": 0, "num_retries": 0}
-    words.setdefault("timeout", PROBE_TIMEOUT_S)
+    words.setdefault("timeout", probe.timeout_s)
     if probe.model.scripted:
         words[TASK_ARGUMENT] = _TASK
     if probe.endpoint is not None:

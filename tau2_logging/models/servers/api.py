@@ -12,7 +12,8 @@ from tau2_logging.errors import Tau2LoggingError
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.settings import KEY_VARIABLE
 
-PROBE_TIMEOUT_S = 2.0
+PROBE_TIMEOUT_S = 5.0
+"""A server that is loaded answers late, and is well all the same."""
 _MOST_BYTES = 16 << 20
 _NOT_THERE = (404, 405, 501)
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 _POLL_S = 0.5
 _LONGEST_DEATH_S = 10.0
+_NOT_STARTED = 127
 _PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36
 """Numbers of Linux's prctl."""
 
@@ -31,13 +32,17 @@ def main(words: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _prctl(_CHILD_SUBREAPER, 1)  # what the server leaves behind becomes our child, and is ended too
-    server = subprocess.Popen(
-        command,
-        stdin=subprocess.DEVNULL,
-        stdout=2,
-        start_new_session=True,
-        preexec_fn=_as_before,  # noqa: PLW1509 - this program has one thread
-    )
+    try:
+        server = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=2,
+            start_new_session=True,
+            preexec_fn=_as_before,  # noqa: PLW1509 - this program has one thread
+        )
+    except OSError as error:
+        os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
+        return _NOT_STARTED
     os.write(1, b"%d\n" % server.pid)
     while server.poll() is None and not _alone(parent, deaths):
         pass

@@ -20,7 +20,7 @@ from tau2_logging.models.servers.settings import ServerSettings
 HOST = "127.0.0.1"
 GRACE_S = 10.0
 """What a server gets to end by itself."""
-_TAIL_LINES = 15
+_TAIL_LINES, _TAIL_BYTES = 15, 1 << 16
 _PORTS_TRIED = 1000
 _DEFAULT_COMMAND = ("vllm", "serve")
 
@@ -150,7 +150,9 @@ class ServerProcess:
     def tail(self) -> str:
         """The last lines of its log."""
         try:
-            lines = self.plan.log.read_text(encoding="utf-8", errors="replace").splitlines()
+            with self.plan.log.open("rb") as log:
+                log.seek(max(log.seek(0, os.SEEK_END) - _TAIL_BYTES, 0))
+                lines = log.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return ""
         return "\n".join(f"    {line[:300]}" for line in lines[-_TAIL_LINES:])
