@@ -22,6 +22,8 @@ from tau2_logging.models.servers.watch import MetricsWatch
 from tau2_logging.runner.config import RunConfig
 from tau2_logging.runner.routing import Routing
 
+_DEATH_NEWS_S = 2.0
+
 Say = Callable[[str], None]
 
 
@@ -104,8 +106,11 @@ class ModelServers:
 
     def _look(self, endpoint: Endpoint) -> str | None:
         how = self._fleet.ended(endpoint.name)
+        ailment = ServerApi(endpoint.address).ailment() if how is None else None
+        if ailment is not None:  # a process that has just died is not yet known to have
+            how = self._fleet.ended(endpoint.name, _DEATH_NEWS_S)
         endpoint.gone = how is not None
-        return how or ServerApi(endpoint.address).ailment()
+        return how or ailment
 
     def _changed(self, endpoint: Endpoint) -> None:
         logger = self._logger

@@ -85,7 +85,7 @@ def test_queueing_and_prefill_are_told_apart(crowded: Done) -> None:
         assert queue_ms > TTFT_MS  # the test is of a server that queues
         assert abs(row["queue_mean_ms"] - queue_ms) <= 20
         assert abs(row["prefill_mean_ms"] - (ttft_ms - queue_ms)) <= 20
-        assert abs(row["prefill_mean_ms"] - TTFT_MS) <= 20
+        assert row["prefill_mean_ms"] >= TTFT_MS - 1
         assert abs(row["ttft_mean_ms"] - ttft_ms) <= 20
         assert row["client_ttft_mean_ms"] >= row["ttft_mean_ms"] - 20
         assert row["peak_running"] == BATCH

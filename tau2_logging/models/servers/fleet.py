@@ -62,12 +62,13 @@ class Fleet:
                 self._clock.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def ended(self, endpoint: str) -> str | None:
-        """How the server at `host:port` ended and where its log is; None while it runs, or where it is not ours."""
+    def ended(self, endpoint: str, within_s: float = 0.0) -> str | None:
+        """How the server at `host:port` ended and where its log is; None while it runs, or where it is not ours. Waits up to `within_s`
+        for its end.
+        """
         for process in self.processes:
-            how = process.end() if process.plan.address.name == endpoint else None
-            if how is not None:
-                return f"{how}; its log: {process.plan.log}"
+            if process.plan.address.name == endpoint and process.wait(within_s):
+                return f"{process.end()}; its log: {process.plan.log}"
         return None
 
 

@@ -173,7 +173,8 @@ class ServerProcess:
             self._guardian.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return False
-        if self._guardian.stdout is not None:
+        if self._guardian.stdin is not None and self._guardian.stdout is not None:
+            self._guardian.stdin.close()
             self._guardian.stdout.close()
         return True
 
