@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import os
 import re
@@ -11,6 +12,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -18,17 +20,21 @@ from rich.console import Console
 from tau2_logging.analysis import load_log
 from tau2_logging.errors import UserError
 from tau2_logging.events import MODEL_CALL_TYPES, Event
+from tau2_logging.models.servers.address import Address
+from tau2_logging.models.servers.endpoints import Endpoint, Endpoints
 from tau2_logging.models.servers.settings import ServerSettings as Settings
-from tau2_logging.models.servers.simulated import Exchange, ServerSettings, SimulatedServer
+from tau2_logging.models.servers.simulated import Exchange, Reply, ServerSettings, SimulatedServer
+from tau2_logging.runner.config import ModelChoice, RunConfig
+from tau2_logging.runner.preflight import check
+from tau2_logging.runner.routing import Routing
+from tau2_logging.runner.serving import agent_llm
 from tests.support.command import start_local
 from tests.support.in_process import run_quietly, scripted
 from tests.support.processes import with_word
 from tests.support.run_files import RunFiles, by_simulation, of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
-
-from tau2_logging.runner.config import ModelChoice, RunConfig
-from tau2_logging.runner.preflight import check
+litellm = pytest.importorskip("litellm")
 
 SERVED = ModelChoice("hosted_vllm/sim")
 TASKS = ("create_task_1", "update_task_1")
@@ -197,6 +203,37 @@ def test_the_preflight_knows_the_scripted_models() -> None:
     code, printed = checked()
     assert code == 0
     assert printed.count("usable") == 2
+
+
+def test_the_agents_model_is_the_only_one_that_is_served() -> None:
+    """Asked of the endpoints when none is named; of several, the person has to choose."""
+    with SimulatedServer(ServerSettings(models=("qwen",))) as one, SimulatedServer(ServerSettings(models=("qwen", "llama"))) as two:
+        assert agent_llm(Settings(endpoints=(one.url, "127.0.0.1:9"))) == "hosted_vllm/qwen"
+        with pytest.raises(UserError, match=r"the endpoints serve llama, qwen; choose one with --agent-llm"):
+            agent_llm(Settings(endpoints=(one.url, two.url)))
+
+
+def test_only_calls_that_have_no_address_of_their_own_are_routed() -> None:
+    """Sync and async; a server that answers with an error is asked how it is, and stays; taken off, the layer leaves nothing."""
+    ask: dict[str, Any] = {"model": "hosted_vllm/sim", "messages": [{"role": "user", "content": "hello"}], "max_retries": 0}
+    before = litellm.completion
+    looked: list[str] = []
+    with SimulatedServer(ServerSettings()) as ours, SimulatedServer(ServerSettings()) as theirs:
+        endpoints = Endpoints([Endpoint(Address.of(ours.url), ("sim",))], lambda one: looked.append(one.name), lambda one: None)
+        layer = Routing(endpoints, ["hosted_vllm/sim"])
+        layer.install()
+        try:
+            litellm.completion(**ask)
+            asyncio.run(litellm.acompletion(**ask))
+            litellm.completion(**ask, api_base=theirs.base_url)
+            ours.script(Reply(fault="server_error"))
+            with pytest.raises(litellm.InternalServerError):
+                litellm.completion(**ask)
+        finally:
+            layer.uninstall()
+        assert (len(ours.journal), len(theirs.journal)) == (3, 1)
+    assert looked == [ours.endpoint]
+    assert litellm.completion is before
 
 
 def test_a_model_that_no_server_has_is_refused_with_those_they_have() -> None:
