@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _RESUMABLE = frozenset(
     ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
-    + ("agent_llm_args", "user_llm_args", "judge_llm_args")
+    + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert")
 )
 _EPILOG = """\
 examples:
@@ -65,6 +65,11 @@ def _add_who(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--agent", metavar="NAME", help="agent implementation (default: llm_agent)")
     group.add_argument("--agent-llm", metavar="MODEL", help="the agent's model, by litellm's name (default: scripted/agent)")
     group.add_argument("--agent-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
+    group.add_argument("--expert", action="append", metavar="NAME=MODEL", help="a model that the agent may consult through a tool; more "
+                       "after commas: description=..., prompt=..., input_cost_per_token=..., output_cost_per_token=..., any argument of "
+                       "its calls; or a .yaml file; repeatable (see docs/experts.md)")  # fmt: skip
+    group.add_argument("--expert-mode", choices=("advise", "delegate"), help="an expert's answer goes back to the agent's model, or is the "
+                       "agent's turn (default: advise)")  # fmt: skip
     group.add_argument("--user", metavar="NAME", help="user implementation (default: user_simulator)")
     group.add_argument("--user-llm", metavar="MODEL", help="the user simulator's model (default: scripted/user)")
     group.add_argument("--user-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
@@ -135,7 +140,7 @@ def _config(given: dict[str, Any]) -> RunConfig:
 
     values = _plain_values(given)
     agent, user, judge = _models(given)
-    return RunConfig(**values, agent_model=agent, user_model=user, judge_model=judge)
+    return RunConfig(**values, **_experts(given), agent_model=agent, user_model=user, judge_model=judge)
 
 
 def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
@@ -153,6 +158,21 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
     if "no_fast_env" in given:
         values["fast_env"] = False
     return values
+
+
+def _experts(given: dict[str, Any]) -> dict[str, Any]:
+    """`--expert` and what it implies."""
+    if "expert" not in given:
+        if "expert_mode" in given:
+            raise UserError("--expert-mode is given without --expert; name an expert with --expert NAME=MODEL")
+        return {}
+    from tau2_logging.models.experts import parse_experts
+    from tau2_logging.runner.config import EXPERT_AGENT
+
+    values: dict[str, Any] = {"experts": parse_experts(given["expert"])}
+    if "expert_mode" in given:
+        values["expert_mode"] = given["expert_mode"]
+    return values if "agent" in given else {**values, "agent": EXPERT_AGENT}
 
 
 def _models(given: dict[str, Any]) -> tuple[ModelChoice, ModelChoice, ModelChoice | None]:
@@ -215,7 +235,30 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
         if f"{role}_llm_args" in given and model is not None:
             changed = dataclasses.replace(model, args=_json_object(given, f"{role}_llm_args"))
             config = dataclasses.replace(config, **{f"{role}_model": changed})
-    role_masked = config.masked_secret()
-    if role_masked is not None:
-        raise UserError(f"the {role_masked}'s arguments held a secret, which is not kept; give --{role_masked}-llm-args again")
+    if "expert" in given:
+        config = _with_experts(config, given["expert"])
+    masked = config.masked_secret()
+    if masked is not None:
+        role, _, alias = masked.partition(" ")
+        flag = f"--expert {alias}=..." if alias else f"--{role}-llm-args"
+        raise UserError(f"the {masked}'s arguments held a secret, which is not kept; give {flag} again")
     return config, directory
+
+
+def _with_experts(config: RunConfig, values: list[str]) -> RunConfig:
+    """The experts of an earlier run with some of them named again: their arguments may change, their models may not."""
+    import dataclasses
+
+    from tau2_logging.models.experts import parse_experts
+
+    experts = {expert.alias: expert for expert in config.experts}
+    for expert in parse_experts(values):
+        before = experts.get(expert.alias)
+        if before is None or before.model != expert.model:
+            kept = ", ".join(f"{known.alias}={known.model}" for known in config.experts) or "none"
+            raise UserError(
+                f"--expert {expert.alias}={expert.model} is none of the run's experts ({kept}), which --resume keeps; "
+                "leave it out or start a new run"
+            )
+        experts[expert.alias] = expert
+    return dataclasses.replace(config, experts=tuple(experts.values()))

@@ -1,4 +1,4 @@
-"""One attempt of a model call, from request to event. What counts it as the agent's, the user's or a judge's is who acts."""
+"""One attempt of a model call, from request to event. What counts it as the agent's, an expert's, the user's or a judge's is who acts."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from tau2_logging.events.levels import DEBUG
 from tau2_logging.instrument.reply import Reply, read_reply
+from tau2_logging.logger.context import current_expert
 from tau2_logging.logger.masking import mask_text, masked_json
 from tau2_logging.logger.operation import Operation, error_fields
 from tau2_logging.logger.simulation import EVALUATION, JUDGE, USER, Simulation
@@ -18,22 +19,26 @@ ATTEMPT: ContextVar[int] = ContextVar("tau2_logging_attempt", default=1)
 OPEN_CALL: ContextVar[ModelCall | None] = ContextVar("tau2_logging_open_call", default=None)
 """The call that is being made, for the layers below it: its connection, a nested SDK."""
 
-_TYPES = {"agent": ("llm_call", "llm"), "user": ("user_sim", "user"), "judge": ("evaluator", "judge")}
+_TYPES = {"agent": ("llm_call", "llm"), "user": ("user_sim", "user"), "judge": ("evaluator", "judge"), "expert": ("expert_call", "expert")}
 _COUNTERS = {"llm_call": "llm_calls", "user_sim": "user_calls", "evaluator": "judge_calls", "expert_call": "expert_calls"}
 
 
 def role_of(simulation: Simulation) -> str:
-    """Whose a call made now is: agent, user or judge."""
+    """Whose a call made now is: agent, expert (while the agent asks one), user or judge."""
     if simulation.phase == EVALUATION or simulation.turn == JUDGE:
         return "judge"
-    return "user" if simulation.turn == USER else "agent"
+    if simulation.turn == USER:
+        return "user"
+    return "agent" if current_expert() is None else "expert"
 
 
 class ModelCall:
     """An attempt. `finish` or `fail` writes its event, whichever comes first."""
 
     def __init__(self, simulation: Simulation, model: str, call_type: str, messages: object = None, attempt: int | None = None) -> None:
-        type_, category = _TYPES[role_of(simulation)]
+        role = role_of(simulation)
+        type_, category = _TYPES[role]
+        self.expert = current_expert() if role == "expert" else None
         self.simulation = simulation
         self.model = model
         self.call_type = call_type
@@ -97,6 +102,7 @@ class ModelCall:
         ttft_ms, decode_ms = self._token_times()
         operation.write(
             {
+                "expert": self.expert,
                 "model": self.model,
                 "call_type": self.call_type,
                 "queue_ms": self.queue_ns / 1e6 if self.queue_ns else None,

@@ -1,7 +1,7 @@
-"""Which simulation the code that runs now belongs to.
+"""Which simulation the code that runs now belongs to, and which expert model it is asking.
 
-One context variable holds it. asyncio tasks inherit it by themselves; helper threads and pools do when `instrument.threads` is
-installed, which captures it where work is handed over and applies it where the work runs. It is read when an event is made.
+Context variables hold them. asyncio tasks inherit them by themselves; helper threads and pools do when `instrument.threads` is
+installed, which captures them where work is handed over and applies them where the work runs. They are read when an event is made.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tau2_logging.logger.simulation import Simulation
 T = TypeVar("T")
 
 _CURRENT: ContextVar[Simulation | None] = ContextVar("tau2_logging_simulation", default=None)
+_EXPERT: ContextVar[str | None] = ContextVar("tau2_logging_expert", default=None)
 
 
 def current() -> Simulation | None:
@@ -33,6 +34,21 @@ def bind(simulation: Simulation | None) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
+def current_expert() -> str | None:
+    """Alias of the expert whose model is being called, None outside of such a call."""
+    return _EXPERT.get()
+
+
+@contextmanager
+def expert_scope(alias: str) -> Iterator[None]:
+    """Model calls made inside the block are those of the expert `alias`, not the agent's own."""
+    token = _EXPERT.set(alias)
+    try:
+        yield
+    finally:
+        _EXPERT.reset(token)
+
+
 def carried(function: Callable[..., T]) -> Callable[..., T]:
     """`function`, to be run in another thread for the simulation that is current now.
 
@@ -42,13 +58,15 @@ def carried(function: Callable[..., T]) -> Callable[..., T]:
 
 
 def bound_to(simulation: Simulation | None, function: Callable[..., T]) -> Callable[..., T]:
-    """`function`, run with `simulation` as the current one wherever it is called."""
+    """`function`, run with `simulation` as the current one wherever it is called, for the expert that is asked now."""
+    expert = _EXPERT.get()
 
     def run(*args: Any, **kwargs: Any) -> T:
-        token = _CURRENT.set(simulation)
+        token, expert_token = _CURRENT.set(simulation), _EXPERT.set(expert)
         try:
             return function(*args, **kwargs)
         finally:
+            _EXPERT.reset(expert_token)
             _CURRENT.reset(token)
 
     return run

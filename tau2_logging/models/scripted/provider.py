@@ -1,4 +1,5 @@
-"""`scripted/agent`, `scripted/user` and `scripted/judge` as a custom litellm provider: the path of any other model, no key, no network.
+"""`scripted/agent`, `scripted/user`, `scripted/judge` and `scripted/expert` as a custom litellm provider: the path of any other model, with
+no key and no network.
 
 The task is named by the model argument `scripted_task` ("domain/task id"), which the runner adds; without it, it is the task of the
 current simulation.
@@ -22,6 +23,7 @@ from litellm.types.utils import ChatCompletionMessageToolCall, Function, Generic
 
 from tau2_logging.logger.context import current
 from tau2_logging.models.scripted.agent import agent_turn
+from tau2_logging.models.scripted.expert import expert_turn
 from tau2_logging.models.scripted.faults import first_call, spoil
 from tau2_logging.models.scripted.judge import judge_turn
 from tau2_logging.models.scripted.plan import PlanBook
@@ -30,7 +32,7 @@ from tau2_logging.models.scripted.speech import Speech
 from tau2_logging.models.scripted.user import user_turn
 
 PROVIDER = "scripted"
-ROLES = ("agent", "user", "judge")
+ROLES = ("agent", "user", "judge", "expert")
 TASK_ARGUMENT = "scripted_task"
 _REMEMBERED_CALLS = 10_000
 
@@ -103,15 +105,17 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
             return user_turn(messages)
         if model == "judge":
             return judge_turn(messages)
-        if model != "agent":
+        if model not in ("agent", "expert"):
             raise litellm.NotFoundError(f"no model scripted/{model}; there are {', '.join(ROLES)}", model=model, llm_provider=PROVIDER)
         plan = self.book.find(domain, task)
         if plan is None:
             raise litellm.BadRequestError(
-                f"scripted/agent knows no task {task!r} of domain {domain!r}; it plays only tasks that run_local.py has loaded",
+                f"scripted/{model} knows no task {task!r} of domain {domain!r}; it plays only tasks that run_local.py has loaded",
                 model=model,
                 llm_provider=PROVIDER,
             )
+        if model == "expert":
+            return expert_turn(plan, messages, params.get("tools"))
         again = first_call(messages) if settings.loops(random.Random(f"{settings.seed}|{domain}/{task}|loop")) else None
         return again or agent_turn(plan, messages, params.get("tools"))
 
