@@ -166,8 +166,11 @@ class ExpertAgent(LLMAgent):  # type: ignore[misc]
         expert = question.expert
         messages, tools = self._brief(question, state)
         args = {**{name: self.llm_args[name] for name in _SHARED_ARGS if name in self.llm_args}, **expert.call_args}
-        with expert_scope(expert.alias):
-            return generate(model=expert.model, tools=tools, messages=messages, **args)
+        with expert_scope(expert.asked):
+            reply = generate(model=expert.model, tools=tools, messages=messages, **args)
+        usage = reply.usage or {}
+        cost = expert.asked.cost_usd(usage.get("prompt_tokens"), usage.get("completion_tokens"))
+        return reply if cost is None else reply.model_copy(update={"cost": cost})
 
     def _brief(self, question: Question, state: ExpertAgentState) -> tuple[list[Any], Any]:
         prompt = question.expert.prompt

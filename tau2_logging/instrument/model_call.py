@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 from tau2_logging.events.levels import DEBUG
@@ -71,11 +72,16 @@ class ModelCall:
             self.simulation.logger.attempt(self._fail, error)
 
     def _finish(self, response: Any) -> None:
-        reply = read_reply(response)
+        reply = self._priced(read_reply(response))
         failed = {"error": True, "error_type": reply.problem} if reply.problem else {"error": False}
         self._count(reply, failed=bool(reply.problem))
         self._write({**_reply_fields(reply), **failed})
         self._write_payload(response)
+
+    def _priced(self, reply: Reply) -> Reply:
+        """What a person said that an expert costs stands before the price map."""
+        cost = self.expert.cost_usd(reply.input_tokens, reply.output_tokens) if self.expert is not None else None
+        return reply if cost is None else replace(reply, cost_usd=cost)
 
     def _fail(self, error: BaseException) -> None:
         self._count(None, failed=True)
@@ -102,7 +108,7 @@ class ModelCall:
         ttft_ms, decode_ms = self._token_times()
         operation.write(
             {
-                "expert": self.expert,
+                "expert": self.expert.alias if self.expert is not None else None,
                 "model": self.model,
                 "call_type": self.call_type,
                 "queue_ms": self.queue_ns / 1e6 if self.queue_ns else None,

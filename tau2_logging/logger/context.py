@@ -9,14 +9,31 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from tau2_logging.logger.simulation import Simulation
 
 T = TypeVar("T")
 
+
+@dataclass(frozen=True)
+class Asked:
+    """The expert whose model is being called: its alias, and the prices a person gave for it, in USD per token; both or none."""
+
+    alias: str
+    input_cost_per_token: float | None = None
+    output_cost_per_token: float | None = None
+
+    def cost_usd(self, input_tokens: int | None, output_tokens: int | None) -> float | None:
+        """Price of a reply by these prices; None where they or the tokens are not known."""
+        if self.input_cost_per_token is None or self.output_cost_per_token is None or input_tokens is None or output_tokens is None:
+            return None
+        return input_tokens * self.input_cost_per_token + output_tokens * self.output_cost_per_token
+
+
 _CURRENT: ContextVar[Simulation | None] = ContextVar("tau2_logging_simulation", default=None)
-_EXPERT: ContextVar[str | None] = ContextVar("tau2_logging_expert", default=None)
+_EXPERT: ContextVar[Asked | None] = ContextVar("tau2_logging_expert", default=None)
 
 
 def current() -> Simulation | None:
@@ -34,15 +51,15 @@ def bind(simulation: Simulation | None) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
-def current_expert() -> str | None:
-    """Alias of the expert whose model is being called, None outside of such a call."""
+def current_expert() -> Asked | None:
+    """The expert whose model is being called, None outside of such a call."""
     return _EXPERT.get()
 
 
 @contextmanager
-def expert_scope(alias: str) -> Iterator[None]:
-    """Model calls made inside the block are those of the expert `alias`, not the agent's own."""
-    token = _EXPERT.set(alias)
+def expert_scope(asked: Asked) -> Iterator[None]:
+    """Model calls made inside the block are those of this expert, not the agent's own."""
+    token = _EXPERT.set(asked)
     try:
         yield
     finally:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.logger.context import Asked
 
 ADVISE, DELEGATE = "advise", "delegate"
 MODES = (ADVISE, DELEGATE)
@@ -23,7 +24,7 @@ _OURS = frozenset(("messages", "tools", "tool_choice", "stream", "num_retries", 
 class Expert:
     """`model` by litellm's name, `args` of its calls, `description` for the agent's model, `prompt` instead of the built-in one.
 
-    Prices are hints in USD per token, for models that litellm has no price of; both or none. Raises UserError for what makes no sense.
+    Prices are in USD per token, for models that litellm has no or another price of; both or none. Raises UserError for what makes no sense.
     """
 
     alias: str
@@ -66,9 +67,16 @@ class Expert:
 
     @property
     def call_args(self) -> dict[str, Any]:
-        """Arguments of each call: those given, else temperature 0 as tau2 has it, and the price hints, which litellm reckons with."""
-        prices = {name: getattr(self, name) for name in PRICES}
-        return {**(self.args or {"temperature": 0.0}), **{name: value for name, value in prices.items() if value is not None}}
+        """Arguments of each call: those given, else temperature 0 as tau2 has it.
+
+        Without the prices: litellm would take them for the model's from then on, also where another expert or the agent uses it.
+        """
+        return dict(self.args) or {"temperature": 0.0}
+
+    @property
+    def asked(self) -> Asked:
+        """What the log is told while the model is called."""
+        return Asked(self.alias, self.input_cost_per_token, self.output_cost_per_token)
 
     @property
     def offer(self) -> str:
