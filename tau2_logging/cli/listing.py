@@ -6,7 +6,6 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.runner.benchmark import Benchmark
-from tau2_logging.runner.config import EXPERT_AGENT
 
 
 def list_domains() -> int:
@@ -20,7 +19,7 @@ def list_domains() -> int:
             number = f"its tasks cannot be read: {error}"
         splits = benchmark.splits(domain)
         print(f"  {domain:20} {number}" + (f" (splits: {', '.join(splits)})" if splits else ""))
-    print(f"agents: {', '.join(benchmark.agents())}, {EXPERT_AGENT} (with --expert)")
+    print(f"agents: {', '.join(benchmark.agents())}, expert_agent (with --expert)")
     print(f"users:  {', '.join(benchmark.users())}")
     return 0
 

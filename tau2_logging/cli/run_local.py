@@ -137,10 +137,15 @@ def _command(given: dict[str, Any], words: list[str]) -> int:
 
 def _config(given: dict[str, Any]) -> RunConfig:
     from tau2_logging.runner.config import RunConfig
+    from tau2_logging.runner.experts import expert_settings
 
     values = _plain_values(given)
     agent, user, judge = _models(given)
-    return RunConfig(**values, **_experts(given), agent_model=agent, user_model=user, judge_model=judge)
+    values = {**expert_settings(given.get("expert"), given.get("expert_mode")), **values}
+    for expert in values.get("experts", ()):
+        if expert.scripted and not agent.scripted:
+            _hint(f"note: expert {expert.alias} is a scripted model, which knows the task's solution and tells it")
+    return RunConfig(**values, agent_model=agent, user_model=user, judge_model=judge)
 
 
 def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
@@ -158,21 +163,6 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
     if "no_fast_env" in given:
         values["fast_env"] = False
     return values
-
-
-def _experts(given: dict[str, Any]) -> dict[str, Any]:
-    """`--expert` and what it implies."""
-    if "expert" not in given:
-        if "expert_mode" in given:
-            raise UserError("--expert-mode is given without --expert; name an expert with --expert NAME=MODEL")
-        return {}
-    from tau2_logging.models.experts import parse_experts
-    from tau2_logging.runner.config import EXPERT_AGENT
-
-    values: dict[str, Any] = {"experts": parse_experts(given["expert"])}
-    if "expert_mode" in given:
-        values["expert_mode"] = given["expert_mode"]
-    return values if "agent" in given else {**values, "agent": EXPERT_AGENT}
 
 
 def _models(given: dict[str, Any]) -> tuple[ModelChoice, ModelChoice, ModelChoice | None]:
@@ -220,6 +210,7 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
 
     from tau2_logging.runner.checkpoint import read_run
     from tau2_logging.runner.config import RunConfig
+    from tau2_logging.runner.experts import with_experts
 
     fixed = sorted(given.keys() - _RESUMABLE)
     if fixed:
@@ -236,29 +227,10 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
             changed = dataclasses.replace(model, args=_json_object(given, f"{role}_llm_args"))
             config = dataclasses.replace(config, **{f"{role}_model": changed})
     if "expert" in given:
-        config = _with_experts(config, given["expert"])
+        config = with_experts(config, given["expert"])
     masked = config.masked_secret()
     if masked is not None:
         role, _, alias = masked.partition(" ")
         flag = f"--expert {alias}=..." if alias else f"--{role}-llm-args"
         raise UserError(f"the {masked}'s arguments held a secret, which is not kept; give {flag} again")
     return config, directory
-
-
-def _with_experts(config: RunConfig, values: list[str]) -> RunConfig:
-    """The experts of an earlier run with some of them named again: their arguments may change, their models may not."""
-    import dataclasses
-
-    from tau2_logging.models.experts import parse_experts
-
-    experts = {expert.alias: expert for expert in config.experts}
-    for expert in parse_experts(values):
-        before = experts.get(expert.alias)
-        if before is None or before.model != expert.model:
-            kept = ", ".join(f"{known.alias}={known.model}" for known in config.experts) or "none"
-            raise UserError(
-                f"--expert {expert.alias}={expert.model} is none of the run's experts ({kept}), which --resume keeps; "
-                "leave it out or start a new run"
-            )
-        experts[expert.alias] = expert
-    return dataclasses.replace(config, experts=tuple(experts.values()))

@@ -8,7 +8,8 @@ from typing import Any
 
 from rich.console import Console
 
-from tau2_logging.runner.config import EXPERT_AGENT, SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
+from tau2_logging.agents import EXPERT_AGENT
+from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
 from tau2_logging.runner.session import run
 
 

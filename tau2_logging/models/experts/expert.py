@@ -66,6 +66,11 @@ class Expert:
             raise UserError(f"--expert {self.alias}: a price needs both {' and '.join(PRICES)}; {missing[0]} is missing")
 
     @property
+    def scripted(self) -> bool:
+        """Whether it is one of the built-in models, which know the tasks' solutions."""
+        return self.model.startswith("scripted/")
+
+    @property
     def call_args(self) -> dict[str, Any]:
         """Arguments of each call: those given, else temperature 0 as tau2 has it.
 

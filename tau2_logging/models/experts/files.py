@@ -16,9 +16,9 @@ class _Strict(yaml.SafeLoader):  # type: ignore[misc]
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen = set()
         for key, _ in node.value:
-            if key.value in seen:
+            if str(key.value) in seen:
                 raise yaml.YAMLError(f"line {key.start_mark.line + 1}: {key.value!r} is written twice")
-            seen.add(key.value)
+            seen.add(str(key.value))
         found: dict[Any, Any] = super().construct_mapping(node, deep)
         return found
 
