@@ -38,6 +38,8 @@ from tau2_logging.models.experts.tool import CALL_EXPERT, CallExpertTool, Questi
 
 ROUNDS = 5
 """How often the experts may be asked in one turn."""
+MOST_AT_ONCE = 8
+"""Questions of one reply that are answered at the same time; more wait."""
 _SHARED_ARGS = ("seed", "num_retries")
 NO_MORE = "Error: no more consultations are possible in this turn. Answer the customer or call a tool of your own."
 
@@ -138,7 +140,7 @@ class ExpertAgent(LLMAgent):  # type: ignore[misc]
         """Every expert's advice, asked at the same time."""
         if len(calls) == 1:
             return [self._answer(calls[0], state, tool)]
-        with ThreadPoolExecutor(len(calls), thread_name_prefix="expert") as pool:
+        with ThreadPoolExecutor(min(len(calls), MOST_AT_ONCE), thread_name_prefix="expert") as pool:
             return [future.result() for future in [pool.submit(carried(self._answer), call, state, tool) for call in calls]]
 
     def _delegate(self, calls: Sequence[Any], state: ExpertAgentState, tool: CallExpertTool) -> list[Answer]:
