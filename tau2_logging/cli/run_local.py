@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _RESUMABLE = frozenset(
     ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
+    + ("no_stream", "request_timeout", "max_cost", "max_tokens_total", "rate_limit")
     + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert")
 )
 _EPILOG = """\
@@ -83,6 +84,11 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--max-steps", type=int, metavar="N", help="steps of a simulation (default: 200)")
     group.add_argument("--max-errors", type=int, metavar="N", help="tool errors that end a simulation (default: 10)")
     group.add_argument("--max-retries", type=int, metavar="N", help="how often a failed model call is made again (default: 3)")
+    group.add_argument("--request-timeout", type=float, metavar="SECONDS", help="time-out of a model call (default: the provider's)")
+    group.add_argument("--rate-limit", action="append", metavar="[MODEL=]RPM/TPM", help="requests and tokens a minute of each model, or "
+                       "of one; repeatable, either number may be left out")  # fmt: skip
+    group.add_argument("--max-cost", type=float, metavar="USD", help="begin no more simulations once this start has cost as much")
+    group.add_argument("--max-tokens-total", type=int, metavar="N", help="the same for input and output tokens")
     group.add_argument("--task-timeout", type=float, metavar="SECONDS", help="give a simulation up after this time (default: never)")
     group.add_argument("--heartbeat", type=float, metavar="SECONDS", help="time between heartbeats of a simulation (default: 30)")
     group.add_argument("--no-fast-env", action="store_true", help="let tau2 parse and hash whole databases for every simulation")
@@ -93,6 +99,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log-level", choices=list(LEVELS), help="least level of events to write (default: PROFILE)")
     group.add_argument("--log-dir", metavar="DIR", help="where logs go (default: logs)")
     group.add_argument("--run-name", metavar="NAME", help="name of the run (default: date, time and four random digits)")
+    group.add_argument("--no-stream", action="store_true", help="do not ask models for streams: no time to first token is measured")
     group.add_argument("--no-progress", action="store_true", help="no progress display")
     group.add_argument("--no-profile", action="store_true", help="measure nothing and write no log: what the profiling itself costs")
 
@@ -150,7 +157,10 @@ def _config(given: dict[str, Any]) -> RunConfig:
 
 def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
     names = ("num_tasks", "task_split", "num_trials", "seed", "agent", "user", "max_concurrency", "max_steps", "max_errors")
-    values = {name: given[name] for name in (*names, "max_retries", "task_timeout", "heartbeat", "log_level", "run_name") if name in given}
+    limits = ("max_retries", "request_timeout", "max_cost", "max_tokens_total", "task_timeout", "heartbeat")
+    values = {name: given[name] for name in (*names, *limits, "log_level", "run_name") if name in given}
+    if "rate_limit" in given:
+        values["rate_limits"] = tuple(given["rate_limit"])
     for name in ("domains", "task_ids"):
         if name in given:
             values[name] = tuple(given[name])
@@ -158,6 +168,8 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         values["log_dir"] = Path(given["log_dir"])
     if "no_progress" in given:
         values["progress"] = False
+    if "no_stream" in given:
+        values["stream"] = False
     if "no_profile" in given:
         values["profile"] = False
     if "no_fast_env" in given:

@@ -41,7 +41,7 @@ _ROWS = (
     ("wait_ms", "ms", "pause before the next attempt"),
     ("limit_ms", "ms", "the limit that was passed"),
     ("queue_ms", "ms", "part of duration_ms spent waiting in this process (connection pool, rate limit)"),
-    ("ttft_ms", "ms", "time to first token: first content, reasoning or tool-call delta"),
+    ("ttft_ms", "ms", "time to first token (first content, reasoning or tool-call delta), from when the request went out, after queue_ms"),
     ("decode_ms", "ms", "from the first token to the last"),
     # who and what
     ("step", "int", "orchestrator step, 0-based"),
@@ -50,7 +50,11 @@ _ROWS = (
     ("model", "str", "model as it was asked for"),
     ("expert", "str", "alias of the expert model"),
     ("function", "str", "name of the tool, as the model wrote it"),
-    ("call_type", "str", "where the call went: scripted, vllm, openai, claude, another provider; local_function for tools"),
+    (
+        "call_type",
+        "str",
+        "where the call went: scripted, vllm, openai, claude, another provider; local_function for tools",
+    ),
     ("requestor", "str", "who asked for the tool: assistant or user"),
     ("endpoint", "str", "host:port the request went to"),
     ("has_tool_calls", "bool", "the reply holds tool calls"),
@@ -119,6 +123,7 @@ _ROWS = (
     ("pending", "int", "simulations not finished when the run stopped"),
     ("mean_reward", "float", "mean reward of the simulations that finished"),
     ("signal", "str", "signal that stopped the run"),
+    ("stopped_by", "str", "limit that stopped the run: max_cost or max_tokens_total"),
     # DEBUG payloads
     ("messages", "str", "messages sent to the model, JSON, secrets masked"),
     ("reply", "str", "the model's reply, JSON, secrets masked"),

@@ -43,7 +43,8 @@ _KINDS = (
     Kind("run_start", INFO, "once a run, in the log of each of its domains", _RUN),
     Kind(
         "run_end", INFO, "once a run, in the log of each of its domains",
-        (*_TIME, "simulations", "ok", "errors", "timeouts", "pending", "mean_reward", *_COUNTS[1:], *_TOKENS, "cost_usd", "signal"),
+        (*_TIME, "simulations", "ok", "errors", "timeouts", "pending", "mean_reward", *_COUNTS[1:], *_TOKENS, "cost_usd",
+         "signal", "stopped_by"),
     ),
     Kind("task_start", INFO, "a simulation begins", ("start_ms", "seed")),
     Kind(

@@ -13,8 +13,10 @@ from functools import lru_cache
 from typing import Any
 
 from tau2_logging.instrument.base import Instrumentor, distribution_version
+from tau2_logging.instrument.gate import Gate, pass_gate, pass_gate_async
 from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
 from tau2_logging.instrument.patching import Function, Patches
+from tau2_logging.instrument.price import price_of
 from tau2_logging.instrument.stream import MeasuredStream
 from tau2_logging.logger.context import current
 
@@ -23,6 +25,10 @@ _CALL_TYPES = {"hosted_vllm": "vllm", "vllm": "vllm", "openai": "openai", "anthr
 
 class LitellmInstrumentor(Instrumentor):
     """One event for each attempt of litellm.completion and litellm.acompletion inside a simulation."""
+
+    def __init__(self, gate: Gate | None = None) -> None:
+        super().__init__()
+        self._gate = gate
 
     def supported(self) -> bool:
         return distribution_version("litellm") is not None
@@ -42,6 +48,7 @@ class LitellmInstrumentor(Instrumentor):
                 return original(*args, **kwargs)
             token = OPEN_CALL.set(call)
             try:
+                pass_gate(self._gate, call)
                 response = original(*args, **kwargs)
             except BaseException as error:
                 call.fail(error)
@@ -59,6 +66,7 @@ class LitellmInstrumentor(Instrumentor):
                 return await original(*args, **kwargs)
             token = OPEN_CALL.set(call)
             try:
+                await pass_gate_async(self._gate, call)
                 response = await original(*args, **kwargs)
             except BaseException as error:
                 call.fail(error)
@@ -96,6 +104,7 @@ def _ended(call: ModelCall, response: Any) -> Any:
     if inspect.isawaitable(response):  # litellm.completion(acompletion=True) hands back a coroutine
         return _ended_later(call, response)
     if hasattr(response, "__next__") or hasattr(response, "__anext__"):
+        call.price = lambda reply: price_of(call.model, call.call_type, reply)
         return MeasuredStream(response, call, _assemble)
     call.finish(response)
     return response

@@ -51,6 +51,10 @@ class RunConfig:
     max_steps: int = 200
     max_errors: int = 10
     max_retries: int = 3
+    request_timeout: float | None = None
+    max_cost: float | None = None
+    max_tokens_total: int | None = None
+    rate_limits: tuple[str, ...] = ()
     task_timeout: float | None = None
     heartbeat: float = 30.0
     log_level: str = "PROFILE"
@@ -58,6 +62,7 @@ class RunConfig:
     run_name: str | None = None
     progress: bool = True
     profile: bool = True
+    stream: bool = True
     fast_env: bool = True
 
     def __post_init__(self) -> None:
@@ -66,10 +71,19 @@ class RunConfig:
         if self.num_tasks is not None:
             _at_least("num_tasks", self.num_tasks, 1)
         _at_least("max_retries", self.max_retries, 0)
-        for name in ("task_timeout", "heartbeat"):
+        if self.max_tokens_total is not None:
+            _at_least("max_tokens_total", self.max_tokens_total, 1)
+        for name, unit in (
+            ("task_timeout", "seconds"),
+            ("heartbeat", "seconds"),
+            ("request_timeout", "seconds"),
+            ("max_cost", "US dollars"),
+        ):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
-                raise UserError(f"--{name.replace('_', '-')} is {value:g}; give seconds above 0")
+                raise UserError(f"--{name.replace('_', '-')} is {value:g}; give {unit} above 0")
+        if not self.profile and (self.max_cost or self.max_tokens_total or self.rate_limits):
+            raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
         if not self.domains:
             raise UserError("no domain given; name one or more with --domains, or see --list-domains")
         self._check_experts()
@@ -85,7 +99,7 @@ class RunConfig:
     @property
     def models(self) -> tuple[ModelChoice, ...]:
         """The models in use."""
-        experts = (ModelChoice(expert.model, expert.args) for expert in self.experts)
+        experts = (ModelChoice(expert.model, {**expert.args, **expert.prices}) for expert in self.experts)
         return tuple(model for model in (self.agent_model, self.user_model, self.judge_model, *experts) if model is not None)
 
     @property
@@ -107,7 +121,7 @@ class RunConfig:
         for name in ("agent_model", "user_model", "judge_model"):
             if values.get(name) is not None:
                 values[name] = ModelChoice(**values[name])
-        for name in ("domains", "task_ids"):
+        for name in ("domains", "task_ids", "rate_limits"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         values["experts"] = tuple(Expert(**expert) for expert in values.get("experts") or ())

@@ -14,9 +14,9 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import Event
 from tau2_logging.models.experts import DELEGATE, parse_experts
 from tau2_logging.models.experts.tool import CALL_EXPERT
+from tau2_logging.models.servers.simulated import Reply, ServerSettings, SimulatedServer
 from tau2_logging.runner.config import RunConfig
 from tau2_logging.runner.experts import expert_settings, with_experts
-from tests.support.chat_server import chat_server
 from tests.support.conversations import check_pairs, tools_called
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, by_simulation, check_run, of, span_of
@@ -160,18 +160,19 @@ def test_an_expert_that_fails_does_not_end_the_simulation(tmp_path: Path) -> Non
 
 
 def test_a_real_client_reaches_an_expert_at_its_own_price(tmp_path: Path) -> None:
-    """Over a socket, with its own endpoint and call_type; one model at two prices costs each its own; no key is kept."""
-    with chat_server(0.01) as (base, requests):
-        where = f"openai/test,api_base={base},api_key=sk-local-0123456789"
+    """Over a socket, with its own endpoint, call_type and TTFT; one model at two prices costs each its own; no key is kept."""
+    with SimulatedServer(ServerSettings(models=("test",), ttft_ms=60, itl_ms=5)) as server:
+        server.script(*[Reply(text="Do what the policy says.", prompt_tokens=10, completion_tokens=2)] * 4)
+        where = f"openai/test,api_base={server.base_url},api_key=sk-local-0123456789"
         prices = [",input_cost_per_token=0.001,output_cost_per_token=0.01", ",input_cost_per_token=0.1,output_cost_per_token=1", ""]
         experts = parse_experts(f"{name}={where}{price}" for name, price in zip(("cheap", "dear", "plain"), prices, strict=True))
         config = scripted(tmp_path, experts=experts, task_ids=("create_task_1",))
         assert run_quietly(config)[0] == 0
     files = RunFiles(tmp_path)
     calls = of(files.events("mock"), "expert_call")
-    assert len(calls) == len(requests) == 4
-    endpoint = base.removeprefix("http://").removesuffix("/v1")
-    assert {(call.get("call_type"), call.get("endpoint")) for call in calls} == {("openai", endpoint)}
+    assert len(calls) == len(server.journal) == 4
+    assert {(call.get("call_type"), call.get("endpoint")) for call in calls} == {("openai", server.endpoint)}
+    assert all(float(call.get("ttft_ms") or 0) == pytest.approx(60, abs=20) for call in calls)
     assert sorted((str(call.get("expert")), call.get("cost_usd")) for call in calls) == [
         ("cheap", 0.03), ("cheap", 0.03), ("dear", 3.0), ("plain", None),
     ]  # fmt: skip

@@ -79,6 +79,11 @@ class Expert:
         return dict(self.args) or {"temperature": 0.0}
 
     @property
+    def prices(self) -> dict[str, float]:
+        """The prices that were given, by name."""
+        return {name: getattr(self, name) for name in PRICES if getattr(self, name) is not None}
+
+    @property
     def asked(self) -> Asked:
         """What the log is told while the model is called."""
         return Asked(self.alias, self.input_cost_per_token, self.output_cost_per_token)
