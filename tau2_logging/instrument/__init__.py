@@ -24,7 +24,7 @@ class Instrumentation:
         self._parts: tuple[Instrumentor, ...] = (
             ThreadsInstrumentor(),
             Tau2Instrumentor(logger),
-            LitellmInstrumentor(gate),
+            LitellmInstrumentor(self._streaming, gate),
             HttpInstrumentor("httpx", self._streaming, gate),
             HttpInstrumentor("httpx2", self._streaming, gate),
         )

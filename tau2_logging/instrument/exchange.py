@@ -36,11 +36,19 @@ class Streaming:
 
     def give_up(self, key: tuple[str, str, str], why: str) -> None:
         """Ask this one plainly from now on. Said once."""
+        self._say_once(key, f"{key[2]} at {key[0]} {why}; it is asked without a stream from now on, and ttft_ms is not measured")
+
+    def finished(self, call: ModelCall) -> None:
+        """A call that is no stream has ended. One whose protocol nobody here reads is said to be so, once."""
+        if self.wanted and call.endpoint is not None and call.protocol is None:
+            note = f"{call.model} at {call.endpoint} speaks a protocol whose streams are not read here; ttft_ms is not measured"
+            self._say_once((call.endpoint, "", call.model), note)
+
+    def _say_once(self, key: tuple[str, str, str], note: str) -> None:
         with self._lock:
             if key in self._plain:
                 return
             self._plain.add(key)
-        note = f"{key[2]} at {key[0]} {why}; it is asked without a stream from now on, and ttft_ms is not measured"
         self.notes.append(note)
         _LOG.warning(note)
 
@@ -70,6 +78,7 @@ class Exchange:
         host_type = call_type_of_host(request.url.host)
         call.call_type = host_type or call.call_type
         call.endpoint = self._key[0]
+        call.protocol = protocol.name
         call.sent_ns = call.simulation.logger.clock.now_ns()
 
     def _changed(self) -> bytes | None:

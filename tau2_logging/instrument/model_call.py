@@ -58,6 +58,7 @@ class ModelCall:
         self.call_type = call_type
         self.attempt = ATTEMPT.get() if attempt is None else attempt
         self.endpoint: str | None = None
+        self.protocol: str | None = None
         self.handled: BaseException | None = None
         self.price: Price | None = None
         self.count_tokens: Callable[[int], None] | None = None

@@ -79,7 +79,8 @@ def _message(delta: dict[str, Any]) -> dict[str, Any]:
     message = {"role": "assistant", "content": None, "refusal": None, **delta}
     calls = message.get("tool_calls")
     if calls:
-        message["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in calls]
+        in_order = sorted(calls, key=lambda call: call.get("index", len(calls)))
+        message["tool_calls"] = [{name: value for name, value in call.items() if name != "index"} for call in in_order]
         message["content"] = message["content"] or None  # a stream may open with an empty text that the whole answer does not have
     return message
 
