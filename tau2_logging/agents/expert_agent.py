@@ -161,8 +161,14 @@ class ExpertAgent(LLMAgent):  # type: ignore[misc]
             reply = self._ask(question, state)
         except Exception as error:  # whatever its client raises: the agent is told and goes on
             return Answer(call, alias, problem=_failure(alias, f"{type(error).__name__}: {error}"))
-        usable = reply.has_text_content() or (self.mode == DELEGATE and reply.tool_calls and not _consultations(reply))
-        return Answer(call, alias, reply, None if usable else _failure(alias, "its reply was empty"))
+        return Answer(call, alias, reply, self._problem(alias, reply))
+
+    def _problem(self, alias: str, reply: Any) -> str | None:
+        """Why an expert's reply is no answer: it says nothing, or takes a turn and reaches for a tool that is the agent's alone."""
+        if self.mode == DELEGATE and _consultations(reply):
+            return _failure(alias, f"it called {CALL_EXPERT}, which it does not have")
+        says = reply.has_text_content() or (self.mode == DELEGATE and reply.tool_calls)
+        return None if says else _failure(alias, "its reply was empty")
 
     def _ask(self, question: Question, state: ExpertAgentState) -> Any:
         expert = question.expert

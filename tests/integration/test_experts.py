@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ from typing import Any
 import pytest
 
 from tau2_logging.analysis import load_log
+from tau2_logging.cli.run_local import build_parser
 from tau2_logging.errors import UserError
 from tau2_logging.events import Event
 from tau2_logging.models.experts import DELEGATE, parse_experts
@@ -223,3 +227,18 @@ def test_settings_that_do_not_fit_are_refused(settings: dict[str, Any], message:
     with pytest.raises(UserError) as caught:
         RunConfig(**settings)
     assert str(caught.value).startswith(message)
+
+
+def test_the_commands_and_the_file_of_the_documentation_are_read_as_written(tmp_path: Path) -> None:
+    """Every command of docs/experts.md names experts that are understood, and so does its YAML file."""
+    text = (Path(__file__).resolve().parents[2] / "docs" / "experts.md").read_text().replace("\\\n", "")
+    commands = [shlex.split(line)[2:] for line in text.splitlines() if line.startswith("    python run_local.py ")]
+    named = [parse_experts(build_parser().parse_args(words).expert) for words in commands]
+    assert len(named) == 5
+    assert named[1][0].description == "Plans the next steps, and knows the policy well"
+    assert named[1][1].args == {"api_base": "http://127.0.0.1:8000/v1"}
+    block = re.search(r"experts.yaml`:\n\n((?:    .*\n)+)", text)
+    assert block is not None
+    (tmp_path / "experts.yaml").write_text(textwrap.dedent(block[1]))
+    planner, checker = parse_experts([str(tmp_path / "experts.yaml")])
+    assert (planner.args, checker.model) == ({"temperature": 0.2}, "gpt-4.1-mini")

@@ -191,9 +191,9 @@ def test_a_delegate_takes_the_turn_with_the_domains_tools() -> None:
 def test_a_delegate_may_speak_and_one_that_fails_gives_the_turn_back() -> None:
     """The next one that is asked takes it; one that reaches for its colleagues is no answer."""
     replies = [calls(ask("planner"), ask("checker"))]
-    with prepared(agent=replies, planner=[calls(ask("checker"))], checker=[says("Hello from me.")]) as models:
+    with prepared(agent=replies, planner=[calls(ask("checker"), text="Wait.")], checker=[says("Hello from me.")]) as models:
         assert Talk(DELEGATE).hear().content == "Hello from me."
-        assert models.offered("checker") != [[]]
+        assert CALL_EXPERT not in models.offered("checker")[0]
     with prepared(agent=[*replies, says("My turn.")], planner=[], checker=[]) as models:
         assert Talk(DELEGATE).hear().content == "My turn."
         check_pairs(models.prompts("agent")[-1])
