@@ -15,6 +15,8 @@ PUBLIC = {
         "Clock", "EventLogger", "FakeClock", "Outcome", "Simulation", "Sink", "bind", "carried", "current", "simulation_scope",
     ],
     "tau2_logging.sinks": ["DomainFiles", "MemorySink"],
+    "tau2_logging.agents": ["EXPERT_AGENT", "registered"],
+    "tau2_logging.models.experts": ["ADVISE", "DELEGATE", "MODES", "Expert", "parse_expert", "parse_experts"],
     "tau2_logging.instrument": ["Gate", "Instrumentation", "Instrumentor", "distribution_version", "has_module"],
     "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
     "tau2_logging.models.servers.simulated": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],

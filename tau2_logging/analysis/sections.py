@@ -258,6 +258,7 @@ def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     date = (options.prices or default_prices()).date
     note = f"Prices as logged by the run, else from the table of {date}. A price that is not known is unknown, never 0."
     yield section("Cost", log.costs(prices=options.prices), COST_COLUMNS, note, key=True)
+    yield section("Experts", log.experts(options.prices), EXPERT_COLUMNS, "Share of the time all simulations took.", key=True)
     if options.price_as:
         table = log.priced_as(options.price_as, options.prices)
         shows: dict[str, tuple[str, Show]] = {
@@ -271,6 +272,13 @@ COST_COLUMNS: dict[str, tuple[str, Show]] = {
     "errors": ("errors", count),
     "input_tokens": ("input", count), "cached_tokens": ("cached", count), "output_tokens": ("output", count),
     "reasoning_tokens": ("reasoning", count), "cost_usd": ("cost", usd), "unknown_calls": ("calls of unknown price", count),
+}  # fmt: skip
+
+
+EXPERT_COLUMNS: dict[str, tuple[str, Show]] = {
+    "expert": ("expert", text), "model": ("model", text), "calls": ("calls", count), "errors": ("errors", count),
+    "mean_ms": ("mean ms", ms), "p95_ms": ("p95", ms), "share": ("share", share), "input_tokens": ("input", count),
+    "output_tokens": ("output", count), "cost_usd": ("cost", usd), "unknown_calls": ("calls of unknown price", count),
 }  # fmt: skip
 
 

@@ -113,6 +113,12 @@ class RunLog:
 
         return cost_table(self, by, prices)
 
+    def experts(self, prices: PriceTable | None = None) -> pd.DataFrame:
+        """Calls, time and money of each expert model; see `experts.expert_table`."""
+        from tau2_logging.analysis.experts import expert_table
+
+        return expert_table(self, prices)
+
     def task_costs(self, prices: PriceTable | None = None) -> pd.DataFrame:
         """Money by simulation; see `costs.task_costs`."""
         from tau2_logging.analysis.costs import task_costs

@@ -19,7 +19,7 @@ def list_domains() -> int:
             number = f"its tasks cannot be read: {error}"
         splits = benchmark.splits(domain)
         print(f"  {domain:20} {number}" + (f" (splits: {', '.join(splits)})" if splits else ""))
-    print(f"agents: {', '.join(benchmark.agents())}")
+    print(f"agents: {', '.join(benchmark.agents())}, expert_agent (with --expert)")
     print(f"users:  {', '.join(benchmark.users())}")
     return 0
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _RESUMABLE = frozenset(
     ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
     + ("no_stream", "request_timeout", "max_cost", "max_tokens_total", "rate_limit")
-    + ("agent_llm_args", "user_llm_args", "judge_llm_args")
+    + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert")
     + ("num_servers", "gpu_ids", "tensor_parallel", "start_port", "serve_args", "serve_command", "serve_timeout", "endpoints")
     + ("metrics_interval",)
 )
@@ -69,6 +69,11 @@ def _add_who(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--agent", metavar="NAME", help="agent implementation (default: llm_agent)")
     group.add_argument("--agent-llm", metavar="MODEL", help="the agent's model, by litellm's name (default: scripted/agent)")
     group.add_argument("--agent-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
+    group.add_argument("--expert", action="append", metavar="NAME=MODEL", help="a model that the agent may consult through a tool; more "
+                       "after commas: description=..., prompt=..., input_cost_per_token=..., output_cost_per_token=..., any argument of "
+                       "its calls; or a .yaml file; repeatable (see docs/experts.md)")  # fmt: skip
+    group.add_argument("--expert-mode", choices=("advise", "delegate"), help="an expert's answer goes back to the agent's model, or is the "
+                       "agent's turn (default: advise)")  # fmt: skip
     group.add_argument("--user", metavar="NAME", help="user implementation (default: user_simulator)")
     group.add_argument("--user-llm", metavar="MODEL", help="the user simulator's model (default: scripted/user)")
     group.add_argument("--user-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
@@ -161,6 +166,7 @@ def _command(given: dict[str, Any], words: list[str]) -> int:
 
 def _config(given: dict[str, Any]) -> RunConfig:
     from tau2_logging.runner.config import RunConfig, server_settings
+    from tau2_logging.runner.experts import expert_settings
 
     values = _plain_values(given)
     servers = server_settings(given)
@@ -169,6 +175,10 @@ def _config(given: dict[str, Any]) -> RunConfig:
 
         given = {**given, "agent_llm": agent_llm(servers)}
     agent, user, judge = _models(given)
+    values = {**expert_settings(given.get("expert"), given.get("expert_mode")), **values}
+    for expert in values.get("experts", ()):
+        if expert.scripted and not agent.scripted:
+            _hint(f"note: expert {expert.alias} is a scripted model, which knows the task's solution and tells it")
     return RunConfig(**values, agent_model=agent, user_model=user, judge_model=judge, servers=servers)
 
 
@@ -239,6 +249,7 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
 
     from tau2_logging.runner.checkpoint import read_run
     from tau2_logging.runner.config import RunConfig, server_settings
+    from tau2_logging.runner.experts import with_experts
 
     fixed = sorted(given.keys() - _RESUMABLE)
     if fixed:
@@ -254,7 +265,11 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
         if f"{role}_llm_args" in given and model is not None:
             changed = dataclasses.replace(model, args=_json_object(given, f"{role}_llm_args"))
             config = dataclasses.replace(config, **{f"{role}_model": changed})
-    role_masked = config.masked_secret()
-    if role_masked is not None:
-        raise UserError(f"the {role_masked}'s arguments held a secret, which is not kept; give --{role_masked}-llm-args again")
+    if "expert" in given:
+        config = with_experts(config, given["expert"])
+    masked = config.masked_secret()
+    if masked is not None:
+        role, _, alias = masked.partition(" ")
+        flag = f"--expert {alias}=..." if alias else f"--{role}-llm-args"
+        raise UserError(f"the {masked}'s arguments held a secret, which is not kept; give {flag} again")
     return config, directory

@@ -111,6 +111,8 @@ _ROWS = (
     ("agent_llm", "str", "the agent's model"),
     ("user_llm", "str", "the user simulator's model"),
     ("judge_llm", "str", "the judges' model"),
+    ("experts", "str", "the experts, as alias=model, comma-separated"),
+    ("expert_mode", "str", "advise: experts answer the agent; delegate: they take its turn"),
     ("seed", "int", "seed of the run or the simulation"),
     ("seeds", "str", "seed of each trial, comma-separated"),
     ("resumed", "bool", "this start goes on with an earlier run; durations of the run are then not wall time"),

@@ -31,7 +31,7 @@ _MODEL_CALL = (
 )  # fmt: skip
 _RUN = (
     "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "agent", "user",
-    "agent_llm", "user_llm", "judge_llm", "seed", "seeds", "simulations", "resumed", "argv",
+    "agent_llm", "user_llm", "judge_llm", "experts", "expert_mode", "seed", "seeds", "simulations", "resumed", "argv",
 )  # fmt: skip
 _COUNTS = (
     "steps", "llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "tool_errors", "llm_errors", "retries",

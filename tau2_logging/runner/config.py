@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.errors import UserError
 from tau2_logging.logger.masking import MASK, mask
+from tau2_logging.models.experts import ADVISE, MODES, Expert
 from tau2_logging.models.servers.settings import ServerSettings
 
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
@@ -45,6 +47,8 @@ class RunConfig:
     agent_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_AGENT))
     user_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_USER))
     judge_model: ModelChoice | None = None
+    experts: tuple[Expert, ...] = ()
+    expert_mode: str = ADVISE
     max_steps: int = 200
     max_errors: int = 10
     max_retries: int = 3
@@ -84,11 +88,21 @@ class RunConfig:
             raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
         if not self.domains:
             raise UserError("no domain given; name one or more with --domains, or see --list-domains")
+        self._check_experts()
+
+    def _check_experts(self) -> None:
+        if self.expert_mode not in MODES:
+            raise UserError(f"--expert-mode is {self.expert_mode!r}; give {' or '.join(MODES)}")
+        if self.agent == EXPERT_AGENT and not self.experts:
+            raise UserError("--agent expert_agent has no expert; name one or more with --expert NAME=MODEL, as in --expert planner=gpt-4.1")
+        if self.experts and self.agent != EXPERT_AGENT:
+            raise UserError(f"--agent {self.agent} cannot consult experts; leave --agent out, use --agent expert_agent, or drop --expert")
 
     @property
     def models(self) -> tuple[ModelChoice, ...]:
         """The models in use."""
-        return tuple(model for model in (self.agent_model, self.user_model, self.judge_model) if model is not None)
+        experts = (ModelChoice(expert.model, {**expert.args, **expert.prices}) for expert in self.experts)
+        return tuple(model for model in (self.agent_model, self.user_model, self.judge_model, *experts) if model is not None)
 
     @property
     def all_scripted(self) -> bool:
@@ -114,12 +128,14 @@ class RunConfig:
                 values[name] = tuple(values[name])
         if values.get("servers") is not None:
             values["servers"] = ServerSettings.from_json(values["servers"])
+        values["experts"] = tuple(Expert(**expert) for expert in values.get("experts") or ())
         values["log_dir"] = Path(values["log_dir"])
         return cls(**values)
 
     def masked_secret(self) -> str | None:
-        """Name of a role whose arguments hold a masked secret: a resumed run has to be given it again."""
-        roles = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model}
+        """Name of a role (`agent`, ..., `expert planner`) whose arguments hold a masked secret: a resumed run has to be given it again."""
+        roles: dict[str, Any] = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model}
+        roles.update({f"expert {expert.alias}": expert for expert in self.experts})
         return next((role for role, model in roles.items() if model is not None and MASK in str(dict(model.args))), None)
 
 

@@ -104,7 +104,8 @@ def _planned(config: RunConfig, servers: ModelServers) -> list[Probe]:
     """One for each model and place; roles that share both share the probe."""
     roles: dict[str, list[str]] = {}
     models: dict[str, ModelChoice] = {}
-    for role, model in (("agent", config.agent_model), ("user", config.user_model), ("judge", config.judge_model)):
+    experts = ((f"expert {expert.alias}", ModelChoice(expert.model, expert.args)) for expert in config.experts)
+    for role, model in (("agent", config.agent_model), ("user", config.user_model), ("judge", config.judge_model), *experts):
         if model is not None:
             key = f"{model.llm} {sorted(model.args.items(), key=str)}"
             roles.setdefault(key, []).append(role)

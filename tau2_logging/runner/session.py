@@ -17,6 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tau2_logging.agents import registered
 from tau2_logging.environments import FastDatabases, FastTools
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS, SCHEMA_VERSION
@@ -78,15 +79,16 @@ def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = 
     """
     console = console or Console()
     benchmark = Benchmark.load()
-    plan = make_plan(config, benchmark)
-    check_models(config.models)
-    if config.max_cost is not None:
-        check_prices(config.models)
-    for text in config.rate_limits:
-        rate_limit(text)
-    place = _resumed_place(config, resume) if resume is not None else _new_place(config)
-    place.directory.mkdir(parents=True, exist_ok=True)
-    return _Session(config, benchmark, plan, place, argv or [], console).run()
+    with registered(benchmark.registry, config.experts, config.expert_mode):
+        plan = make_plan(config, benchmark)
+        check_models(config.models)
+        if config.max_cost is not None:
+            check_prices(config.models)
+        for text in config.rate_limits:
+            rate_limit(text)
+        place = _resumed_place(config, resume) if resume is not None else _new_place(config)
+        place.directory.mkdir(parents=True, exist_ok=True)
+        return _Session(config, benchmark, plan, place, argv or [], console).run()
 
 
 def _new_place(config: RunConfig) -> RunPlace:
@@ -330,6 +332,8 @@ class _Session:
                 "agent_llm": recipe.agent_llm,
                 "user_llm": recipe.user_llm,
                 "judge_llm": recipe.judge_llm,
+                "experts": ",".join(f"{expert.alias}={expert.model}" for expert in self.config.experts) or None,
+                "expert_mode": self.config.expert_mode if self.config.experts else None,
                 "seed": self.config.seed,
                 "seeds": ",".join(map(str, self.plan.seeds)),
                 "simulations": sum(unit.domain == domain for unit in self.plan.units),

