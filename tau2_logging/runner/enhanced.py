@@ -6,11 +6,12 @@ names stand in tau2's registry, so that tau2's own evaluator and any script find
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from tau2_logging.agents import registered_agents
+from tau2_logging.agents import registered, registered_agents
+from tau2_logging.runner.config import RunConfig
 
 SUFFIX = "_enhanced"
 
@@ -43,7 +44,8 @@ def register_enhanced_domains(registry: Any) -> list[str]:
 
 
 @contextmanager
-def offered(registry: Any, agent: str = "", arguments: Mapping[str, Any] | None = None) -> Iterator[None]:
-    """Have all that a run adds to tau2's registry there inside the block: our agents (`arguments` for `agent`) and the second names."""
-    with registered_agents(registry, agent, arguments), enhanced_domains(registry):
+def offered(registry: Any, config: RunConfig) -> Iterator[None]:
+    """Have all that a run adds to tau2's registry there inside the block: our agents with their settings, and the second names."""
+    experts = registered(registry, config.experts, config.expert_mode)
+    with experts, registered_agents(registry, config.agent, config.agent_args), enhanced_domains(registry):
         yield
