@@ -156,7 +156,7 @@ class _Session:
             needed = self.config if self.todo else replace(self.config, servers=None)
             servers = stack.enter_context(model_servers(needed, self.place.directory / "servers", self.console, self._say))
             self._prepare(stack)
-            totals, logger, files = self._open_logger(stack)
+            totals, logger = self._open_logger(stack)
             checkpoint = Checkpoint(self.place.directory, self.config.domains)
             stack.callback(checkpoint.close)
             self._write_run_json()
@@ -171,26 +171,24 @@ class _Session:
                 failure = self._drive(executor, bench, progress, lambda: budget.reached(totals))
             self._write_end(logger, totals)
             self._write_results()
-            return self._report(totals, logger, files, failure)
+            return self._report(totals, logger, failure)
 
-    def _open_logger(self, stack: ExitStack) -> tuple[Totals, EventLogger, DomainFiles | None]:
+    def _open_logger(self, stack: ExitStack) -> tuple[Totals, EventLogger]:
         planned = {domain: sum(unit.domain == domain for unit in self.plan.units) for domain in self.config.domains}
         totals = Totals(planned)
         for (domain, task, _), row in self.place.done.items():
             if domain in totals.domains:
                 totals.add_finished(domain, task, row.get("reward"))
         sinks: list[Sink] = [totals]
-        files = None
         if self.config.profile:
-            files = DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level])
-            sinks.append(files)
+            sinks.append(DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level]))
         if self.config.writes_events:
             sinks.append(StructuredFiles(self.place.directory, self.config.domains))
         clock = Clock()
         origin = clock.now_ns() - int((time.time() - self.place.started_wall) * 1e9)
         logger = EventLogger(self.place.run_id, sinks, clock, origin, self.config.masking)
         stack.callback(logger.close)
-        return totals, logger, files
+        return totals, logger
 
     def _prepare(self, stack: ExitStack) -> None:
         """What takes seconds and belongs to no simulation: done before the run's clock starts."""
@@ -402,18 +400,21 @@ class _Session:
             info = self.benchmark.info_json(self.recipes[domain])
             write_results(self.place.directory, domain, info, self.plan.tasks(domain), time.strftime("%Y-%m-%dT%H:%M:%S"))
 
-    def _report(self, totals: Totals, logger: EventLogger, files: DomainFiles | None, failure: BaseException | None) -> int:
+    def _report(self, totals: Totals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.print(summary_table(totals))
         directory = self.place.directory
         self._say(f"results: {directory}/results_<domain>.json ({', '.join(self.config.domains)})")
         if self.config.profile:
             logs = " ".join(str(events_path(self.config.log_dir, domain)) for domain in self.config.domains)
             self._say(f"next:    python analyze_timing_from_tau2_log.py --log_file {logs} --output_dir analysis_results/")
+        if self.config.writes_events:
+            self._say(f"events:  {directory}/events_<domain>.jsonl")
         for note in self.notes:
             self._say(f"note: {note}")
-        lost, reason = files.lost() if files is not None else (0, "")
-        if lost:
-            self._say(f"warning: {lost} log lines could not be written ({reason})")
+        lost = [sink.lost() for sink in logger.sinks]
+        if any(lines for lines, _ in lost):
+            reasons = "; ".join(sorted({reason for _, reason in lost if reason}))
+            self._say(f"warning: {sum(lines for lines, _ in lost)} log lines could not be written ({reasons})")
         if logger.failures:
             self._say(f"warning: {logger.failures} events could not be made; the first failure is in {self.config.log_dir}/eval_*.log")
         if failure is not None:
