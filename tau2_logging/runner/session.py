@@ -31,13 +31,13 @@ from tau2_logging.models.scripted.plan import PlanBook, plan_of
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Key, finished, read_run, write_results, write_run
-from tau2_logging.runner.config import RunConfig
+from tau2_logging.runner.config import ModelChoice, RunConfig
 from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
 from tau2_logging.runner.limits import Budget, RateLimits, rate_limit
 from tau2_logging.runner.plan import Plan, Unit, make_plan
-from tau2_logging.runner.providers import check_models, check_prices, http_connections, warm_up
+from tau2_logging.runner.providers import check_models, check_prices, http_connections, quiet_litellm, warm_up
 from tau2_logging.runner.retries import Retries, RetryPolicy
 from tau2_logging.runner.serving import ModelServers, model_servers
 from tau2_logging.runner.unit import Bench, conclude
@@ -101,14 +101,25 @@ def _session(
     benchmark = Benchmark.load()
     with offered(benchmark.registry, config):
         plan = make_plan(config, benchmark, tasks)
-        check_models(config.models)
-        if config.max_cost is not None:
-            check_prices(config.models)
-        for text in config.rate_limits:
-            rate_limit(text)
+        _check(config, plan, benchmark)
         place = _resumed_place(config, resume) if resume is not None else _new_place(config)
         place.directory.mkdir(parents=True, exist_ok=True)
         yield _Session(config, benchmark, plan, place, argv or [], console or Console())
+
+
+def _check(config: RunConfig, plan: Plan, benchmark: Benchmark) -> None:
+    """Raise UserError for what would fail only when it has cost something."""
+    check_models(config.models)
+    judged = sum(benchmark.needs_judge(unit.task) for unit in plan.units)
+    if judged and config.judge_model is None:
+        try:
+            check_models([ModelChoice(benchmark.own_judge())])
+        except UserError as error:
+            raise UserError(f"the reward of {judged} simulations needs a judge, and none is named with --judge-llm; {error}") from error
+    if config.max_cost is not None:
+        check_prices(config.models)
+    for text in config.rate_limits:
+        rate_limit(text)
 
 
 def _new_place(config: RunConfig) -> RunPlace:
@@ -225,6 +236,7 @@ class _Session:
         recipe = self.recipes[config.domains[0]]
         stack.enter_context(self.benchmark.judge(recipe.judge_llm, recipe.judge_args))
         stack.enter_context(http_connections(config.max_concurrency))
+        stack.enter_context(quiet_litellm())
 
     def _enter_environments(self, stack: ExitStack) -> None:
         if not self.config.fast_env:
