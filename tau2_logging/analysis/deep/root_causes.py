@@ -1,0 +1,169 @@
+"""Why each failed simulation failed: the first cause of a list that the record gives evidence for.
+
+A cause is read from the record by rule, not proven. The order of CAUSES is that of asking: a simulation that went round in circles until its
+steps ran out also lacks actions, but the circle is the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from tau2_logging.analysis.deep.intervals import rate_columns, rate_of
+from tau2_logging.analysis.deep.loops import loops
+from tau2_logging.analysis.deep.merge import by_simulation, key_of
+from tau2_logging.analysis.deep.recall import describe, gold_actions
+from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes, frame
+from tau2_logging.analysis.deep.rewards import SOLVED_WITHIN, solved
+from tau2_logging.analysis.deep.taxonomy import TRANSFER_WORD, kind_of_error
+
+COLUMNS = (*RUN_KEY, "reward", "cause", "evidence", "lost_parts", "actions_made", "actions", "failed_calls", "calls", "first_error_kind", "termination")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of one simulation."""
+
+    simulation: Row
+    calls: list[Row]
+    actions: list[Row]
+    loop: Row | None
+
+    @property
+    def missed(self) -> list[Row]:
+        """Reference actions that were not made: those that write where that is known, else all."""
+        missed = [action for action in self.actions if not action["made"]]
+        return [action for action in missed if action["tool_type"] == "write"] or missed
+
+    def unmet(self, kind: str) -> list[str]:
+        """Checks of the evaluator that were not met."""
+        return [str(text) for text, met in (self.simulation["checks"] or {}).get(kind, ()) if met is False]
+
+
+def _not_scored(found: Evidence) -> str | None:
+    simulation = found.simulation
+    if simulation["status"] in ("error", "timeout", "unfinished"):
+        return f"the run ended it: {simulation['status']}"
+    reason = str(simulation["termination"])
+    return reason if reason.endswith("_error") or simulation["reward"] != simulation["reward"] else None
+
+
+def _loop(found: Evidence) -> str | None:
+    if found.loop is None or found.simulation["termination"] not in ("max_steps", "too_many_errors"):
+        return None
+    error = f", each time: {found.loop['last_error']}" if found.loop["last_error"] else ""
+    return f"{found.loop['tools']} {found.loop['times']} times in a row{error}"
+
+
+def _too_many_errors(found: Evidence) -> str | None:
+    if found.simulation["termination"] != "too_many_errors":
+        return None
+    last = next((call["error_text"] for call in reversed(found.calls) if call["error"] is True), None)
+    return f"the last: {last}"
+
+
+def _out_of_steps(found: Evidence) -> str | None:
+    return f"{len(found.calls)} calls" if found.simulation["termination"] == "max_steps" else None
+
+
+def _transferred(found: Evidence) -> str | None:
+    if any(TRANSFER_WORD in str(action["tool"]) for action in found.actions) or not found.actions:
+        return None
+    at = next((call["position"] for call in found.calls if TRANSFER_WORD in str(call["tool"]) and call["error"] is not True), None)
+    return None if at is None else f"call {at + 1}, with {len(found.missed)} reference actions still to make"
+
+
+def _failed_action(found: Evidence) -> str | None:
+    for action in found.actions:
+        if action["made"] and action["failed"]:
+            call = next(call for call in found.calls if call["tool"] == action["tool"] and call["error"] is True)
+            return f"{action['tool']}: {call['error_text']}"
+    return None
+
+
+def _wrong_arguments(found: Evidence) -> str | None:
+    near = [action for action in found.missed if action["same_tool"]]
+    return f"{near[0]['tool']}: {describe(near[0]['differing'])}{_more(near)}" if near else None
+
+
+def _not_attempted(found: Evidence) -> str | None:
+    never = [action for action in found.missed if not action["same_tool"]]
+    return f"{never[0]['tool']} was never called{_more(never)}" if never else None
+
+
+def _more(actions: list[Row]) -> str:
+    return f" (and {len(actions) - 1} more)" if len(actions) > 1 else ""
+
+
+def _unmet(kind: str) -> Callable[[Evidence], str | None]:
+    return lambda found: "; ".join(found.unmet(kind)[:3]) or None
+
+
+def _extra_change(found: Evidence) -> str | None:
+    lost = lost_parts(found.simulation)
+    return "every reference action was made, and the database still differs: something else was changed, or in another order" if "DB" in lost and found.actions else None  # noqa: E501
+
+
+CAUSES: tuple[tuple[str, str, Callable[[Evidence], str | None]], ...] = (
+    ("not scored", "the run, the agent or the user ended in an error or a time-out", _not_scored),
+    ("loop", "the same calls at least 3 times in a row, until steps or errors ran out", _loop),
+    ("too many errors", "tau2 stopped it for its failed calls", _too_many_errors),
+    ("out of steps", "tau2's step limit", _out_of_steps),
+    ("transferred to a human", "a hand-over that the reference actions do not have", _transferred),
+    ("wrong arguments", "a reference action was not made; its tool was called otherwise", _wrong_arguments),
+    ("action not attempted", "a reference action was not made; its tool was never called", _not_attempted),
+    ("action failed", "a reference action was made, and every time the tool refused", _failed_action),
+    ("information not given", "what the user had to be told was not said", _unmet("communicate")),
+    ("environment assertion", "the environment's end state is not as it should be", _unmet("environment")),
+    ("assertion on the talk", "the judge did not find what should have been said or done", _unmet("assertions")),
+    ("extra change", "all reference actions were made, the database differs", _extra_change),
+)
+"""Cause, what it means, and what gives evidence for it."""
+
+UNKNOWN = "unknown"
+
+
+def lost_parts(simulation: Row) -> list[str]:
+    """The parts of the reward that are below 1."""
+    return [str(part) for part, value in (simulation["parts"] or {}).items() if value < 1 - SOLVED_WITHIN]
+
+
+def root_causes(recorded: Recorded) -> pd.DataFrame:
+    """One row for each simulation that was not solved, or not scored: reward, cause, evidence, the parts of the reward that were lost, reference
+    actions made of those there are, failed calls of calls, the kind of the first error, tau2's reason of the end.
+    """
+    calls, actions = by_simulation(_records(recorded.calls)), by_simulation(_records(gold_actions(recorded)))
+    circles = {key_of(row): row for row in reversed(_records(loops(recorded)))}
+    table = recorded.simulations[~solved(recorded.simulations).eq(True)]
+    rows = [_row(Evidence(row, calls[key_of(row)], actions[key_of(row)], circles.get(key_of(row)))) for row in _records(table)]
+    return frame(rows, COLUMNS).astype({"reward": float})
+
+
+def _records(table: pd.DataFrame) -> list[Row]:
+    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
+
+
+def _row(found: Evidence) -> Row:
+    cause, evidence = next(((name, text) for name, _, find in CAUSES if (text := find(found))), (UNKNOWN, None))
+    failed = [call for call in found.calls if call["error"] is True]
+    return {
+        **{name: found.simulation[name] for name in (*RUN_KEY, "reward", "termination")}, "cause": cause, "evidence": evidence,
+        "lost_parts": ", ".join(lost_parts(found.simulation)) or None, "actions": len(found.actions),
+        "actions_made": sum(bool(action["made"]) for action in found.actions), "failed_calls": len(failed), "calls": len(found.calls),
+        "first_error_kind": kind_of_error(failed[0]["error_text"]) if failed else None,
+    }  # fmt: skip
+
+
+def cause_counts(recorded: Recorded) -> pd.DataFrame:
+    """Each cause of how many of the simulations that were not solved, with interval; the shares of a domain add up to 1."""
+    table = root_causes(recorded)
+    rows: list[tuple[Any, ...]] = []
+    rates = []
+    for domain, group in table.groupby("domain"):
+        for cause in group["cause"].value_counts().index:
+            rows.append((domain, cause))
+            rates.append(rate_of(group["cause"].eq(cause), cluster_codes(group)))
+    return pd.DataFrame(rows, columns=pd.Index(["domain", "cause"])).assign(**rate_columns(rates, "share", "simulations", "not_solved"))
