@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _RESUMABLE = frozenset(
     ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
+    + ("events", "snapshot_writes", "mask")
     + ("agent_llm_args", "user_llm_args", "judge_llm_args")
 )
 _EPILOG = """\
@@ -86,6 +87,12 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log-level", choices=list(LEVELS), help="least level of events to write (default: PROFILE)")
+    group.add_argument("--events", action=argparse.BooleanOptionalAction,
+                       help="write tool calls and state changes as JSON Lines beside the log (default: at level DEBUG)")  # fmt: skip
+    group.add_argument("--snapshot-writes", action="store_true", help="with --events: a snapshot of the state after each write tool")
+    group.add_argument("--mask", action=argparse.BooleanOptionalAction,
+                       help="mask personal data too (card numbers, e-mail, telephone, date of birth); --no-mask: nothing in arguments and "
+                       "results (default: credentials are masked)")  # fmt: skip
     group.add_argument("--log-dir", metavar="DIR", help="where logs go (default: logs)")
     group.add_argument("--run-name", metavar="NAME", help="name of the run (default: date, time and four random digits)")
     group.add_argument("--no-progress", action="store_true", help="no progress display")
@@ -152,6 +159,11 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         values["profile"] = False
     if "no_fast_env" in given:
         values["fast_env"] = False
+    for name in ("events", "snapshot_writes"):
+        if name in given:
+            values[name] = given[name]
+    if "mask" in given:
+        values["masking"] = "all" if given["mask"] else "none"
     return values
 
 

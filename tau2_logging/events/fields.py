@@ -92,6 +92,18 @@ _ROWS = (
     ("retries", "int", "repeated model calls"),
     ("replay_calls", "int", "tool calls the evaluator repeated from the trajectory (never counted as tool_call)"),
     ("gold_calls", "int", "reference actions the evaluator played (never counted as tool_call)"),
+    # state, and agents that recover
+    ("database", "str", "whose database: agent or user"),
+    ("changed_records", "int", "records of a database that differ"),
+    ("summary", "str", "the differences in words, masked, shortened"),
+    ("strategy", "str", "how a prompt was made shorter: results, summary, window; several joined by `+`"),
+    ("tokens_before", "int", "tokens of the prompt as it would have been sent"),
+    ("tokens_after", "int", "tokens of the prompt that was sent"),
+    ("limit_tokens", "int", "the most tokens a prompt may have"),
+    ("messages_before", "int", "messages of the prompt as it would have been sent"),
+    ("messages_after", "int", "messages of the prompt that was sent"),
+    ("problem", "str", "what was wrong with a reply: unknown_tool, invalid_arguments, tool_error"),
+    ("outcome", "str", "what came of it: asked_again, passed_on, told"),
     # waiting
     ("waiting_on", "str", "what the simulation waits on: llm_call, user_sim, evaluator, a tool's name, ..."),
     # run

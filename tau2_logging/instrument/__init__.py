@@ -7,16 +7,20 @@ from tau2_logging.instrument.httpx import HttpxInstrumentor
 from tau2_logging.instrument.litellm import LitellmInstrumentor
 from tau2_logging.instrument.tau2 import Tau2Instrumentor
 from tau2_logging.instrument.threads import ThreadsInstrumentor
+from tau2_logging.instrument.tool_details import ToolDetails
 from tau2_logging.logger.event_logger import EventLogger
 
 
 class Instrumentation:
-    """All instrumentors as one: `install`, then `uninstall` to leave no trace. Usable as a context manager."""
+    """All instrumentors as one: `install`, then `uninstall` to leave no trace. Usable as a context manager.
 
-    def __init__(self, logger: EventLogger | None = None) -> None:
+    `details` says how the structured events of tool calls are made; left out, no state is examined.
+    """
+
+    def __init__(self, logger: EventLogger | None = None, details: ToolDetails | None = None) -> None:
         self._parts: tuple[Instrumentor, ...] = (
             ThreadsInstrumentor(),
-            Tau2Instrumentor(logger),
+            Tau2Instrumentor(logger, details),
             LitellmInstrumentor(),
             HttpxInstrumentor(),
         )
@@ -39,4 +43,4 @@ class Instrumentation:
         self.uninstall()
 
 
-__all__ = ["Instrumentation", "Instrumentor", "distribution_version", "has_module"]
+__all__ = ["Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module"]

@@ -55,6 +55,9 @@ class RunConfig:
     progress: bool = True
     profile: bool = True
     fast_env: bool = True
+    events: bool | None = None
+    snapshot_writes: bool = False
+    masking: str = "secrets"
 
     def __post_init__(self) -> None:
         for name in ("num_trials", "max_concurrency", "max_steps", "max_errors"):
@@ -73,6 +76,11 @@ class RunConfig:
     def models(self) -> tuple[ModelChoice, ...]:
         """The models in use."""
         return tuple(model for model in (self.agent_model, self.user_model, self.judge_model) if model is not None)
+
+    @property
+    def writes_events(self) -> bool:
+        """Whether structured events are written: as asked for, else at level DEBUG."""
+        return self.profile and (self.log_level == "DEBUG" if self.events is None else self.events)
 
     @property
     def all_scripted(self) -> bool:

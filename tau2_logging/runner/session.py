@@ -17,10 +17,10 @@ from typing import Any
 
 from rich.console import Console
 
-from tau2_logging.environments import FastDatabases, FastTools
+from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS, SCHEMA_VERSION
-from tau2_logging.instrument import Instrumentation, distribution_version
+from tau2_logging.instrument import Instrumentation, ToolDetails, distribution_version
 from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.clock import Clock, utc_offset
 from tau2_logging.logger.event_logger import EventLogger
@@ -41,6 +41,7 @@ from tau2_logging.runner.unit import Bench, conclude
 from tau2_logging.runner.watchdog import Watchdog
 from tau2_logging.sinks.console import Progress, summary_table
 from tau2_logging.sinks.domain_files import DomainFiles, events_path
+from tau2_logging.sinks.structured_file import StructuredFiles
 from tau2_logging.sinks.totals import Totals
 from tau2_logging.version import __version__
 
@@ -119,6 +120,7 @@ class _Session:
         self.todo = tuple(unit for unit in plan.units if unit.key not in place.done)
         self.recipes = {domain: self._recipe(domain) for domain in config.domains}
         self.stop = _Stop()
+        self.databases: FastDatabases | None = None
 
     def run(self) -> int:
         with ExitStack() as stack:
@@ -150,9 +152,11 @@ class _Session:
         if self.config.profile:
             files = DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level])
             sinks.append(files)
+        if self.config.writes_events:
+            sinks.append(StructuredFiles(self.place.directory, self.config.domains))
         clock = Clock()
         origin = clock.now_ns() - int((time.time() - self.place.started_wall) * 1e9)
-        logger = EventLogger(self.place.run_id, sinks, clock, origin)
+        logger = EventLogger(self.place.run_id, sinks, clock, origin, self.config.masking)
         stack.callback(logger.close)
         return totals, logger, files
 
@@ -174,7 +178,7 @@ class _Session:
             bridge = Bridge(logger.text, LEVELS[config.log_level])
             bridge.install()
             stack.callback(bridge.uninstall)
-            instrumentation = Instrumentation()
+            instrumentation = Instrumentation(details=ToolDetails(EnvironmentStates(self.databases), config.snapshot_writes))
             instrumentation.install()
             stack.callback(instrumentation.uninstall)
         retries = Retries(RetryPolicy(config.max_retries))
@@ -188,6 +192,7 @@ class _Session:
         if not self.config.fast_env:
             return
         databases, tools = FastDatabases(), FastTools()
+        self.databases = databases
         databases.install()
         stack.callback(databases.uninstall)
         tools.install()
