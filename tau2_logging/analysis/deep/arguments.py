@@ -23,7 +23,9 @@ def _each(calls: pd.DataFrame) -> Iterator[tuple[int, str, Any, Any]]:
 
 
 def argument_use(recorded: Recorded) -> pd.DataFrame:
-    """By tool and argument: given in how many of the tool's calls (with interval), distinct values, JSON types, the commonest value and how often."""
+    """By tool and argument: given in how many of the tool's calls (with interval), distinct values, JSON types, the commonest value and
+    how often.
+    """
     calls = recorded.calls[recorded.calls["arguments"].notna()]
     rows: list[tuple[Any, ...]] = []
     rates: list[Rate] = []
@@ -47,8 +49,8 @@ def _values(calls: pd.DataFrame) -> dict[str, list[Any]]:
 
 
 def schema_checks(recorded: Recorded) -> pd.DataFrame:
-    """By tool and check (missing, unexpected, wrong_type, outside_enum): calls that break it of the calls that were checked, with interval, and
-    which arguments it was. Only events hold the check against the tool's real signature; without them the table is empty.
+    """By tool and check (missing, unexpected, wrong_type, outside_enum): calls that break it of the calls that were checked, with
+    interval, and which arguments it was. Only events hold the check against the tool's real signature; without them the table is empty.
     """
     rows: list[tuple[Any, ...]] = []
     rates: list[Rate] = []
@@ -59,21 +61,28 @@ def schema_checks(recorded: Recorded) -> pd.DataFrame:
             if names:
                 rows.append((domain, tool, check, ", ".join(f"{name} {n}" for name, n in names.most_common(5))))
                 rates.append(rate_of([bool(found) for found in known[check]], cluster_codes(known)))
-    return pd.DataFrame(rows, columns=pd.Index(["domain", "tool", "check", "arguments"])).assign(**rate_columns(rates, "broken", "broken", "calls"))
+    return pd.DataFrame(rows, columns=pd.Index(["domain", "tool", "check", "arguments"])).assign(
+        **rate_columns(rates, "broken", "broken", "calls")
+    )
 
 
 def unseen_values(recorded: Recorded) -> pd.DataFrame:
-    """By tool and argument: values that stood nowhere before (policy, messages, tool results) of the values that could be judged, with interval.
+    """By tool and argument: values that stood nowhere before (policy, messages, tool results) of the values that could be judged, with
+    interval.
 
-    A value that was not seen was made up, computed or known by heart. Values shorter than 3 letters and truths are not judged; the whole text of
-    the conversation is needed, so that only results files tell.
+    A value that was not seen was made up, computed or known by heart. Values shorter than 3 letters and truths are not judged; the whole
+    text of the conversation is needed, so that only results files tell.
     """
     flat = _flat_values(recorded)
-    return rate_table(flat[flat["seen"].notna()], ["domain", "tool", "argument"], lambda t: ~t["seen"].astype(bool), "unseen", "unseen", "judged")
+    return rate_table(
+        flat[flat["seen"].notna()], ["domain", "tool", "argument"], lambda t: ~t["seen"].astype(bool), "unseen", "unseen", "judged"
+    )
 
 
 def unseen_and_errors(recorded: Recorded) -> pd.DataFrame:
-    """Failed calls among those with a value that had not been seen, and among the others; by domain. Calls with nothing to judge do not count."""
+    """Failed calls among those with a value that had not been seen, and among the others; by domain. Calls with nothing to judge do not
+    count.
+    """
     flat = _flat_values(recorded)
     judged = flat[flat["seen"].notna()]
     worst = judged.groupby("call").agg(unseen=("seen", lambda s: bool((~s.astype(bool)).any())))

@@ -24,14 +24,16 @@ def times(table: pd.DataFrame, by: Sequence[str], column: str) -> pd.DataFrame:
         values = group[column].to_numpy(dtype=float)
         p95 = percentile(values, 95) if len(values) >= LEAST_FOR_P95 else np.nan
         total = float(values.sum())
-        rows.append((*key, len(values), total, total / whole if whole else np.nan, values.mean(), percentile(values, 50), p95, values.max()))
+        rows.append(
+            (*key, len(values), total, total / whole if whole else np.nan, values.mean(), percentile(values, 50), p95, values.max())
+        )
     names = pd.Index([*by, "n", "total_ms", "share", "mean_ms", "p50_ms", "p95_ms", "max_ms"])
     return pd.DataFrame(rows, columns=names).sort_values("total_ms", ascending=False, kind="stable", ignore_index=True)
 
 
 def time_by_role(recorded: Recorded) -> pd.DataFrame:
-    """Time of agent, user and tools, by domain; `measured` says how: by a log's clock, or as the gap between two messages' time stamps, which
-    holds whatever else went on in it.
+    """Time of agent, user and tools, by domain; `measured` says how: by a log's clock, or as the gap between two messages' time stamps,
+    which holds whatever else went on in it.
     """
     replies = recorded.replies[["domain", "role", "took_ms", "error_type"]].rename(columns={"took_ms": "ms"})
     known = set(recorded.calls.loc[recorded.calls["duration_ms"].notna(), "domain"])
@@ -50,11 +52,19 @@ def slow_tools(recorded: Recorded) -> pd.DataFrame:
 
 
 def slow_simulations(recorded: Recorded, most: int = 20) -> pd.DataFrame:
-    """The longest simulations, how many calls and replies they took, and how they compare with the median of their domain (`times_median`)."""
+    """The longest simulations, how many calls and replies they took, and how they compare with the median of their domain
+    (`times_median`).
+    """
     table = recorded.simulations[[*RUN_KEY, "duration_s", "reward", "termination"]]
     median = table.groupby("domain")["duration_s"].transform("median")
     calls = recorded.calls.groupby(RUN_KEY, dropna=False).size().rename("calls").reset_index()
-    replies = recorded.replies[recorded.replies["role"].isin(["assistant", "user"])].groupby(RUN_KEY, dropna=False).size().rename("replies").reset_index()
+    replies = (
+        recorded.replies[recorded.replies["role"].isin(["assistant", "user"])]
+        .groupby(RUN_KEY, dropna=False)
+        .size()
+        .rename("replies")
+        .reset_index()
+    )
     table = table.assign(duration_ms=table["duration_s"] * 1000, times_median=table["duration_s"] / median.where(median > 0))
     table = table.merge(calls, on=RUN_KEY, how="left").merge(replies, on=RUN_KEY, how="left")
     table = table.dropna(subset=["duration_s"]).nlargest(most, "duration_s").drop(columns="duration_s").reset_index(drop=True)
@@ -62,7 +72,9 @@ def slow_simulations(recorded: Recorded, most: int = 20) -> pd.DataFrame:
 
 
 def between_calls(recorded: Recorded) -> pd.DataFrame:
-    """Time from the result of one tool call to that of the next of the same requestor and simulation: n, mean, p50, p95, max (ms), by domain."""
+    """Time from the result of one tool call to that of the next of the same requestor and simulation: n, mean, p50, p95, max (ms), by
+    domain.
+    """
     calls = recorded.calls
     gap = calls.groupby([*RUN_KEY, "requestor"], sort=False, dropna=False)["at_s"].diff() * 1000
     result = times(calls.assign(between=gap), ["domain", "requestor"], "between")
@@ -70,7 +82,9 @@ def between_calls(recorded: Recorded) -> pd.DataFrame:
 
 
 def values(recorded: Recorded) -> pd.DataFrame:
-    """Distributions: for counts, sizes, tokens and times n, mean, standard deviation (ddof=1), min, quartiles, p95 (from 20 values on), max."""
+    """Distributions: for counts, sizes, tokens and times n, mean, standard deviation (ddof=1), min, quartiles, p95 (from 20 values on),
+    max.
+    """
     simulations = recorded.simulations
     sums = recorded.calls.groupby(RUN_KEY, dropna=False)
     mine = recorded.replies[recorded.replies["role"] == "assistant"]

@@ -1,10 +1,10 @@
 """Success against the length of the context, with the difficulty of the task held fixed.
 
-Long conversations are those of hard tasks: plain success by length shows the mix of tasks, and a "cliff" that no limit causes. So trials are
-compared with other trials of the *same* task: directly (share of pairs), by Mantel and Haenszel's common odds ratio with each task a stratum
-(J. National Cancer Institute 22, 1959; variance by Robins, Breslow and Greenland, Biometrics 42, 1986), and by what the other trials of the
-task lead one to expect. Only tasks that were sometimes solved and sometimes not can tell anything. What remains is still no cause: a trial
-that goes wrong may grow long because it goes wrong.
+Long conversations are those of hard tasks: plain success by length shows the mix of tasks, and a "cliff" that no limit causes. So trials
+are compared with other trials of the *same* task: directly (share of pairs), by Mantel and Haenszel's common odds ratio with each task a
+stratum (J. National Cancer Institute 22, 1959; variance by Robins, Breslow and Greenland, Biometrics 42, 1986), and by what the other
+trials of the task lead one to expect. Only tasks that were sometimes solved and sometimes not can tell anything. What remains is still no
+cause: a trial that goes wrong may grow long because it goes wrong.
 """
 
 from __future__ import annotations
@@ -56,14 +56,12 @@ def mantel_haenszel(tables: Iterable[tuple[float, float, float, float]]) -> Comm
 
 def _log_variance(a: Any, b: Any, c: Any, d: Any, n: Any, r: Any, s: Any) -> float:
     p, q = (a + d) / n, (b + c) / n
-    return float(
-        (p * r).sum() / (2 * r.sum() ** 2) + (p * s + q * r).sum() / (2 * r.sum() * s.sum()) + (q * s).sum() / (2 * s.sum() ** 2)
-    )
+    return float((p * r).sum() / (2 * r.sum() ** 2) + (p * s + q * r).sum() / (2 * r.sum() * s.sum()) + (q * s).sum() / (2 * s.sum() ** 2))
 
 
 def scored_contexts(recorded: Recorded) -> pd.DataFrame:
-    """Scored simulations whose longest prompt is known: domain, task, peak_prompt_tokens, solved, expected (share of the task's other trials that
-    were solved; NaN where there is no other).
+    """Scored simulations whose longest prompt is known: domain, task, peak_prompt_tokens, solved, expected (share of the task's other
+    trials that were solved; NaN where there is no other).
     """
     table = simulation_features(recorded)
     table = table[table["solved"].notna() & table["peak_prompt_tokens"].notna()].astype({"solved": float, "peak_prompt_tokens": float})
@@ -85,19 +83,33 @@ def success_by_context(recorded: Recorded, bins: int = 4) -> pd.DataFrame:
             span = group.iloc[places]
             known = span[span["expected"].notna()]
             expected = known["expected"].mean() if len(known) else np.nan
-            rows.append({"domain": domain, "from_tokens": int(tokens[places].min()), "to_tokens": int(tokens[places].max()), "expected_rate": expected,
-                         "beyond_task_mix": (known["solved"] - known["expected"]).mean() if len(known) else np.nan})  # fmt: skip
+            rows.append(
+                {
+                    "domain": domain,
+                    "from_tokens": int(tokens[places].min()),
+                    "to_tokens": int(tokens[places].max()),
+                    "expected_rate": expected,
+                    "beyond_task_mix": (known["solved"] - known["expected"]).mean() if len(known) else np.nan,
+                }
+            )
             rates.append(rate_of(span["solved"], clusters[places]))
     table = pd.DataFrame(rows, columns=["domain", "from_tokens", "to_tokens", "expected_rate", "beyond_task_mix"])
-    table = pd.concat([table[["domain", "from_tokens", "to_tokens"]], pd.DataFrame(rate_columns(rates, "success", "solved", "simulations")),
-                       table[["expected_rate", "beyond_task_mix"]]], axis=1)  # fmt: skip
+    table = pd.concat(
+        [
+            table[["domain", "from_tokens", "to_tokens"]],
+            pd.DataFrame(rate_columns(rates, "success", "solved", "simulations")),
+            table[["expected_rate", "beyond_task_mix"]],
+        ],
+        axis=1,
+    )
     return table.rename(columns={"beyond_task_mix": "beyond_task_mix_share"})
 
 
 def within_tasks(recorded: Recorded) -> pd.DataFrame:
-    """By domain, from tasks with solved and unsolved trials alone: in how many of the pairs (one solved, one not, same task) the solved trial had the
-    shorter context (`shorter_share`, ties half; 0.5 is no relation), and the common odds ratio of being solved with a context longer than the
-    median of the task's trials (below 1: longer ones are solved less often), with interval and p. Needs at least 5 such tasks.
+    """By domain, from tasks with solved and unsolved trials alone: in how many of the pairs (one solved, one not, same task) the solved
+    trial had the shorter context (`shorter_share`, ties half; 0.5 is no relation), and the common odds ratio of being solved with a
+    context longer than the median of the task's trials (below 1: longer ones are solved less often), with interval and p. Needs at least
+    5 such tasks.
     """
     rows = []
     for domain, group in scored_contexts(recorded).groupby("domain"):
@@ -105,14 +117,40 @@ def within_tasks(recorded: Recorded) -> pd.DataFrame:
         pairs = [_pairs(task) for task in strata]
         row: Row = {"domain": domain, "tasks": group["task"].nunique(), "informative_tasks": len(strata), "pairs": sum(n for _, n in pairs)}
         if len(strata) < LEAST_TASKS:
-            rows.append({**row, "remark": f"{TOO_SMALL}: {len(strata)} tasks were both solved and not, {LEAST_TASKS} are needed (more trials)"})
+            rows.append(
+                {**row, "remark": f"{TOO_SMALL}: {len(strata)} tasks were both solved and not, {LEAST_TASKS} are needed (more trials)"}
+            )
             continue
         found = mantel_haenszel(_table(task) for task in strata)
+        if not 0 < found.ratio < math.inf:
+            row["remark"] = "no interval: complete separation"
         shorter = sum(wins for wins, _ in pairs)
-        rows.append({**row, "shorter": shorter, "shorter_share": shorter / row["pairs"], "odds_ratio": found.ratio, "odds_ratio_low": found.low,
-                     "odds_ratio_high": found.high, "chi_square": found.chi_square, "p": found.p})  # fmt: skip
-    names = ["domain", "tasks", "informative_tasks", "pairs", "shorter", "shorter_share", "odds_ratio", "odds_ratio_low", "odds_ratio_high",
-             "chi_square", "p", "remark"]  # fmt: skip
+        rows.append(
+            {
+                **row,
+                "shorter": shorter,
+                "shorter_share": shorter / row["pairs"],
+                "odds_ratio": found.ratio,
+                "odds_ratio_low": found.low,
+                "odds_ratio_high": found.high,
+                "chi_square": found.chi_square,
+                "p": found.p,
+            }
+        )
+    names = [
+        "domain",
+        "tasks",
+        "informative_tasks",
+        "pairs",
+        "shorter",
+        "shorter_share",
+        "odds_ratio",
+        "odds_ratio_low",
+        "odds_ratio_high",
+        "chi_square",
+        "p",
+        "remark",
+    ]
     return pd.DataFrame(rows, columns=names)
 
 

@@ -24,9 +24,9 @@ EACH_OUTCOME = 5
 def call_correlations(recorded: Recorded) -> pd.DataFrame:
     """Features of the arguments with the failure of the call, by tool and over all tools of a domain.
 
-    `mean_with` is the feature's mean over failed calls, `mean_without` over the others; `delta` above 0: larger where calls failed. Features:
-    argument_count, argument_bytes, complexity, position in the simulation, and for each argument whether it was given and whether its value
-    had been seen in the conversation (`seen:order_id`).
+    `mean_with` is the feature's mean over failed calls, `mean_without` over the others; `delta` above 0: larger where calls failed.
+    Features: argument_count, argument_bytes, complexity, position in the simulation, and for each argument whether it was given and
+    whether its value had been seen in the conversation (`seen:order_id`).
     """
     calls = recorded.calls[recorded.calls["error"].notna()]
     return associations(_per_tool(calls), "error")
@@ -40,7 +40,9 @@ def _per_tool(calls: pd.DataFrame) -> Iterator[tuple[Row, pd.DataFrame, dict[str
 
 
 def _sizes(calls: pd.DataFrame) -> dict[str, Any]:
-    return {name: calls[name].to_numpy(dtype=float, na_value=np.nan) for name in ("argument_count", "argument_bytes", "complexity", "position")}
+    return {
+        name: calls[name].to_numpy(dtype=float, na_value=np.nan) for name in ("argument_count", "argument_bytes", "complexity", "position")
+    }
 
 
 def _of_arguments(calls: pd.DataFrame) -> dict[str, Any]:
@@ -54,7 +56,9 @@ def _of_arguments(calls: pd.DataFrame) -> dict[str, Any]:
 
 
 def simulation_correlations(recorded: Recorded) -> pd.DataFrame:
-    """Features of a simulation with its being solved, by domain; `mean_with` is over the solved ones, `delta` above 0: larger where solved."""
+    """Features of a simulation with its being solved, by domain; `mean_with` is over the solved ones, `delta` above 0: larger where
+    solved.
+    """
     features = simulation_features(recorded)
     features = features[features["solved"].notna()]
     names = [name for name in features if name not in (*RUN_KEY, "solved")]
@@ -66,12 +70,17 @@ def simulation_correlations(recorded: Recorded) -> pd.DataFrame:
 
 
 def simulation_features(recorded: Recorded) -> pd.DataFrame:
-    """One row a simulation: RUN_KEY, solved, calls, errors, error_share, distinct_tools, repeated_calls, replies, peak_prompt_tokens, duration_s."""
+    """One row a simulation: RUN_KEY, solved, calls, errors, error_share, distinct_tools, repeated_calls, replies, peak_prompt_tokens,
+    duration_s.
+    """
     simulations = recorded.simulations.assign(solved=solved(recorded.simulations))
     calls = recorded.calls.assign(same=[str(value) for value in recorded.calls["arguments"]])
     calls["repeated"] = calls.duplicated([*RUN_KEY, "requestor", "tool", "same"])
     sums = calls.groupby(RUN_KEY, dropna=False).agg(
-        calls=("tool", "size"), errors=("error", lambda e: float(e.eq(True).sum())), distinct_tools=("tool", "nunique"), repeated_calls=("repeated", "sum")
+        calls=("tool", "size"),
+        errors=("error", lambda e: float(e.eq(True).sum())),
+        distinct_tools=("tool", "nunique"),
+        repeated_calls=("repeated", "sum"),
     )
     mine = recorded.replies[recorded.replies["role"] == "assistant"]
     talk = mine.groupby(RUN_KEY, dropna=False).agg(replies=("turn", "size"), peak_prompt_tokens=("prompt_tokens", "max"))

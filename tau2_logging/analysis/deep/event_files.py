@@ -1,64 +1,58 @@
-"""`events_{domain}.jsonl`: what a run recorded of each tool call besides its result."""
+"""`events_{domain}.jsonl`: what a run recorded of each tool call besides its result, and what an agent put right or left out."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from tau2_logging.analysis.deep.recorded import Row, Rows
-from tau2_logging.analysis.deep.results_files import SHOWN, moment
-from tau2_logging.analysis.lines import rejected
+from tau2_logging.analysis.deep.results_files import SHOWN
+from tau2_logging.analysis.line import Rejected
 from tau2_logging.errors import UserError
+from tau2_logging.events import ContextReductionEvent, CorrectionEvent, RejectedLine, StructuredEvent, ToolExecutionEvent, read_events
 
-TOOL_EXECUTION = "tool_execution"
-_SAME = (
-    "run", "domain", "trial", "call_id", "requestor", "tool", "tool_type", "argument_count", "argument_bytes", "complexity", "missing",
-    "unexpected", "wrong_type", "outside_enum", "state_changed", "duration_ms",
-)  # fmt: skip
+LIVE = (None, "live")
 
 
-def read_events(path: Path) -> Rows:
-    """The tool calls of an events file. A line that cannot be read is kept apart; a file without an event raises UserError."""
-    rows = Rows()
-    events = 0
-    for number, line in enumerate(_lines(path), 1):
-        event = _event(line)
-        if event is None:
-            if line.strip():
-                rows.refused.append(rejected(str(path), number, "not an event in JSON", line))
+def read_event_file(path: Path) -> Rows:
+    """The rows of an events file. A line that cannot be read is kept apart; a file without an event raises UserError."""
+    rows, events = Rows(), 0
+    for event in read_events(path):
+        if isinstance(event, RejectedLine):
+            rows.refused.append(Rejected(str(path), event.number, event.reason, ""))
             continue
         events += 1
-        if event["type"] == TOOL_EXECUTION and event.get("phase", "live") == "live":
+        if isinstance(event, ToolExecutionEvent) and event.phase in LIVE:
             rows.calls.append(_call(event))
+        elif isinstance(event, (CorrectionEvent, ContextReductionEvent)):
+            rows.remarks.append(_remark(event))
     if not events:
         raise UserError(f"no event in {path}; give events_<domain>.jsonl of a run, or its folder")
     return rows
 
 
-def _lines(path: Path) -> Iterator[str]:
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            yield from file
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
+def _key(event: StructuredEvent) -> Row:
+    return {"run": event.run, "domain": event.domain, "task": None if event.task is None else str(event.task), "trial": event.trial}
 
 
-def _event(line: str) -> dict[str, Any] | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
-
-
-def _call(event: dict[str, Any]) -> Row:
-    row: Row = {name: event.get(name) for name in _SAME}
-    success = event.get("success")
-    arguments = event.get("arguments")
+def _call(event: ToolExecutionEvent) -> Row:
+    checked = event.tool_type is not None  # a tool that does not exist has no signature to be checked against
+    checks = {name: list(getattr(event, name)) if checked else None for name in ("missing", "unexpected", "wrong_type", "outside_enum")}
     return {
-        **row, "task": None if event.get("task") is None else str(event["task"]), "arguments": arguments if isinstance(arguments, dict) else None,
-        "error": None if success is None else not success, "error_text": event.get("error_message"),
-        "result": str(event.get("result_preview") or "")[:SHOWN], "turn": event.get("step"), "at": moment(event.get("time")),
+        **_key(event), "call_id": event.call_id, "requestor": event.requestor, "tool": event.tool, "tool_type": event.tool_type,
+        "arguments": dict(event.arguments), "argument_count": event.argument_count, "argument_bytes": event.argument_bytes,
+        "complexity": event.complexity, **checks, "error": not event.success, "error_text": event.error_message,
+        "result": (event.result_preview or "")[:SHOWN], "state_changed": event.state_changed, "duration_ms": event.duration_ms,
+        "turn": event.step,
     }  # fmt: skip
+
+
+def _remark(event: CorrectionEvent | ContextReductionEvent) -> Row:
+    if isinstance(event, CorrectionEvent):
+        return {**_key(event), "kind": event.type, "tool": event.tool, "what": event.problem, "outcome": event.outcome}
+    return {
+        **_key(event),
+        "kind": event.type,
+        "what": event.strategy,
+        "tokens_before": event.tokens_before,
+        "tokens_after": event.tokens_after,
+    }

@@ -32,7 +32,9 @@ def requestors(recorded: Recorded) -> pd.DataFrame:
     table = table.merge(extra, on=["domain", "requestor"], how="left")
     of_domain = recorded.simulations.groupby("domain", dropna=False).size()
     table["calls_per_simulation"] = table["calls"] / table["domain"].map(of_domain).astype(float)
-    compared = pd.DataFrame([_difference(domain, group) for domain, group in calls.groupby("domain")], columns=["domain", "delta", "difference_p"])
+    compared = pd.DataFrame(
+        [_difference(domain, group) for domain, group in calls.groupby("domain")], columns=["domain", "delta", "difference_p"]
+    )
     table = table.merge(compared, on="domain", how="left")
     return table.sort_values(["domain", "requestor"], ignore_index=True)
 

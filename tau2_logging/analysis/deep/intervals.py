@@ -113,7 +113,7 @@ def rate_table(
     groups = list(table.groupby(list(by), sort=True, dropna=False)) if by else [((), table)]
     keys = [key if isinstance(key, tuple) else (key,) for key, _ in groups]
     found = [rate_of(group["_hit"].astype(float), group["_cluster"]) for _, group in groups]
-    data = {column: [key[at] for key in keys] for at, column in enumerate(by)}
+    data = {column: pd.Series([key[at] for key in keys], dtype=object) for at, column in enumerate(by)}
     result = pd.DataFrame({**data, **rate_columns(found, name, hits, of)})
     return result.sort_values([of], ascending=False, kind="stable", ignore_index=True) if by else result
 

@@ -57,7 +57,10 @@ def _counted(log: RunLog, types: list[str], starts: dict[tuple[Any, ...], Any]) 
 
 def _tool_calls(log: RunLog, starts: dict[tuple[Any, ...], Any]) -> Iterator[Row]:
     positions: dict[tuple[Any, ...], int] = {}
-    payloads = {(row["run"], row["span"]): row for row in log.select(["run", "span", "arguments", "result"], types=["tool_payload"]).to_dict("records")}
+    payloads = {
+        (row["run"], row["span"]): row
+        for row in log.select(["run", "span", "arguments", "result"], types=["tool_payload"]).to_dict("records")
+    }
     for row in _counted(log, ["tool_call"], starts):
         key = _key_of(row)
         position = positions.get(key, 0)

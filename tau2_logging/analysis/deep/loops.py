@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import rate_table
-from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, frame
+from tau2_logging.analysis.deep.merge import key_of
+from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, frame, records
 
 LONGEST_PERIOD = 4
 TIMES = 3
@@ -43,16 +45,18 @@ def longest_loop(calls: Sequence[Any]) -> tuple[int, int, int]:
 
 
 def loops(recorded: Recorded) -> pd.DataFrame:
-    """Simulations in which a sequence of up to 4 identical calls came at least 3 times in a row: RUN_KEY, requestor, the tools of one round,
-    period, times, the number of the first call in it, calls in it, of how many, the last error in it, how the simulation ended.
+    """Simulations in which a sequence of up to 4 identical calls came at least 3 times in a row: RUN_KEY, requestor, the tools of one
+    round, period, times, the number of the first call in it, calls in it, of how many, the last error in it, how the simulation ended.
 
     Calls whose arguments are not known are not compared.
     """
-    known = recorded.calls[recorded.calls["arguments"].notna()]
-    ended = recorded.simulations.set_index(RUN_KEY)[["termination", "reward"]].to_dict("index")
+    known = records(recorded.calls[recorded.calls["arguments"].notna()])
+    ended = {key_of(row): {name: row[name] for name in ("termination", "reward")} for row in records(recorded.simulations)}
+    sides: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
+    for row in known:
+        sides[key_of(row) + (row["requestor"],)].append(row)
     rows = []
-    for key, group in known.groupby([*RUN_KEY, "requestor"], sort=False, dropna=False):
-        calls = group.to_dict("records")
+    for key, calls in sides.items():
         period, times, first = longest_loop([identity(row) for row in calls])
         if times:
             round_ = calls[first : first + period * times]
@@ -65,20 +69,20 @@ def loops(recorded: Recorded) -> pd.DataFrame:
 
 
 def marked_repeats(recorded: Recorded) -> pd.DataFrame:
-    """The calls whose arguments are known, with `repeated` (the same call was made before in the simulation), `after_error` (and its last time
-    failed) and `after_change` (and a successful write came in between; None where it is not known which tools write).
+    """The calls whose arguments are known, with `repeated` (the same call was made before in the simulation), `after_error` (and its last
+    time failed) and `after_change` (and a successful write came in between; None where it is not known which tools write).
     """
     calls = recorded.calls[recorded.calls["arguments"].notna()]
     marks = {}
-    for _, group in calls.groupby(RUN_KEY, sort=False, dropna=False):
-        before: dict[tuple[Any, str], Row] = {}
-        writes: list[int] = []
-        for at, row in zip(group.index, group.to_dict("records"), strict=True):
-            same = before.get((row["requestor"], identity(row)))
-            marks[at] = _mark(same, writes)
-            before[row["requestor"], identity(row)] = row
-            if row["tool_type"] == "write" and row["error"] is False:
-                writes.append(row["position"])
+    before: dict[tuple[Any, ...], Row] = {}
+    writes: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+    for at, row in zip(calls.index, records(calls), strict=True):
+        key = key_of(row)
+        call = (*key, row["requestor"], identity(row))
+        marks[at] = _mark(before.get(call), writes[key])
+        before[call] = row
+        if row["tool_type"] == "write" and row["error"] is False:
+            writes[key].append(row["position"])
     columns = pd.DataFrame.from_dict(marks, orient="index", columns=["repeated", "after_error", "after_change"], dtype=object)
     result = calls.join(columns) if len(calls) else calls.assign(repeated=None, after_error=None, after_change=None)
     return result if recorded.tool_types_known else result.assign(after_change=None)
@@ -91,8 +95,8 @@ def _mark(same: Row | None, writes: list[int]) -> tuple[bool, bool, bool]:
 
 
 def repeated_calls(recorded: Recorded) -> pd.DataFrame:
-    """Identical calls made again in one simulation, by tool: repeats, of calls, with interval; how many of them after a failure, and how many
-    after a write had changed something (which may make reading again right). Repeats after neither told the agent nothing new.
+    """Identical calls made again in one simulation, by tool: repeats, of calls, with interval; how many of them after a failure, and how
+    many after a write had changed something (which may make reading again right). Repeats after neither told the agent nothing new.
     """
     marked = marked_repeats(recorded)
     table = rate_table(marked, ["domain", "requestor", "tool"], "repeated", "repeat", "repeats")

@@ -20,7 +20,7 @@ def combined(results: Rows, logs: Rows, events: Rows) -> Rows:
     A simulation is told by the results file where that holds it, else by the log, else by its events. Calls of the log are those of the
     trajectory in the same order; events are found by call id, or by order where the simulation is not in a results file.
     """
-    found = Rows(gold=_once(results.gold, ["domain", "task", "index"]), refused=[*results.refused, *logs.refused, *events.refused])
+    found = Rows(gold=_once(results.gold, ["domain", "task", "index"]), remarks=events.remarks, refused=[*results.refused, *events.refused])
     told = {key_of(row): row for row in _once(results.simulations, RUN_KEY)}
     of_log = {key_of(row): row for row in logs.simulations}
     found.simulations = [{**row, **_ended(of_log.get(key, {}))} for key, row in told.items()]
@@ -78,7 +78,7 @@ def _with_events(calls: list[Row], events: list[Row], by_id: bool) -> list[Row]:
     waiting: dict[Any, deque[Row]] = defaultdict(deque)
     for event in events:
         waiting[event.get("call_id")].append(event)
-    repeats = defaultdict(int)
+    repeats: dict[Any, int] = defaultdict(int)
     for call in calls:
         repeats[call.get("call_id")] += 1
     for call_id, queue in waiting.items():

@@ -15,12 +15,25 @@ import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import Rate, rate_columns, rate_of, rate_table
 from tau2_logging.analysis.deep.merge import by_simulation, key_of
-from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes, frame
+from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes, frame, records
 
 COLUMNS = (
-    *RUN_KEY, "index", "action_id", "requestor", "tool", "tool_type", "wanted", "made", "partly", "failed", "nearest", "same_tool",
-    "differing", "nearest_position",
-)  # fmt: skip
+    *RUN_KEY,
+    "index",
+    "action_id",
+    "requestor",
+    "tool",
+    "tool_type",
+    "wanted",
+    "compare",
+    "made",
+    "partly",
+    "failed",
+    "nearest",
+    "same_tool",
+    "differing",
+    "nearest_position",
+)
 
 
 def matches(tool: str, arguments: Mapping[str, Any], compare: Iterable[str] | None, call: Row) -> bool:
@@ -32,7 +45,9 @@ def matches(tool: str, arguments: Mapping[str, Any], compare: Iterable[str] | No
     return {name: given[name] for name in names & given.keys()} == {name: arguments[name] for name in names & arguments.keys()}
 
 
-def differences(wanted: Mapping[str, Any], given: Mapping[str, Any], compare: Iterable[str] | None = None) -> dict[str, tuple[str, Any, Any]]:
+def differences(
+    wanted: Mapping[str, Any], given: Mapping[str, Any], compare: Iterable[str] | None = None
+) -> dict[str, tuple[str, Any, Any]]:
     """Argument by argument what is not as wanted: name -> (missing, extra or different; wanted; given)."""
     found: dict[str, tuple[str, Any, Any]] = {}
     for name in dict.fromkeys([*wanted, *given]):
@@ -54,14 +69,14 @@ def gold_actions(recorded: Recorded) -> pd.DataFrame:
     not made, `nearest` is the call of the same tool with the fewest differing arguments, the earliest of equals (of another tool there is
     none: `same_tool` is false), `differing` says how: {argument: [missing|extra|different, wanted, given]}.
     """
-    calls = by_simulation(recorded.calls.to_dict("records"))
+    calls = by_simulation([*records(recorded.history), *records(recorded.calls)])
     known = recorded.simulations[recorded.simulations["talk"].astype(bool)]
     wanted: dict[tuple[Any, Any], list[Row]] = {}
-    for row in recorded.gold.to_dict("records"):
+    for row in records(recorded.gold):
         wanted.setdefault((row["domain"], row["task"]), []).append(row)
     rows = [
         {**{name: simulation[name] for name in RUN_KEY}, **_one(action, calls[key_of(simulation)])}
-        for simulation in known.to_dict("records")
+        for simulation in records(known)
         for action in wanted.get((simulation["domain"], simulation["task"]), ())
     ]
     return frame(rows, COLUMNS)
@@ -72,9 +87,13 @@ def _one(action: Row, calls: list[Row]) -> Row:
     found = [call for call in calls if matches(action["tool"], arguments, compare, call)]
     full = [call for call in found if not differences(arguments, call["arguments"], compare)]
     row = {
-        **{name: action[name] for name in ("index", "action_id", "requestor", "tool", "tool_type")}, "wanted": arguments,
-        "made": bool(found), "partly": bool(found) and not full, "failed": bool(found) and all(call["error"] is True for call in found),
-    }  # fmt: skip
+        **{name: action[name] for name in ("index", "action_id", "requestor", "tool", "tool_type")},
+        "wanted": arguments,
+        "compare": compare,
+        "made": bool(found),
+        "partly": bool(found) and not full,
+        "failed": bool(found) and all(call["error"] is True for call in found),
+    }
     return row if found else {**row, **_nearest(action, calls)}
 
 
@@ -117,7 +136,7 @@ def missed_actions(recorded: Recorded) -> pd.DataFrame:
             "differing": describe(row["differing"]),
             "at_call": row["nearest_position"],
         }
-        for row in missed.to_dict("records")
+        for row in records(missed)
     ]
     return frame(rows, (*RUN_KEY, "requestor", "tool", "tool_type", "wanted", "nearest", "differing", "at_call"))
 
@@ -135,7 +154,9 @@ def argument_misses(recorded: Recorded) -> pd.DataFrame:
             _, wanted, given = next(found[name] for found, is_hit in zip(group["differing"], hit, strict=True) if is_hit)
             rows.append({"domain": domain, "tool": tool, "argument": name, "how": how, "wanted": as_json(wanted), "given": as_json(given)})
             rates.append(rate_of(hit, group["cluster"]))
-    table = frame(rows, ("domain", "tool", "argument", "how", "wanted", "given")).assign(**rate_columns(rates, "differing", "times", "near_misses"))
+    table = frame(rows, ("domain", "tool", "argument", "how", "wanted", "given")).assign(
+        **rate_columns(rates, "differing", "times", "near_misses")
+    )
     return table.sort_values(["times"], ascending=False, kind="stable", ignore_index=True)
 
 

@@ -27,9 +27,10 @@ SIMULATION_COLUMNS = (
 CALL_COLUMNS = (
     *RUN_KEY, "position", "turn", "call_id", "requestor", "tool", "tool_type", "arguments", "argument_count", "argument_bytes",
     "complexity", "missing", "unexpected", "wrong_type", "outside_enum", "seen", "error", "error_text", "result", "state_changed", "at_s",
-    "gap_ms", "duration_ms", "prompt_tokens",
+    "gap_ms", "duration_ms", "prompt_tokens", "history",
 )  # fmt: skip
 GOLD_COLUMNS = (*TASK_KEY, "index", "action_id", "requestor", "tool", "tool_type", "arguments", "compare_args")
+REMARK_COLUMNS = (*RUN_KEY, "kind", "tool", "what", "outcome", "tokens_before", "tokens_after")
 REPLY_COLUMNS = (*RUN_KEY, "turn", "role", "at_s", "took_ms", "prompt_tokens", "reply_tokens", "error_type")
 
 
@@ -41,6 +42,7 @@ class Rows:
     calls: list[Row] = field(default_factory=list)
     gold: list[Row] = field(default_factory=list)
     replies: list[Row] = field(default_factory=list)
+    remarks: list[Row] = field(default_factory=list)
     refused: list[Rejected] = field(default_factory=list)
 
     def add(self, other: Rows) -> None:
@@ -53,17 +55,21 @@ class Rows:
 class Recorded:
     """The tables of some simulations.
 
-    `simulations`: one row each; `reward` NaN where it was not evaluated, `parts` the reward by basis ({"DB": 1.0, ...}) or None,
-    `checks` what the evaluator asserted ({"communicate": [[text, met], ...], "assertions": ..., "environment": ...}), `talk` whether
-    its messages are known. `calls`: one row a live tool call, in order; `position` counts them in its simulation from 0, `seen` says of
-    each argument whether its value stood in the conversation before. `gold`: the reference actions of the tasks. `replies`: the messages
-    of models, `took_ms` since the message before.
+    `simulations`: one row each; `reward` NaN where it was not evaluated, `parts` the reward by basis ({"DB": 1.0, ...}) or None, `checks`
+    what the evaluator asserted ({"communicate": [[text, met], ...], "assertions": ..., "environment": ...}), `talk` whether its messages
+    are known. `calls`: one row a live tool call, in order; `position` counts them in its simulation from 0, `seen` says of each argument
+    whether its value stood in the conversation before. `history`: the calls that stood in the trajectory before the simulation began (a
+    task may start in the middle of a talk): nobody made them, but tau2's action check counts them. `gold`: the reference actions of the
+    tasks. `replies`: the messages of models, `took_ms` since the message before. `remarks`: what an agent put right (`correction`) or
+    left out (`context_reduction`).
     """
 
     simulations: pd.DataFrame
     calls: pd.DataFrame
     gold: pd.DataFrame
     replies: pd.DataFrame
+    history: pd.DataFrame
+    remarks: pd.DataFrame
     refused: tuple[Rejected, ...] = ()
     sources: tuple[str, ...] = ()
 
@@ -84,11 +90,15 @@ def tables(rows: Rows, sources: Iterable[str]) -> Recorded:
     replies = frame(rows.replies, REPLY_COLUMNS)
     for name in ("at_s", "took_ms", "prompt_tokens", "reply_tokens"):
         replies[name] = pd.to_numeric(replies[name])
+    calls = in_order(calls, [*RUN_KEY, "position"])
+    before = calls["history"].eq(True)
     return Recorded(
         in_order(simulations, RUN_KEY),
-        in_order(calls, [*RUN_KEY, "position"]),
+        calls[~before].reset_index(drop=True),
         in_order(frame(rows.gold, GOLD_COLUMNS), [*TASK_KEY, "index"]),
         in_order(replies, [*RUN_KEY, "turn"]),
+        calls[before].reset_index(drop=True),
+        in_order(frame(rows.remarks, REMARK_COLUMNS), RUN_KEY),
         tuple(rows.refused),
         tuple(sources),
     )
@@ -101,9 +111,16 @@ def frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataF
     return pd.DataFrame(data, columns=pd.Index(names, dtype=object), dtype=object)
 
 
+def records(table: pd.DataFrame) -> list[Row]:
+    """The rows of a table as dicts, in order."""
+    names = [str(name) for name in table.columns]
+    return [dict(zip(names, row, strict=True)) for row in zip(*(table[name].tolist() for name in table.columns), strict=True)]
+
+
 def in_order(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Sorted by keys that may be text, numbers or absent."""
-    places = sorted(range(len(table)), key=lambda at: [_sortable(table[name].iloc[at]) for name in keys])
+    columns = [[_sortable(value) for value in table[name]] for name in keys]
+    places = sorted(range(len(table)), key=lambda at: [column[at] for column in columns])
     return table.iloc[places].reset_index(drop=True)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from tau2_logging.errors import UserError
 SHOWN = 400
 """Letters of a tool's result that are kept."""
 
-_CHECKS = {
+_CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
     "communicate": ("communicate_checks", lambda check: check.get("info")),
     "assertions": ("nl_assertions", lambda check: check.get("nl_assertion")),
     "environment": ("env_assertions", lambda check: (check.get("env_assertion") or {}).get("func_name")),
@@ -52,14 +52,15 @@ def _rows(data: Mapping[str, Any], path: Path) -> Rows:
     run = run_name(path)
     for task in data["tasks"]:
         rows.gold += list(gold_rows(domain, task))
-    tickets = {str(task["id"]): task.get("ticket") or "" for task in data["tasks"]}
+    tasks = {str(task["id"]): task for task in data["tasks"]}
     seen: dict[str, int] = defaultdict(int)
     for simulation in _simulations(data, path):
         task = str(simulation["task_id"])
         trial = simulation.get("trial")
         key = {"run": run, "domain": domain, "task": task, "trial": seen[task] if trial is None else int(trial)}
         seen[task] += 1
-        add_simulation(rows, key, simulation, policy, tickets.get(task, ""))
+        about = tasks.get(task, {})
+        add_simulation(rows, key, simulation, policy, about.get("ticket") or "", history_length(about))
     _learn_tool_types(rows, data)
     return rows
 
@@ -76,7 +77,9 @@ def read_checkpoint(path: Path) -> Rows:
             rows.refused.append(rejected(str(path), 0, "not a row of a checkpoint", line))
     for (task, trial), row in last.items():
         if row.get("simulation"):
-            add_simulation(rows, {"run": path.resolve().parent.name, "domain": row["domain"], "task": task, "trial": trial}, row["simulation"])
+            add_simulation(
+                rows, {"run": path.resolve().parent.name, "domain": row["domain"], "task": task, "trial": trial}, row["simulation"]
+            )
     return rows
 
 
@@ -107,6 +110,11 @@ def _learn_tool_types(rows: Rows, data: Mapping[str, Any]) -> None:
         row["tool_type"] = types.get(row["tool"])
 
 
+def history_length(task: Mapping[str, Any]) -> int:
+    """How many messages stand at the head of the trajectory because the task begins in the middle of a talk."""
+    return len(list(flat((task.get("initial_state") or {}).get("message_history") or ())))
+
+
 def gold_rows(domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
     """The reference actions of a task."""
     criteria = task.get("evaluation_criteria") or {}
@@ -118,8 +126,8 @@ def gold_rows(domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
         }  # fmt: skip
 
 
-def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: str = "", ticket: str = "") -> None:
-    """The rows of tau2's SimulationRun."""
+def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: str = "", ticket: str = "", history: int = 0) -> None:
+    """The rows of tau2's SimulationRun, whose first `history` messages were there before it began."""
     reward = simulation.get("reward_info") or {}
     messages = list(flat(simulation.get("messages") or ()))
     began = moment(simulation.get("start_time"))
@@ -130,8 +138,10 @@ def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: 
         "talk": bool(messages),
     })  # fmt: skip
     timed = list(_timed(messages, began))
-    rows.replies += [{**key, **reply} for reply in _replies(timed)]
-    rows.calls += [{**key, **call} for call in _calls(timed, Conversation(policy, ticket))]
+    rows.replies += [{**key, **reply} for reply in _replies(timed[history:])]
+    calls = [{**key, **call, "history": call["turn"] < history} for call in _calls(timed, Conversation(policy, ticket))]
+    before = sum(call["history"] for call in calls)
+    rows.calls += [{**call, "position": place - before} for place, call in enumerate(calls)]
 
 
 def _checks(reward: Mapping[str, Any]) -> dict[str, list[list[Any]]]:
@@ -158,7 +168,9 @@ def moment(text: Any) -> float | None:
         return None
 
 
-def _timed(messages: Iterable[Mapping[str, Any]], began: float | None) -> Iterator[tuple[int, Mapping[str, Any], float | None, float | None]]:
+def _timed(
+    messages: Iterable[Mapping[str, Any]], began: float | None
+) -> Iterator[tuple[int, Mapping[str, Any], float | None, float | None]]:
     """(turn, message, seconds since the start, ms since the message before)."""
     before = began
     for turn, message in enumerate(messages):
@@ -180,15 +192,13 @@ def _replies(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float |
 def _calls(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]], known: Conversation) -> Iterator[Row]:
     """Calls in the order of their results: a call without a result was never executed."""
     waiting: dict[str, deque[Row]] = defaultdict(deque)
-    position = 0
     for turn, message, at, took in timed:
         if message.get("role") == "tool":
             call = waiting[str(message.get("id"))].popleft() if waiting[str(message.get("id"))] else _orphan(message)
             text = message.get("content")
             error = bool(message.get("error"))
-            yield {**call, "position": position, "error": error, "error_text": text if error else None, "result": (text or "")[:SHOWN],
+            yield {**call, "error": error, "error_text": text if error else None, "result": (text or "")[:SHOWN],
                    "at_s": at, "gap_ms": took, "turn": call.get("turn", turn)}  # fmt: skip
-            position += 1
         for call in message.get("tool_calls") or ():
             waiting[str(call.get("id"))].append(_call(call, message, turn, known))
         known.read(message.get("content"))

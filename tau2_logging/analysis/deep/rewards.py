@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import Rate, mean_interval, rate_columns, rate_of, rate_table
-from tau2_logging.analysis.deep.recorded import Recorded, Row, cluster_codes
+from tau2_logging.analysis.deep.recorded import Recorded, Row, cluster_codes, records
 
 SOLVED_WITHIN = 1e-6
 
@@ -30,8 +30,10 @@ def success_by(recorded: Recorded, *by: str) -> pd.DataFrame:
     """
     simulations = recorded.simulations.assign(solved=solved(recorded.simulations))
     table = rate_table(simulations, list(by), "solved", "success", "solved", "simulations")
-    groups = list(by) or [lambda row: 0]
-    extra = simulations.groupby(groups, dropna=False).agg(mean_reward=("reward", "mean"), without_reward=("reward", lambda r: int(r.isna().sum())))
+    groups: Any = list(by) or (lambda row: 0)
+    extra = simulations.groupby(groups, dropna=False).agg(
+        mean_reward=("reward", "mean"), without_reward=("reward", lambda r: int(r.isna().sum()))
+    )
     return table.merge(extra.reset_index(), on=list(by), how="outer") if by else table.assign(**extra.iloc[0].to_dict())
 
 
@@ -59,7 +61,11 @@ def pass_k(recorded: Recorded) -> pd.DataFrame:
             rows.append({"domain": domain, "k": k, "tasks_left_out": len(trials) - len(able)})
     found = rate_columns(rates, "pass_k", "expected_passes", "of_tasks")
     found.pop("tasks")
-    return pd.DataFrame({name: [row[name] for row in rows] for name in ("domain", "k")} | found | {"tasks_left_out": [row["tasks_left_out"] for row in rows]})
+    return pd.DataFrame(
+        {name: [row[name] for row in rows] for name in ("domain", "k")}
+        | found
+        | {"tasks_left_out": [row["tasks_left_out"] for row in rows]}
+    )
 
 
 def reward_parts(recorded: Recorded) -> pd.DataFrame:
@@ -67,7 +73,7 @@ def reward_parts(recorded: Recorded) -> pd.DataFrame:
     table = recorded.simulations
     rows = [
         {"domain": row["domain"], "task": row["task"], "part": str(part), "full": abs(float(value) - 1) <= SOLVED_WITHIN}
-        for row in table[table["parts"].notna()].to_dict("records")
+        for row in records(table[table["parts"].notna()])
         for part, value in row["parts"].items()
     ]
     parts = pd.DataFrame(rows, columns=["domain", "task", "part", "full"])
@@ -78,7 +84,7 @@ def checks(recorded: Recorded) -> pd.DataFrame:
     """What the evaluator looked for one by one (information to give, assertions on the talk, on the environment): met of checked."""
     rows = [
         {"domain": row["domain"], "task": row["task"], "check": kind, "met": met}
-        for row in recorded.simulations.to_dict("records")
+        for row in records(recorded.simulations)
         for kind, found in (row["checks"] or {}).items()
         for _, met in found
         if met is not None

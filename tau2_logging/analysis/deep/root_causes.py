@@ -1,7 +1,7 @@
 """Why each failed simulation failed: the first cause of a list that the record gives evidence for.
 
-A cause is read from the record by rule, not proven. The order of CAUSES is that of asking: a simulation that went round in circles until its
-steps ran out also lacks actions, but the circle is the reason.
+A cause is read from the record by rule, not proven. The order of CAUSES is that of asking: a simulation that went round in circles until
+its steps ran out also lacks actions, but the circle is the reason.
 """
 
 from __future__ import annotations
@@ -15,12 +15,24 @@ import pandas as pd
 from tau2_logging.analysis.deep.intervals import rate_columns, rate_of
 from tau2_logging.analysis.deep.loops import loops
 from tau2_logging.analysis.deep.merge import by_simulation, key_of
-from tau2_logging.analysis.deep.recall import describe, gold_actions
-from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes, frame
+from tau2_logging.analysis.deep.recall import as_json, describe, gold_actions, matches
+from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes, frame, records
 from tau2_logging.analysis.deep.rewards import SOLVED_WITHIN, solved
 from tau2_logging.analysis.deep.taxonomy import TRANSFER_WORD, kind_of_error
 
-COLUMNS = (*RUN_KEY, "reward", "cause", "evidence", "lost_parts", "actions_made", "actions", "failed_calls", "calls", "first_error_kind", "termination")
+COLUMNS = (
+    *RUN_KEY,
+    "reward",
+    "cause",
+    "evidence",
+    "lost_parts",
+    "actions_made",
+    "actions",
+    "failed_calls",
+    "calls",
+    "first_error_kind",
+    "termination",
+)
 
 
 @dataclass(frozen=True)
@@ -103,8 +115,18 @@ def _unmet(kind: str) -> Callable[[Evidence], str | None]:
 
 
 def _extra_change(found: Evidence) -> str | None:
-    lost = lost_parts(found.simulation)
-    return "every reference action was made, and the database still differs: something else was changed, or in another order" if "DB" in lost and found.actions else None  # noqa: E501
+    if "DB" not in lost_parts(found.simulation) or not found.actions:
+        return None
+    others = [
+        call for call in found.calls if call["tool_type"] == "write" and call["error"] is False and not _is_reference(call, found.actions)
+    ]
+    if others:
+        return f"{others[0]['tool']} {as_json(others[0]['arguments'])} is no reference action{_more(others)}"
+    return "every reference action was made, and the database still differs: something else was changed, or in another order"
+
+
+def _is_reference(call: Row, actions: list[Row]) -> bool:
+    return any(matches(action["tool"], action["wanted"], action["compare"], call) for action in actions)
 
 
 CAUSES: tuple[tuple[str, str, Callable[[Evidence], str | None]], ...] = (
@@ -132,18 +154,14 @@ def lost_parts(simulation: Row) -> list[str]:
 
 
 def root_causes(recorded: Recorded) -> pd.DataFrame:
-    """One row for each simulation that was not solved, or not scored: reward, cause, evidence, the parts of the reward that were lost, reference
-    actions made of those there are, failed calls of calls, the kind of the first error, tau2's reason of the end.
+    """One row for each simulation that was not solved, or not scored: reward, cause, evidence, the parts of the reward that were lost,
+    reference actions made of those there are, failed calls of calls, the kind of the first error, tau2's reason of the end.
     """
-    calls, actions = by_simulation(_records(recorded.calls)), by_simulation(_records(gold_actions(recorded)))
-    circles = {key_of(row): row for row in reversed(_records(loops(recorded)))}
+    calls, actions = by_simulation(records(recorded.calls)), by_simulation(records(gold_actions(recorded)))
+    circles = {key_of(row): row for row in reversed(records(loops(recorded)))}
     table = recorded.simulations[~solved(recorded.simulations).eq(True)]
-    rows = [_row(Evidence(row, calls[key_of(row)], actions[key_of(row)], circles.get(key_of(row)))) for row in _records(table)]
+    rows = [_row(Evidence(row, calls[key_of(row)], actions[key_of(row)], circles.get(key_of(row)))) for row in records(table)]
     return frame(rows, COLUMNS).astype({"reward": float})
-
-
-def _records(table: pd.DataFrame) -> list[Row]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def _row(found: Evidence) -> Row:

@@ -1,4 +1,6 @@
-"""Whether the value of an argument stood in the conversation before the call: a value that did not was made up, computed, or known by heart."""
+"""Whether the value of an argument stood in the conversation before the call: a value that did not was made up, computed, or known by
+heart.
+"""
 
 from __future__ import annotations
 

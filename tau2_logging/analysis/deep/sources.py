@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.deep.event_files import read_events
+from tau2_logging.analysis.deep.event_files import read_event_file
 from tau2_logging.analysis.deep.log_files import read_log
 from tau2_logging.analysis.deep.merge import combined
 from tau2_logging.analysis.deep.recorded import Recorded, Rows, tables
@@ -93,7 +93,7 @@ def read(files: Files, log: RunLog | None = None) -> Recorded:
     for path in files.checkpoints:
         results.add(read_checkpoint(path))
     for path in files.events:
-        events.add(read_events(path))
+        events.add(read_event_file(path))
     if log is not None:
         logs = read_log(log)
     names = [str(path) for kind in (files.results, files.checkpoints, files.events) for path in kind]

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import Rate, rate_columns, rate_of
-from tau2_logging.analysis.deep.recorded import TASK_KEY, Recorded, Row, cluster_codes
+from tau2_logging.analysis.deep.recorded import TASK_KEY, Recorded, Row, cluster_codes, records
 
 HALLUCINATED_TOOL = "hallucinated tool"
 SCHEMA = "schema violation"
@@ -36,23 +37,54 @@ class Rule:
 
 RULES = (
     Rule(HALLUCINATED_TOOL, r"\btool '[^']*' not found|\btools not available|tool calls are not allowed", "no such tool is offered"),
-    Rule(MALFORMED, r"json ?decode|not valid json|invalid json|malformed|expecting (value|property name|',')|unterminated string",
-         "arguments or reply are no JSON"),
-    Rule(SCHEMA, r"unexpected keyword argument|missing \d+ required (positional|keyword)|multiple values for argument|takes \d+ positional",
-         "arguments that the tool's signature does not have, or lacks"),
-    Rule(SCHEMA, r"validation errors? for|input should be|field required|invalid (reason|policy type|environment type|characters)|unknown id format"
-         r"|not a valid|invalid literal|could not convert|does not match format",
-         "a value outside the type, enum or format"),
-    Rule(SCHEMA, r"object has no attribute|object is not (subscriptable|iterable|callable)|indices must be|unsupported operand|unhashable type"
-         r"|not supported between", "a value of the wrong type reached the tool's code"),
-    Rule(PRECONDITION, r"plan not found for this line|not available on|not enough|insufficient|balance is not|non-(pending|delivered)|already"
-         r"|must be (active|suspended)|is not overdue|there should be exactly one|does not match|status", "the state of the database forbids it now"),
-    Rule(UNKNOWN_ENTITY, r"not found|does not exist|no such|unknown (user|order|item|customer|line|flight)", "an identifier that the database does not hold"),
-    Rule(UNKNOWN_ENTITY, r"^(error: )?(keyerror: ?)?['\"][^'\"]*['\"]$", "a key that the database does not hold (Python's KeyError says only the key)"),
-    Rule(POLICY, r"cannot be|can only|not allowed|not permitted|should (be|match)|must be|too many|exceeds|only .* (can|may)|policy",
-         "a rule of the domain forbids it, whatever the state"),
-    Rule(PROVIDER, r"timeout|timed out|rate limit|connection|server error|service unavailable|overloaded", "the model's provider or the network"),
-)  # fmt: skip
+    Rule(
+        MALFORMED,
+        r"json ?decode|not valid json|invalid json|malformed|expecting (value|property name|',')|unterminated string",
+        "arguments or reply are no JSON",
+    ),
+    Rule(
+        SCHEMA,
+        r"unexpected keyword argument|missing \d+ required (positional|keyword)|multiple values for argument|takes \d+ positional",
+        "arguments that the tool's signature does not have, or lacks",
+    ),
+    Rule(
+        SCHEMA,
+        r"validation errors? for|input should be|field required|invalid (reason|policy type|environment type|characters)"
+        r"|unknown id format|not a valid|invalid literal|could not convert|does not match format",
+        "a value outside the type, enum or format",
+    ),
+    Rule(
+        SCHEMA,
+        r"object has no attribute|object is not (subscriptable|iterable|callable)|indices must be|unsupported operand|unhashable type"
+        r"|not supported between",
+        "a value of the wrong type reached the tool's code",
+    ),
+    Rule(
+        PRECONDITION,
+        r"plan not found for this line|not available on|not enough|insufficient|balance is not|non-(pending|delivered)|already"
+        r"|must be (active|suspended)|is not overdue|there should be exactly one|does not match|status",
+        "the state of the database forbids it now",
+    ),
+    Rule(
+        UNKNOWN_ENTITY,
+        r"not found|does not exist|no such|unknown (user|order|item|customer|line|flight)",
+        "an identifier that the database does not hold",
+    ),
+    Rule(
+        UNKNOWN_ENTITY, r"^(error: )?(keyerror: ?)?['\"][^'\"]*['\"]$", "a key that the database does not hold (all that a KeyError says)"
+    ),
+    Rule(
+        POLICY,
+        r"cannot be|can only|not allowed|not permitted|should (be|match)|must be|too many|exceeds|only .* (can|may)|policy",
+        "a rule of the domain forbids it, whatever the state",
+    ),
+    Rule(
+        PROVIDER,
+        r"timeout|timed out|rate limit|connection|server error|service unavailable|overloaded",
+        "the model's provider or the network",
+    ),
+)
+"""In this order: a tool that is not found is no entity, a plan that a line does not have is a state."""
 
 KINDS = (SCHEMA, UNKNOWN_ENTITY, POLICY, PRECONDITION, HALLUCINATED_TOOL, MALFORMED, TRANSFER, PROVIDER, OTHER)
 
@@ -91,7 +123,9 @@ def error_kinds(recorded: Recorded) -> pd.DataFrame:
     _add(rows, rates, _model_errors(recorded))
     columns = ["domain", "kind", "of", "most_in", "example", "simulations"]
     table = pd.DataFrame([{name: row.get(name) for name in columns} for row in rows], columns=columns)
-    table = pd.concat([table[["domain", "kind", "of"]], pd.DataFrame(rate_columns(rates, "error", "errors", "calls")), table[columns[3:]]], axis=1)
+    table = pd.concat(
+        [table[["domain", "kind", "of"]], pd.DataFrame(rate_columns(rates, "error", "errors", "calls")), table[columns[3:]]], axis=1
+    )
     return table.sort_values(["errors"], ascending=False, kind="stable", ignore_index=True)
 
 
@@ -109,7 +143,7 @@ def _example(group: pd.DataFrame) -> Row:
 
 def _transfers(recorded: Recorded) -> list[tuple[Row, Rate]]:
     """Simulations handed over to a human that should not have been."""
-    wanted = {(row["domain"], row["task"]) for row in recorded.gold.to_dict("records") if TRANSFER_WORD in str(row["tool"])}
+    wanted = {(row["domain"], row["task"]) for row in records(recorded.gold) if TRANSFER_WORD in str(row["tool"])}
     known = set(recorded.gold[TASK_KEY].itertuples(index=False, name=None))
     keys = ["run", *TASK_KEY, "trial"]
     calls = recorded.calls[recorded.calls["tool"].astype(str).str.contains(TRANSFER_WORD) & recorded.calls["error"].eq(False)]
@@ -117,9 +151,10 @@ def _transfers(recorded: Recorded) -> list[tuple[Row, Rate]]:
     found = []
     simulations = recorded.simulations[[tuple(pair) in known for pair in recorded.simulations[TASK_KEY].itertuples(index=False, name=None)]]
     for domain, group in simulations.groupby("domain"):
-        hit = [row[:] in done and row[1:3] not in wanted for row in group[keys].itertuples(index=False, name=None)]
+        hit = [row in done and row[1:3] not in wanted for row in group[keys].itertuples(index=False, name=None)]
         if any(hit):
-            row = {"domain": domain, "kind": TRANSFER, "of": "simulations", "most_in": None, "example": "handed over to a human where the reference actions do not", "simulations": sum(hit)}  # fmt: skip
+            text = "handed over to a human where the reference actions do not"
+            row = {"domain": domain, "kind": TRANSFER, "of": "simulations", "example": text, "simulations": sum(hit)}
             found.append((row, rate_of(hit, cluster_codes(group))))
     return found
 
@@ -162,16 +197,22 @@ def after_errors(recorded: Recorded) -> pd.DataFrame:
     calls = recorded.calls
     failed = with_kinds(calls)
     failed = failed[failed["kind"] != HALLUCINATED_TOOL]
-    groups = {key: group for key, group in calls.groupby(["run", *TASK_KEY, "trial", "tool", "requestor"], dropna=False)}
-    recovered = []
-    for row in failed.to_dict("records"):
-        later = groups[tuple(row[name] for name in ("run", *TASK_KEY, "trial", "tool", "requestor"))]
-        later = later[later["position"] > row["position"]]
-        recovered.append("succeeded later" if later["error"].eq(False).any() else "failed again" if len(later) else "not tried again")
-    failed = failed.assign(after=recovered)
+    tries: dict[tuple[Any, ...], list[Row]] = {}
+    for row in records(calls):
+        tries.setdefault(_same_tool(row), []).append(row)
+    failed = failed.assign(after=[_after(row, tries[_same_tool(row)]) for row in records(failed)])
     rows, rates = [], []
     for (domain, kind), group in failed.groupby(["domain", "kind"]):
         for after in ("succeeded later", "failed again", "not tried again"):
             rows.append({"domain": domain, "kind": kind, "the_same_tool": after})
             rates.append(rate_of(group["after"].eq(after), cluster_codes(group)))
     return pd.DataFrame(rows, columns=["domain", "kind", "the_same_tool"]).assign(**rate_columns(rates, "share", "times", "errors"))
+
+
+def _same_tool(row: Row) -> tuple[Any, ...]:
+    return tuple(row[name] for name in ("run", *TASK_KEY, "trial", "tool", "requestor"))
+
+
+def _after(row: Row, tries: list[Row]) -> str:
+    later = [other["error"] for other in tries if other["position"] > row["position"]]
+    return "succeeded later" if False in later else "failed again" if later else "not tried again"

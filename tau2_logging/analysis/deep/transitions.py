@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import Rate, rate_columns, rate_of
-from tau2_logging.analysis.deep.recorded import RUN_KEY, TASK_KEY, Recorded, cluster_codes
+from tau2_logging.analysis.deep.merge import key_of
+from tau2_logging.analysis.deep.recorded import TASK_KEY, Recorded, cluster_codes, records
 
 START, END, OTHERS = "start", "end", "other tools"
 
@@ -32,23 +34,25 @@ def transitions(recorded: Recorded) -> pd.DataFrame:
 
 def sequences(recorded: Recorded) -> dict[tuple[Any, ...], list[str]]:
     """The tools of each (simulation, requestor) in order."""
-    groups = recorded.calls.groupby([*RUN_KEY, "requestor"], sort=False, dropna=False)
-    return {key: [str(tool) for tool in group["tool"]] for key, group in groups}
+    found: dict[tuple[Any, ...], list[str]] = {}
+    for row in records(recorded.calls):
+        found.setdefault((*key_of(row), row["requestor"]), []).append(str(row["tool"]))
+    return found
 
 
 def _pairs(recorded: Recorded) -> pd.DataFrame:
     rows = []
     for (_, domain, task, _, requestor), tools in sequences(recorded).items():
         path = [START, *tools, END]
-        rows += [(domain, task, requestor, *pair) for pair in zip(path, path[1:])]  # noqa: B905 (the last has no next)
+        rows += [(domain, task, requestor, *pair) for pair in pairwise(path)]
     return pd.DataFrame(rows, columns=pd.Index([*TASK_KEY, "requestor", "from_tool", "to_tool"]))
 
 
 def sankey(recorded: Recorded, requestor: str = "assistant", columns: int = 7, tools: int = 9) -> list[dict[str, Any]]:
     """For a picture, by domain: the n-th call of each simulation, and how many went from which tool to which.
 
-    {domain, simulations, nodes: [[column, tool, simulations]], links: [[from node, to node, simulations]]}. Column n is the n-th call; tools
-    beyond the commonest are `other tools`, a simulation that has stopped is at `end` in the column after its last call.
+    {domain, simulations, nodes: [[column, tool, simulations]], links: [[from node, to node, simulations]]}. Column n is the n-th call;
+    tools beyond the commonest are `other tools`, a simulation that has stopped is at `end` in the column after its last call.
     """
     found = []
     for domain in recorded.simulations["domain"].drop_duplicates():
@@ -65,5 +69,5 @@ def _flow(paths: list[list[str]], columns: int, tools: int) -> dict[str, Any]:
     shown = [[(n, END if at == len(path) else name) for at, (n, name) in enumerate(row)] for row, path in zip(shown, paths, strict=True)]
     nodes = Counter(node for row in shown for node in row)
     order = {node: place for place, node in enumerate(sorted(nodes, key=lambda node: (node[0], node[1] == END, -nodes[node], node[1])))}
-    links = Counter((order[one], order[two]) for row in shown for one, two in zip(row, row[1:]))  # noqa: B905
+    links = Counter((order[one], order[two]) for row in shown for one, two in pairwise(row))
     return {"nodes": [[*node, nodes[node]] for node in order], "links": [[*pair, times] for pair, times in sorted(links.items())]}

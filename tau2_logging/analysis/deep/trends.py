@@ -7,7 +7,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.deep.intervals import LEAST_CLUSTERS, LEAST_FOR_TEST, TOO_SMALL, Rate, cliffs_delta, holm, ranks, rate_columns, rate_of, score_test
+from tau2_logging.analysis.deep.intervals import (
+    LEAST_CLUSTERS,
+    LEAST_FOR_TEST,
+    TOO_SMALL,
+    Rate,
+    cliffs_delta,
+    holm,
+    ranks,
+    rate_columns,
+    rate_of,
+    score_test,
+)
 from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes
 from tau2_logging.analysis.deep.results_files import moment
 from tau2_logging.analysis.deep.rewards import solved
@@ -29,7 +40,9 @@ def over_the_run(recorded: Recorded) -> pd.DataFrame:
 
 
 def errors_over_the_run(recorded: Recorded) -> pd.DataFrame:
-    """Failed calls by when they were made in the run, in up to 8 spans of equally many calls: from_s, to_s, errors of calls with interval."""
+    """Failed calls by when they were made in the run, in up to 8 spans of equally many calls: from_s, to_s, errors of calls with
+    interval.
+    """
     return _binned(_calls_in_time(recorded), "made", "error", ("error", "errors", "calls"), "_s")
 
 
