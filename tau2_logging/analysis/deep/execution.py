@@ -6,6 +6,7 @@ import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import cliffs_delta, rate_table, score_test
 from tau2_logging.analysis.deep.recorded import Recorded, cluster_codes
+from tau2_logging.analysis.deep.taxonomy import HALLUCINATED_TOOL, kind_of_error
 
 
 def execution_by(recorded: Recorded, *by: str) -> pd.DataFrame:
@@ -15,8 +16,12 @@ def execution_by(recorded: Recorded, *by: str) -> pd.DataFrame:
 
 
 def with_known_types(calls: pd.DataFrame) -> pd.DataFrame:
-    """The calls; a tool of which nothing says whether it reads or writes is `unknown`."""
-    return calls.assign(tool_type=calls["tool_type"].fillna("unknown"))
+    """The calls; a tool of which nothing says whether it reads or writes is `unknown`, one that the environment does not have `no such
+    tool`.
+    """
+    invented = calls["error"].eq(True) & calls["error_text"].map(kind_of_error).eq(HALLUCINATED_TOOL)
+    types = calls["tool_type"].mask(calls["tool_type"].isna() & invented, "no such tool")
+    return calls.assign(tool_type=types.fillna("unknown"))
 
 
 def requestors(recorded: Recorded) -> pd.DataFrame:

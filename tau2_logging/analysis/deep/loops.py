@@ -62,7 +62,7 @@ def loops(recorded: Recorded) -> pd.DataFrame:
             round_ = calls[first : first + period * times]
             rows.append({
                 **dict(zip([*RUN_KEY, "requestor"], key, strict=True)), "tools": " > ".join(row["tool"] for row in round_[:period]),
-                "period": period, "times": times, "first_call": first, "calls": len(round_), "of_calls": len(calls),
+                "period": period, "times": times, "first_call": first + 1, "calls": len(round_), "of_calls": len(calls),
                 "last_error": next((row["error_text"] for row in reversed(round_) if row["error"] is True), None), **ended.get(key[:4], {}),
             })  # fmt: skip
     return frame(rows, LOOP_COLUMNS).sort_values(["calls"], ascending=False, kind="stable", ignore_index=True)

@@ -134,7 +134,7 @@ def missed_actions(recorded: Recorded) -> pd.DataFrame:
             "wanted": as_json(row["wanted"]),
             "nearest": as_json(row["nearest"]) if row["same_tool"] else "the tool was never called",
             "differing": describe(row["differing"]),
-            "at_call": row["nearest_position"],
+            "at_call": None if row["nearest_position"] is None else row["nearest_position"] + 1,
         }
         for row in records(missed)
     ]

@@ -101,7 +101,7 @@ TABLES: tuple[TableKind, ...] = (
     TableKind("tool_efficiency", BEHAVIOR, "Calls on the reference path, by tool", efficiency.tool_efficiency),
     TableKind("state_changes", BEHAVIOR, "Successful writes that changed something", agents.state_changes),
     TableKind("within_tasks", BEHAVIOR, "Success and context length within tasks", context_length.within_tasks,
-              "Trials of the same task compared; odds ratio by Mantel and Haenszel. Going wrong may be what makes a trial long.", brief=True),
+              "Trials of one task compared; odds ratio by Mantel and Haenszel. Going wrong may be what makes a trial long.", brief=True),
     TableKind("success_by_context", BEHAVIOR, "Success by longest prompt", context_length.success_by_context,
               "A fall that expected_rate (the other trials of the same tasks) shares is task mix."),
     TableKind("context_reductions", BEHAVIOR, "Prompts that the agent shortened", agents.context_reductions),
@@ -131,4 +131,15 @@ def all_tables(recorded: Recorded) -> Iterator[DeepTable]:
     for kind in TABLES:
         frame = kind.make(recorded)
         if len(frame):
-            yield DeepTable(kind, frame)
+            yield DeepTable(kind, typed(frame))
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """The table with columns of numbers where every value that is there is a number; texts and truths stay as they are."""
+    numbers = [name for name in frame if frame[name].dtype == object and _holds_numbers(frame[name])]
+    return frame.assign(**{str(name): pd.to_numeric(frame[name]) for name in numbers})
+
+
+def _holds_numbers(values: pd.Series) -> bool:
+    known = [value for value in values if value is not None and value == value]
+    return bool(known) and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in known)
