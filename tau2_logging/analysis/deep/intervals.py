@@ -54,7 +54,7 @@ def wilson(rate: float, n: float, quantile: float) -> tuple[float, float]:
     return max(0.0, (middle - reach) / (1 + square)), min(1.0, (middle + reach) / (1 + square))
 
 
-def rate_of(values: Any, clusters: Any) -> Rate:
+def rate_of(values: Any, clusters: Any, most: int | None = None) -> Rate:
     """The share of ones among values of 0 and 1 (or the mean of values between), with its interval.
 
     The variance of the ratio over m clusters is m/(m-1)·Σ(xᵢ - p·nᵢ)²/n², the design effect that over p(1-p)/n, at least 1; Wilson's
@@ -71,22 +71,24 @@ def rate_of(values: Any, clusters: Any) -> Rate:
     rate = hits / n
     if m < 2:
         return Rate(hits, n, m, rate, nothing, nothing, nothing, f"{TOO_SMALL} for an interval (1 task)")
-    effective = _effective(numbers, codes, rate, n, m)
+    effective = _effective(numbers, codes, rate, m, n if most is None else most)
     low, high = wilson(rate, effective, t_quantile(0.5 + CONFIDENCE / 2, m - 1))
     return Rate(hits, n, m, rate, min(low, rate), max(high, rate), n / effective)
 
 
-def _effective(values: Array, codes: Array, rate: float, n: int, m: int) -> float:
+def _effective(values: Array, codes: Array, rate: float, m: int, most: int) -> float:
     if not 0 < rate < 1:
         return float(m)
     sizes, sums = np.bincount(codes, minlength=m), np.bincount(codes, weights=values, minlength=m)
-    variance = m / (m - 1) * float(((sums - rate * sizes) ** 2).sum()) / n**2
-    return min(float(n), rate * (1 - rate) / variance) if variance > 0 else float(n)
+    variance = m / (m - 1) * float(((sums - rate * sizes) ** 2).sum()) / len(values) ** 2
+    return min(float(most), rate * (1 - rate) / variance) if variance > 0 else float(most)
 
 
-def mean_interval(values: Any) -> Rate:
-    """The mean of one value between 0 and 1 for each of m tasks: the same interval with every task a cluster of its own."""
-    return rate_of(values, np.arange(len(values)))
+def mean_interval(values: Any, most: int) -> Rate:
+    """The mean of one value between 0 and 1 for each task, every task a cluster of its own; the values rest on `most` observations in
+    all, which is what the effective number is at most.
+    """
+    return rate_of(values, np.arange(len(values)), most)
 
 
 def rate_columns(found: Sequence[Rate], name: str, hits: str, of: str) -> dict[str, list[Any]]:

@@ -17,7 +17,20 @@ LONGEST_PERIOD = 4
 TIMES = 3
 """A sequence of calls that comes so many times in a row is a loop."""
 
-LOOP_COLUMNS = (*RUN_KEY, "requestor", "tools", "period", "times", "first_call", "calls", "of_calls", "last_error", "termination", "reward")
+LOOP_COLUMNS = (
+    *RUN_KEY,
+    "requestor",
+    "tools",
+    "period",
+    "times",
+    "first_call",
+    "calls",
+    "of_calls",
+    "failed",
+    "last_error",
+    "termination",
+    "reward",
+)
 
 
 def identity(row: Row) -> str:
@@ -46,7 +59,8 @@ def longest_loop(calls: Sequence[Any]) -> tuple[int, int, int]:
 
 def loops(recorded: Recorded) -> pd.DataFrame:
     """Simulations in which a sequence of up to 4 identical calls came at least 3 times in a row: RUN_KEY, requestor, the tools of one
-    round, period, times, the number of the first call in it, calls in it, of how many, the last error in it, how the simulation ended.
+    round, period, times, the number of the first call in it, calls in it, of how many, failed ones, the last error in it, how the
+    simulation ended.
 
     Calls whose arguments are not known are not compared.
     """
@@ -60,10 +74,12 @@ def loops(recorded: Recorded) -> pd.DataFrame:
         period, times, first = longest_loop([identity(row) for row in calls])
         if times:
             round_ = calls[first : first + period * times]
+            failed = [row["error_text"] for row in round_ if row["error"] is True]
+            tools = " > ".join(row["tool"] for row in round_[:period])
             rows.append({
-                **dict(zip([*RUN_KEY, "requestor"], key, strict=True)), "tools": " > ".join(row["tool"] for row in round_[:period]),
-                "period": period, "times": times, "first_call": first + 1, "calls": len(round_), "of_calls": len(calls),
-                "last_error": next((row["error_text"] for row in reversed(round_) if row["error"] is True), None), **ended.get(key[:4], {}),
+                **dict(zip([*RUN_KEY, "requestor"], key, strict=True)), "tools": tools, "period": period, "times": times,
+                "first_call": first + 1, "calls": len(round_), "of_calls": len(calls), "failed": len(failed),
+                "last_error": failed[-1] if failed else None, **ended.get(key[:4], {}),
             })  # fmt: skip
     return frame(rows, LOOP_COLUMNS).sort_values(["calls"], ascending=False, kind="stable", ignore_index=True)
 

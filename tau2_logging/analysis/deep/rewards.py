@@ -57,7 +57,7 @@ def pass_k(recorded: Recorded) -> pd.DataFrame:
         for k in range(1, int(trials["count"].max()) + 1):
             able = trials[trials["count"] >= k]
             values = [pass_hat_k(int(c), int(n), k) for c, n in able.itertuples(index=False)]
-            rates.append(mean_interval(values))
+            rates.append(mean_interval(values, int(able["count"].sum())))
             rows.append({"domain": domain, "k": k, "tasks_left_out": len(trials) - len(able)})
     found = rate_columns(rates, "pass_k", "expected_passes", "of_tasks")
     found.pop("tasks")

@@ -66,7 +66,11 @@ def _not_scored(found: Evidence) -> str | None:
 def _loop(found: Evidence) -> str | None:
     if found.loop is None or found.simulation["termination"] not in ("max_steps", "too_many_errors"):
         return None
-    error = f", each time: {found.loop['last_error']}" if found.loop["last_error"] else ""
+    error = (
+        f", {found.loop['failed']} of {found.loop['calls']} calls failed, the last: {found.loop['last_error']}"
+        if found.loop["failed"]
+        else ""
+    )
     return f"{found.loop['tools']} {found.loop['times']} times in a row{error}"
 
 

@@ -14,7 +14,7 @@ MOST_ROWS = 2000
 
 _LABELS = {
     "std_ms": "std dev", "output_tokens_per_s": "tokens/s", "p50_ttft_ms": "TTFT p50", "p95_ttft_ms": "TTFT p95", "p50_tpot_ms": "TPOT p50",
-    "mean_itl_ms": "ITL mean", "times_median": "x median",
+    "mean_itl_ms": "ITL mean", "times_median": "x median", "share_rate": "share", "pass_k_rate": "pass^k",
 }  # fmt: skip
 _KINDS = {"status": "status", "status_other": "status", "gate": "text", "role": "role", "kind": "role", "task": "task"}
 _P_VALUES = ("p", "p_holm", "difference_p")

@@ -21,15 +21,16 @@ function sankey({ domain, simulations, nodes, links }) {
     path.append(draw("title", {}, `${one.tool} \u2192 ${two.tool}: ${show.int(n)} of ${show.int(one.n)}`));
     svg.append(path);
   }
-  for (const box of boxes) svg.append(nodeOf(box));
+  for (const box of boxes) svg.append(nodeOf(box, Math.max(8, Math.floor(Math.min(step - NODE - 12, 150) / 6.7))));
   return card(`${SEVERAL_DOMAINS || DATA.sankey.length > 1 ? `${domain}: ` : ""}which call follows which`, svg,
     make("p", { class: "hint" }, `The agent's first ${columns} calls in ${show.int(simulations)} simulations that made any; height is the number of simulations. Gray: no further call.`));
 }
 
-function nodeOf(box) {
+// A name is cut to so many letters, so that it ends before the next column.
+function nodeOf(box, letters) {
   const bar = draw("rect", { x: box.x, y: box.y, width: NODE, height: box.height, class: box.tool === "end" ? "node end" : "node" });
   bar.append(draw("title", {}, `${box.tool}: ${show.int(box.n)}`));
-  const words = box.tool.length > 22 ? `${box.tool.slice(0, 21)}\u2026` : box.tool;
+  const room = letters - String(box.n).length - 1, words = box.tool.length > room ? `${box.tool.slice(0, room - 1)}\u2026` : box.tool;
   return draw("g", {}, bar, box.height > 7 ? draw("text", { x: box.x + NODE + 4, y: box.y + box.height / 2 + 4, class: "tool" }, `${words} ${show.int(box.n)}`) : null);
 }
 
