@@ -130,7 +130,7 @@ def test_a_cliff_that_is_task_mix_alone_disappears_within_tasks(tmp_path: Path) 
 
 
 def test_a_cliff_within_tasks_is_found(tmp_path: Path) -> None:
-    """In each of 8 tasks the two longer trials of four fail more often: odds ratio (Σ1·1/4)/(Σ1·... ) by hand, and the share of pairs."""
+    """In 6 of 8 tasks both longer trials fail, in 2 one of each half does: odds ratio and pairs by hand."""
     one = [(100, 1.0), (200, 1.0), (8000, 0.0), (9000, 0.0)]
     other = [(100, 0.0), (200, 1.0), (8000, 1.0), (9000, 0.0)]
     found = cliff(tmp_path, {str(n): one if n < 6 else other for n in range(8)})

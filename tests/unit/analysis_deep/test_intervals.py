@@ -52,7 +52,7 @@ def test_too_few_give_no_number() -> None:
 
 
 def test_intervals_keep_their_promise_where_calls_depend_on_their_task() -> None:
-    """Beta-binomial tasks with a correlation of 0.5: at least 90 % of the intervals hold the truth (Wilson's plain one holds it 61 % of the time)."""
+    """Beta-binomial tasks with a correlation of 0.5: at least 90 % of the intervals hold the truth (of the plain ones 62 %)."""
     random = np.random.default_rng(7)
     held = plain = 0
     for _ in range(300):
