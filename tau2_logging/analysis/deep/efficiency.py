@@ -38,8 +38,10 @@ def tool_efficiency(recorded: Recorded) -> pd.DataFrame:
     repeats, median time (ms).
     """
     calls = calls_on_path(recorded)
+    calls = calls[calls["on_path"].notna()]
     table = rate_table(calls, ["domain", "tool"], "on_path", "on_path", "on_path")
-    repeated = marked_repeats(recorded).groupby(["domain", "tool"])["repeated"].sum()
+    marked = marked_repeats(recorded)
+    repeated = marked[marked.index.isin(calls.index)].groupby(["domain", "tool"])["repeated"].sum()
     groups = calls.groupby(["domain", "tool"]).agg(failed=("error", lambda e: int(e.eq(True).sum())), median_ms=("duration_ms", "median"))
     actions = (
         gold_actions(recorded).groupby(["domain", "tool"])["made"].agg(["sum", "size"]).rename(columns={"sum": "made", "size": "actions"})
