@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tau2_logging.agents.settings import KINDS
 from tau2_logging.errors import UserError
 from tau2_logging.runner.benchmark import Benchmark
 
@@ -19,7 +20,7 @@ def list_domains() -> int:
             number = f"its tasks cannot be read: {error}"
         splits = benchmark.splits(domain)
         print(f"  {domain:20} {number}" + (f" (splits: {', '.join(splits)})" if splits else ""))
-    print(f"agents: {', '.join(benchmark.agents())}")
+    print(f"agents: {', '.join([*benchmark.agents(), *KINDS])}")
     print(f"users:  {', '.join(benchmark.users())}")
     return 0
 

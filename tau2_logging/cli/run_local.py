@@ -64,6 +64,7 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
 
 def _add_who(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--agent", metavar="NAME", help="agent implementation (default: llm_agent)")
+    group.add_argument("--agent-args", metavar="JSON", help="settings of retry_agent, context_agent or enhanced_agent, as a JSON object")
     group.add_argument("--agent-llm", metavar="MODEL", help="the agent's model, by litellm's name (default: scripted/agent)")
     group.add_argument("--agent-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
     group.add_argument("--user", metavar="NAME", help="user implementation (default: user_simulator)")
@@ -89,7 +90,8 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log-level", choices=list(LEVELS), help="least level of events to write (default: PROFILE)")
     group.add_argument("--events", action=argparse.BooleanOptionalAction,
                        help="write tool calls and state changes as JSON Lines beside the log (default: at level DEBUG)")  # fmt: skip
-    group.add_argument("--snapshot-writes", action="store_true", help="with --events: a snapshot of the state after each write tool")
+    group.add_argument("--snapshot-writes", action="store_true", help="with --events: a snapshot of the state after each write tool, "
+                       "and a look at the end for changes that no write tool made")  # fmt: skip
     group.add_argument("--mask", action=argparse.BooleanOptionalAction,
                        help="mask personal data too (card numbers, e-mail, telephone, date of birth); --no-mask: nothing in arguments and "
                        "results (default: credentials are masked)")  # fmt: skip
@@ -162,6 +164,8 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
     for name in ("events", "snapshot_writes"):
         if name in given:
             values[name] = given[name]
+    if "agent_args" in given:
+        values["agent_args"] = _json_object(given, "agent_args")
     if "mask" in given:
         values["masking"] = "all" if given["mask"] else "none"
     return values

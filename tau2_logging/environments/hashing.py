@@ -60,6 +60,7 @@ class DatabaseHash:
         self._fields: dict[str, _Field] = {}
         self._known: OrderedDict[object, str] = OrderedDict()
         self._lock = threading.Lock()
+        self._quick: dict[tuple[str, str], bytes] = {}
         for number, (name, value) in enumerate(sorted(dumpable(pristine).items())):
             head = (b", " if number else b"") + json.dumps(name).encode() + b": "
             self._fields[name] = self._learn(name, head, value, state)
@@ -122,6 +123,17 @@ class DatabaseHash:
         pristine = self._fields[field].texts
         texts = {key: record_json(key, value.peek(key)) if key in value else None for key in keys}
         return {key: text for key, text in texts.items() if text != pristine.get(key)}
+
+    def looks_pristine(self, field: str, key: str, records: SharedRecords) -> bool:
+        """Whether a record's JSON by pydantic is what it was: ten times as fast as tau2's text, and differs where that does but for a value
+        put in the place of another that is written alike (a date for its text, null for not-a-number)."""
+        shared = records.shared.get(key)
+        if shared is None or key not in records:
+            return False
+        quick = self._quick.get((field, key))
+        if quick is None:
+            quick = self._quick[field, key] = quick_json(shared)
+        return quick == quick_json(records.peek(key))
 
     def digest(self, difference: Difference) -> str:
         """tau2's hash of the pristine database with these differences. Of the last ones asked for it is remembered."""
@@ -193,6 +205,11 @@ def _records(field: _Field, differs: Records, start: int) -> Iterator[bytes | me
             yield b", " + text
         at = field.begins[place + 1 if key in field.texts else place]
     yield whole[at:]
+
+
+def quick_json(record: BaseModel, only: set[str] | None = None) -> bytes:
+    """A model as JSON by pydantic's own serializer, or only these fields of it."""
+    return bytes(record.__pydantic_serializer__.to_json(record, include=only))
 
 
 def dumpable(model: BaseModel) -> dict[str, Any]:

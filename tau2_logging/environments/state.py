@@ -1,8 +1,8 @@
 """What a write tool has changed, at the cost of what it touched.
 
 A database that is a copy-on-write view knows which records were handed out during a call: they alone are serialized and compared with
-what they were. Any other database (telecom's and mock's are small; every one without fast environments) is serialized whole, as tau2
-does to hash it, and compared whole where the texts differ.
+what they were. Any other database (telecom's and mock's are small; every one without fast environments) is serialized by pydantic, and what
+differs then is dumped as tau2 does to hash it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,16 @@ from typing import Any, Protocol
 from weakref import WeakKeyDictionary
 
 from tau2_logging.environments.databases import FastDatabases
-from tau2_logging.environments.hashing import DatabaseHash, Records, as_json, dumpable, field_json
+from tau2_logging.environments.hashing import DatabaseHash, Records, as_json, dumpable, field_json, quick_json
 from tau2_logging.environments.records import SharedRecords
 from tau2_logging.events.difference import difference
 from tau2_logging.events.structured import Change
 from tau2_logging.logger.state import DatabaseChange, Databases
 
 AGENT, USER = "agent", "user"
+
+_Dumped = tuple[type, str, bytes]
+_KEPT_TEXTS = 2048
 
 
 class EnvironmentStates:
@@ -30,6 +33,8 @@ class EnvironmentStates:
     def __init__(self, databases: FastDatabases | None = None) -> None:
         self._databases = databases
         self._watched: WeakKeyDictionary[Any, dict[str, _State]] = WeakKeyDictionary()
+        self._by_fields: dict[type, bool] = {}
+        self._texts: dict[_Dumped, bytes] = {}
         self._lock = threading.Lock()
 
     def start(self, environment: Any) -> None:
@@ -66,7 +71,14 @@ class EnvironmentStates:
         known = self._databases.known(toolkit.db) if self._databases is not None else None
         if known is not None and not known.difference(toolkit.db):
             return _ViewState(toolkit, known)
-        return _WholeState(toolkit, as_json(toolkit.db))
+        return _FieldsState(toolkit, self._texts) if self._goes_by_fields(toolkit) else _WholeState(toolkit, as_json(toolkit.db))
+
+    def _goes_by_fields(self, toolkit: Any) -> bool:
+        """Whether a database of this class may be hashed field by field; tried once for each class, against tau2's own hash."""
+        kind = type(toolkit.db)
+        if kind not in self._by_fields:
+            self._by_fields[kind] = _FieldsState(toolkit, self._texts).hash == hashlib.sha256(as_json(toolkit.db)).hexdigest()
+        return self._by_fields[kind]
 
     def _changes(self, environment: Any, everything: bool) -> list[DatabaseChange]:
         found = []
@@ -126,6 +138,64 @@ class _WholeState:
         return self
 
 
+class _FieldsState:
+    """A small database, serialized field by field: only fields whose JSON by pydantic has changed are dumped and compared."""
+
+    def __init__(self, toolkit: Any, known: dict[_Dumped, bytes]) -> None:
+        self.toolkit = toolkit
+        self._database = toolkit.db
+        self._known = known
+        self._names = sorted(dumpable(toolkit.db))
+        heads = [json.dumps(name).encode() + b": " for name in self._names]
+        self._heads = [(b", " if number else b"{") + head for number, head in enumerate(heads)]
+        self._whole = quick_json(toolkit.db)
+        self._quick = self._quick_fields()
+        self._texts = {name: self._dump(name, self._quick[name]) for name in self._names}
+        self.hash = self._digest()
+
+    def arm(self) -> None:
+        return
+
+    def holds(self) -> bool:
+        return self.toolkit.db is self._database
+
+    def look(self, everything: bool) -> tuple[Change, ...]:
+        whole = quick_json(self._database)
+        if whole == self._whole:
+            return ()
+        self._whole, quick = whole, self._quick_fields()
+        found: list[Change] = []
+        for name in self._names:
+            if quick[name] != self._quick[name]:
+                before, self._texts[name] = self._texts[name], self._dump(name, quick[name])
+                found += difference({name: json.loads(before)}, {name: json.loads(self._texts[name])})
+        self._quick = quick
+        self.hash = self._digest()
+        return tuple(found)
+
+    def _quick_fields(self) -> dict[str, bytes]:
+        return {name: quick_json(self._database, {name}) for name in self._names}
+
+    def _dump(self, name: str, quick: bytes) -> bytes:
+        """The text of a field; the same field is met again and again, in other simulations too."""
+        key = (type(self._database), name, quick)
+        text = self._known.get(key)
+        if text is None:
+            text = field_json(getattr(self._database, name))
+            if len(self._known) < _KEPT_TEXTS:
+                self._known[key] = text
+        return text
+
+    def _text(self) -> bytes:
+        return b"".join(head + self._texts[name] for head, name in zip(self._heads, self._names, strict=True)) + b"}"
+
+    def _digest(self) -> str:
+        return hashlib.sha256(self._text()).hexdigest()
+
+    def as_whole(self) -> _WholeState:
+        return _WholeState(self.toolkit, self._text())
+
+
 class _ViewState:
     """A copy-on-write view. `_differs` is how it differed from the pristine database when it was last looked at."""
 
@@ -150,12 +220,18 @@ class _ViewState:
         for name in self._fields:
             records = self._shared.get(name)
             if records is not None:
-                found += self._look_at_records(name, records, records.own if everything else records.touched)
+                found += self._look_at_records(name, records, self._suspects(name, records) if everything else records.touched)
             else:
                 found += self._look_at_field(name, field_json(getattr(self._view, name)))
         if found:
             self.hash = self._known.digest({name: differs for name, differs in self._differs.items() if differs})
         return tuple(found)
+
+    def _suspects(self, name: str, records: SharedRecords) -> set[str]:
+        """The records that are not what they were in the beginning, or were not when they were last looked at."""
+        differ = {key for key in records.own if not self._known.looks_pristine(name, key, records)}
+        known = self._differs.get(name)
+        return differ if known is None or isinstance(known, bytes) else differ.union(known)
 
     def _look_at_records(self, name: str, records: SharedRecords, keys: set[str]) -> list[Change]:
         kept = self._differs.setdefault(name, {})

@@ -104,6 +104,17 @@ _ROWS = (
     ("messages_after", "int", "messages of the prompt that was sent"),
     ("problem", "str", "what was wrong with a reply: unknown_tool, invalid_arguments, tool_error"),
     ("outcome", "str", "what came of it: asked_again, passed_on, told"),
+    ("turns", "int", "replies an agent handed to tau2"),
+    ("model_calls", "int", "model calls an agent made for them"),
+    ("withheld", "int", "wrong calls, or replies, that an agent did not hand on"),
+    ("recovered", "int", "turns with a withheld reply that ended in a right one"),
+    ("passed_on", "int", "wrong calls an agent handed on because its attempts ran out"),
+    ("told", "int", "tool errors an agent explained to its model"),
+    ("reductions", "int", "prompts an agent made shorter"),
+    ("tokens_saved", "int", "sum of tokens_before less tokens_after"),
+    ("identifiers_seen", "int", "identifiers in what was shortened or taken out"),
+    ("identifiers_kept", "int", "those of them that stood in the prompt that was sent"),
+    ("information_kept", "float", "identifiers_kept / identifiers_seen"),
     # waiting
     ("waiting_on", "str", "what the simulation waits on: llm_call, user_sim, evaluator, a tool's name, ..."),
     # run

@@ -80,6 +80,11 @@ _KINDS = (
         ("step", "function", "problem", "attempt", "outcome"),
     ),
     Kind(
+        "agent_summary", PROFILE, "once a simulation, by an agent that recovers or keeps its prompts short",
+        ("turns", "model_calls", "withheld", "recovered", "passed_on", "told", "reductions", "tokens_saved", "identifiers_seen",
+         "identifiers_kept", "information_kept"),
+    ),
+    Kind(
         "retry", WARNING, "a model call is tried again",
         ("step", "model", "attempt", "start_ms", "wait_ms", "error_type", "error_message"),
     ),

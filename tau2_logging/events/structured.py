@@ -102,7 +102,7 @@ class StateChangeEvent(StructuredEvent):
     """What a write tool did to one database, record by record. `apply_changes` makes the state after of the state before."""
 
     type: str = _row("`state_change`", "state_change")
-    tool: str | None = _row("the tool that did it; null for a change found at the end that no write tool made", None)
+    tool: str | None = _row("the tool that did it; null for a change found at the end (`--snapshot-writes`) that no write tool made", None)
     requestor: str | None = _row("who asked for the tool: assistant or user", None)
     database: str = _row("whose database: agent or user", "agent")
     changes: tuple[Change, ...] = _row("the differences: path, kind (changed, added, removed), before, after", (), Change)
@@ -114,7 +114,7 @@ class StateChangeEvent(StructuredEvent):
 
 @dataclass(frozen=True, kw_only=True)
 class StateSnapshot(StructuredEvent):
-    """The databases at one moment, by tau2's hash and the number of records."""
+    """The databases at one moment, by tau2's hash and the number of records. Between write tools the hash is carried on, not taken anew."""
 
     type: str = _row("`state_snapshot`", "state_snapshot")
     moment: str = _row("start (before the first step), end (before the evaluation), error (after a failed call or step), write", "start")

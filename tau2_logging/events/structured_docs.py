@@ -25,8 +25,9 @@ Fields and types that the reader does not know are kept (`event.extra`). Credent
 nothing in them is. `sensitive` names what was found in each case. tau2's own results files are not masked: its evaluator needs them whole.
 
 `apply_changes(state, event.changes)` makes the state after a StateChangeEvent of the state before (`database.model_dump()` as JSON), and
-its SHA-256 as tau2 computes it is `post_hash`, unless something in the changes was masked. A change's path has a step for each level: a
-key, a position in a list, or `id_field=value` for a record of a list (`lines/line_id=L1002/status`); `~` is written `~0`, `/` in a step `~1`.
+its SHA-256 as tau2 computes it is `post_hash`, unless something in the changes was masked. A change's path has a step for each level:
+a key, a position in a list, or `id_field=value` for a record of a list (`lines/line_id=L1002/status`); in a step, `~` is written `~0`
+and `/` is written `~1`.
 """
 
 

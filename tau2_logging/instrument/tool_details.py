@@ -39,12 +39,13 @@ class ToolCallDetails:
 class ToolDetails:
     """Makes the structured events of tool calls. Nothing of it runs while a call is measured.
 
-    `watch` looks at the databases; without it no state is examined. `snapshot_writes`: a snapshot after each write tool too.
+    `watch` looks at the databases; without it no state is examined. `thorough`: a snapshot after each write tool too, and a look at the end
+    whether anything has changed that no write tool did (a tool that tau2 was told only reads).
     """
 
-    def __init__(self, watch: StateWatch | None = None, snapshot_writes: bool = False) -> None:
+    def __init__(self, watch: StateWatch | None = None, thorough: bool = False) -> None:
         self._watch = watch
-        self._snapshot_writes = snapshot_writes
+        self._thorough = thorough
         self._signatures: dict[Any, tuple[Mapping[str, Any], str | None]] = {}
         self._lock = threading.Lock()
 
@@ -92,7 +93,7 @@ class ToolDetails:
             _write_change(operation.simulation, change, call, operation.span)
         if error_type is not None:
             self.snapshot(simulation, call.environment, ERROR, operation.span)
-        elif watch is not None and self._snapshot_writes:
+        elif watch is not None and self._thorough:
             self.snapshot(simulation, call.environment, WRITE, operation.span)
 
     def start(self, simulation: Simulation, environment: Any) -> None:
@@ -102,9 +103,9 @@ class ToolDetails:
             self.snapshot(simulation, environment, START)
 
     def end(self, simulation: Simulation, environment: Any) -> None:
-        """Write the state a simulation ends with, and before it what differs though no write tool was called."""
+        """Write the state a simulation ends with, and before it what differs though no write tool was called (where asked for)."""
         if simulation.logger.wants_structured and self._watch is not None:
-            for change in self._watch.unnoticed(environment):
+            for change in self._watch.unnoticed(environment) if self._thorough else ():
                 _write_change(simulation, change, None, None)
             self.snapshot(simulation, environment, END)
 

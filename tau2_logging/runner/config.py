@@ -40,6 +40,7 @@ class RunConfig:
     max_concurrency: int = 3
     seed: int = 300
     agent: str = "llm_agent"
+    agent_args: Mapping[str, Any] = field(default_factory=dict)
     user: str | None = None
     agent_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_AGENT))
     user_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_USER))

@@ -17,6 +17,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tau2_logging.agents import registered_agents
 from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS, SCHEMA_VERSION
@@ -76,11 +77,12 @@ def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = 
     """
     console = console or Console()
     benchmark = Benchmark.load()
-    plan = make_plan(config, benchmark)
-    check_models(config.models)
-    place = _resumed_place(config, resume) if resume is not None else _new_place(config)
-    place.directory.mkdir(parents=True, exist_ok=True)
-    return _Session(config, benchmark, plan, place, argv or [], console).run()
+    with registered_agents(benchmark.registry, config.agent, config.agent_args):
+        plan = make_plan(config, benchmark)
+        check_models(config.models)
+        place = _resumed_place(config, resume) if resume is not None else _new_place(config)
+        place.directory.mkdir(parents=True, exist_ok=True)
+        return _Session(config, benchmark, plan, place, argv or [], console).run()
 
 
 def _new_place(config: RunConfig) -> RunPlace:
@@ -166,6 +168,9 @@ class _Session:
         book = PlanBook()
         for unit in self.plan.units:
             book.add(unit.domain, plan_of(unit.task))
+        if self.config.agent_model.args.get("bad_writes"):
+            for domain in self.config.domains:
+                book.add_write_tools(domain, self.benchmark.write_tools(domain))
         register(book)
         warm_up()
         self._enter_environments(stack)
