@@ -18,6 +18,7 @@ PUBLIC = {
     "tau2_logging.instrument": ["Instrumentation", "Instrumentor", "distribution_version", "has_module"],
     "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
     "tau2_logging.analysis": ["Rejected", "ReportOptions", "RunLog", "load_log"],
+    "tau2_logging.analysis.deep": ["DeepTable", "LogAnalyzer", "Recorded"],
 }  # fmt: skip
 
 
