@@ -53,14 +53,14 @@ def messages(calls: Sequence[Mapping[str, Any]], say: str = "Hello.", tokens: in
 
 
 def simulation(
-    task_id: str, trial: int = 0, calls: Sequence[Mapping[str, Any]] = (), reward: float | None = 1.0, tokens: int = 100, **more: Any
+    task_id: str, trial: int | None = 0, calls: Sequence[Mapping[str, Any]] = (), reward: float | None = 1.0, tokens: int = 100, **more: Any
 ) -> dict[str, Any]:
     """A simulation; `more` replaces fields of tau2's SimulationRun, or of its reward_info (parts, communicate_checks, ...)."""
     info = {"reward": reward, "reward_breakdown": more.pop("parts", None), "communicate_checks": more.pop("communicate_checks", None)}
     return {
-        "id": f"{task_id}-{trial}", "task_id": task_id, "trial": trial, "start_time": (BEGAN + timedelta(minutes=trial)).isoformat(), "duration": 10.0,
-        "termination_reason": "user_stop", "agent_cost": 0.5, "user_cost": 0.1, "reward_info": None if reward is None else info,
-        "messages": messages(calls, tokens=tokens), **more,
+        "id": f"{task_id}-{trial}", "task_id": task_id, "trial": trial, "duration": 10.0, "agent_cost": 0.5, "user_cost": 0.1,
+        "start_time": (BEGAN + timedelta(minutes=trial or 0)).isoformat(), "termination_reason": "user_stop",
+        "reward_info": None if reward is None else info, "messages": messages(calls, tokens=tokens), **more,
     }  # fmt: skip
 
 

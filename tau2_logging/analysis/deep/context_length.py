@@ -20,7 +20,7 @@ import pandas as pd
 from tau2_logging.analysis.deep.correlations import simulation_features
 from tau2_logging.analysis.deep.intervals import TOO_SMALL, Rate, rate_columns, rate_of
 from tau2_logging.analysis.deep.quantiles import chi_square_above, normal_quantile
-from tau2_logging.analysis.deep.recorded import TASK_KEY, Recorded, Row, cluster_codes
+from tau2_logging.analysis.deep.recorded import TASK_KEY, Recorded, Row, cluster_codes, frame
 from tau2_logging.analysis.deep.trends import spans
 
 LEAST_TASKS = 5
@@ -72,8 +72,8 @@ def scored_contexts(recorded: Recorded) -> pd.DataFrame:
 
 def success_by_context(recorded: Recorded, bins: int = 4) -> pd.DataFrame:
     """By domain and span of the longest prompt (about equally many simulations each): solved of simulations with interval, and beside it
-    `expected_rate`, what the other trials of the same tasks make one expect; `beyond_task_mix` is the difference over the simulations that
-    have other trials. A fall in success_rate that expected_rate shares is task mix.
+    `expected_rate`, what the other trials of the same tasks make one expect; `beyond_task_mix_share` is the difference over the simulations
+    that have other trials. A fall in success_rate that expected_rate shares is task mix.
     """
     rows: list[Row] = []
     rates: list[Rate] = []
@@ -82,76 +82,44 @@ def success_by_context(recorded: Recorded, bins: int = 4) -> pd.DataFrame:
         for places in spans(tokens, bins):
             span = group.iloc[places]
             known = span[span["expected"].notna()]
-            expected = known["expected"].mean() if len(known) else np.nan
-            rows.append(
-                {
-                    "domain": domain,
-                    "from_tokens": int(tokens[places].min()),
-                    "to_tokens": int(tokens[places].max()),
-                    "expected_rate": expected,
-                    "beyond_task_mix": (known["solved"] - known["expected"]).mean() if len(known) else np.nan,
-                }
-            )
+            rows.append({
+                "domain": domain, "from_tokens": int(tokens[places].min()), "to_tokens": int(tokens[places].max()),
+                "expected_rate": known["expected"].mean(), "beyond_task_mix_share": (known["solved"] - known["expected"]).mean(),
+            })  # fmt: skip
             rates.append(rate_of(span["solved"], clusters[places]))
-    table = pd.DataFrame(rows, columns=["domain", "from_tokens", "to_tokens", "expected_rate", "beyond_task_mix"])
-    table = pd.concat(
-        [
-            table[["domain", "from_tokens", "to_tokens"]],
-            pd.DataFrame(rate_columns(rates, "success", "solved", "simulations")),
-            table[["expected_rate", "beyond_task_mix"]],
-        ],
-        axis=1,
-    )
-    return table.rename(columns={"beyond_task_mix": "beyond_task_mix_share"})
+    names = ["domain", "from_tokens", "to_tokens", "expected_rate", "beyond_task_mix_share"]
+    table, figures = pd.DataFrame(rows, columns=names), pd.DataFrame(rate_columns(rates, "success", "solved", "simulations"))
+    return pd.concat([table[names[:3]], figures, table[names[3:]]], axis=1)
+
+
+WITHIN_COLUMNS = (
+    "domain", "tasks", "informative_tasks", "pairs", "shorter", "shorter_share", "odds_ratio", "odds_ratio_low", "odds_ratio_high",
+    "chi_square", "p", "remark",
+)  # fmt: skip
 
 
 def within_tasks(recorded: Recorded) -> pd.DataFrame:
     """By domain, from tasks with solved and unsolved trials alone: in how many of the pairs (one solved, one not, same task) the solved
-    trial had the shorter context (`shorter_share`, ties half; 0.5 is no relation), and the common odds ratio of being solved with a
-    context longer than the median of the task's trials (below 1: longer ones are solved less often), with interval and p. Needs at least
-    5 such tasks.
+    trial had the shorter context (`shorter_share`, ties half; 0.5 is no relation), and the common odds ratio of being solved with a context
+    longer than the median of the task's trials (below 1: longer ones are solved less often), with interval and p. Needs at least 5 such
+    tasks.
     """
-    rows = []
-    for domain, group in scored_contexts(recorded).groupby("domain"):
-        strata = [task for _, task in group.groupby("task") if 0 < task["solved"].sum() < len(task)]
-        pairs = [_pairs(task) for task in strata]
-        row: Row = {"domain": domain, "tasks": group["task"].nunique(), "informative_tasks": len(strata), "pairs": sum(n for _, n in pairs)}
-        if len(strata) < LEAST_TASKS:
-            rows.append(
-                {**row, "remark": f"{TOO_SMALL}: {len(strata)} tasks were both solved and not, {LEAST_TASKS} are needed (more trials)"}
-            )
-            continue
-        found = mantel_haenszel(_table(task) for task in strata)
-        if not 0 < found.ratio < math.inf:
-            row["remark"] = "no interval: complete separation"
-        shorter = sum(wins for wins, _ in pairs)
-        rows.append(
-            {
-                **row,
-                "shorter": shorter,
-                "shorter_share": shorter / row["pairs"],
-                "odds_ratio": found.ratio,
-                "odds_ratio_low": found.low,
-                "odds_ratio_high": found.high,
-                "chi_square": found.chi_square,
-                "p": found.p,
-            }
-        )
-    names = [
-        "domain",
-        "tasks",
-        "informative_tasks",
-        "pairs",
-        "shorter",
-        "shorter_share",
-        "odds_ratio",
-        "odds_ratio_low",
-        "odds_ratio_high",
-        "chi_square",
-        "p",
-        "remark",
-    ]
-    return pd.DataFrame(rows, columns=names)
+    rows = [{"domain": domain, **_within(group)} for domain, group in scored_contexts(recorded).groupby("domain")]
+    return frame(rows, WITHIN_COLUMNS)
+
+
+def _within(group: pd.DataFrame) -> Row:
+    strata = [task for _, task in group.groupby("task") if 0 < task["solved"].sum() < len(task)]
+    wins, numbers = zip(*map(_pairs, strata), strict=True) if strata else ((), ())
+    row: Row = {"tasks": group["task"].nunique(), "informative_tasks": len(strata), "pairs": sum(numbers)}
+    if len(strata) < LEAST_TASKS:
+        return {**row, "remark": f"{TOO_SMALL}: {len(strata)} tasks were both solved and not, {LEAST_TASKS} are needed (more trials)"}
+    found = mantel_haenszel(_table(task) for task in strata)
+    return {
+        **row, "shorter": sum(wins), "shorter_share": sum(wins) / sum(numbers), "odds_ratio": found.ratio, "odds_ratio_low": found.low,
+        "odds_ratio_high": found.high, "chi_square": found.chi_square, "p": found.p,
+        "remark": None if 0 < found.ratio < math.inf else "no interval: complete separation",
+    }  # fmt: skip
 
 
 def _pairs(task: pd.DataFrame) -> tuple[float, int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,13 +24,13 @@ _CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
 }
 
 
-def read_results(path: Path) -> Rows:
-    """The rows of a results file. Raises UserError where it is none."""
+def read_results(path: Path, run: str) -> Rows:
+    """The rows of a results file, told as of that run. Raises UserError where it is none."""
     data = read_json(path)
     if not isinstance(data, dict) or not isinstance(data.get("tasks"), list) or "info" not in data:
         raise UserError(f"{path} is no results file of tau2: it has no tasks; give results_<domain>.json, a log, or a run's folder")
     try:
-        return _rows(data, path)
+        return _rows(data, path, run)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is no results file of tau2 that can be read: {type(error).__name__}: {error}") from error
 
@@ -45,36 +45,39 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is not JSON: {error}; was it cut short?") from error
 
 
-def _rows(data: Mapping[str, Any], path: Path) -> Rows:
+def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
     environment = data["info"].get("environment_info") or {}
     domain, policy = str(environment.get("domain_name") or path.stem), environment.get("policy") or ""
     rows = Rows()
-    run = run_name(path)
     for task in data["tasks"]:
         rows.gold += list(gold_rows(domain, task))
     tasks = {str(task["id"]): task for task in data["tasks"]}
-    seen: dict[str, int] = defaultdict(int)
+    trials: dict[str, list[int]] = defaultdict(list)
     for simulation in _simulations(data, path):
         task = str(simulation["task_id"])
-        trial = simulation.get("trial")
-        key = {"run": run, "domain": domain, "task": task, "trial": seen[task] if trial is None else int(trial)}
-        seen[task] += 1
+        trials[task].append(_free_trial(simulation.get("trial"), trials[task]))
+        key = {"run": run, "domain": domain, "task": task, "trial": trials[task][-1]}
         about = tasks.get(task, {})
         add_simulation(rows, key, simulation, policy, about.get("ticket") or "", history_length(about))
     _learn_tool_types(rows, data)
     return rows
 
 
+def _free_trial(trial: Any, used: Sequence[int]) -> int:
+    """The trial a simulation says it is; one that says none, or one that is there already, is the next."""
+    return int(trial) if trial is not None and int(trial) not in used else max(used, default=-1) + 1
+
+
 def read_checkpoint(path: Path) -> Rows:
     """The rows of our simulations_{domain}.jsonl, for a run that never came to write its results; it does not hold the tasks."""
     rows = Rows()
     last: dict[tuple[str, int], Any] = {}
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         try:
             row = json.loads(line)
             last[str(row["task"]), int(row["trial"])] = row
         except (ValueError, KeyError, TypeError):
-            rows.refused.append(rejected(str(path), 0, "not a row of a checkpoint", line))
+            rows.refused.append(rejected(str(path), number, "not a row of a checkpoint", line))
     for (task, trial), row in last.items():
         if row.get("simulation"):
             add_simulation(

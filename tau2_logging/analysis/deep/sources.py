@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ from tau2_logging.analysis.deep.event_files import read_event_file
 from tau2_logging.analysis.deep.log_files import read_log
 from tau2_logging.analysis.deep.merge import combined
 from tau2_logging.analysis.deep.recorded import Recorded, Rows, tables
-from tau2_logging.analysis.deep.results_files import read_checkpoint, read_results
+from tau2_logging.analysis.deep.results_files import read_checkpoint, read_results, run_name
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
@@ -46,7 +47,9 @@ def sort_out(paths: str | Path | Iterable[str | Path]) -> Files:
 
 def is_recording(path: Path) -> bool:
     """Whether a path is for the deep analysis alone: a results file, events, or a folder with either."""
-    return path.suffix in (".json", ".jsonl") or (path.is_dir() and bool(_recordings(path)))
+    if not path.is_dir():
+        return path.suffix in (".json", ".jsonl")
+    return bool(_recordings(path)) or (any(path.glob("*.json")) and not any(path.glob("tau2_*.log*")))
 
 
 def _list_for(path: Path, files: Files) -> list[Path]:
@@ -85,14 +88,25 @@ def beside(log: RunLog) -> Files:
     return files
 
 
+def run_names(paths: Iterable[Path]) -> dict[Path, str]:
+    """The run that each results file is of: the folder of our run.json, or of v1's results.json, else the file's name; where two files
+    would be called the same, with their folder's name, and if need be the whole path. A file that is named twice is one.
+    """
+    names = {path.resolve(): run_name(path) for path in paths}
+    for longer in (lambda path: f"{path.parent.name}/{path.stem}", str):
+        counts = Counter((name, path.name) for path, name in names.items())
+        names = {path: longer(path) if counts[name, path.name] > 1 else name for path, name in names.items()}
+    return names
+
+
 def read(files: Files, log: RunLog | None = None) -> Recorded:
     """Read and combine everything. Raises UserError where there is no simulation in it."""
     results, logs, events = Rows(), Rows(), Rows()
-    for path in files.results:
-        results.add(read_results(path))
-    for path in files.checkpoints:
+    for path, run in run_names(files.results).items():
+        results.add(read_results(path, run))
+    for path in dict.fromkeys(path.resolve() for path in files.checkpoints):
         results.add(read_checkpoint(path))
-    for path in files.events:
+    for path in dict.fromkeys(path.resolve() for path in files.events):
         events.add(read_event_file(path))
     if log is not None:
         logs = read_log(log)
