@@ -6,7 +6,8 @@ its steps ran out also lacks actions, but the circle is the reason.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import rate_columns, rate_of
 from tau2_logging.analysis.deep.loops import loops
-from tau2_logging.analysis.deep.merge import by_simulation, key_of
+from tau2_logging.analysis.deep.merge import Key, by_simulation, key_of
 from tau2_logging.analysis.deep.recall import as_json, describe, gold_actions, matches
 from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes, frame, records
 from tau2_logging.analysis.deep.rewards import SOLVED_WITHIN, solved
@@ -43,12 +44,18 @@ class Evidence:
     calls: list[Row]
     actions: list[Row]
     loop: Row | None
+    spare: frozenset[int] = frozenset()
+    """Reference actions that a solved simulation of the same task went without (not made, or refused every time)."""
 
     @property
     def missed(self) -> list[Row]:
-        """Reference actions that were not made: those that write where that is known, else all."""
-        missed = [action for action in self.actions if not action["made"]]
+        """Reference actions that were not made, without the spare ones: those that write where that is known, else all."""
+        missed = [action for action in self.actions if not action["made"] and action["index"] not in self.spare]
         return [action for action in missed if action["tool_type"] == "write"] or missed
+
+    def may_have_cost(self, *parts: str) -> bool:
+        """Whether one of these parts of the reward was lost, or it is not known which were."""
+        return not self.simulation["parts"] or bool(set(lost_parts(self.simulation)).intersection(parts))
 
     def unmet(self, kind: str) -> list[str]:
         """Checks of the evaluator that were not met."""
@@ -93,29 +100,35 @@ def _transferred(found: Evidence) -> str | None:
 
 
 def _failed_action(found: Evidence) -> str | None:
+    if not found.may_have_cost(*_STATE):
+        return None
     for action in found.actions:
-        if action["made"] and action["failed"]:
-            call = next(call for call in found.calls if call["tool"] == action["tool"] and call["error"] is True)
+        if action["made"] and action["failed"] and action["index"] not in found.spare and action["tool_type"] != "read":
+            call = next(call for call in reversed(found.calls) if matches(action["tool"], action["wanted"], action["compare"], call))
             return f"{action['tool']}: {call['error_text']}"
     return None
 
 
 def _wrong_arguments(found: Evidence) -> str | None:
-    near = [action for action in found.missed if action["same_tool"]]
+    near = [action for action in found.missed if action["same_tool"]] if found.may_have_cost(*_STATE) else []
     return f"{near[0]['tool']}: {describe(near[0]['differing'])}{_more(near)}" if near else None
 
 
 def _not_attempted(found: Evidence) -> str | None:
-    never = [action for action in found.missed if not action["same_tool"]]
+    never = [action for action in found.missed if not action["same_tool"]] if found.may_have_cost(*_STATE) else []
     return f"{never[0]['tool']} was never called{_more(never)}" if never else None
+
+
+_STATE = ("DB", "ACTION", "ENV_ASSERTION")
+"""The parts of a reward that an action can cost."""
 
 
 def _more(actions: list[Row]) -> str:
     return f" (and {len(actions) - 1} more)" if len(actions) > 1 else ""
 
 
-def _unmet(kind: str) -> Callable[[Evidence], str | None]:
-    return lambda found: "; ".join(found.unmet(kind)[:3]) or None
+def _unmet(kind: str, part: str) -> Callable[[Evidence], str | None]:
+    return lambda found: "; ".join(found.unmet(kind)[:3]) or None if found.may_have_cost(part) else None
 
 
 def _extra_change(found: Evidence) -> str | None:
@@ -142,9 +155,9 @@ CAUSES: tuple[tuple[str, str, Callable[[Evidence], str | None]], ...] = (
     ("wrong arguments", "a reference action was not made; its tool was called otherwise", _wrong_arguments),
     ("action not attempted", "a reference action was not made; its tool was never called", _not_attempted),
     ("action failed", "a reference action was made, and every time the tool refused", _failed_action),
-    ("information not given", "what the user had to be told was not said", _unmet("communicate")),
-    ("environment assertion", "the environment's end state is not as it should be", _unmet("environment")),
-    ("assertion on the talk", "the judge did not find what should have been said or done", _unmet("assertions")),
+    ("information not given", "what the user had to be told was not said", _unmet("communicate", "COMMUNICATE")),
+    ("environment assertion", "the environment's end state is not as it should be", _unmet("environment", "ENV_ASSERTION")),
+    ("assertion on the talk", "the judge did not find what should have been said or done", _unmet("assertions", "NL_ASSERTION")),
     ("extra change", "all reference actions were made, the database differs", _extra_change),
 )
 """Cause, what it means, and what gives evidence for it."""
@@ -161,11 +174,27 @@ def root_causes(recorded: Recorded) -> pd.DataFrame:
     """One row for each simulation that was not solved, or not scored: reward, cause, evidence, the parts of the reward that were lost,
     reference actions made of those there are, failed calls of calls, the kind of the first error, tau2's reason of the end.
     """
+    rows = [_row(found) for found in evidence(recorded)]
+    return frame(rows, COLUMNS).astype({"reward": float})
+
+
+def evidence(recorded: Recorded) -> Iterator[Evidence]:
+    """What is known of each simulation that was not solved, or not scored."""
+    good = solved(recorded.simulations).eq(True)
     calls, actions = by_simulation(records(recorded.calls)), by_simulation(records(gold_actions(recorded)))
     circles = {key_of(row): row for row in reversed(records(loops(recorded)))}
-    table = recorded.simulations[~solved(recorded.simulations).eq(True)]
-    rows = [_row(Evidence(row, calls[key_of(row)], actions[key_of(row)], circles.get(key_of(row)))) for row in records(table)]
-    return frame(rows, COLUMNS).astype({"reward": float})
+    spare = _spare_actions(records(recorded.simulations[good]), actions)
+    for row in records(recorded.simulations[~good]):
+        key = key_of(row)
+        yield Evidence(row, calls[key], actions[key], circles.get(key), frozenset(spare[row["domain"], row["task"]]))
+
+
+def _spare_actions(simulations: list[Row], actions: Mapping[Key, list[Row]]) -> defaultdict[tuple[Any, Any], set[int]]:
+    found: defaultdict[tuple[Any, Any], set[int]] = defaultdict(set)
+    for simulation in simulations:
+        spare = [action["index"] for action in actions.get(key_of(simulation), ()) if not action["made"] or action["failed"]]
+        found[simulation["domain"], simulation["task"]].update(spare)
+    return found
 
 
 def _row(found: Evidence) -> Row:

@@ -83,6 +83,24 @@ def test_a_failed_simulation_gets_the_cause_that_its_record_shows(cause: str, tm
     assert evidence in str(row["evidence"])
 
 
+def test_what_a_solved_simulation_went_without_is_not_why_another_failed(tmp_path: Path) -> None:
+    """One action was refused and one not made in both trials; the one that differs is the cause."""
+    wanted = task("0", action("look", order_id="#1"), action("cancel", order_id="#1"), action("pay", amount=5))
+    refused = call("look", error="Error: Order not found", order_id="#1")
+    runs = [simulation("0", 0, [refused, call("pay", amount=5)]), simulation("0", 1, [refused, call("pay", amount=6)], reward=0.0)]
+    [row] = root_causes.root_causes(recorded(tmp_path, [wanted], runs)).to_dict("records")
+    assert (row["cause"], row["evidence"]) == ("wrong arguments", "pay: amount: wanted 5, given 6")
+
+
+def test_a_cause_lies_in_a_part_of_the_reward_that_was_lost(tmp_path: Path) -> None:
+    """The database was right: a missing action did not cost the reward, what was not said did; and no check that does not count."""
+    said = [{"info": "54.04", "met": False}]
+    asked = {"parts": {"DB": 1.0, "COMMUNICATE": 0.0}, "communicate_checks": said}
+    for more, cause in ((asked, "information not given"), ({**asked, "parts": {"DB": 0.0, "COMMUNICATE": 1.0}}, "action not attempted")):
+        [row] = root_causes.root_causes(recorded(tmp_path, [task("0", CANCEL)], [simulation("0", reward=0.0, **more)])).to_dict("records")
+        assert row["cause"] == cause
+
+
 def test_a_solved_simulation_has_no_cause_of_failure(tmp_path: Path) -> None:
     assert root_causes.root_causes(recorded(tmp_path, [task("0", CANCEL)], [simulation("0", 0, [])])).empty
 
