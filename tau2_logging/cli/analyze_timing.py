@@ -147,7 +147,8 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     _say(log, paths, args.output_dir)
     if any(not gate["met"] for gate in options.slo):
         return _BROKEN_GATE
-    return _STRICT if args.strict and log.rejected else 0
+    refused = log.rejected or (options.deep is not None and options.deep.recorded.refused)
+    return _STRICT if args.strict and refused else 0
 
 
 def _recordings(args: argparse.Namespace) -> list[Path]:

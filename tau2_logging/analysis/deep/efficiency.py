@@ -11,7 +11,7 @@ from tau2_logging.analysis.deep.intervals import rate_table
 from tau2_logging.analysis.deep.loops import marked_repeats
 from tau2_logging.analysis.deep.merge import by_simulation, key_of
 from tau2_logging.analysis.deep.recall import gold_actions, matches
-from tau2_logging.analysis.deep.recorded import RUN_KEY, TASK_KEY, Recorded, Row, records
+from tau2_logging.analysis.deep.recorded import RUN_KEY, TASK_KEY, Recorded, Row, filled, records
 from tau2_logging.analysis.deep.rewards import solved
 
 
@@ -85,7 +85,7 @@ def path_efficiency(recorded: Recorded) -> pd.DataFrame:
     Only tasks with reference actions count. Solved and not solved apart: a simulation that gives up early is short.
     """
     table = path_lengths(recorded)
-    table["outcome"] = table["solved"].map({True: "solved", False: "not solved"}).fillna("without reward")
+    table["outcome"] = filled(table["solved"].map({True: "solved", False: "not solved"}), "without reward")
     groups = table.groupby(["domain", "outcome"])
     result = groups.agg(
         simulations=("calls", "size"),
@@ -108,7 +108,8 @@ def task_difficulty(recorded: Recorded) -> pd.DataFrame:
         .agg(calls=("tool", "size"), failed=("error", lambda e: int(e.eq(True).sum())))
         .reset_index()
     )
-    table = simulations.merge(sums, on=RUN_KEY, how="left").fillna({"calls": 0, "failed": 0})
+    table = simulations.merge(sums, on=RUN_KEY, how="left")
+    table[["calls", "failed"]] = table[["calls", "failed"]].astype(float).fillna(0.0)
     result = table.groupby(TASK_KEY, dropna=False).agg(
         solved=("solved", lambda s: int(s.eq(True).sum())),
         trials=("solved", "count"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import cliffs_delta, rate_table, score_test
-from tau2_logging.analysis.deep.recorded import Recorded, cluster_codes
+from tau2_logging.analysis.deep.recorded import Recorded, cluster_codes, filled
 from tau2_logging.analysis.deep.taxonomy import HALLUCINATED_TOOL, kind_of_error
 
 
@@ -21,7 +21,7 @@ def with_known_types(calls: pd.DataFrame) -> pd.DataFrame:
     """
     invented = calls["error"].eq(True) & calls["error_text"].map(kind_of_error).eq(HALLUCINATED_TOOL)
     types = calls["tool_type"].mask(calls["tool_type"].isna() & invented, "no such tool")
-    return calls.assign(tool_type=types.fillna("unknown"))
+    return calls.assign(tool_type=filled(types, "unknown"))
 
 
 def requestors(recorded: Recorded) -> pd.DataFrame:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import Rate, rate_columns, rate_of, rate_table
 from tau2_logging.analysis.deep.merge import by_simulation, key_of
-from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes, frame, records
+from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes, filled, frame, records
 
 COLUMNS = (
     *RUN_KEY,
@@ -121,7 +121,7 @@ def recall_by(recorded: Recorded, *by: str) -> pd.DataFrame:
 
 def with_types(actions: pd.DataFrame) -> pd.DataFrame:
     """Actions of a tool of which nothing says whether it reads or writes are `unknown`."""
-    return actions.assign(tool_type=actions["tool_type"].fillna("unknown"))
+    return actions.assign(tool_type=filled(actions["tool_type"], "unknown"))
 
 
 def missed_actions(recorded: Recorded) -> pd.DataFrame:

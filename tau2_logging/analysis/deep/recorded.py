@@ -131,6 +131,11 @@ def _sortable(value: Any) -> tuple[int, float, str]:
     return (0, float(text), text) if text.isdecimal() else (1, 0.0, text)
 
 
+def filled(values: pd.Series, text: str) -> pd.Series:
+    """The column with a text where it is absent."""
+    return values.astype(object).where(values.notna(), text)
+
+
 def cluster_codes(table: pd.DataFrame, keys: Iterable[str] = TASK_KEY) -> Any:
     """A whole number for each row: equal for rows of one task."""
     return table.groupby(list(keys), sort=False, dropna=False).ngroup().to_numpy()

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import Rate, mean_interval, rate_columns, rate_of, rate_table
-from tau2_logging.analysis.deep.recorded import Recorded, Row, cluster_codes, records
+from tau2_logging.analysis.deep.recorded import Recorded, Row, cluster_codes, filled, records
 
 SOLVED_WITHIN = 1e-6
 
@@ -94,7 +94,7 @@ def checks(recorded: Recorded) -> pd.DataFrame:
 
 def terminations(recorded: Recorded) -> pd.DataFrame:
     """How simulations ended, of all of them: status of the run, tau2's reason, how many, and their mean reward."""
-    table = recorded.simulations.assign(termination=recorded.simulations["termination"].fillna("none"))
+    table = recorded.simulations.assign(termination=filled(recorded.simulations["termination"], "none"))
     clusters = cluster_codes(table)
     keys = list(table.groupby(["domain", "status", "termination"], dropna=False).groups)
     rates, rewards = [], []

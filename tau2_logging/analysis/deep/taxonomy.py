@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import Rate, rate_columns, rate_of
-from tau2_logging.analysis.deep.recorded import TASK_KEY, Recorded, Row, cluster_codes, records
+from tau2_logging.analysis.deep.recorded import TASK_KEY, Recorded, Row, cluster_codes, filled, records
 
 HALLUCINATED_TOOL = "hallucinated tool"
 SCHEMA = "schema violation"
@@ -135,7 +135,7 @@ def _add(rows: list[Row], rates: list[Rate], found: list[tuple[Row, Rate]]) -> N
 
 
 def _example(group: pd.DataFrame) -> Row:
-    texts = group["error_text"].fillna("").astype(str)
+    texts = filled(group["error_text"], "").astype(str)
     most = group["tool"].value_counts()
     simulations = group[["run", "domain", "task", "trial"]].drop_duplicates()
     return {"most_in": f"{most.index[0]} ({most.iloc[0]})", "example": texts.value_counts().index[0][:200], "simulations": len(simulations)}
