@@ -19,6 +19,7 @@ from hypothesis import settings
 from tau2_logging.logger.context import current
 from tau2_logging.logger.records import BRIDGE_MARK
 
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # before anybody imports litellm, which would fetch it
 PACKAGE = str(Path(__file__).resolve().parent.parent / "tau2_logging")
 WRAPPED = (
     ("httpx", "HTTPTransport.handle_request"),

@@ -74,8 +74,7 @@ class Reduction:
             if self._reduced.tokens <= self._target:
                 return
             message = self._talk[place]
-            later = " ".join(map(_text_of, self._talk[place + 1 :]))
-            used = identifiers(later)
+            used = identifiers(" ".join(_text_of(later) for later in self._talk[place + 1 :] if later.role != "tool"))
             content = shortened(str(message.content or ""), used.__contains__ if not keep_all_identifiers else _keeper(used))
             if content != message.content:
                 self._replace(place, message.model_copy(update={"content": content}))

@@ -2,7 +2,7 @@
 
 A path names a place from the top down: the key of an object, the position in a list, or `id_field=value` for a record of a list whose
 items all have such a field with values of their own (`lines/line_id=L1002/status`). In a step, `~` is written `~0` and `/` `~1`, as in
-JSON Pointer (RFC 6901).
+JSON Pointer (RFC 6901), and an empty key `~2`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tau2_logging.events.structured import Change
 
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 _ABSENT: Any = object()
+_EMPTY = "~2"
 
 
 def difference(before: Any, after: Any, path: str = "") -> tuple[Change, ...]:
@@ -122,11 +123,11 @@ def _index(place: Any, step: str) -> Any:
 
 
 def _step(key: str) -> str:
-    return key.replace("~", "~0").replace("/", "~1")
+    return key.replace("~", "~0").replace("/", "~1") or _EMPTY
 
 
 def _name(step: str) -> str:
-    return step.replace("~1", "/").replace("~0", "~")
+    return "" if step == _EMPTY else step.replace("~1", "/").replace("~0", "~")
 
 
 def record_of(path: str) -> str:

@@ -26,8 +26,8 @@ nothing in them is. `sensitive` names what was found in each case. tau2's own re
 
 `apply_changes(state, event.changes)` makes the state after a StateChangeEvent of the state before (`database.model_dump()` as JSON), and
 its SHA-256 as tau2 computes it is `post_hash`, unless something in the changes was masked. A change's path has a step for each level:
-a key, a position in a list, or `id_field=value` for a record of a list (`lines/line_id=L1002/status`); in a step, `~` is written `~0`
-and `/` is written `~1`.
+a key, a position in a list, or `id_field=value` for a record of a list (`lines/line_id=L1002/status`); in a step, `~` is written `~0`,
+`/` is written `~1`, and an empty key `~2`.
 """
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from tau2_logging.instrument.base import Instrumentor, distribution_version, has_module
-from tau2_logging.instrument.httpx import HttpxInstrumentor
+from tau2_logging.instrument.exchange import Streaming
+from tau2_logging.instrument.gate import Gate
+from tau2_logging.instrument.http import HttpInstrumentor
 from tau2_logging.instrument.litellm import LitellmInstrumentor
 from tau2_logging.instrument.tau2 import Tau2Instrumentor
 from tau2_logging.instrument.threads import ThreadsInstrumentor
@@ -14,16 +16,26 @@ from tau2_logging.logger.event_logger import EventLogger
 class Instrumentation:
     """All instrumentors as one: `install`, then `uninstall` to leave no trace. Usable as a context manager.
 
-    `details` says how the structured events of tool calls are made; left out, no state is examined.
+    `stream`: ask models for their answers as streams, to know the time of the first token; what callers get is the same. `gate` may let
+    calls wait. `details` says how the structured events of tool calls are made; left out, no state is examined.
     """
 
-    def __init__(self, logger: EventLogger | None = None, details: ToolDetails | None = None) -> None:
+    def __init__(
+        self, logger: EventLogger | None = None, stream: bool = True, gate: Gate | None = None, details: ToolDetails | None = None
+    ) -> None:
+        self._streaming = Streaming(stream)
         self._parts: tuple[Instrumentor, ...] = (
             ThreadsInstrumentor(),
             Tau2Instrumentor(logger, details),
-            LitellmInstrumentor(),
-            HttpxInstrumentor(),
+            LitellmInstrumentor(self._streaming, gate),
+            HttpInstrumentor("httpx", self._streaming, gate),
+            HttpInstrumentor("httpx2", self._streaming, gate),
         )
+
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know of servers that could not stream, a sentence each; grows as it is found."""
+        return self._streaming.notes
 
     def install(self) -> None:
         """Wrap what is there; packages that are not installed are left out."""
@@ -43,4 +55,4 @@ class Instrumentation:
         self.uninstall()
 
 
-__all__ = ["Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module"]
+__all__ = ["Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module"]

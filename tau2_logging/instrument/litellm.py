@@ -13,8 +13,11 @@ from functools import lru_cache
 from typing import Any
 
 from tau2_logging.instrument.base import Instrumentor, distribution_version
+from tau2_logging.instrument.exchange import Streaming
+from tau2_logging.instrument.gate import Gate, pass_gate, pass_gate_async
 from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
 from tau2_logging.instrument.patching import Function, Patches
+from tau2_logging.instrument.price import price_of
 from tau2_logging.instrument.stream import MeasuredStream
 from tau2_logging.logger.context import current
 
@@ -23,6 +26,11 @@ _CALL_TYPES = {"hosted_vllm": "vllm", "vllm": "vllm", "openai": "openai", "anthr
 
 class LitellmInstrumentor(Instrumentor):
     """One event for each attempt of litellm.completion and litellm.acompletion inside a simulation."""
+
+    def __init__(self, streaming: Streaming | None = None, gate: Gate | None = None) -> None:
+        super().__init__()
+        self._streaming = streaming or Streaming()
+        self._gate = gate
 
     def supported(self) -> bool:
         return distribution_version("litellm") is not None
@@ -42,13 +50,14 @@ class LitellmInstrumentor(Instrumentor):
                 return original(*args, **kwargs)
             token = OPEN_CALL.set(call)
             try:
+                pass_gate(self._gate, call)
                 response = original(*args, **kwargs)
             except BaseException as error:
                 call.fail(error)
                 raise
             finally:
                 OPEN_CALL.reset(token)
-            return _ended(call, response)
+            return self._ended(call, response)
 
         return completion
 
@@ -59,13 +68,14 @@ class LitellmInstrumentor(Instrumentor):
                 return await original(*args, **kwargs)
             token = OPEN_CALL.set(call)
             try:
+                await pass_gate_async(self._gate, call)
                 response = await original(*args, **kwargs)
             except BaseException as error:
                 call.fail(error)
                 raise
             finally:
                 OPEN_CALL.reset(token)
-            return _ended(call, response)
+            return self._ended(call, response)
 
         return acompletion
 
@@ -74,6 +84,23 @@ class LitellmInstrumentor(Instrumentor):
         if not self.installed or simulation is None or simulation.closed:
             return None
         return simulation.logger.attempt(_begin_call, simulation, args, kwargs, sys.exc_info()[1])
+
+    def _ended(self, call: ModelCall, response: Any) -> Any:
+        if inspect.isawaitable(response):  # litellm.completion(acompletion=True) hands back a coroutine
+            return self._ended_later(call, response)
+        if hasattr(response, "__next__") or hasattr(response, "__anext__"):
+            call.price = lambda reply: price_of(call.model, call.call_type, reply)
+            return MeasuredStream(response, call, _assemble)
+        call.finish(response)
+        self._streaming.finished(call)
+        return response
+
+    async def _ended_later(self, call: ModelCall, response: Any) -> Any:
+        try:
+            return self._ended(call, await response)
+        except BaseException as error:
+            call.fail(error)
+            raise
 
 
 def _begin_call(simulation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], handled: BaseException | None) -> ModelCall | None:
@@ -90,23 +117,6 @@ def _begin_call(simulation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], 
     call = ModelCall(simulation, model, call_type, messages, attempt)
     call.handled = handled
     return call
-
-
-def _ended(call: ModelCall, response: Any) -> Any:
-    if inspect.isawaitable(response):  # litellm.completion(acompletion=True) hands back a coroutine
-        return _ended_later(call, response)
-    if hasattr(response, "__next__") or hasattr(response, "__anext__"):
-        return MeasuredStream(response, call, _assemble)
-    call.finish(response)
-    return response
-
-
-async def _ended_later(call: ModelCall, response: Any) -> Any:
-    try:
-        return _ended(call, await response)
-    except BaseException as error:
-        call.fail(error)
-        raise
 
 
 def _assemble(chunks: list[Any]) -> Any:

@@ -1,13 +1,17 @@
-"""One attempt of a model call, from request to event. What counts it as the agent's, the user's or a judge's is who acts."""
+"""One attempt of a model call, from request to event. What counts it as the agent's, an expert's, the user's or a judge's is who acts."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tau2_logging.events.levels import DEBUG
-from tau2_logging.instrument.reply import Reply, read_reply
+from tau2_logging.instrument.failure import failure_name
+from tau2_logging.instrument.reply import STREAM_CUT, Reply, read_reply
+from tau2_logging.logger.context import current_expert
 from tau2_logging.logger.operation import Operation, error_fields
 from tau2_logging.logger.sensitive import masked, masked_text
 from tau2_logging.logger.simulation import EVALUATION, JUDGE, USER, Simulation
@@ -18,63 +22,127 @@ ATTEMPT: ContextVar[int] = ContextVar("tau2_logging_attempt", default=1)
 OPEN_CALL: ContextVar[ModelCall | None] = ContextVar("tau2_logging_open_call", default=None)
 """The call that is being made, for the layers below it: its connection, a nested SDK."""
 
-_TYPES = {"agent": ("llm_call", "llm"), "user": ("user_sim", "user"), "judge": ("evaluator", "judge")}
+Price = Callable[[Reply], float | None]
+
+_TYPES = {"agent": ("llm_call", "llm"), "user": ("user_sim", "user"), "judge": ("evaluator", "judge"), "expert": ("expert_call", "expert")}
 _COUNTERS = {"llm_call": "llm_calls", "user_sim": "user_calls", "evaluator": "judge_calls", "expert_call": "expert_calls"}
 
 
 def role_of(simulation: Simulation) -> str:
-    """Whose a call made now is: agent, user or judge."""
+    """Whose a call made now is: agent, expert (while the agent asks one), user or judge."""
     if simulation.phase == EVALUATION or simulation.turn == JUDGE:
         return "judge"
-    return "user" if simulation.turn == USER else "agent"
+    if simulation.turn == USER:
+        return "user"
+    return "agent" if current_expert() is None else "expert"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the bytes of a stream said: the reply, token counts and all; `cut` where it ended without a reason."""
+
+    reply: Reply | None = None
+    cut: bool = False
 
 
 class ModelCall:
-    """An attempt. `finish` or `fail` writes its event, whichever comes first."""
+    """An attempt. `finish` or `fail` writes its event, whichever comes first.
+
+    What is made below it in secret (an SDK's own retry) is another attempt of the same call: `hold` when a request has failed, `again`
+    when one more is made. `seen` tells what was seen on the wire of a stream that somebody above reads.
+    """
 
     def __init__(self, simulation: Simulation, model: str, call_type: str, messages: object = None, attempt: int | None = None) -> None:
-        type_, category = _TYPES[role_of(simulation)]
         self.simulation = simulation
         self.model = model
         self.call_type = call_type
         self.attempt = ATTEMPT.get() if attempt is None else attempt
         self.endpoint: str | None = None
-        self.queue_ns = 0
+        self.protocol: str | None = None
         self.handled: BaseException | None = None
-        self.first_token_ns: int | None = None
+        self.price: Price | None = None
+        self.count_tokens: Callable[[int], None] | None = None
         self._messages = messages
-        self._operation = Operation(simulation, type_, category, type_, model)
+        role = role_of(simulation)
+        self.expert = current_expert() if role == "expert" else None
+        self._type, self._category = _TYPES[role]
+        self._begin()
+
+    def _begin(self) -> None:
+        self.queue_ns = 0
+        self.sent_ns: int | None = None
+        self.first_token_ns: int | None = None
+        self.last_token_ns: int | None = None
+        self.seen: Callable[[], Seen] | None = None
+        self.failure: BaseException | None = None
+        self._operation = Operation(self.simulation, self._type, self._category, self._type, self.model)
+
+    @property
+    def started_ns(self) -> int:
+        """When the attempt began, on the logger's clock."""
+        return self._operation.started_ns
 
     @property
     def done(self) -> bool:
         """The event has been written."""
-        return self._operation.done
+        return self._operation.done and self.failure is None
 
     def first_token(self) -> None:
-        """The first content, reasoning or tool-call delta of a stream has come."""
+        """The first content, reasoning or tool-call delta of a stream has come, or one more."""
+        self.last_token_ns = self.simulation.logger.clock.now_ns()
         if self.first_token_ns is None:
-            self.first_token_ns = self.simulation.logger.clock.now_ns()
+            self.first_token_ns = self.last_token_ns
+
+    def hold(self, failure: BaseException) -> None:
+        """Its request has failed. The clock stops; whether that is the end of the call is for others to say."""
+        if self._operation.stop():
+            self.failure = failure
+
+    def again(self) -> None:
+        """One more request is made after the failed one: that was an attempt of its own."""
+        if self.failure is not None:
+            self.fail(self.failure)
+            self.attempt += 1
+            self._begin()
 
     def finish(self, response: Any) -> None:
         """The reply is there."""
-        if self._operation.stop():
+        if self._stop():
             self.simulation.logger.attempt(self._finish, response)
 
     def fail(self, error: BaseException) -> None:
         """The attempt failed."""
-        if self._operation.stop():
+        if self._stop():
             self.simulation.logger.attempt(self._fail, error)
 
+    def _stop(self) -> bool:
+        if self.failure is not None:
+            self.failure = None
+            return True
+        return self._operation.stop()
+
     def _finish(self, response: Any) -> None:
-        reply = read_reply(response)
-        failed = {"error": True, "error_type": reply.problem} if reply.problem else {"error": False}
-        self._count(reply, failed=bool(reply.problem))
+        seen = self.seen() if self.seen is not None else Seen()
+        reply = _with_counts(read_reply(response), seen.reply)
+        if reply.cost_usd is None and self.price is not None:
+            reply = replace(reply, cost_usd=self.price(reply))
+        reply = self._priced(reply)
+        problem = STREAM_CUT if seen.cut else reply.problem
+        failed = {"error": True, "error_type": problem} if problem else {"error": False}
+        self._count(reply, failed=bool(problem))
         self._write({**_reply_fields(reply), **failed})
+        if self.count_tokens is not None:
+            self.count_tokens((reply.input_tokens or 0) + (reply.output_tokens or 0))
         self._write_payload(response)
+
+    def _priced(self, reply: Reply) -> Reply:
+        """What a person said that an expert costs stands before the price map."""
+        cost = self.expert.cost_usd(reply.input_tokens, reply.output_tokens) if self.expert is not None else None
+        return reply if cost is None else replace(reply, cost_usd=cost)
 
     def _fail(self, error: BaseException) -> None:
         self._count(None, failed=True)
-        self._write({"has_tool_calls": False, **error_fields(error)})
+        self._write({"has_tool_calls": False, **error_fields(error), "error_type": failure_name(error)})
         self._write_payload(None)
 
     def _count(self, reply: Reply | None, failed: bool) -> None:
@@ -97,6 +165,7 @@ class ModelCall:
         ttft_ms, decode_ms = self._token_times()
         operation.write(
             {
+                "expert": self.expert.alias if self.expert is not None else None,
                 "model": self.model,
                 "call_type": self.call_type,
                 "queue_ms": self.queue_ns / 1e6 if self.queue_ns else None,
@@ -109,10 +178,11 @@ class ModelCall:
         )
 
     def _token_times(self) -> tuple[float | None, float | None]:
-        if self.first_token_ns is None or self._operation.duration_ms is None:
+        """From the moment the request went out, which is after it has queued, to the first token; from there to the last."""
+        if self.first_token_ns is None or self.last_token_ns is None:
             return None, None
-        ttft_ms = (self.first_token_ns - self._operation.started_ns) / 1e6
-        return ttft_ms, self._operation.duration_ms - ttft_ms
+        sent_ns = self._operation.started_ns + self.queue_ns if self.sent_ns is None else self.sent_ns
+        return (self.first_token_ns - sent_ns) / 1e6, (self.last_token_ns - self.first_token_ns) / 1e6
 
     def _write_payload(self, response: Any) -> None:
         simulation = self.simulation
@@ -120,9 +190,18 @@ class ModelCall:
             return
         masking = simulation.logger.masking
         reply = None if response is None else masked_text(_response_json(response), masking)
-        messages = json.dumps(masked(self._messages, masking), ensure_ascii=False, default=str)
+        sent = self._messages() if callable(self._messages) else self._messages
+        messages = json.dumps(masked(sent, masking), ensure_ascii=False, default=str)
         fields = {"step": self._operation.step, "model": self.model, "messages": masked_text(messages, masking), "reply": reply}
         simulation.emit("llm_payload", fields, span=self._operation.span, parent=self._operation.parent)
+
+
+def _with_counts(reply: Reply, counted: Reply | None) -> Reply:
+    """The reply with the provider's own counts, where a library above has lost them on the way and made up others."""
+    names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "written_tokens")
+    if counted is None or counted.output_tokens is None or counted.output_tokens == reply.output_tokens:
+        return reply
+    return replace(reply, cost_usd=None, **{name: getattr(counted, name) for name in names})
 
 
 def _reply_fields(reply: Reply) -> dict[str, object]:
@@ -138,6 +217,8 @@ def _reply_fields(reply: Reply) -> dict[str, object]:
 
 
 def _response_json(response: Any) -> str:
+    if isinstance(response, Mapping):
+        return json.dumps(response, ensure_ascii=False, default=str)
     choice = response.choices[0]
     message = getattr(choice, "message", choice)
     dump = getattr(message, "model_dump", None)

@@ -71,8 +71,8 @@ def mask(value: object) -> object:
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a setting of this name holds a secret: `api_key`, `OPENAI_API_KEY`, `auth`, but not `max_tokens`."""
-    return bool(_SECRET_NAME.search(name)) and name.lower() not in _HARMLESS_NAMES
+    """Whether a setting of this name holds a secret: `api_key`, `OPENAI_API_KEY`, `auth`, but not `max_tokens`, nor a price per token."""
+    return bool(_SECRET_NAME.search(name)) and name.lower() not in _HARMLESS_NAMES and not name.lower().endswith("_per_token")
 
 
 def masked_json(value: object) -> str:

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.errors import UserError
 from tau2_logging.logger.masking import MASK, mask
+from tau2_logging.models.experts import ADVISE, MODES, Expert
+from tau2_logging.models.servers.settings import ServerSettings
 
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
@@ -45,9 +48,15 @@ class RunConfig:
     agent_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_AGENT))
     user_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_USER))
     judge_model: ModelChoice | None = None
+    experts: tuple[Expert, ...] = ()
+    expert_mode: str = ADVISE
     max_steps: int = 200
     max_errors: int = 10
     max_retries: int = 3
+    request_timeout: float | None = None
+    max_cost: float | None = None
+    max_tokens_total: int | None = None
+    rate_limits: tuple[str, ...] = ()
     task_timeout: float | None = None
     heartbeat: float = 30.0
     log_level: str = "PROFILE"
@@ -55,10 +64,12 @@ class RunConfig:
     run_name: str | None = None
     progress: bool = True
     profile: bool = True
+    stream: bool = True
     fast_env: bool = True
     events: bool | None = None
     snapshot_writes: bool = False
     masking: str = "secrets"
+    servers: ServerSettings | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_trials", "max_concurrency", "max_steps", "max_errors"):
@@ -66,22 +77,42 @@ class RunConfig:
         if self.num_tasks is not None:
             _at_least("num_tasks", self.num_tasks, 1)
         _at_least("max_retries", self.max_retries, 0)
-        for name in ("task_timeout", "heartbeat"):
+        if self.max_tokens_total is not None:
+            _at_least("max_tokens_total", self.max_tokens_total, 1)
+        for name, unit in (
+            ("task_timeout", "seconds"),
+            ("heartbeat", "seconds"),
+            ("request_timeout", "seconds"),
+            ("max_cost", "US dollars"),
+        ):
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
-                raise UserError(f"--{name.replace('_', '-')} is {value:g}; give seconds above 0")
+                raise UserError(f"--{name.replace('_', '-')} is {value:g}; give {unit} above 0")
+        if not self.profile and (self.max_cost or self.max_tokens_total or self.rate_limits):
+            raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
         if not self.domains:
             raise UserError("no domain given; name one or more with --domains, or see --list-domains")
+        self._check_experts()
+
+    def _check_experts(self) -> None:
+        if self.expert_mode not in MODES:
+            raise UserError(f"--expert-mode is {self.expert_mode!r}; give {' or '.join(MODES)}")
+        if self.agent == EXPERT_AGENT and not self.experts:
+            raise UserError("--agent expert_agent has no expert; name one or more with --expert NAME=MODEL, as in --expert planner=gpt-4.1")
+        if self.experts and self.agent != EXPERT_AGENT:
+            raise UserError(f"--agent {self.agent} cannot consult experts; leave --agent out, use --agent expert_agent, or drop --expert")
 
     @property
     def models(self) -> tuple[ModelChoice, ...]:
         """The models in use."""
-        return tuple(model for model in (self.agent_model, self.user_model, self.judge_model) if model is not None)
+        experts = (ModelChoice(expert.model, {**expert.args, **expert.prices}) for expert in self.experts)
+        return tuple(model for model in (self.agent_model, self.user_model, self.judge_model, *experts) if model is not None)
 
     @property
     def writes_events(self) -> bool:
-        """Whether structured events are written: as asked for, else at level DEBUG."""
-        return self.profile and (self.log_level == "DEBUG" if self.events is None else self.events)
+        """Whether structured events are written: as asked for, else at level DEBUG and for domains under their `_enhanced` names."""
+        unasked = self.log_level == "DEBUG" or any(domain.endswith("_enhanced") for domain in self.domains)
+        return self.profile and (unasked if self.events is None else self.events)
 
     @property
     def all_scripted(self) -> bool:
@@ -102,16 +133,25 @@ class RunConfig:
         for name in ("agent_model", "user_model", "judge_model"):
             if values.get(name) is not None:
                 values[name] = ModelChoice(**values[name])
-        for name in ("domains", "task_ids"):
+        for name in ("domains", "task_ids", "rate_limits"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
+        if values.get("servers") is not None:
+            values["servers"] = ServerSettings.from_json(values["servers"])
+        values["experts"] = tuple(Expert(**expert) for expert in values.get("experts") or ())
         values["log_dir"] = Path(values["log_dir"])
         return cls(**values)
 
     def masked_secret(self) -> str | None:
-        """Name of a role whose arguments hold a masked secret: a resumed run has to be given it again."""
-        roles = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model}
+        """Name of a role (`agent`, ..., `expert planner`) whose arguments hold a masked secret: a resumed run has to be given it again."""
+        roles: dict[str, Any] = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model}
+        roles.update({f"expert {expert.alias}": expert for expert in self.experts})
         return next((role for role, model in roles.items() if model is not None and MASK in str(dict(model.args))), None)
+
+
+def server_settings(given: Mapping[str, Any], before: ServerSettings | None = None) -> ServerSettings | None:
+    """The model servers that a command line asks for; where it changes those of an earlier start (`before`), the rest stays."""
+    return ServerSettings.of(given, before)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -53,6 +53,22 @@ def _check_real(model: ModelChoice) -> None:
         )
 
 
+def check_prices(models: Iterable[ModelChoice]) -> None:
+    """Raise UserError for a model whose price is not known: a limit of money cannot be kept with it."""
+    for model in models:
+        if model.scripted or model.args.get("input_cost_per_token") is not None:
+            continue
+        try:
+            known = litellm.get_model_info(model=model.llm)
+        except Exception:
+            known = {}
+        if not known.get("input_cost_per_token") and not known.get("output_cost_per_token"):
+            raise UserError(
+                f"--max-cost needs the price of {model.llm!r}, which litellm does not know; give it among the model's arguments, as in "
+                '{"input_cost_per_token": 1e-6, "output_cost_per_token": 4e-6}, or use --max-tokens-total'
+            )
+
+
 def warm_up() -> None:
     """Make one call with a tool before anything is measured: litellm imports much of itself at its first call, a second or two."""
     tool = {"type": "function", "function": {"name": "noop", "description": "", "parameters": {"type": "object", "properties": {}}}}

@@ -8,7 +8,7 @@ import queue
 import secrets
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +17,6 @@ from typing import Any
 
 from rich.console import Console
 
-from tau2_logging.agents import registered_agents
 from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS, SCHEMA_VERSION
@@ -33,11 +32,14 @@ from tau2_logging.models.scripted.provider import register
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Key, finished, read_run, write_results, write_run
 from tau2_logging.runner.config import RunConfig
+from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
+from tau2_logging.runner.limits import Budget, RateLimits, rate_limit
 from tau2_logging.runner.plan import Plan, Unit, make_plan
-from tau2_logging.runner.providers import check_models, http_connections, warm_up
+from tau2_logging.runner.providers import check_models, check_prices, http_connections, warm_up
 from tau2_logging.runner.retries import Retries, RetryPolicy
+from tau2_logging.runner.serving import ModelServers, model_servers
 from tau2_logging.runner.unit import Bench, conclude
 from tau2_logging.runner.watchdog import Watchdog
 from tau2_logging.sinks.console import Progress, summary_table
@@ -64,9 +66,10 @@ class RunPlace:
 
 @dataclass
 class _Stop:
-    """The signal that asked the run to stop, once there was one."""
+    """Why the run stops before its end: the signal that asked for it, or the limit that is reached and what to say of it."""
 
     signal: signal.Signals | None = None
+    limit: tuple[str, str] | None = None
 
 
 def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = None, console: Console | None = None) -> int:
@@ -75,14 +78,37 @@ def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = 
     `resume` is the folder of an earlier run, whose plan `config` then repeats. Raises UserError for bad input, before anything is
     written.
     """
-    console = console or Console()
+    with _session(config, resume, argv, console) as session:
+        return session.run()
+
+
+def run_in(config: RunConfig, tasks: Mapping[str, list[Any]] | None = None) -> Path:
+    """Run, with these tasks (tau2's own objects) of a domain in place of those the configuration chooses; returns the run's folder."""
+    with _session(config, tasks=tasks) as session:
+        session.run()
+        return session.place.directory
+
+
+@contextmanager
+def _session(
+    config: RunConfig,
+    resume: Path | None = None,
+    argv: list[str] | None = None,
+    console: Console | None = None,
+    tasks: Mapping[str, list[Any]] | None = None,
+) -> Iterator[_Session]:
+    """A session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
     benchmark = Benchmark.load()
-    with registered_agents(benchmark.registry, config.agent, config.agent_args):
-        plan = make_plan(config, benchmark)
+    with offered(benchmark.registry, config):
+        plan = make_plan(config, benchmark, tasks)
         check_models(config.models)
+        if config.max_cost is not None:
+            check_prices(config.models)
+        for text in config.rate_limits:
+            rate_limit(text)
         place = _resumed_place(config, resume) if resume is not None else _new_place(config)
         place.directory.mkdir(parents=True, exist_ok=True)
-        return _Session(config, benchmark, plan, place, argv or [], console).run()
+        yield _Session(config, benchmark, plan, place, argv or [], console or Console())
 
 
 def _new_place(config: RunConfig) -> RunPlace:
@@ -123,22 +149,26 @@ class _Session:
         self.recipes = {domain: self._recipe(domain) for domain in config.domains}
         self.stop = _Stop()
         self.databases: FastDatabases | None = None
+        self.notes: list[str] = []
 
     def run(self) -> int:
         with ExitStack() as stack:
+            needed = self.config if self.todo else replace(self.config, servers=None)
+            servers = stack.enter_context(model_servers(needed, self.place.directory / "servers", self.console, self._say))
             self._prepare(stack)
             totals, logger, files = self._open_logger(stack)
             checkpoint = Checkpoint(self.place.directory, self.config.domains)
             stack.callback(checkpoint.close)
             self._write_run_json()
-            self._enter_tau2(stack, logger)
+            self._enter_tau2(stack, logger, servers)
             self._announce()
             bench = Bench(self.benchmark, logger, self.recipes, checkpoint.append)
+            budget = Budget(self.config.max_cost, self.config.max_tokens_total)
             self._write_start(logger)
             executor = ThreadsExecutor(bench, self.todo, self.config.max_concurrency)
             progress = Progress(totals, self.console, self.config.progress)
-            with _signals(self.stop, executor):
-                failure = self._drive(executor, bench, progress)
+            with _signals(self.stop, executor), servers.watched(logger):
+                failure = self._drive(executor, bench, progress, lambda: budget.reached(totals))
             self._write_end(logger, totals)
             self._write_results()
             return self._report(totals, logger, files, failure)
@@ -177,16 +207,21 @@ class _Session:
         if not self.place.resumed:
             self.place = replace(self.place, started_wall=time.time())
 
-    def _enter_tau2(self, stack: ExitStack, logger: EventLogger) -> None:
+    def _enter_tau2(self, stack: ExitStack, logger: EventLogger, servers: ModelServers) -> None:
         config = self.config
         if config.profile:
             bridge = Bridge(logger.text, LEVELS[config.log_level])
             bridge.install()
             stack.callback(bridge.uninstall)
-            instrumentation = Instrumentation(details=ToolDetails(EnvironmentStates(self.databases), config.snapshot_writes))
+            streams = config.stream and LEVELS[config.log_level] <= LEVELS["PROFILE"]
+            limits = RateLimits(map(rate_limit, config.rate_limits)) if config.rate_limits else None
+            details = ToolDetails(EnvironmentStates(self.databases), config.snapshot_writes)
+            instrumentation = Instrumentation(stream=streams, gate=limits, details=details)
             instrumentation.install()
+            self.notes = instrumentation.notes
             stack.callback(instrumentation.uninstall)
-        retries = Retries(RetryPolicy(config.max_retries))
+        stack.enter_context(servers.routing())
+        retries = Retries(RetryPolicy(config.max_retries), config.request_timeout)
         retries.install()
         stack.callback(retries.uninstall)
         recipe = self.recipes[config.domains[0]]
@@ -232,13 +267,15 @@ class _Session:
             seed=config.seed,
         )
 
-    def _drive(self, executor: ThreadsExecutor, bench: Bench, progress: Progress) -> BaseException | None:
+    def _drive(
+        self, executor: ThreadsExecutor, bench: Bench, progress: Progress, reached: Callable[[], tuple[str, str] | None]
+    ) -> BaseException | None:
         watchdog = Watchdog(self.config.heartbeat, self.config.task_timeout)
         left = len(self.todo)
         progress.start()
         executor.start()
         try:
-            while left > 0 and self.stop.signal is None:
+            while left > 0 and self.stop.signal is None and not (self.stop.limit and executor.idle):
                 try:
                     report = executor.reports.get(timeout=_TICK_S)
                 except queue.Empty:
@@ -248,6 +285,9 @@ class _Session:
                 left -= report is not None
                 left -= self._watch(watchdog, executor, bench)
                 progress.update(list(executor.in_flight.values()))
+                if self.stop.limit is None and (limit := reached()) is not None:
+                    self.stop.limit = limit
+                    executor.stop()  # what is in flight has been paid for and ends in its own time
             return None
         finally:
             executor.stop()
@@ -320,6 +360,8 @@ class _Session:
                 "agent_llm": recipe.agent_llm,
                 "user_llm": recipe.user_llm,
                 "judge_llm": recipe.judge_llm,
+                "experts": ",".join(f"{expert.alias}={expert.model}" for expert in self.config.experts) or None,
+                "expert_mode": self.config.expert_mode if self.config.experts else None,
                 "seed": self.config.seed,
                 "seeds": ",".join(map(str, self.plan.seeds)),
                 "simulations": sum(unit.domain == domain for unit in self.plan.units),
@@ -349,6 +391,7 @@ class _Session:
                 "output_tokens": item.output_tokens,
                 "cost_usd": item.cost_usd,
                 "signal": self.stop.signal.name if self.stop.signal is not None else None,
+                "stopped_by": self.stop.limit[0] if self.stop.limit is not None else None,
                 "domain": domain,
                 "run": self.place.run_id,
             }
@@ -366,6 +409,8 @@ class _Session:
         if self.config.profile:
             logs = " ".join(str(events_path(self.config.log_dir, domain)) for domain in self.config.domains)
             self._say(f"next:    python analyze_timing_from_tau2_log.py --log_file {logs} --output_dir analysis_results/")
+        for note in self.notes:
+            self._say(f"note: {note}")
         lost, reason = files.lost() if files is not None else (0, "")
         if lost:
             self._say(f"warning: {lost} log lines could not be written ({reason})")
@@ -375,6 +420,8 @@ class _Session:
             if not isinstance(failure, OSError):
                 raise failure
             raise UserError(f"the run stopped: cannot keep results in {directory} ({failure}); make room and --resume {directory}")
+        if self.stop.limit is not None:
+            self._say(f"stopped: {self.stop.limit[1]}; to spend more, --resume with a higher one, which counts anew")
         unfinished = sum(item.planned - item.ok for item in totals.domains.values())
         if unfinished:
             self._say(

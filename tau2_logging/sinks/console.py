@@ -135,13 +135,14 @@ def summary_table(totals: Totals) -> Table:
     for domain in totals.domains:
         table.add_column(domain, justify="right")
     shown = {1, *(max(item.pass_hat(), default=1) for item in totals.domains.values())}
-    columns = [_summary_column(item, sorted(shown)) for item in totals.domains.values()]
+    experts = any(item.spent_ms["expert_ms"] for item in totals.domains.values())
+    columns = [_summary_column(item, sorted(shown), experts) for item in totals.domains.values()]
     for name in columns[0]:
         table.add_row(name, *(column[name] for column in columns))
     return table
 
 
-def _summary_column(item: DomainTotals, shown: Sequence[int]) -> dict[str, str]:
+def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> dict[str, str]:
     spent = item.spent_ms
     hats = item.pass_hat()
     return {
@@ -149,7 +150,8 @@ def _summary_column(item: DomainTotals, shown: Sequence[int]) -> dict[str, str]:
         "ended in error / time-out": f"{item.errors} / {item.timeouts}",
         "mean reward": words.reward(item.mean_reward),
         **{f"pass^{k}": words.reward(hats.get(k)) for k in shown},
-        "time: agent model": _share(spent["llm_ms"] + spent["expert_ms"], item.duration_ms),
+        "time: agent model": _share(spent["llm_ms"], item.duration_ms),
+        **({"time: expert models": _share(spent["expert_ms"], item.duration_ms)} if experts else {}),
         "time: tools": _share(spent["tool_ms"], item.duration_ms),
         "time: user model": _share(spent["user_ms"], item.duration_ms),
         "time: judge model": _share(spent["judge_ms"], item.duration_ms),

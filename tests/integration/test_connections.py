@@ -12,8 +12,8 @@ import pytest
 from tau2_logging.events import Event
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
+from tau2_logging.models.servers.simulated import Exchange, Reply, ServerSettings, SimulatedServer
 from tau2_logging.sinks import MemorySink
-from tests.support.chat_server import chat_server
 
 litellm = pytest.importorskip("litellm", reason="litellm is not installed")
 httpx = pytest.importorskip("httpx")
@@ -38,23 +38,25 @@ def call(base: str) -> Any:
     return litellm.completion(model="openai/test", messages=[{"role": "user", "content": "hi"}], api_base=base, api_key="sk-secret-123456")
 
 
-def calls_at_once(over: int) -> tuple[list[Event], list[dict[str, str]]]:
+def calls_at_once(over: int) -> tuple[list[Event], list[Exchange]]:
+    """Events and the server's own journal of CALLS calls over this many connections."""
     sink = MemorySink()
     with (
         connections(over),
-        chat_server(DELAY_S) as (base, requests),
+        SimulatedServer(ServerSettings(models=("test",), ttft_ms=DELAY_S * 1000)) as server,
         Instrumentation(),
         simulation_scope(EventLogger("r", [sink]), "mock", "t", 0),
         ThreadPoolExecutor(CALLS) as pool,
     ):
-        list(pool.map(call, [base] * CALLS))
-    return sink.of("llm_call"), requests
+        server.script(*[Reply(text="hello", prompt_tokens=10, completion_tokens=2, cached_tokens=4)] * CALLS)
+        list(pool.map(call, [server.base_url] * CALLS))
+    return sink.of("llm_call"), server.journal
 
 
 def test_waiting_for_a_connection_is_queueing() -> None:
     """Four calls over one connection: each is one event, and all but the first show the time they waited as queue_ms."""
-    events, requests = calls_at_once(over=1)
-    assert len(events) == len(requests) == CALLS
+    events, journal = calls_at_once(over=1)
+    assert len(events) == len(journal) == CALLS
     queued = sorted(float(event.get("queue_ms") or 0) for event in events)
     for place, waited in enumerate(queued):
         assert waited >= 0.8 * place * DELAY_S * 1000
@@ -71,8 +73,8 @@ def test_enough_connections_queue_nothing() -> None:
 
 def test_a_call_says_where_it_went_and_not_with_which_key() -> None:
     """endpoint is host:port of the server, call_type the provider, tokens are the server's own; the key is nowhere."""
-    events, requests = calls_at_once(over=CALLS)
-    host = requests[0]["Host"]
+    events, journal = calls_at_once(over=CALLS)
+    host = journal[0].headers["host"]
     for event in events:
         assert event.get("endpoint") == host
         assert event.get("call_type") == "openai"

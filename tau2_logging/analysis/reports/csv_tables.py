@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 NAME = "csv"
 FILES = (
-    "latency_by_type.csv", *(f"latency_by_{name}.csv" for name in DIMENSIONS), "cost_table.csv", "tasks.csv", "time_budget.csv",
-    "critical_path.csv", "slowest_calls.csv", "errors.csv", "events.csv", deep_files.CSV_FILES,
+    "latency_by_type.csv", *(f"latency_by_{name}.csv" for name in DIMENSIONS), "cost_table.csv", "experts.csv", "tasks.csv",
+    "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv", "model_servers.csv", "events.csv",
+    deep_files.CSV_FILES,
 )  # fmt: skip
 
 
@@ -42,11 +43,17 @@ def tables(log: RunLog, options: ReportOptions) -> dict[str, pd.DataFrame]:
     costs = log.task_costs(options.prices).rename(columns=lambda name: f"priced_{name}" if name.endswith("cost_usd") else name)
     keys = ["run", "domain", "task", "trial"]
     found["cost_table.csv"] = log.costs(prices=options.prices)
+    experts = log.experts(options.prices)
+    if len(experts):
+        found["experts.csv"] = experts
     found["tasks.csv"] = log.simulations.merge(costs, on=keys, how="left")
     found["time_budget.csv"] = log.budget()
     found["critical_path.csv"] = log.critical_path()
     found["slowest_calls.csv"] = log.outliers(options.top)
     found["errors.csv"] = log.errors()
+    servers = log.model_servers()
+    if len(servers):
+        found["model_servers.csv"] = servers
     return found
 
 

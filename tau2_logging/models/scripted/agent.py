@@ -3,6 +3,8 @@
 It keeps no state: where it is in its plan is read from the conversation, so that the same conversation always gets the same reply, in
 any thread, process or resumed run. A step counts as done when the conversation holds exactly it; calls spoilt by a fault do not match
 and the step is tried again.
+
+Where it is offered experts it consults them before it goes on with its plan: the first alone, then all of them in one reply.
 """
 
 from __future__ import annotations
@@ -11,14 +13,18 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tau2_logging.models.experts.tool import CALL_EXPERT
 from tau2_logging.models.scripted.plan import CLOSING, TRANSFER_NOTICE, TRANSFER_TOOL, Action, Plan
-from tau2_logging.models.scripted.speech import Speech, calling, calls_in, parsed_arguments
+from tau2_logging.models.scripted.speech import Speech, asking, calling, calls_in, parsed_arguments
 
 Message = Mapping[str, Any]
 
 
 def agent_turn(plan: Plan, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None) -> Speech:
     """The agent's next turn in a conversation (OpenAI messages, the agent's view), with the tools it was offered."""
+    question = consultation(messages, tools or ())
+    if question is not None:
+        return question
     names = {tool["function"]["name"] for tool in tools or ()}
     actions = plan.actions or goal_actions(plan, tools or ())
     action = next_action(actions, messages)
@@ -29,6 +35,29 @@ def agent_turn(plan: Plan, messages: Sequence[Message], tools: Sequence[Mapping[
     if any(action.name == TRANSFER_TOOL for action in actions):
         return Speech(text=_closing(plan, TRANSFER_NOTICE))
     return Speech(text=_closing(plan, CLOSING))
+
+
+def consultation(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> Speech | None:
+    """What the agent asks its experts now: the first one, then all at once where there are several; None when it has asked enough."""
+    aliases = expert_aliases(tools)
+    asked = [count for message in messages if message["role"] == "assistant" and (count := _questions(message, aliases))]
+    if not aliases or len(asked) >= min(len(aliases), 2):
+        return None
+    return asking(aliases[:1], "What should I do next?") if not asked else asking(aliases, "Is there anything that I have overlooked?")
+
+
+def expert_aliases(tools: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The experts that are offered."""
+    for tool in tools:
+        if tool["function"]["name"] == CALL_EXPERT:
+            return list(tool["function"]["parameters"]["properties"]["expert"]["enum"])
+    return []
+
+
+def _questions(message: Message, aliases: Sequence[str]) -> int:
+    """How many questions of a message were put rightly; those that a fault spoilt are put again."""
+    calls = [arguments for name, arguments in calls_in(message) if name == CALL_EXPERT and isinstance(arguments, Mapping)]
+    return sum(arguments.get("expert") in aliases and bool(arguments.get("question")) for arguments in calls)
 
 
 def asks_user(action: Action, names: set[str]) -> bool:

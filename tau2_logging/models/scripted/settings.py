@@ -10,7 +10,17 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 
-FAULTS = ("invalid_args", "unknown_tool", "malformed_json", "empty_reply", "rate_limit", "server_error", "timeout", "loop")
+FAULTS = (
+    "invalid_args",
+    "unknown_tool",
+    "malformed_json",
+    "unknown_expert",
+    "empty_reply",
+    "rate_limit",
+    "server_error",
+    "timeout",
+    "loop",
+)
 LOOP = "loop"
 """The one fault that is not drawn per call: its rate is the share of simulations in which the agent repeats its first call forever."""
 

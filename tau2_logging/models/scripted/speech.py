@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from tau2_logging.models.experts.tool import CALL_EXPERT
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,11 @@ class Speech:
 def calling(name: str, arguments: Mapping[str, Any]) -> Speech:
     """A reply that is one tool call."""
     return Speech(calls=(Call(name, json.dumps(dict(arguments), ensure_ascii=False)),))
+
+
+def asking(aliases: Sequence[str], question: str) -> Speech:
+    """A reply that puts a question to each of these experts."""
+    return Speech(calls=tuple(calling(CALL_EXPERT, {"expert": alias, "question": question}).calls[0] for alias in aliases))
 
 
 def calls_in(message: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -44,6 +44,7 @@ class ThreadsExecutor:
         self._pending = deque(units)
         self._workers = min(workers, max(len(self._pending), 1))
         self._given_up: set[Unit] = set()
+        self._at_work = 0
         self._lock = threading.Lock()
 
     def start(self) -> None:
@@ -51,6 +52,11 @@ class ThreadsExecutor:
         apart_s = min(APART_S, LONGEST_RAMP_S / self._workers)
         for number in range(self._workers):
             self._start_worker(number * apart_s)
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is at work and nothing is left to report."""
+        return self._at_work == 0 and self.reports.empty()
 
     def stop(self) -> None:
         """Take no new units. Those in flight go on, but nobody waits for them."""
@@ -63,9 +69,12 @@ class ThreadsExecutor:
             if self.in_flight.pop(unit, None) is None:
                 return
             self._given_up.add(unit)
+            self._at_work -= 1  # it may never end
         self._start_worker()
 
     def _start_worker(self, after_s: float = 0.0) -> None:
+        with self._lock:
+            self._at_work += 1
         threading.Thread(target=self._work, args=(after_s,), name=THREAD_NAME, daemon=True).start()
 
     def _work(self, after_s: float) -> None:
@@ -74,12 +83,17 @@ class ThreadsExecutor:
             while (unit := self._take()) is not None:
                 row = run_unit(unit, self._bench, self._begun)
                 if self._leave(unit):
-                    return
+                    return  # another has taken this one's place
                 if row is not None:
                     self.reports.put(row)
-            self.reports.put(None)
+            self._end(None)
         except BaseException as error:
-            self.reports.put(Failure(error))
+            self._end(Failure(error))
+
+    def _end(self, report: Report) -> None:
+        self.reports.put(report)
+        with self._lock:
+            self._at_work -= 1
 
     def _take(self) -> Unit | None:
         with self._lock:

@@ -31,7 +31,7 @@ def test_what_the_provider_says_is_read() -> None:
         completion_tokens_details=Of(reasoning_tokens=5),
     )
     reply = read_reply(response(calls=[call("{}")], usage=usage, finish_reason="tool_calls", _hidden_params={"response_cost": 0.001}))
-    assert reply == Reply(True, "tool_calls", 100, 20, 64, 5, 0.001)
+    assert reply == Reply(True, "tool_calls", 100, 20, 64, 5, cost_usd=0.001)
 
 
 def test_what_it_does_not_say_is_unknown_not_zero() -> None:

@@ -12,7 +12,7 @@ from time import perf_counter_ns
 import httpx
 import pytest
 
-from tau2_logging.instrument.httpx import HttpxInstrumentor
+from tau2_logging.instrument.http import HttpInstrumentor
 from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
 from tau2_logging.logger import EventLogger, Simulation
 
@@ -46,7 +46,7 @@ def address() -> Iterator[str]:
 
 @pytest.fixture
 def instrumented() -> Iterator[None]:
-    instrumentor = HttpxInstrumentor()
+    instrumentor = HttpInstrumentor("httpx")
     instrumentor.install()
     yield
     instrumentor.uninstall()
@@ -113,7 +113,7 @@ def test_an_async_request_is_noted_too(address: str) -> None:
 
 def test_a_request_outside_of_a_call_or_after_uninstalling_is_let_alone(address: str) -> None:
     """No trace is added to it."""
-    instrumentor = HttpxInstrumentor()
+    instrumentor = HttpInstrumentor("httpx")
     with httpx.Client() as client:
         instrumentor.install()
         response = client.get(f"http://{address}/")

@@ -1,0 +1,84 @@
+"""What a failure of a model call is called, by whichever library it is raised.
+
+Clients put their own exceptions around those of the connection, and litellm calls a refused connection an InternalServerError. What
+went wrong on the wire is what a person has to know, so it gives the name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tau2_logging.instrument.reply import STREAM_CUT
+
+_STATUS_NAMES = {
+    400: "BadRequestError",
+    401: "AuthenticationError",
+    403: "PermissionDeniedError",
+    404: "NotFoundError",
+    408: "Timeout",
+    413: "BadRequestError",
+    422: "UnprocessableEntityError",
+    429: "RateLimitError",
+    502: "BadGatewayError",
+    503: "ServiceUnavailableError",
+    504: "Timeout",
+}
+_TIMEOUTS = ("APITimeoutError", "ReadTimeout", "ConnectTimeout", "WriteTimeout", "PoolTimeout", "TimeoutException")
+_CONTEXT_WORDS = ("context_length_exceeded", "maximum context length", "prompt is too long", "context window", "too many tokens")
+CONTEXT_EXCEEDED = "ContextWindowExceededError"
+_DEEPEST = 12
+_HTTP_PACKAGES = ("httpx", "httpx2")
+
+
+class HttpFailure(Exception):
+    """A server's answer with a status of 400 or more, to a request of which nobody has said yet that it failed."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(f"HTTP {status}: {text}")
+        self.status_code = status
+        self.text = text
+
+
+def failure_name(error: BaseException) -> str:
+    """`ReadError`, `StreamCut`, ... for what went wrong on the wire, `Timeout` for any time-out, ContextWindowExceededError where the
+    prompt was too long, else the exception's class."""
+    wire = wire_failure(error)
+    if wire is not None:
+        return wire
+    if is_context_error(error):
+        return CONTEXT_EXCEEDED
+    if isinstance(error, HttpFailure):
+        return _STATUS_NAMES.get(error.status_code, "InternalServerError" if error.status_code >= 500 else "BadRequestError")
+    return type(error).__name__
+
+
+def wire_failure(error: BaseException) -> str | None:
+    """The name of what went wrong between here and the server; None where it answered."""
+    for cause in causes(error):
+        package = type(cause).__module__.split(".")[0]
+        name = type(cause).__name__
+        if name in _TIMEOUTS:
+            return "Timeout"
+        if package in _HTTP_PACKAGES and ((name.endswith("Error") and not name.startswith("HTTPStatus")) or name == STREAM_CUT):
+            return name
+    return None
+
+
+def is_context_error(error: BaseException) -> bool:
+    """Whether a provider refused a prompt for its length: asking again cannot help."""
+    if type(error).__name__ == CONTEXT_EXCEEDED:
+        return True
+    if getattr(error, "status_code", None) not in (400, 413):
+        return False
+    said = str(error).lower()
+    return any(words in said for words in _CONTEXT_WORDS)
+
+
+def causes(error: BaseException) -> Iterator[BaseException]:
+    """The exception and those it was raised from, or while handling."""
+    at: BaseException | None = error
+    for _ in range(_DEEPEST):
+        if at is None:
+            return
+        yield at
+        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)

@@ -1,0 +1,125 @@
+"""The bytes of an answer that its caller reads piece by piece, looked at as they pass."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from functools import lru_cache
+from typing import Any
+
+from tau2_logging.instrument.exchange import Exchange
+from tau2_logging.instrument.wire import ProviderError
+from tau2_logging.instrument.wire.protocol import read_json
+from tau2_logging.instrument.wire.sse import EventFilter
+
+
+def tapped(module: Any, exchange: Exchange, response: Any) -> None:
+    """Have the answer's bytes pass through the exchange; `module` is the package (httpx or httpx2) the response is of."""
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        exchange.failed(ValueError(f"an answer in content-encoding {encoding}, which was not asked for"))
+        return
+    sync, by_await = _classes(module)
+    is_async = isinstance(response.stream, module.AsyncByteStream) and not isinstance(response.stream, module.SyncByteStream)
+    response.stream = (by_await if is_async else sync)(response.stream, _Watch(exchange, response))
+
+
+class _Watch:
+    """Sees every chunk, and the end once, however it comes."""
+
+    def __init__(self, exchange: Exchange, response: Any) -> None:
+        self._exchange = exchange
+        self._is_stream = "text/event-stream" in response.headers.get("content-type", "")
+        self._passed_on = EventFilter(exchange.hides) if self._is_stream and exchange.changed_content is not None else None
+        self._whole = b""
+        self._ended = False
+        self._attempt = exchange.call.simulation.logger.attempt
+
+    def saw(self, chunk: bytes) -> bytes:
+        """Look at a chunk; returns what the reader is to get of it."""
+        self._attempt(self._saw, chunk)
+        return chunk if self._passed_on is None else self._passed_on.feed(chunk)
+
+    def rest(self) -> bytes:
+        """What has been held back when the bytes end."""
+        return b"" if self._passed_on is None else self._passed_on.close()
+
+    def _saw(self, chunk: bytes) -> None:
+        if not self._is_stream:
+            self._whole += chunk
+            return
+        try:
+            self._exchange.take(chunk)
+        except ProviderError as error:
+            self.broke(error)
+
+    def broke(self, error: BaseException) -> None:
+        if not self._ended:
+            self._ended = True
+            self._exchange.failed(error)
+
+    def ended(self, by_reader: bool = False) -> None:
+        """No more bytes, or (`by_reader`) nobody to read them."""
+        if not self._ended:
+            self._ended = True
+            self._attempt(self._end, by_reader)
+
+    def _end(self, by_reader: bool) -> None:
+        exchange = self._exchange
+        if not self._is_stream:
+            exchange.answered(read_json(self._whole))
+            return
+        exchange.end()
+        if not exchange.assembler.complete and not by_reader:
+            exchange.cut()
+        exchange.answered(exchange.assembler.body())
+
+
+@lru_cache
+def _classes(module: Any) -> tuple[type, type]:
+    class Sync(module.SyncByteStream):  # type: ignore[misc]
+        def __init__(self, stream: Any, watch: _Watch) -> None:
+            self._stream = stream
+            self._watch = watch
+
+        def __iter__(self) -> Iterator[bytes]:
+            try:
+                for chunk in self._stream:
+                    if shown := self._watch.saw(chunk):
+                        yield shown
+                if rest := self._watch.rest():
+                    yield rest
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                self._watch.broke(error)
+                raise
+            self._watch.ended()
+
+        def close(self) -> None:
+            self._watch.ended(by_reader=True)
+            self._stream.close()
+
+    class ByAwait(module.AsyncByteStream):  # type: ignore[misc]
+        def __init__(self, stream: Any, watch: _Watch) -> None:
+            self._stream = stream
+            self._watch = watch
+
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            try:
+                async for chunk in self._stream:
+                    if shown := self._watch.saw(chunk):
+                        yield shown
+                if rest := self._watch.rest():
+                    yield rest
+            except GeneratorExit:
+                raise
+            except BaseException as error:
+                self._watch.broke(error)
+                raise
+            self._watch.ended()
+
+        async def aclose(self) -> None:
+            self._watch.ended(by_reader=True)
+            await self._stream.aclose()
+
+    return Sync, ByAwait

@@ -1,0 +1,19 @@
+"""The protocols of model servers as bytes: which request is a model call, how it is asked for as a stream, how a stream is read."""
+
+from __future__ import annotations
+
+from tau2_logging.instrument.wire.anthropic_messages import AnthropicMessages
+from tau2_logging.instrument.wire.hosts import call_type_of_host
+from tau2_logging.instrument.wire.openai_chat import OpenAIChat
+from tau2_logging.instrument.wire.openai_responses import OpenAIResponses
+from tau2_logging.instrument.wire.protocol import Assembler, Protocol, ProviderError
+
+PROTOCOLS: tuple[Protocol, ...] = (OpenAIChat(), AnthropicMessages(), OpenAIResponses())
+
+
+def protocol_of(method: str, path: str) -> Protocol | None:
+    """The protocol of a request, None for one that is no model call."""
+    return next((protocol for protocol in PROTOCOLS if path.rstrip("/").endswith(protocol.path)), None) if method == "POST" else None
+
+
+__all__ = ["PROTOCOLS", "Assembler", "Protocol", "ProviderError", "call_type_of_host", "protocol_of"]

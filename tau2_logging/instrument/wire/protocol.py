@@ -1,0 +1,89 @@
+"""What a protocol has to say about itself, and what puts one of its streams together."""
+
+from __future__ import annotations
+
+import json
+import re
+from abc import ABC, abstractmethod
+from typing import Any
+
+_MENTIONS_STREAM = re.compile(rb'"stream(_options)?"')
+
+
+class ProviderError(Exception):
+    """A stream brought an error instead of its end: what the same request would have been answered without a stream."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        super().__init__(f"the stream ended in an error of the provider: {json.dumps(body)[:300]}")
+        self.status = status
+        self.body = body
+
+
+class Assembler(ABC):
+    """Reads the events of one stream and puts them together to the body that the same request has without a stream."""
+
+    complete = False
+    """The stream has said why it ends; one that ends without having said so was cut."""
+    over = False
+    """The stream has said that nothing more comes."""
+
+    @abstractmethod
+    def feed(self, data: Any) -> bool:
+        """Take the JSON of an event. True if it brings content, reasoning or a piece of a tool call. Raises ProviderError."""
+
+    @abstractmethod
+    def body(self) -> dict[str, Any] | None:
+        """The body so far, None where nothing of it has come."""
+
+    @property
+    @abstractmethod
+    def has_usage(self) -> bool:
+        """Whether the provider has said how many tokens it counts."""
+
+
+class Protocol(ABC):
+    """One way of asking a model."""
+
+    name: str
+    path: str
+    """How the path of its requests ends."""
+    stream_fields: bytes
+    """What asks for a stream, as the end of a JSON object."""
+
+    @abstractmethod
+    def assembler(self) -> Assembler:
+        """For one stream."""
+
+    def as_stream(self, content: bytes) -> bytes | None:
+        """A request's body changed to ask for a stream; None where it asks for one already, or cannot be changed.
+
+        Bodies run to hundreds of kilobytes: where nothing in it speaks of streams, the fields are written behind its last one, unread.
+        """
+        if not content.rstrip().endswith(b"}"):
+            return None
+        if _MENTIONS_STREAM.search(content) is None:
+            return content.rstrip()[:-1] + b"," + self.stream_fields
+        return self._as_stream_read(content)
+
+    def with_usage(self, content: bytes) -> bytes | None:
+        """The body of a request for a stream, changed to ask for token counts too; None where they come by themselves."""
+        return None
+
+    def is_usage(self, data: bytes) -> bool:
+        """Whether an event holds nothing but the token counts that `with_usage` has asked for."""
+        return False
+
+    def _as_stream_read(self, content: bytes) -> bytes | None:
+        asked = read_json(content)
+        if not isinstance(asked, dict) or asked.get("stream"):
+            return None
+        plain = {name: value for name, value in asked.items() if name not in ("stream", "stream_options")}
+        return json.dumps(plain, ensure_ascii=False).encode()[:-1] + b"," + self.stream_fields
+
+
+def read_json(text: str | bytes) -> Any:
+    """The value, None for what is no JSON."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
