@@ -76,6 +76,9 @@ def check_rates(frame: pd.DataFrame) -> None:
                 assert str(remark).startswith("n too small")
             elif not math.isnan(low):
                 assert 0 <= low <= rate <= high <= 1
+    for name in {"errors", "made", "partly", "failed", "repeats", "times", "solved", "actions", "extra", "on_path"}.intersection(frame):
+        if not (frame[name].dtype == object and frame[name].isna().all()):
+            assert frame[name].dtype.kind in "if", f"{name} holds {frame[name].tolist()}"
     for part, whole in (("errors", "calls"), ("made", "actions"), ("solved", "simulations"), ("unseen", "judged"), ("repeats", "calls")):
         if part in frame and whole in frame:
             known = frame[[part, whole]].dropna()
