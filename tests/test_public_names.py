@@ -24,6 +24,7 @@ PUBLIC = {
     "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
     "tau2_logging.models.servers.simulated": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],
     "tau2_logging.analysis": ["Rejected", "ReportOptions", "RunLog", "load_log"],
+    "tau2_logging.analysis.deep": ["DeepTable", "LogAnalyzer", "Recorded"],
 }  # fmt: skip
 
 
