@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "distortion": (["-m", "benchmarks.harness", "distortion"], ["--tasks", "64"]),
     "intervals": (["-m", "benchmarks.intervals"], ["--repeat", "200"]),
     "events": (["-m", "benchmarks.events"], ["--tasks", "10"]),
+    "states": (["-m", "benchmarks.states"], ["--tasks", "10"]),
     "agents": (["-m", "benchmarks.agents"], ["--tasks", "10"]),
     "load": (["benchmarks/load/run.py"], ["--megabytes", "20", "--repeat", "2"]),
 }
