@@ -42,13 +42,14 @@ SHARED = {
     "rich": ("sinks runner analysis", "the progress display, the run that owns its console, the tables of the analysis"),
     "litellm": ("instrument models runner", "what is measured, what the scripted models are a provider of, what a run configures"),
     "maseval": ("parity runner", "its environments and evaluator are what is compared, its benchmark is what a run subclasses"),
+    "tau2": ("agents", "an agent is a class of tau2's, which is looked at or wrapped by name everywhere else"),
     "httpx": ("instrument runner", "where waiting for a connection is seen, and where the pool is given its size"),
 }
 """Packages that more than one module may import: the folders that may, and why. Every other package is imported in exactly one module."""
 
 HEAVY = {
     "tau2", "litellm", "openai", "anthropic", "httpx", "pydantic", "loguru", "rich", "numpy", "pandas", "polars", "pyarrow", "duckdb",
-    "zstandard", "matplotlib",
+    "zstandard", "matplotlib", "scipy",
 }  # fmt: skip
 
 

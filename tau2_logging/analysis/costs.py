@@ -28,7 +28,7 @@ def priced_calls(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
     The price that the run logged stands, unless `prices` is given and knows the model. A call that failed without using a token is free;
     a call whose price or tokens are not known has price NaN, never 0.
     """
-    calls = log.select([*KEY, "type", "role", "model", "error", *TOKENS, "cost_usd"], types=MODEL_CALL_TYPES)
+    calls = log.select([*KEY, "type", "role", "expert", "model", "error", *TOKENS, "cost_usd"], types=MODEL_CALL_TYPES)
     logged = as_floats(calls["cost_usd"])
     computed = table_prices(calls, prices or default_prices())
     first, second = (computed, logged) if prices is not None else (logged, computed)

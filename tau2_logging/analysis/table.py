@@ -113,6 +113,12 @@ class RunLog:
 
         return cost_table(self, by, prices)
 
+    def experts(self, prices: PriceTable | None = None) -> pd.DataFrame:
+        """Calls, time and money of each expert model; see `experts.expert_table`."""
+        from tau2_logging.analysis.experts import expert_table
+
+        return expert_table(self, prices)
+
     def task_costs(self, prices: PriceTable | None = None) -> pd.DataFrame:
         """Money by simulation; see `costs.task_costs`."""
         from tau2_logging.analysis.costs import task_costs
@@ -160,6 +166,12 @@ class RunLog:
         from tau2_logging.analysis.makespan import context_growth
 
         return context_growth(self)
+
+    def model_servers(self) -> pd.DataFrame:
+        """What the model servers say of themselves; see `servers.server_table`."""
+        from tau2_logging.analysis.servers import server_table
+
+        return server_table(self)
 
     def outliers(self, top: int = 20) -> pd.DataFrame:
         """The slowest calls; see `outliers.slowest_calls`."""

@@ -1,4 +1,4 @@
-"""One attempt of a model call, from request to event. What counts it as the agent's, the user's or a judge's is who acts."""
+"""One attempt of a model call, from request to event. What counts it as the agent's, an expert's, the user's or a judge's is who acts."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Any
 from tau2_logging.events.levels import DEBUG
 from tau2_logging.instrument.failure import failure_name
 from tau2_logging.instrument.reply import STREAM_CUT, Reply, read_reply
-from tau2_logging.logger.masking import mask_text, masked_json
+from tau2_logging.logger.context import current_expert
 from tau2_logging.logger.operation import Operation, error_fields
+from tau2_logging.logger.sensitive import masked, masked_text
 from tau2_logging.logger.simulation import EVALUATION, JUDGE, USER, Simulation
 
 ATTEMPT: ContextVar[int] = ContextVar("tau2_logging_attempt", default=1)
@@ -23,15 +24,17 @@ OPEN_CALL: ContextVar[ModelCall | None] = ContextVar("tau2_logging_open_call", d
 
 Price = Callable[[Reply], float | None]
 
-_TYPES = {"agent": ("llm_call", "llm"), "user": ("user_sim", "user"), "judge": ("evaluator", "judge")}
+_TYPES = {"agent": ("llm_call", "llm"), "user": ("user_sim", "user"), "judge": ("evaluator", "judge"), "expert": ("expert_call", "expert")}
 _COUNTERS = {"llm_call": "llm_calls", "user_sim": "user_calls", "evaluator": "judge_calls", "expert_call": "expert_calls"}
 
 
 def role_of(simulation: Simulation) -> str:
-    """Whose a call made now is: agent, user or judge."""
+    """Whose a call made now is: agent, expert (while the agent asks one), user or judge."""
     if simulation.phase == EVALUATION or simulation.turn == JUDGE:
         return "judge"
-    return "user" if simulation.turn == USER else "agent"
+    if simulation.turn == USER:
+        return "user"
+    return "agent" if current_expert() is None else "expert"
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,9 @@ class ModelCall:
         self.price: Price | None = None
         self.count_tokens: Callable[[int], None] | None = None
         self._messages = messages
-        self._type, self._category = _TYPES[role_of(simulation)]
+        role = role_of(simulation)
+        self.expert = current_expert() if role == "expert" else None
+        self._type, self._category = _TYPES[role]
         self._begin()
 
     def _begin(self) -> None:
@@ -121,6 +126,7 @@ class ModelCall:
         reply = _with_counts(read_reply(response), seen.reply)
         if reply.cost_usd is None and self.price is not None:
             reply = replace(reply, cost_usd=self.price(reply))
+        reply = self._priced(reply)
         problem = STREAM_CUT if seen.cut else reply.problem
         failed = {"error": True, "error_type": problem} if problem else {"error": False}
         self._count(reply, failed=bool(problem))
@@ -128,6 +134,11 @@ class ModelCall:
         if self.count_tokens is not None:
             self.count_tokens((reply.input_tokens or 0) + (reply.output_tokens or 0))
         self._write_payload(response)
+
+    def _priced(self, reply: Reply) -> Reply:
+        """What a person said that an expert costs stands before the price map."""
+        cost = self.expert.cost_usd(reply.input_tokens, reply.output_tokens) if self.expert is not None else None
+        return reply if cost is None else replace(reply, cost_usd=cost)
 
     def _fail(self, error: BaseException) -> None:
         self._count(None, failed=True)
@@ -154,6 +165,7 @@ class ModelCall:
         ttft_ms, decode_ms = self._token_times()
         operation.write(
             {
+                "expert": self.expert.alias if self.expert is not None else None,
                 "model": self.model,
                 "call_type": self.call_type,
                 "queue_ms": self.queue_ns / 1e6 if self.queue_ns else None,
@@ -176,9 +188,11 @@ class ModelCall:
         simulation = self.simulation
         if not simulation.logger.enabled(DEBUG):
             return
-        reply = None if response is None else mask_text(_response_json(response))
-        messages = self._messages() if callable(self._messages) else self._messages
-        fields = {"step": self._operation.step, "model": self.model, "messages": masked_json(messages), "reply": reply}
+        masking = simulation.logger.masking
+        reply = None if response is None else masked_text(_response_json(response), masking)
+        sent = self._messages() if callable(self._messages) else self._messages
+        messages = json.dumps(masked(sent, masking), ensure_ascii=False, default=str)
+        fields = {"step": self._operation.step, "model": self.model, "messages": masked_text(messages, masking), "reply": reply}
         simulation.emit("llm_payload", fields, span=self._operation.span, parent=self._operation.parent)
 
 

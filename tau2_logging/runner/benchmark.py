@@ -117,6 +117,12 @@ class Benchmark:
         name = split if split is not None else ("base" if "base" in splits else None)
         return list(loader(name) if splits else loader())
 
+    def write_tools(self, domain: str) -> list[str]:
+        """Names of a domain's tools that write, the agent's and the user's."""
+        environment = self.registry.get_env_constructor(domain)()
+        toolkits = [toolkit for toolkit in (environment.tools, environment.user_tools) if toolkit is not None]
+        return [name for toolkit in toolkits for name in toolkit.tools if toolkit.tool_type(name).value == "write"]
+
     def task_filter(self, agent: str) -> Any:
         """A predicate for the tasks this agent can do (ground-truth and solo agents need some), None for all."""
         if hasattr(self.registry, "get_agent_task_filter"):
@@ -160,11 +166,18 @@ class Benchmark:
             **{name: value for name, value in judge.items() if name in accepted},
         )
 
+    def needs_judge(self, task: Any) -> bool:
+        """Whether the reward of a task rests on natural-language assertions, which a model judges."""
+        basis = getattr(task.evaluation_criteria, "reward_basis", None) or ()
+        return any(getattr(part, "value", part) == "NL_ASSERTION" for part in basis)
+
+    def own_judge(self) -> str:
+        """The model that tau2 itself asks."""
+        return str(importlib.import_module("tau2.evaluator.evaluator_nl_assertions").DEFAULT_LLM_NL_ASSERTIONS)
+
     def _evaluation_type(self, recipe: Recipe, task: Any) -> Any:
         kinds = importlib.import_module("tau2.evaluator.evaluator").EvaluationType
-        basis = getattr(task.evaluation_criteria, "reward_basis", None) or ()
-        wanted = any(getattr(part, "value", part) == "NL_ASSERTION" for part in basis)
-        return kinds.ALL_WITH_NL_ASSERTIONS if wanted or recipe.judge_llm is not None else kinds.ALL
+        return kinds.ALL_WITH_NL_ASSERTIONS if self.needs_judge(task) or recipe.judge_llm is not None else kinds.ALL
 
     def _text_config(self, recipe: Recipe) -> Any:
         config = importlib.import_module("tau2.data_model.simulation").TextRunConfig

@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.errors import UserError
 from tau2_logging.logger.masking import MASK, mask
+from tau2_logging.models.experts import ADVISE, MODES, Expert
+from tau2_logging.models.servers.settings import ServerSettings
 
 HARNESSES = ("tau2", "maseval")
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
@@ -43,10 +46,13 @@ class RunConfig:
     harness: str = "tau2"
     maseval_agents: str | None = None
     agent: str = "llm_agent"
+    agent_args: Mapping[str, Any] = field(default_factory=dict)
     user: str | None = None
     agent_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_AGENT))
     user_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_USER))
     judge_model: ModelChoice | None = None
+    experts: tuple[Expert, ...] = ()
+    expert_mode: str = ADVISE
     max_steps: int = 200
     max_errors: int = 10
     max_retries: int = 3
@@ -63,6 +69,10 @@ class RunConfig:
     profile: bool = True
     stream: bool = True
     fast_env: bool = True
+    events: bool | None = None
+    snapshot_writes: bool = False
+    masking: str = "secrets"
+    servers: ServerSettings | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_trials", "max_concurrency", "max_steps", "max_errors"):
@@ -91,11 +101,27 @@ class RunConfig:
             raise UserError("--maseval-agents goes with --harness maseval; with tau2, register your agent and name it with --agent")
         if not self.domains:
             raise UserError("no domain given; name one or more with --domains, or see --list-domains")
+        self._check_experts()
+
+    def _check_experts(self) -> None:
+        if self.expert_mode not in MODES:
+            raise UserError(f"--expert-mode is {self.expert_mode!r}; give {' or '.join(MODES)}")
+        if self.agent == EXPERT_AGENT and not self.experts:
+            raise UserError("--agent expert_agent has no expert; name one or more with --expert NAME=MODEL, as in --expert planner=gpt-4.1")
+        if self.experts and self.agent != EXPERT_AGENT:
+            raise UserError(f"--agent {self.agent} cannot consult experts; leave --agent out, use --agent expert_agent, or drop --expert")
 
     @property
     def models(self) -> tuple[ModelChoice, ...]:
         """The models in use."""
-        return tuple(model for model in (self.agent_model, self.user_model, self.judge_model) if model is not None)
+        experts = (ModelChoice(expert.model, {**expert.args, **expert.prices}) for expert in self.experts)
+        return tuple(model for model in (self.agent_model, self.user_model, self.judge_model, *experts) if model is not None)
+
+    @property
+    def writes_events(self) -> bool:
+        """Whether structured events are written: as asked for, else at level DEBUG and for domains under their `_enhanced` names."""
+        unasked = self.log_level == "DEBUG" or any(domain.endswith("_enhanced") for domain in self.domains)
+        return self.profile and (unasked if self.events is None else self.events)
 
     @property
     def all_scripted(self) -> bool:
@@ -119,13 +145,22 @@ class RunConfig:
         for name in ("domains", "task_ids", "rate_limits"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
+        if values.get("servers") is not None:
+            values["servers"] = ServerSettings.from_json(values["servers"])
+        values["experts"] = tuple(Expert(**expert) for expert in values.get("experts") or ())
         values["log_dir"] = Path(values["log_dir"])
         return cls(**values)
 
     def masked_secret(self) -> str | None:
-        """Name of a role whose arguments hold a masked secret: a resumed run has to be given it again."""
-        roles = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model}
+        """Name of a role (`agent`, ..., `expert planner`) whose arguments hold a masked secret: a resumed run has to be given it again."""
+        roles: dict[str, Any] = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model}
+        roles.update({f"expert {expert.alias}": expert for expert in self.experts})
         return next((role for role, model in roles.items() if model is not None and MASK in str(dict(model.args))), None)
+
+
+def server_settings(given: Mapping[str, Any], before: ServerSettings | None = None) -> ServerSettings | None:
+    """The model servers that a command line asks for; where it changes those of an earlier start (`before`), the rest stays."""
+    return ServerSettings.of(given, before)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

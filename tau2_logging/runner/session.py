@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import gc
 import platform
 import queue
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +16,10 @@ from typing import Any
 
 from rich.console import Console
 
-from tau2_logging.environments import FastDatabases, FastTools
+from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS, SCHEMA_VERSION
-from tau2_logging.instrument import Instrumentation, distribution_version
+from tau2_logging.instrument import Instrumentation, ToolDetails, distribution_version
 from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.clock import Clock, utc_offset
 from tau2_logging.logger.event_logger import EventLogger
@@ -31,18 +30,22 @@ from tau2_logging.models.scripted.plan import PlanBook, plan_of
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Key, finished, read_run, write_results, write_run
-from tau2_logging.runner.config import RunConfig
+from tau2_logging.runner.config import ModelChoice, RunConfig
+from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
 from tau2_logging.runner.harness import load_benchmark
+from tau2_logging.runner.interpreter import frozen_heap, short_turns
 from tau2_logging.runner.limits import Budget, RateLimits, rate_limit
 from tau2_logging.runner.plan import Plan, Unit, make_plan
-from tau2_logging.runner.providers import check_models, check_prices, http_connections, warm_up
+from tau2_logging.runner.providers import check_models, check_prices, http_connections, quiet_litellm, warm_up
 from tau2_logging.runner.retries import Retries, RetryPolicy
+from tau2_logging.runner.serving import ModelServers, model_servers
 from tau2_logging.runner.unit import Bench, conclude
 from tau2_logging.runner.watchdog import Watchdog
 from tau2_logging.sinks.console import Progress, summary_table
 from tau2_logging.sinks.domain_files import DomainFiles, events_path
+from tau2_logging.sinks.structured_file import StructuredFiles
 from tau2_logging.sinks.totals import Totals
 from tau2_logging.version import __version__
 
@@ -76,17 +79,48 @@ def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = 
     `resume` is the folder of an earlier run, whose plan `config` then repeats. Raises UserError for bad input, before anything is
     written.
     """
-    console = console or Console()
+    with _session(config, resume, argv, console) as session:
+        return session.run()
+
+
+def run_in(config: RunConfig, tasks: Mapping[str, list[Any]] | None = None) -> Path:
+    """Run, with these tasks (tau2's own objects) of a domain in place of those the configuration chooses; returns the run's folder."""
+    with _session(config, tasks=tasks) as session:
+        session.run()
+        return session.place.directory
+
+
+@contextmanager
+def _session(
+    config: RunConfig,
+    resume: Path | None = None,
+    argv: list[str] | None = None,
+    console: Console | None = None,
+    tasks: Mapping[str, list[Any]] | None = None,
+) -> Iterator[_Session]:
+    """A session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
     benchmark = load_benchmark(config)
-    plan = make_plan(config, benchmark)
+    with offered(benchmark.registry, config):
+        plan = make_plan(config, benchmark, tasks)
+        _check(config, plan, benchmark)
+        place = _resumed_place(config, resume) if resume is not None else _new_place(config)
+        place.directory.mkdir(parents=True, exist_ok=True)
+        yield _Session(config, benchmark, plan, place, argv or [], console or Console())
+
+
+def _check(config: RunConfig, plan: Plan, benchmark: Benchmark) -> None:
+    """Raise UserError for what would fail only when it has cost something."""
     check_models(config.models)
+    judged = sum(benchmark.needs_judge(unit.task) for unit in plan.units)
+    if judged and config.judge_model is None:
+        try:
+            check_models([ModelChoice(benchmark.own_judge())])
+        except UserError as error:
+            raise UserError(f"the reward of {judged} simulations needs a judge, and none is named with --judge-llm; {error}") from error
     if config.max_cost is not None:
         check_prices(config.models)
     for text in config.rate_limits:
         rate_limit(text)
-    place = _resumed_place(config, resume) if resume is not None else _new_place(config)
-    place.directory.mkdir(parents=True, exist_ok=True)
-    return _Session(config, benchmark, plan, place, argv or [], console).run()
 
 
 def _new_place(config: RunConfig) -> RunPlace:
@@ -126,45 +160,48 @@ class _Session:
         self.todo = tuple(unit for unit in plan.units if unit.key not in place.done)
         self.recipes = {domain: self._recipe(domain) for domain in config.domains}
         self.stop = _Stop()
+        self.databases: FastDatabases | None = None
         self.notes: list[str] = []
 
     def run(self) -> int:
         with ExitStack() as stack:
             stack.callback(self.benchmark.close)
+            needed = self.config if self.todo else replace(self.config, servers=None)
+            servers = stack.enter_context(model_servers(needed, self.place.directory / "servers", self.console, self._say))
             self._prepare(stack)
-            totals, logger, files = self._open_logger(stack)
+            totals, logger = self._open_logger(stack)
             checkpoint = Checkpoint(self.place.directory, self.config.domains)
             stack.callback(checkpoint.close)
             self._write_run_json()
-            self._enter_tau2(stack, logger)
+            self._enter_tau2(stack, logger, servers)
             self._announce()
             bench = Bench(self.benchmark, logger, self.recipes, checkpoint.append)
             budget = Budget(self.config.max_cost, self.config.max_tokens_total)
             self._write_start(logger)
             executor = ThreadsExecutor(bench, self.todo, self.config.max_concurrency)
             progress = Progress(totals, self.console, self.config.progress)
-            with _signals(self.stop, executor):
+            with _signals(self.stop, executor), servers.watched(logger):
                 failure = self._drive(executor, bench, progress, lambda: budget.reached(totals))
             self._write_end(logger, totals)
             self._write_results()
-            return self._report(totals, logger, files, failure)
+            return self._report(totals, logger, failure)
 
-    def _open_logger(self, stack: ExitStack) -> tuple[Totals, EventLogger, DomainFiles | None]:
+    def _open_logger(self, stack: ExitStack) -> tuple[Totals, EventLogger]:
         planned = {domain: sum(unit.domain == domain for unit in self.plan.units) for domain in self.config.domains}
         totals = Totals(planned)
         for (domain, task, _), row in self.place.done.items():
             if domain in totals.domains:
                 totals.add_finished(domain, task, row.get("reward"))
         sinks: list[Sink] = [totals]
-        files = None
         if self.config.profile:
-            files = DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level])
-            sinks.append(files)
+            sinks.append(DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level]))
+        if self.config.writes_events:
+            sinks.append(StructuredFiles(self.place.directory, self.config.domains))
         clock = Clock()
         origin = clock.now_ns() - int((time.time() - self.place.started_wall) * 1e9)
-        logger = EventLogger(self.place.run_id, sinks, clock, origin)
+        logger = EventLogger(self.place.run_id, sinks, clock, origin, self.config.masking)
         stack.callback(logger.close)
-        return totals, logger, files
+        return totals, logger
 
     def _prepare(self, stack: ExitStack) -> None:
         """What takes seconds and belongs to no simulation: done before the run's clock starts."""
@@ -172,6 +209,9 @@ class _Session:
         book = PlanBook()
         for unit in self.plan.units:
             book.add(unit.domain, plan_of(unit.task))
+        if self.config.agent_model.args.get("bad_writes"):
+            for domain in self.config.domains:
+                book.add_write_tools(domain, self.benchmark.write_tools(domain))
         register(book)
         warm_up()
         self._enter_environments(stack)
@@ -179,7 +219,7 @@ class _Session:
         if not self.place.resumed:
             self.place = replace(self.place, started_wall=time.time())
 
-    def _enter_tau2(self, stack: ExitStack, logger: EventLogger) -> None:
+    def _enter_tau2(self, stack: ExitStack, logger: EventLogger, servers: ModelServers) -> None:
         config = self.config
         if config.profile:
             bridge = Bridge(logger.text, LEVELS[config.log_level])
@@ -187,21 +227,26 @@ class _Session:
             stack.callback(bridge.uninstall)
             streams = config.stream and LEVELS[config.log_level] <= LEVELS["PROFILE"]
             limits = RateLimits(map(rate_limit, config.rate_limits)) if config.rate_limits else None
-            instrumentation = Instrumentation(stream=streams, gate=limits)
+            details = ToolDetails(EnvironmentStates(self.databases), config.snapshot_writes)
+            instrumentation = Instrumentation(stream=streams, gate=limits, details=details)
             instrumentation.install()
             self.notes = instrumentation.notes
             stack.callback(instrumentation.uninstall)
+        stack.enter_context(servers.routing())
         retries = Retries(RetryPolicy(config.max_retries), config.request_timeout)
         retries.install()
         stack.callback(retries.uninstall)
         recipe = self.recipes[config.domains[0]]
         stack.enter_context(self.benchmark.judge(recipe.judge_llm, recipe.judge_args))
         stack.enter_context(http_connections(config.max_concurrency))
+        stack.enter_context(quiet_litellm())
+        stack.enter_context(short_turns())
 
     def _enter_environments(self, stack: ExitStack) -> None:
         if not self.config.fast_env:
             return
         databases, tools = FastDatabases(), FastTools()
+        self.databases = databases
         databases.install()
         stack.callback(databases.uninstall)
         tools.install()
@@ -213,7 +258,7 @@ class _Session:
             stack.callback(part.uninstall)
         for domain in self.config.domains:
             self.benchmark.registry.get_env_constructor(domain)()  # parse now, not in the first simulations' time
-        stack.enter_context(_frozen_heap())
+        stack.enter_context(frozen_heap())
 
     def _check_databases(self, databases: Any) -> None:
         for path in databases.damaged():
@@ -334,6 +379,8 @@ class _Session:
                 "agent_llm": recipe.agent_llm,
                 "user_llm": recipe.user_llm,
                 "judge_llm": recipe.judge_llm,
+                "experts": ",".join(f"{expert.alias}={expert.model}" for expert in self.config.experts) or None,
+                "expert_mode": self.config.expert_mode if self.config.experts else None,
                 "seed": self.config.seed,
                 "seeds": ",".join(map(str, self.plan.seeds)),
                 "simulations": sum(unit.domain == domain for unit in self.plan.units),
@@ -374,18 +421,21 @@ class _Session:
             info = self.benchmark.info_json(self.recipes[domain])
             write_results(self.place.directory, domain, info, self.plan.tasks(domain), time.strftime("%Y-%m-%dT%H:%M:%S"))
 
-    def _report(self, totals: Totals, logger: EventLogger, files: DomainFiles | None, failure: BaseException | None) -> int:
+    def _report(self, totals: Totals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.print(summary_table(totals))
         directory = self.place.directory
         self._say(f"results: {directory}/results_<domain>.json ({', '.join(self.config.domains)})")
         if self.config.profile:
             logs = " ".join(str(events_path(self.config.log_dir, domain)) for domain in self.config.domains)
             self._say(f"next:    python analyze_timing_from_tau2_log.py --log_file {logs} --output_dir analysis_results/")
+        if self.config.writes_events:
+            self._say(f"events:  {directory}/events_<domain>.jsonl")
         for note in self.notes:
             self._say(f"note: {note}")
-        lost, reason = files.lost() if files is not None else (0, "")
-        if lost:
-            self._say(f"warning: {lost} log lines could not be written ({reason})")
+        lost = [sink.lost() for sink in logger.sinks]
+        if any(lines for lines, _ in lost):
+            reasons = "; ".join(sorted({reason for _, reason in lost if reason}))
+            self._say(f"warning: {sum(lines for lines, _ in lost)} log lines could not be written ({reasons})")
         if logger.failures:
             self._say(f"warning: {logger.failures} events could not be made; the first failure is in {self.config.log_dir}/eval_*.log")
         if failure is not None:
@@ -402,17 +452,6 @@ class _Session:
         if self.stop.signal is not None:
             return 128 + int(self.stop.signal)
         return EXIT_OK if unfinished == 0 else EXIT_FAILED
-
-
-@contextmanager
-def _frozen_heap() -> Iterator[None]:
-    """Keep what is there now out of garbage collections: walking the parsed databases stops every thread for half a second at a time."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 @contextmanager

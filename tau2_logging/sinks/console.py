@@ -135,13 +135,14 @@ def summary_table(totals: Totals) -> Table:
     for domain in totals.domains:
         table.add_column(domain, justify="right")
     shown = {1, *(max(item.pass_hat(), default=1) for item in totals.domains.values())}
-    columns = [_summary_column(item, sorted(shown)) for item in totals.domains.values()]
+    experts = any(item.spent_ms["expert_ms"] for item in totals.domains.values())
+    columns = [_summary_column(item, sorted(shown), experts) for item in totals.domains.values()]
     for name in max(columns, key=len):
         table.add_row(name, *(column.get(name, "-") for column in columns))
     return table
 
 
-def _summary_column(item: DomainTotals, shown: Sequence[int]) -> dict[str, str]:
+def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> dict[str, str]:
     spent = item.spent_ms
     hats, ats = item.pass_hat(), item.pass_at()
     beside = item.tau2_rewards
@@ -152,7 +153,8 @@ def _summary_column(item: DomainTotals, shown: Sequence[int]) -> dict[str, str]:
         **({"mean reward by tau2's evaluator": words.reward(sum(beside) / len(beside))} if beside else {}),
         **{f"pass^{k}": words.reward(hats.get(k)) for k in shown},
         **{f"pass@{k}": words.reward(ats.get(k)) for k in shown if k > 1},
-        "time: agent model": _share(spent["llm_ms"] + spent["expert_ms"], item.duration_ms),
+        "time: agent model": _share(spent["llm_ms"], item.duration_ms),
+        **({"time: expert models": _share(spent["expert_ms"], item.duration_ms)} if experts else {}),
         "time: tools": _share(spent["tool_ms"], item.duration_ms),
         "time: user model": _share(spent["user_ms"], item.duration_ms),
         "time: judge model": _share(spent["judge_ms"], item.duration_ms),

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
 from tau2_logging.runner.session import run
 
@@ -15,6 +16,8 @@ from tau2_logging.runner.session import run
 def scripted(log_dir: Path, agent: dict[str, Any] | None = None, user: dict[str, Any] | None = None, **settings: Any) -> RunConfig:
     """A run of mock with the scripted models, given these arguments."""
     chosen: dict[str, Any] = {"domains": ("mock",), "log_dir": log_dir, "progress": False, **settings}
+    if chosen.get("experts"):
+        chosen.setdefault("agent", EXPERT_AGENT)
     chosen.setdefault("agent_model", ModelChoice(SCRIPTED_AGENT, agent or {}))
     chosen.setdefault("user_model", ModelChoice(SCRIPTED_USER, user or {}))
     chosen.setdefault("judge_model", ModelChoice(SCRIPTED_JUDGE, {}))

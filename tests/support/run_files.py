@@ -55,8 +55,11 @@ def last_attempt(events: list[Event]) -> list[Event]:
     return events[starts[-1] :]
 
 
-def check_simulation(simulation: dict[str, Any], events: list[Event], history: int = 0) -> None:
-    """The invariants between a simulation's trajectory and its events. `history` messages were there before it began."""
+def check_simulation(simulation: dict[str, Any], events: list[Event], history: int = 0, experts: bool = False) -> None:
+    """The invariants between a simulation's trajectory and its events. `history` messages were there before it began.
+
+    `experts`: the agent may have asked some, so that a turn, which is one message, took one model call of the agent's or more.
+    """
     messages = simulation["messages"][history:]
     tools = [message for message in messages if message["role"] == "tool"]
     tool_calls = of(events, "tool_call")
@@ -67,7 +70,10 @@ def check_simulation(simulation: dict[str, Any], events: list[Event], history: i
     greeting = 0 if history else 1  # tau2 itself says the first "Hi! How can I help you today?"
     solo = not of(events, "user_sim") and not any(message["role"] == "user" for message in messages)
     spoken = [message for message in messages if message["role"] == "assistant"][0 if solo else greeting :]
-    assert len(spoken) == len(successful(of(events, "llm_call")))
+    answered = successful(of(events, "llm_call"))
+    assert len(spoken) == (len({event.get("step") for event in answered}) if experts else len(answered))
+    if experts:
+        check_bill(spoken, events)
     assert sum(message["role"] == "user" for message in messages) == len(successful(of(events, "user_sim")))
     (end,) = of(events, "task_end")
     check_times(end)
@@ -77,6 +83,24 @@ def check_simulation(simulation: dict[str, Any], events: list[Event], history: i
     assert end.get("tool_errors") == sum(message["error"] for message in tools)
     assert end.get("steps") == len(of(events, "step_complete"))
     check_spans(events)
+
+
+def check_bill(spoken: list[dict[str, Any]], events: list[Event]) -> None:
+    """The agent's messages bear the tokens and the money of its own and its experts' calls, which never overlap."""
+    calls = successful(of(events, "llm_call", "expert_call"))
+    for name, field in (("prompt_tokens", "input_tokens"), ("completion_tokens", "output_tokens")):
+        assert sum(message["usage"][name] for message in spoken) == sum(int(call.get(field) or 0) for call in calls)
+    cost = sum(float(call.get("cost_usd") or 0) for call in calls)
+    assert abs(sum(message["cost"] for message in spoken) - cost) < 1e-6
+    for mine in of(events, "llm_call"):
+        for theirs in of(events, "expert_call"):
+            assert span_of(mine)[1] <= span_of(theirs)[0] or span_of(theirs)[1] <= span_of(mine)[0]
+
+
+def span_of(event: Event) -> tuple[float, float]:
+    """(begin, end) of a call, ms since the run began."""
+    start = float(event.get("start_ms") or 0)
+    return start, start + float(event.get("duration_ms") or 0)
 
 
 def successful(events: Iterable[Event]) -> list[Event]:
@@ -99,7 +123,7 @@ def check_spans(events: list[Event]) -> None:
     assert len({event.get("run") for event in events}) == 1
 
 
-def check_run(log_dir: Path, domains: Iterable[str], histories: dict[tuple[str, str], int] | None = None) -> int:
+def check_run(log_dir: Path, domains: Iterable[str], histories: dict[tuple[str, str], int] | None = None, experts: bool = False) -> int:
     """Check every simulation of a run's results; returns how many there were."""
     files = RunFiles(log_dir)
     checked = 0
@@ -108,6 +132,6 @@ def check_run(log_dir: Path, domains: Iterable[str], histories: dict[tuple[str, 
         for simulation in files.results(domain):
             key = (domain, simulation["task_id"], simulation["trial"])
             history = (histories or {}).get((domain, simulation["task_id"]), 0)
-            check_simulation(simulation, last_attempt(events[key]), history)
+            check_simulation(simulation, last_attempt(events[key]), history, experts)
             checked += 1
     return checked

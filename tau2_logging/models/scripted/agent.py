@@ -3,21 +3,28 @@
 It keeps no state: where it is in its plan is read from the conversation, so that the same conversation always gets the same reply, in
 any thread, process or resumed run. A step counts as done when the conversation holds exactly it; calls spoilt by a fault do not match
 and the step is tried again.
+
+Where it is offered experts it consults them before it goes on with its plan: the first alone, then all of them in one reply.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tau2_logging.models.experts.tool import CALL_EXPERT
 from tau2_logging.models.scripted.plan import CLOSING, TRANSFER_NOTICE, TRANSFER_TOOL, Action, Plan
-from tau2_logging.models.scripted.speech import Speech, calling, calls_in
+from tau2_logging.models.scripted.speech import Speech, asking, calling, calls_in, parsed_arguments
 
 Message = Mapping[str, Any]
 
 
 def agent_turn(plan: Plan, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None) -> Speech:
     """The agent's next turn in a conversation (OpenAI messages, the agent's view), with the tools it was offered."""
+    question = consultation(messages, tools or ())
+    if question is not None:
+        return question
     names = {tool["function"]["name"] for tool in tools or ()}
     actions = plan.actions or goal_actions(plan, tools or ())
     action = next_action(actions, messages)
@@ -30,6 +37,29 @@ def agent_turn(plan: Plan, messages: Sequence[Message], tools: Sequence[Mapping[
     return Speech(text=_closing(plan, CLOSING))
 
 
+def consultation(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> Speech | None:
+    """What the agent asks its experts now: the first one, then all at once where there are several; None when it has asked enough."""
+    aliases = expert_aliases(tools)
+    asked = [count for message in messages if message["role"] == "assistant" and (count := _questions(message, aliases))]
+    if not aliases or len(asked) >= min(len(aliases), 2):
+        return None
+    return asking(aliases[:1], "What should I do next?") if not asked else asking(aliases, "Is there anything that I have overlooked?")
+
+
+def expert_aliases(tools: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The experts that are offered."""
+    for tool in tools:
+        if tool["function"]["name"] == CALL_EXPERT:
+            return list(tool["function"]["parameters"]["properties"]["expert"]["enum"])
+    return []
+
+
+def _questions(message: Message, aliases: Sequence[str]) -> int:
+    """How many questions of a message were put rightly; those that a fault spoilt are put again."""
+    calls = [arguments for name, arguments in calls_in(message) if name == CALL_EXPERT and isinstance(arguments, Mapping)]
+    return sum(arguments.get("expert") in aliases and bool(arguments.get("question")) for arguments in calls)
+
+
 def asks_user(action: Action, names: set[str]) -> bool:
     """Whether the user has to act: in solo mode the agent holds the user's tools too."""
     return action.requestor == "user" and action.name not in names
@@ -39,15 +69,26 @@ def next_action(actions: Sequence[Action], messages: Sequence[Message]) -> Actio
     """The first action that the conversation does not hold yet, in order."""
     done = 0
     for message in messages:
-        if message["role"] != "assistant":
+        if message["role"] not in ("assistant", "system"):
             continue
         said = message.get("content") or ""
-        for name, arguments in calls_in(message):
+        for name, arguments in calls_in(message) if message["role"] == "assistant" else summarized_calls(said):
             if done < len(actions) and name == actions[done].name and arguments == dict(actions[done].arguments):
                 done += 1
-        if done < len(actions) and said and said == actions[done].request():
-            done += 1
+        for text in [said] if message["role"] == "assistant" else _SAID.findall(said):
+            if done < len(actions) and text and text == actions[done].request():
+                done += 1
     return actions[done] if done < len(actions) else None
+
+
+_SUMMARIZED = re.compile(r"^- you called (\w+) with (\{.*?\}): ", re.MULTILINE)
+
+_SAID = re.compile(r"^- you: (.*)$", re.MULTILINE)
+
+
+def summarized_calls(text: str) -> list[tuple[str, Any]]:
+    """(tool, arguments) of the calls that a summary of earlier turns tells of; the agent reads it as any model would."""
+    return [(found[1], parsed_arguments(found[2])) for found in _SUMMARIZED.finditer(text)]
 
 
 def goal_actions(plan: Plan, tools: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from tau2_logging.models.experts.tool import CALL_EXPERT
 from tau2_logging.models.scripted.speech import Call, Speech
 
 
@@ -29,17 +31,29 @@ def _unknown_tool(call: Call) -> Call:
     return Call(f"{call.name}_now", call.arguments)
 
 
+def _unknown_expert(call: Call) -> Call:
+    if call.name != CALL_EXPERT:
+        return call
+    arguments = json.loads(call.arguments)
+    return Call(call.name, json.dumps({**arguments, "expert": f"{arguments['expert']}_of_old"}, ensure_ascii=False))
+
+
 def _malformed_json(call: Call) -> Call:
     return Call(call.name, call.arguments[:-1] + ', "')
 
 
-_SPOIL_CALL = {"invalid_args": _invalid_args, "unknown_tool": _unknown_tool, "malformed_json": _malformed_json}
+_SPOIL_CALL = {
+    "invalid_args": _invalid_args,
+    "unknown_tool": _unknown_tool,
+    "malformed_json": _malformed_json,
+    "unknown_expert": _unknown_expert,
+}
 
 
 def first_call(messages: Sequence[Mapping[str, Any]]) -> Speech | None:
-    """The first tool call of the agent in a conversation, to be made again; None if there was none."""
+    """The first call of a domain's tool in a conversation, to be made again; None if there was none."""
     for message in messages:
-        if message["role"] == "assistant" and message.get("tool_calls"):
-            call = message["tool_calls"][0]["function"]
-            return Speech(calls=(Call(call["name"], call["arguments"]),))
+        for call in (message.get("tool_calls") or ()) if message["role"] == "assistant" else ():
+            if call["function"]["name"] != CALL_EXPERT:
+                return Speech(calls=(Call(call["function"]["name"], call["function"]["arguments"]),))
     return None

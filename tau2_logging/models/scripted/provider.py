@@ -1,4 +1,5 @@
-"""`scripted/agent`, `scripted/user` and `scripted/judge` as a custom litellm provider: the path of any other model, no key, no network.
+"""`scripted/agent`, `scripted/user`, `scripted/judge` and `scripted/expert` as a custom litellm provider: the path of any other model, with
+no key and no network.
 
 The task is named by the model argument `scripted_task` ("domain/task id"), which the runner adds; without it, it is the task of the
 current simulation.
@@ -13,24 +14,26 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import litellm
 from litellm import CustomLLM
 from litellm.types.utils import ChatCompletionMessageToolCall, Function, GenericStreamingChunk, ModelResponse, Usage
 
-from tau2_logging.logger.context import current
+from tau2_logging.logger.context import current, current_expert
 from tau2_logging.models.scripted.agent import agent_turn
+from tau2_logging.models.scripted.expert import expert_turn
 from tau2_logging.models.scripted.faults import first_call, spoil
 from tau2_logging.models.scripted.judge import judge_turn
 from tau2_logging.models.scripted.plan import PlanBook
 from tau2_logging.models.scripted.settings import ScriptedSettings
 from tau2_logging.models.scripted.speech import Speech
+from tau2_logging.models.scripted.tokens import count, prompt_tokens
 from tau2_logging.models.scripted.user import user_turn
+from tau2_logging.models.scripted.weakness import weakened
 
 PROVIDER = "scripted"
-ROLES = ("agent", "user", "judge")
+ROLES = ("agent", "user", "judge", "expert")
 TASK_ARGUMENT = "scripted_task"
 _REMEMBERED_CALLS = 10_000
 
@@ -80,13 +83,17 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
     def _answer(self, *, model: str, messages: Sequence[Mapping[str, Any]], optional_params: Mapping[str, Any], **_: Any) -> _Answer:
         settings = ScriptedSettings.of(optional_params)
         domain, task = _task_of(optional_params)
-        draw = random.Random(f"{settings.seed}|{domain}/{task}|{model}|{len(messages)}|{self._times_made(settings, task, model, messages)}")
+        turn = _turn_of(messages)
+        draw = random.Random(f"{settings.seed}|{domain}/{task}|{model}|{turn}|{self._times_made(settings, task, model, turn)}")
         fault = settings.draw_fault(draw)
         _raise_fault(fault, model)
-        speech = spoil(self._speech(model, domain, task, messages, optional_params, settings), fault)
-        output = _count(_written(speech))
+        prompt = prompt_tokens(messages, optional_params.get("tools"))
+        speech = self._speech(model, domain, task, messages, optional_params, settings)
+        if model == "agent":
+            speech = weakened(speech, settings, self.book.writes(domain), messages, prompt, draw)
+        speech = spoil(speech, fault)
+        output = count(_written(speech))
         ttft_ms, decode_ms = settings.latency_ms(output, draw)
-        prompt = sum(_message_tokens(message) for message in messages) + _tools_tokens(optional_params.get("tools"))
         usage = Usage(prompt_tokens=prompt, completion_tokens=output, total_tokens=prompt + output)
         return _Answer(speech, ttft_ms, decode_ms, usage, tuple(f"call_{draw.getrandbits(96):024x}" for _ in speech.calls))
 
@@ -103,22 +110,24 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
             return user_turn(messages)
         if model == "judge":
             return judge_turn(messages)
-        if model != "agent":
+        if model not in ("agent", "expert"):
             raise litellm.NotFoundError(f"no model scripted/{model}; there are {', '.join(ROLES)}", model=model, llm_provider=PROVIDER)
         plan = self.book.find(domain, task)
         if plan is None:
             raise litellm.BadRequestError(
-                f"scripted/agent knows no task {task!r} of domain {domain!r}; it plays only tasks that run_local.py has loaded",
+                f"scripted/{model} knows no task {task!r} of domain {domain!r}; it plays only tasks that run_local.py has loaded",
                 model=model,
                 llm_provider=PROVIDER,
             )
+        if model == "expert":
+            return expert_turn(plan, messages, params.get("tools"))
         again = first_call(messages) if settings.loops(random.Random(f"{settings.seed}|{domain}/{task}|loop")) else None
         return again or agent_turn(plan, messages, params.get("tools"))
 
-    def _times_made(self, settings: ScriptedSettings, task: str | None, model: str, messages: Sequence[Mapping[str, Any]]) -> int:
-        if not settings.faults:
+    def _times_made(self, settings: ScriptedSettings, task: str | None, model: str, turn: str) -> int:
+        if not settings.faults and not settings.bad_writes:
             return 0
-        key = (settings.seed, task, model, len(messages))
+        key = (settings.seed, task, model, turn)
         with self._lock:
             number = self._made.pop(key, 0)
             self._made[key] = number + 1
@@ -143,6 +152,14 @@ def _task_of(params: Mapping[str, Any]) -> tuple[str | None, str | None]:
         return domain, task
     simulation = current()
     return (simulation.domain, simulation.task) if simulation is not None else (None, None)
+
+
+def _turn_of(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Which call of a conversation this is; an expert's questions all have two messages, and several may be put at once."""
+    asked = current_expert()
+    if asked is None:
+        return str(len(messages))
+    return f"{len(messages)}|{asked.alias}|{len(str(messages[-1].get('content') or ''))}"
 
 
 def _raise_fault(fault: str | None, model: str) -> None:
@@ -190,22 +207,3 @@ def _pieces(text: str) -> list[str]:
 
 def _written(speech: Speech) -> str:
     return (speech.text or "") + "".join(f"{call.name}{call.arguments}" for call in speech.calls)
-
-
-def _message_tokens(message: Mapping[str, Any]) -> int:
-    called = "".join(f"{call['function']['name']}{call['function']['arguments']}" for call in message.get("tool_calls") or ())
-    return _count(str(message.get("content") or "")) + (_count(called) if called else 0) + 4
-
-
-def _tools_tokens(tools: Sequence[Mapping[str, Any]] | None) -> int:
-    return sum(_tool_tokens(str(tool["function"]["name"]), str(tool)) for tool in tools or ())
-
-
-@lru_cache(maxsize=1024)
-def _tool_tokens(name: str, text: str) -> int:
-    return _count(text)
-
-
-@lru_cache(maxsize=16_384)
-def _count(text: str) -> int:
-    return int(litellm.token_counter(model=f"{PROVIDER}/agent", text=text)) if text else 0

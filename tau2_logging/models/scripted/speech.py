@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from tau2_logging.models.experts.tool import CALL_EXPERT
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,18 @@ def calling(name: str, arguments: Mapping[str, Any]) -> Speech:
     return Speech(calls=(Call(name, json.dumps(dict(arguments), ensure_ascii=False)),))
 
 
+def asking(aliases: Sequence[str], question: str) -> Speech:
+    """A reply that puts a question to each of these experts."""
+    return Speech(calls=tuple(calling(CALL_EXPERT, {"expert": alias, "question": question}).calls[0] for alias in aliases))
+
+
 def calls_in(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """(tool, arguments) of each tool call of a message; arguments that are not JSON are left as text."""
-    return [(call["function"]["name"], _parsed(call["function"]["arguments"])) for call in message.get("tool_calls") or ()]
+    return [(call["function"]["name"], parsed_arguments(call["function"]["arguments"])) for call in message.get("tool_calls") or ()]
 
 
-def _parsed(arguments: str) -> Any:
+def parsed_arguments(arguments: str) -> Any:
+    """Arguments as a value; the text itself where it is no JSON."""
     try:
         return json.loads(arguments)
     except (TypeError, ValueError):

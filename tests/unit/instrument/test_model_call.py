@@ -14,6 +14,7 @@ from tau2_logging.events.levels import DEBUG, PROFILE
 from tau2_logging.instrument.model_call import ATTEMPT, ModelCall, role_of
 from tau2_logging.instrument.stream import MeasuredStream
 from tau2_logging.logger import EventLogger, FakeClock, Simulation
+from tau2_logging.logger.context import Asked, expert_scope
 from tau2_logging.logger.simulation import AGENT, EVALUATION, JUDGE, LIVE, USER
 from tau2_logging.sinks import MemorySink
 
@@ -109,6 +110,33 @@ def test_a_call_is_counted_for_whoever_acts(
     assert [event.type for event in sink.events] == [type_]
     assert simulation.usage.counts[counter] == 1
     assert (simulation.usage.fields()["agent_cost_usd"] == 0.25) == (role == "agent")
+
+
+@pytest.mark.parametrize(
+    ("asked", "cost"), [(Asked("planner"), 0.25), (Asked("planner", 0.01, 0.1), 3.0), (Asked("planner", 0.0, 0.0), 0.0)]
+)
+def test_a_call_made_for_an_expert_is_the_experts(simulation: Simulation, sink: MemorySink, asked: Asked, cost: float) -> None:
+    """By its alias, in time of its own, on the agent's bill, at the price a person gave for it."""
+    with expert_scope(asked):
+        call = ModelCall(simulation, "m", "openai")
+        assert simulation.waiting().what == "expert_call"
+    call.finish(reply())
+    (event,) = sink.of("expert_call")
+    assert (event.get("expert"), event.get("cost_usd"), event.get("input_tokens")) == ("planner", pytest.approx(cost), 100)
+    assert simulation.usage.counts["expert_calls"] == 1
+    assert simulation.usage.fields()["agent_cost_usd"] == pytest.approx(cost)
+
+
+@pytest.mark.parametrize(
+    ("phase", "turn", "type_"), [(EVALUATION, None, "evaluator"), (LIVE, USER, "user_sim"), (LIVE, JUDGE, "evaluator")]
+)
+def test_only_the_agent_has_experts(simulation: Simulation, sink: MemorySink, phase: str, turn: str | None, type_: str) -> None:
+    """A judge's or user's call that happens to be made in an expert's context stays theirs."""
+    simulation.phase, simulation.turn = phase, turn
+    with expert_scope(Asked("planner")):
+        ModelCall(simulation, "m", "openai").finish(reply())
+    (event,) = sink.events
+    assert (event.type, event.get("expert")) == (type_, None)
 
 
 def test_the_attempt_is_that_of_whoever_retries(simulation: Simulation, sink: MemorySink) -> None:

@@ -198,7 +198,7 @@ def test_faults_come_at_their_rates() -> None:
     assert sum(settings.loops(source) for _ in range(10_000)) / 10_000 == pytest.approx(0.5, abs=0.03)
     assert set(draws) == {None, "invalid_args", "timeout"}
     assert {ScriptedSettings.of({"faults": {"timeout": 1.0}}).draw_fault(source) for _ in range(100)} == {"timeout"}
-    assert len(FAULTS) == 8
+    assert len(FAULTS) == 9
 
 
 @pytest.mark.parametrize(

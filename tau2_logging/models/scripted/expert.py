@@ -1,0 +1,42 @@
+"""The scripted expert: knows the reference actions, so it advises the next one in words, or makes the turn where it is offered tools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tau2_logging.models.experts.briefing import read_transcript
+from tau2_logging.models.scripted.agent import agent_turn, asks_user, goal_actions, next_action
+from tau2_logging.models.scripted.plan import Plan
+from tau2_logging.models.scripted.speech import Speech
+
+Message = Mapping[str, Any]
+
+
+def expert_turn(plan: Plan, messages: Sequence[Message], tools: Sequence[Message] | None) -> Speech:
+    """Advice about the conversation in the last message, or, with tools, the agent's next turn in this conversation."""
+    if tools:
+        return agent_turn(plan, messages, tools)
+    asked = str(messages[-1].get("content") or "") if messages else ""
+    return Speech(text=advice(plan, read_transcript(asked), _offered(messages)))
+
+
+def advice(plan: Plan, talk: Sequence[Message], tools: Sequence[Message]) -> str:
+    """What to do next, in words."""
+    action = next_action(plan.actions or goal_actions(plan, tools), talk)
+    if action is None:
+        return "Everything that was asked for is done. Tell the customer so, and close the conversation."
+    names = {tool["function"]["name"] for tool in tools}
+    arguments = json.dumps(dict(action.arguments), ensure_ascii=False)
+    if asks_user(action, names):
+        return f"Ask the customer to use {action.name} with {arguments} on their side."
+    return f"Call {action.name} with {arguments} next; the policy allows it."
+
+
+def _offered(messages: Sequence[Message]) -> list[dict[str, Any]]:
+    """The tools as the system text lists them, one JSON object a line."""
+    system = next((str(message.get("content") or "") for message in messages if message["role"] == "system"), "")
+    _, _, rest = system.partition("<tools>\n")
+    listed, _, _ = rest.partition("\n</tools>")
+    return [{"function": json.loads(line)} for line in listed.split("\n") if line.startswith("{")]
