@@ -44,9 +44,14 @@ class Arguments:
         if at < 0.06:
             return random_.choice(_NONSENSE)
         offered = self._gold.get((tool, name)) if at < 0.6 else self._named.get(name)
-        offered = offered or self._named.get(name) or self._named.get("payment_id" if "payment" in name else name)
+        offered = offered or self._named.get(name) or self._alike(name)
         value = random_.choice(offered) if offered else random_.choice(_NONSENSE)
         return value[1:] if name == "order_id" and at > 0.97 and str(value).startswith("#") else value
+
+    def _alike(self, name: str) -> list[Any]:
+        """Values for a parameter whose name nobody else has: of any `..._id` for an id."""
+        suffix = "_id" if name == "id" or name.endswith("_id") else name
+        return [value for known, values in self._named.items() if known.endswith(suffix) for value in values[:20]]
 
 
 def sequences(
