@@ -80,6 +80,8 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--top", type=int, default=20, metavar="N", help="how many of the slowest calls to list (default: 20)")
     group.add_argument("--bins", type=int, nargs="?", const=10, default=0, metavar="N", help="also print histograms of N equal bins (10)")
+    group.add_argument("--otlp", metavar="ENDPOINT", help="also send the run's traces to an OpenTelemetry endpoint (see docs/viewers.md)")
+    group.add_argument("--otlp-content", "--otlp_content", action="store_true", help="with what was said, of a log of --log-level DEBUG")
     group.add_argument("--title", default="", metavar="TEXT", help="title of the reports")
 
 
@@ -129,6 +131,8 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     options = gates(log, options)
     if not args.format:
         formats = _affordable(log, formats)
+    if args.otlp is not None:
+        print(_send(log, args.otlp, args.otlp_content))
     paths = write_reports(log, Path(args.output_dir), [load_report(name) for name in formats], options)
     _say(log, paths, args.output_dir)
     if any(not gate["met"] for gate in options.slo):
@@ -137,6 +141,8 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
+    if args.otlp_content and args.otlp is None:
+        raise UserError("--otlp-content says what to send, but not where to; give --otlp ENDPOINT too")
     for name, least in (("bins", 0), ("top", 1), ("interval", 0.05)):
         if getattr(args, name) < least:
             raise UserError(f"--{name} {getattr(args, name)} is too small; it must be at least {least}")
@@ -220,6 +226,13 @@ def _affordable(log: RunLog, formats: tuple[str, ...]) -> tuple[str, ...]:
     left = ", ".join(name for name in formats if name not in kept)
     print(f"note: {events:,} events; left out for their size: {left}. Ask for them with --format.", file=sys.stderr)
     return kept
+
+
+def _send(log: RunLog, endpoint: str, content: bool) -> str:
+    from tau2_logging.analysis.replay import replay
+    from tau2_logging.runner.exports import send_log
+
+    return send_log(replay(log, content), endpoint, content)
 
 
 def _say(log: RunLog, paths: Sequence[Path], output_dir: str) -> None:

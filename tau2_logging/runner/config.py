@@ -15,6 +15,8 @@ from tau2_logging.models.experts import ADVISE, MODES, Expert
 
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
+_OF_A_START = ("otlp", "otlp_content", "prometheus")
+
 
 @dataclass(frozen=True)
 class ModelChoice:
@@ -64,6 +66,9 @@ class RunConfig:
     profile: bool = True
     stream: bool = True
     fast_env: bool = True
+    otlp: str | None = None
+    otlp_content: bool = False
+    prometheus: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_trials", "max_concurrency", "max_steps", "max_errors"):
@@ -84,9 +89,18 @@ class RunConfig:
                 raise UserError(f"--{name.replace('_', '-')} is {value:g}; give {unit} above 0")
         if not self.profile and (self.max_cost or self.max_tokens_total or self.rate_limits):
             raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
+        self._check_exports()
         if not self.domains:
             raise UserError("no domain given; name one or more with --domains, or see --list-domains")
         self._check_experts()
+
+    def _check_exports(self) -> None:
+        if not self.profile and (self.otlp is not None or self.prometheus is not None):
+            raise UserError("--otlp and --prometheus show what is measured; they cannot go with --no-profile")
+        if self.otlp_content and self.otlp is None:
+            raise UserError("--otlp-content says what to send, but not where to; give --otlp ENDPOINT too")
+        if self.prometheus is not None and not 0 <= self.prometheus < 65536:
+            raise UserError(f"--prometheus is {self.prometheus}; give a port, 1 to 65535 (0: any free one)")
 
     def _check_experts(self) -> None:
         if self.expert_mode not in MODES:
@@ -108,8 +122,8 @@ class RunConfig:
         return all(model.scripted for model in self.models)
 
     def as_json(self) -> dict[str, Any]:
-        """For run.json, secrets masked."""
-        data = dataclasses.asdict(self)
+        """For run.json, secrets masked. Where a start of the run sends its events is not a setting of the run."""
+        data = {name: value for name, value in dataclasses.asdict(self).items() if name not in _OF_A_START}
         data["log_dir"] = str(self.log_dir)
         return mask(data)  # type: ignore[return-value]
 

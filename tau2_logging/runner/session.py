@@ -35,6 +35,7 @@ from tau2_logging.runner.checkpoint import Checkpoint, Key, finished, read_run, 
 from tau2_logging.runner.config import RunConfig
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
+from tau2_logging.runner.exports import Exports, check_exports
 from tau2_logging.runner.limits import Budget, RateLimits, rate_limit
 from tau2_logging.runner.plan import Plan, Unit, make_plan
 from tau2_logging.runner.providers import check_models, check_prices, http_connections, warm_up
@@ -85,6 +86,7 @@ def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = 
             check_prices(config.models)
         for text in config.rate_limits:
             rate_limit(text)
+        check_exports(config)
         place = _resumed_place(config, resume) if resume is not None else _new_place(config)
         place.directory.mkdir(parents=True, exist_ok=True)
         return _Session(config, benchmark, plan, place, argv or [], console).run()
@@ -132,12 +134,12 @@ class _Session:
     def run(self) -> int:
         with ExitStack() as stack:
             self._prepare(stack)
-            totals, logger, files = self._open_logger(stack)
+            totals, logger, files, exports = self._open_logger(stack)
             checkpoint = Checkpoint(self.place.directory, self.config.domains)
             stack.callback(checkpoint.close)
             self._write_run_json()
             self._enter_tau2(stack, logger)
-            self._announce()
+            self._announce(exports)
             bench = Bench(self.benchmark, logger, self.recipes, checkpoint.append)
             budget = Budget(self.config.max_cost, self.config.max_tokens_total)
             self._write_start(logger)
@@ -147,15 +149,18 @@ class _Session:
                 failure = self._drive(executor, bench, progress, lambda: budget.reached(totals))
             self._write_end(logger, totals)
             self._write_results()
+            self.notes += exports.finish()
             return self._report(totals, logger, files, failure)
 
-    def _open_logger(self, stack: ExitStack) -> tuple[Totals, EventLogger, DomainFiles | None]:
+    def _open_logger(self, stack: ExitStack) -> tuple[Totals, EventLogger, DomainFiles | None, Exports]:
         planned = {domain: sum(unit.domain == domain for unit in self.plan.units) for domain in self.config.domains}
         totals = Totals(planned)
         for (domain, task, _), row in self.place.done.items():
             if domain in totals.domains:
                 totals.add_finished(domain, task, row.get("reward"))
-        sinks: list[Sink] = [totals]
+        exports = Exports(self.config, self.place.started_wall, planned, self._say)
+        stack.callback(exports.close)
+        sinks: list[Sink] = [totals, *exports.sinks]
         files = None
         if self.config.profile:
             files = DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level])
@@ -164,7 +169,7 @@ class _Session:
         origin = clock.now_ns() - int((time.time() - self.place.started_wall) * 1e9)
         logger = EventLogger(self.place.run_id, sinks, clock, origin)
         stack.callback(logger.close)
-        return totals, logger, files
+        return totals, logger, files, exports
 
     def _prepare(self, stack: ExitStack) -> None:
         """What takes seconds and belongs to no simulation: done before the run's clock starts."""
@@ -275,8 +280,10 @@ class _Session:
                 given_up += 1
         return given_up
 
-    def _announce(self) -> None:
+    def _announce(self, exports: Exports) -> None:
         config = self.config
+        for note in exports.notes:
+            self._say(note)
         if config.all_scripted:
             self._say(
                 "No real model is evaluated: the built-in scripted models play agent, user and judge. "
