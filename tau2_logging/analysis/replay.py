@@ -28,14 +28,9 @@ def replay(log: RunLog, everything: bool = False) -> list[tuple[int, Iterator[Ev
     Without `everything`, only what spans are made of: no payloads.
     """
     types = [name for name in log.store.types() if everything or name in _TYPES]
-    columns = [
-        "time",
-        "task",
-        "thread",
-        "level",
-        *dict.fromkeys((*CONTEXT_FIELDS, *(f for t in types if t in KINDS for f in KINDS[t].fields))),
-    ]
-    table = log.select(None if everything else columns, types=types)
+    own = (field for name in types if name in KINDS for field in KINDS[name].fields)
+    columns = None if everything else list(dict.fromkeys(("type", "time", "task", "thread", "level", *CONTEXT_FIELDS, *own)))
+    table = log.select(columns, types=types)
     return [(_origin_ns(part), _events(part)) for _, part in table.groupby("run", sort=False, dropna=False)]
 
 

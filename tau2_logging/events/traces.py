@@ -152,7 +152,7 @@ class TraceBuilder:
         span = str(event.get("span"))
         open_ = self._open.setdefault(span, _Open(span, _place(event)))
         spans = self._release(span, span)
-        if self._root_of(event) == span:
+        if not any(other.place == open_.place for other in self._open.values() if other is not open_):
             spans += [item for parent in self._orphans(open_) for item in self._release_to(parent, span)]
         del self._open[span]
         return [*spans, self._root(event, open_)]
