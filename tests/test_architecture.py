@@ -21,6 +21,7 @@ LEAVES = {"errors", "version"}
 _BASE = {"logger", "events"}
 _RUN_SIDE = {"sinks", "instrument", "models", "users", "environments", "agents"} | _BASE
 ALLOWED: dict[str, set[str]] = {
+    "": {"analysis"},
     "errors": set(),
     "version": set(),
     "events": set(),

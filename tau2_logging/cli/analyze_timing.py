@@ -32,7 +32,7 @@ TYPE.STATISTIC (p50, p90, p95, p99, mean, max in ms, error_rate) of a type of ev
 
 exit code: 0 done, 1 --strict and a line could not be read, 2 bad input, 3 a gate is broken (--slo, --fail-if-slower)
 """
-_FORMATS = "console, csv, json, markdown, parquet, png, trace, html"
+_FORMATS = "console, csv, json, markdown, parquet, png, trace, speedscope, html"
 _FRUGAL = frozenset(("console", "json", "markdown"))
 _MANY_EVENTS = 3_000_000
 """About a gigabyte of log. Tables and pictures of every event take about 2.5 kB of memory for each."""
