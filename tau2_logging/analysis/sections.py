@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Show = Callable[[Any], str]
 ABSENT = "-"
 UNKNOWN = "unknown"
+_CELL = 120
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,12 @@ def text(value: Any) -> str:
     return ABSENT if is_absent(value) else " ".join(str(value).split())
 
 
+def long_text(value: Any) -> str:
+    """Text cut to what a cell holds."""
+    shown = text(value)
+    return shown if len(shown) <= _CELL else shown[: _CELL - 1] + "…"
+
+
 def section(
     title: str, table: pd.DataFrame, shows: dict[str, tuple[str, Show]], note: str = "", key: bool = False, top: int = 0
 ) -> Section:
@@ -100,7 +107,7 @@ def section(
     ]
     if len(shown) < len(table):
         note = " ".join(filter(None, [note, f"{len(table) - len(shown):,} more are in the files."]))
-    numbers = frozenset(heading for heading, show in shows.values() if show is not text)
+    numbers = frozenset(heading for heading, show in shows.values() if show not in (text, long_text))
     return Section(title, [heading for heading, _ in shows.values()], rows, numbers, note, key)
 
 
@@ -137,6 +144,7 @@ def _in_order(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     yield from gates(options)
     yield from latency_sections(log, options)
     yield from time_sections(log)
+    yield from server_sections(log)
     yield from cost_sections(log, options)
     yield from trouble_sections(log, options)
     yield from comparison_sections(log, options)
@@ -227,6 +235,27 @@ def time_sections(log: RunLog) -> Iterator[Section]:
         "mean_input_tokens": ("mean input tokens", number),
         "cached_share": ("cached", share)}  # fmt: skip
     yield section("Context growth", log.context_growth(), growth, "By the agent's n-th call in a simulation.", top=20)
+
+
+SERVER_NOTE = (
+    "By the servers' own clocks, over the run: queue is the wait at the server for a place in its batch, prefill the work on the prompt, "
+    "TTFT both. Client figures are of the run's calls there; requests may be others' too. Peaks are those of samples."
+)
+
+
+def server_sections(log: RunLog) -> Iterator[Section]:
+    """The model servers: where their time went, and how full they were."""
+    table = log.model_servers()
+    where: dict[str, tuple[str, Show]] = {"endpoint": ("server", text)}
+    times: dict[str, tuple[str, Show]] = {"requests": ("requests", count), "queue_mean_ms": ("queue mean ms", ms),
+        "prefill_mean_ms": ("prefill mean", ms), "decode_mean_ms": ("decode mean", ms), "ttft_mean_ms": ("TTFT mean", ms),
+        "client_ttft_mean_ms": ("TTFT, client", ms),
+        "e2e_mean_ms": ("whole mean", ms), "client_mean_ms": ("whole, client", ms)}  # fmt: skip
+    yield section("Model servers", table, {**where, **times}, SERVER_NOTE, key=True)
+    load: dict[str, tuple[str, Show]] = {"calls": ("our calls", count), "errors": ("errors", count), "peak_running": ("running", count),
+        "peak_waiting": ("waiting", count), "peak_kv_cache_share": ("KV cache", share), "prefix_hit_share": ("prefix hits", share),
+        "preemptions": ("preemptions", count), "samples": ("samples", count)}  # fmt: skip
+    yield section("Load of the model servers", table, {**where, **load}, "Running, waiting and KV cache at their peak.", key=True)
 
 
 def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:

@@ -173,6 +173,12 @@ class RunLog:
 
         return context_growth(self)
 
+    def model_servers(self) -> pd.DataFrame:
+        """What the model servers say of themselves; see `servers.server_table`."""
+        from tau2_logging.analysis.servers import server_table
+
+        return server_table(self)
+
     def outliers(self, top: int = 20) -> pd.DataFrame:
         """The slowest calls; see `outliers.slowest_calls`."""
         from tau2_logging.analysis.outliers import slowest_calls

@@ -21,8 +21,12 @@ if TYPE_CHECKING:
 
 _RESUMABLE = frozenset(
     ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
+    + ("events", "snapshot_writes", "mask")
     + ("no_stream", "request_timeout", "max_cost", "max_tokens_total", "rate_limit")
-    + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert", "otlp", "otlp_content", "prometheus")
+    + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert")
+    + ("num_servers", "gpu_ids", "tensor_parallel", "start_port", "serve_args", "serve_command", "serve_timeout", "endpoints")
+    + ("metrics_interval",)
+    + ("otlp", "otlp_content", "prometheus")
 )
 _EPILOG = """\
 examples:
@@ -35,10 +39,10 @@ exit code: 0 every simulation finished, 1 some ended in error or time-out, 2 bad
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(prog: str = "run_local.py") -> argparse.ArgumentParser:
     """The parser. Flags that are not given are absent from the result, so that --resume can tell."""
     parser = argparse.ArgumentParser(
-        prog="run_local.py",
+        prog=prog,
         description="Run tau2-bench simulations and write a log that says where the time and the money went.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -46,6 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     _add_what(parser.add_argument_group("what to run"))
     _add_who(parser.add_argument_group("agent, user, judge"))
+    _add_servers(parser.add_argument_group("model servers (docs/vllm.md)"))
     _add_how(parser.add_argument_group("how to run it"))
     _add_output(parser.add_argument_group("log and display"))
     return parser
@@ -64,6 +69,7 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
 
 def _add_who(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--agent", metavar="NAME", help="agent implementation (default: llm_agent)")
+    group.add_argument("--agent-args", metavar="JSON", help="settings of retry_agent, context_agent or enhanced_agent, as a JSON object")
     group.add_argument("--agent-llm", metavar="MODEL", help="the agent's model, by litellm's name (default: scripted/agent)")
     group.add_argument("--agent-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
     group.add_argument("--expert", action="append", metavar="NAME=MODEL", help="a model that the agent may consult through a tool; more "
@@ -77,6 +83,21 @@ def _add_who(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--judge-llm", metavar="MODEL", help="model that answers natural-language assertions and, where tau2 has one, the "
                        "repetition check (default: scripted/judge with scripted models, else only what a task's reward needs)")  # fmt: skip
     group.add_argument("--judge-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
+
+
+def _add_servers(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--serve", metavar="MODEL", help="start vLLM servers of this model for the run; it is then the agent's")
+    group.add_argument("--num-servers", type=int, metavar="N", help="how many (default: 1)")
+    group.add_argument("--gpu-ids", metavar="ID,ID", help="GPUs to deal out among them (default: 0, 1, ...)")
+    group.add_argument("--tensor-parallel", type=int, metavar="K", help="GPUs of each server (default: 1)")
+    group.add_argument("--start-port", type=int, metavar="P", help="port of the first; a port in use is passed over (default: 8000)")
+    group.add_argument("--tool-call-parser", metavar="NAME", help="vLLM's parser of tool calls, by family of models (default: hermes)")
+    group.add_argument("--serve-args", metavar="WORDS", help='more words for each server\'s command line: --serve-args="--max-num-seqs 64"')
+    group.add_argument("--serve-command", metavar="WORDS", help="what to start in the place of 'vllm serve'; may hold {port} and {model}")
+    group.add_argument("--serve-timeout", type=float, metavar="SECONDS", help="until they have to be ready (default: 1800)")
+    group.add_argument("--endpoint", action="append", dest="endpoints", metavar="URL", help="a server that runs already; may be repeated")
+    group.add_argument("--metrics-interval", type=float, metavar="SECONDS", help="between two looks at the servers' figures (default: 5)")
+    group.add_argument("--check", action="store_true", help="ask each model one small question, show what works, and leave")
 
 
 def _add_how(group: argparse._ArgumentGroup) -> None:
@@ -97,6 +118,13 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log-level", choices=list(LEVELS), help="least level of events to write (default: PROFILE)")
+    group.add_argument("--events", action=argparse.BooleanOptionalAction,
+                       help="write tool calls and state changes as JSON Lines beside the log (default: at level DEBUG)")  # fmt: skip
+    group.add_argument("--snapshot-writes", action="store_true", help="with --events: a snapshot of the state after each write tool, "
+                       "and a look at the end for changes that no write tool made")  # fmt: skip
+    group.add_argument("--mask", action=argparse.BooleanOptionalAction,
+                       help="mask personal data too (card numbers, e-mail, telephone, date of birth); --no-mask: nothing in arguments and "
+                       "results (default: credentials are masked)")  # fmt: skip
     group.add_argument("--log-dir", metavar="DIR", help="where logs go (default: logs)")
     group.add_argument("--run-name", metavar="NAME", help="name of the run (default: date, time and four random digits)")
     group.add_argument("--no-stream", action="store_true", help="do not ask models for streams: no time to first token is measured")
@@ -108,15 +136,15 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--no-profile", action="store_true", help="measure nothing and write no log: what the profiling itself costs")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None, prog: str = "run_local.py") -> None:
     """Run the command; ends the process with its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     try:
-        given = vars(build_parser().parse_args(words))
+        given = vars(build_parser(prog).parse_args(words))
         code = _command(given, words)
     except Tau2LoggingError as error:
-        print(f"run_local.py: {error}", file=sys.stderr)
+        print(f"{prog}: {error}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130
@@ -141,22 +169,31 @@ def _command(given: dict[str, Any], words: list[str]) -> int:
     from tau2_logging.runner.benchmark import check_tau2
 
     check_tau2()
+    if "check" in given:
+        from tau2_logging.runner.preflight import check
+
+        return check(config)
     from tau2_logging.runner.session import run
 
     return run(config, resume, words)
 
 
 def _config(given: dict[str, Any]) -> RunConfig:
-    from tau2_logging.runner.config import RunConfig
+    from tau2_logging.runner.config import RunConfig, server_settings
     from tau2_logging.runner.experts import expert_settings
 
     values = _plain_values(given)
+    servers = server_settings(given)
+    if servers is not None and "agent_llm" not in given:
+        from tau2_logging.runner.serving import agent_llm
+
+        given = {**given, "agent_llm": agent_llm(servers)}
     agent, user, judge = _models(given)
     values = {**expert_settings(given.get("expert"), given.get("expert_mode")), **values}
     for expert in values.get("experts", ()):
         if expert.scripted and not agent.scripted:
             _hint(f"note: expert {expert.alias} is a scripted model, which knows the task's solution and tells it")
-    return RunConfig(**values, agent_model=agent, user_model=user, judge_model=judge)
+    return RunConfig(**values, agent_model=agent, user_model=user, judge_model=judge, servers=servers)
 
 
 def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
@@ -179,6 +216,13 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         values["profile"] = False
     if "no_fast_env" in given:
         values["fast_env"] = False
+    for name in ("events", "snapshot_writes"):
+        if name in given:
+            values[name] = given[name]
+    if "agent_args" in given:
+        values["agent_args"] = _json_object(given, "agent_args")
+    if "mask" in given:
+        values["masking"] = "all" if given["mask"] else "none"
     return values
 
 
@@ -226,7 +270,7 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
     import dataclasses
 
     from tau2_logging.runner.checkpoint import read_run
-    from tau2_logging.runner.config import RunConfig
+    from tau2_logging.runner.config import RunConfig, server_settings
     from tau2_logging.runner.experts import with_experts
 
     fixed = sorted(given.keys() - _RESUMABLE)
@@ -237,7 +281,7 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
     config = RunConfig.from_json(read_run(directory)["config"])
     if directory.resolve() != (config.log_dir / "runs" / directory.name).resolve():
         config = dataclasses.replace(config, log_dir=directory.resolve().parent.parent)
-    config = dataclasses.replace(config, **_plain_values(given))
+    config = dataclasses.replace(config, **_plain_values(given), servers=server_settings(given, config.servers))
     for role in ("agent", "user", "judge"):
         model = getattr(config, f"{role}_model")
         if f"{role}_llm_args" in given and model is not None:

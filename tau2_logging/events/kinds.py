@@ -39,6 +39,13 @@ _COUNTS = (
 EXCLUSIVE_MS = ("llm_ms", "user_ms", "tool_ms", "expert_ms", "judge_ms", "evaluation_ms", "setup_ms", "other_ms")
 """The exclusive times of task_end. At every moment exactly one of them runs, so that they add up to duration_ms."""
 
+SERVER_TIMES = ("queue", "prefill", "decode", "ttft", "e2e")
+"""The times a model server keeps: `<name>_sum_ms` and `<name>_count` of server_metrics."""
+_SERVER = (
+    "endpoint", "model", "sample", "start_ms", "running", "waiting", "kv_cache_use", "prefix_queries", "prefix_hits", "preemptions",
+    "prompt_tokens", "generation_tokens", *(f"{name}_{part}" for name in SERVER_TIMES for part in ("sum_ms", "count")),
+)  # fmt: skip
+
 _KINDS = (
     Kind("run_start", INFO, "once a run, in the log of each of its domains", _RUN),
     Kind(
@@ -69,11 +76,31 @@ _KINDS = (
         (*_TIME, "replay_calls", "gold_calls", "reward", "error", "error_type"),
     ),
     Kind(
+        "state_change", PROFILE, "a write tool has changed a database; with structured events (`--events`)",
+        ("step", "function", "requestor", "database", "changed_records", "summary"),
+    ),
+    Kind(
+        "context_reduction", PROFILE, "an agent has made its prompt shorter",
+        ("step", "strategy", "tokens_before", "tokens_after", "limit_tokens", "messages_before", "messages_after"),
+    ),
+    Kind(
+        "correction", PROFILE, "an agent has told its model what was wrong with its reply",
+        ("step", "function", "problem", "attempt", "outcome"),
+    ),
+    Kind(
+        "agent_summary", PROFILE, "once a simulation, by an agent that recovers or keeps its prompts short",
+        ("turns", "model_calls", "withheld", "recovered", "passed_on", "told", "reductions", "tokens_saved", "identifiers_seen",
+         "identifiers_kept", "information_kept"),
+    ),
+    Kind(
         "retry", WARNING, "a model call is tried again",
         ("step", "model", "attempt", "start_ms", "wait_ms", "error_type", "error_message"),
     ),
     Kind("stuck", WARNING, "a simulation is past its time limit", ("step", "waiting_on", "model", "elapsed_ms", "limit_ms")),
     Kind("heartbeat", INFO, "regularly for each simulation in flight", ("step", "waiting_on", "model", "elapsed_ms")),
+    Kind("server_metrics", PROFILE, "regularly for each model server, at the start and at the end", _SERVER),
+    Kind("server_down", WARNING, "a model server is left out, until it is well again", ("endpoint", "model", "start_ms", "error_message")),
+    Kind("server_up", INFO, "it is back", ("endpoint", "model", "start_ms")),
     Kind("llm_payload", DEBUG, "what a model was sent and what it replied", ("step", "model", "messages", "reply")),
     Kind("tool_payload", DEBUG, "what a tool was given and what it returned", ("step", "function", "arguments", "result")),
     Kind("traceback", DEBUG, "where an error came from", ("step", "error_type", "traceback")),

@@ -12,6 +12,7 @@ from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.errors import UserError
 from tau2_logging.logger.masking import MASK, mask
 from tau2_logging.models.experts import ADVISE, MODES, Expert
+from tau2_logging.models.servers.settings import ServerSettings
 
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
@@ -44,6 +45,7 @@ class RunConfig:
     max_concurrency: int = 3
     seed: int = 300
     agent: str = "llm_agent"
+    agent_args: Mapping[str, Any] = field(default_factory=dict)
     user: str | None = None
     agent_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_AGENT))
     user_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_USER))
@@ -66,6 +68,10 @@ class RunConfig:
     profile: bool = True
     stream: bool = True
     fast_env: bool = True
+    events: bool | None = None
+    snapshot_writes: bool = False
+    masking: str = "secrets"
+    servers: ServerSettings | None = None
     otlp: str | None = None
     otlp_content: bool = False
     prometheus: int | None = None
@@ -117,6 +123,12 @@ class RunConfig:
         return tuple(model for model in (self.agent_model, self.user_model, self.judge_model, *experts) if model is not None)
 
     @property
+    def writes_events(self) -> bool:
+        """Whether structured events are written: as asked for, else at level DEBUG and for domains under their `_enhanced` names."""
+        unasked = self.log_level == "DEBUG" or any(domain.endswith("_enhanced") for domain in self.domains)
+        return self.profile and (unasked if self.events is None else self.events)
+
+    @property
     def all_scripted(self) -> bool:
         """No real model is evaluated."""
         return all(model.scripted for model in self.models)
@@ -138,6 +150,8 @@ class RunConfig:
         for name in ("domains", "task_ids", "rate_limits"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
+        if values.get("servers") is not None:
+            values["servers"] = ServerSettings.from_json(values["servers"])
         values["experts"] = tuple(Expert(**expert) for expert in values.get("experts") or ())
         values["log_dir"] = Path(values["log_dir"])
         return cls(**values)
@@ -147,6 +161,11 @@ class RunConfig:
         roles: dict[str, Any] = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model}
         roles.update({f"expert {expert.alias}": expert for expert in self.experts})
         return next((role for role, model in roles.items() if model is not None and MASK in str(dict(model.args))), None)
+
+
+def server_settings(given: Mapping[str, Any], before: ServerSettings | None = None) -> ServerSettings | None:
+    """The model servers that a command line asks for; where it changes those of an earlier start (`before`), the rest stays."""
+    return ServerSettings.of(given, before)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -56,6 +56,10 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     asyncio.set_event_loop(loop)
     yield loop
     loop.run_until_complete(litellm.close_litellm_async_clients())
+    left = asyncio.all_tasks(loop)  # litellm's logging worker
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
     loop.run_until_complete(loop.shutdown_asyncgens())
     litellm.in_memory_llm_clients_cache.flush_cache()
     asyncio.set_event_loop(None)

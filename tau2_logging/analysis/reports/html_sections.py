@@ -10,17 +10,22 @@ import pandas as pd
 
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import cost_summary
+from tau2_logging.analysis.deep.tables import GROUPS, TIME
 from tau2_logging.analysis.latency import DIMENSIONS, METRIC_NOTES
 from tau2_logging.analysis.makespan import idle_tail
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
 from tau2_logging.analysis.reports.units import human_ms, human_usd
+from tau2_logging.analysis.sections import SERVER_NOTE
+from tau2_logging.analysis.servers import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.timeline import Timeline
 
 if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.options import ReportOptions
     from tau2_logging.analysis.table import RunLog
 
 PAGES = {
+    **{group: name for group, name in GROUPS.items() if group != TIME},
     "latency": "Latency",
     "time": "Time",
     "cost": "Cost",
@@ -40,7 +45,17 @@ def sections(log: RunLog, timeline: Timeline, options: ReportOptions) -> dict[st
     for page, table in _all(log, options, rows_of):
         if table is not None:
             found[page].append(table)
+    if options.deep is not None:
+        add_deep(found, options.deep, rows_of)
     return found
+
+
+def add_deep(found: dict[str, list[Table]], deep: LogAnalyzer, rows_of: Rows | None = None) -> None:
+    """Add the tables of the deep analysis, each on the page of its group; those about time after the others about time."""
+    for table in deep.tables:
+        data = table_data(table.kind.title, table.frame, table.kind.note, rows_of)
+        if data is not None:
+            found["time" if table.kind.group == TIME else table.kind.group].append(data)
 
 
 def _all(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[tuple[str, Table | None]]:
@@ -64,6 +79,7 @@ def _latency(log: RunLog) -> Iterator[Table | None]:
 def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
     budget = log.budget()
     yield table_data("Time budget", total_budget(budget), "All simulations together: exclusive times, which add up to 100 %.")
+    yield from _servers(log)
     idle, path = idle_tail(log), log.critical_path()
     note = (
         "The run took as long as this chain of simulations on one worker. After the last simulation had begun, "
@@ -75,6 +91,12 @@ def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
     yield table_data("Agent's model calls by how many were in flight", log.latency_by_concurrency())
     yield table_data("Context growth", log.context_growth(), "By the agent's n-th call in a simulation.")
     yield table_data("Time budget by simulation", budget, "", rows_of)
+
+
+def _servers(log: RunLog) -> Iterator[Table | None]:
+    table = log.model_servers()
+    yield table_data("Model servers", table[["endpoint", *TIME_COLUMNS]], SERVER_NOTE)
+    yield table_data("Load of the model servers", table[["endpoint", *LOAD_COLUMNS]])
 
 
 def _float(value: float | None) -> float:

@@ -1,1 +1,1 @@
-"""Model servers."""
+"""Model servers: processes we start, endpoints that run already, their figures, and one that plays a server (`simulated`)."""

@@ -1,0 +1,105 @@
+"""The servers that a run starts: all at once, ready together, ended together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from types import TracebackType
+
+from tau2_logging.logger.clock import Clock
+from tau2_logging.models.servers.api import ServerApi, ServerSilent
+from tau2_logging.models.servers.process import GRACE_S, ServerDied, ServerPlan, ServerProcess
+
+_FIRST_LOOK_S, _LONGEST_PAUSE_S = 0.05, 1.0
+
+Told = Callable[[str], None]
+
+
+class Fleet:
+    """A context manager: its servers are started on entering and gone after leaving. Raises ServerDied from `wait_ready`."""
+
+    def __init__(self, plans: Sequence[ServerPlan], clock: Clock | None = None, grace_s: float = GRACE_S) -> None:
+        self.plans = tuple(plans)
+        self.processes: list[ServerProcess] = []
+        self._clock = clock or Clock()
+        self._grace_s = grace_s
+
+    def __enter__(self) -> Fleet:
+        try:
+            for plan in self.plans:
+                self.processes.append(ServerProcess(plan, self._grace_s))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End every server with all that it has started: asked at the same time, then waited for."""
+        for process in self.processes:
+            process.ask_to_end()
+        for process in self.processes:
+            process.wait()
+
+    def wait_ready(self, name: str, timeout_s: float, tell: Told) -> None:
+        """Until every server is well and lists model `name`. `tell` is given a line on how far they are, again and again.
+
+        Raises ServerDied when one ends, names other models, or is not ready after `timeout_s`: with the end of its log.
+        """
+        started = self._clock.now_ns()
+        waiting = list(self.processes)
+        pause_s = _FIRST_LOOK_S
+        while waiting:
+            waiting = [process for process in waiting if not _ready(process, name)]
+            elapsed_s = (self._clock.now_ns() - started) / 1e9
+            tell(_progress(len(self.processes), waiting, elapsed_s))
+            if waiting and elapsed_s > timeout_s:
+                late = waiting[0]
+                reason = ServerApi(late.plan.address).ailment() or f"lists no model {name!r}"
+                raise _died(late, f"is not ready after {timeout_s:g} s ({reason}); give it longer with --serve-timeout")
+            if waiting:
+                self._clock.sleep(pause_s)
+                pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+
+    def ended(self, endpoint: str, within_s: float = 0.0) -> str | None:
+        """How the server at `host:port` ended and where its log is; None while it runs, or where it is not ours. Waits up to `within_s`
+        for its end.
+        """
+        for process in self.processes:
+            if process.plan.address.name == endpoint and process.wait(within_s):
+                return f"{process.end()}; its log: {process.plan.log}"
+        return None
+
+
+def _ready(process: ServerProcess, name: str) -> bool:
+    how = process.end()
+    if how is not None:
+        raise ServerDied(_with_tail(process, f"{how} before it was ready"))
+    api = ServerApi(process.plan.address)
+    if api.ailment() is not None:
+        return False
+    try:
+        models = api.models()
+    except ServerSilent:
+        return False
+    if models and name not in models:
+        wanted = f"serves {', '.join(models)} and not {name!r}; name it so with --serve, or --serve-args '--served-model-name {name}'"
+        raise _died(process, wanted)
+    return name in models
+
+
+def _died(process: ServerProcess, what: str) -> ServerDied:
+    return ServerDied(_with_tail(process, f"model server {process.plan.number} ({process.plan.address.name}) {what}"))
+
+
+def _with_tail(process: ServerProcess, text: str) -> str:
+    tail = process.tail()
+    return f"{text}\n  the end of {process.plan.log}:\n{tail}" if tail else f"{text}; its log {process.plan.log} is empty"
+
+
+def _progress(servers: int, waiting: Sequence[ServerProcess], elapsed_s: float) -> str:
+    text = f"model servers: {servers - len(waiting)} of {servers} ready, {elapsed_s:.0f} s"
+    if not waiting:
+        return text
+    return f"{text}; {waiting[0].plan.address.name}: {waiting[0].last_line()[:100] or 'starting'}"

@@ -1,0 +1,182 @@
+"""The model servers of a run: started or found, asked for their models, watched, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from tau2_logging.errors import UserError
+from tau2_logging.logger.event_logger import EventLogger
+from tau2_logging.logger.masking import mask_text
+from tau2_logging.models.servers.address import Address
+from tau2_logging.models.servers.api import ServerApi, ServerSilent
+from tau2_logging.models.servers.endpoints import Endpoint, Endpoints
+from tau2_logging.models.servers.fleet import Fleet
+from tau2_logging.models.servers.process import plan_servers
+from tau2_logging.models.servers.settings import PROVIDER, ServerSettings
+from tau2_logging.models.servers.watch import MetricsWatch
+from tau2_logging.runner.config import RunConfig
+from tau2_logging.runner.routing import Routing
+
+_DEATH_NEWS_S = 2.0
+
+Say = Callable[[str], None]
+
+
+def agent_llm(settings: ServerSettings) -> str:
+    """The model of an agent that was given none, by litellm's name: the one we start, or the one that the endpoints serve.
+
+    Asks the endpoints. Raises UserError when they serve none, or several.
+    """
+    if settings.served_name is not None:
+        return f"{PROVIDER}/{settings.served_name}"
+    names = sorted({name for endpoint in _asked(settings) for name in endpoint.models})
+    if len(names) != 1:
+        raise UserError(f"the endpoints serve {'no model' if not names else ', '.join(names)}; choose one with --agent-llm {PROVIDER}/NAME")
+    return f"{PROVIDER}/{names[0]}"
+
+
+def routed_models(config: RunConfig) -> frozenset[str]:
+    """The models whose calls go to the run's servers: hosted_vllm/... without an api_base of their own."""
+    if config.servers is None:
+        return frozenset()
+    return frozenset(model.llm for model in config.models if model.llm.startswith(f"{PROVIDER}/") and not model.args.get("api_base"))
+
+
+def _asked(settings: ServerSettings) -> list[Endpoint]:
+    """The endpoints that run already, each asked for its models. Raises UserError when none answers."""
+    addresses = dict.fromkeys(Address.of(url) for url in settings.endpoints)
+    found = [_ask(Endpoint(address)) for address in addresses]
+    if found and all(endpoint.down is not None for endpoint in found):
+        silent = "; ".join(f"{endpoint.address.base_url}: {endpoint.down}" for endpoint in found)
+        raise UserError(f"no --endpoint answers ({silent}); start the server, or correct the address")
+    return found
+
+
+def _ask(endpoint: Endpoint) -> Endpoint:
+    try:
+        endpoint.models = tuple(ServerApi(endpoint.address).models())
+    except ServerSilent as silent:
+        endpoint.down = str(silent)
+    return endpoint
+
+
+class ModelServers:
+    """What a run does with its servers. Without any, nothing happens."""
+
+    def __init__(self, settings: ServerSettings | None, routed: frozenset[str], endpoints: list[Endpoint], fleet: Fleet, say: Say) -> None:
+        self.endpoints = Endpoints(endpoints, self._look, self._changed)
+        self.routed = routed
+        self._settings = settings
+        self._fleet = fleet
+        self._say = say
+        self._logger: EventLogger | None = None
+
+    @contextmanager
+    def routing(self) -> Iterator[None]:
+        """Calls of the routed models go to the servers."""
+        if not self.routed:
+            yield
+            return
+        layer = Routing(self.endpoints, self.routed)
+        layer.install()
+        try:
+            yield
+        finally:
+            layer.uninstall()
+
+    @contextmanager
+    def watched(self, logger: EventLogger) -> Iterator[None]:
+        """Their figures are written, and those that fail are asked again."""
+        if self._settings is None:
+            yield
+            return
+        self._logger = logger
+        watch = MetricsWatch(self.endpoints, logger, self._settings.metrics_interval, self._say)
+        watch.start()
+        try:
+            yield
+        finally:
+            watch.stop()
+            self._logger = None
+
+    def _look(self, endpoint: Endpoint) -> str | None:
+        how = self._fleet.ended(endpoint.name)
+        ailment = ServerApi(endpoint.address).ailment() if how is None else None
+        if ailment is not None:  # a process that has just died is not yet known to have
+            how = self._fleet.ended(endpoint.name, _DEATH_NEWS_S)
+        endpoint.gone = how is not None
+        return how or ailment
+
+    def _changed(self, endpoint: Endpoint) -> None:
+        logger = self._logger
+        what = "answers again" if endpoint.down is None else f"is left out: {endpoint.down}"
+        self._say(f"{endpoint.name} {what}")
+        if logger is None:
+            return
+        fields: dict[str, object] = {
+            "endpoint": endpoint.name,
+            "model": ",".join(endpoint.models) or None,
+            "start_ms": logger.since_start_ms(logger.clock.now_ns()),
+            "run": logger.run_id,
+        }
+        if endpoint.down is not None:
+            fields["error_message"] = mask_text(endpoint.down)
+        logger.emit("server_down" if endpoint.down is not None else "server_up", fields)
+
+
+@contextmanager
+def model_servers(config: RunConfig, log_directory: Path, console: Console, say: Say) -> Iterator[ModelServers]:
+    """Start the servers that are asked for, find those that run, and end the former afterwards, whatever happens.
+
+    Raises UserError for what cannot be, ServerDied where a server does not come up.
+    """
+    settings, routed = config.servers, routed_models(config)
+    with ExitStack() as stack:
+        endpoints: list[Endpoint] = []
+        fleet = Fleet([])
+        if settings is not None:
+            _check_used(settings, routed)
+            endpoints = _asked(settings)
+            if settings.serve is not None:
+                fleet = stack.enter_context(Fleet(plan_servers(settings, log_directory)))
+                endpoints = [*_ready(fleet, settings, console, say), *endpoints]
+            _check_served(endpoints, routed, say)
+        yield ModelServers(settings, routed, endpoints, fleet, say)
+
+
+def _check_used(settings: ServerSettings, routed: frozenset[str]) -> None:
+    if not routed:
+        name = settings.served_name or "NAME"
+        raise UserError(f"nobody would use the model servers; give --agent-llm, --user-llm or --judge-llm {PROVIDER}/{name}")
+
+
+def _check_served(endpoints: list[Endpoint], routed: frozenset[str], say: Say) -> None:
+    for endpoint in endpoints:
+        if endpoint.down is not None:
+            say(f"{endpoint.name} is left out for now: {endpoint.down}")
+    for model in sorted(routed):
+        name = model.partition("/")[2]
+        if not any(endpoint.serves(name) for endpoint in endpoints):
+            there = sorted({served for endpoint in endpoints for served in endpoint.models})
+            raise UserError(
+                f"no server has model {name!r}; they serve {', '.join(there) or 'none'}: write {PROVIDER}/{(there or ['NAME'])[0]}"
+            )
+
+
+def _ready(fleet: Fleet, settings: ServerSettings, console: Console, say: Say) -> list[Endpoint]:
+    for process in fleet.processes:
+        plan = process.plan
+        for line in plan.said:
+            say(line)
+        gpus = f", GPU {plan.gpus}" if plan.gpus is not None else ""
+        say(f"model server {plan.number}: {plan.address.name}, pid {process.pid}{gpus}, log {plan.log}")
+    name = str(settings.served_name)
+    with console.status("model servers") as status:
+        fleet.wait_ready(name, settings.serve_timeout, lambda text: status.update(Text(text)))
+    say(f"model servers: {len(fleet.processes)} ready with {name}")
+    return [_ask(Endpoint(plan.address)) for plan in fleet.plans]

@@ -1,0 +1,109 @@
+"""Servers as processes: real ones, small ones. Nothing of them is left, however the run ends; one that does not come up says why."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from tau2_logging.models.servers.fleet import Fleet
+from tau2_logging.models.servers.process import ServerDied, ServerPlan
+from tests.support.command import ROOT, environment
+from tests.support.processes import alive, gone
+
+if not Path("/proc/self/stat").exists():
+    pytest.skip("looks at processes through /proc", allow_module_level=True)
+
+STUBBORN = """
+    import pathlib, signal, subprocess, sys, time
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sleeper = [sys.executable, "-S", "-c", "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"]
+    pids = [subprocess.Popen(sleeper, start_new_session=alone).pid for alone in (False, True)]
+    pathlib.Path(sys.argv[1]).write_text(" ".join(map(str, pids)))
+    time.sleep(60)
+"""
+"""A server that does not listen to SIGTERM, with a child in its group and one in a session of its own."""
+
+
+def script(folder: Path, text: str) -> Path:
+    path = folder / "server.py"
+    path.write_text(textwrap.dedent(text))
+    return path
+
+
+def parent(folder: Path, *words: str) -> tuple[subprocess.Popen[str], list[int]]:
+    """A process with a stubborn server, and the pids of the server and its children."""
+    family = folder / "pids"
+    command = [sys.executable, str(ROOT / "tests/support/fleet_parent.py"), str(folder), sys.executable, "-S"]
+    env = environment(PYTHONPATH=str(ROOT))
+    process = subprocess.Popen(
+        [*command, str(script(folder, STUBBORN)), str(family), *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=env,
+    )
+    assert process.stdout is not None
+    server = int(process.stdout.readline())
+    deadline = time.monotonic() + 20
+    while not (family.exists() and len(family.read_text().split()) == 2) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return process, [server, *map(int, family.read_text().split())]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, None], ids=["kill", "term", "int", "leaves"])
+def test_nothing_is_left_however_the_run_ends(number: signal.Signals | None, tmp_path: Path) -> None:
+    """Killed, ended, interrupted or done: the server, its child and its child in another session end, though none obeys SIGTERM."""
+    process, family = parent(tmp_path, *([] if number else ["leave"]))
+    assert number is None or all(alive(pid) for pid in family)
+    if number is not None:
+        process.send_signal(number)
+    process.communicate(timeout=20)
+    assert gone(family)
+
+
+def test_a_server_dies_with_its_guardian(tmp_path: Path) -> None:
+    """Even one whose guardian was killed."""
+    plan = ServerPlan(0, 1, (sys.executable, "-S", "-c", "import time; time.sleep(60)"), None, tmp_path / "server_0.log")
+    with Fleet([plan]) as fleet:
+        process = fleet.processes[0]
+        server = process.pid
+        assert server is not None
+        guardian = int(Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()[1])
+        assert guardian != os.getpid()
+        os.kill(guardian, signal.SIGKILL)
+        assert gone([server])
+
+
+EXITS = "import sys; print('loading'); sys.exit('CUDA out of memory')"
+CRASHES = "import os; os.kill(os.getpid(), 11)"
+SLOW = "import time; print('still loading', flush=True); time.sleep(60)"
+
+
+@pytest.mark.parametrize(
+    ("program", "timeout_s", "said"),
+    [
+        (EXITS, 20.0, ["exit code 1 before it was ready", "    loading", "    CUDA out of memory"]),
+        (CRASHES, 20.0, ["exit code 139 (SIGSEGV) before it was ready", "is empty"]),
+        (SLOW, 0.3, ["not ready after 0.3 s", "--serve-timeout", "    still loading"]),
+    ],
+    ids=["exits", "crashes", "too slow"],
+)
+def test_a_server_that_does_not_come_up_says_why(program: str, timeout_s: float, said: list[str], tmp_path: Path) -> None:
+    """Its exit code, or how long it was waited for, and the end of its log; the others are ended with it."""
+    plans = [
+        ServerPlan(at, 1, (sys.executable, "-S", "-c", text), None, tmp_path / f"server_{at}.log")
+        for at, text in enumerate([program, SLOW])
+    ]
+    with Fleet(plans) as fleet:
+        pids = [int(process.pid or 0) for process in fleet.processes]
+        with pytest.raises(ServerDied) as raised:
+            fleet.wait_ready("m", timeout_s, lambda text: None)
+    assert not [words for words in said if words not in str(raised.value)]
+    assert gone(pids)
