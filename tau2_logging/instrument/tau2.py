@@ -112,6 +112,7 @@ class Tau2Instrumentor(Instrumentor):
                 simulation.logger.attempt(_end_step, simulation, orchestrator, started, error)
                 if error is not None:
                     simulation.logger.attempt(self._details.snapshot, simulation, orchestrator.environment, ERROR)
+                    simulation.logger.attempt(_write_agent_summary, simulation)
 
         return step
 
@@ -206,6 +207,7 @@ class Tau2Instrumentor(Instrumentor):
         environment = getattr(simulation.orchestrator, "environment", None)
         if environment is not None:
             self._details.end(simulation, environment)
+        _write_agent_summary(simulation)
 
 
 def _with_overrides(owner: type, name: str) -> list[type]:
@@ -298,6 +300,13 @@ def _write_tool(operation: Operation, message: Any, error_type: str | None, resu
             "result": masked_text(str(result), simulation.logger.masking),
         }
         simulation.emit("tool_payload", payload, span=operation.span, parent=operation.parent)
+
+
+def _write_agent_summary(simulation: Simulation) -> None:
+    """What an agent that keeps statistics has done; tau2 v0.2.0 does not tell an agent that a simulation is over."""
+    statistics = getattr(getattr(simulation.orchestrator, "agent", None), "statistics", None)
+    if statistics is not None and hasattr(statistics, "fields"):
+        simulation.emit("agent_summary", statistics.fields(), span=simulation.logger.new_span(), parent=simulation.span)
 
 
 def _begin_evaluation(simulation: Simulation) -> tuple[int, float]:

@@ -150,11 +150,18 @@ class Benchmark:
             **{name: value for name, value in judge.items() if name in accepted},
         )
 
+    def needs_judge(self, task: Any) -> bool:
+        """Whether the reward of a task rests on natural-language assertions, which a model judges."""
+        basis = getattr(task.evaluation_criteria, "reward_basis", None) or ()
+        return any(getattr(part, "value", part) == "NL_ASSERTION" for part in basis)
+
+    def own_judge(self) -> str:
+        """The model that tau2 itself asks."""
+        return str(importlib.import_module("tau2.evaluator.evaluator_nl_assertions").DEFAULT_LLM_NL_ASSERTIONS)
+
     def _evaluation_type(self, recipe: Recipe, task: Any) -> Any:
         kinds = importlib.import_module("tau2.evaluator.evaluator").EvaluationType
-        basis = getattr(task.evaluation_criteria, "reward_basis", None) or ()
-        wanted = any(getattr(part, "value", part) == "NL_ASSERTION" for part in basis)
-        return kinds.ALL_WITH_NL_ASSERTIONS if wanted or recipe.judge_llm is not None else kinds.ALL
+        return kinds.ALL_WITH_NL_ASSERTIONS if self.needs_judge(task) or recipe.judge_llm is not None else kinds.ALL
 
     def _text_config(self, recipe: Recipe) -> Any:
         config = importlib.import_module("tau2.data_model.simulation").TextRunConfig

@@ -35,6 +35,12 @@ class Exports:
             self._otlp = OtlpSink(config.otlp, round(started_wall * 1e9), config.otlp_content, say)
             self.sinks.append(self._otlp)
 
+    def __enter__(self) -> Exports:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
     def finish(self) -> list[str]:
         """Send what is left."""
         self.close()

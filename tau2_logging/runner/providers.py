@@ -33,16 +33,14 @@ def _check_scripted(model: ModelChoice) -> None:
 
 
 def _check_real(model: ModelChoice) -> None:
-    before, litellm.suppress_debug_info = litellm.suppress_debug_info, True
-    try:
-        litellm.get_llm_provider(model=model.llm, api_base=model.args.get("api_base"))
-    except Exception as error:
-        raise UserError(
-            f"litellm knows no provider for model {model.llm!r}; write it as provider/model, as in openai/gpt-4.1, "
-            "anthropic/claude-sonnet-4-5 or hosted_vllm/<model>"
-        ) from error
-    finally:
-        litellm.suppress_debug_info = before
+    with quiet_litellm():
+        try:
+            litellm.get_llm_provider(model=model.llm, api_base=model.args.get("api_base"))
+        except Exception as error:
+            raise UserError(
+                f"litellm knows no provider for model {model.llm!r}; write it as provider/model, as in openai/gpt-4.1, "
+                "anthropic/claude-sonnet-4-5 or hosted_vllm/<model>"
+            ) from error
     if model.args.get("api_key"):
         return
     missing = litellm.validate_environment(model=model.llm).get("missing_keys") or []
@@ -65,7 +63,8 @@ def check_prices(models: Iterable[ModelChoice]) -> None:
         if not known.get("input_cost_per_token") and not known.get("output_cost_per_token"):
             raise UserError(
                 f"--max-cost needs the price of {model.llm!r}, which litellm does not know; give it among the model's arguments, as in "
-                '{"input_cost_per_token": 1e-6, "output_cost_per_token": 4e-6}, or use --max-tokens-total'
+                '{"input_cost_per_token": 1e-6, "output_cost_per_token": 4e-6} (an expert: ,input_cost_per_token=1e-6,...), '
+                "or use --max-tokens-total"
             )
 
 
@@ -73,6 +72,16 @@ def warm_up() -> None:
     """Make one call with a tool before anything is measured: litellm imports much of itself at its first call, a second or two."""
     tool = {"type": "function", "function": {"name": "noop", "description": "", "parameters": {"type": "object", "properties": {}}}}
     litellm.completion(model=f"{PROVIDER}/user", messages=[{"role": "user", "content": "hello"}], tools=[tool], max_retries=0)
+
+
+@contextmanager
+def quiet_litellm() -> Iterator[None]:
+    """Keep litellm from printing advice on the terminal with every failed call."""
+    before, litellm.suppress_debug_info = litellm.suppress_debug_info, True
+    try:
+        yield
+    finally:
+        litellm.suppress_debug_info = before
 
 
 @contextmanager

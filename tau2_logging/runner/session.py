@@ -31,14 +31,14 @@ from tau2_logging.models.scripted.plan import PlanBook, plan_of
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Key, finished, read_run, write_results, write_run
-from tau2_logging.runner.config import RunConfig
+from tau2_logging.runner.config import ModelChoice, RunConfig
 from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
 from tau2_logging.runner.exports import Exports, check_exports
 from tau2_logging.runner.limits import Budget, RateLimits, rate_limit
 from tau2_logging.runner.plan import Plan, Unit, make_plan
-from tau2_logging.runner.providers import check_models, check_prices, http_connections, warm_up
+from tau2_logging.runner.providers import check_models, check_prices, http_connections, quiet_litellm, warm_up
 from tau2_logging.runner.retries import Retries, RetryPolicy
 from tau2_logging.runner.serving import ModelServers, model_servers
 from tau2_logging.runner.unit import Bench, conclude
@@ -102,15 +102,26 @@ def _session(
     benchmark = Benchmark.load()
     with offered(benchmark.registry, config):
         plan = make_plan(config, benchmark, tasks)
-        check_models(config.models)
-        if config.max_cost is not None:
-            check_prices(config.models)
-        for text in config.rate_limits:
-            rate_limit(text)
-        check_exports(config)
+        _check(config, plan, benchmark)
         place = _resumed_place(config, resume) if resume is not None else _new_place(config)
         place.directory.mkdir(parents=True, exist_ok=True)
         yield _Session(config, benchmark, plan, place, argv or [], console or Console())
+
+
+def _check(config: RunConfig, plan: Plan, benchmark: Benchmark) -> None:
+    """Raise UserError for what would fail only when it has cost something."""
+    check_models(config.models)
+    judged = sum(benchmark.needs_judge(unit.task) for unit in plan.units)
+    if judged and config.judge_model is None:
+        try:
+            check_models([ModelChoice(benchmark.own_judge())])
+        except UserError as error:
+            raise UserError(f"the reward of {judged} simulations needs a judge, and none is named with --judge-llm; {error}") from error
+    if config.max_cost is not None:
+        check_prices(config.models)
+    for text in config.rate_limits:
+        rate_limit(text)
+    check_exports(config)
 
 
 def _new_place(config: RunConfig) -> RunPlace:
@@ -158,7 +169,8 @@ class _Session:
             needed = self.config if self.todo else replace(self.config, servers=None)
             servers = stack.enter_context(model_servers(needed, self.place.directory / "servers", self.console, self._say))
             self._prepare(stack)
-            totals, logger, files, exports = self._open_logger(stack)
+            exports = stack.enter_context(Exports(self.config, self.place.started_wall, self._planned(), self._say))
+            totals, logger = self._open_logger(stack, exports)
             checkpoint = Checkpoint(self.place.directory, self.config.domains)
             stack.callback(checkpoint.close)
             self._write_run_json()
@@ -174,28 +186,26 @@ class _Session:
             self._write_end(logger, totals)
             self._write_results()
             self.notes += exports.finish()
-            return self._report(totals, logger, files, failure)
+            return self._report(totals, logger, failure)
 
-    def _open_logger(self, stack: ExitStack) -> tuple[Totals, EventLogger, DomainFiles | None, Exports]:
-        planned = {domain: sum(unit.domain == domain for unit in self.plan.units) for domain in self.config.domains}
-        totals = Totals(planned)
+    def _planned(self) -> dict[str, int]:
+        return {domain: sum(unit.domain == domain for unit in self.plan.units) for domain in self.config.domains}
+
+    def _open_logger(self, stack: ExitStack, exports: Exports) -> tuple[Totals, EventLogger]:
+        totals = Totals(self._planned())
         for (domain, task, _), row in self.place.done.items():
             if domain in totals.domains:
                 totals.add_finished(domain, task, row.get("reward"))
-        exports = Exports(self.config, self.place.started_wall, planned, self._say)
-        stack.callback(exports.close)
         sinks: list[Sink] = [totals, *exports.sinks]
-        files = None
         if self.config.profile:
-            files = DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level])
-            sinks.append(files)
+            sinks.append(DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level]))
         if self.config.writes_events:
             sinks.append(StructuredFiles(self.place.directory, self.config.domains))
         clock = Clock()
         origin = clock.now_ns() - int((time.time() - self.place.started_wall) * 1e9)
         logger = EventLogger(self.place.run_id, sinks, clock, origin, self.config.masking)
         stack.callback(logger.close)
-        return totals, logger, files, exports
+        return totals, logger
 
     def _prepare(self, stack: ExitStack) -> None:
         """What takes seconds and belongs to no simulation: done before the run's clock starts."""
@@ -232,6 +242,7 @@ class _Session:
         recipe = self.recipes[config.domains[0]]
         stack.enter_context(self.benchmark.judge(recipe.judge_llm, recipe.judge_args))
         stack.enter_context(http_connections(config.max_concurrency))
+        stack.enter_context(quiet_litellm())
 
     def _enter_environments(self, stack: ExitStack) -> None:
         if not self.config.fast_env:
@@ -409,18 +420,21 @@ class _Session:
             info = self.benchmark.info_json(self.recipes[domain])
             write_results(self.place.directory, domain, info, self.plan.tasks(domain), time.strftime("%Y-%m-%dT%H:%M:%S"))
 
-    def _report(self, totals: Totals, logger: EventLogger, files: DomainFiles | None, failure: BaseException | None) -> int:
+    def _report(self, totals: Totals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.print(summary_table(totals))
         directory = self.place.directory
         self._say(f"results: {directory}/results_<domain>.json ({', '.join(self.config.domains)})")
         if self.config.profile:
             logs = " ".join(str(events_path(self.config.log_dir, domain)) for domain in self.config.domains)
             self._say(f"next:    python analyze_timing_from_tau2_log.py --log_file {logs} --output_dir analysis_results/")
+        if self.config.writes_events:
+            self._say(f"events:  {directory}/events_<domain>.jsonl")
         for note in self.notes:
             self._say(f"note: {note}")
-        lost, reason = files.lost() if files is not None else (0, "")
-        if lost:
-            self._say(f"warning: {lost} log lines could not be written ({reason})")
+        lost = [sink.lost() for sink in logger.sinks]
+        if any(lines for lines, _ in lost):
+            reasons = "; ".join(sorted({reason for _, reason in lost if reason}))
+            self._say(f"warning: {sum(lines for lines, _ in lost)} log lines could not be written ({reasons})")
         if logger.failures:
             self._say(f"warning: {logger.failures} events could not be made; the first failure is in {self.config.log_dir}/eval_*.log")
         if failure is not None:
