@@ -28,7 +28,7 @@ PATIENCE_S = 5.0
 
 
 class OtlpSink(Sink):
-    """Sends a trace for each simulation to `endpoint`. `sent` and `lost` count spans.
+    """Sends a trace for each simulation to `endpoint`. `sent` and `unsent` count spans.
 
     `origin_ns`: ns since 1970 at `start_ms=0`. `content`: what was said goes along, secrets masked. `say` is called once, from the
     sink's thread, when the endpoint does not take what it is sent. Raises UserError where the endpoint is no address, or OpenTelemetry
@@ -39,7 +39,7 @@ class OtlpSink(Sink):
 
     def __init__(self, endpoint: str, origin_ns: int, content: bool = False, say: Callable[[str], None] = lambda text: None) -> None:
         self.level = DEBUG if content else PROFILE
-        self.sent = self.lost = 0
+        self.sent = self.unsent = 0
         self._say = say
         self._said = False
         self._sender = Sender(endpoint)
@@ -63,12 +63,12 @@ class OtlpSink(Sink):
             self._sender.interrupt()
             self._thread.join(PATIENCE_S)
         self._sender.close()
-        self.lost += len(self._spans)
+        self.unsent += len(self._spans)
         self._spans.clear()
 
     def report(self) -> str:
         """One sentence on how it went, for the end of the run."""
-        lost = f", {self.lost} could not be: the log has them" if self.lost else ""
+        lost = f", {self.unsent} could not be: the log has them" if self.unsent else ""
         metrics = "; it takes no metrics" if self._sender.metrics_refused else ""
         return f"{self.sent} spans sent to {mask_text(self._sender.endpoint)}{lost}{metrics}"
 
@@ -99,7 +99,7 @@ class OtlpSink(Sink):
             self._spans.extend(self._builder.close())
         while len(self._spans) > MOST_KEPT:
             self._spans.popleft()
-            self.lost += 1
+            self.unsent += 1
 
     def _send(self) -> bool:
         batch = list(islice(self._spans, BATCH))
