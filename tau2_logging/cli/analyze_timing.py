@@ -29,6 +29,7 @@ examples:
   python analyze_timing_from_tau2_log.py --log_dir logs --follow
   python analyze_timing_from_tau2_log.py --log_file logs/tau2_retail.log --deep
   python analyze_timing_from_tau2_log.py --log_file results.json --deep --format console html
+  python analyze_timing_from_tau2_log.py --results data/simulations/*.json --deep
 
 objectives (--slo): ttft, tpot, e2e (the agent's model calls, ms), task (ms): each one must meet it, or the share after @;
 TYPE.STATISTIC (p50, p90, p95, p99, mean, max in ms, error_rate) of a type of event; cost_per_success, cost (USD)
@@ -67,6 +68,8 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log_file", "--log-file", nargs="+", action="extend", default=[], metavar="FILE",
                        help="logs to read: tau2_*.log or eval_*.log, .gz and .zst too, - for standard input")  # fmt: skip
     group.add_argument("--log_dir", "--log-dir", metavar="DIR", help="read the logs of a folder")
+    group.add_argument("--results", nargs="+", action="extend", default=[], metavar="FILE",
+                       help="results files of tau2 (v0.1 to v1) that were recorded without a log, or .eval of Inspect AI")  # fmt: skip
     group.add_argument("--log-glob", "--log_glob", default="tau2_*.log*", metavar="PATTERN", help="which ones (default: %(default)s)")
     group.add_argument("--run", default="latest", metavar="ID", help="latest, all, or the id of a run (default: latest)")
     group.add_argument("--strict", action="store_true", help="exit 1 if a line cannot be read")
@@ -134,15 +137,15 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     _check_numbers(args)
     formats = parse_formats(args.format or ["all"])  # bad input is found before anything is read
     recordings = _recordings(args)
-    if recordings and not args.log_file and args.log_dir is None:
+    if recordings and not args.log_file and args.log_dir is None and not args.results:
         return _run_without_log(args, recordings, formats if args.format else (), arguments)
     files = _files(args)
     options, gates = _options(args, arguments)
-    log = _follow(args, files, options) if args.follow else _load(files(), args.run)
+    log = _results(args) if args.results else _follow(args, files, options) if args.follow else _load(files(), args.run)
     _check_tasks(log, args.tasks)
     options = gates(log, options)
     if args.deep:
-        options = _with_deep(log, recordings, options)
+        options = _with_deep(log, [*recordings, *map(Path, args.results)], options)
     if not args.format:
         formats = _affordable(log, formats)
     if args.otlp is not None:
@@ -223,6 +226,10 @@ def _check_numbers(args: argparse.Namespace) -> None:
 def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
     from tau2_logging.analysis.sources import STDIN, find_logs
 
+    if args.results:
+        if args.log_file or args.log_dir is not None or args.follow:
+            raise UserError("--results stands for the log; leave --log_file, --log_dir and --follow out, or read both with --deep alone")
+        return list
     if not args.log_file and args.log_dir is None:
         raise UserError("no log given; name one with --log_file logs/tau2_retail.log, or a folder with --log_dir logs")
     if args.follow and STDIN in args.log_file:
@@ -230,6 +237,16 @@ def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
     if args.log_dir is None:
         return lambda: list(args.log_file)
     return lambda: [*args.log_file, *find_logs(args.log_dir, args.log_glob)]
+
+
+def _results(args: argparse.Namespace) -> RunLog:
+    """The log that results files amount to; says what they do not hold."""
+    from tau2_logging.analysis.recorded_log import load_results
+
+    log, missing = load_results([Path(name) for name in args.results], args.run)
+    for sentence in missing.sentences():
+        print(f"note: {sentence}", file=sys.stderr)
+    return log
 
 
 def _load(files: list[str], run_name: str) -> RunLog:
@@ -255,7 +272,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
         bins=args.bins,
         prices=read_prices(args.prices).over(default_prices()) if args.prices else None,
         price_as=tuple(args.price_as),
-        compare=_load(args.compare, args.compare_run) if args.compare else None,
+        compare=_other(args) if args.compare else None,
         force=args.force,
         title=args.title,
         top=args.top,
@@ -269,6 +286,15 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
         return replace(options, slo=slo.as_rows(results))
 
     return options, with_gates
+
+
+def _other(args: argparse.Namespace) -> RunLog:
+    """The run to compare with: logs, or results files where this one is read from results files."""
+    if not args.results:
+        return _load(args.compare, args.compare_run)
+    from tau2_logging.analysis.recorded_log import load_results
+
+    return load_results([Path(name) for name in args.compare], args.compare_run)[0]
 
 
 def _follow(args: argparse.Namespace, files: Callable[[], list[str]], options: ReportOptions) -> RunLog:

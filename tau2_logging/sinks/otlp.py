@@ -23,6 +23,9 @@ BATCH = 512
 EVERY_S = 1.0
 METRICS_EVERY_S = 10.0
 MOST_KEPT = 50_000
+FINISHED_TIMEOUT_S = 60.0
+"""How long an endpoint may take over a batch of a finished log, which nobody waits for but the person who sends it."""
+
 PATIENCE_S = 5.0
 """How long the end of a run waits for the endpoint."""
 
@@ -125,7 +128,7 @@ def send_runs(runs: Iterable[tuple[int, Iterable[Event]]], endpoint: str, conten
 
     Raises UserError where the endpoint is no address or does not take them.
     """
-    sender = Sender(endpoint)
+    sender = Sender(endpoint, FINISHED_TIMEOUT_S)
     sent = 0
     try:
         for origin_ns, events in runs:

@@ -30,7 +30,7 @@ try:
 except ImportError as missing:
     raise UserError(f"--otlp needs OpenTelemetry's SDK ({missing}); install it with: pip install -r requirements-otel.txt") from missing
 
-TIMEOUT_S = 5.0
+TIMEOUT_S = 10.0
 REACH_S = 1.0
 """How long an endpoint may take to accept a connection before it counts as unreachable."""
 
@@ -56,15 +56,15 @@ class Sender:
     Headers, for a key, come from OTEL_EXPORTER_OTLP_HEADERS; attributes of the resource from OTEL_RESOURCE_ATTRIBUTES.
     """
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, timeout_s: float = TIMEOUT_S) -> None:
         self.endpoint = base_url(endpoint)
         self.reason = ""
         self.metrics_refused = ""
         self._reached = False
         self._resource = Resource.create({"service.name": NAME, "service.version": __version__})
         self._scope = InstrumentationScope(NAME, __version__, SCHEMA_URL)
-        self._spans = OTLPSpanExporter(endpoint=f"{self.endpoint}/v1/traces", timeout=TIMEOUT_S)
-        self._metrics = OTLPMetricExporter(endpoint=f"{self.endpoint}/v1/metrics", timeout=TIMEOUT_S)
+        self._spans = OTLPSpanExporter(endpoint=f"{self.endpoint}/v1/traces", timeout=timeout_s)
+        self._metrics = OTLPMetricExporter(endpoint=f"{self.endpoint}/v1/metrics", timeout=timeout_s)
         self._reader = InMemoryMetricReader()
         self._provider = MeterProvider([self._reader], self._resource, shutdown_on_exit=False)
         meter = self._provider.get_meter(NAME, __version__, SCHEMA_URL)
@@ -75,7 +75,7 @@ class Sender:
         self._heard = _Heard(type(exporter).__module__ for exporter in (self._spans, self._metrics))
 
     def send(self, spans: Sequence[Span]) -> bool:
-        """Whether the endpoint took them. Tries for TIMEOUT_S at most, and REACH_S where nothing listens."""
+        """Whether the endpoint took them. Tries for `timeout_s` at most, and REACH_S where nothing listens."""
         if not self._reached and not self._reach():
             return False
         self._heard.texts.clear()
