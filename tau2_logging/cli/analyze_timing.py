@@ -241,7 +241,7 @@ def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
 
 def _results(args: argparse.Namespace) -> RunLog:
     """The log that results files amount to; says what they do not hold."""
-    from tau2_logging.analysis.recorded_log import load_results
+    from tau2_logging.analysis.recordings import load_results
 
     log, missing = load_results([Path(name) for name in args.results], args.run)
     for sentence in missing.sentences():
@@ -292,7 +292,7 @@ def _other(args: argparse.Namespace) -> RunLog:
     """The run to compare with: logs, or results files where this one is read from results files."""
     if not args.results:
         return _load(args.compare, args.compare_run)
-    from tau2_logging.analysis.recorded_log import load_results
+    from tau2_logging.analysis.recordings import load_results
 
     return load_results([Path(name) for name in args.compare], args.compare_run)[0]
 

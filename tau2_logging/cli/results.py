@@ -62,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _merge(args: argparse.Namespace) -> int:
-    from tau2_logging.analysis.results_edit import merged, write_results
+    from tau2_logging.analysis.recordings.edit import merged, write_results
 
     data = merged([Path(name) for name in args.files])
     write_results(data, Path(args.output), args.force)
@@ -71,7 +71,7 @@ def _merge(args: argparse.Namespace) -> int:
 
 
 def _filter(args: argparse.Namespace) -> int:
-    from tau2_logging.analysis.results_edit import Wanted, filtered, write_results
+    from tau2_logging.analysis.recordings.edit import Wanted, filtered, write_results
 
     data = filtered(Path(args.file), Wanted(args.task_ids, args.trials, args.solved, args.termination))
     write_results(data, Path(args.output), args.force)
@@ -80,7 +80,7 @@ def _filter(args: argparse.Namespace) -> int:
 
 
 def _to_log(args: argparse.Namespace) -> int:
-    from tau2_logging.analysis.recorded_log import write_log
+    from tau2_logging.analysis.recordings import write_log
 
     paths, missing = write_log([Path(name) for name in args.files], Path(args.output), args.force)
     for sentence in missing.sentences():

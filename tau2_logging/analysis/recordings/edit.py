@@ -65,7 +65,7 @@ def merged(paths: Sequence[Path]) -> dict[str, Any]:
 
 
 def _check_alike(first: Path, one: Mapping[str, Any], path: Path, other: Mapping[str, Any]) -> None:
-    pairs = {"domain": (domain_of(first, one), domain_of(path, other))}
+    pairs: dict[str, tuple[object, object]] = {"domain": (domain_of(first, one), domain_of(path, other))}
     for part, name in _ONE_RUN:
         pairs[f"{part}.{name}"] = ((one["info"].get(part) or {}).get(name), (other["info"].get(part) or {}).get(name))
     for name, (mine, theirs) in pairs.items():
