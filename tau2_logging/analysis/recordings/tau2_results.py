@@ -124,7 +124,7 @@ def _outcome(simulation: Mapping[str, Any], messages: Sequence[Message]) -> Fiel
     stopped = next((name for token, name in _STOPS.items() if token in text), None) if termination == "user_stop" else None
     reward = mapping(simulation.get("reward_info")).get("reward")
     outcome: Fields = {"status": "ok", "reward": reward, "termination": termination, "stop_token": stopped}
-    costs = [simulation.get("agent_cost"), simulation.get("user_cost")]
-    if messages or not all(costs):
+    agent, user = simulation.get("agent_cost"), simulation.get("user_cost")
+    if messages or not agent or not user:
         return outcome
-    return {**outcome, "cost_usd": sum(map(float, costs)), "agent_cost_usd": float(costs[0])}
+    return {**outcome, "cost_usd": float(agent) + float(user), "agent_cost_usd": float(agent)}
