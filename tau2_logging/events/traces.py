@@ -24,7 +24,7 @@ from tau2_logging.events.semconv_content import content_attributes
 
 _CALLS = (*MODEL_CALL_TYPES, "tool_call")
 _PAYLOADS = ("llm_payload", "tool_payload")
-_MOMENTS = ("retry", "stuck")
+_MOMENTS = ("retry", "stuck", "context_reduction")
 """What becomes an event of the simulation's span. Other kinds may say what was said, and go along only with the content."""
 
 _IGNORED = (*_PAYLOADS, "heartbeat", "run_start", "run_end")
