@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import platform
 import queue
 import secrets
@@ -36,6 +35,7 @@ from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
 from tau2_logging.runner.exports import Exports, check_exports
+from tau2_logging.runner.interpreter import frozen_heap, short_turns
 from tau2_logging.runner.limits import Budget, RateLimits, rate_limit
 from tau2_logging.runner.plan import Plan, Unit, make_plan
 from tau2_logging.runner.providers import check_models, check_prices, http_connections, quiet_litellm, warm_up
@@ -243,6 +243,7 @@ class _Session:
         stack.enter_context(self.benchmark.judge(recipe.judge_llm, recipe.judge_args))
         stack.enter_context(http_connections(config.max_concurrency))
         stack.enter_context(quiet_litellm())
+        stack.enter_context(short_turns())
 
     def _enter_environments(self, stack: ExitStack) -> None:
         if not self.config.fast_env:
@@ -256,7 +257,7 @@ class _Session:
         stack.callback(self._check_databases, databases)
         for domain in self.config.domains:
             self.benchmark.registry.get_env_constructor(domain)()  # parse now, not in the first simulations' time
-        stack.enter_context(_frozen_heap())
+        stack.enter_context(frozen_heap())
 
     def _check_databases(self, databases: FastDatabases) -> None:
         for path in databases.damaged():
@@ -451,17 +452,6 @@ class _Session:
         if self.stop.signal is not None:
             return 128 + int(self.stop.signal)
         return EXIT_OK if unfinished == 0 else EXIT_FAILED
-
-
-@contextmanager
-def _frozen_heap() -> Iterator[None]:
-    """Keep what is there now out of garbage collections: walking the parsed databases stops every thread for half a second at a time."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 @contextmanager

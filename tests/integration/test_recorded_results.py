@@ -18,7 +18,7 @@ from tau2_logging.cli import analyze_timing
 from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
 from tau2_logging.runner.config import ModelChoice
 from tests.support.in_process import run_quietly, scripted
-from tests.support.litellm_clients import LEFT_OPEN, let_go
+from tests.support.litellm_clients import LEFT_OPEN
 from tests.support.run_files import RunFiles
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -42,7 +42,6 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
     with SimulatedServer(ServerSettings(models=("gpt-4.1",), ttft_ms=2, turns=2)) as server:
         priced = ModelChoice("openai/gpt-4.1", {"api_base": server.base_url, "api_key": "sk-none"})
         run_quietly(scripted(log_dir, agent_model=priced, user_model=priced, num_trials=2))
-        let_go()
     file = RunFiles(log_dir).only_run() / "results_mock.json"
     return Both(file, json.loads(file.read_text()), load_results([file])[0], load_log(log_dir / "tau2_mock.log"))
 
