@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from tau2_logging.analysis import load_log
+from tau2_logging.analysis.provenance import recorded_note
 from tau2_logging.analysis.recordings import load_results, write_log
 from tau2_logging.errors import UserError
 from tau2_logging.events import decode
+from tests.support.report_samples import pooled
 
 DAY = "2025-06-11T10:00:"
 
@@ -173,6 +176,18 @@ def test_several_files_are_several_runs_and_are_all_read(tmp_path: Path) -> None
     log, _ = load_results(paths)
     assert log.simulations["run"].tolist() == ["one", "two"]
     assert load_results(paths, "two")[0].simulations["run"].tolist() == ["two"]
+
+
+def test_a_report_says_what_it_was_made_from(tmp_path: Path) -> None:
+    """Read directly or through a log that was made of it; a run's own log says nothing of the kind."""
+    path = written(tmp_path / "old.json", file([V01]))
+    (made,), _ = write_log([path], tmp_path / "out")
+    for log in (load_results([path])[0], load_log(made)):
+        assert recorded_note(log).startswith("Made from old.json, recorded without a log; of 4 of 4 model calls it holds no length")
+        assert recorded_note(log) in log._repr_html_()
+    own = tmp_path / "tau2_retail.log"
+    own.write_text("".join(f"{line}\n" for line in pooled(3, 2).lines))
+    assert recorded_note(load_log(own)) == ""
 
 
 @pytest.mark.parametrize(
