@@ -49,7 +49,7 @@ SHARED = {
 
 HEAVY = {
     "tau2", "litellm", "openai", "anthropic", "httpx", "pydantic", "loguru", "rich", "numpy", "pandas", "polars", "pyarrow", "duckdb",
-    "zstandard", "matplotlib", "scipy",
+    "zstandard", "matplotlib", "opentelemetry", "prometheus_client", "scipy",
 }  # fmt: skip
 
 

@@ -145,7 +145,8 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     _check_tasks(log, args.tasks)
     options = gates(log, options)
     if args.deep:
-        options = _with_deep(log, [*recordings, *map(Path, args.results)], options)
+        told = [Path(name) for name in args.results if name.endswith(".json")]  # of .eval the deep analysis knows what the log says
+        options = _with_deep(log, [*recordings, *told], options)
     if not args.format:
         formats = _affordable(log, formats)
     if args.otlp is not None:
