@@ -51,7 +51,7 @@ def tables(data: dict[str, Any]) -> dict[str, pd.DataFrame]:
         return {table.kind.key: table.frame for table in LogAnalyzer(write(Path(folder) / "results_retail.json", data)).tables}
 
 
-@settings(max_examples=8, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=5, phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(records(), st.randoms(use_true_random=False))
 def test_any_record_gives_sound_figures_whatever_the_order_of_its_simulations(data: dict[str, Any], shuffler: random.Random) -> None:
     """Rates lie in 0..1 and in their intervals, numerators are at most denominators, shares of a whole add up to 1; shuffled simulations
