@@ -23,7 +23,7 @@ from tau2_logging.events.semconv import SPAN_TYPES
 from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
 from tau2_logging.runner.config import ModelChoice
 from tests.support.in_process import run_quietly, scripted
-from tests.support.litellm_clients import LEFT_OPEN
+from tests.support.litellm_clients import LEFT_OPEN, collect_clients
 from tests.support.run_files import RunFiles, of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -66,6 +66,7 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
                 log_level="DEBUG", otlp=live.url, otlp_content=True,
             )  # fmt: skip
             _, printed = run_quietly(config)
+            collect_clients()
         log = log_dir / "tau2_mock.log"
         send_log(replay(load_log(log)), later.url)
         send_log(replay(load_log(log), everything=True), with_content.url + "/v1/traces", content=True)
