@@ -21,6 +21,7 @@ LEAVES = {"errors", "version"}
 _BASE = {"logger", "events"}
 _RUN_SIDE = {"sinks", "instrument", "models", "users", "environments", "agents"} | _BASE
 ALLOWED: dict[str, set[str]] = {
+    "": {"analysis"},
     "errors": set(),
     "version": set(),
     "events": set(),
@@ -49,7 +50,7 @@ SHARED = {
 
 HEAVY = {
     "tau2", "litellm", "openai", "anthropic", "httpx", "pydantic", "loguru", "rich", "numpy", "pandas", "polars", "pyarrow", "duckdb",
-    "zstandard", "matplotlib", "scipy",
+    "zstandard", "matplotlib", "opentelemetry", "prometheus_client", "scipy",
 }  # fmt: skip
 
 

@@ -23,6 +23,8 @@ PUBLIC = {
     "tau2_logging.instrument": ["Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module"],
     "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
     "tau2_logging.models.servers.simulated": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],
+    "tau2_logging": ["load_ipython_extension", "unload_ipython_extension"],
+    "tau2_logging.analysis.recordings": ["Missing", "load_results", "write_log"],
     "tau2_logging.analysis": ["Rejected", "ReportOptions", "RunLog", "load_log"],
     "tau2_logging.analysis.deep": ["DeepTable", "LogAnalyzer", "Recorded"],
 }  # fmt: skip

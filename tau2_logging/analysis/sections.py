@@ -11,6 +11,7 @@ from tau2_logging.analysis import makespan
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.latency import DIMENSIONS, METRIC_NOTES
+from tau2_logging.analysis.provenance import recorded_note
 from tau2_logging.analysis.simulations import solved
 from tau2_logging.analysis.summary import as_floats, equal_bins
 
@@ -172,7 +173,7 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
     ]
     others = [run for run in log.runs if run != log.run_id] if log.run_id else []
     note = f"The files hold {len(others)} other run(s): {', '.join(others[:5])}; choose one with --run ID, or --run all." if others else ""
-    return Section("Run", ["", ""], rows, note=note, key=True)
+    return Section("Run", ["", ""], rows, note=" ".join(filter(None, (recorded_note(log), note))), key=True)
 
 
 def _beside(table: pd.DataFrame) -> list[list[str]]:

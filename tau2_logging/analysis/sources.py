@@ -151,3 +151,13 @@ def _without_returns(text: Text, size: int) -> int:
     data = text.get(PAD, PAD + size).replace(b"\r\n", b"\n")
     text.room()[: len(data)] = data
     return len(data)
+
+
+def unpacked_zstd(data: bytes) -> bytes:
+    """The content of zstd-compressed bytes. Raises ValueError where they are damaged."""
+    import zstandard
+
+    try:
+        return zstandard.ZstdDecompressor().decompressobj().decompress(data)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"damaged zstd data: {error}") from error

@@ -101,6 +101,12 @@ class RunLog:
         """Fields of run_end by domain; empty while the run goes on or where it was killed."""
         return self._run_events("run_end")
 
+    def _repr_html_(self) -> str:
+        """How a notebook shows it."""
+        from tau2_logging.analysis.reports.notebook import log_html
+
+        return log_html(self)
+
     def latency(self, by: str | Sequence[str] = "type") -> pd.DataFrame:
         """Durations by type, or by type and `by`; see `latency.latency_table`."""
         from tau2_logging.analysis.latency import latency_table

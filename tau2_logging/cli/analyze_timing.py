@@ -29,13 +29,14 @@ examples:
   python analyze_timing_from_tau2_log.py --log_dir logs --follow
   python analyze_timing_from_tau2_log.py --log_file logs/tau2_retail.log --deep
   python analyze_timing_from_tau2_log.py --log_file results.json --deep --format console html
+  python analyze_timing_from_tau2_log.py --results data/simulations/*.json --deep
 
 objectives (--slo): ttft, tpot, e2e (the agent's model calls, ms), task (ms): each one must meet it, or the share after @;
 TYPE.STATISTIC (p50, p90, p95, p99, mean, max in ms, error_rate) of a type of event; cost_per_success, cost (USD)
 
 exit code: 0 done, 1 --strict and a line could not be read, 2 bad input, 3 a gate is broken (--slo, --fail-if-slower)
 """
-_FORMATS = "console, csv, json, markdown, parquet, png, trace, html"
+_FORMATS = "console, csv, json, markdown, parquet, png, trace, speedscope, html"
 _FRUGAL = frozenset(("console", "json", "markdown"))
 _MANY_EVENTS = 3_000_000
 """About a gigabyte of log. Tables and pictures of every event take about 2.5 kB of memory for each."""
@@ -67,6 +68,8 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log_file", "--log-file", nargs="+", action="extend", default=[], metavar="FILE",
                        help="logs to read: tau2_*.log or eval_*.log, .gz and .zst too, - for standard input")  # fmt: skip
     group.add_argument("--log_dir", "--log-dir", metavar="DIR", help="read the logs of a folder")
+    group.add_argument("--results", nargs="+", action="extend", default=[], metavar="FILE",
+                       help="results files of tau2 (v0.1 to v1) that were recorded without a log, or .eval of Inspect AI")  # fmt: skip
     group.add_argument("--log-glob", "--log_glob", default="tau2_*.log*", metavar="PATTERN", help="which ones (default: %(default)s)")
     group.add_argument("--run", default="latest", metavar="ID", help="latest, all, or the id of a run (default: latest)")
     group.add_argument("--strict", action="store_true", help="exit 1 if a line cannot be read")
@@ -89,6 +92,8 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--top", type=int, default=20, metavar="N", help="how many of the slowest calls to list (default: 20)")
     group.add_argument("--bins", type=int, nargs="?", const=10, default=0, metavar="N", help="also print histograms of N equal bins (10)")
+    group.add_argument("--otlp", metavar="ENDPOINT", help="also send the run's traces to an OpenTelemetry endpoint (see docs/viewers.md)")
+    group.add_argument("--otlp-content", "--otlp_content", action="store_true", help="with what was said, of a log of --log-level DEBUG")
     group.add_argument("--title", default="", metavar="TEXT", help="title of the reports")
 
 
@@ -132,17 +137,20 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     _check_numbers(args)
     formats = parse_formats(args.format or ["all"])  # bad input is found before anything is read
     recordings = _recordings(args)
-    if recordings and not args.log_file and args.log_dir is None:
+    if recordings and not args.log_file and args.log_dir is None and not args.results:
         return _run_without_log(args, recordings, formats if args.format else (), arguments)
     files = _files(args)
     options, gates = _options(args, arguments)
-    log = _follow(args, files, options) if args.follow else _load(files(), args.run)
+    log = _results(args) if args.results else _follow(args, files, options) if args.follow else _load(files(), args.run)
     _check_tasks(log, args.tasks)
     options = gates(log, options)
     if args.deep:
-        options = _with_deep(log, recordings, options)
+        told = [Path(name) for name in args.results if name.endswith(".json")]  # of .eval the deep analysis knows what the log says
+        options = _with_deep(log, [*recordings, *told], options)
     if not args.format:
         formats = _affordable(log, formats)
+    if args.otlp is not None:
+        print(_send(log, args.otlp, args.otlp_content))
     paths = write_reports(log, Path(args.output_dir), [load_report(name) for name in formats], options)
     _say(log, paths, args.output_dir)
     if any(not gate["met"] for gate in options.slo):
@@ -209,6 +217,8 @@ def _say_refused(deep: LogAnalyzer) -> None:
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
+    if args.otlp_content and args.otlp is None:
+        raise UserError("--otlp-content says what to send, but not where to; give --otlp ENDPOINT too")
     for name, least in (("bins", 0), ("top", 1), ("interval", 0.05)):
         if getattr(args, name) < least:
             raise UserError(f"--{name} {getattr(args, name)} is too small; it must be at least {least}")
@@ -217,6 +227,10 @@ def _check_numbers(args: argparse.Namespace) -> None:
 def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
     from tau2_logging.analysis.sources import STDIN, find_logs
 
+    if args.results:
+        if args.log_file or args.log_dir is not None or args.follow:
+            raise UserError("--results stands for the log; leave --log_file, --log_dir and --follow out, or read both with --deep alone")
+        return list
     if not args.log_file and args.log_dir is None:
         raise UserError("no log given; name one with --log_file logs/tau2_retail.log, or a folder with --log_dir logs")
     if args.follow and STDIN in args.log_file:
@@ -224,6 +238,16 @@ def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
     if args.log_dir is None:
         return lambda: list(args.log_file)
     return lambda: [*args.log_file, *find_logs(args.log_dir, args.log_glob)]
+
+
+def _results(args: argparse.Namespace) -> RunLog:
+    """The log that results files amount to; says what they do not hold."""
+    from tau2_logging.analysis.recordings import load_results
+
+    log, missing = load_results([Path(name) for name in args.results], args.run)
+    for sentence in missing.sentences():
+        print(f"note: {sentence}", file=sys.stderr)
+    return log
 
 
 def _load(files: list[str], run_name: str) -> RunLog:
@@ -249,7 +273,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
         bins=args.bins,
         prices=read_prices(args.prices).over(default_prices()) if args.prices else None,
         price_as=tuple(args.price_as),
-        compare=_load(args.compare, args.compare_run) if args.compare else None,
+        compare=_other(args) if args.compare else None,
         force=args.force,
         title=args.title,
         top=args.top,
@@ -263,6 +287,15 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
         return replace(options, slo=slo.as_rows(results))
 
     return options, with_gates
+
+
+def _other(args: argparse.Namespace) -> RunLog:
+    """The run to compare with: logs, or results files where this one is read from results files."""
+    if not args.results:
+        return _load(args.compare, args.compare_run)
+    from tau2_logging.analysis.recordings import load_results
+
+    return load_results([Path(name) for name in args.compare], args.compare_run)[0]
 
 
 def _follow(args: argparse.Namespace, files: Callable[[], list[str]], options: ReportOptions) -> RunLog:
@@ -292,6 +325,13 @@ def _affordable(log: RunLog, formats: tuple[str, ...]) -> tuple[str, ...]:
     left = ", ".join(name for name in formats if name not in kept)
     print(f"note: {events:,} events; left out for their size: {left}. Ask for them with --format.", file=sys.stderr)
     return kept
+
+
+def _send(log: RunLog, endpoint: str, content: bool) -> str:
+    from tau2_logging.analysis.replay import replay
+    from tau2_logging.runner.exports import send_log
+
+    return send_log(replay(log, content), endpoint, content)
 
 
 def _say_written(paths: Sequence[Path], output_dir: str) -> None:

@@ -26,6 +26,7 @@ _RESUMABLE = frozenset(
     + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert")
     + ("num_servers", "gpu_ids", "tensor_parallel", "start_port", "serve_args", "serve_command", "serve_timeout", "endpoints")
     + ("metrics_interval",)
+    + ("otlp", "otlp_content", "prometheus")
 )
 _EPILOG = """\
 examples:
@@ -129,6 +130,10 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log-dir", metavar="DIR", help="where logs go (default: logs)")
     group.add_argument("--run-name", metavar="NAME", help="name of the run (default: date, time and four random digits)")
     group.add_argument("--no-stream", action="store_true", help="do not ask models for streams: no time to first token is measured")
+    group.add_argument("--otlp", metavar="ENDPOINT", help="also send a trace of each simulation, and metrics, to an OpenTelemetry "
+                       "endpoint, as http://127.0.0.1:4318 (see docs/viewers.md)")  # fmt: skip
+    group.add_argument("--otlp-content", action="store_true", help="with what was said: messages, arguments and results, secrets masked")
+    group.add_argument("--prometheus", type=int, metavar="PORT", help="metrics for Prometheus on http://127.0.0.1:PORT/metrics meanwhile")
     group.add_argument("--no-progress", action="store_true", help="no progress display")
     group.add_argument("--no-profile", action="store_true", help="measure nothing and write no log: what the profiling itself costs")
 
@@ -208,7 +213,8 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         "max_errors",
     )
     limits = ("max_retries", "request_timeout", "max_cost", "max_tokens_total", "task_timeout", "heartbeat")
-    values = {name: given[name] for name in (*names, *limits, "log_level", "run_name") if name in given}
+    exports = ("otlp", "otlp_content", "prometheus")
+    values = {name: given[name] for name in (*names, *limits, "log_level", "run_name", *exports) if name in given}
     if "rate_limit" in given:
         values["rate_limits"] = tuple(given["rate_limit"])
     for name in ("domains", "task_ids"):

@@ -140,6 +140,8 @@ _ROWS = (
     ("expert_mode", "str", "advise: experts answer the agent; delegate: they take its turn"),
     ("seed", "int", "seed of the run or the simulation"),
     ("seeds", "str", "seed of each trial, comma-separated"),
+    ("recorded_from", "str", "what this log was made from afterwards: a results file that was recorded without a log"),
+    ("timing", "str", "how the duration of a call is known, in such a log: measured, or gap (since the message before: an upper bound)"),
     ("resumed", "bool", "this start goes on with an earlier run; durations of the run are then not wall time"),
     ("simulations", "int", "simulations: planned at run_start, recorded at run_end"),
     ("ok", "int", "simulations that finished"),

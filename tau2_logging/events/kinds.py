@@ -27,11 +27,12 @@ _TIME = ("start_ms", "duration_ms")
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _MODEL_CALL = (
     "step", "model", "call_type", "has_tool_calls", *_TIME, "queue_ms", *_TOKENS, "ttft_ms", "decode_ms",
-    "finish_reason", "attempt", "endpoint", "cost_usd", "error", "error_type", "error_message",
+    "finish_reason", "attempt", "endpoint", "cost_usd", "timing", "error", "error_type", "error_message",
 )  # fmt: skip
 _RUN = (
     "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "harness", "agent", "user",
-    "agent_llm", "user_llm", "judge_llm", "experts", "expert_mode", "seed", "seeds", "simulations", "resumed", "argv",
+    "agent_llm", "user_llm", "judge_llm", "experts", "expert_mode", "seed", "seeds", "simulations", "resumed",
+    "recorded_from", "argv",
 )  # fmt: skip
 _COUNTS = (
     "steps", "llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "tool_errors", "llm_errors", "retries",
@@ -62,7 +63,7 @@ _KINDS = (
     Kind("llm_call", PROFILE, "each model call of the agent", _MODEL_CALL),
     Kind(
         "tool_call", PROFILE, "each live tool execution, the agent's or the user's",
-        ("step", "function", "call_type", *_TIME, "requestor", "error", "error_type"),
+        ("step", "function", "call_type", *_TIME, "requestor", "timing", "error", "error_type"),
     ),
     Kind("expert_call", PROFILE, "each call of an expert model", ("expert", *_MODEL_CALL)),
     Kind(

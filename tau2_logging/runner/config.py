@@ -17,6 +17,8 @@ from tau2_logging.models.servers.settings import ServerSettings
 HARNESSES = ("tau2", "maseval")
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
+_OF_A_START = ("otlp", "otlp_content", "prometheus")
+
 
 @dataclass(frozen=True)
 class ModelChoice:
@@ -73,6 +75,9 @@ class RunConfig:
     snapshot_writes: bool = False
     masking: str = "secrets"
     servers: ServerSettings | None = None
+    otlp: str | None = None
+    otlp_content: bool = False
+    prometheus: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_trials", "max_concurrency", "max_steps", "max_errors"):
@@ -93,15 +98,27 @@ class RunConfig:
                 raise UserError(f"--{name.replace('_', '-')} is {value:g}; give {unit} above 0")
         if not self.profile and (self.max_cost or self.max_tokens_total or self.rate_limits):
             raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
+        self._check_harness()
+        self._check_exports()
+        if not self.domains:
+            raise UserError("no domain given; name one or more with --domains, or see --list-domains")
+        self._check_experts()
+
+    def _check_harness(self) -> None:
         if self.harness not in HARNESSES:
             raise UserError(f"no harness {self.harness!r}; there are {', '.join(HARNESSES)}")
         if self.harness == "maseval" and (self.agent != "llm_agent" or self.user is not None):
             raise UserError("--agent and --user name tau2's; with --harness maseval give your own agents with --maseval-agents")
         if self.maseval_agents is not None and self.harness != "maseval":
             raise UserError("--maseval-agents goes with --harness maseval; with tau2, register your agent and name it with --agent")
-        if not self.domains:
-            raise UserError("no domain given; name one or more with --domains, or see --list-domains")
-        self._check_experts()
+
+    def _check_exports(self) -> None:
+        if not self.profile and (self.otlp is not None or self.prometheus is not None):
+            raise UserError("--otlp and --prometheus show what is measured; they cannot go with --no-profile")
+        if self.otlp_content and self.otlp is None:
+            raise UserError("--otlp-content says what to send, but not where to; give --otlp ENDPOINT too")
+        if self.prometheus is not None and not 0 <= self.prometheus < 65536:
+            raise UserError(f"--prometheus is {self.prometheus}; give a port, 1 to 65535 (0: any free one)")
 
     def _check_experts(self) -> None:
         if self.expert_mode not in MODES:
@@ -129,8 +146,8 @@ class RunConfig:
         return all(model.scripted for model in self.models)
 
     def as_json(self) -> dict[str, Any]:
-        """For run.json, secrets masked."""
-        data = dataclasses.asdict(self)
+        """For run.json, secrets masked. Where a start of the run sends its events is not a setting of the run."""
+        data = {name: value for name, value in dataclasses.asdict(self).items() if name not in _OF_A_START}
         data["log_dir"] = str(self.log_dir)
         return mask(data)  # type: ignore[return-value]
 

@@ -34,6 +34,7 @@ from tau2_logging.runner.config import ModelChoice, RunConfig
 from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
+from tau2_logging.runner.exports import Exports, check_exports
 from tau2_logging.runner.harness import load_benchmark
 from tau2_logging.runner.interpreter import frozen_heap, short_turns
 from tau2_logging.runner.limits import Budget, RateLimits, rate_limit
@@ -121,6 +122,7 @@ def _check(config: RunConfig, plan: Plan, benchmark: Benchmark) -> None:
         check_prices(config.models)
     for text in config.rate_limits:
         rate_limit(text)
+    check_exports(config)
 
 
 def _new_place(config: RunConfig) -> RunPlace:
@@ -169,12 +171,13 @@ class _Session:
             needed = self.config if self.todo else replace(self.config, servers=None)
             servers = stack.enter_context(model_servers(needed, self.place.directory / "servers", self.console, self._say))
             self._prepare(stack)
-            totals, logger = self._open_logger(stack)
+            exports = stack.enter_context(Exports(self.config, self.place.started_wall, self._planned(), self._say))
+            totals, logger = self._open_logger(stack, exports)
             checkpoint = Checkpoint(self.place.directory, self.config.domains)
             stack.callback(checkpoint.close)
             self._write_run_json()
             self._enter_tau2(stack, logger, servers)
-            self._announce()
+            self._announce(exports)
             bench = Bench(self.benchmark, logger, self.recipes, checkpoint.append)
             budget = Budget(self.config.max_cost, self.config.max_tokens_total)
             self._write_start(logger)
@@ -184,15 +187,18 @@ class _Session:
                 failure = self._drive(executor, bench, progress, lambda: budget.reached(totals))
             self._write_end(logger, totals)
             self._write_results()
+            self.notes += exports.finish()
             return self._report(totals, logger, failure)
 
-    def _open_logger(self, stack: ExitStack) -> tuple[Totals, EventLogger]:
-        planned = {domain: sum(unit.domain == domain for unit in self.plan.units) for domain in self.config.domains}
-        totals = Totals(planned)
+    def _planned(self) -> dict[str, int]:
+        return {domain: sum(unit.domain == domain for unit in self.plan.units) for domain in self.config.domains}
+
+    def _open_logger(self, stack: ExitStack, exports: Exports) -> tuple[Totals, EventLogger]:
+        totals = Totals(self._planned())
         for (domain, task, _), row in self.place.done.items():
             if domain in totals.domains:
                 totals.add_finished(domain, task, row.get("reward"))
-        sinks: list[Sink] = [totals]
+        sinks: list[Sink] = [totals, *exports.sinks]
         if self.config.profile:
             sinks.append(DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level]))
         if self.config.writes_events:
@@ -325,8 +331,10 @@ class _Session:
                 given_up += 1
         return given_up
 
-    def _announce(self) -> None:
+    def _announce(self, exports: Exports) -> None:
         config = self.config
+        for note in exports.notes:
+            self._say(note)
         if config.all_scripted:
             self._say(
                 "No real model is evaluated: the built-in scripted models play agent, user and judge. "

@@ -29,13 +29,19 @@ _CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
 
 def read_results(path: Path, run: str) -> Rows:
     """The rows of a results file, told as of that run. Raises UserError where it is none."""
-    data = read_json(path)
-    if not isinstance(data, dict) or not isinstance(data.get("tasks"), list) or "info" not in data:
-        raise UserError(f"{path} is no results file of tau2: it has no tasks; give results_<domain>.json, a log, or a run's folder")
+    data = read_file(path)
     try:
         return _rows(data, path, run)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} is no results file of tau2 that can be read: {type(error).__name__}: {error}") from error
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """A results file as it is. Raises UserError where it is none."""
+    data = read_json(path)
+    if not isinstance(data, dict) or not isinstance(data.get("tasks"), list) or not isinstance(data.get("info"), dict):
+        raise UserError(f"{path} is no results file of tau2: it has no tasks; give results_<domain>.json, a log, or a run's folder")
+    return data
 
 
 def read_json(path: Path) -> Any:
@@ -50,20 +56,26 @@ def read_json(path: Path) -> Any:
 
 def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
     environment = data["info"].get("environment_info") or {}
-    domain, policy = _domain(path, environment), environment.get("policy") or ""
+    domain, policy = domain_of(path, data), environment.get("policy") or ""
     rows = Rows()
     for task in data["tasks"]:
         rows.gold += list(gold_rows(domain, task))
     tasks = {str(task["id"]): task for task in data["tasks"]}
-    trials: dict[str, list[int]] = defaultdict(list)
-    for simulation in _simulations(data, path):
-        task = str(simulation["task_id"])
-        trials[task].append(_free_trial(simulation.get("trial"), trials[task]))
-        key = {"run": run, "domain": domain, "task": task, "trial": trials[task][-1]}
+    for task, trial, simulation in simulations_of(data, path):
+        key = {"run": run, "domain": domain, "task": task, "trial": trial}
         about = tasks.get(task, {})
         add_simulation(rows, key, simulation, policy, about.get("ticket") or "", history_length(about))
     _learn_tool_types(rows, data)
     return rows
+
+
+def simulations_of(data: Mapping[str, Any], path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """(task, trial, tau2's SimulationRun) of each simulation, also of v1's folder, in the order of the file."""
+    trials: dict[str, list[int]] = defaultdict(list)
+    for simulation in _simulations(data, path):
+        task = str(simulation["task_id"])
+        trials[task].append(_free_trial(simulation.get("trial"), trials[task]))
+        yield task, trials[task][-1], simulation
 
 
 def _free_trial(trial: Any, used: Sequence[int]) -> int:
@@ -89,11 +101,11 @@ def read_checkpoint(path: Path) -> Rows:
     return rows
 
 
-def _domain(path: Path, environment: Mapping[str, Any]) -> str:
+def domain_of(path: Path, data: Mapping[str, Any]) -> str:
     """The name under which the domain was run: retail_enhanced has retail's environment, and is retail_enhanced in our log and events."""
     if (path.parent / RUN_FILE).exists() and path.stem.startswith("results_"):
         return path.stem.removeprefix("results_")
-    return str(environment.get("domain_name") or path.stem)
+    return str((data["info"].get("environment_info") or {}).get("domain_name") or path.stem)
 
 
 def run_name(path: Path) -> str:

@@ -26,6 +26,7 @@ REPORTS: dict[str, str] = {
     "parquet": "tau2_logging.analysis.reports.parquet",
     "png": "tau2_logging.analysis.reports.png",
     "trace": "tau2_logging.analysis.reports.perfetto",
+    "speedscope": "tau2_logging.analysis.reports.speedscope",
     "html": "tau2_logging.analysis.reports.html",
 }
 """Format, as `--format` names it, and its module."""

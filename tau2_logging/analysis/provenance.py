@@ -1,0 +1,24 @@
+"""What the figures of a log rest on that was made afterwards, from a file that was recorded without one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tau2_logging.events import MODEL_CALL_TYPES
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.table import RunLog
+
+
+def recorded_note(log: RunLog) -> str:
+    """A sentence or two for the head of a report; empty for a log that a run itself wrote."""
+    files = list(log.select(["recorded_from"], types=["run_start"])["recorded_from"].dropna().unique())
+    if not files:
+        return ""
+    timing = log.select(["timing"], types=MODEL_CALL_TYPES)["timing"]
+    gaps = int((timing == "gap").sum())
+    bound = f"; of {gaps:,} of {len(timing):,} model calls it holds no length: shown is the time since the message before, an upper bound"
+    names = f"{', '.join(map(str, files[:3]))}{', ...' if len(files) > 3 else ''}"
+    return (
+        f"Made from {names}, recorded without a log{bound if gaps else ''}. Time to first token, queueing, retries and setup are not in it."
+    )

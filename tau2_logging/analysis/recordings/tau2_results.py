@@ -1,0 +1,130 @@
+"""Results files that tau2 wrote without us (v0.1 to v1).
+
+A file holds, of each message, when it was there, and the tokens and the price of the model's reply; since v1 also how long that took
+(`generation_time_seconds`). Where it does not, the time since the message before stands for it: an upper bound, since tau2's own work is in
+it. Such calls say `timing=gap`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.analysis.deep.results_files import domain_of, flat, history_length, moment, read_file, simulations_of
+from tau2_logging.analysis.recordings.talk import GAP, MEASURED, Fields, Line, Missing, Talk, note_call, run_lines
+from tau2_logging.errors import UserError
+
+_STOPS = {"###STOP###": "stop", "###TRANSFER###": "transfer", "###OUT-OF-SCOPE###": "out_of_scope"}
+
+Message = Mapping[str, Any]
+
+
+def results_lines(path: Path, run: str, missing: Missing) -> tuple[str, list[Line]]:
+    """(domain, the lines of the log that this file amounts to). Raises UserError where it is no results file."""
+    data = read_file(path)
+    try:
+        return domain_of(path, data), list(_lines(data, path, run, missing))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is no results file of tau2 that can be read: {type(error).__name__}: {error}") from error
+
+
+def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> Iterator[Line]:
+    info = data["info"]
+    agent, user = mapping(info.get("agent_info")), mapping(info.get("user_info"))
+    context: Fields = {"domain": domain_of(path, data), "run": run}
+    simulations = [(task, trial, one, _began(one)) for task, trial, one in simulations_of(data, path)]
+    origin = min((began for *_, began in simulations if began is not None), default=0.0)
+    histories = {str(task["id"]): history_length(task) for task in data["tasks"]}
+    models = {"assistant": agent.get("llm"), "user": user.get("llm")}
+    talks = []
+    for number, (task, trial, simulation, began) in enumerate(simulations):
+        talk = Talk({**context, "trial": trial}, task, f"r{number:x}x", origin)
+        talk.begin(origin if began is None else began, simulation.get("seed"))
+        _tell(talk, simulation, histories.get(task, 0), models, missing)
+        talks.append(talk)
+    about: Fields = {
+        "tau2_version": f"tau2 at {str(info.get('git_commit') or 'an unknown commit')[:12]}", "agent": agent.get("implementation"),
+        "user": user.get("implementation"), "agent_llm": agent.get("llm"), "user_llm": user.get("llm"), "seed": info.get("seed"),
+        "recorded_from": path.name,
+    }  # fmt: skip
+    yield from run_lines(talks, origin, about, context)
+
+
+def _began(simulation: Mapping[str, Any]) -> float | None:
+    messages = flat(simulation.get("messages") or ())
+    times = (moment(text) for text in (simulation.get("start_time"), *(message.get("timestamp") for message in messages)))
+    return next((time for time in times if time is not None), None)
+
+
+def _tell(talk: Talk, simulation: Mapping[str, Any], history: int, models: Mapping[str, Any], missing: Missing) -> None:
+    messages = list(flat(simulation.get("messages") or ()))
+    missing.counts["messages"] += not messages
+    before: float = talk.began_s
+    names: dict[str, str] = {}
+    for number, message in enumerate(messages[history:]):
+        now = moment(message.get("timestamp"))
+        names.update({str(call.get("id")): str(call.get("name")) for call in message.get("tool_calls") or ()})
+        if not (number == 0 and _is_greeting(message)):
+            type_, fields = _call(message, names, models)
+            duration_ms, timing = _took(message, now, before)
+            note_call(missing, type_, timing, fields)
+            talk.call(type_, before if now is None else now, duration_ms, timing, fields)
+        before = before if now is None else now
+    talk.end(float(simulation.get("duration") or 0.0), bool(messages), _outcome(simulation, messages))
+
+
+def _is_greeting(message: Message) -> bool:
+    """tau2 itself says the agent's first sentence."""
+    asked = message.get("usage") or message.get("cost") or message.get("generation_time_seconds") or message.get("tool_calls")
+    return message.get("role") == "assistant" and not asked
+
+
+def _took(message: Message, now: float | None, before: float) -> tuple[float | None, str | None]:
+    """(length in ms, how it is known)."""
+    if now is None:
+        return None, None
+    generation_s = message.get("generation_time_seconds")
+    return (max(0.0, (now - before) * 1000), GAP) if generation_s is None else (float(generation_s) * 1000, MEASURED)
+
+
+def _call(message: Message, names: Mapping[str, str], models: Mapping[str, Any]) -> tuple[str, Fields]:
+    if message.get("role") == "tool":
+        failed = bool(message.get("error"))
+        return "tool_call", {
+            "function": names.get(str(message.get("id")), "unknown"), "call_type": "local_function",
+            "requestor": message.get("requestor") or "assistant", "error": failed, "error_type": "ToolError" if failed else None,
+        }  # fmt: skip
+    role = "user" if message.get("role") == "user" else "assistant"
+    cost = message.get("cost")
+    return "user_sim" if role == "user" else "llm_call", {
+        "model": models[role], "has_tool_calls": bool(message.get("tool_calls")), **_tokens(message),
+        "finish_reason": mapping(message.get("raw_data")).get("finish_reason"), "cost_usd": float(cost) if cost else None, "error": False,
+    }  # fmt: skip
+
+
+def _tokens(message: Message) -> Fields:
+    usage = mapping(message.get("usage"))
+    given = {
+        "input_tokens": usage.get("prompt_tokens"),
+        "output_tokens": usage.get("completion_tokens"),
+        "cached_tokens": mapping(usage.get("prompt_tokens_details")).get("cached_tokens"),
+    }
+    return {name: int(value) for name, value in given.items() if value is not None}
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """The value where it is an object, else an empty one."""
+    return value if isinstance(value, Mapping) else {}
+
+
+def _outcome(simulation: Mapping[str, Any], messages: Sequence[Message]) -> Fields:
+    termination = simulation.get("termination_reason")
+    text = next((str(message.get("content")) for message in reversed(messages) if message.get("role") == "user"), "")
+    stopped = next((name for token, name in _STOPS.items() if token in text), None) if termination == "user_stop" else None
+    reward = mapping(simulation.get("reward_info")).get("reward")
+    outcome: Fields = {"status": "ok", "reward": reward, "termination": termination, "stop_token": stopped}
+    agent, user = simulation.get("agent_cost"), simulation.get("user_cost")
+    if messages or not agent or not user:
+        return outcome
+    return {**outcome, "cost_usd": float(agent) + float(user), "agent_cost_usd": float(agent)}

@@ -1,0 +1,126 @@
+"""`speedscope.json` for https://www.speedscope.app: the run as flame graphs. Times are whole microseconds.
+
+The first profile adds up the run: domain, role, then model or tool, as wide as they took. The others are the simulations, one profile
+a lane, as they went; in a lane any two slices are nested or disjoint (`lanes.nest`), which is what the format asks for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tau2_logging.analysis.lanes import Placed, nest
+from tau2_logging.analysis.options import ReportOptions, output_file
+from tau2_logging.analysis.reports.palette import ROLE_LABELS
+from tau2_logging.analysis.timeline import Timeline
+from tau2_logging.analysis.timeline_questions import label
+from tau2_logging.analysis.timeline_source import timeline_of
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.table import RunLog
+
+NAME = "speedscope"
+FILES = ("speedscope.json",)
+SCHEMA = "https://www.speedscope.app/file-format-schema.json"
+MOST_PROFILES = 2000
+"""Lanes beyond that are left out: the viewer lists all profiles in one menu."""
+
+_TOLERANCE_US = 5
+_RANKS = {"expert": 3, "judge": 3}
+
+Profile = dict[str, Any]
+
+
+def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
+    """Writes `speedscope.json`, nothing where the log has no simulation."""
+    timeline = timeline_of(log)
+    if timeline.rows.empty:
+        return []
+    path = output_file(output_dir, FILES[0])
+    path.write_text(json.dumps(speedscope_file(timeline, options.title or log.run_id or "all runs")), encoding="utf-8")
+    return [path]
+
+
+def speedscope_file(timeline: Timeline, name: str) -> dict[str, Any]:
+    """The file as an object: `$schema`, `shared.frames`, `profiles`, `name`, `exporter`, `activeProfileIndex`."""
+    frames = _Frames()
+    profiles = [_sum_of(timeline, frames)]
+    left_out = 0
+    for profile in _simulations(timeline, frames):
+        if len(profiles) > MOST_PROFILES:
+            left_out += 1
+        else:
+            profiles.append(profile)
+    said = f"{name} ({left_out} lanes left out)" if left_out else name
+    shared = {"frames": [{"name": text} for text in frames.numbers]}
+    return {"$schema": SCHEMA, "shared": shared, "profiles": profiles, "name": said, "exporter": "tau2-logging", "activeProfileIndex": 0}
+
+
+class _Frames:
+    """Each name once, by number."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+
+    def __call__(self, name: str) -> int:
+        return self.numbers.setdefault(name, len(self.numbers))
+
+
+def _us(ms: float) -> int:
+    return round(float(ms) * 1000)
+
+
+def _title(call: Any) -> str:
+    return f"{ROLE_LABELS[call.lane]}: {call.name}"
+
+
+def _sum_of(timeline: Timeline, frames: _Frames) -> Profile:
+    """What the calls took together. Pauses and what never came back are no calls."""
+    calls = timeline.calls[~timeline.calls["lane"].isin(("retry", "waiting"))]
+    domains = timeline.rows["domain"].astype(str)
+    calls = calls.assign(domain=calls["row"].map(domains))
+    sums = calls.groupby(["domain", "lane", "name"], sort=False, dropna=False)["own_ms"].sum().sort_values(ascending=False)
+    samples, weights = [], []
+    for (domain, lane, name), total_ms in sums.items():
+        samples.append([frames(f"tau2 {domain}"), frames(ROLE_LABELS[lane]), frames(f"{ROLE_LABELS[lane]}: {name}")])
+        weights.append(_us(total_ms))
+    common = {"type": "sampled", "name": "all simulations, summed", "unit": "microseconds", "startValue": 0, "endValue": sum(weights)}
+    return {**common, "samples": samples, "weights": weights}
+
+
+def _simulations(timeline: Timeline, frames: _Frames) -> Iterator[Profile]:
+    several = timeline.rows["domain"].nunique() > 1
+    row: Any
+    for row in timeline.rows.itertuples():
+        steps, calls = timeline.steps_of(row.row), timeline.calls_of(row.row)
+        titles = [f"task {label(row, several)}", *(f"step ({role})" for role in steps["from_role"]), *map(_title, calls.itertuples())]
+        ranks = [0, *np.ones(len(steps), int).tolist(), *(_RANKS.get(lane, 2) for lane in calls["lane"])]
+        starts = [row.start_ms, *steps["start_ms"], *calls["start_ms"]]
+        ends = [row.end_ms, *steps["end_ms"], *calls["end_ms"]]
+        placed = nest([(_us(a), _us(b), rank) for a, b, rank in zip(starts, ends, ranks, strict=True)], _TOLERANCE_US)
+        for lane in range(placed[-1].lane + 1):
+            name = titles[0] + (f" (parallel {lane})" if lane else "")
+            yield _evented(name, [slice_ for slice_ in placed if slice_.lane == lane], [frames(title) for title in titles])
+
+
+def _evented(name: str, slices: list[Placed], frame_of: list[int]) -> Profile:
+    """Slices of one lane, outer before inner, as frames that open and close in balance."""
+    events: list[dict[str, Any]] = []
+    open_: list[Placed] = []
+
+    def close_until(moment: float) -> None:
+        while open_ and open_[-1].end <= moment:
+            done = open_.pop()
+            events.append({"type": "C", "frame": frame_of[done.index], "at": done.end})
+
+    for slice_ in slices:
+        close_until(slice_.start)
+        events.append({"type": "O", "frame": frame_of[slice_.index], "at": slice_.start})
+        open_.append(slice_)
+    close_until(float("inf"))
+    common = {"type": "evented", "name": name, "unit": "microseconds"}
+    return {**common, "startValue": slices[0].start, "endValue": max(slice_.end for slice_ in slices), "events": events}

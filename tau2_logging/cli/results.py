@@ -1,0 +1,96 @@
+"""`python -m tau2_logging.cli.results`: recorded results put together, thinned out, or made into a log.
+
+Only argparse is imported here, so that --help answers at once; everything else when it is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from tau2_logging.errors import Tau2LoggingError
+
+_EPILOG = """\
+examples:
+  python -m tau2_logging.cli.results merge part1.json part2.json -o all.json
+  python -m tau2_logging.cli.results filter all.json --failed --task-ids 7 12 -o failed.json
+  python -m tau2_logging.cli.results to-log all.json -o logs_of_all/
+
+Files are tau2's own (v0.1 to v1, also v1's results.json with its folder), or Inspect AI's .eval (to-log).
+exit code: 0 done, 2 bad input
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tau2_logging.cli.results",
+        description="Recorded results: put together, thin out, or make a log of them.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    merge = commands.add_parser("merge", help="several files of one domain, agent and user as one")
+    merge.add_argument("files", nargs="+", metavar="FILE")
+    keep = commands.add_parser("filter", help="only some simulations of a file, and their tasks")
+    keep.add_argument("file", metavar="FILE")
+    keep.add_argument("--task-ids", nargs="+", metavar="ID", help="of these tasks")
+    keep.add_argument("--trials", nargs="+", type=int, metavar="N", help="of these trials")
+    keep.add_argument("--termination", nargs="+", metavar="REASON", help="that ended so: user_stop, max_steps, ...")
+    which = keep.add_mutually_exclusive_group()
+    which.add_argument("--solved", action="store_const", const=True, help="with full reward")
+    which.add_argument("--failed", dest="solved", action="store_const", const=False, help="without")
+    log = commands.add_parser("to-log", help="logs that every analysis reads: tau2_<domain>.log")
+    log.add_argument("files", nargs="+", metavar="FILE")
+    for command, what in ((merge, "the file to write"), (keep, "the file to write"), (log, "the folder to write to")):
+        command.add_argument("-o", "--output", required=True, metavar="PATH", help=what)
+        command.add_argument("--force", action="store_true", help="overwrite what is there")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command; ends the process with its exit code."""
+    args = build_parser().parse_args(argv)
+    try:
+        code = _COMMANDS[args.command](args)
+    except Tau2LoggingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    sys.exit(code)
+
+
+def _merge(args: argparse.Namespace) -> int:
+    from tau2_logging.analysis.recordings.edit import merged, write_results
+
+    data = merged([Path(name) for name in args.files])
+    write_results(data, Path(args.output), args.force)
+    print(f"{len(data['simulations'])} simulations of {len(data['tasks'])} tasks written to {args.output}")
+    return 0
+
+
+def _filter(args: argparse.Namespace) -> int:
+    from tau2_logging.analysis.recordings.edit import Wanted, filtered, write_results
+
+    data = filtered(Path(args.file), Wanted(args.task_ids, args.trials, args.solved, args.termination))
+    write_results(data, Path(args.output), args.force)
+    print(f"{len(data['simulations'])} simulations of {len(data['tasks'])} tasks written to {args.output}")
+    return 0
+
+
+def _to_log(args: argparse.Namespace) -> int:
+    from tau2_logging.analysis.recordings import write_log
+
+    paths, missing = write_log([Path(name) for name in args.files], Path(args.output), args.force)
+    for sentence in missing.sentences():
+        print(f"note: {sentence}", file=sys.stderr)
+    print(f"written: {', '.join(map(str, paths))}")
+    return 0
+
+
+_COMMANDS = {"merge": _merge, "filter": _filter, "to-log": _to_log}
+
+
+if __name__ == "__main__":
+    main()
