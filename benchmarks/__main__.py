@@ -26,6 +26,9 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "wall": (["-m", "benchmarks.harness", "wall"], ["--tasks", "10", "--trials", "1"]),
     "growth": (["-m", "benchmarks.harness", "growth"], ["--simulations", "500"]),
     "distortion": (["-m", "benchmarks.harness", "distortion"], ["--tasks", "64"]),
+    "intervals": (["-m", "benchmarks.intervals"], ["--repeat", "200"]),
+    "events": (["-m", "benchmarks.events"], ["--tasks", "10"]),
+    "agents": (["-m", "benchmarks.agents"], ["--tasks", "10"]),
     "load": (["benchmarks/load/run.py"], ["--megabytes", "20", "--repeat", "2"]),
 }
 """How each benchmark is called, and what makes it short."""

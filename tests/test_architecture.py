@@ -48,7 +48,7 @@ SHARED = {
 
 HEAVY = {
     "tau2", "litellm", "openai", "anthropic", "httpx", "pydantic", "loguru", "rich", "numpy", "pandas", "polars", "pyarrow", "duckdb",
-    "zstandard", "matplotlib",
+    "zstandard", "matplotlib", "scipy",
 }  # fmt: skip
 
 

@@ -7,20 +7,24 @@ import importlib
 import pytest
 
 PUBLIC = {
+    "tau2_logging.agents": ["EXPERT_AGENT", "KINDS", "ContextSettings", "RetrySettings", "registered", "registered_agents", "settings_of"],
+    "tau2_logging.environments": ["EnvironmentStates", "FastDatabases", "FastTools"],
     "tau2_logging.events": [
-        "CONTEXT_FIELDS", "EXCLUSIVE_MS", "FIELDS", "KINDS", "LEVELS", "MODEL_CALL_TYPES", "PROFILE", "SCHEMA_VERSION", "USER_JUDGE",
-        "Event", "Field", "Kind", "canonical_fields", "decode", "encode", "level_name",
+        "CONTEXT_FIELDS", "EVENTS_SCHEMA", "EVENT_CLASSES", "EXCLUSIVE_MS", "FIELDS", "KINDS", "LEVELS", "MODEL_CALL_TYPES", "PROFILE",
+        "SCHEMA_VERSION", "USER_JUDGE", "Change", "ContextReductionEvent", "CorrectionEvent", "Event", "Field", "Kind", "RejectedLine",
+        "Sensitive", "StateChangeEvent", "StateSnapshot", "StructuredEvent", "ToolExecutionEvent", "apply_changes", "canonical_fields",
+        "decode", "decode_event", "difference", "encode", "encode_event", "level_name", "read_events",
     ],
     "tau2_logging.logger": [
         "Clock", "EventLogger", "FakeClock", "Outcome", "Simulation", "Sink", "bind", "carried", "current", "simulation_scope",
     ],
     "tau2_logging.sinks": ["DomainFiles", "MemorySink"],
-    "tau2_logging.agents": ["EXPERT_AGENT", "registered"],
     "tau2_logging.models.experts": ["ADVISE", "DELEGATE", "MODES", "Expert", "parse_expert", "parse_experts"],
-    "tau2_logging.instrument": ["Gate", "Instrumentation", "Instrumentor", "distribution_version", "has_module"],
+    "tau2_logging.instrument": ["Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module"],
     "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
     "tau2_logging.models.servers.simulated": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],
     "tau2_logging.analysis": ["Rejected", "ReportOptions", "RunLog", "load_log"],
+    "tau2_logging.analysis.deep": ["DeepTable", "LogAnalyzer", "Recorded"],
 }  # fmt: skip
 
 

@@ -1,8 +1,10 @@
-"""Agents, registered with tau2's own registry for the length of a run.
+"""Agents, registered with tau2's own registry for the length of a run: one that may ask experts, and some that recover from their model's
+mistakes and keep their prompts short.
 
-`expert_agent` imports tau2, which takes seconds; `registration` imports it when an agent is registered.
+`expert_agent` and `recovering` need tau2 or litellm, which take seconds; `registration` imports them when an agent is registered.
 """
 
-from tau2_logging.agents.registration import EXPERT_AGENT, registered
+from tau2_logging.agents.registration import EXPERT_AGENT, registered, registered_agents
+from tau2_logging.agents.settings import KINDS, ContextSettings, RetrySettings, settings_of
 
-__all__ = ["EXPERT_AGENT", "registered"]
+__all__ = ["EXPERT_AGENT", "KINDS", "ContextSettings", "RetrySettings", "registered", "registered_agents", "settings_of"]

@@ -1,11 +1,12 @@
-"""Making the expert agent known to tau2, and forgetting it again."""
+"""Making our agents known to tau2, and forgetting them again."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from tau2_logging.agents.settings import KINDS, settings_of
 from tau2_logging.errors import UserError
 from tau2_logging.models.experts import ADVISE, Expert
 
@@ -36,6 +37,32 @@ def registered(registry: Any, experts: tuple[Expert, ...], mode: str = ADVISE) -
     finally:
         for table in ("_agents", "_agent_factories"):
             getattr(registry, table, {}).pop(EXPERT_AGENT, None)
+
+
+@contextmanager
+def registered_agents(registry: Any, agent: str = "", arguments: Mapping[str, Any] | None = None) -> Iterator[None]:
+    """Have retry_agent, context_agent and enhanced_agent known to tau2 inside the block; `arguments` are the settings of `agent`.
+
+    A name that is there already stays somebody else's. Raises UserError for settings the agent does not have.
+    """
+    if arguments:
+        settings_of(agent, arguments)  # also where the agent is none of ours
+    from tau2_logging.agents.recovering import agent_class
+
+    factories = hasattr(registry, "register_agent_factory")
+    names = registry._agent_factories if factories else registry._agents
+    ours = [name for name in KINDS if name not in names]
+    for name in ours:
+        made = agent_class(name, *settings_of(name, (arguments or {}) if name == agent else {}))
+        if factories:
+            registry.register_agent_factory(factory_of(made), name)
+        else:
+            registry.register_agent(made, name)
+    try:
+        yield
+    finally:
+        for name in ours:
+            names.pop(name, None)
 
 
 def factory_of(agent: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.prices import PriceTable
     from tau2_logging.analysis.table import RunLog
 
@@ -20,7 +21,8 @@ class ReportOptions:
     `bins`: number of equal-width bins of the text histograms, 0 for none. `prices`: the price table in force, None for the one that
     ships. `price_as`: models for "what would these tokens cost on that model". `compare`: the other run, read already. `slo`: the
     results of the gates, ready to show (see `analysis.slo`). `force`: files of another run may be overwritten. `title`: heading of
-    reports. `top`: rows of a list of the slowest. `command`: the command line, shown in reports so that they can be made again.
+    reports. `top`: rows of a list of the slowest. `command`: the command line, shown in reports so that they can be made again. `deep`: the
+    deep analysis of the same simulations, None where it was not asked for.
     """
 
     tasks: tuple[str, ...] = ()
@@ -33,6 +35,7 @@ class ReportOptions:
     title: str = ""
     top: int = 20
     command: str = ""
+    deep: LogAnalyzer | None = None
 
 
 def output_file(output_dir: Path, name: str) -> Path:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.options import ReportOptions
     from tau2_logging.analysis.reports import Report
     from tau2_logging.analysis.table import RunLog
@@ -25,12 +26,28 @@ def write_reports(log: RunLog, output_dir: Path, reports: Iterable[Report], opti
     from tau2_logging.analysis.reports import rejected
 
     reports = list(reports)
-    claim(log, output_dir, reports, options)
+    claim(identity(log), output_dir, (pattern for report in reports for pattern in report.FILES), options)
     paths = [path for report in reports for path in report.write(log, output_dir, options)]
     paths += rejected.write(log, output_dir, options)
-    marker = {"run": identity(log), "log_files": log.files, "command": options.command, "files": sorted(path.name for path in paths)}
-    (output_dir / MARKER).write_text(json.dumps(marker, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _mark(output_dir, identity(log), log.files, options, paths)
     return paths
+
+
+def write_deep_reports(deep: LogAnalyzer, output_dir: Path, formats: Sequence[str], options: ReportOptions) -> list[Path]:
+    """The same for an analysis of results files without a log."""
+    from tau2_logging.analysis.reports import deep_alone
+
+    deep_alone.check_formats(formats)
+    owner = ", ".join(deep.runs)
+    claim(owner, output_dir, (pattern for name in formats for pattern in deep_alone.FILES[name]), options)
+    paths = deep_alone.write(deep, output_dir, formats, options)
+    _mark(output_dir, owner, deep.recorded.sources, options, paths)
+    return paths
+
+
+def _mark(output_dir: Path, owner: str, sources: Iterable[str], options: ReportOptions, paths: Iterable[Path]) -> None:
+    marker = {"run": owner, "log_files": list(sources), "command": options.command, "files": sorted(path.name for path in paths)}
+    (output_dir / MARKER).write_text(json.dumps(marker, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def identity(log: RunLog) -> str:
@@ -38,8 +55,8 @@ def identity(log: RunLog) -> str:
     return log.run_id or ", ".join(log.runs) or ", ".join(Path(name).name for name in log.files)
 
 
-def claim(log: RunLog, output_dir: Path, reports: Iterable[Report], options: ReportOptions) -> None:
-    """Make sure that the folder may be written."""
+def claim(identity: str, output_dir: Path, patterns: Iterable[str], options: ReportOptions) -> None:
+    """Make sure that the folder may be written: no file that fits a pattern is of another run."""
     try:
         output_dir.mkdir(parents=True, exist_ok=True)
         probe = output_dir / ".write_test"
@@ -49,14 +66,14 @@ def claim(log: RunLog, output_dir: Path, reports: Iterable[Report], options: Rep
         raise UserError(f"cannot write to {output_dir}: {error.strerror}; choose another --output_dir") from error
     if options.force:
         return
-    found = [path for report in reports for pattern in report.FILES for path in output_dir.glob(pattern)]
+    found = [path for pattern in patterns for path in output_dir.glob(pattern)]
     if not found:
         return
     owner = _owner(output_dir / MARKER)
-    if owner != identity(log):
+    if owner != identity:
         whose = f"run {owner}" if owner else "something else"
         raise UserError(
-            f"{output_dir} holds files of {whose} ({found[0].name}{', ...' if len(found) > 1 else ''}), this is {identity(log)}; "
+            f"{output_dir} holds files of {whose} ({found[0].name}{', ...' if len(found) > 1 else ''}), this is {identity}; "
             "choose another --output_dir, or overwrite them with --force"
         )
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Show = Callable[[Any], str]
 ABSENT = "-"
 UNKNOWN = "unknown"
+_CELL = 120
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,12 @@ def text(value: Any) -> str:
     return ABSENT if is_absent(value) else " ".join(str(value).split())
 
 
+def long_text(value: Any) -> str:
+    """Text cut to what a cell holds."""
+    shown = text(value)
+    return shown if len(shown) <= _CELL else shown[: _CELL - 1] + "…"
+
+
 def section(
     title: str, table: pd.DataFrame, shows: dict[str, tuple[str, Show]], note: str = "", key: bool = False, top: int = 0
 ) -> Section:
@@ -100,7 +107,7 @@ def section(
     ]
     if len(shown) < len(table):
         note = " ".join(filter(None, [note, f"{len(table) - len(shown):,} more are in the files."]))
-    numbers = frozenset(heading for heading, show in shows.values() if show is not text)
+    numbers = frozenset(heading for heading, show in shows.values() if show not in (text, long_text))
     return Section(title, [heading for heading, _ in shows.values()], rows, numbers, note, key)
 
 

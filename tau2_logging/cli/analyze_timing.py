@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from tau2_logging.errors import Tau2LoggingError, UserError
 
 if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.options import ReportOptions
     from tau2_logging.analysis.table import RunLog
 
@@ -26,6 +27,8 @@ examples:
   python analyze_timing_from_tau2_log.py --log_file logs/tau2_retail.log --compare old/tau2_retail.log --fail-if-slower 10%
   python analyze_timing_from_tau2_log.py --log_dir logs --slo ttft:500@0.99 --slo llm_call.p95:10000 --slo cost_per_success:0.05
   python analyze_timing_from_tau2_log.py --log_dir logs --follow
+  python analyze_timing_from_tau2_log.py --log_file logs/tau2_retail.log --deep
+  python analyze_timing_from_tau2_log.py --log_file results.json --deep --format console html
 
 objectives (--slo): ttft, tpot, e2e (the agent's model calls, ms), task (ms): each one must meet it, or the share after @;
 TYPE.STATISTIC (p50, p90, p95, p99, mean, max in ms, error_rate) of a type of event; cost_per_success, cost (USD)
@@ -51,6 +54,12 @@ def build_parser() -> argparse.ArgumentParser:
     _add_input(parser.add_argument_group("input"))
     _add_output(parser.add_argument_group("output"))
     _add_questions(parser.add_argument_group("questions"))
+    parser.add_argument_group("what the agent did").add_argument(
+        "--deep",
+        action="store_true",
+        help="outcomes, failures and their causes, arguments, behavior; reads what lies beside the log (results, events), and also "
+        "results_*.json of tau2 alone, however they were recorded",
+    )
     return parser
 
 
@@ -122,18 +131,81 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
 
     _check_numbers(args)
     formats = parse_formats(args.format or ["all"])  # bad input is found before anything is read
+    recordings = _recordings(args)
+    if recordings and not args.log_file and args.log_dir is None:
+        return _run_without_log(args, recordings, formats if args.format else (), arguments)
     files = _files(args)
     options, gates = _options(args, arguments)
     log = _follow(args, files, options) if args.follow else _load(files(), args.run)
     _check_tasks(log, args.tasks)
     options = gates(log, options)
+    if args.deep:
+        options = _with_deep(log, recordings, options)
     if not args.format:
         formats = _affordable(log, formats)
     paths = write_reports(log, Path(args.output_dir), [load_report(name) for name in formats], options)
     _say(log, paths, args.output_dir)
     if any(not gate["met"] for gate in options.slo):
         return _BROKEN_GATE
-    return _STRICT if args.strict and log.rejected else 0
+    refused = log.rejected or (options.deep is not None and options.deep.recorded.refused)
+    return _STRICT if args.strict and refused else 0
+
+
+def _recordings(args: argparse.Namespace) -> list[Path]:
+    """Results files, events and run folders among what was named; they are taken out of the logs. Raises UserError without --deep."""
+    from tau2_logging.analysis.deep.sources import is_recording
+
+    named = [Path(name) for name in args.log_file]
+    found = [path for path in named if is_recording(path)]
+    args.log_file = [name for name, path in zip(args.log_file, named, strict=True) if path not in found]
+    if args.log_dir is not None and is_recording(Path(args.log_dir)):
+        found.append(Path(args.log_dir))
+        args.log_dir = None
+    if found and not args.deep:
+        raise UserError(f"{found[0]} is no log but what a run recorded; read it with --deep, or name a tau2_<domain>.log")
+    return found
+
+
+_NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "tasks", "follow", "strict", "bins")
+
+
+def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], formats: Sequence[str], arguments: Sequence[str]) -> int:
+    """The deep analysis of results files and events alone."""
+    from tau2_logging.analysis.deep import LogAnalyzer
+    from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.output import write_deep_reports
+    from tau2_logging.analysis.reports import deep_alone
+
+    if asked := [name for name in _NEED_A_LOG if getattr(args, name)]:
+        raise UserError(f"--{asked[0].replace('_', '-')} needs a log; {recordings[0]} is none")
+    formats = formats or tuple(deep_alone.FILES)
+    deep_alone.check_formats(formats)
+    deep = LogAnalyzer(recordings)
+    command = shlex.join(["analyze_timing_from_tau2_log.py", *arguments])
+    options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep)
+    paths = write_deep_reports(deep, Path(args.output_dir), formats, options)
+    _say_written(paths, args.output_dir)
+    _say_refused(deep)
+    return 0
+
+
+def _with_deep(log: RunLog, recordings: Sequence[Path], options: ReportOptions) -> ReportOptions:
+    from dataclasses import replace
+
+    from tau2_logging.analysis.deep import LogAnalyzer
+
+    deep = LogAnalyzer.of_log(log, recordings)
+    _say_refused(deep)
+    return replace(options, deep=deep)
+
+
+def _say_refused(deep: LogAnalyzer) -> None:
+    refused = deep.recorded.refused
+    if refused:
+        first = refused[0]
+        print(
+            f"warning: {len(refused):,} line(s) could not be read, the first is {first.file}:{first.line}: {first.reason}", file=sys.stderr
+        )
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
@@ -222,8 +294,12 @@ def _affordable(log: RunLog, formats: tuple[str, ...]) -> tuple[str, ...]:
     return kept
 
 
-def _say(log: RunLog, paths: Sequence[Path], output_dir: str) -> None:
+def _say_written(paths: Sequence[Path], output_dir: str) -> None:
     print(f"written to {output_dir}: {', '.join(path.name for path in paths)}" if paths else "no file was asked for")
+
+
+def _say(log: RunLog, paths: Sequence[Path], output_dir: str) -> None:
+    _say_written(paths, output_dir)
     if log.rejected:
         first = log.rejected[0]
         print(

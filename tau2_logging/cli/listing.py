@@ -10,15 +10,26 @@ from tau2_logging.runner.benchmark import Benchmark
 
 def list_domains() -> int:
     """Print domains with their splits, agents and users."""
+    from tau2_logging.runner.config import RunConfig
+    from tau2_logging.runner.enhanced import SUFFIX, offered
+
     benchmark = Benchmark.load()
+    plain = benchmark.domains()
+    with offered(benchmark.registry, RunConfig()):
+        second = [domain for domain in benchmark.domains() if domain not in plain]
+        return _list_domains(benchmark, plain, f"with structured events, as <domain>{SUFFIX}: {', '.join(second)}")
+
+
+def _list_domains(benchmark: Benchmark, domains: list[str], note: str) -> int:
     print("domains:")
-    for domain in benchmark.domains():
+    for domain in domains:
         try:
             number = f"{len(benchmark.tasks(domain, None))} tasks"
         except Exception as error:
             number = f"its tasks cannot be read: {error}"
         splits = benchmark.splits(domain)
         print(f"  {domain:20} {number}" + (f" (splits: {', '.join(splits)})" if splits else ""))
+    print(f"  {note}")
     print(f"agents: {', '.join(benchmark.agents())}, expert_agent (with --expert)")
     print(f"users:  {', '.join(benchmark.users())}")
     return 0
@@ -26,7 +37,15 @@ def list_domains() -> int:
 
 def list_tasks(domain: str, split: str | None) -> int:
     """Print the id and the purpose of each task of a domain."""
+    from tau2_logging.runner.config import RunConfig
+    from tau2_logging.runner.enhanced import offered
+
     benchmark = Benchmark.load()
+    with offered(benchmark.registry, RunConfig()):
+        return _list_tasks(benchmark, domain, split)
+
+
+def _list_tasks(benchmark: Benchmark, domain: str, split: str | None) -> int:
     if domain not in benchmark.domains():
         raise UserError(f"no domain {domain!r}; there are {', '.join(benchmark.domains())}")
     splits = benchmark.splits(domain)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _RESUMABLE = frozenset(
     ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
+    + ("events", "snapshot_writes", "mask")
     + ("no_stream", "request_timeout", "max_cost", "max_tokens_total", "rate_limit")
     + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert")
     + ("num_servers", "gpu_ids", "tensor_parallel", "start_port", "serve_args", "serve_command", "serve_timeout", "endpoints")
@@ -37,10 +38,10 @@ exit code: 0 every simulation finished, 1 some ended in error or time-out, 2 bad
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser(prog: str = "run_local.py") -> argparse.ArgumentParser:
     """The parser. Flags that are not given are absent from the result, so that --resume can tell."""
     parser = argparse.ArgumentParser(
-        prog="run_local.py",
+        prog=prog,
         description="Run tau2-bench simulations and write a log that says where the time and the money went.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -67,6 +68,7 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
 
 def _add_who(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--agent", metavar="NAME", help="agent implementation (default: llm_agent)")
+    group.add_argument("--agent-args", metavar="JSON", help="settings of retry_agent, context_agent or enhanced_agent, as a JSON object")
     group.add_argument("--agent-llm", metavar="MODEL", help="the agent's model, by litellm's name (default: scripted/agent)")
     group.add_argument("--agent-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
     group.add_argument("--expert", action="append", metavar="NAME=MODEL", help="a model that the agent may consult through a tool; more "
@@ -115,6 +117,13 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log-level", choices=list(LEVELS), help="least level of events to write (default: PROFILE)")
+    group.add_argument("--events", action=argparse.BooleanOptionalAction,
+                       help="write tool calls and state changes as JSON Lines beside the log (default: at level DEBUG)")  # fmt: skip
+    group.add_argument("--snapshot-writes", action="store_true", help="with --events: a snapshot of the state after each write tool, "
+                       "and a look at the end for changes that no write tool made")  # fmt: skip
+    group.add_argument("--mask", action=argparse.BooleanOptionalAction,
+                       help="mask personal data too (card numbers, e-mail, telephone, date of birth); --no-mask: nothing in arguments and "
+                       "results (default: credentials are masked)")  # fmt: skip
     group.add_argument("--log-dir", metavar="DIR", help="where logs go (default: logs)")
     group.add_argument("--run-name", metavar="NAME", help="name of the run (default: date, time and four random digits)")
     group.add_argument("--no-stream", action="store_true", help="do not ask models for streams: no time to first token is measured")
@@ -122,15 +131,15 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--no-profile", action="store_true", help="measure nothing and write no log: what the profiling itself costs")
 
 
-def main(argv: Sequence[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None, prog: str = "run_local.py") -> None:
     """Run the command; ends the process with its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     try:
-        given = vars(build_parser().parse_args(words))
+        given = vars(build_parser(prog).parse_args(words))
         code = _command(given, words)
     except Tau2LoggingError as error:
-        print(f"run_local.py: {error}", file=sys.stderr)
+        print(f"{prog}: {error}", file=sys.stderr)
         code = error.exit_code
     except KeyboardInterrupt:
         code = 130
@@ -201,6 +210,13 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         values["profile"] = False
     if "no_fast_env" in given:
         values["fast_env"] = False
+    for name in ("events", "snapshot_writes"):
+        if name in given:
+            values[name] = given[name]
+    if "agent_args" in given:
+        values["agent_args"] = _json_object(given, "agent_args")
+    if "mask" in given:
+        values["masking"] = "all" if given["mask"] else "none"
     return values
 
 

@@ -101,10 +101,14 @@ class FastDatabases:
         return _Known(pristine, parts, usable=True)
 
     def _hash(self, database: Any) -> str | None:
+        known = self.known(database)
+        return known.of(database) if known is not None else None
+
+    def known(self, database: Any) -> DatabaseHash | None:
+        """What is known of the pristine database that this one is a view of, None where it is no view."""
         for value in getattr(database, "__dict__", {}).values():
             if isinstance(value, SharedRecords):
-                known = self._hashes.get(id(value.shared))
-                return known.of(database) if known is not None else None
+                return self._hashes.get(id(value.shared))
         return None
 
 

@@ -21,17 +21,19 @@ _WORTH_SHARING = 8
 
 
 class SharedRecords(dict[str, Any]):
-    """A dict of records that are copied when they are first handed out. `own` are the keys that no longer hold the shared record.
+    """A dict of records that are copied when they are first handed out. `own` are the keys that no longer hold the shared record,
+    `touched` those that were handed out or set since somebody emptied it: what a tool has changed is among them.
 
     The storage always holds valid records, so that readers at C level (pydantic's dump, `==`) see the truth without copying.
     """
 
-    __slots__ = ("own", "shared")
+    __slots__ = ("own", "shared", "touched")
 
     def __init__(self, shared: Mapping[str, Any]) -> None:
         super().__init__(shared)
         self.shared = shared
         self.own: set[str] = set()
+        self.touched: set[str] = set()
 
     def __getitem__(self, key: str) -> Any:
         record = super().__getitem__(key)
@@ -39,15 +41,18 @@ class SharedRecords(dict[str, Any]):
             record = clone(record)
             super().__setitem__(key, record)
             self.own.add(key)
+        self.touched.add(key)
         return record
 
     def __setitem__(self, key: str, record: Any) -> None:
         super().__setitem__(key, record)
         self.own.add(key)
+        self.touched.add(key)
 
     def __delitem__(self, key: str) -> None:
         super().__delitem__(key)
         self.own.add(key)
+        self.touched.add(key)
 
     def get(self, key: str, default: Any = None) -> Any:
         return self[key] if key in self else default  # noqa: SIM401 (dict.get would hand out the shared record)

@@ -1,4 +1,5 @@
-"""Writes the reference of events from the tables: docs/events.md whole, in README.md a shorter one between two markers.
+"""Writes the reference of events from the tables: docs/events.md and docs/events_jsonl.md whole, in README.md a shorter one between
+two markers.
 
     python -m tau2_logging.events.docs [--check]
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from tau2_logging.events.fields import CONTEXT_FIELDS, FIELDS
 from tau2_logging.events.kinds import KINDS, SCHEMA_VERSION, Kind
 from tau2_logging.events.levels import LEVELS, level_name
+from tau2_logging.events.structured_docs import structured_reference
 
 BEGIN, END = "<!-- events:begin -->", "<!-- events:end -->"
 _TYPES = {
@@ -99,7 +101,7 @@ def with_table(readme: str) -> str:
 
 def outdated(root: Path) -> dict[Path, str]:
     """The files under a checkout that are not up to date, with the text they should have."""
-    wanted = {root / "docs" / "events.md": reference()}
+    wanted = {root / "docs" / "events.md": reference(), root / "docs" / "events_jsonl.md": structured_reference()}
     readme = root / "README.md"
     if readme.exists():
         wanted[readme] = with_table(readme.read_text(encoding="utf-8"))

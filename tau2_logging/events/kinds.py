@@ -76,6 +76,23 @@ _KINDS = (
         (*_TIME, "replay_calls", "gold_calls", "reward", "error", "error_type"),
     ),
     Kind(
+        "state_change", PROFILE, "a write tool has changed a database; with structured events (`--events`)",
+        ("step", "function", "requestor", "database", "changed_records", "summary"),
+    ),
+    Kind(
+        "context_reduction", PROFILE, "an agent has made its prompt shorter",
+        ("step", "strategy", "tokens_before", "tokens_after", "limit_tokens", "messages_before", "messages_after"),
+    ),
+    Kind(
+        "correction", PROFILE, "an agent has told its model what was wrong with its reply",
+        ("step", "function", "problem", "attempt", "outcome"),
+    ),
+    Kind(
+        "agent_summary", PROFILE, "once a simulation, by an agent that recovers or keeps its prompts short",
+        ("turns", "model_calls", "withheld", "recovered", "passed_on", "told", "reductions", "tokens_saved", "identifiers_seen",
+         "identifiers_kept", "information_kept"),
+    ),
+    Kind(
         "retry", WARNING, "a model call is tried again",
         ("step", "model", "attempt", "start_ms", "wait_ms", "error_type", "error_message"),
     ),

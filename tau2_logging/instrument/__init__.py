@@ -9,6 +9,7 @@ from tau2_logging.instrument.http import HttpInstrumentor
 from tau2_logging.instrument.litellm import LitellmInstrumentor
 from tau2_logging.instrument.tau2 import Tau2Instrumentor
 from tau2_logging.instrument.threads import ThreadsInstrumentor
+from tau2_logging.instrument.tool_details import ToolDetails
 from tau2_logging.logger.event_logger import EventLogger
 
 
@@ -16,14 +17,16 @@ class Instrumentation:
     """All instrumentors as one: `install`, then `uninstall` to leave no trace. Usable as a context manager.
 
     `stream`: ask models for their answers as streams, to know the time of the first token; what callers get is the same. `gate` may let
-    calls wait.
+    calls wait. `details` says how the structured events of tool calls are made; left out, no state is examined.
     """
 
-    def __init__(self, logger: EventLogger | None = None, stream: bool = True, gate: Gate | None = None) -> None:
+    def __init__(
+        self, logger: EventLogger | None = None, stream: bool = True, gate: Gate | None = None, details: ToolDetails | None = None
+    ) -> None:
         self._streaming = Streaming(stream)
         self._parts: tuple[Instrumentor, ...] = (
             ThreadsInstrumentor(),
-            Tau2Instrumentor(logger),
+            Tau2Instrumentor(logger, details),
             LitellmInstrumentor(self._streaming, gate),
             HttpInstrumentor("httpx", self._streaming, gate),
             HttpInstrumentor("httpx2", self._streaming, gate),
@@ -52,4 +55,4 @@ class Instrumentation:
         self.uninstall()
 
 
-__all__ = ["Gate", "Instrumentation", "Instrumentor", "distribution_version", "has_module"]
+__all__ = ["Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module"]

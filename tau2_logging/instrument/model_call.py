@@ -12,8 +12,8 @@ from tau2_logging.events.levels import DEBUG
 from tau2_logging.instrument.failure import failure_name
 from tau2_logging.instrument.reply import STREAM_CUT, Reply, read_reply
 from tau2_logging.logger.context import current_expert
-from tau2_logging.logger.masking import mask_text, masked_json
 from tau2_logging.logger.operation import Operation, error_fields
+from tau2_logging.logger.sensitive import masked, masked_text
 from tau2_logging.logger.simulation import EVALUATION, JUDGE, USER, Simulation
 
 ATTEMPT: ContextVar[int] = ContextVar("tau2_logging_attempt", default=1)
@@ -188,9 +188,11 @@ class ModelCall:
         simulation = self.simulation
         if not simulation.logger.enabled(DEBUG):
             return
-        reply = None if response is None else mask_text(_response_json(response))
-        messages = self._messages() if callable(self._messages) else self._messages
-        fields = {"step": self._operation.step, "model": self.model, "messages": masked_json(messages), "reply": reply}
+        masking = simulation.logger.masking
+        reply = None if response is None else masked_text(_response_json(response), masking)
+        sent = self._messages() if callable(self._messages) else self._messages
+        messages = json.dumps(masked(sent, masking), ensure_ascii=False, default=str)
+        fields = {"step": self._operation.step, "model": self.model, "messages": masked_text(messages, masking), "reply": reply}
         simulation.emit("llm_payload", fields, span=self._operation.span, parent=self._operation.parent)
 
 

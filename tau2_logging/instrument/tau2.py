@@ -8,17 +8,19 @@ serve, which is right for any agent, also one that never imports tau2's `generat
 from __future__ import annotations
 
 import importlib
+import json
 import sys
 from typing import Any
 
 from tau2_logging.events.levels import DEBUG
 from tau2_logging.instrument.base import Instrumentor, has_module
 from tau2_logging.instrument.patching import Function, Patches
+from tau2_logging.instrument.tool_details import ERROR, ToolCallDetails, ToolDetails
 from tau2_logging.logger.context import current
 from tau2_logging.logger.event_logger import EventLogger
-from tau2_logging.logger.masking import mask_text, masked_json
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.scope import OK, Outcome, end, simulation_scope, stop_token
+from tau2_logging.logger.sensitive import masked, masked_text
 from tau2_logging.logger.simulation import AGENT, ENVIRONMENT, EVALUATION, JUDGE, LIVE, Simulation
 
 UNKNOWN_ERROR = "ToolError"
@@ -30,12 +32,14 @@ _RUN_FUNCTIONS = (("tau2.run", "run_task"), ("tau2.runner.batch", "run_single_ta
 class Tau2Instrumentor(Instrumentor):
     """Follows tau2's orchestrator, environments and evaluator.
 
-    With `logger`, a task that tau2 runs outside of any simulation of ours (its own `run_tasks`, a person's script) becomes one.
+    With `logger`, a task that tau2 runs outside of any simulation of ours (its own `run_tasks`, a person's script) becomes one. `details`
+    makes the structured events of tool calls.
     """
 
-    def __init__(self, logger: EventLogger | None = None) -> None:
+    def __init__(self, logger: EventLogger | None = None, details: ToolDetails | None = None) -> None:
         super().__init__()
         self._logger = logger
+        self._details = details or ToolDetails()
 
     def supported(self) -> bool:
         return has_module("tau2", "registry")
@@ -87,6 +91,7 @@ class Tau2Instrumentor(Instrumentor):
             finally:
                 simulation.turn = None
                 simulation.go_live()
+                simulation.logger.attempt(self._details.start, simulation, orchestrator.environment)
 
         return initialize
 
@@ -105,6 +110,8 @@ class Tau2Instrumentor(Instrumentor):
                 raise
             finally:
                 simulation.logger.attempt(_end_step, simulation, orchestrator, started, error)
+                if error is not None:
+                    simulation.logger.attempt(self._details.snapshot, simulation, orchestrator.environment, ERROR)
 
         return step
 
@@ -128,21 +135,36 @@ class Tau2Instrumentor(Instrumentor):
                 return original(environment, message, *args, **kwargs)
             live = simulation.phase == LIVE and simulation.turn == ENVIRONMENT
             simulation.replay_calls += simulation.phase == EVALUATION
+            details = simulation.logger.attempt(self._details.before, simulation, environment, message) if live else None
             simulation.tool_error = ""
             operation = _begin_tool(simulation, message) if live else None
             try:
                 response = original(environment, message, *args, **kwargs)
                 if operation is not None:
-                    simulation.logger.attempt(_end_tool, operation, message, response)
+                    simulation.logger.attempt(self._end_tool, operation, message, response, details)
                 return response
             except BaseException as error:
                 if operation is not None:
-                    simulation.logger.attempt(_fail_tool, operation, message, error)
+                    simulation.logger.attempt(self._fail_tool, operation, message, error, details)
                 raise
             finally:
                 simulation.tool_error = None
 
         return get_response
+
+    def _end_tool(self, operation: Operation, message: Any, response: Any, details: ToolCallDetails | None) -> None:
+        if operation.stop():
+            failed = bool(response.error)
+            error_type = (operation.simulation.tool_error or UNKNOWN_ERROR) if failed else None
+            _write_tool(operation, message, error_type, response.content)
+            if details is not None:
+                self._details.after(details, operation, error_type, response.content)
+
+    def _fail_tool(self, operation: Operation, message: Any, error: BaseException, details: ToolCallDetails | None) -> None:
+        if operation.stop():
+            _write_tool(operation, message, type(error).__name__, str(error))
+            if details is not None:
+                self._details.after(details, operation, type(error).__name__, str(error))
 
     def _make_tool_call(self, original: Function) -> Function:
         def make_tool_call(environment: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -165,6 +187,7 @@ class Tau2Instrumentor(Instrumentor):
             simulation = self._simulation()
             if simulation is None or simulation.phase == EVALUATION:
                 return original(*args, **kwargs)
+            simulation.logger.attempt(self._finish_live, simulation)
             started = _begin_evaluation(simulation)
             result: Any = None
             error: BaseException | None = None
@@ -178,6 +201,11 @@ class Tau2Instrumentor(Instrumentor):
                 simulation.logger.attempt(_end_evaluation, simulation, started, result, error)
 
         return evaluate_simulation
+
+    def _finish_live(self, simulation: Simulation) -> None:
+        environment = getattr(simulation.orchestrator, "environment", None)
+        if environment is not None:
+            self._details.end(simulation, environment)
 
 
 def _with_overrides(owner: type, name: str) -> list[type]:
@@ -249,28 +277,16 @@ def _begin_tool(simulation: Simulation, message: Any) -> Operation | None:
     return simulation.logger.attempt(Operation, simulation, "tool_call", "tool", str(message.name))
 
 
-def _end_tool(operation: Operation, message: Any, response: Any) -> None:
-    if operation.stop():
-        failed = bool(response.error)
-        error_type = (operation.simulation.tool_error or UNKNOWN_ERROR) if failed else None
-        _write_tool(operation, message, failed, error_type, response.content)
-
-
-def _fail_tool(operation: Operation, message: Any, error: BaseException) -> None:
-    if operation.stop():
-        _write_tool(operation, message, True, type(error).__name__, str(error))
-
-
-def _write_tool(operation: Operation, message: Any, failed: bool, error_type: str | None, result: Any) -> None:
+def _write_tool(operation: Operation, message: Any, error_type: str | None, result: Any) -> None:
     simulation = operation.simulation
     simulation.count("tool_calls")
-    simulation.count("tool_errors", int(failed))
+    simulation.count("tool_errors", int(error_type is not None))
     operation.write(
         {
             "function": str(message.name),
             "call_type": "local_function",
             "requestor": str(message.requestor),
-            "error": failed,
+            "error": error_type is not None,
             "error_type": error_type,
         }
     )
@@ -278,8 +294,8 @@ def _write_tool(operation: Operation, message: Any, failed: bool, error_type: st
         payload = {
             "step": operation.step,
             "function": str(message.name),
-            "arguments": masked_json(message.arguments),
-            "result": mask_text(str(result)),
+            "arguments": json.dumps(masked(message.arguments, simulation.logger.masking), ensure_ascii=False, default=str),
+            "result": masked_text(str(result), simulation.logger.masking),
         }
         simulation.emit("tool_payload", payload, span=operation.span, parent=operation.parent)
 

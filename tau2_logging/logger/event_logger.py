@@ -7,37 +7,51 @@ import secrets
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tau2_logging.events import KINDS, Event
 from tau2_logging.events.codec import Place, encode_in, encode_parts, event_of
 from tau2_logging.events.levels import INFO
+from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.clock import Clock, WallText
 from tau2_logging.logger.records import RecordForwarder, register_levels
-from tau2_logging.logger.sink import Sink
+from tau2_logging.logger.sensitive import ALL, SECRETS, mask_personal
+from tau2_logging.logger.sink import NO_LINES, Sink
 
 T = TypeVar("T")
 
 _LEVELS = {kind.name: kind.level for kind in KINDS.values()}
-_NEVER = 1 << 30
+_TEXTS = frozenset(("arguments", "result", "messages", "reply", "error_message", "traceback", "summary"))
+"""Fields in which personal data may stand."""
 
 
 class EventLogger:
     """Writes the events of one run.
 
     `sinks` are owned by it: `close` closes them. `origin_ns` is the monotonic time that `start_ms` counts from; a resumed run passes
-    one that lies before its own start.
+    one that lies before its own start. `masking` is one of sensitive.LEVELS: with `all`, personal data is masked in every sink; what is
+    masked at all in arguments and results is up to those who make the events.
     """
 
-    def __init__(self, run_id: str, sinks: Iterable[Sink], clock: Clock | None = None, origin_ns: int | None = None) -> None:
+    def __init__(
+        self,
+        run_id: str,
+        sinks: Iterable[Sink],
+        clock: Clock | None = None,
+        origin_ns: int | None = None,
+        masking: str = SECRETS,
+    ) -> None:
         register_levels()
         self.run_id = run_id
         self.clock = clock or Clock()
         self.origin_ns = self.clock.now_ns() if origin_ns is None else origin_ns
         self.sinks = tuple(sinks)
         self.failures = 0
+        self.masking = masking
+        self.wants_structured = any(sink.wants_structured for sink in self.sinks)
+        self._personal = masking == ALL
         self._threshold = min((sink.level for sink in self.sinks), default=INFO)
-        self._event_threshold = min((sink.level for sink in self.sinks if sink.wants_events), default=_NEVER)
+        self._event_threshold = min((sink.level for sink in self.sinks if sink.wants_events), default=NO_LINES)
         self._wall = WallText(self.clock)
         self._spans = itertools.count(1)
         self._prefix = secrets.token_hex(3)
@@ -68,6 +82,7 @@ class EventLogger:
             level = _LEVELS.get(type_, INFO) if level is None else level
             forward = self._forward.enabled(level)
             if level >= self._threshold or forward:
+                fields = _without_personal(fields) if self._personal else fields
                 time, thread = self._wall(), threading.get_ident()
                 line = encode_parts(level, time, task, thread, type_, fields)
                 for sink in self.sinks:
@@ -84,6 +99,7 @@ class EventLogger:
             level = _LEVELS.get(type_, INFO)
             forward = self._forward.enabled(level)
             if level >= self._threshold or forward:
+                fields = _without_personal(fields) if self._personal else fields
                 time, thread = self._wall(), threading.get_ident()
                 line = encode_in(place, level, time, thread, type_, fields, span, parent)
                 for sink in self.sinks:
@@ -102,9 +118,22 @@ class EventLogger:
         if forward:
             self._forward.send(event, line)
 
+    def structured(self, kind: type[StructuredEvent], **fields: Any) -> None:
+        """Write a structured event, where a sink wants them. Never raises."""
+        if not self.wants_structured:
+            return
+        try:
+            event = kind(time=self._wall().replace(" ", "T"), run=self.run_id, **fields)
+            for sink in self.sinks:
+                if sink.wants_structured:
+                    sink.write_structured(event)
+        except Exception:
+            self.failed()
+
     def text(self, domain: str | None, text: str) -> None:
         """Pass on something that is no event. Never raises."""
         try:
+            text = mask_personal(text) if self._personal else text
             for sink in self.sinks:
                 sink.write_text(domain, text)
         except Exception:
@@ -133,3 +162,7 @@ class EventLogger:
         """Close every sink, whatever the others do."""
         for sink in self.sinks:
             self.attempt(sink.close)
+
+
+def _without_personal(fields: Mapping[str, object]) -> dict[str, object]:
+    return {name: mask_personal(value) if name in _TEXTS and isinstance(value, str) else value for name, value in fields.items()}

@@ -8,10 +8,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tau2_logging.errors import SimulationTimeout
 from tau2_logging.events.codec import Place
+from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -109,6 +110,12 @@ class Simulation:
         """Write an event of this simulation. Nothing is written once it has ended: a call that outlives it belongs to no one."""
         if not self.closed:
             self.logger.emit_in(self._place, type_, fields, span, parent)
+
+    def structured(self, kind: type[StructuredEvent], span: str | None = None, **fields: Any) -> None:
+        """Write a structured event of this simulation, where a sink wants them."""
+        if not self.closed:
+            place = {"domain": self.domain, "task": self.task, "trial": self.trial, "phase": self.phase}
+            self.logger.structured(kind, **{"step": self.step, **place, "span": span, **fields})
 
     def go_live(self) -> None:
         """The first step is about to be made: setup is over. Idempotent."""

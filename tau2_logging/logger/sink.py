@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 from tau2_logging.events import Event
+from tau2_logging.events.structured import StructuredEvent
+
+NO_LINES = 1 << 30
+"""Level of a sink that takes no events of the log."""
 
 
 class Sink:
-    """Takes events of `level` and above. A sink that sets `wants_events` is also given the event as an object."""
+    """Takes events of `level` and above. A sink that sets `wants_events` is also given the event as an object, one that sets
+    `wants_structured` the structured events."""
 
     level = 0
     wants_events = False
+    wants_structured = False
 
     def write_line(self, domain: str | None, line: str) -> None:
         """One event as its line, without the newline. Called from any thread; must not raise."""
 
     def write_event(self, event: Event) -> None:
         """One event as an object, only where `wants_events` is set. Called from any thread; must not raise."""
+
+    def write_structured(self, event: StructuredEvent) -> None:
+        """One structured event, only where `wants_structured` is set. Called from any thread; must not raise."""
 
     def write_text(self, domain: str | None, text: str) -> None:
         """Something the run said that is no event (tau2's own log, warnings, tracebacks); None is every domain."""

@@ -101,6 +101,12 @@ class Benchmark:
         name = split if split is not None else ("base" if "base" in splits else None)
         return list(loader(name) if splits else loader())
 
+    def write_tools(self, domain: str) -> list[str]:
+        """Names of a domain's tools that write, the agent's and the user's."""
+        environment = self.registry.get_env_constructor(domain)()
+        toolkits = [toolkit for toolkit in (environment.tools, environment.user_tools) if toolkit is not None]
+        return [name for toolkit in toolkits for name in toolkit.tools if toolkit.tool_type(name).value == "write"]
+
     def task_filter(self, agent: str) -> Any:
         """A predicate for the tasks this agent can do (ground-truth and solo agents need some), None for all."""
         if hasattr(self.registry, "get_agent_task_filter"):

@@ -43,6 +43,7 @@ class RunConfig:
     max_concurrency: int = 3
     seed: int = 300
     agent: str = "llm_agent"
+    agent_args: Mapping[str, Any] = field(default_factory=dict)
     user: str | None = None
     agent_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_AGENT))
     user_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_USER))
@@ -65,6 +66,9 @@ class RunConfig:
     profile: bool = True
     stream: bool = True
     fast_env: bool = True
+    events: bool | None = None
+    snapshot_writes: bool = False
+    masking: str = "secrets"
     servers: ServerSettings | None = None
 
     def __post_init__(self) -> None:
@@ -103,6 +107,12 @@ class RunConfig:
         """The models in use."""
         experts = (ModelChoice(expert.model, {**expert.args, **expert.prices}) for expert in self.experts)
         return tuple(model for model in (self.agent_model, self.user_model, self.judge_model, *experts) if model is not None)
+
+    @property
+    def writes_events(self) -> bool:
+        """Whether structured events are written: as asked for, else at level DEBUG and for domains under their `_enhanced` names."""
+        unasked = self.log_level == "DEBUG" or any(domain.endswith("_enhanced") for domain in self.domains)
+        return self.profile and (unasked if self.events is None else self.events)
 
     @property
     def all_scripted(self) -> bool:

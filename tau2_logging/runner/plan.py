@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +42,11 @@ class Plan:
         return list({str(unit.task.id): unit.task for unit in self.units if unit.domain == domain}.values())
 
 
-def make_plan(config: RunConfig, benchmark: Benchmark) -> Plan:
-    """The plan of a run. Raises UserError for a domain, split, task, agent or user that is not there."""
+def make_plan(config: RunConfig, benchmark: Benchmark, given: Mapping[str, list[Any]] | None = None) -> Plan:
+    """The plan of a run; `given` tasks of a domain stand in place of those the configuration chooses.
+
+    Raises UserError for a domain, split, task, agent or user that is not there.
+    """
     _known("domain", config.domains, benchmark.domains(), "--list-domains shows them")
     if len(set(config.domains)) != len(config.domains):
         raise UserError(f"--domains names one twice: {' '.join(config.domains)}")
@@ -57,7 +60,7 @@ def make_plan(config: RunConfig, benchmark: Benchmark) -> Plan:
     per_domain: dict[str, list[Any]] = {}
     left_out: dict[str, int] = {}
     for domain in config.domains:
-        tasks = _select(config, benchmark, domain)
+        tasks = given[domain] if given is not None and domain in given else _select(config, benchmark, domain)
         suited = benchmark.task_filter(config.agent)
         per_domain[domain] = [task for task in tasks if suited is None or suited(task)]
         left_out[domain] = len(tasks) - len(per_domain[domain])

@@ -8,7 +8,7 @@ import queue
 import secrets
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,11 +17,10 @@ from typing import Any
 
 from rich.console import Console
 
-from tau2_logging.agents import registered
-from tau2_logging.environments import FastDatabases, FastTools
+from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS, SCHEMA_VERSION
-from tau2_logging.instrument import Instrumentation, distribution_version
+from tau2_logging.instrument import Instrumentation, ToolDetails, distribution_version
 from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.clock import Clock, utc_offset
 from tau2_logging.logger.event_logger import EventLogger
@@ -33,6 +32,7 @@ from tau2_logging.models.scripted.provider import register
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Key, finished, read_run, write_results, write_run
 from tau2_logging.runner.config import ModelChoice, RunConfig
+from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
 from tau2_logging.runner.limits import Budget, RateLimits, rate_limit
@@ -44,6 +44,7 @@ from tau2_logging.runner.unit import Bench, conclude
 from tau2_logging.runner.watchdog import Watchdog
 from tau2_logging.sinks.console import Progress, summary_table
 from tau2_logging.sinks.domain_files import DomainFiles, events_path
+from tau2_logging.sinks.structured_file import StructuredFiles
 from tau2_logging.sinks.totals import Totals
 from tau2_logging.version import __version__
 
@@ -77,14 +78,33 @@ def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = 
     `resume` is the folder of an earlier run, whose plan `config` then repeats. Raises UserError for bad input, before anything is
     written.
     """
-    console = console or Console()
+    with _session(config, resume, argv, console) as session:
+        return session.run()
+
+
+def run_in(config: RunConfig, tasks: Mapping[str, list[Any]] | None = None) -> Path:
+    """Run, with these tasks (tau2's own objects) of a domain in place of those the configuration chooses; returns the run's folder."""
+    with _session(config, tasks=tasks) as session:
+        session.run()
+        return session.place.directory
+
+
+@contextmanager
+def _session(
+    config: RunConfig,
+    resume: Path | None = None,
+    argv: list[str] | None = None,
+    console: Console | None = None,
+    tasks: Mapping[str, list[Any]] | None = None,
+) -> Iterator[_Session]:
+    """A session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
     benchmark = Benchmark.load()
-    with registered(benchmark.registry, config.experts, config.expert_mode):
-        plan = make_plan(config, benchmark)
+    with offered(benchmark.registry, config):
+        plan = make_plan(config, benchmark, tasks)
         _check(config, plan, benchmark)
         place = _resumed_place(config, resume) if resume is not None else _new_place(config)
         place.directory.mkdir(parents=True, exist_ok=True)
-        return _Session(config, benchmark, plan, place, argv or [], console).run()
+        yield _Session(config, benchmark, plan, place, argv or [], console or Console())
 
 
 def _check(config: RunConfig, plan: Plan, benchmark: Benchmark) -> None:
@@ -139,6 +159,7 @@ class _Session:
         self.todo = tuple(unit for unit in plan.units if unit.key not in place.done)
         self.recipes = {domain: self._recipe(domain) for domain in config.domains}
         self.stop = _Stop()
+        self.databases: FastDatabases | None = None
         self.notes: list[str] = []
 
     def run(self) -> int:
@@ -174,9 +195,11 @@ class _Session:
         if self.config.profile:
             files = DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level])
             sinks.append(files)
+        if self.config.writes_events:
+            sinks.append(StructuredFiles(self.place.directory, self.config.domains))
         clock = Clock()
         origin = clock.now_ns() - int((time.time() - self.place.started_wall) * 1e9)
-        logger = EventLogger(self.place.run_id, sinks, clock, origin)
+        logger = EventLogger(self.place.run_id, sinks, clock, origin, self.config.masking)
         stack.callback(logger.close)
         return totals, logger, files
 
@@ -186,6 +209,9 @@ class _Session:
         book = PlanBook()
         for unit in self.plan.units:
             book.add(unit.domain, plan_of(unit.task))
+        if self.config.agent_model.args.get("bad_writes"):
+            for domain in self.config.domains:
+                book.add_write_tools(domain, self.benchmark.write_tools(domain))
         register(book)
         warm_up()
         self._enter_environments(stack)
@@ -200,7 +226,8 @@ class _Session:
             stack.callback(bridge.uninstall)
             streams = config.stream and LEVELS[config.log_level] <= LEVELS["PROFILE"]
             limits = RateLimits(map(rate_limit, config.rate_limits)) if config.rate_limits else None
-            instrumentation = Instrumentation(stream=streams, gate=limits)
+            details = ToolDetails(EnvironmentStates(self.databases), config.snapshot_writes)
+            instrumentation = Instrumentation(stream=streams, gate=limits, details=details)
             instrumentation.install()
             self.notes = instrumentation.notes
             stack.callback(instrumentation.uninstall)
@@ -217,6 +244,7 @@ class _Session:
         if not self.config.fast_env:
             return
         databases, tools = FastDatabases(), FastTools()
+        self.databases = databases
         databases.install()
         stack.callback(databases.uninstall)
         tools.install()

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from tau2_logging.events import Event
+from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.sink import Sink
 
 
 class MemorySink(Sink):
-    """`events` and `lines` in the order of writing, `texts` as (domain, text)."""
+    """`events`, `lines` and `structured` events in the order of writing, `texts` as (domain, text)."""
 
     wants_events = True
+    wants_structured = True
 
     def __init__(self, level: int = 0) -> None:
         self.level = level
         self.events: list[Event] = []
         self.lines: list[str] = []
+        self.structured: list[StructuredEvent] = []
         self.texts: list[tuple[str | None, str]] = []
 
     def write_line(self, domain: str | None, line: str) -> None:
@@ -22,6 +25,9 @@ class MemorySink(Sink):
 
     def write_event(self, event: Event) -> None:
         self.events.append(event)
+
+    def write_structured(self, event: StructuredEvent) -> None:
+        self.structured.append(event)
 
     def write_text(self, domain: str | None, text: str) -> None:
         self.texts.append((domain, text))

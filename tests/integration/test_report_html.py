@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 
 from tau2_logging.analysis import ReportOptions, load_log
+from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.reports import html
+from tau2_logging.analysis.reports.html_deep import report_data_without_log
+from tests.support import recordings
 from tests.support.report_samples import HOSTILE, Sample, hostile, pooled, write
 
 CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
@@ -56,7 +59,23 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         log = load_log(write(folder / f"tau2_{name}.log", parts))
         options = ReportOptions() if name == "large" else ReportOptions(compare=log, slo=GATES, price_as=("gpt-4o",))
         [made[name]] = html.write(log, folder / name, options)
+    made["deep"] = folder / "deep.html"
+    made["deep"].write_text(html.page(report_data_without_log(strange_agent(folder), ReportOptions())), encoding="utf-8")
     return made
+
+
+def strange_agent(folder: Path) -> LogAnalyzer:
+    """A recording whose tools, arguments and errors are hostile, of 12 tasks with 4 trials each; every third trial fails."""
+    calls = [recordings.call(tool, error=f"Error: {tool} not found", **{tool: tool}) for tool in HOSTILE]
+    runs = [
+        recordings.simulation(
+            f"{HOSTILE[n % 6]}{n}", trial, [recordings.call("look", order_id="#1"), *calls[: n % 5]], float(trial % 3 < 2), 100 * n + 7
+        )
+        for n in range(12)
+        for trial in range(4)
+    ]
+    tasks = [recordings.task(f"{HOSTILE[n % 6]}{n}", recordings.action(HOSTILE[n % 6], x=HOSTILE[0])) for n in range(12)]
+    return LogAnalyzer(recordings.write(folder / "strange.json", recordings.results(tasks, runs)))
 
 
 @pytest.fixture
@@ -235,3 +254,29 @@ def test_a_hostile_log_runs_nothing_adds_no_element_and_is_shown_as_text(show: A
             "return [...document.querySelectorAll('a')].every((link) => link.getAttribute('href').startsWith('#/'))"
         )
         assert browser.execute_script("return window.hacked") is None
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_report_of_results_files_alone_has_the_pages_it_has_something_for(show: Any, theme: str) -> None:
+    """No page of simulations and latencies nobody measured; on the others nothing on the console, nothing hostile runs."""
+    browser = show("deep", theme=theme)
+    links = browser.execute_script("return [...document.querySelectorAll('nav a')].map((link) => link.hash)")
+    assert links == ["#/", "#/outcomes", "#/failures", "#/arguments", "#/behavior", "#/time", "#/about"]
+    for route in links:
+        show("deep", route, theme)
+        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        assert browser.execute_script("return [document.scripts.length, document.images.length, window.hacked ?? null]") == [2, 0, None]
+
+
+def test_a_rate_shows_its_interval_and_the_flow_every_simulation(show: Any) -> None:
+    """The point lies on its interval; the ribbons between two columns add up to the simulations that went on."""
+    browser = show("deep", "#/outcomes")
+    low, high, point = browser.execute_script(
+        "const one = document.querySelector('svg.interval'), reach = one.querySelector('.reach');"
+        "return [reach.getAttribute('x1'), reach.getAttribute('x2'), one.querySelector('.point').getAttribute('cx')].map(Number)"
+    )
+    assert 2 <= low <= point <= high <= 78
+    browser = show("deep", "#/behavior")
+    titles = browser.execute_script("return [...document.querySelectorAll('path.flow title')].map((title) => title.textContent)")
+    first = [title.rsplit(": ", 1)[1].split(" of ")[0] for title in titles if title.startswith("look")]
+    assert sum(map(int, first)) == 48

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tau2_logging.analysis.deep.sections import brief_sections
 from tau2_logging.analysis.sections import Section, all_sections
 from tau2_logging.errors import UserError
 
@@ -34,10 +35,17 @@ def console() -> Console:
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     """Print every section. Writes no file."""
     screen = console()
-    for section in all_sections(log, options):
+    show(all_sections(log, options), screen)
+    if options.deep is not None:
+        show(brief_sections(options.deep.tables), screen)
+    return []
+
+
+def show(sections: Iterable[Section], screen: Console) -> None:
+    """Print sections, a line apart."""
+    for section in sections:
         screen.print(as_renderable(section))
         screen.print()
-    return []
 
 
 def everything(log: RunLog, options: ReportOptions) -> RenderableType:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tau2_logging.analysis.latency import DIMENSIONS
 from tau2_logging.analysis.options import output_file
+from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.table_files import write_csv
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ NAME = "csv"
 FILES = (
     "latency_by_type.csv", *(f"latency_by_{name}.csv" for name in DIMENSIONS), "cost_table.csv", "experts.csv", "tasks.csv",
     "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv", "model_servers.csv", "events.csv",
+    deep_files.CSV_FILES,
 )  # fmt: skip
 
 
@@ -27,7 +29,8 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     paths = [_write(table, output_file(output_dir, name)) for name, table in tables(log, options).items()]
     events = output_file(output_dir, "events.csv")
     write_csv(log.events, events)
-    return [*paths, events]
+    deep = [] if options.deep is None else deep_files.write_csv(options.deep, output_dir)
+    return [*paths, events, *deep]
 
 
 def tables(log: RunLog, options: ReportOptions) -> dict[str, pd.DataFrame]:

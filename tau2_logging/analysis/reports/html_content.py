@@ -40,6 +40,19 @@ _MEANINGS = (
         "A run that was resumed is laid end to end, without the pause; a vertical line in the timeline marks the seam.",
     ),
 )
+_DEEP_MEANINGS = (
+    (
+        "execution, recall, reward",
+        "Three outcomes: did the tool execute; were the reference actions made; was the task solved. They are never mixed.",
+    ),
+    (
+        "95 % interval",
+        "Wilson's, at the number of observations that the dependence within tasks leaves (Rao and Scott 1992), with Student's t.",
+    ),
+    ("n too small", "Fewer than 5 observations give no rate, fewer than 10 or fewer than 5 tasks no test."),
+    ("p", "Two-sided, by a score test that allows any dependence within a task; p holm: adjusted by Holm for the tests of the table."),
+    ("delta", "Cliff's delta from -1 to 1: how much more often the value is larger with the outcome than without."),
+)
 
 
 def report_data(log: RunLog, options: ReportOptions, most_calls: int = MOST_CALLS) -> dict[str, Any]:
@@ -61,10 +74,16 @@ def report_data(log: RunLog, options: ReportOptions, most_calls: int = MOST_CALL
         "names": {name: title for name, title in PAGES.items() if pages[name] and name not in ("latency", "about")},
         "histograms": _histograms(calls),
         "facts": _facts(log, options),
-        "meanings": [list(pair) for pair in _MEANINGS],
+        "meanings": meanings(options),
+        "sankey": [] if options.deep is None else options.deep.get_sankey(),
         "roles": ROLE_LABELS,
         "colors": {theme: colors(theme) for theme in ("light", "dark")},
     }
+
+
+def meanings(options: ReportOptions) -> list[list[str]]:
+    """What the words mean, those of the deep analysis where there is one."""
+    return [list(pair) for pair in (*_MEANINGS, *(_DEEP_MEANINGS if options.deep is not None else ()))]
 
 
 def _subtitle(log: RunLog, timeline: Timeline) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import cost_summary
+from tau2_logging.analysis.deep.tables import GROUPS, TIME
 from tau2_logging.analysis.latency import DIMENSIONS, METRIC_NOTES
 from tau2_logging.analysis.makespan import idle_tail
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
@@ -19,10 +20,12 @@ from tau2_logging.analysis.servers import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.timeline import Timeline
 
 if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.options import ReportOptions
     from tau2_logging.analysis.table import RunLog
 
 PAGES = {
+    **{group: name for group, name in GROUPS.items() if group != TIME},
     "latency": "Latency",
     "time": "Time",
     "cost": "Cost",
@@ -42,7 +45,17 @@ def sections(log: RunLog, timeline: Timeline, options: ReportOptions) -> dict[st
     for page, table in _all(log, options, rows_of):
         if table is not None:
             found[page].append(table)
+    if options.deep is not None:
+        add_deep(found, options.deep, rows_of)
     return found
+
+
+def add_deep(found: dict[str, list[Table]], deep: LogAnalyzer, rows_of: Rows | None = None) -> None:
+    """Add the tables of the deep analysis, each on the page of its group; those about time after the others about time."""
+    for table in deep.tables:
+        data = table_data(table.kind.title, table.frame, table.kind.note, rows_of)
+        if data is not None:
+            found["time" if table.kind.group == TIME else table.kind.group].append(data)
 
 
 def _all(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[tuple[str, Table | None]]:

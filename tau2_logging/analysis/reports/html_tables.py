@@ -14,10 +14,11 @@ MOST_ROWS = 2000
 
 _LABELS = {
     "std_ms": "std dev", "output_tokens_per_s": "tokens/s", "p50_ttft_ms": "TTFT p50", "p95_ttft_ms": "TTFT p95", "p50_tpot_ms": "TPOT p50",
-    "mean_itl_ms": "ITL mean", "times_median": "x median",
+    "mean_itl_ms": "ITL mean", "times_median": "x median", "share_rate": "share", "pass_k_rate": "pass^k",
 }  # fmt: skip
 _KINDS = {"status": "status", "status_other": "status", "gate": "text", "role": "role", "kind": "role", "task": "task"}
-_WIDE = ("error_message", "reason", "text", "detail")
+_P_VALUES = ("p", "p_holm", "difference_p")
+_WIDE = ("error_message", "reason", "text", "detail", "evidence", "example", "error_text", "wanted", "nearest", "differing", "remark")
 
 Table = dict[str, Any]
 Rows = dict[tuple[str, str, str], int]
@@ -59,7 +60,7 @@ def simulation_key(row: dict[Any, Any]) -> tuple[str, str, str]:
 
 
 def kind_of(name: str, values: pd.Series) -> str:
-    """How a column is shown: ms, usd, share, count, int, number, status, role, task, wide or text."""
+    """How a column is shown: ms, usd, share, count, int, number, p, status, role, task, wide or text."""
     if name in _KINDS:
         return _KINDS[name]
     if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
@@ -68,7 +69,9 @@ def kind_of(name: str, values: pd.Series) -> str:
         return "ms"
     if re.search(r"_usd(_|$)", name):
         return "usd"
-    if "share" in name or name == "change" or name.endswith(("_rate", "_fraction")):
+    if name in _P_VALUES:
+        return "p"
+    if "share" in name or name == "change" or re.search(r"_(rate|fraction)(_low|_high)?$", name):
         return "share"
     if name.endswith("tokens"):
         return "count"
@@ -81,7 +84,7 @@ def label_of(name: str) -> str:
 
 
 def _cells(values: pd.Series, kind: str) -> list[Any]:
-    if kind in ("ms", "usd", "share", "count", "int", "number"):
+    if kind in ("ms", "usd", "share", "count", "int", "number", "p"):
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         return [_number(value) if np.isfinite(value) else None for value in numbers]
     texts = [None if value is None or value is pd.NA or value != value else _text(value) for value in values]

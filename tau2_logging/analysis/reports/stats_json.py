@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,25 +11,25 @@ from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import TOKENS, cost_summary, priced_calls
 from tau2_logging.analysis.latency import DIMENSIONS
 from tau2_logging.analysis.options import output_file
+from tau2_logging.analysis.reports import deep_files
+from tau2_logging.analysis.reports.plain import plain, records
 from tau2_logging.analysis.simulations import solved
 from tau2_logging.analysis.summary import as_floats
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tau2_logging.analysis.options import ReportOptions
     from tau2_logging.analysis.table import RunLog
 
 NAME = "json"
-FILES = ("stats.json",)
+FILES = ("stats.json", deep_files.JSON_FILE)
 SCHEMA_VERSION = 1
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Write the file."""
+    """Write stats.json, and deep.json where there is a deep analysis."""
     path = output_file(output_dir, FILES[0])
     path.write_text(json.dumps(plain(statistics(log, options)), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    return [path]
+    return [path] if options.deep is None else [path, deep_files.write_json(options.deep, output_dir)]
 
 
 def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
@@ -63,11 +62,6 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         found = log.compare(options.compare)
         result["compare"] = {name: records(value) if hasattr(value, "to_dict") else value for name, value in vars(found).items()}
     return result
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table as dicts."""
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def tokens(log: RunLog) -> dict[str, Any]:
@@ -103,18 +97,3 @@ def outliers(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         "repeated_calls": records(log.repeated_calls()),
         "stragglers": records(log.stragglers()),
     }
-
-
-def plain(value: Any) -> Any:
-    """The same in JSON's own types: absent and infinite numbers are null, times are text."""
-    if isinstance(value, dict):
-        return {str(name): plain(item) for name, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if value is None or isinstance(value, (str, bool)):
-        return value
-    if hasattr(value, "item"):
-        value = value.item()
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, (int, float, bool)) else None if str(value) in ("<NA>", "NaT") else str(value)

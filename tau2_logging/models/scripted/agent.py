@@ -9,12 +9,13 @@ Where it is offered experts it consults them before it goes on with its plan: th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tau2_logging.models.experts.tool import CALL_EXPERT
 from tau2_logging.models.scripted.plan import CLOSING, TRANSFER_NOTICE, TRANSFER_TOOL, Action, Plan
-from tau2_logging.models.scripted.speech import Speech, asking, calling, calls_in
+from tau2_logging.models.scripted.speech import Speech, asking, calling, calls_in, parsed_arguments
 
 Message = Mapping[str, Any]
 
@@ -68,15 +69,26 @@ def next_action(actions: Sequence[Action], messages: Sequence[Message]) -> Actio
     """The first action that the conversation does not hold yet, in order."""
     done = 0
     for message in messages:
-        if message["role"] != "assistant":
+        if message["role"] not in ("assistant", "system"):
             continue
         said = message.get("content") or ""
-        for name, arguments in calls_in(message):
+        for name, arguments in calls_in(message) if message["role"] == "assistant" else summarized_calls(said):
             if done < len(actions) and name == actions[done].name and arguments == dict(actions[done].arguments):
                 done += 1
-        if done < len(actions) and said and said == actions[done].request():
-            done += 1
+        for text in [said] if message["role"] == "assistant" else _SAID.findall(said):
+            if done < len(actions) and text and text == actions[done].request():
+                done += 1
     return actions[done] if done < len(actions) else None
+
+
+_SUMMARIZED = re.compile(r"^- you called (\w+) with (\{.*?\}): ", re.MULTILINE)
+
+_SAID = re.compile(r"^- you: (.*)$", re.MULTILINE)
+
+
+def summarized_calls(text: str) -> list[tuple[str, Any]]:
+    """(tool, arguments) of the calls that a summary of earlier turns tells of; the agent reads it as any model would."""
+    return [(found[1], parsed_arguments(found[2])) for found in _SUMMARIZED.finditer(text)]
 
 
 def goal_actions(plan: Plan, tools: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:

@@ -6,7 +6,7 @@ A plan is plain data made from a tau2 Task by looking at its attributes; nothing
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,10 +73,19 @@ class PlanBook:
 
     def __init__(self) -> None:
         self._plans: dict[tuple[str, str], Plan] = {}
+        self._writes: dict[str, frozenset[str]] = {}
 
     def add(self, domain: str, plan: Plan) -> None:
         """Keep the plan of a task."""
         self._plans[domain, plan.task] = plan
+
+    def add_write_tools(self, domain: str, names: Iterable[str]) -> None:
+        """Keep which tools of a domain write."""
+        self._writes[domain] = frozenset(names)
+
+    def writes(self, domain: str | None) -> frozenset[str]:
+        """The tools of a domain that write, none where nobody has said."""
+        return self._writes.get(domain or "", frozenset())
 
     def find(self, domain: str | None, task: str | None) -> Plan | None:
         """The plan of a task, None if there is none."""

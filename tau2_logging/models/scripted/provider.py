@@ -14,7 +14,6 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 import litellm
@@ -29,7 +28,9 @@ from tau2_logging.models.scripted.judge import judge_turn
 from tau2_logging.models.scripted.plan import PlanBook
 from tau2_logging.models.scripted.settings import ScriptedSettings
 from tau2_logging.models.scripted.speech import Speech
+from tau2_logging.models.scripted.tokens import count, prompt_tokens
 from tau2_logging.models.scripted.user import user_turn
+from tau2_logging.models.scripted.weakness import weakened
 
 PROVIDER = "scripted"
 ROLES = ("agent", "user", "judge", "expert")
@@ -86,10 +87,13 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         draw = random.Random(f"{settings.seed}|{domain}/{task}|{model}|{turn}|{self._times_made(settings, task, model, turn)}")
         fault = settings.draw_fault(draw)
         _raise_fault(fault, model)
-        speech = spoil(self._speech(model, domain, task, messages, optional_params, settings), fault)
-        output = _count(_written(speech))
+        prompt = prompt_tokens(messages, optional_params.get("tools"))
+        speech = self._speech(model, domain, task, messages, optional_params, settings)
+        if model == "agent":
+            speech = weakened(speech, settings, self.book.writes(domain), messages, prompt, draw)
+        speech = spoil(speech, fault)
+        output = count(_written(speech))
         ttft_ms, decode_ms = settings.latency_ms(output, draw)
-        prompt = sum(_message_tokens(message) for message in messages) + _tools_tokens(optional_params.get("tools"))
         usage = Usage(prompt_tokens=prompt, completion_tokens=output, total_tokens=prompt + output)
         return _Answer(speech, ttft_ms, decode_ms, usage, tuple(f"call_{draw.getrandbits(96):024x}" for _ in speech.calls))
 
@@ -121,7 +125,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         return again or agent_turn(plan, messages, params.get("tools"))
 
     def _times_made(self, settings: ScriptedSettings, task: str | None, model: str, turn: str) -> int:
-        if not settings.faults:
+        if not settings.faults and not settings.bad_writes:
             return 0
         key = (settings.seed, task, model, turn)
         with self._lock:
@@ -203,22 +207,3 @@ def _pieces(text: str) -> list[str]:
 
 def _written(speech: Speech) -> str:
     return (speech.text or "") + "".join(f"{call.name}{call.arguments}" for call in speech.calls)
-
-
-def _message_tokens(message: Mapping[str, Any]) -> int:
-    called = "".join(f"{call['function']['name']}{call['function']['arguments']}" for call in message.get("tool_calls") or ())
-    return _count(str(message.get("content") or "")) + (_count(called) if called else 0) + 4
-
-
-def _tools_tokens(tools: Sequence[Mapping[str, Any]] | None) -> int:
-    return sum(_tool_tokens(str(tool["function"]["name"]), str(tool)) for tool in tools or ())
-
-
-@lru_cache(maxsize=1024)
-def _tool_tokens(name: str, text: str) -> int:
-    return _count(text)
-
-
-@lru_cache(maxsize=16_384)
-def _count(text: str) -> int:
-    return int(litellm.token_counter(model=f"{PROVIDER}/agent", text=text)) if text else 0

@@ -25,6 +25,7 @@ LOOP = "loop"
 """The one fault that is not drawn per call: its rate is the share of simulations in which the agent repeats its first call forever."""
 
 _LATENCY = ("ttft_ms", "tpot_ms", "spread")
+_SHARES = ("bad_writes", "bad_when_told", "lapse")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class ScriptedSettings:
     """`ttft_ms` to the first token, `tpot_ms` for each token after it, both times a lognormal factor with sigma `spread` and median 1.
 
     `faults` gives the rate of each fault per call (of `loop` per simulation); their sum is at most 1. `seed` makes all of it repeatable.
+
+    Two weaknesses of the agent, for trying out agents that make up for them (see `weakness`). `bad_writes`: share of its calls of write
+    tools whose arguments are wrong; `bad_when_told`: the same once it has been told what the tool takes, or that a value does not exist.
+    `context_limit`: prompt tokens from which on it loses the thread, `lapse`: the share of its calls beyond that in which it does.
     """
 
     ttft_ms: float = 0.0
@@ -39,12 +44,19 @@ class ScriptedSettings:
     spread: float = 0.0
     faults: Mapping[str, float] = field(default_factory=dict)
     seed: int = 0
+    bad_writes: float = 0.0
+    bad_when_told: float = 0.2
+    context_limit: int | None = None
+    lapse: float = 1.0
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> ScriptedSettings:
         """From model arguments; those of real models (temperature, ...) are ignored. Raises UserError with the name and the value."""
         latency = {name: _at_least_zero(name, arguments[name]) for name in _LATENCY if arguments.get(name) is not None}
-        return cls(**latency, faults=_rates(arguments.get("faults") or {}), seed=_seed(arguments.get("seed")))
+        shares = {name: _share(name, arguments[name]) for name in _SHARES if arguments.get(name) is not None}
+        limit = None if arguments.get("context_limit") is None else int(_at_least_zero("context_limit", arguments["context_limit"]))
+        faults = _rates(arguments.get("faults") or {})
+        return cls(**latency, **shares, context_limit=limit, faults=faults, seed=_seed(arguments.get("seed")))
 
     def draw_fault(self, random_: random.Random) -> str | None:
         """Which fault this call has, if any. A call that is made again is drawn anew."""
@@ -69,6 +81,12 @@ class ScriptedSettings:
 def _at_least_zero(name: str, value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < float("inf"):
         raise UserError(f"scripted model: {name} is {value!r}; give a number of at least 0")
+    return float(value)
+
+
+def _share(name: str, value: Any) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise UserError(f"scripted model: {name} is {value!r}; give a share from 0 to 1")
     return float(value)
 
 

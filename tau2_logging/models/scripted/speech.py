@@ -38,10 +38,11 @@ def asking(aliases: Sequence[str], question: str) -> Speech:
 
 def calls_in(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
     """(tool, arguments) of each tool call of a message; arguments that are not JSON are left as text."""
-    return [(call["function"]["name"], _parsed(call["function"]["arguments"])) for call in message.get("tool_calls") or ()]
+    return [(call["function"]["name"], parsed_arguments(call["function"]["arguments"])) for call in message.get("tool_calls") or ()]
 
 
-def _parsed(arguments: str) -> Any:
+def parsed_arguments(arguments: str) -> Any:
+    """Arguments as a value; the text itself where it is no JSON."""
     try:
         return json.loads(arguments)
     except (TypeError, ValueError):

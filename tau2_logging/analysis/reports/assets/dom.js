@@ -63,6 +63,7 @@ const show = {
   int(number) { return number === null ? DASH : number.toLocaleString("en-US"); },
   number(number) { return number === null || !Number.isFinite(number) ? DASH : digits(number, 4); },
   share(share) { return share === null || !Number.isFinite(share) ? DASH : `${(share * 100).toFixed(1)} %`; },
+  p(p) { return p === null || !Number.isFinite(p) ? DASH : p < 0.001 ? "<0.001" : p.toFixed(3); },
   text(text) { return text === null ? DASH : String(text); },
 };
 

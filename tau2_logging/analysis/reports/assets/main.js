@@ -1,5 +1,6 @@
 // Routes, the heading, and light or dark.
-const TABS = [["", "Overview"], ["tasks", "Simulations"], ["latency", "Latency"], ...Object.entries(DATA.names), ["about", "About"]];
+const TIMED = SIMS.n > 0;  // a page of results files alone has no simulations to draw
+const TABS = [["", "Overview"], ...(TIMED ? [["tasks", "Simulations"], ["latency", "Latency"]] : []), ...Object.entries(DATA.names), ["about", "About"]];
 
 function pageFor(route) {
   const [name, ...rest] = route.split("/").map(unescaped);

@@ -5,8 +5,9 @@ function overviewPage() {
     make("div", { class: "tiles" }, DATA.tiles.map(([what, value, more]) => tile(what, value, more))),
     DATA.budget.total > 0 && card("Where the time went: all simulations together", shares(DATA.budget.parts, DATA.budget.total), make("p", { class: "hint" },
       "Exclusive time: at every moment of a simulation exactly one kind runs. Simulations that ran at the same time are added.")),
-    card("In flight: calls by role (areas) and simulations (line)", flowChart()),
-    runTimeline(),
+    SIMS.n > 0 && card("In flight: calls by role (areas) and simulations (line)", flowChart()),
+    SIMS.n > 0 && runTimeline(),
+    SIMS.n === 0 && (DATA.pages.outcomes || []).slice(0, 4).map(embedded),
     ...(DATA.pages.overview || []).map(embedded),
   ];
 }
@@ -148,7 +149,9 @@ function latencyPage() {
   return [make("h1", {}, "Latency"), make("div", { class: "bar" }, buttons), grid, tables];
 }
 
-function groupPage(name) { return [make("h1", {}, DATA.names[name]), ...DATA.pages[name].map(embedded)]; }
+function groupPage(name) {
+  return [make("h1", {}, DATA.names[name]), ...(name === "behavior" ? DATA.sankey.map(sankey) : []), ...DATA.pages[name].map(embedded)];
+}
 
 function aboutPage() {
   const facts = (pairs) => make("dl", { class: "facts" }, pairs.map(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));

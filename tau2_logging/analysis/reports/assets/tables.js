@@ -1,5 +1,5 @@
 // A table that sorts by any column and filters by words (`refund`), by column (`status:error`) and by number (`reward<1`).
-const NUMERIC = new Set(["ms", "usd", "count", "int", "number", "share"]);
+const NUMERIC = new Set(["ms", "usd", "count", "int", "number", "share", "p"]);
 const PAGE = 100;
 
 // columns: [{name, label, kind, wide, render(value, row)}]; rows: arrays of values in that order.
@@ -7,7 +7,7 @@ function table({ columns, rows, note, link, sort, page = PAGE, mark, always }) {
   const state = { sort: sort || null, words: "", page: 0 };
   const body = make("tbody");
   const pager = make("div", { class: "pager" });
-  const heads = columns.map((column, index) => make("th", { scope: "col", class: NUMERIC.has(column.kind) ? "right" : "" },
+  const heads = columns.map((column, index) => make("th", { scope: "col", hidden: column.hidden, class: NUMERIC.has(column.kind) ? "right" : "" },
     make("button", { type: "button", title: column.title || null, onclick: () => { sortBy(state, index, column); update(); } }, column.label)));
   const search = make("input", {
     type: "search", placeholder: "filter: words, column:word, column>number", "aria-label": "filter the table",
@@ -40,7 +40,7 @@ function tableRow(columns, row, link, marked) {
     let content = column.render ? column.render(value, row) : (show[column.kind] || show.text)(value);
     if (target && column.link) content = make("a", { href: target }, content);
     const long = !column.wide && typeof value === "string" && value.length > 40;
-    return make("td", { class: column.wide ? "wide" : NUMERIC.has(column.kind) ? "right" : "name", title: long ? value : null }, content);
+    return make("td", { hidden: column.hidden, class: column.wide ? "wide" : NUMERIC.has(column.kind) ? "right" : "name", title: long ? value : null }, content);
   }));
 }
 
@@ -94,9 +94,29 @@ function pagerButtons(state, pages, total, page, update) {
   ];
 }
 
+// `rate_low` and `rate_high` are drawn in the cell of `rate`.
+function isBound(name, place) { const base = name.replace(/_(low|high)$/, ""); return base !== name && place(base) >= 0 && place(`${base}_low`) >= 0 && place(`${base}_high`) >= 0 && base.endsWith("rate"); }
+
+// A share with its 95 % interval: the number, and on a line from 0 to 1 the interval and the point.
+function interval(value, low, high) {
+  if (value === null) return DASH;
+  if (low === null) return show.share(value);
+  const x = (share) => 2 + share * 76;
+  const picture = draw("svg", { viewBox: "0 0 80 12", class: "interval", "aria-hidden": "true" },
+    draw("line", { x1: 2, x2: 78, y1: 6, y2: 6, class: "axis" }), draw("line", { x1: x(low), x2: Math.max(x(high), x(low) + 1), y1: 6, y2: 6, class: "reach" }),
+    draw("circle", { cx: x(value), cy: 6, r: 3, class: "point" }));
+  const bounds = `${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)} %`;
+  return make("span", { class: "rate", title: `95 % interval ${bounds}` }, `${show.share(value)} `, make("span", { class: "hint" }, bounds), picture);
+}
+
 // A table as the report embeds it: {title, note, columns: [[name, label, kind]], rows}.
 function embedded(one) {
-  const columns = one.columns.map(([name, label, kind]) => ({ name, label, kind, wide: kind === "wide", ...renderer(kind) }));
+  const place = (name) => one.columns.findIndex(([other]) => other === name);
+  const columns = one.columns.map(([name, label, kind]) => {
+    const low = place(`${name}_low`), high = place(`${name}_high`);
+    const bounded = low >= 0 && high >= 0 && kind === "share";
+    return { name, label, kind, wide: kind === "wide", ...renderer(kind), ...(bounded ? { render: (value, row) => interval(value, row[low], row[high]) } : {}) };
+  }).map((column) => ({ ...column, hidden: isBound(column.name, place) }));
   const sims = one.rows_of, page = one.rows.length > 40 ? 25 : PAGE;
   return card(one.title, table({ columns, rows: one.rows, note: one.note, link: sims ? (row) => simulationLink(sims[one.rows.indexOf(row)]) : null, page }));
 }

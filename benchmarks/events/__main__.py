@@ -1,0 +1,147 @@
+"""What structured events cost: the same scripted simulations profiled with and without them, and what a write tool's examination takes.
+
+    python -m benchmarks.events                    all 278 tasks of retail, airline and telecom, twice: about two minutes
+    python -m benchmarks.events --tasks 10         ten of each
+
+Both sides are profiled with fast environments, as run_local.py does it. Blocks of ten tasks are run in turn without, with, and without
+events again, in changing order; what is compared is the CPU time of the process. How far the two sides without events differ is shown
+beside: what the figures are good for. `examination` is the CPU from the end of a write tool's clock until the simulation goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+
+import numpy as np
+
+from benchmarks.overhead.__main__ import BLOCK, DOMAINS, profiled
+from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
+from tau2_logging.events import PROFILE
+from tau2_logging.instrument import Instrumentation, ToolDetails
+from tau2_logging.logger import EventLogger
+from tau2_logging.logger.sink import Sink
+from tau2_logging.models.scripted.plan import PlanBook, plan_of
+from tau2_logging.models.scripted.provider import register
+from tau2_logging.runner.benchmark import Benchmark
+from tau2_logging.runner.providers import warm_up
+from tau2_logging.sinks import DomainFiles
+from tau2_logging.sinks.structured_file import StructuredFiles
+from tau2_logging.sinks.totals import Totals
+
+
+class TimedStates(EnvironmentStates):
+    """Remembers how long each look at the databases after a write tool took, in ms of CPU."""
+
+    def __init__(self, databases: FastDatabases) -> None:
+        super().__init__(databases)
+        self.took_ms: list[float] = []
+
+    def after(self, environment: Any) -> Any:
+        begun = time.thread_time_ns()
+        found = super().after(environment)
+        self.took_ms.append((time.thread_time_ns() - begun) / 1e6)
+        return found
+
+
+def measure(benchmark: Benchmark, domain: str, tasks: list[Any], directory: Path) -> dict[str, float]:
+    """CPU of the tasks of a domain with and without events, and the examinations. Each side has its own databases."""
+    spent: dict[str, list[float]] = {"without": [], "with": [], "again": []}
+    databases = {kind: FastDatabases() for kind in spent}
+    states = TimedStates(databases["with"])
+    for kind in spent:  # caches are filled
+        _run(benchmark, domain, tasks[:1], directory, databases[kind], states if kind == "with" else None)
+    states.took_ms.clear()
+    gc.collect()
+    gc.freeze()
+    for number, at in enumerate(range(0, len(tasks), BLOCK)):
+        for kind in (("without", "with", "again"), ("again", "with", "without"))[number % 2]:
+            block = tasks[at : at + BLOCK]
+            spent[kind] += _run(benchmark, domain, block, directory, databases[kind], states if kind == "with" else None)
+    gc.unfreeze()
+    plain = (sum(spent["without"]) + sum(spent["again"])) / 2
+    took = np.array(states.took_ms or [0.0])
+    return {
+        "simulations": len(tasks),
+        "without_s": plain,
+        "with_s": sum(spent["with"]),
+        "ratio": sum(spent["with"]) / plain,
+        "without_to_without": sum(spent["again"]) / sum(spent["without"]),
+        "write_calls": len(states.took_ms),
+        "examination_mean_ms": float(took.mean()),
+        "examination_p95_ms": float(np.percentile(took, 95)),
+        "examination_max_ms": float(took.max()),
+    }
+
+
+def _run(
+    benchmark: Benchmark, domain: str, tasks: list[Any], directory: Path, databases: FastDatabases, states: TimedStates | None
+) -> list[float]:
+    spent: list[float] = []
+    sinks: list[Sink] = [Totals({domain: 0}), DomainFiles(directory, [domain], PROFILE)]
+    if states is not None:
+        sinks.append(StructuredFiles(directory, [domain]))
+    logger = EventLogger("events", sinks)
+    databases.install()
+    try:
+        with Instrumentation(details=ToolDetails(states)):
+            for task in tasks:
+                profiled(benchmark, domain, task, logger, spent)
+    finally:
+        databases.uninstall()
+        logger.close()
+    return spent
+
+
+def report(figures: dict[str, dict[str, float]]) -> None:
+    """Print the table."""
+    print(f"{'':10}{'tasks':>7}{'without':>10}{'with':>10}{'difference':>12}{'again':>9}   write calls: mean, p95, max of the examination")
+    for domain, row in figures.items():
+        print(
+            f"{domain:10}{row['simulations']:7.0f}{row['without_s']:8.2f} s{row['with_s']:8.2f} s{100 * (row['ratio'] - 1):+11.2f}%"
+            f"{100 * (row['without_to_without'] - 1):+8.2f}%   {row['write_calls']:.0f}: {row['examination_mean_ms']:.2f}, "
+            f"{row['examination_p95_ms']:.2f}, {row['examination_max_ms']:.2f} ms"
+        )
+    off, on = (sum(row[name] for row in figures.values()) for name in ("without_s", "with_s"))
+    print(f"{'all':10}{sum(row['simulations'] for row in figures.values()):7.0f}{off:8.2f} s{on:8.2f} s{100 * (on / off - 1):+11.2f}%")
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.events", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--tasks", type=int, help="tasks of each domain (default: all)")
+    parser.add_argument("--json", type=Path, help="write the figures there")
+    options = parser.parse_args()
+    benchmark = Benchmark.load()
+    tasks = {domain: benchmark.tasks(domain, None)[: options.tasks] for domain in DOMAINS}
+    book = PlanBook()
+    for domain, chosen in tasks.items():
+        for task in chosen:
+            book.add(domain, plan_of(task))
+    register(book)
+    warm_up()
+    figures = {}
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.enter_context(benchmark.judge("scripted/judge", {}))
+        tools = FastTools()
+        tools.install()
+        stack.callback(tools.uninstall)
+        for domain, chosen in tasks.items():
+            figures[domain] = measure(benchmark, domain, chosen, directory)
+    report(figures)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""tau2's own results files, ours or recorded without us: one JSON file, or v1's folder of one file a simulation, or our checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.analysis.deep.recorded import Row, Rows
+from tau2_logging.analysis.deep.seen import Conversation
+from tau2_logging.analysis.lines import rejected
+from tau2_logging.errors import UserError
+
+SHOWN = 400
+"""Letters of a tool's result that are kept."""
+
+_CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
+    "communicate": ("communicate_checks", lambda check: check.get("info")),
+    "assertions": ("nl_assertions", lambda check: check.get("nl_assertion")),
+    "environment": ("env_assertions", lambda check: (check.get("env_assertion") or {}).get("func_name")),
+}
+
+
+def read_results(path: Path, run: str) -> Rows:
+    """The rows of a results file, told as of that run. Raises UserError where it is none."""
+    data = read_json(path)
+    if not isinstance(data, dict) or not isinstance(data.get("tasks"), list) or "info" not in data:
+        raise UserError(f"{path} is no results file of tau2: it has no tasks; give results_<domain>.json, a log, or a run's folder")
+    try:
+        return _rows(data, path, run)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is no results file of tau2 that can be read: {type(error).__name__}: {error}") from error
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; raises UserError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON: {error}; was it cut short?") from error
+
+
+def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
+    environment = data["info"].get("environment_info") or {}
+    domain, policy = str(environment.get("domain_name") or path.stem), environment.get("policy") or ""
+    rows = Rows()
+    for task in data["tasks"]:
+        rows.gold += list(gold_rows(domain, task))
+    tasks = {str(task["id"]): task for task in data["tasks"]}
+    trials: dict[str, list[int]] = defaultdict(list)
+    for simulation in _simulations(data, path):
+        task = str(simulation["task_id"])
+        trials[task].append(_free_trial(simulation.get("trial"), trials[task]))
+        key = {"run": run, "domain": domain, "task": task, "trial": trials[task][-1]}
+        about = tasks.get(task, {})
+        add_simulation(rows, key, simulation, policy, about.get("ticket") or "", history_length(about))
+    _learn_tool_types(rows, data)
+    return rows
+
+
+def _free_trial(trial: Any, used: Sequence[int]) -> int:
+    """The trial a simulation says it is; one that says none, or one that is there already, is the next."""
+    return int(trial) if trial is not None and int(trial) not in used else max(used, default=-1) + 1
+
+
+def read_checkpoint(path: Path) -> Rows:
+    """The rows of our simulations_{domain}.jsonl, for a run that never came to write its results; it does not hold the tasks."""
+    rows = Rows()
+    last: dict[tuple[str, int], Any] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            last[str(row["task"]), int(row["trial"])] = row
+        except (ValueError, KeyError, TypeError):
+            rows.refused.append(rejected(str(path), number, "not a row of a checkpoint", line))
+    for (task, trial), row in last.items():
+        if row.get("simulation"):
+            add_simulation(
+                rows, {"run": path.resolve().parent.name, "domain": row["domain"], "task": task, "trial": trial}, row["simulation"]
+            )
+    return rows
+
+
+def run_name(path: Path) -> str:
+    """The run that a file is of: its folder where our run.json lies in it, else the file's name (the folder's, for v1's results.json)."""
+    if (path.parent / "run.json").exists() or path.name == "results.json":
+        return path.resolve().parent.name
+    return path.stem
+
+
+def _simulations(data: Mapping[str, Any], path: Path) -> Iterator[Any]:
+    folder = path.parent / "simulations"
+    yield from data.get("simulations") or ()
+    if path.name == "results.json" and not data.get("simulations") and folder.is_dir():
+        for file in sorted(folder.glob("*.json")):
+            yield read_json(file)
+
+
+def _learn_tool_types(rows: Rows, data: Mapping[str, Any]) -> None:
+    """tau2 v1 notes with each check of a reference action whether its tool reads or writes."""
+    types = {
+        check["action"]["name"]: check["tool_type"]
+        for simulation in data.get("simulations") or ()
+        for check in (simulation.get("reward_info") or {}).get("action_checks") or ()
+        if check.get("tool_type")
+    }
+    for row in (*rows.calls, *rows.gold):
+        row["tool_type"] = types.get(row["tool"])
+
+
+def history_length(task: Mapping[str, Any]) -> int:
+    """How many messages stand at the head of the trajectory because the task begins in the middle of a talk."""
+    return len(list(flat((task.get("initial_state") or {}).get("message_history") or ())))
+
+
+def gold_rows(domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
+    """The reference actions of a task."""
+    criteria = task.get("evaluation_criteria") or {}
+    for index, action in enumerate(criteria.get("actions") or ()):
+        yield {
+            "domain": domain, "task": str(task["id"]), "index": index, "action_id": action.get("action_id"),
+            "requestor": action.get("requestor") or "assistant", "tool": action["name"], "arguments": action.get("arguments") or {},
+            "compare_args": action.get("compare_args"),
+        }  # fmt: skip
+
+
+def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: str = "", ticket: str = "", history: int = 0) -> None:
+    """The rows of tau2's SimulationRun, whose first `history` messages were there before it began."""
+    reward = simulation.get("reward_info") or {}
+    messages = list(flat(simulation.get("messages") or ()))
+    began = moment(simulation.get("start_time"))
+    rows.simulations.append({
+        **key, "status": "ok", "reward": reward.get("reward"), "termination": simulation.get("termination_reason"),
+        "started": simulation.get("start_time"), "duration_s": simulation.get("duration"), "agent_cost_usd": simulation.get("agent_cost"),
+        "user_cost_usd": simulation.get("user_cost"), "parts": reward.get("reward_breakdown"), "checks": _checks(reward),
+        "talk": bool(messages),
+    })  # fmt: skip
+    timed = list(_timed(messages, began))
+    rows.replies += [{**key, **reply} for reply in _replies(timed[history:])]
+    calls = [{**key, **call, "history": call["turn"] < history} for call in _calls(timed, Conversation(policy, ticket))]
+    before = sum(call["history"] for call in calls)
+    rows.calls += [{**call, "position": place - before} for place, call in enumerate(calls)]
+
+
+def _checks(reward: Mapping[str, Any]) -> dict[str, list[list[Any]]]:
+    found = {}
+    for name, (field, text) in _CHECKS.items():
+        found[name] = [[text(check), check.get("met")] for check in reward.get(field) or ()]
+    return found
+
+
+def flat(messages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+    """Messages one by one: several tool results may come as one message."""
+    for message in messages:
+        if message.get("tool_messages"):
+            yield from message["tool_messages"]
+        else:
+            yield message
+
+
+def moment(text: Any) -> float | None:
+    """An ISO time as seconds; None where there is none."""
+    try:
+        return datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp()
+    except ValueError:
+        return None
+
+
+def _timed(
+    messages: Iterable[Mapping[str, Any]], began: float | None
+) -> Iterator[tuple[int, Mapping[str, Any], float | None, float | None]]:
+    """(turn, message, seconds since the start, ms since the message before)."""
+    before = began
+    for turn, message in enumerate(messages):
+        now = moment(message.get("timestamp"))
+        since = None if now is None or before is None else max(0.0, 1000 * (now - before))
+        yield turn, message, None if now is None or began is None else now - began, since
+        before = now if now is not None else before
+
+
+def _replies(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]]) -> Iterator[Row]:
+    for turn, message, at, took in timed:
+        usage = message.get("usage") or {}
+        yield {
+            "turn": turn, "role": message.get("role"), "at_s": at, "took_ms": took, "prompt_tokens": usage.get("prompt_tokens"),
+            "reply_tokens": usage.get("completion_tokens"),
+        }  # fmt: skip
+
+
+def _calls(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]], known: Conversation) -> Iterator[Row]:
+    """Calls in the order of their results: a call without a result was never executed."""
+    waiting: dict[str, deque[Row]] = defaultdict(deque)
+    for turn, message, at, took in timed:
+        if message.get("role") == "tool":
+            call = waiting[str(message.get("id"))].popleft() if waiting[str(message.get("id"))] else _orphan(message)
+            text = message.get("content")
+            error = bool(message.get("error"))
+            yield {**call, "error": error, "error_text": text if error else None, "result": (text or "")[:SHOWN],
+                   "at_s": at, "gap_ms": took, "turn": call.get("turn", turn)}  # fmt: skip
+        for call in message.get("tool_calls") or ():
+            waiting[str(call.get("id"))].append(_call(call, message, turn, known))
+        known.read(message.get("content"))
+
+
+def _orphan(message: Mapping[str, Any]) -> Row:
+    return {"call_id": message.get("id"), "requestor": message.get("requestor") or "assistant", "tool": "unknown", "arguments": None}
+
+
+def _call(call: Mapping[str, Any], message: Mapping[str, Any], turn: int, known: Conversation) -> Row:
+    arguments = call.get("arguments")
+    arguments = arguments if isinstance(arguments, dict) else {}
+    return {
+        "turn": turn, "call_id": call.get("id"), "requestor": call.get("requestor") or message.get("role"), "tool": call["name"],
+        "arguments": arguments, "argument_count": len(arguments), "argument_bytes": size_of(arguments), "seen": known.holds(arguments),
+        "prompt_tokens": (message.get("usage") or {}).get("prompt_tokens"),
+    }  # fmt: skip
+
+
+def size_of(arguments: Mapping[str, Any]) -> int:
+    """Bytes of the arguments as compact JSON in UTF-8."""
+    return len(json.dumps(arguments, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace"))

@@ -1,0 +1,50 @@
+"""The reports of a deep analysis that has no log: which formats there are, and how they are written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tau2_logging.analysis.deep.sections import brief_sections
+from tau2_logging.analysis.options import output_file
+from tau2_logging.analysis.reports import console, deep_files, html
+from tau2_logging.analysis.reports.html_deep import report_data_without_log
+from tau2_logging.errors import UserError
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer
+    from tau2_logging.analysis.options import ReportOptions
+
+FILES: dict[str, tuple[str, ...]] = {
+    "console": (),
+    "csv": (deep_files.CSV_FILES,),
+    "json": (deep_files.JSON_FILE,),
+    "markdown": (deep_files.MARKDOWN_FILE,),
+    "html": html.FILES,
+}
+"""The formats, and what each may write."""
+
+
+def check_formats(names: Iterable[str]) -> None:
+    """Raises UserError for a format that needs a log."""
+    if missing := [name for name in names if name not in FILES]:
+        raise UserError(f"--format {missing[0]} needs a log; of results files there are {', '.join(FILES)}")
+
+
+def write(deep: LogAnalyzer, output_dir: Path, formats: Iterable[str], options: ReportOptions) -> list[Path]:
+    """Write the formats, in their order."""
+    paths: list[Path] = []
+    for name in formats:
+        if name == "console":
+            console.show(brief_sections(deep.tables), console.console())
+        elif name == "csv":
+            paths += deep_files.write_csv(deep, output_dir)
+        elif name == "json":
+            paths.append(deep_files.write_json(deep, output_dir))
+        elif name == "markdown":
+            paths.append(deep_files.write_markdown(deep, output_dir, options.title))
+        else:
+            paths.append(output_file(output_dir, html.FILES[0]))
+            paths[-1].write_text(html.page(report_data_without_log(deep, options)), encoding="utf-8")
+    return paths

@@ -1,0 +1,60 @@
+"""report.html of results files alone, without a log: the pages of the deep analysis, and no page about times that nobody measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tau2_logging.analysis.reports.html_content import meanings
+from tau2_logging.analysis.reports.html_sections import PAGES, add_deep
+from tau2_logging.analysis.reports.html_tables import Table
+from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
+from tau2_logging.analysis.timeline import LANES
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer
+    from tau2_logging.analysis.options import ReportOptions
+
+_NO_RUN: dict[str, Any] = {
+    "sims": {"n": 0, "domain": [], "slot": [], "start": [], "end": [], "counted": [], "first": [0], "first_step": [0], "detail": []},
+    "calls": {"lane": [], "name": [], "length": [], "start": [], "error": []}, "steps": {"start": [], "length": []}, "strings": [],
+    "flow": {"roles": {}, "simulations": []}, "end": 0, "breaks": [], "bad": [], "budget": {"parts": [], "total": 0}, "histograms": [],
+    "left_out": "", "without_detail": 0, "without_row": 0, "most_calls": 0,
+}  # fmt: skip
+
+
+def report_data_without_log(deep: LogAnalyzer, options: ReportOptions) -> dict[str, Any]:
+    """Everything the page shows, as `html_content.report_data` gives it of a log."""
+    pages: dict[str, list[Table]] = {page: [] for page in PAGES}
+    add_deep(pages, deep)
+    names = ", ".join(deep.runs)
+    return {
+        **_NO_RUN,
+        "lanes": list(LANES),
+        "title": options.title or (names if len(names) < 60 else f"{len(deep.runs)} results files"),
+        "subtitle": "From results files, without a log.",
+        "notes": [],
+        "tiles": tiles(deep),
+        "pages": pages,
+        "names": {name: title for name, title in PAGES.items() if pages[name] and name not in ("latency", "about")},
+        "facts": [["files", ", ".join(deep.recorded.sources)], *([["made with", options.command]] if options.command else [])],
+        "meanings": meanings(options),
+        "sankey": deep.get_sankey(),
+        "roles": ROLE_LABELS,
+        "colors": {theme: colors(theme) for theme in ("light", "dark")},
+    }
+
+
+def tiles(deep: LogAnalyzer) -> list[Sequence[str | None]]:
+    """The three outcomes in all, each with what it is a share of."""
+    calls, simulations = deep.recorded.calls, deep.recorded.simulations
+    failed = int(calls["error"].eq(True).sum())
+    found: list[Sequence[str | None]] = [
+        ["simulations", f"{len(simulations):,}", f"{simulations[['domain', 'task']].drop_duplicates().shape[0]:,} tasks"]
+    ]
+    for name, part, of, what in (("solved", "success", "simulations", "scored"), ("recall", "recall", "actions", "reference actions")):
+        table = next((table.frame for table in deep.tables if table.kind.key == part), None)
+        if table is not None:
+            hits, whole = int(table["solved" if part == "success" else "made"].sum()), int(table[of].sum())
+            found.append([name, f"{hits:,} of {whole:,}", f"{what}; {100 * hits / whole:.1f} %" if whole else what])
+    return [*found, ["failed tool calls", f"{failed:,} of {len(calls):,}", f"{100 * failed / len(calls):.1f} %" if len(calls) else None]]

@@ -1,0 +1,280 @@
+"""What a write tool has changed, at the cost of what it touched.
+
+A database that is a copy-on-write view knows which records were handed out during a call: they alone are serialized and compared with
+what they were. Any other database (telecom's and mock's are small; every one without fast environments) is serialized by pydantic, and what
+differs then is dumped as tau2 does to hash it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from typing import Any, Protocol
+from weakref import WeakKeyDictionary
+
+from tau2_logging.environments.databases import FastDatabases
+from tau2_logging.environments.hashing import DatabaseHash, Records, as_json, dumpable, field_json, quick_json
+from tau2_logging.environments.records import SharedRecords
+from tau2_logging.events.difference import difference
+from tau2_logging.events.structured import Change
+from tau2_logging.logger.state import DatabaseChange, Databases
+
+AGENT, USER = "agent", "user"
+
+_Dumped = tuple[type, str, bytes]
+_KEPT_TEXTS = 2048
+
+
+class EnvironmentStates:
+    """A `StateWatch`. `databases` tells which databases are views; without it every one is looked at whole."""
+
+    def __init__(self, databases: FastDatabases | None = None) -> None:
+        self._databases = databases
+        self._watched: WeakKeyDictionary[Any, dict[str, _State]] = WeakKeyDictionary()
+        self._by_fields: dict[type, bool] = {}
+        self._texts: dict[_Dumped, bytes] = {}
+        self._lock = threading.Lock()
+
+    def start(self, environment: Any) -> None:
+        toolkits = {AGENT: environment.tools, USER: environment.user_tools}
+        states = {name: self._state(toolkit) for name, toolkit in toolkits.items() if getattr(toolkit, "db", None) is not None}
+        with self._lock:
+            self._watched[environment] = states
+
+    def before(self, environment: Any) -> None:
+        for state in self._states(environment).values():
+            state.arm()
+
+    def after(self, environment: Any) -> list[DatabaseChange]:
+        return self._changes(environment, everything=False)
+
+    def unnoticed(self, environment: Any) -> list[DatabaseChange]:
+        return self._changes(environment, everything=True)
+
+    def databases(self, environment: Any) -> Databases:
+        states = self._states(environment)
+        agent, user = states.get(AGENT), states.get(USER)
+        return Databases(
+            agent_hash=agent.hash if agent is not None else None,
+            user_hash=user.hash if user is not None else None,
+            agent_records=_counts(agent.toolkit.db) if agent is not None else {},
+            user_records=_counts(user.toolkit.db) if user is not None else {},
+        )
+
+    def _states(self, environment: Any) -> dict[str, _State]:
+        with self._lock:
+            return self._watched.get(environment) or {}
+
+    def _state(self, toolkit: Any) -> _State:
+        known = self._databases.known(toolkit.db) if self._databases is not None else None
+        if known is not None and not known.difference(toolkit.db):
+            return _ViewState(toolkit, known)
+        return _FieldsState(toolkit, self._texts) if self._goes_by_fields(toolkit) else _WholeState(toolkit, as_json(toolkit.db))
+
+    def _goes_by_fields(self, toolkit: Any) -> bool:
+        """Whether a database of this class may be hashed field by field; tried once for each class, against tau2's own hash."""
+        kind = type(toolkit.db)
+        if kind not in self._by_fields:
+            self._by_fields[kind] = _FieldsState(toolkit, self._texts).hash == hashlib.sha256(as_json(toolkit.db)).hexdigest()
+        return self._by_fields[kind]
+
+    def _changes(self, environment: Any, everything: bool) -> list[DatabaseChange]:
+        found = []
+        states = self._states(environment)
+        for name, state in states.items():
+            if not state.holds():
+                state = states[name] = state.as_whole()
+            before = state.hash
+            changes = state.look(everything)
+            if changes:
+                found.append(DatabaseChange(name, changes, before, state.hash))
+        return found
+
+
+class _State(Protocol):
+    """The last state of a database that is known."""
+
+    toolkit: Any
+    hash: str
+
+    def arm(self) -> None:
+        """A call is about to be made."""
+
+    def holds(self) -> bool:
+        """Whether the database is still the object it was."""
+
+    def look(self, everything: bool) -> tuple[Change, ...]:
+        """What has changed since, in this call or altogether; what is there now becomes the last state known."""
+
+    def as_whole(self) -> _WholeState:
+        """The same state, to be compared whole."""
+
+
+class _WholeState:
+    """A database that is serialized whole each time. `text` is the text that tau2 hashes."""
+
+    def __init__(self, toolkit: Any, text: bytes) -> None:
+        self.toolkit = toolkit
+        self._text = text
+        self.hash = hashlib.sha256(text).hexdigest()
+
+    def arm(self) -> None:
+        return
+
+    def holds(self) -> bool:
+        return True
+
+    def look(self, everything: bool) -> tuple[Change, ...]:
+        text = as_json(self.toolkit.db)
+        if text == self._text:
+            return ()
+        changes = difference(json.loads(self._text), json.loads(text))
+        self._text, self.hash = text, hashlib.sha256(text).hexdigest()
+        return changes
+
+    def as_whole(self) -> _WholeState:
+        return self
+
+
+class _FieldsState:
+    """A small database, serialized field by field: only fields whose JSON by pydantic has changed are dumped and compared."""
+
+    def __init__(self, toolkit: Any, known: dict[_Dumped, bytes]) -> None:
+        self.toolkit = toolkit
+        self._database = toolkit.db
+        self._known = known
+        self._names = sorted(dumpable(toolkit.db))
+        heads = [json.dumps(name).encode() + b": " for name in self._names]
+        self._heads = [(b", " if number else b"{") + head for number, head in enumerate(heads)]
+        self._whole = quick_json(toolkit.db)
+        self._quick = self._quick_fields()
+        self._texts = {name: self._dump(name, self._quick[name]) for name in self._names}
+        self.hash = self._digest()
+
+    def arm(self) -> None:
+        return
+
+    def holds(self) -> bool:
+        return self.toolkit.db is self._database
+
+    def look(self, everything: bool) -> tuple[Change, ...]:
+        whole = quick_json(self._database)
+        if whole == self._whole:
+            return ()
+        self._whole, quick = whole, self._quick_fields()
+        found: list[Change] = []
+        for name in self._names:
+            if quick[name] != self._quick[name]:
+                before, self._texts[name] = self._texts[name], self._dump(name, quick[name])
+                found += difference({name: json.loads(before)}, {name: json.loads(self._texts[name])})
+        self._quick = quick
+        self.hash = self._digest()
+        return tuple(found)
+
+    def _quick_fields(self) -> dict[str, bytes]:
+        return {name: quick_json(self._database, {name}) for name in self._names}
+
+    def _dump(self, name: str, quick: bytes) -> bytes:
+        """The text of a field; the same field is met again and again, in other simulations too."""
+        key = (type(self._database), name, quick)
+        text = self._known.get(key)
+        if text is None:
+            text = field_json(getattr(self._database, name))
+            if len(self._known) < _KEPT_TEXTS:
+                self._known[key] = text
+        return text
+
+    def _text(self) -> bytes:
+        return b"".join(head + self._texts[name] for head, name in zip(self._heads, self._names, strict=True)) + b"}"
+
+    def _digest(self) -> str:
+        return hashlib.sha256(self._text()).hexdigest()
+
+    def as_whole(self) -> _WholeState:
+        return _WholeState(self.toolkit, self._text())
+
+
+class _ViewState:
+    """A copy-on-write view. `_differs` is how it differed from the pristine database when it was last looked at."""
+
+    def __init__(self, toolkit: Any, known: DatabaseHash) -> None:
+        self.toolkit = toolkit
+        self.hash = known.pristine
+        self._known = known
+        self._fields = dumpable(toolkit.db)
+        self._shared = {name: value for name, value in self._fields.items() if isinstance(value, SharedRecords)}
+        self._differs: dict[str, dict[str, bytes | None] | bytes] = {}
+        self._view = toolkit.db
+
+    def arm(self) -> None:
+        for records in self._shared.values():
+            records.touched.clear()
+
+    def holds(self) -> bool:
+        return self.toolkit.db is self._view and all(self._view.__dict__.get(name) is value for name, value in self._shared.items())
+
+    def look(self, everything: bool) -> tuple[Change, ...]:
+        found: list[Change] = []
+        for name in self._fields:
+            records = self._shared.get(name)
+            if records is not None:
+                found += self._look_at_records(name, records, self._suspects(name, records) if everything else records.touched)
+            else:
+                found += self._look_at_field(name, field_json(getattr(self._view, name)))
+        if found:
+            self.hash = self._known.digest({name: differs for name, differs in self._differs.items() if differs})
+        return tuple(found)
+
+    def _suspects(self, name: str, records: SharedRecords) -> set[str]:
+        """The records that are not what they were in the beginning, or were not when they were last looked at."""
+        differ = {key for key in records.own if not self._known.looks_pristine(name, key, records)}
+        known = self._differs.get(name)
+        return differ if known is None or isinstance(known, bytes) else differ.union(known)
+
+    def _look_at_records(self, name: str, records: SharedRecords, keys: set[str]) -> list[Change]:
+        kept = self._differs.setdefault(name, {})
+        if isinstance(kept, bytes) or not keys:
+            return []
+        now = self._known.changed(name, records, keys)
+        changed = [key for key in keys if kept.get(key, self._known.record(name, key)) != now.get(key, self._known.record(name, key))]
+        found: list[Change] = []
+        for key in sorted(changed):
+            before = _record(key, kept.get(key, self._known.record(name, key)))
+            after = _record(key, now.get(key, self._known.record(name, key)))
+            found += [*difference({name: before}, {name: after})]
+            if key in now:
+                kept[key] = now[key]
+            else:
+                del kept[key]
+        return found
+
+    def _look_at_field(self, name: str, text: bytes) -> list[Change]:
+        kept = self._differs.get(name, self._known.texts(name))
+        if not isinstance(kept, bytes) or kept == text:
+            return []
+        self._differs[name] = text
+        return list(difference({name: json.loads(kept)}, {name: json.loads(text)}))
+
+    def as_whole(self) -> _WholeState:
+        parts = {name: self._field_value(name) for name in self._fields}
+        whole = _WholeState(self.toolkit, json.dumps(parts, sort_keys=True).encode())
+        whole.hash = self.hash
+        return whole
+
+    def _field_value(self, name: str) -> Any:
+        pristine, differs = self._known.texts(name), self._differs.get(name)
+        if isinstance(pristine, bytes) or isinstance(differs, bytes):
+            return json.loads(differs if isinstance(differs, bytes) else pristine)  # type: ignore[arg-type]
+        texts: Records = {**pristine, **(differs or {})}
+        return {key: value for text_key, text in texts.items() for key, value in _record(text_key, text).items()}
+
+
+def _record(key: str, text: bytes | None) -> dict[str, Any]:
+    """A record by its key, nothing where it is not there."""
+    return json.loads(b"{" + text + b"}") if text is not None else {}
+
+
+def _counts(database: Any) -> Mapping[str, int]:
+    return {name: len(value) for name, value in dumpable(database).items() if isinstance(value, dict | list)}

@@ -1,0 +1,106 @@
+"""Structured events as JSON Lines: one object a line, ASCII, appended. `encode_event` and `decode_event` are each other's inverse."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.errors import CodecError, UserError
+from tau2_logging.events.structured import EVENT_CLASSES, StructuredEvent
+
+_KINDS: dict[str, type[StructuredEvent]] = {str(kind.type): kind for kind in EVENT_CLASSES}
+
+
+def _columns(kind: type[StructuredEvent]) -> Mapping[str, Any]:
+    """The fields of a kind in the order of writing, each with the class of the items of a list."""
+    return {item.name: item.metadata.get("of") for item in fields(kind) if item.name != "extra"}
+
+
+_COLUMNS: dict[type, Mapping[str, Any]] = {kind: _columns(kind) for kind in (*EVENT_CLASSES, StructuredEvent)}
+
+
+@dataclass(frozen=True)
+class RejectedLine:
+    """A line that is no structured event: its number (1-based) and why."""
+
+    number: int
+    reason: str
+
+
+def encode_event(event: StructuredEvent) -> str:
+    """The line of an event, without the newline. Values that JSON does not have are written as text."""
+    data = {name: _plain(getattr(event, name)) for name in _COLUMNS.get(type(event)) or _columns(type(event))}
+    known = data.keys()
+    data.update({name: _plain(value) for name, value in event.extra.items() if name not in known})
+    try:
+        return json.dumps(data, default=str, allow_nan=False)
+    except ValueError:  # NaN or an infinity somewhere
+        return json.dumps(_finite(data), default=str)
+
+
+def decode_event(line: str) -> StructuredEvent:
+    """The event of a line. Fields it does not know, and a type it does not know, are kept (`extra`, `StructuredEvent`).
+
+    Raises CodecError for anything that is not a JSON object with a `type`.
+    """
+    try:
+        data = json.loads(line)
+    except ValueError as error:
+        raise CodecError(f"no JSON: {error}") from error
+    if not isinstance(data, dict) or not isinstance(data.get("type"), str):
+        raise CodecError("no structured event: expected a JSON object with a type")
+    kind = _KINDS.get(data["type"], StructuredEvent)
+    try:
+        known = {name: _read(data.pop(name), item_class) for name, item_class in _COLUMNS[kind].items() if name in data}
+    except (TypeError, AttributeError) as error:
+        raise CodecError(f"a {data.get('type', kind.type)} whose fields have another shape: {error}") from error
+    return kind(**known, extra=data)
+
+
+def read_events(path: Path) -> Iterator[StructuredEvent | RejectedLine]:
+    """The events of a file in order, and in their places the lines that are none (a killed process may leave half a line).
+
+    Raises UserError where the file cannot be read.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    yield _event_or_reason(number, line)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}; give an events_<domain>.jsonl of a run") from error
+
+
+def _event_or_reason(number: int, line: str) -> StructuredEvent | RejectedLine:
+    try:
+        return decode_event(line)
+    except CodecError as error:
+        return RejectedLine(number, str(error))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: getattr(value, name) for name in value.__dataclass_fields__}
+    return value
+
+
+def _read(value: Any, item_class: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return tuple(item_class(**item) for item in value) if item_class is not None else tuple(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {name: _finite(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

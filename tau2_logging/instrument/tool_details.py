@@ -1,0 +1,188 @@
+"""A live tool call in detail, and what it did to the databases: made into structured events before and after the clock runs."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tau2_logging.events.difference import changed_records, summary
+from tau2_logging.events.structured import StateChangeEvent, StateSnapshot, ToolExecutionEvent
+from tau2_logging.logger.arguments import Check, check_arguments, shape_of
+from tau2_logging.logger.masking import shorten
+from tau2_logging.logger.operation import Operation
+from tau2_logging.logger.sensitive import NONE, find_sensitive, masked, masked_text
+from tau2_logging.logger.simulation import Simulation
+from tau2_logging.logger.state import DatabaseChange, StateWatch
+
+START, END, ERROR, WRITE = "start", "end", "error", "write"
+"""Moments of a snapshot."""
+
+_PREVIEW, _LONGEST_MESSAGE = 200, 500
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+_WORDS = {"": "empty", "null": "null", "None": "null", "true": "boolean", "false": "boolean", "True": "boolean", "False": "boolean"}
+
+
+@dataclass(frozen=True)
+class ToolCallDetails:
+    """What is known of a call before it is made. `fields` are those of ToolExecutionEvent."""
+
+    environment: Any
+    call_id: str | None
+    writes: bool
+    fields: Mapping[str, Any]
+
+
+class ToolDetails:
+    """Makes the structured events of tool calls. Nothing of it runs while a call is measured.
+
+    `watch` looks at the databases; without it no state is examined. `thorough`: a snapshot after each write tool too, and a look at the end
+    whether anything has changed that no write tool did (a tool that tau2 was told only reads).
+    """
+
+    def __init__(self, watch: StateWatch | None = None, thorough: bool = False) -> None:
+        self._watch = watch
+        self._thorough = thorough
+        self._signatures: dict[Any, tuple[Mapping[str, Any], str | None]] = {}
+        self._lock = threading.Lock()
+
+    def before(self, simulation: Simulation, environment: Any, message: Any) -> ToolCallDetails | None:
+        """Look at a call that is about to be made. None where nobody wants to know."""
+        logger = simulation.logger
+        if not logger.wants_structured:
+            return None
+        schema, tool_type = self._signature(environment, str(message.name), str(message.requestor))
+        arguments = dict(message.arguments)
+        check = check_arguments(arguments, schema) if schema is not None else Check()
+        fields = {
+            "tool": masked_text(str(message.name), logger.masking),
+            "tool_type": tool_type,
+            "requestor": str(message.requestor),
+            "arguments": masked(arguments, logger.masking),
+            **vars(shape_of(arguments)),
+            **vars(check),
+            "sensitive": find_sensitive(arguments),
+        }
+        writes = tool_type == "write"
+        if writes and self._watch is not None:
+            self._watch.before(environment)
+        return ToolCallDetails(environment, getattr(message, "id", None) or None, writes, fields)
+
+    def after(self, call: ToolCallDetails, operation: Operation, error_type: str | None, result: Any) -> None:
+        """Write a call that has been made; `error_type` is None where it went well."""
+        simulation, text = operation.simulation, "" if result is None else str(result)
+        watch = self._watch if call.writes else None
+        changes = watch.after(call.environment) if watch is not None else []
+        simulation.structured(
+            ToolExecutionEvent,
+            span=operation.span,
+            step=operation.step,
+            call_id=call.call_id,
+            **call.fields,
+            success=error_type is None,
+            error_type=error_type,
+            **_outcome(text, error_type is not None, simulation.logger.masking),
+            start_ms=round(simulation.logger.since_start_ms(operation.started_ns), 3),
+            duration_ms=round(operation.duration_ms or 0.0, 3),
+            state_changed=bool(changes) if watch is not None else None,
+        )
+        for change in changes:
+            _write_change(operation.simulation, change, call, operation.span)
+        if error_type is not None:
+            self.snapshot(simulation, call.environment, ERROR, operation.span)
+        elif watch is not None and self._thorough:
+            self.snapshot(simulation, call.environment, WRITE, operation.span)
+
+    def start(self, simulation: Simulation, environment: Any) -> None:
+        """Remember the state that a simulation begins with, and write it."""
+        if simulation.logger.wants_structured and self._watch is not None:
+            self._watch.start(environment)
+            self.snapshot(simulation, environment, START)
+
+    def end(self, simulation: Simulation, environment: Any) -> None:
+        """Write the state a simulation ends with, and before it what differs though no write tool was called (where asked for)."""
+        if simulation.logger.wants_structured and self._watch is not None:
+            for change in self._watch.unnoticed(environment) if self._thorough else ():
+                _write_change(simulation, change, None, None)
+            self.snapshot(simulation, environment, END)
+
+    def snapshot(self, simulation: Simulation, environment: Any, moment: str, span: str | None = None) -> None:
+        """Write the state as it is known."""
+        if simulation.logger.wants_structured and self._watch is not None:
+            simulation.structured(StateSnapshot, span=span, moment=moment, **vars(self._watch.databases(environment)))
+
+    def _signature(self, environment: Any, name: str, requestor: str) -> tuple[Mapping[str, Any] | None, str | None]:
+        """JSON schema of a tool's parameters and its type; neither for a tool that does not exist."""
+        toolkit = _toolkit(environment, name, requestor)
+        if toolkit is None or not toolkit.has_tool(name):
+            return None, None
+        function = getattr(toolkit, name)
+        key = getattr(function, "__func__", function)
+        with self._lock:
+            known = self._signatures.get(key)
+        if known is None:
+            as_tool = importlib.import_module("tau2.environment.tool").as_tool
+            kind = toolkit.tool_type(name)
+            known = as_tool(function).openai_schema["function"]["parameters"], str(getattr(kind, "value", kind))
+            with self._lock:
+                self._signatures[key] = known
+        return known
+
+
+def _toolkit(environment: Any, name: str, requestor: str) -> Any:
+    """Where tau2 looks for a tool: in solo mode the agent holds the user's tools too."""
+    if requestor == "user":
+        return environment.user_tools
+    user_tools = environment.user_tools if environment.solo_mode else None
+    return user_tools if user_tools is not None and user_tools.has_tool(name) else environment.tools
+
+
+def _outcome(text: str, failed: bool, masking: str) -> dict[str, Any]:
+    return {
+        "error_message": shorten(masked_text(text, masking), _LONGEST_MESSAGE) if failed else None,
+        "result_bytes": len(text.encode("utf-8", "replace")),
+        "result_type": look_of(text),
+        "result_preview": masked_text(text[: 2 * _PREVIEW], masking)[:_PREVIEW],
+    }
+
+
+def look_of(text: str) -> str:
+    """What a result looks like from outside: object, array, number, boolean, null, text or empty. It is not parsed."""
+    text = text.strip()
+    for ends, name in (("{}", "object"), ("[]", "array")):
+        if text[:1] == ends[0] and text[-1:] == ends[1]:
+            return name
+    return _WORDS.get(text) or ("number" if _NUMBER.fullmatch(text) else "text")
+
+
+def _write_change(simulation: Simulation, change: DatabaseChange, call: ToolCallDetails | None, span: str | None) -> None:
+    masking = simulation.logger.masking
+    fields = {
+        "tool": call.fields["tool"] if call is not None else None,
+        "requestor": call.fields["requestor"] if call is not None else None,
+        "database": change.database,
+        "changed_records": changed_records(change.changes),
+        "summary": masked_text(summary(change.changes), masking),
+    }
+    changes = change.changes if masking == NONE else tuple(_masked_change(item, masking) for item in change.changes)
+    simulation.structured(
+        StateChangeEvent,
+        span=span,
+        call_id=call.call_id if call is not None else None,
+        **fields,
+        changes=changes,
+        pre_hash=change.pre_hash,
+        post_hash=change.post_hash,
+    )
+    line = {"step": simulation.step, "function": fields.pop("tool"), **fields}
+    simulation.emit("state_change", line, span=simulation.logger.new_span(), parent=span or simulation.span)
+
+
+def _masked_change(change: Any, masking: str) -> Any:
+    """A change with its values masked; the same object where nothing was."""
+    name = change.path.rpartition("/")[2]
+    before, after = (masked({name: value}, masking)[name] for value in (change.before, change.after))
+    return change if (before, after) == (change.before, change.after) else type(change)(change.path, change.kind, before, after)

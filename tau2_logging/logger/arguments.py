@@ -1,0 +1,200 @@
+"""A tool call's arguments: their size and shape, and whether they are what the tool's JSON schema asks for.
+
+Everything here is about plain JSON values; nothing knows tau2. A schema is the `parameters` of an OpenAI tool: pydantic's JSON schema with
+`properties`, `required`, `$defs`, `anyOf`, `enum`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+LARGE_BYTES = 2000
+_FILE_WORDS = frozenset(("file", "filename", "path", "attachment", "image", "photo", "picture", "document", "pdf"))
+_FILE_VALUE = re.compile(
+    r"data:[\w.+-]+/[\w.+-]+[;,]|(?:file://|~?/|[A-Za-z]:\\|\./)?[\w./\\ -]*[\w-]\.(?:pdf|png|jpe?g|gif|csv|txt|json|xml|docx?|xlsx?|zip)"
+)
+_DEEPEST = 12
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Size and shape of arguments; the fields are those of ToolExecutionEvent, where each is explained."""
+
+    argument_count: int
+    argument_bytes: int
+    argument_types: dict[str, str]
+    complexity: float
+    large: bool
+    has_file: bool
+
+
+@dataclass(frozen=True)
+class Check:
+    """What of the arguments is not as the schema asks. Names are paths: `passengers[0].dob`."""
+
+    required_given: tuple[str, ...] = ()
+    optional_given: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    wrong_type: tuple[str, ...] = ()
+    outside_enum: tuple[str, ...] = ()
+
+    @property
+    def valid(self) -> bool:
+        """Nothing is wrong."""
+        return not (self.missing or self.unexpected or self.wrong_type or self.outside_enum)
+
+
+def shape_of(arguments: Mapping[str, Any]) -> Shape:
+    """Size and shape of arguments.
+
+    complexity = (n/(n+5) + d/(d+3) + b/(b+500)) / 3, with n the leaf values, d the levels of nesting below the top, b the bytes of JSON
+    between the outer braces: 0 for no arguments, growing with each of the three, always below 1. The constants are where each part
+    reaches one half: as many values, levels and bytes as tau2's larger calls have.
+    """
+    size = len(json.dumps(arguments, ensure_ascii=False, default=str).encode("utf-8", "replace"))
+    leaves, depth = _leaves(arguments), _depth(arguments)
+    inner = size - 2
+    return Shape(
+        argument_count=len(arguments),
+        argument_bytes=size,
+        argument_types={str(name): json_type(value) for name, value in arguments.items()},
+        complexity=round((leaves / (leaves + 5) + depth / (depth + 3) + inner / (inner + 500)) / 3, 4),
+        large=size > LARGE_BYTES,
+        has_file=any(_is_file(name, value) for name, value in walk(arguments)),
+    )
+
+
+def json_type(value: Any) -> str:
+    """JSON schema's name of a value's type; `unknown` for what JSON does not have."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return "boolean"
+    names = ((str, "string"), (int, "integer"), (float, "number"), (Mapping, "object"), (list | tuple, "array"))
+    return next((name for kind, name in names if isinstance(value, kind)), "unknown")
+
+
+def walk(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
+    """(path, value) of every leaf, in order: `passengers[0].dob`."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from walk(item, f"{name}.{key}" if name else str(key))
+    elif isinstance(value, list | tuple):
+        for place, item in enumerate(value):
+            yield from walk(item, f"{name}[{place}]")
+    else:
+        yield name, value
+
+
+def _leaves(value: Any) -> int:
+    return sum(1 for _ in walk(value))
+
+
+def _depth(arguments: Mapping[str, Any]) -> int:
+    return max((_levels(value) for value in arguments.values()), default=0)
+
+
+def _levels(value: Any) -> int:
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else None
+    return 0 if items is None else 1 + max((_levels(item) for item in items), default=0)
+
+
+def _is_file(name: str, value: Any) -> bool:
+    if not isinstance(value, str) or not value:
+        return False
+    return bool(_FILE_WORDS.intersection(words_of(name)) or _FILE_VALUE.fullmatch(value) or value.startswith("data:"))
+
+
+def words_of(name: str) -> list[str]:
+    """The words of a name, small: `cardNumber[0].zip_code` gives card, number, 0, zip, code."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
+    return [word.lower() for word in re.split(r"[^A-Za-z0-9]+", apart) if word]
+
+
+def check_arguments(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> Check:
+    """Arguments against a tool's schema.
+
+    As Python's call would take them: the default's own value is right even where its type is not the declared one (`x: str = None`), a
+    whole float is an integer (JSON schema says so too). A place the schema says nothing about takes anything.
+    """
+    properties = schema.get("properties") or {}
+    required = list(schema.get("required") or ())
+    wrong_type: list[str] = []
+    outside: list[str] = []
+    for name, value in arguments.items():
+        if name in properties and not _is_default(value, properties[name]):
+            problems = _problems(value, properties[name], schema.get("$defs") or {}, str(name), 0)
+            wrong_type += [path for path, kind in problems if kind == "type"]
+            outside += [path for path, kind in problems if kind == "enum"]
+    return Check(
+        required_given=tuple(name for name in required if name in arguments),
+        optional_given=tuple(name for name in properties if name in arguments and name not in required),
+        missing=tuple(name for name in required if name not in arguments),
+        unexpected=tuple(str(name) for name in arguments if name not in properties) if "properties" in schema else (),
+        wrong_type=tuple(wrong_type),
+        outside_enum=tuple(outside),
+    )
+
+
+def _is_default(value: Any, schema: Mapping[str, Any]) -> bool:
+    return "default" in schema and type(schema["default"]) is type(value) and bool(schema["default"] == value)
+
+
+Problems = list[tuple[str, str]]
+
+
+def _problems(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any], path: str, depth: int) -> Problems:
+    if "$ref" in schema:
+        schema = definitions.get(str(schema["$ref"]).rpartition("/")[2]) or {}
+    if depth > _DEEPEST:
+        return []
+    choices = schema.get("anyOf") or schema.get("oneOf")
+    if choices:
+        return _best([_problems(value, choice, definitions, path, depth + 1) for choice in choices])
+    allowed = schema.get("enum", [schema["const"]] if "const" in schema else None)
+    if allowed is not None and value not in allowed:
+        return [(path, "enum" if json_type(value) in {json_type(item) for item in allowed} else "type")]
+    if not _is_of(value, schema.get("type")):
+        return [(path, "type")]
+    return _problems_inside(value, schema, definitions, path, depth + 1)
+
+
+def _best(tried: list[Problems]) -> Problems:
+    """The problems of the choice that fits best: none, else a value outside an enum, else those that lie deepest."""
+    return min(tried, key=lambda problems: (len(problems) > 0, *(kind == "type" for _, kind in problems[:1]), -_depth_of(problems)))
+
+
+def _depth_of(problems: Problems) -> int:
+    return max((path.count(".") + path.count("[") for path, _ in problems), default=0)
+
+
+def _is_of(value: Any, wanted: Any) -> bool:
+    if wanted is None:
+        return True
+    if isinstance(wanted, list):
+        return any(_is_of(value, one) for one in wanted)
+    found = json_type(value)
+    if wanted == "number":
+        return found in ("number", "integer")
+    if wanted == "integer" and isinstance(value, float):
+        return value.is_integer()
+    return bool(found == wanted)
+
+
+def _problems_inside(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any], path: str, depth: int) -> Problems:
+    found: Problems = []
+    if isinstance(value, Mapping):
+        properties = schema.get("properties") or {}
+        found += [(f"{path}.{name}", "type") for name in schema.get("required") or () if name not in value]
+        for name, item in value.items():
+            if name in properties and not _is_default(item, properties[name]):
+                found += _problems(item, properties[name], definitions, f"{path}.{name}", depth)
+    elif isinstance(value, list | tuple) and isinstance(schema.get("items"), Mapping):
+        for place, item in enumerate(value):
+            found += _problems(item, schema["items"], definitions, f"{path}[{place}]", depth)
+    return found

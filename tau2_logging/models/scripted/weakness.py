@@ -1,0 +1,60 @@
+"""Two weaknesses a model may have, played on purpose: wrong arguments in calls that write, and losing the thread in a long prompt.
+
+Wrong arguments are of four sorts, in equal shares: one is missing, one is made up, one has the wrong type, one names something that does
+not exist. The first three can be seen before the call is made, the last cannot. A model that was told what the tool takes (its schema
+stands in the last result) makes the mistake less often; the bare error of a tool tells it nothing. That is an assumption about models, and
+the settings say how strong it is.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from tau2_logging.models.scripted.plan import CLOSING
+from tau2_logging.models.scripted.settings import ScriptedSettings
+from tau2_logging.models.scripted.speech import Call, Speech
+
+_TOLD = ("Make the call again", "Make it again", "Look it up")
+
+
+def weakened(
+    speech: Speech,
+    settings: ScriptedSettings,
+    writes: frozenset[str],
+    messages: Sequence[Mapping[str, Any]],
+    tokens: int,
+    draw: random.Random,
+) -> Speech:
+    """The reply of a model with these weaknesses to a prompt of `tokens` tokens."""
+    if settings.context_limit is not None and tokens > settings.context_limit and draw.random() < settings.lapse:
+        return Speech(text=CLOSING)  # what was asked for is forgotten
+    if not speech.calls or speech.calls[0].name not in writes:
+        return speech
+    share = settings.bad_when_told if was_told(messages) else settings.bad_writes
+    if settings.bad_writes == 0.0 or draw.random() >= share:
+        return speech
+    first, *rest = speech.calls
+    return replace(speech, calls=(_wrong(first, draw), *rest))
+
+
+def was_told(messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the last message says what was wrong with a call, beyond a tool's own error."""
+    last = messages[-1] if messages else {}
+    return last.get("role") in ("tool", "system") and any(words in str(last.get("content") or "") for words in _TOLD)
+
+
+def _wrong(call: Call, draw: random.Random) -> Call:
+    arguments = json.loads(call.arguments)
+    names = [name for name, value in arguments.items() if isinstance(value, str)]
+    sort = draw.choice(("missing", "made_up", "type", "value")) if names else "made_up"
+    if sort == "made_up":
+        arguments["priority"] = "high"
+    else:
+        name = names[0]
+        wrong = {"missing": None, "type": [arguments[name]], "value": f"{arguments[name]}X"}[sort]
+        arguments = {**arguments, name: wrong} if wrong is not None else {key: value for key, value in arguments.items() if key != name}
+    return Call(call.name, json.dumps(arguments, ensure_ascii=False))

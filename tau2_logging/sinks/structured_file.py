@@ -1,0 +1,58 @@
+"""`logs/runs/<run>/events_{domain}.jsonl`: the structured events of a domain, one JSON object a line."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+from tau2_logging.events.jsonl import encode_event
+from tau2_logging.events.structured import StructuredEvent
+from tau2_logging.logger.sink import NO_LINES, Sink
+from tau2_logging.sinks.appender import Appender
+
+NO_DOMAIN = "none"
+
+
+class StructuredFiles(Sink):
+    """One file for each domain, appended to as it happens. A domain that was not named gets its file with its first event.
+
+    Raises UserError on construction where a file cannot be written.
+    """
+
+    level = NO_LINES
+    wants_structured = True
+
+    def __init__(self, directory: Path, domains: Iterable[str]) -> None:
+        self._directory = directory
+        self._lock = threading.Lock()
+        self._files: dict[str, Appender] = {}
+        with ExitStack() as opened:
+            for domain in domains:
+                self._files[domain] = opened.enter_context(closing(Appender(structured_path(directory, domain))))
+            opened.pop_all()
+
+    def write_structured(self, event: StructuredEvent) -> None:
+        file = self._files.get(event.domain or NO_DOMAIN) or self._open(event.domain or NO_DOMAIN)
+        file.append(encode_event(event).encode() + b"\n")
+
+    def _open(self, domain: str) -> Appender:
+        with self._lock:
+            if domain not in self._files:
+                self._files[domain] = Appender(structured_path(self._directory, domain))
+            return self._files[domain]
+
+    def lost(self) -> tuple[int, str]:
+        """How many lines the system refused to write, and why."""
+        files = list(self._files.values())
+        return sum(file.lost for file in files), "; ".join(sorted({str(file.error) for file in files if file.error is not None}))
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+
+def structured_path(directory: Path, domain: str) -> Path:
+    """Where the structured events of a domain are written."""
+    return directory / f"events_{domain}.jsonl"

@@ -1,0 +1,185 @@
+"""A prompt is made short enough without breaking what is in it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tau2_logging.agents import ContextSettings, settings_of
+from tau2_logging.agents.mistakes import explain_error, find_mistake
+from tau2_logging.agents.reduction import Reduced, Reduction
+from tau2_logging.agents.shortening import identifiers, shortened
+from tau2_logging.errors import UserError
+
+
+@dataclass(frozen=True)
+class Call:
+    """A tool call as tau2 has it."""
+
+    id: str
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message with the attributes of tau2's."""
+
+    role: str
+    content: str | None = None
+    tool_calls: tuple[Call, ...] = ()
+    id: str = ""
+    error: bool = False
+    sizes: dict[str, int] = field(default_factory=dict)
+
+    def model_copy(self, update: dict[str, Any]) -> Message:
+        return replace(self, **update)
+
+
+def content_of(message: Message) -> str:
+    return f"{message.content} {[call.arguments for call in message.tool_calls]}"
+
+
+def say(text: str) -> Message:
+    return Message("system", text)
+
+
+def count(messages: Sequence[Message]) -> int:
+    """Characters, and a constant for the tools."""
+    return 500 + sum(len(one.content or "") + sum(len(json.dumps(call.arguments)) for call in one.tool_calls) for one in messages)
+
+
+RESULT = json.dumps(
+    {"order_id": "#W100", "status": "pending", "items": [{"item_id": f"{number}", "name": "a thing"} for number in range(900, 930)]}
+)
+
+
+def conversation(turns: int) -> list[Message]:
+    """A policy, then turns of a user's word, a call with its result, and an answer; each call uses an item of the result before."""
+    messages = [Message("system", "policy " * 20)]
+    for turn in range(turns):
+        call = Call(f"c{turn}", "get_order", {"order_id": "#W100", "item": str(905 + turn)})
+        answer = Message("assistant", f"That was number {turn}.")
+        messages += [Message("user", f"Please do number {turn} for me."), Message("assistant", tool_calls=(call,))]
+        messages += [Message("tool", RESULT, id=f"c{turn}"), answer]
+    return messages
+
+
+def reduced(messages: list[Message], limit: int, **settings: Any) -> Reduced:
+    return Reduction(messages, count, say, ContextSettings(limit=limit, **settings), limit).run()
+
+
+@given(st.integers(1, 12), st.integers(900, 20_000), st.integers(0, 3), st.integers(1, 8))
+def test_a_prompt_keeps_its_shape_at_any_limit(turns: int, limit: int, keep_results: int, keep_messages: int) -> None:
+    """Whatever is taken out: the policy stays, every result has its call before it and every call its result, JSON stays JSON, the last
+    message stays, and the count is that of what is sent."""
+    messages = conversation(turns)
+    made = reduced(messages, limit, keep_results=keep_results, keep_messages=keep_messages)
+    assert made.messages[0] == messages[0]
+    assert made.messages[-1] == messages[-1]
+    assert made.tokens == count(made.messages)
+    open_calls: set[str] = set()
+    for message in made.messages:
+        if message.role == "tool":
+            open_calls.remove(message.id)
+            assert isinstance(json.loads(message.content), dict)
+        else:
+            assert not open_calls
+        open_calls |= {call.id for call in message.tool_calls}
+    assert not open_calls
+    assert messages == conversation(turns)  # the history itself is never changed
+
+
+def test_results_go_first_then_turns_then_the_rest() -> None:
+    """Each step is taken only when the one before was not enough, and what was done is said."""
+    messages = conversation(8)
+    whole = count(messages)
+    limits = (2 * whole, int(whole * 0.9), 3600, 1800)
+    strategies = [reduced(messages, limit, keep_results=1, keep_messages=4).strategies for limit in limits]
+    assert strategies == [[], ["results"], ["results", "summary"], ["results", "summary", "window"]]
+
+
+def test_identifiers_that_later_turns_use_stay() -> None:
+    """An item that a later call names is kept in the shortened result, one that nobody names goes; the share that is kept is counted."""
+    messages = conversation(8)
+    made = reduced(messages, 3500, keep_results=0, keep_messages=100)
+    results = [message.content or "" for message in made.messages if message.role == "tool"]
+    assert made.strategies == ["results"]
+    assert all(str(905 + turn) in results[0] for turn in range(1, 8))
+    assert "929" not in results[0]
+    assert (made.identifiers_seen, made.identifiers_kept) == (
+        31,
+        len(identifiers(" ".join(map(str, map(content_of, made.messages)))) & identifiers(RESULT)),
+    )
+    assert made.tokens < count(messages)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(max_size=5), inner),
+        max_leaves=30,
+    )
+)
+def test_a_shortened_result_is_still_json_and_never_longer(value: Any) -> None:
+    """For any JSON, whatever is to be kept."""
+    content = json.dumps(value)
+    for keep in (lambda text: True, lambda text: False, lambda text: bool(identifiers(text))):
+        text = shortened(content, keep)
+        assert len(text) <= len(content)
+        if isinstance(value, dict | list):
+            json.loads(text)
+
+
+SCHEMAS = {"cancel_order": {"properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}}
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "problem", "words"),
+    [
+        ("cancel_order", {"order_id": "#W1"}, None, ()),
+        ("cancel_orders", {}, "unknown_tool", ("cancel_order?",)),
+        ("cancel_order", {}, "invalid_arguments", ("lacks order_id", '"required": ["order_id"]')),
+        ("cancel_order", {"order_id": 1, "why": "x"}, "invalid_arguments", ("no argument why", "order_id has the wrong type")),
+    ],
+)
+def test_a_mistake_is_told_with_the_schema(name: str, arguments: dict[str, Any], problem: str | None, words: tuple[str, ...]) -> None:
+    """What is wrong is named, and what the tool takes stands beside it; a right call has no mistake."""
+    mistake = find_mistake(name, arguments, SCHEMAS)
+    assert (mistake.problem if mistake else None) == problem
+    assert all(word in (mistake.told if mistake else "") for word in words)
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        ("Error: X.cancel_order() missing 1 required positional argument: 'order_id'", "order_id"),
+        ("Error: Order #W9 not found", "do not guess"),
+        ("Error: Non-pending order cannot be cancelled", "Do not repeat it"),
+    ],
+)
+def test_an_error_is_explained_by_its_kind(error: str, words: str) -> None:
+    """A call that does not fit, a value that does not exist, a refusal: each gets its own advice."""
+    assert words in explain_error("cancel_order", error, SCHEMAS)
+
+
+@pytest.mark.parametrize(
+    ("agent", "arguments", "words"),
+    [
+        ("retry_agent", {"attempts": -1}, "attempts is -1"),
+        ("retry_agent", {"limit": 5}, "no setting 'limit'"),
+        ("context_agent", {"warning": 2}, "warning is 2"),
+        ("context_agent", {"limit": "big"}, "limit is 'big'"),
+        ("llm_agent", {"attempts": 1}, "only retry_agent, context_agent, enhanced_agent"),
+    ],
+)
+def test_bad_settings_are_named(agent: str, arguments: dict[str, Any], words: str) -> None:
+    """The setting, the value, and what it may be."""
+    with pytest.raises(UserError, match=words):
+        settings_of(agent, arguments)
