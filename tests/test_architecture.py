@@ -41,7 +41,8 @@ SHARED = {
     "pydantic": ("environments", "tau2's databases are pydantic models"),
     "rich": ("sinks runner analysis", "the progress display, the run that owns its console, the tables of the analysis"),
     "litellm": ("instrument models runner", "what is measured, what the scripted models are a provider of, what a run configures"),
-    "tau2": ("agents", "an agent is a class of tau2's, which is looked at or wrapped by name everywhere else"),
+    "yaml": ("models users", "files of experts, files of variants"),
+    "tau2": ("agents users", "an agent or a user is a class of tau2's, which is looked at or wrapped by name everywhere else"),
     "httpx": ("instrument runner", "where waiting for a connection is seen, and where the pool is given its size"),
 }
 """Packages that more than one module may import: the folders that may, and why. Every other package is imported in exactly one module."""

@@ -53,7 +53,7 @@ _KINDS = (
         (*_TIME, "simulations", "ok", "errors", "timeouts", "pending", "mean_reward", *_COUNTS[1:], *_TOKENS, "cost_usd",
          "signal", "stopped_by"),
     ),
-    Kind("task_start", INFO, "a simulation begins", ("start_ms", "seed")),
+    Kind("task_start", INFO, "a simulation begins", ("start_ms", "seed", "variant", "prompt_hash")),
     Kind(
         "task_end", INFO, "a simulation ends",
         ("status", "reward", "termination", "stop_token", *_TIME, *EXCLUSIVE_MS, *_COUNTS, *_TOKENS, "cost_usd", "agent_cost_usd",
@@ -69,7 +69,7 @@ _KINDS = (
         "step_complete", PROFILE, "each orchestrator step",
         ("step", "from_role", "to_role", "start_ms", "total_duration_ms", "error", "error_type"),
     ),
-    Kind("user_sim", USER_JUDGE, "each model call of the user simulator", _MODEL_CALL),
+    Kind("user_sim", USER_JUDGE, "each model call of the user simulator", (*_MODEL_CALL, "prompt_hash")),
     Kind("evaluator", USER_JUDGE, "each model call of a judge", _MODEL_CALL),
     Kind(
         "evaluation", USER_JUDGE, "once a simulation; duration_ms is without the judges' calls",
