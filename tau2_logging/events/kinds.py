@@ -27,7 +27,7 @@ _TIME = ("start_ms", "duration_ms")
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _MODEL_CALL = (
     "step", "model", "call_type", "has_tool_calls", *_TIME, "queue_ms", *_TOKENS, "ttft_ms", "decode_ms",
-    "finish_reason", "attempt", "endpoint", "cost_usd", "error", "error_type", "error_message",
+    "finish_reason", "attempt", "endpoint", "cost_usd", "error", "error_type", "error_message", "prompt_hash",
 )  # fmt: skip
 _RUN = (
     "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "agent", "user",
@@ -69,7 +69,7 @@ _KINDS = (
         "step_complete", PROFILE, "each orchestrator step",
         ("step", "from_role", "to_role", "start_ms", "total_duration_ms", "error", "error_type"),
     ),
-    Kind("user_sim", USER_JUDGE, "each model call of the user simulator", (*_MODEL_CALL, "prompt_hash")),
+    Kind("user_sim", USER_JUDGE, "each model call of the user simulator", _MODEL_CALL),
     Kind("evaluator", USER_JUDGE, "each model call of a judge", _MODEL_CALL),
     Kind(
         "evaluation", USER_JUDGE, "once a simulation; duration_ms is without the judges' calls",

@@ -72,7 +72,9 @@ def make_plan(config: RunConfig, benchmark: Benchmark, given: Mapping[str, list[
         if user != "dummy_user" and benchmark.is_solo(agents[label]):
             raise UserError(f"agent {agents[label]!r} works without a user, so that a variant of one changes nothing; choose another agent")
     seeds = trial_seeds(config.seed, config.num_trials)
-    chosen = {domain: given[domain] if given is not None and domain in given else _select(config, benchmark, domain) for domain in config.domains}
+    chosen = {
+        domain: given[domain] if given is not None and domain in given else _select(config, benchmark, domain) for domain in config.domains
+    }
     suited = {domain: _suited(tasks, benchmark, agents.values()) for domain, tasks in chosen.items()}
     units = [
         Unit(label, task, trial, seeds[trial])

@@ -1,9 +1,9 @@
 """Reading one's own variants from a YAML file.
 
-    impatience:
-      manner: You are in a hurry, and it shows in the way you write. ... a phrase like "can we move on" ...
-      cues: [can we move on]
-      expect: {cue_phrases: up, words: down}
+impatience:
+  manner: You are in a hurry, and it shows in the way you write. ... a phrase like "can we move on" ...
+  cues: [can we move on]
+  expect: {cue_phrases: up, words: down}
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ ERROR, WARNING = "error", "warning"
 _SUSPECT = {
     "a goal or a demand": r"refunds?|compensat\w*|discounts?|vouchers?|credits?|cancel\w*|exchang\w*|supervisors?|managers?|escalat\w*|"
     r"complaints?|demand\w*|insist\w*|lawyers?|sue|threat\w*|review|free of charge",
-    "ending the conversation": r"hang up|hanging up|give up|giving up|end the (?:call|chat|conversation)|leave the (?:call|chat|conversation)|"
+    "ending the conversation": r"hang up|hanging up|give up|giving up|(?:end|leave) the (?:call|chat|conversation)|"
     r"stop (?:answering|talking)|transfer\w*|human agent",
     "a fact of a task": r"orders?|reservations?|bookings?|flights?|tickets?|phone number|user id|e-?mail address|\$\s?\d+|\d+",
 }

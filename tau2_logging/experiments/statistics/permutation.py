@@ -1,0 +1,47 @@
+"""The sign-flip permutation test of a mean difference of 0.
+
+Source: Fisher (1935), The Design of Experiments, section 21: without an effect, either sign of a task's difference was as likely.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+RESAMPLES = 9999
+EXACT_TASKS = 13
+"""Up to so many tasks that differ, all 2^n signs are tried; with more, RESAMPLES drawn ones, the observed one counted with them."""
+
+
+def sign_flip_p(values: Sequence[float] | Any, seed: int = 0, resamples: int = RESAMPLES) -> float:
+    """Two-sided p of a mean difference at least as far from 0. Tasks without a difference have no sign to flip; NaN for no task at all."""
+    numbers = np.asarray(values, dtype=float)
+    numbers = numbers[~np.isnan(numbers)]
+    if len(numbers) == 0:
+        return float("nan")
+    moved = numbers[np.abs(numbers) > 1e-12]
+    if len(moved) == 0:
+        return 1.0
+    return _tested(moved, seed, np.inf if len(moved) <= EXACT_TASKS else resamples)
+
+
+def _tested(moved: Any, seed: int, resamples: float) -> float:
+    from scipy.stats import permutation_test
+
+    rounded = np.round(moved, 9)  # equal sums of shares must compare as equal
+    result = permutation_test(
+        (rounded,),
+        _sum,
+        permutation_type="samples",
+        vectorized=True,
+        n_resamples=resamples,
+        alternative="two-sided",
+        rng=np.random.default_rng(seed),
+    )
+    return float(min(1.0, result.pvalue))
+
+
+def _sum(numbers: Any, axis: int = -1) -> Any:
+    return np.round(np.sum(numbers, axis=axis), 6)
