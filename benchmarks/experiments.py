@@ -48,7 +48,7 @@ def draw(case: Case, random: np.random.Generator) -> pd.DataFrame:
     """Mean reward of each task in each arm."""
     weight = (1 - case.between) / case.between
     chance = random.beta(case.rate * weight, (1 - case.rate) * weight, case.tasks)
-    columns = {"control": chance, **{arm: chance * (1 - case.drop) for arm in ARMS}}
+    columns = {"control": chance, **dict.fromkeys(ARMS, chance * (1 - case.drop))}
     return pd.DataFrame({arm: random.binomial(case.trials, p) / case.trials for arm, p in columns.items()})
 
 
@@ -76,7 +76,9 @@ def main() -> None:
     parser.add_argument("--resamples", type=int, default=1999)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    print("| tasks | trials | rate | between | true effect | intervals that cover it | arms found | experiments with any claim | ± (2 se) |")
+    print(
+        "| tasks | trials | rate | between | true effect | intervals that cover it | arms found | experiments with any claim | ± (2 se) |"
+    )
     print("|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
     rows = []
     for case in CASES:
@@ -84,7 +86,10 @@ def main() -> None:
         rows.append(row)
         error = 2 * math.sqrt(0.05 * 0.95 / options.repeat)
         shares = " | ".join(f"{100 * row[name]:.1f} %" for name in ("covered", "found", "any_claim"))
-        print(f"| {case.tasks} | {case.trials} | {case.rate} | {case.between} | {row['truth']:+.2f} | {shares} | {100 * error:.1f} % |", flush=True)
+        print(
+            f"| {case.tasks} | {case.trials} | {case.rate} | {case.between} | {row['truth']:+.2f} | {shares} | {100 * error:.1f} % |",
+            flush=True,
+        )
     if options.json:
         options.json.write_text(json.dumps(rows, indent=2) + "\n")
 

@@ -20,15 +20,18 @@ TERMINATIONS = ("user_stop", "transfer", "out_of_scope", "agent_stop", "max_step
 
 _TOKENS = {"###TRANSFER###": "transfer", "###OUT-OF-SCOPE###": "out_of_scope"}
 _MEASURED = {
-    "cost_usd": "cost_usd", "input_tokens": "input_tokens", "output_tokens": "output_tokens", "duration_ms": "duration_ms", "llm_ms": "llm_ms",
+    "cost_usd": "cost_usd", "input_tokens": "input_tokens", "output_tokens": "output_tokens",
+    "duration_ms": "duration_ms", "llm_ms": "llm_ms",
     "llm_calls": "agent_calls", "user_calls": "user_calls", "tool_errors": "tool_errors", "steps": "steps",
 }  # fmt: skip
 _COLUMNS = ["status", "reward", "success", "termination", "turns", "user_texts", "error"]
 
 
 def collect(experiment: Experiment) -> pd.DataFrame:
-    """A row for every cell of the plan, in the plan's order. Columns: KEY, status (ok, error, timeout, missing), reward, success, termination,
-    turns (messages of the user), user_texts, error, and from the log steps, tokens, cost_usd, durations, calls. Absent is NaN.
+    """A row for every cell of the plan, in the plan's order. Absent is NaN.
+
+    Columns: KEY, status (ok, error, timeout, missing), reward, success, termination, turns (messages of the user), user_texts, error, and
+    from the log steps, tokens, cost_usd, durations, calls.
     """
     plan = experiment.plan
     found = {key: row for arm in plan.arms for domain in plan.tasks for key, row in _rows(experiment, arm, domain)}

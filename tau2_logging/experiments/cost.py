@@ -1,4 +1,4 @@
-"""What a plan will cost, from what a simulation costs: as a person says, as an earlier run had it, or as the price table has typical ones."""
+"""What a plan will cost: a simulation costs what a person says, what an earlier run's did, or what a typical one does at list prices."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def check_budget(found: Estimate, budget: float | None) -> None:
         return
     if found.usd is None:
         raise UserError(
-            "--budget cannot be kept: the price of a model is not in the table; give --cost-per-simulation, or --like the log of an earlier run"
+            "--budget cannot be kept: the price of a model is not in the table; give --cost-per-simulation, or --like an earlier run's log"
         )
     if found.usd > budget:
         raise UserError(

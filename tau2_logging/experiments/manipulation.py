@@ -72,7 +72,8 @@ def _row(counted: pd.DataFrame, arm: str, other: str, marker: str, expect: Mappi
     interval = effect.comparison.interval
     both = means.dropna()
     return {
-        "arm": arm, "against": other, "marker": marker, "declared": expect.get(marker), "mean": both[arm].mean(), "mean_other": both[other].mean(),
+        "arm": arm, "against": other, "marker": marker, "declared": expect.get(marker),
+        "mean": both[arm].mean(), "mean_other": both[other].mean(),
         "difference": interval.estimate, "difference_low": interval.low, "difference_high": interval.high, "p": effect.comparison.p,
         "tasks": interval.tasks, "remark": interval.remark,
     }  # fmt: skip
@@ -99,7 +100,7 @@ def _verdict(plan: ExperimentPlan, arm: str, table: pd.DataFrame, injected: Inje
         return Verdict(arm, NO_VARIANT)
     reasons = _undelivered_prompt(injected)
     for _, row in table[table["arm"].eq(arm)].iterrows():
-        if row["declared"] is None or (row["against"] != plan.reference and row["marker"] != "cue_phrases"):
+        if not isinstance(row["declared"], str) or (row["against"] != plan.reference and row["marker"] != "cue_phrases"):
             continue
         if not _moved(row):
             reasons.append(f"{row['marker']} did not go {row['declared']} against {row['against']}: {_shown(row)}")

@@ -15,7 +15,13 @@ _POLITE = r"please|thanks?|thank you|appreciate\w*|kindly|grateful|sorry|excuse 
 _HEDGES = (
     r"maybe|perhaps|possibly|probably|i think|i guess|i suppose|i believe|not sure|kind of|sort of|might|seems?|somehow|worried|afraid"
 )
-_COUNTS = {"exclamations": r"!", "questions": r"\?", "politeness": rf"\b(?:{_POLITE})\b", "hedges": rf"\b(?:{_HEDGES})\b", "words": r"\w[\w'’-]*"}
+_COUNTS = {
+    "exclamations": r"!",
+    "questions": r"\?",
+    "politeness": rf"\b(?:{_POLITE})\b",
+    "hedges": rf"\b(?:{_HEDGES})\b",
+    "words": r"\w[\w'\u2019-]*",
+}
 _TOKEN = re.compile(r"###[A-Z-]+###")
 
 
@@ -32,7 +38,7 @@ def markers(texts: Sequence[str], cues: Sequence[str] = ()) -> dict[str, float]:
 
 def _plain(text: str) -> str:
     """Without case, punctuation at the end and doubled spaces."""
-    return " ".join(text.lower().replace("’", "'").split()).rstrip("?!. ")
+    return " ".join(text.lower().replace("\u2019", "'").split()).rstrip("?!. ")
 
 
 @lru_cache(maxsize=1)

@@ -22,7 +22,7 @@ def moods(scenarios: Mapping[tuple[str, str], str]) -> pd.DataFrame:
     for domain in dict.fromkeys(domain for domain, _ in scenarios):
         texts = [text for (other, _), text in scenarios.items() if other == domain]
         found = [{word.lower() for word in _WORD.findall(text)} for text in texts]
-        counts = pd.Series([word for words in found for word in words], dtype=object).value_counts()
+        counts = pd.Series([word for words in found for word in sorted(words)], dtype=object).value_counts()
         rows.append(
             {
                 "domain": domain,

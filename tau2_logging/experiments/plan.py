@@ -1,8 +1,8 @@
 """The plan of an experiment: one JSON file that says everything, made before anything is run.
 
-    experiments/<name>/plan.json      the plan
-    experiments/<name>/logs/          log and checkpoint of its run (logs/runs/<name>/)
-    experiments/<name>/report/        what `analyze` writes
+experiments/<name>/plan.json      the plan
+experiments/<name>/logs/          log and checkpoint of its run (logs/runs/<name>/)
+experiments/<name>/report/        what `analyze` writes
 """
 
 from __future__ import annotations
@@ -35,7 +35,9 @@ class ExperimentPlan:
 
     def __post_init__(self) -> None:
         if len(self.arms) < 2:
-            raise UserError("an experiment compares arms, and this has fewer than two; give --user-variants, --agents, --agent-llms or --arm")
+            raise UserError(
+                "an experiment compares arms, and this has fewer than two; give --user-variants, --agents, --agent-llms or --arm"
+            )
         if self.reference not in self.arms:
             raise UserError(f"no arm {self.reference!r} to compare with; there are {', '.join(self.arms)}")
         if not any(self.tasks.values()):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tau2_logging.events.label import plain_domain
 from tau2_logging.logger.prompt_hash import prompt_hash
 from tau2_logging.runner.arms import arm_user
@@ -39,7 +41,7 @@ def prompt_of(variant: Variant | None, domain: str, task_id: str) -> str:
 
 def scenarios(config: RunConfig) -> dict[tuple[str, str], str]:
     """What tau2 tells the user of each task, by (domain, task id)."""
-    plan = make_plan(config, Benchmark.load())
+    plan = make_plan(replace(config, arms=()), Benchmark.load())
     return {(unit.domain, str(unit.task.id)): str(unit.task.user_scenario) for unit in plan.units}
 
 

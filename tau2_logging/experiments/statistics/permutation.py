@@ -22,8 +22,8 @@ def sign_flip_p(values: Sequence[float] | Any, seed: int = 0, resamples: int = R
     if len(numbers) == 0:
         return float("nan")
     moved = numbers[np.abs(numbers) > 1e-12]
-    if len(moved) == 0:
-        return 1.0
+    if len(moved) < 2:
+        return 1.0  # either sign of a single difference is as far from 0
     return _tested(moved, seed, np.inf if len(moved) <= EXACT_TASKS else resamples)
 
 

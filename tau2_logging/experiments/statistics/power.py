@@ -1,8 +1,8 @@
 """What a plan can find out, before any money is spent.
 
-The model: task i succeeds with probability pᵢ in the reference, these have mean p and vary so that a share ρ of the variance of a single
-trial, p(1-p), lies between tasks (what repeating a trial cannot take away, and pairing does). The arm changes pᵢ by δ + eᵢ, eᵢ of standard
-deviation `spread`. With k trials the difference of a task then has the variance 2·p(1-p)(1-ρ)/k + spread², and the mean of n tasks is
+The model: task i succeeds with probability p_i in the reference, these have mean p and vary so that a share rho of the variance of a single
+trial, p(1-p), lies between tasks (which pairing takes away). The arm changes p_i by d + e_i, e_i of standard
+deviation `spread`. With k trials the difference of a task then has the variance 2·p(1-p)(1-rho)/k + spread², and the mean of n tasks is
 tested with Student's t (statsmodels' TTestPower), at the level that Holm's first step leaves: level / comparisons.
 """
 
@@ -16,7 +16,7 @@ LEVEL, POWER = 0.05, 0.8
 
 @dataclass(frozen=True)
 class Design:
-    """`rate` is the success expected in the reference, `between` the ρ of the module, `spread` how far the effect differs by task."""
+    """`rate` is the success expected in the reference, `between` the rho of the module, `spread` how far the effect differs by task."""
 
     tasks: int
     trials: int
