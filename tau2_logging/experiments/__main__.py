@@ -66,7 +66,7 @@ def _add_design(parser: argparse.ArgumentParser) -> None:
     arms.add_argument("--user-variants", metavar="NAME,NAME", help="an arm for each manner of the user, or all of a .yaml file")
     arms.add_argument("--agents", metavar="NAME,NAME", help="an arm for each agent: llm_agent,retry_agent")
     arms.add_argument("--agent-llms", metavar="MODEL,MODEL", help="an arm for each model of the agent")
-    arms.add_argument("--arm", action="append", metavar="NAME=JSON", help="an arm of one's own: agent, agent_args, agent_llm, agent_llm_args, "
+    arms.add_argument("--arm", action="append", metavar="NAME=JSON", help="an arm: agent, agent_args, agent_llm, agent_llm_args, "
                       "user_llm, user_llm_args, variant")  # fmt: skip
     arms.add_argument("--reference", metavar="ARM", help="what the others are compared with (default: control, else the first)")
     _add_cells(parser.add_argument_group("cells"))
@@ -74,8 +74,8 @@ def _add_design(parser: argparse.ArgumentParser) -> None:
     money.add_argument("--budget", type=float, metavar="USD", help="refuse a plan that costs more; the run keeps to it too")
     money.add_argument("--cost-per-simulation", type=float, metavar="USD", help="what one simulation costs")
     money.add_argument("--like", metavar="LOG", help="an earlier run's log, whose mean cost is taken")
-    money.add_argument("--rate", type=float, default=0.6, metavar="P", help="success expected in the reference (default: %(default)s)")
-    money.add_argument("--between", type=float, default=0.5, metavar="SHARE", help="share of variance between tasks (default: %(default)s)")
+    money.add_argument("--rate", type=float, default=0.7, metavar="P", help="success expected in the reference (default: %(default)s)")
+    money.add_argument("--between", type=float, default=0.5, metavar="SHARE", help="share of variance between tasks (%(default)s)")
     money.add_argument("--power", type=float, default=0.8, metavar="P", help="chance of finding it (default: %(default)s)")
 
 

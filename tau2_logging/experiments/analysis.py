@@ -229,7 +229,7 @@ def flip_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[str]) -
         for place, difference in (means[arm] - means[plan.reference]).items():
             if np.isnan(difference) or abs(difference) < 1e-9:
                 continue
-            domain, task = place  # type: ignore[misc]
+            domain, task = place
             was, now = (counts.loc[(domain, task, name)] for name in (plan.reference, arm))
             rows.append(
                 {"domain": domain, "task": task, "arm": arm, "reference": f"{was['sum']:.0f} of {was['count']:.0f}",

@@ -67,7 +67,7 @@ def _value(table: Table, name: str, value: float) -> str:
     if name.startswith("p") and (name == "p" or name[1] == "_") and "pass" not in name:
         return "<0.001" if value < 0.001 else f"{value:.3f}"
     if name.endswith("_rate") or (name in _SHARES and table.key in ("primary", "terminations", "flips")):
-        return f"{100 * value:{'+' if name == 'difference' else ''}.1f} %"
+        return f"{100 * value:+.1f} pts" if name.startswith("difference") else f"{100 * value:.1f} %"
     if kind_of(name, table.frame[name]) == "int":
         return f"{value:,.0f}"
     return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
@@ -111,15 +111,21 @@ def write_page(experiment: Experiment, findings: Findings, directory: Path, comm
 
 def page_data(experiment: Experiment, findings: Findings) -> dict[str, Any]:
     """What the page shows, in JSON's own types."""
-    tables = [table_data(table.title, table.frame, table.note) for table in findings.tables]
+    tables = [_html_table(table) for table in findings.tables]
     return {
         "reference": findings.plan.reference,
         "conclusions": list(findings.conclusions),
         "forest": plain(records(findings.table("primary"))),
-        "secondary": plain(records(findings.table("secondary"))),
         "tables": [table for table in tables if table is not None],
         "conversations": list(conversations(experiment, findings)),
     }
+
+
+def _html_table(table: Table) -> dict[str, Any] | None:
+    made = table_data(table.title, table.frame, table.note)
+    if made is not None and table.key in ("primary", "terminations", "flips"):
+        made["columns"] = [[name, label, "share" if name in _SHARES and kind != "text" else kind] for name, label, kind in made["columns"]]
+    return made
 
 
 def conversations(experiment: Experiment, findings: Findings) -> Iterator[dict[str, Any]]:

@@ -28,8 +28,8 @@ def show(args: argparse.Namespace) -> int:
 def diff(args: argparse.Namespace) -> int:
     """Two variants, line by line of sentences."""
     one, two = _named(args, args.name), _named(args, args.other)
-    lines = [variant.text.replace(". ", ".\n").splitlines() for variant in (one, two)]
-    print("\n".join(difflib.unified_diff(*lines, one.name, two.name, lineterm="", n=99)) or "no difference")
+    before, after = (variant.text.replace(". ", ".\n").splitlines() for variant in (one, two))
+    print("\n".join(difflib.unified_diff(before, after, one.name, two.name, lineterm="", n=99)) or "no difference")
     return 0
 
 

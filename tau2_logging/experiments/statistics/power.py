@@ -21,7 +21,7 @@ class Design:
     tasks: int
     trials: int
     comparisons: int = 1
-    rate: float = 0.6
+    rate: float = 0.7
     between: float = 0.5
     spread: float = 0.0
     level: float = LEVEL
