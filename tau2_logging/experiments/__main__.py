@@ -130,7 +130,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     args = build_parser().parse_args(argv)
     try:
-        code = _command(args)(args)
+        code = command_of(args)(args)
     except Tau2LoggingError as error:
         print(f"{PROG}: {error}", file=sys.stderr)
         code = error.exit_code
@@ -142,7 +142,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     _leave(code)
 
 
-def _command(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+def command_of(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    """What carries out a parsed command."""
     if args.command == "variants":
         from tau2_logging.experiments import variants_commands
 
