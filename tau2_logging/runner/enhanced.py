@@ -29,8 +29,8 @@ def enhanced_domains(registry: Any) -> Iterator[list[str]]:
         yield added
     finally:
         for name in added:
-            for table in (registry._domains, registry._tasks, registry._task_splits):
-                table.pop(name, None)
+            for table in ("_domains", "_tasks", "_task_splits"):  # v0.2.0 has no splits
+                getattr(registry, table, {}).pop(name, None)
 
 
 def register_enhanced_domains(registry: Any) -> list[str]:

@@ -98,7 +98,7 @@ def test_what_failed_is_run_again_and_scored_once(made: Made) -> None:
 
 
 def test_the_manipulation_is_seen_in_the_users_words(made: Made, capsys: pytest.CaptureFixture[str]) -> None:
-    """Anger is delivered: cue phrases and exclamations up, sentiment down, against control and placebo; nothing was declared of the placebo."""
+    """Anger is delivered: cue phrases and exclamations up, sentiment down, against both others; of the placebo nothing was declared."""
     assert experiments("manipulation", str(made.directory)) == 0
     printed = capsys.readouterr().out
     assert "anger: delivered\n" in printed

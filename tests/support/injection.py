@@ -1,4 +1,4 @@
-"""Proof that each variant's text reached the model, for a run in any executor: a real HTTP server plays the user and keeps what it was sent."""
+"""Proof that each variant's text reached the model, in any executor: a real HTTP server plays the user and keeps what it was sent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from tau2_logging.events.label import arm_label
 from tau2_logging.experiments.injection import Injection, check_injection
-from tau2_logging.models.servers.simulated import SimulatedServer
+from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
 from tau2_logging.runner.benchmark import Benchmark
 from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, Arm, ModelChoice, RunConfig
 from tau2_logging.users import BUILTIN
@@ -30,24 +30,26 @@ class Proof:
 
 def prove_injection(
     log_dir: Path,
-    run: Callable[[RunConfig], Any],
+    run: Callable[[RunConfig], int],
     domains: Sequence[str] = ("retail", "airline", "telecom"),
     num_tasks: int = 2,
     **settings: Any,
 ) -> Proof:
-    """Run all variants on some tasks with `run`, with `settings` of RunConfig (an executor, for one), and hold every prompt against its variant.
+    """Run all variants on some tasks with `run` (which returns the exit code) and hold every prompt against its variant.
 
+    `settings` are those of RunConfig: an executor, for one.
     Fails where a prompt is not exactly tau2's own with its variant's text before the scenario, or where the log does not prove the same.
     """
-    with SimulatedServer() as server:
+    with SimulatedServer(ServerSettings(models=tuple(BUILTIN))) as server:
         models = {name: ModelChoice(f"openai/{name}", {"api_base": server.base_url, "api_key": "sk-none"}) for name in BUILTIN}
         arms = tuple(Arm(name, variant, user_model=models[name]) for name, variant in BUILTIN.items())
-        chosen: dict[str, Any] = {"max_concurrency": 6, "max_steps": 4, "progress": False, **settings}
+        chosen: dict[str, Any] = {"max_concurrency": 6, "max_steps": 16, "progress": False, **settings}
         config = RunConfig(
             domains=tuple(domains), num_tasks=num_tasks, arms=arms, log_dir=log_dir, run_name=RUN,
             agent_model=ModelChoice(SCRIPTED_AGENT), user_model=models["control"], judge_model=ModelChoice(SCRIPTED_JUDGE), **chosen,
         )  # fmt: skip
-        run(config)
+        code = run(config)
+        assert code == 0, "every simulation has to come to its end"
         prompts = sent_prompts(server)
     logs = [log_dir / f"tau2_{domain}.log" for domain in domains]
     proof = Proof(config, prompts, own_prompts(domains, num_tasks), check_injection(config, logs, RUN))
@@ -93,3 +95,4 @@ def check(proof: Proof) -> None:
     assert set(proof.checked) == labels
     for label, injection in proof.checked.items():
         assert injection.proven, f"{label}: {injection}"
+    assert sum(item.calls for item in proof.checked.values()) > sum(item.simulations for item in proof.checked.values())

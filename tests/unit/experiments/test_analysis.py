@@ -31,7 +31,9 @@ CALM, ANGRY, PLAIN = "Hello, please help me.", "This is unacceptable! Help me!",
 def cell(arm: str, task: str, trial: int, reward: float | None, text: str = CALM, **more: Any) -> dict[str, Any]:
     """A row as `cells.collect` makes it."""
     known = reward is not None
-    measured = dict.fromkeys(("cost_usd", "input_tokens", "output_tokens", "duration_ms", "llm_ms", "agent_calls", "steps", "tool_errors"), 1.0)
+    measured = dict.fromkeys(
+        ("cost_usd", "input_tokens", "output_tokens", "duration_ms", "llm_ms", "agent_calls", "steps", "tool_errors"), 1.0
+    )
     row = {
         "arm": arm, "domain": "retail", "task": task, "trial": trial, "status": "ok" if known else MISSING,
         "reward": reward if known else np.nan, "success": float(reward) if known else np.nan, "termination": "user_stop", "turns": 3,
@@ -114,7 +116,7 @@ def test_a_missing_cell_is_missing_and_never_zero() -> None:
 
 
 def test_intervals_cover_and_nothing_is_found_where_nothing_is() -> None:
-    """Over 500 drawn experiments of four arms: 95 % intervals cover the effect 93 to 97 % of the time, at most 5 % claim one that is not there."""
+    """Over 500 drawn experiments of four arms: intervals cover the effect 93 to 97 % of the time, at most 5 % claim a false one."""
     effect = measure(Case(50, 4, 0.6, 0.5, 0.2), repeat=500, resamples=499)
     nothing = measure(Case(50, 4, 0.6, 0.5, 0.0), repeat=500, resamples=499)
     assert 0.93 <= effect["covered"] <= 0.97

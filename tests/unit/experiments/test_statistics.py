@@ -32,7 +32,10 @@ DIFFERENCES = [-0.5, -0.25, 0.0, 0.0, 0.25, -0.75, 0.0, -0.25, 0.5, -0.25, -0.5,
 def test_the_sign_flip_test_is_exact_for_few_tasks() -> None:
     """The share of all 2^n sign patterns whose sum is at least as far from 0, counted by hand."""
     moved = [value for value in DIFFERENCES if value]
-    sums = [abs(sum(sign * abs(value) for sign, value in zip(signs, moved, strict=True))) for signs in itertools.product((1, -1), repeat=len(moved))]
+    sums = [
+        abs(sum(sign * abs(value) for sign, value in zip(signs, moved, strict=True)))
+        for signs in itertools.product((1, -1), repeat=len(moved))
+    ]
     expected = sum(total >= abs(sum(moved)) - 1e-9 for total in sums) / len(sums)
     assert sign_flip_p(DIFFERENCES) == pytest.approx(expected)
 

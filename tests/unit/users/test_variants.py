@@ -43,7 +43,7 @@ def test_lint_finds_what_is_no_manner(manner: str, problem: str) -> None:
 def test_lint_finds_a_variant_of_another_length() -> None:
     """Length alone changes what a model does."""
     long = Variant("long", PLACEBO.manner * 2, PLACEBO.cues)
-    assert ["long"] == [finding.variant for finding in lint([*BUILTIN.values(), long])]
+    assert [finding.variant for finding in lint([*BUILTIN.values(), long])] == ["long"]
 
 
 def test_the_text_stands_before_the_scenario_and_the_control_is_tau2s_own() -> None:
