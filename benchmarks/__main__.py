@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "growth": (["-m", "benchmarks.harness", "growth"], ["--simulations", "500"]),
     "distortion": (["-m", "benchmarks.harness", "distortion"], ["--tasks", "64"]),
     "intervals": (["-m", "benchmarks.intervals"], ["--repeat", "200"]),
+    "experiments": (["-m", "benchmarks.experiments"], ["--repeat", "100", "--resamples", "499"]),
     "events": (["-m", "benchmarks.events"], ["--tasks", "10"]),
     "agents": (["-m", "benchmarks.agents"], ["--tasks", "10"]),
     "load": (["benchmarks/load/run.py"], ["--megabytes", "20", "--repeat", "2"]),
