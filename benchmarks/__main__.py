@@ -26,9 +26,11 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "wall": (["-m", "benchmarks.harness", "wall"], ["--tasks", "10", "--trials", "1"]),
     "growth": (["-m", "benchmarks.harness", "growth"], ["--simulations", "500"]),
     "distortion": (["-m", "benchmarks.harness", "distortion"], ["--tasks", "64"]),
+    "token_times": (["-m", "benchmarks.token_times"], ["--concurrency", "8"]),
     "intervals": (["-m", "benchmarks.intervals"], ["--repeat", "200"]),
     "experiments": (["-m", "benchmarks.experiments"], ["--repeat", "100", "--resamples", "499"]),
     "events": (["-m", "benchmarks.events"], ["--tasks", "10"]),
+    "states": (["-m", "benchmarks.states"], ["--tasks", "10"]),
     "agents": (["-m", "benchmarks.agents"], ["--tasks", "10"]),
     "load": (["benchmarks/load/run.py"], ["--megabytes", "20", "--repeat", "2"]),
 }

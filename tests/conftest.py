@@ -18,6 +18,7 @@ from hypothesis import settings
 
 from tau2_logging.logger.context import current
 from tau2_logging.logger.records import BRIDGE_MARK
+from tests.support.litellm_clients import close_clients
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # before anybody imports litellm, which would fetch it
 PACKAGE = str(Path(__file__).resolve().parent.parent / "tau2_logging")
@@ -28,6 +29,7 @@ WRAPPED = (
     ("litellm", "acompletion"),
     ("tau2.orchestrator.orchestrator", "Orchestrator.step"),
     ("tau2.environment.environment", "Environment.get_response"),
+    ("maseval.core.model", "ModelAdapter.chat"),
     ("tau2.run", "run_task"),
     ("tau2.utils.llm_utils", "completion"),
 )
@@ -45,6 +47,13 @@ def leaves_no_trace() -> Iterator[None]:
     yield
     left = held() - before
     assert not left, f"left behind by this test: {sorted(left)}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def litellm_lets_go() -> Iterator[None]:
+    """The clients that a module's calls have opened are closed at its end."""
+    yield
+    close_clients()
 
 
 def held() -> set[str]:

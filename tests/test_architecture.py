@@ -45,6 +45,7 @@ SHARED = {
     "litellm": ("instrument models runner", "what is measured, what the scripted models are a provider of, what a run configures"),
     "yaml": ("models users", "files of experts, files of variants"),
     "tau2": ("agents users", "an agent or a user is a class of tau2's, which is looked at or wrapped by name everywhere else"),
+    "maseval": ("parity runner", "its environments and evaluator are what is compared, its benchmark is what a run subclasses"),
     "httpx": ("instrument runner", "where waiting for a connection is seen, and where the pool is given its size"),
 }
 """Packages that more than one module may import: the folders that may, and why. Every other package is imported in exactly one module."""

@@ -60,13 +60,6 @@ class _Recovering:
         state.messages.append(reply)
         return reply, state
 
-    def stop(self, *args: Any, **kwargs: Any) -> None:
-        """The simulation is over: write what was done."""
-        _emit("agent_summary", self.statistics.fields())
-        parent = getattr(super(), "stop", None)
-        if parent is not None:
-            parent(*args, **kwargs)
-
     # recovering
 
     def _right_reply(self, prompt: list[Any]) -> Any:

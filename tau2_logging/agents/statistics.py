@@ -1,4 +1,4 @@
-"""What one agent has done in one simulation; written as `agent_summary` when it stops, and equal to the sum of its own events."""
+"""What one agent has done in one simulation; written as `agent_summary` at its end, and equal to the sum of its own events."""
 
 from __future__ import annotations
 

@@ -164,6 +164,7 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
         ["domains", ", ".join(log.domains) or ABSENT],
         ["simulations", f"{len(table):,} ({statuses})"],
         ["mean reward", f"{known.mean():.4f} ({int(solved(table).sum())} solved)" if len(known) else ABSENT],
+        *_beside(table),
         ["wall time", f"{seconds(idle['makespan_ms'])}, {idle['workers']} workers, {share(idle['idle_share'])} idle at the end"],
         ["cost", f"{usd(costs['total_usd'])} (agent {usd(costs['agent_usd'])}, benchmark {usd(costs['benchmark_usd'])})"],
         ["cost per solved task", usd(costs["per_solved_usd"])],
@@ -172,6 +173,13 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
     others = [run for run in log.runs if run != log.run_id] if log.run_id else []
     note = f"The files hold {len(others)} other run(s): {', '.join(others[:5])}; choose one with --run ID, or --run all." if others else ""
     return Section("Run", ["", ""], rows, note=note, key=True)
+
+
+def _beside(table: pd.DataFrame) -> list[list[str]]:
+    """tau2's own reward, where another harness gave the reward."""
+    beside: list[float] = list(as_floats(table["tau2_reward"])) if "tau2_reward" in table else []
+    known = [reward for reward in beside if reward == reward]
+    return [["mean reward by tau2's evaluator", f"{sum(known) / len(known):.4f} ({len(known)} scored)"]] if known else []
 
 
 def latency_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:

@@ -67,6 +67,8 @@ def _add_what(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_who(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--harness", choices=["tau2", "maseval"], help="who runs the simulations: tau2, or MASEval's port (default: tau2)")
+    group.add_argument("--maseval-agents", metavar="MODULE:FUNCTION", help="your own agent system in MASEval (see docs/integration.md)")
     group.add_argument("--agent", metavar="NAME", help="agent implementation (default: llm_agent)")
     group.add_argument("--agent-args", metavar="JSON", help="settings of retry_agent, context_agent or enhanced_agent, as a JSON object")
     group.add_argument("--agent-llm", metavar="MODEL", help="the agent's model, by litellm's name (default: scripted/agent)")
@@ -198,7 +200,19 @@ def _config(given: dict[str, Any]) -> RunConfig:
 
 
 def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
-    names = ("num_tasks", "task_split", "num_trials", "seed", "agent", "user", "max_concurrency", "max_steps", "max_errors")
+    names = (
+        "harness",
+        "maseval_agents",
+        "num_tasks",
+        "task_split",
+        "num_trials",
+        "seed",
+        "agent",
+        "user",
+        "max_concurrency",
+        "max_steps",
+        "max_errors",
+    )
     limits = ("max_retries", "request_timeout", "max_cost", "max_tokens_total", "task_timeout", "heartbeat")
     values = {name: given[name] for name in (*names, *limits, "log_level", "run_name") if name in given}
     if "rate_limit" in given:

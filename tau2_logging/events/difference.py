@@ -130,21 +130,23 @@ def _name(step: str) -> str:
     return "" if step == _EMPTY else step.replace("~1", "/").replace("~0", "~")
 
 
-def record_of(path: str) -> str:
-    """The record a path lies in: its first two steps."""
-    return "/".join(path.split("/")[:2])
+def record_of(change: Change) -> str:
+    """The record a change lies in: the first two steps of its path; the first where the second is a mere value of it."""
+    steps = change.path.split("/")
+    value = change.before if change.kind == REMOVED else change.after
+    return "/".join(steps[:1] if len(steps) == 2 and not isinstance(value, dict) else steps[:2])
 
 
 def changed_records(changes: Iterable[Change]) -> int:
     """Number of records that differ."""
-    return len({record_of(change.path) for change in changes})
+    return len({record_of(change) for change in changes})
 
 
 def summary(changes: Iterable[Change], limit: int = 500) -> str:
     """The changes in words: `reservations/ABC123: status 'ok' -> 'cancelled'; users/ann: added`."""
     parts: dict[str, list[str]] = {}
     for change in changes:
-        record = record_of(change.path)
+        record = record_of(change)
         parts.setdefault(record, []).append(_words(change, change.path[len(record) + 1 :]))
     text = "; ".join(f"{_shown(record)}: {', '.join(words)}" for record, words in parts.items())
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text) - limit} more characters)"

@@ -74,7 +74,8 @@ _ROWS = (
     ("error_type", "str", "class of the failure"),
     ("error_message", "str", "what the failure said, secrets masked, shortened"),
     ("status", "str", "ok, error or timeout"),
-    ("reward", "float", "tau2's reward"),
+    ("reward", "float", "reward as the harness gives it: tau2's, or with --harness maseval that of MASEval's evaluator"),
+    ("tau2_reward", "float", "with --harness maseval: the same conversation scored by tau2's evaluator"),
     ("termination", "str", "tau2's termination reason"),
     ("stop_token", "str", "which token ended a user_stop: stop, transfer or out_of_scope"),
     # exclusive time of a simulation; these add up to its duration_ms
@@ -131,6 +132,7 @@ _ROWS = (
     ("python_version", "str", "version of Python"),
     ("tau2_logging_version", "str", "version of this package"),
     ("argv", "str", "command line, secrets masked"),
+    ("harness", "str", "who runs the simulations, where it is not tau2 itself: name and version"),
     ("agent", "str", "agent implementation"),
     ("user", "str", "user implementation"),
     ("agent_llm", "str", "the agent's model"),

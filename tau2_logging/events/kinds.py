@@ -30,7 +30,7 @@ _MODEL_CALL = (
     "finish_reason", "attempt", "endpoint", "cost_usd", "error", "error_type", "error_message", "prompt_hash",
 )  # fmt: skip
 _RUN = (
-    "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "agent", "user",
+    "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "harness", "agent", "user",
     "agent_llm", "user_llm", "judge_llm", "experts", "expert_mode", "seed", "seeds", "simulations", "resumed", "argv",
 )  # fmt: skip
 _COUNTS = (
@@ -56,8 +56,8 @@ _KINDS = (
     Kind("task_start", INFO, "a simulation begins", ("start_ms", "seed", "variant", "prompt_hash")),
     Kind(
         "task_end", INFO, "a simulation ends",
-        ("status", "reward", "termination", "stop_token", *_TIME, *EXCLUSIVE_MS, *_COUNTS, *_TOKENS, "cost_usd", "agent_cost_usd",
-         "error_type", "error_message"),
+        ("status", "reward", "tau2_reward", "termination", "stop_token", *_TIME, *EXCLUSIVE_MS, *_COUNTS, *_TOKENS, "cost_usd",
+         "agent_cost_usd", "error_type", "error_message"),
     ),
     Kind("llm_call", PROFILE, "each model call of the agent", _MODEL_CALL),
     Kind(

@@ -7,6 +7,7 @@ from tau2_logging.instrument.exchange import Streaming
 from tau2_logging.instrument.gate import Gate
 from tau2_logging.instrument.http import HttpInstrumentor
 from tau2_logging.instrument.litellm import LitellmInstrumentor
+from tau2_logging.instrument.maseval import MasevalInstrumentor
 from tau2_logging.instrument.tau2 import Tau2Instrumentor
 from tau2_logging.instrument.threads import ThreadsInstrumentor
 from tau2_logging.instrument.tool_details import ToolDetails
@@ -27,6 +28,7 @@ class Instrumentation:
         self._parts: tuple[Instrumentor, ...] = (
             ThreadsInstrumentor(),
             Tau2Instrumentor(logger, details),
+            MasevalInstrumentor(logger),
             LitellmInstrumentor(self._streaming, gate),
             HttpInstrumentor("httpx", self._streaming, gate),
             HttpInstrumentor("httpx2", self._streaming, gate),

@@ -112,6 +112,7 @@ class Tau2Instrumentor(Instrumentor):
                 simulation.logger.attempt(_end_step, simulation, orchestrator, started, error)
                 if error is not None:
                     simulation.logger.attempt(self._details.snapshot, simulation, orchestrator.environment, ERROR)
+                    simulation.logger.attempt(_write_agent_summary, simulation)
 
         return step
 
@@ -206,6 +207,7 @@ class Tau2Instrumentor(Instrumentor):
         environment = getattr(simulation.orchestrator, "environment", None)
         if environment is not None:
             self._details.end(simulation, environment)
+        _write_agent_summary(simulation)
 
 
 def _with_overrides(owner: type, name: str) -> list[type]:
@@ -232,7 +234,9 @@ def outcome_of(result: Any) -> Outcome:
     termination = getattr(result.termination_reason, "value", result.termination_reason)
     last_user = next((message for message in reversed(result.messages) if message.role == "user"), None)
     token = stop_token(last_user.content) if termination == "user_stop" and last_user is not None else None
-    return Outcome(OK, reward=getattr(reward_info, "reward", None), termination=str(termination), stop_token=token)
+    beside = (getattr(reward_info, "info", None) or {}).get("tau2_reward")
+    reward = getattr(reward_info, "reward", None)
+    return Outcome(OK, reward=reward, termination=str(termination), stop_token=token, tau2_reward=beside)
 
 
 def _role(role: Any) -> str:
@@ -298,6 +302,13 @@ def _write_tool(operation: Operation, message: Any, error_type: str | None, resu
             "result": masked_text(str(result), simulation.logger.masking),
         }
         simulation.emit("tool_payload", payload, span=operation.span, parent=operation.parent)
+
+
+def _write_agent_summary(simulation: Simulation) -> None:
+    """What an agent that keeps statistics has done; tau2 v0.2.0 does not tell an agent that a simulation is over."""
+    statistics = getattr(getattr(simulation.orchestrator, "agent", None), "statistics", None)
+    if statistics is not None and hasattr(statistics, "fields"):
+        simulation.emit("agent_summary", statistics.fields(), span=simulation.logger.new_span(), parent=simulation.span)
 
 
 def _begin_evaluation(simulation: Simulation) -> tuple[int, float]:

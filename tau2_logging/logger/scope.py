@@ -22,13 +22,15 @@ _STOP_TOKENS = {"###STOP###": "stop", "###TRANSFER###": "transfer", "###OUT-OF-S
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a simulation ended. A failure of the infrastructure has no reward: it is not scored."""
+    """How a simulation ended. A failure of the infrastructure has no reward: it is not scored. `tau2_reward` is tau2's own where another
+    harness gave `reward`."""
 
     status: str
     reward: float | None = None
     termination: str | None = None
     stop_token: str | None = None
     error: BaseException | None = None
+    tau2_reward: float | None = None
 
 
 def stop_token(text: str | None) -> str | None:
@@ -61,6 +63,7 @@ def end(simulation: Simulation, outcome: Outcome) -> bool:
     fields: dict[str, object] = {
         "status": outcome.status,
         "reward": outcome.reward,
+        "tau2_reward": outcome.tau2_reward,
         "termination": outcome.termination,
         "stop_token": outcome.stop_token,
         "start_ms": simulation.logger.since_start_ms(simulation.ledger.opened_ns),

@@ -29,5 +29,9 @@ class Sink:
     def write_text(self, domain: str | None, text: str) -> None:
         """Something the run said that is no event (tau2's own log, warnings, tracebacks); None is every domain."""
 
+    def lost(self) -> tuple[int, str]:
+        """How many lines the system refused to write, and why."""
+        return 0, ""
+
     def close(self) -> None:
         """Flush and release; called once."""

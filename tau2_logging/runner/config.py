@@ -16,6 +16,7 @@ from tau2_logging.models.experts import ADVISE, MODES, Expert
 from tau2_logging.models.servers.settings import ServerSettings
 from tau2_logging.users import Variant
 
+HARNESSES = ("tau2", "maseval")
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
 
@@ -71,6 +72,8 @@ class RunConfig:
     num_trials: int = 1
     max_concurrency: int = 3
     seed: int = 300
+    harness: str = "tau2"
+    maseval_agents: str | None = None
     agent: str = "llm_agent"
     agent_args: Mapping[str, Any] = field(default_factory=dict)
     user: str | None = None
@@ -120,6 +123,12 @@ class RunConfig:
                 raise UserError(f"--{name.replace('_', '-')} is {value:g}; give {unit} above 0")
         if not self.profile and (self.max_cost or self.max_tokens_total or self.rate_limits):
             raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
+        if self.harness not in HARNESSES:
+            raise UserError(f"no harness {self.harness!r}; there are {', '.join(HARNESSES)}")
+        if self.harness == "maseval" and (self.agent != "llm_agent" or self.user is not None):
+            raise UserError("--agent and --user name tau2's; with --harness maseval give your own agents with --maseval-agents")
+        if self.maseval_agents is not None and self.harness != "maseval":
+            raise UserError("--maseval-agents goes with --harness maseval; with tau2, register your agent and name it with --agent")
         if not self.domains:
             raise UserError("no domain given; name one or more with --domains, or see --list-domains")
         self._check_experts()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import platform
 import queue
 import secrets
@@ -36,6 +35,8 @@ from tau2_logging.runner.config import ModelChoice, RunConfig
 from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import ThreadsExecutor
 from tau2_logging.runner.executors.threads import Failure
+from tau2_logging.runner.harness import load_benchmark
+from tau2_logging.runner.interpreter import frozen_heap, short_turns
 from tau2_logging.runner.limits import Budget, RateLimits, rate_limit
 from tau2_logging.runner.plan import Plan, Unit, make_plan
 from tau2_logging.runner.providers import check_models, check_prices, http_connections, quiet_litellm, warm_up
@@ -99,7 +100,7 @@ def _session(
     tasks: Mapping[str, list[Any]] | None = None,
 ) -> Iterator[_Session]:
     """A session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
-    benchmark = Benchmark.load()
+    benchmark = load_benchmark(config)
     with offered(benchmark.registry, config):
         plan = make_plan(config, benchmark, tasks)
         _check(config, plan, benchmark)
@@ -165,10 +166,11 @@ class _Session:
 
     def run(self) -> int:
         with ExitStack() as stack:
+            stack.callback(self.benchmark.close)
             needed = self.config if self.todo else replace(self.config, servers=None)
             servers = stack.enter_context(model_servers(needed, self.place.directory / "servers", self.console, self._say))
             self._prepare(stack)
-            totals, logger, files = self._open_logger(stack)
+            totals, logger = self._open_logger(stack)
             checkpoint = Checkpoint(self.place.directory, self.config.labels)
             stack.callback(checkpoint.close)
             self._write_run_json()
@@ -183,26 +185,24 @@ class _Session:
                 failure = self._drive(executor, bench, progress, lambda: budget.reached(totals))
             self._write_end(logger, totals)
             self._write_results()
-            return self._report(totals, logger, files, failure)
+            return self._report(totals, logger, failure)
 
-    def _open_logger(self, stack: ExitStack) -> tuple[Totals, EventLogger, DomainFiles | None]:
+    def _open_logger(self, stack: ExitStack) -> tuple[Totals, EventLogger]:
         planned = {label: sum(unit.domain == label for unit in self.plan.units) for label in self.config.labels}
         totals = Totals(planned)
         for (domain, task, _), row in self.place.done.items():
             if domain in totals.domains:
                 totals.add_finished(domain, task, row.get("reward"))
         sinks: list[Sink] = [totals]
-        files = None
         if self.config.profile:
-            files = DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level])
-            sinks.append(files)
+            sinks.append(DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level]))
         if self.config.writes_events:
             sinks.append(StructuredFiles(self.place.directory, self.config.labels))
         clock = Clock()
         origin = clock.now_ns() - int((time.time() - self.place.started_wall) * 1e9)
         logger = EventLogger(self.place.run_id, sinks, clock, origin, self.config.masking)
         stack.callback(logger.close)
-        return totals, logger, files
+        return totals, logger
 
     def _prepare(self, stack: ExitStack) -> None:
         """What takes seconds and belongs to no simulation: done before the run's clock starts."""
@@ -216,6 +216,7 @@ class _Session:
         register(book)
         warm_up()
         self._enter_environments(stack)
+        self.benchmark.prepare(list(self.recipes.values()))
         if not self.place.resumed:
             self.place = replace(self.place, started_wall=time.time())
 
@@ -240,6 +241,7 @@ class _Session:
         stack.enter_context(self.benchmark.judge(recipe.judge_llm, recipe.judge_args))
         stack.enter_context(http_connections(config.max_concurrency))
         stack.enter_context(quiet_litellm())
+        stack.enter_context(short_turns())
 
     def _enter_environments(self, stack: ExitStack) -> None:
         if not self.config.fast_env:
@@ -250,12 +252,16 @@ class _Session:
         stack.callback(databases.uninstall)
         tools.install()
         stack.callback(tools.uninstall)
-        stack.callback(self._check_databases, databases)
+        for part in (databases, *self.benchmark.fast_parts()):
+            stack.callback(self._check_databases, part)
+        for part in self.benchmark.fast_parts():
+            part.install()
+            stack.callback(part.uninstall)
         for domain in self.config.domains:
             self.benchmark.registry.get_env_constructor(domain)()  # parse now, not in the first simulations' time
-        stack.enter_context(_frozen_heap())
+        stack.enter_context(frozen_heap())
 
-    def _check_databases(self, databases: FastDatabases) -> None:
+    def _check_databases(self, databases: Any) -> None:
         for path in databases.damaged():
             self._say(f"warning: a tool changed shared records of {path}; do not trust these results and run with --no-fast-env")
 
@@ -367,6 +373,7 @@ class _Session:
                 "schema": SCHEMA_VERSION,
                 **self._versions(),
                 "utc_offset": utc_offset(logger.clock),
+                "harness": self.benchmark.harness,
                 "agent": recipe.agent,
                 "user": recipe.user,
                 "agent_llm": recipe.agent_llm,
@@ -414,18 +421,21 @@ class _Session:
             info = self.benchmark.info_json(recipe)
             write_results(self.place.directory, label, info, self.plan.tasks(label), time.strftime("%Y-%m-%dT%H:%M:%S"))
 
-    def _report(self, totals: Totals, logger: EventLogger, files: DomainFiles | None, failure: BaseException | None) -> int:
+    def _report(self, totals: Totals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.print(summary_table(totals))
         directory = self.place.directory
         self._say(f"results: {directory}/results_<domain>.json ({', '.join(self.config.labels)})")
         if self.config.profile:
             logs = " ".join(str(events_path(self.config.log_dir, domain)) for domain in self.config.domains)
             self._say(f"next:    python analyze_timing_from_tau2_log.py --log_file {logs} --output_dir analysis_results/")
+        if self.config.writes_events:
+            self._say(f"events:  {directory}/events_<domain>.jsonl")
         for note in self.notes:
             self._say(f"note: {note}")
-        lost, reason = files.lost() if files is not None else (0, "")
-        if lost:
-            self._say(f"warning: {lost} log lines could not be written ({reason})")
+        lost = [sink.lost() for sink in logger.sinks]
+        if any(lines for lines, _ in lost):
+            reasons = "; ".join(sorted({reason for _, reason in lost if reason}))
+            self._say(f"warning: {sum(lines for lines, _ in lost)} log lines could not be written ({reasons})")
         if logger.failures:
             self._say(f"warning: {logger.failures} events could not be made; the first failure is in {self.config.log_dir}/eval_*.log")
         if failure is not None:
@@ -442,17 +452,6 @@ class _Session:
         if self.stop.signal is not None:
             return 128 + int(self.stop.signal)
         return EXIT_OK if unfinished == 0 else EXIT_FAILED
-
-
-@contextmanager
-def _frozen_heap() -> Iterator[None]:
-    """Keep what is there now out of garbage collections: walking the parsed databases stops every thread for half a second at a time."""
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 @contextmanager

@@ -137,19 +137,22 @@ def summary_table(totals: Totals) -> Table:
     shown = {1, *(max(item.pass_hat(), default=1) for item in totals.domains.values())}
     experts = any(item.spent_ms["expert_ms"] for item in totals.domains.values())
     columns = [_summary_column(item, sorted(shown), experts) for item in totals.domains.values()]
-    for name in columns[0]:
-        table.add_row(name, *(column[name] for column in columns))
+    for name in max(columns, key=len):
+        table.add_row(name, *(column.get(name, "-") for column in columns))
     return table
 
 
 def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> dict[str, str]:
     spent = item.spent_ms
-    hats = item.pass_hat()
+    hats, ats = item.pass_hat(), item.pass_at()
+    beside = item.tau2_rewards
     return {
         "simulations finished": f"{item.ok} of {item.planned}",
         "ended in error / time-out": f"{item.errors} / {item.timeouts}",
         "mean reward": words.reward(item.mean_reward),
+        **({"mean reward by tau2's evaluator": words.reward(sum(beside) / len(beside))} if beside else {}),
         **{f"pass^{k}": words.reward(hats.get(k)) for k in shown},
+        **{f"pass@{k}": words.reward(ats.get(k)) for k in shown if k > 1},
         "time: agent model": _share(spent["llm_ms"], item.duration_ms),
         **({"time: expert models": _share(spent["expert_ms"], item.duration_ms)} if experts else {}),
         "time: tools": _share(spent["tool_ms"], item.duration_ms),

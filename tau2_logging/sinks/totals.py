@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tau2_logging.events import EXCLUSIVE_MS, MODEL_CALL_TYPES, Event
@@ -28,6 +29,8 @@ class DomainTotals:
     errors: int = 0
     timeouts: int = 0
     rewards: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    tau2_rewards: list[float] = field(default_factory=list)
+    """tau2's own rewards, where another harness gives `rewards`."""
     spent_ms: dict[str, float] = field(default_factory=lambda: dict.fromkeys(EXCLUSIVE_MS, 0.0))
     duration_ms: float = 0.0
     input_tokens: int = 0
@@ -50,17 +53,29 @@ class DomainTotals:
         return sum(rewards) / len(rewards) if rewards else None
 
     def pass_hat(self) -> dict[int, float]:
-        """pass^k for every k that all tasks have trials for: the mean over tasks of C(successes, k) / C(trials, k) (tau-bench, arXiv
-        2406.12045)."""
-        if not self.rewards:
-            return {}
-        most = min(len(trials) for trials in self.rewards.values())
-        return {k: sum(_pass_hat_k(trials, k) for trials in self.rewards.values()) / len(self.rewards) for k in range(1, most + 1)}
+        """pass^k, that all of k trials succeed; see `pass_hat`."""
+        return pass_hat(self.rewards)
+
+    def pass_at(self) -> dict[int, float]:
+        """pass@k, that at least one of k trials succeeds; see `pass_at`."""
+        return pass_at(self.rewards)
 
 
-def _pass_hat_k(rewards: list[float], k: int) -> float:
-    successes = sum(abs(reward - 1.0) < 1e-6 for reward in rewards)
-    return math.comb(successes, k) / math.comb(len(rewards), k)
+def pass_hat(rewards: Mapping[str, Sequence[float]]) -> dict[int, float]:
+    """pass^k ("all k") for every k that all tasks have trials for: the mean over tasks of C(successes, k) / C(trials, k) (tau-bench, arXiv
+    2406.12045). `rewards` by task; trials that an infrastructure failure ended do not belong in it."""
+    return _per_k(rewards, lambda trials, successes, k: math.comb(successes, k) / math.comb(trials, k))
+
+
+def pass_at(rewards: Mapping[str, Sequence[float]]) -> dict[int, float]:
+    """pass@k ("at least one of k") likewise: the mean of 1 - C(failures, k) / C(trials, k) (Codex, arXiv 2107.03374)."""
+    return _per_k(rewards, lambda trials, successes, k: 1 - math.comb(trials - successes, k) / math.comb(trials, k))
+
+
+def _per_k(rewards: Mapping[str, Sequence[float]], estimate: Callable[[int, int, int], float]) -> dict[int, float]:
+    counts = [(len(trials), sum(abs(reward - 1.0) < 1e-6 for reward in trials)) for trials in rewards.values()]
+    most = min((trials for trials, _ in counts), default=0)
+    return {k: sum(estimate(trials, successes, k) for trials, successes in counts) / len(counts) for k in range(1, most + 1)}
 
 
 class Totals(Sink):
@@ -130,3 +145,5 @@ def _add_end(totals: DomainTotals, event: Event) -> None:
         totals.counted[name] += int(_number(event, name))
     if status == "ok" and event.get("reward") is not None:
         totals.rewards[str(event.task)].append(_number(event, "reward"))
+    if event.get("tau2_reward") is not None:
+        totals.tau2_rewards.append(_number(event, "tau2_reward"))

@@ -25,7 +25,7 @@ class Played:
     """A run of retail tasks with an agent, read back."""
 
     def __init__(self, log_dir: Path, agent: str, model: dict[str, Any], **settings: Any) -> None:
-        chosen = {"domains": ("retail",), "num_tasks": 10, "events": True, "max_steps": 100, **settings}
+        chosen = {"domains": ("retail",), "num_tasks": 7, "events": True, "max_steps": 100, **settings}
         self.config = replace(scripted(log_dir, agent=model, **chosen), agent=agent)
         self.code, self.printed = run_quietly(self.config)
         self.files = RunFiles(log_dir)

@@ -16,7 +16,7 @@ from tau2_logging.environments.records import SharedRecords
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
 DOMAINS = ("retail", "airline", "telecom", "mock")
-SEQUENCES = {"retail": 6, "airline": 5, "telecom": 10, "mock": 25}
+SEQUENCES = {"retail": 4, "airline": 3, "telecom": 6, "mock": 25}
 CALLS = 40
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from tau2_logging.cli.listing import list_domains, list_tasks
 from tau2_logging.events import decode
 from tests.support.command import ROOT, run_local
+from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, by_simulation, check_run, of
 
 DOMAINS = ("mock", "retail", "airline", "telecom", "telecom-workflow")
@@ -128,8 +130,8 @@ def test_trials_use_the_seeds_tau2_gives(tmp_path: Path) -> None:
     """A run of several trials numbers them from 0 and gives each the seed that tau2's own runner would."""
     import random
 
-    process = run_local("--domains", "mock", "--task-ids", "create_task_1", "--num-trials", "3", "--seed", "11", "--log-dir", str(tmp_path))
-    assert process.returncode == 0, process.stderr
+    code, printed = run_quietly(scripted(tmp_path, task_ids=("create_task_1",), num_trials=3, seed=11))
+    assert code == 0, printed
     source = random.Random(11)
     expected = {trial: source.randint(0, 1_000_000) for trial in range(3)}
     assert {item["trial"]: item["seed"] for item in RunFiles(tmp_path).results("mock")} == expected
@@ -138,11 +140,8 @@ def test_trials_use_the_seeds_tau2_gives(tmp_path: Path) -> None:
 def test_debug_adds_payloads_and_masks_secrets(tmp_path: Path) -> None:
     """At DEBUG each model and tool call has its payload beside it, and a key given as a model argument is nowhere in what is written."""
     secret = "sk-live-0123456789abcdef"
-    args = json.dumps({"api_key": secret, "temperature": 0})
-    process = run_local(
-        "--domains", "mock", "--num-tasks", "2", "--log-level", "DEBUG", "--agent-llm-args", args, "--log-dir", str(tmp_path)
-    )  # fmt: skip
-    assert process.returncode == 0, process.stderr
+    code, printed = run_quietly(scripted(tmp_path, agent={"api_key": secret, "temperature": 0}, num_tasks=2, log_level="DEBUG"))
+    assert code == 0, printed
     events = RunFiles(tmp_path).events("mock")
     assert len(of(events, "llm_payload")) == len(of(events, "llm_call", "user_sim", "evaluator"))
     assert len(of(events, "tool_payload")) == len(of(events, "tool_call"))
@@ -151,24 +150,26 @@ def test_debug_adds_payloads_and_masks_secrets(tmp_path: Path) -> None:
     assert written
     for path in written:
         assert secret not in path.read_text(), path
-    assert secret not in process.stdout + process.stderr
+    assert secret not in printed
 
 
 def test_levels_drop_what_is_below(tmp_path: Path) -> None:
     """--log-level INFO writes no call events, and the totals at the end are the same as ever."""
-    process = run_local("--domains", "mock", "--num-tasks", "2", "--log-level", "INFO", "--log-dir", str(tmp_path))
+    code, _ = run_quietly(scripted(tmp_path, num_tasks=2, log_level="INFO"))
     lines = (tmp_path / "tau2_mock.log").read_text().splitlines()
     assert {decode(line).type for line in lines} == {"run_start", "task_start", "task_end", "run_end"}
     assert int(decode(lines[-1]).get("input_tokens") or 0) > 0
-    assert process.returncode == 0
+    assert code == 0
 
 
-def test_listing_shows_domains_and_tasks() -> None:
+def test_listing_shows_domains_and_tasks(capsys: pytest.CaptureFixture[str]) -> None:
     """--list-domains names every domain with its number of tasks, --list-tasks every task id."""
-    domains = run_local("--list-domains").stdout
+    assert list_domains() == 0
+    domains = capsys.readouterr().out
     for name, number in (("retail", 114), ("airline", 50), ("telecom", 114), ("mock", 9)):
         assert re.search(rf"{name} +{number} tasks", domains)
-    tasks = run_local("--list-tasks", "airline").stdout.splitlines()
+    assert list_tasks("airline", None) == 0
+    tasks = capsys.readouterr().out.splitlines()
     assert [line.split("\t")[0] for line in tasks] == [str(number) for number in range(50)]
 
 

@@ -22,6 +22,7 @@ from tau2_logging.events import (
     encode_event,
     read_events,
 )
+from tau2_logging.events.difference import changed_records, summary
 
 TEXT = st.text(st.characters(codec=None), max_size=12)
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
@@ -114,3 +115,23 @@ def test_records_of_a_list_are_told_apart_by_their_id(before: list[Any], after: 
 def as_text(state: Any) -> str:
     """The text that tau2 would hash."""
     return json.dumps(state, sort_keys=True)
+
+
+def test_changes_are_told_in_words() -> None:
+    """A record's own changes stand together, under its name; a part that is no collection is one record."""
+    before = {
+        "reservations": {"ABC123": {"status": "ok", "bags": 1}},
+        "device": {"wifi": True, "apn": {"name": "x"}},
+        "lines": [{"line_id": "L1"}],
+    }
+    after = {
+        "reservations": {"ABC123": {"status": "cancelled", "bags": 2}, "NEW": {}},
+        "device": {"wifi": False, "apn": {"name": "y"}},
+        "lines": [],
+    }
+    changes = difference(before, after)
+    assert summary(changes) == (
+        "reservations/ABC123: status 'ok' -> 'cancelled', bags 1 -> 2; reservations/NEW: added; device: wifi True -> False; "
+        "device/apn: name 'x' -> 'y'; lines/L1: removed"
+    )
+    assert changed_records(changes) == 5

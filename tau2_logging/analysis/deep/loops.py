@@ -99,9 +99,12 @@ def marked_repeats(recorded: Recorded) -> pd.DataFrame:
         before[call] = row
         if row["tool_type"] == "write" and row["error"] is False:
             writes[key].append(row["position"])
-    columns = pd.DataFrame.from_dict(marks, orient="index", columns=["repeated", "after_error", "after_change"], dtype=object)
-    result = calls.join(columns) if len(calls) else calls.assign(repeated=None, after_error=None, after_change=None)
+    columns = [[marks[at][n] for at in calls.index] for n in range(3)]
+    result = calls.assign(**{name: pd.Series(column, calls.index, dtype=bool) for name, column in zip(_MARKS, columns, strict=True)})
     return result if recorded.tool_types_known else result.assign(after_change=None)
+
+
+_MARKS = ("repeated", "after_error", "after_change")
 
 
 def _mark(same: Row | None, writes: list[int]) -> tuple[bool, bool, bool]:

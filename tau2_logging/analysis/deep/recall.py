@@ -79,7 +79,7 @@ def gold_actions(recorded: Recorded) -> pd.DataFrame:
         for simulation in records(known)
         for action in wanted.get((simulation["domain"], simulation["task"]), ())
     ]
-    return frame(rows, COLUMNS)
+    return frame(rows, COLUMNS).astype({"made": bool, "partly": bool, "failed": bool})
 
 
 def _one(action: Row, calls: list[Row]) -> Row:

@@ -14,6 +14,9 @@ from tau2_logging.analysis.deep.seen import Conversation
 from tau2_logging.analysis.lines import rejected
 from tau2_logging.errors import UserError
 
+RUN_FILE = "run.json"
+"""Lies in the folder of a run of ours."""
+
 SHOWN = 400
 """Letters of a tool's result that are kept."""
 
@@ -47,7 +50,7 @@ def read_json(path: Path) -> Any:
 
 def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
     environment = data["info"].get("environment_info") or {}
-    domain, policy = str(environment.get("domain_name") or path.stem), environment.get("policy") or ""
+    domain, policy = _domain(path, environment), environment.get("policy") or ""
     rows = Rows()
     for task in data["tasks"]:
         rows.gold += list(gold_rows(domain, task))
@@ -86,9 +89,16 @@ def read_checkpoint(path: Path) -> Rows:
     return rows
 
 
+def _domain(path: Path, environment: Mapping[str, Any]) -> str:
+    """The name under which the domain was run: retail_enhanced has retail's environment, and is retail_enhanced in our log and events."""
+    if (path.parent / RUN_FILE).exists() and path.stem.startswith("results_"):
+        return path.stem.removeprefix("results_")
+    return str(environment.get("domain_name") or path.stem)
+
+
 def run_name(path: Path) -> str:
     """The run that a file is of: its folder where our run.json lies in it, else the file's name (the folder's, for v1's results.json)."""
-    if (path.parent / "run.json").exists() or path.name == "results.json":
+    if (path.parent / RUN_FILE).exists() or path.name == "results.json":
         return path.resolve().parent.name
     return path.stem
 

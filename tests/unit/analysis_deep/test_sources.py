@@ -62,6 +62,17 @@ def test_two_files_are_two_runs(tmp_path: Path) -> None:
     assert (row["simulations"], row["tasks"]) == (2, 1)
 
 
+def test_a_domain_is_called_as_it_was_run_and_not_as_its_environment_is(tmp_path: Path) -> None:
+    """retail_enhanced has retail's environment; the results file must meet the log and the events of retail_enhanced."""
+    write(tmp_path / "run.json", {})
+    write(tmp_path / "results_retail_enhanced.json", results([task("0", action("pay"))], [simulation("0", 0, [call("pay")])]))
+    event = {"type": "tool_execution", **KEY, "run": tmp_path.name, "domain": "retail_enhanced", "call_id": "c0", "tool": "pay"}
+    (tmp_path / "events_retail_enhanced.jsonl").write_text(json.dumps({**event, "tool_type": "write"}) + "\n")
+    found = LogAnalyzer(tmp_path).recorded
+    assert found.simulations["domain"].tolist() == ["retail_enhanced"]
+    assert found.calls["tool_type"].tolist() == found.gold["tool_type"].tolist() == ["write"]
+
+
 def test_a_file_that_is_named_twice_counts_once(tmp_path: Path) -> None:
     path = write(tmp_path / "r.json", results([task("0", action("pay"))], [simulation("0", 0, [call("pay")])]))
     found = LogAnalyzer([path, path]).recorded

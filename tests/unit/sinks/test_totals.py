@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+from collections.abc import Callable, Iterable
 
 import pytest
 from rich.console import Console
@@ -13,7 +14,7 @@ from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.scope import ERROR, OK, TIMEOUT, begin, end
 from tau2_logging.sinks import words
 from tau2_logging.sinks.console import Progress, summary_table
-from tau2_logging.sinks.totals import DomainTotals, Totals
+from tau2_logging.sinks.totals import DomainTotals, Totals, pass_at, pass_hat
 
 
 @pytest.fixture
@@ -205,3 +206,17 @@ def test_a_clipped_text_is_no_longer_than_it_may_be(width: int) -> None:
     assert len(clipped) <= width
     assert text.endswith(clipped.split("..")[1])
     assert text.startswith(clipped.split("..")[0])
+
+
+def test_pass_at_k_and_pass_hat_k_are_the_shares_of_samples_that_succeed() -> None:
+    """Counted over every sample of k trials without replacement: at least one of k succeeds, all k do. A k above the
+    fewest trials is absent."""
+    rewards = {"a": [1.0, 0.0, 0.5, 1.0], "b": [0.0, 1.0, 0.0], "c": [1.0, 1.0, 1.0]}
+
+    def share(judge: Callable[[Iterable[bool]], bool], k: int) -> float:
+        tasks = [[judge(reward == 1.0 for reward in sample) for sample in itertools.combinations(trials, k)] for trials in rewards.values()]
+        return sum(sum(samples) / len(samples) for samples in tasks) / len(tasks)
+
+    assert pass_hat(rewards) == pytest.approx({k: share(all, k) for k in (1, 2, 3)})
+    assert pass_at(rewards) == pytest.approx({k: share(any, k) for k in (1, 2, 3)})
+    assert pass_at({}) == pass_hat({}) == {}

@@ -1,0 +1,72 @@
+"""`python -m tau2_logging.cli.rescore`: MASEval's recorded reports, scored by tau2's own evaluator."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tau2_logging.errors import Tau2LoggingError
+
+if TYPE_CHECKING:
+    from tau2_logging.runner.maseval.rescore import Rescored
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tau2_logging.cli.rescore",
+        description="Turn a report of MASEval's Tau2 benchmark (JSONL, as its FileResultLogger writes it) into tau2's trajectories, score "
+        "them with tau2's own evaluator, and write a tau2 results file for each domain.",
+        epilog="exit code: 0 when every report was scored, 1 when some were left out, 2 for bad input. MASEval itself is not needed.",
+    )
+    parser.add_argument("reports", type=Path, metavar="REPORT.jsonl", help="the file of reports")
+    parser.add_argument("--output", type=Path, default=Path("rescored"), metavar="DIR", help="where results go (default: rescored)")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Score and print. Exit code 0, 1 or 2."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    args = build_parser().parse_args(argv)
+    from tau2_logging.runner.maseval.rescore import rescore
+
+    try:
+        found = rescore(args.reports, args.output)
+    except Tau2LoggingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    for domain, rescored in found.items():
+        print(summary(domain, rescored))
+    return int(any(rescored.left_out for rescored in found.values()))
+
+
+def summary(domain: str, rescored: Rescored) -> str:
+    """A domain in a few lines: both rewards, pass^k and pass@k of both, what was left out."""
+    lines = [f"{domain}: {rescored.scored} conversations scored, {rescored.apart} otherwise than by MASEval; {rescored.results}"]
+    for name, rewards in (("MASEval", rescored.maseval), ("tau2", rescored.tau2)):
+        lines.append(f"    {name:8} {_figures(rewards)}")
+    if rescored.left_out:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in rescored.left_out.most_common())
+        lines.append(f"    left out: {sum(rescored.left_out.values())} ({reasons})")
+    return "\n".join(lines)
+
+
+def _figures(rewards: dict[str, list[float]]) -> str:
+    from tau2_logging.runner.maseval.rescore import rates
+
+    every = [reward for trials in rewards.values() for reward in trials]
+    if not every:
+        return "-"
+    hats, ats = rates(rewards)
+    shown = [f"mean reward {sum(every) / len(every):.3f}"]
+    shown += [f"pass^{k} {value:.3f}" for k, value in hats.items()]
+    shown += [f"pass@{k} {value:.3f}" for k, value in ats.items()]
+    return ", ".join(shown)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

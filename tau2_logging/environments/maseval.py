@@ -1,0 +1,97 @@
+"""MASEval's port of the benchmark on tau2's own data: its files laid out for it, each database parsed once.
+
+Nothing is downloaded. Environments get copy-on-write views of a parsed database, as tau2's do under `FastDatabases`; most hashes are put
+together from the parts that changed.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.environments.hashing import DatabaseHash
+from tau2_logging.environments.records import SharedRecords, clone
+
+
+def lay_out(domain: str, data: Path, target: Path) -> None:
+    """Put links to tau2's files of a domain into `target`, under the names of MASEval's own table of downloads.
+
+    `data` is tau2's folder of domains. MASEval's loader then reads `target` as if it had downloaded it.
+    """
+    urls: Mapping[str, str] = importlib.import_module("maseval.benchmark.tau2.data_loader").URLS[domain]
+    folder = target / domain
+    folder.mkdir()
+    for kind, url in urls.items():
+        source = data / domain / url.rsplit("/", 1)[-1]
+        (folder / ("policy.md" if kind == "policy" else source.name)).symlink_to(source)
+
+
+def own_hash(environment: Any) -> str:
+    """The hash of the agent's database as MASEval makes it, of a whole dump, whatever is shared."""
+    data = environment.db.model_dump()
+    data.pop("user_db", None)
+    return str(importlib.import_module("maseval.benchmark.tau2.utils").get_dict_hash(data))
+
+
+class SharedMaseval:
+    """Install to have MASEval's port parse each file once and hash what is not changed once; uninstall to have its own way back."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[type, str], tuple[Any, str]] = {}
+        self._parts: dict[int, DatabaseHash] = {}
+        self._before: list[tuple[type, str, Any]] = []
+
+    def install(self) -> None:
+        """Wrap loading and hashing. Idempotent."""
+        if self._before:
+            return
+        base = importlib.import_module("maseval.benchmark.tau2.domains.base").DB
+        environment = importlib.import_module("maseval.benchmark.tau2.environment").Tau2Environment
+        load, get_hash, get_db_hash = base.__dict__["load"], base.get_hash, environment.get_db_hash
+        self._before = [(base, "load", load), (base, "get_hash", get_hash), (environment, "get_db_hash", get_db_hash)]
+
+        def fast_load(cls: type, path: Any) -> Any:
+            return self._load(cls, path, load.__func__, get_hash)
+
+        def fast_get_hash(database: Any) -> str:
+            return self._hash(database) or str(get_hash(database))
+
+        def fast_get_db_hash(place: Any) -> str:
+            return self._hash(place.db) or str(get_db_hash(place))
+
+        base.load, base.get_hash, environment.get_db_hash = classmethod(fast_load), fast_get_hash, fast_get_db_hash
+
+    def uninstall(self) -> None:
+        """Take the wrappers off."""
+        for owner, name, original in self._before:
+            setattr(owner, name, original)
+        self._before = []
+
+    def damaged(self) -> list[str]:
+        """Databases whose shared records were changed behind the views' back. None ever should be; asked once, after `uninstall`."""
+        return [path for (_, path), (pristine, before) in self._known.items() if pristine.get_hash() != before]
+
+    def _load(self, cls: type, path: Any, load: Any, get_hash: Any) -> Any:
+        key = (cls, str(path))
+        if key not in self._known:
+            pristine = load(cls, path)
+            known = (pristine, str(get_hash(pristine)))
+            self._learn(*known)
+            self._known[key] = known
+        return clone(self._known[key][0])
+
+    def _learn(self, pristine: Any, expected: str) -> None:
+        """Where the whole database is shared records, and the parts hash as MASEval hashes it."""
+        view = clone(pristine)
+        if all(isinstance(value, SharedRecords) for value in view.__dict__.values()):
+            known = DatabaseHash(view)
+            if known.pristine == expected:
+                self._parts.update({id(value): known for value in pristine.__dict__.values()})
+
+    def _hash(self, database: Any) -> str | None:
+        for value in database.__dict__.values():
+            if isinstance(value, SharedRecords) and id(value.shared) in self._parts:
+                return self._parts[id(value.shared)].of(database)
+        return None

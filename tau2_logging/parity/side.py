@@ -1,0 +1,44 @@
+"""What a side of a comparison can do. `worker` runs one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tau2_logging.parity.case import Case
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be played: `tasks` by id (None: all), at most `num_tasks` a domain, `fuzz` random sequences in all.
+
+    `fast`: databases are parsed once and shared copy-on-write, on both sides.
+    """
+
+    domains: tuple[str, ...]
+    tasks: tuple[str, ...] | None
+    num_tasks: int | None
+    fuzz: int
+    seed: int
+    fast: bool
+    leads: bool
+
+
+class Side(Protocol):
+    """An implementation of the benchmark."""
+
+    def about(self, order: Order) -> dict[str, Any]:
+        """Its version, and of each domain the policy, the tools and the tasks as it has them."""
+
+    def cases(self, order: Order) -> list[Case]:
+        """What is to be played; asked of the leading side alone."""
+
+    def follow(self, led: dict[str, Any]) -> None:
+        """Told what the leading side said of itself, before the first case."""
+
+    def play(self, case: Case) -> dict[str, Any]:
+        """Play a case: `start` and `end` (hashes of both databases), `calls` (output, error), `assertions`, `scored` if gold."""
+
+    def probes(self, order: Order) -> Iterator[dict[str, Any]]:
+        """Experiments of its own, after the last case, that explain a difference."""

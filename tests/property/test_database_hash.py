@@ -1,0 +1,96 @@
+"""The hash of a view is tau2's hash of what it holds, whatever was changed, wherever; and what changed is told exactly."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel
+
+from tau2_logging.environments.hashing import DatabaseHash, as_json
+from tau2_logging.environments.records import clone
+from tau2_logging.environments.state import _ViewState
+from tau2_logging.events import apply_changes
+
+
+class Record(BaseModel):
+    """A record of a database."""
+
+    name: str
+    parts: list[int]
+
+
+class Database(BaseModel):
+    """Two fields of records around one that is none, as tau2's databases may have them."""
+
+    orders: dict[str, Record]
+    note: str
+    users: dict[str, Record]
+
+
+class Toolkit:
+    """What holds a database."""
+
+    def __init__(self, database: Database) -> None:
+        self.db = database
+
+
+PRISTINE = Database(
+    orders={f"#W{number:03d}": Record(name=f"order {number}", parts=[number]) for number in range(100)},
+    note="none",
+    users={f"user_{number}": Record(name="é", parts=[]) for number in range(40)},
+)
+KNOWN = DatabaseHash(clone(PRISTINE))
+
+FIELD = st.sampled_from(["orders", "users"])
+KEYS = st.one_of(st.sampled_from([*PRISTINE.orders, *PRISTINE.users]), st.sampled_from(["", "#W", "#W0505", "~", "a/b", "zz"]))
+EDITS = st.lists(st.tuples(st.sampled_from(["change", "remove", "put", "note", "read"]), FIELD, KEYS, st.integers(0, 3)), max_size=6)
+
+
+def edit(database: Database, what: str, field: str, key: str, number: int) -> None:
+    """One thing that a tool may do."""
+    records: Any = getattr(database, field)
+    if what == "note":
+        database.note = str(number)
+    elif what == "put":
+        records[key] = Record(name="new", parts=[number])
+    elif what == "read":
+        list(records.values())
+    elif key in records:
+        if what == "remove":
+            del records[key]
+        else:
+            records[key].parts.append(number)
+
+
+def tau2_hash(database: Database) -> str:
+    return hashlib.sha256(as_json(database)).hexdigest()
+
+
+@given(EDITS)
+def test_the_hash_of_a_view_is_tau2s(edits: list[tuple[str, str, str, int]]) -> None:
+    """After any edits, of the first record, the last, one in between or one that is new."""
+    view = clone(PRISTINE)
+    for one in edits:
+        edit(view, *one)  # type: ignore[arg-type]
+    assert KNOWN.of(view) == tau2_hash(view)  # type: ignore[arg-type]
+    assert KNOWN.digest(KNOWN.difference(view)) == KNOWN.of(view)
+
+
+@given(st.lists(EDITS, max_size=4))
+def test_each_call_is_told_apart(calls: list[list[tuple[str, str, str, int]]]) -> None:
+    """Looked at after each call, the changes lead from hash to hash, to what is there in the end; nothing is left to notice."""
+    view: Any = clone(PRISTINE)
+    state = _ViewState(Toolkit(view), KNOWN)
+    told = json.loads(as_json(view))
+    for edits in calls:
+        state.arm()
+        for one in edits:
+            edit(view, *one)
+        told = apply_changes(told, state.look(everything=False))
+        assert state.hash == tau2_hash(view) == hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    assert state.look(everything=True) == ()
+    assert told == json.loads(as_json(view))
