@@ -139,6 +139,8 @@ class RunConfig:
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice is not None:
             raise UserError(f"two arms are named {twice!r}; name each once")
+        if self.arms and self.harness != "tau2":
+            raise UserError(f"--harness {self.harness} has a user of its own; variants and other arms need tau2's, so leave --harness out")
         if self.user is not None and any(arm.variant is not None for arm in self.arms):
             raise UserError(f"--user {self.user} does not go with variants, which are of tau2's own user simulator; leave one of them out")
 

@@ -94,6 +94,7 @@ def test_a_run_without_variants_is_as_it_was(tmp_path: Path) -> None:
     [
         ({"arms": (Arm("a"), Arm("a"))}, "two arms are named 'a'"),
         ({"user": "user_simulator", "arms": variant_arms("control,anger")}, "does not go with variants"),
+        ({"harness": "maseval", "domains": ("retail",), "arms": variant_arms("control,anger")}, "has a user of its own"),
         ({"arms": (Arm("a", agent="nobody"),)}, "no agent 'nobody'"),
         ({"arms": variant_arms("anger"), "agent": "llm_agent_solo"}, "works without a user"),
         ({"arms": (Arm("a", agent="retry_agent", agent_args={"patience": 1}),)}, "no setting 'patience'"),

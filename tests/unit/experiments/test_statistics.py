@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
@@ -94,10 +94,9 @@ def test_holm_and_benjamini_hochberg_by_hand() -> None:
     assert holm([]) == []
 
 
-@settings(max_examples=20)
-@given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
-def test_holm_is_statsmodels(p_values: list[float]) -> None:
-    """The same adjusted p as statsmodels.multipletests (which collects garbage at every call)."""
+def test_holm_is_statsmodels() -> None:
+    """The same adjusted p as statsmodels.multipletests (which collects garbage at every call, so that it is not what is used)."""
+    p_values = [0.011, 0.5, 0.011, 0.024, 0.03, 1.0, 0.0]
     assert holm(p_values) == pytest.approx(multipletests(p_values, method="holm")[1].tolist())
 
 
