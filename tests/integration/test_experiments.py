@@ -22,7 +22,7 @@ from tests.support.command import ROOT
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
-TASKS = ("0", "2", "7", "9", "13", "14", "17", "21", "23", "24", "26", "28")
+TASKS = ("0", "7", "9", "13", "14", "17", "21", "23", "24", "26")
 """Retail tasks in which an agent that does nothing fails."""
 
 TRIALS, GIVES_UP, MORE = 3, 0.15, 0.35
@@ -119,7 +119,7 @@ def test_the_reports_hold_everything(made: Made, capsys: pytest.CaptureFixture[s
     page = (report / "report.html").read_text()
     data = json.loads(re.search(r'<script[^>]*id="data"[^>]*>(.*?)</script>', page, re.DOTALL)[1])["experiment"]  # type: ignore[index]
     assert [row["arm"] for row in data["forest"]] == ["anger", "placebo"]
-    assert len(data["conversations"]) == 12
+    assert len(data["conversations"]) == len(TASKS)
     for talk in data["conversations"]:
         assert [arm["arm"] for arm in talk["arms"]] == ["control", "anger", "placebo"]
         assert all(arm["lines"][0] == ["agent", "Hi! How can I help you today?"] for arm in talk["arms"])
@@ -127,7 +127,7 @@ def test_the_reports_hold_everything(made: Made, capsys: pytest.CaptureFixture[s
     changed = [task for task in TASKS if given_up(task, GIVES_UP) != given_up(task, GIVES_UP + MORE)]
     assert sorted(flips["task"].astype(str)) == sorted(changed)
     assert experiments("status", str(made.directory)) == experiments("monitor", str(made.directory)) == 0
-    assert capsys.readouterr().out.count("36 of 36 scored, 0 failed, 0 missing, cost $0.00") == 6
+    assert capsys.readouterr().out.count("30 of 30 scored, 0 failed, 0 missing, cost $0.00") == 6
 
 
 def test_a_plan_says_what_is_wrong_with_it(tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_a_plan_says_what_is_wrong_with_it(tmp_path: Path) -> None:
 
 def test_agents_and_models_are_arms_like_users(tmp_path: Path) -> None:
     """retry_agent and a lazy model against llm_agent, one trial: no variant to be delivered, McNemar's test beside the paired one."""
-    words = ["plan", "--name", "agents", "--out", str(tmp_path), "--task-ids", *TASKS[:8], "--reference", "plain"]
+    words = ["plan", "--name", "agents", "--out", str(tmp_path), "--task-ids", *TASKS[:6], "--reference", "plain"]
     words += ["--arm", 'plain={"agent": "llm_agent"}', "--arm", 'retry={"agent": "retry_agent", "agent_args": {"attempts": 5}}']
     words += ["--arm", 'lazy={"agent_llm": "scripted/agent", "agent_llm_args": {"gives_up": 1.0}}']
     assert experiments(*words, "--agent-llm-args", '{"bad_writes": 0.7, "bad_when_told": 0.0}') == 0
@@ -168,7 +168,7 @@ def test_agents_and_models_are_arms_like_users(tmp_path: Path) -> None:
     primary, mcnemar = ({row["arm"]: row for row in tables[name]} for name in ("primary", "mcnemar"))
     assert primary["lazy"]["success_rate"] == 0 < primary["lazy"]["reference_rate"]
     assert (mcnemar["lazy"]["won"], mcnemar["retry"]["lost"]) == (0, 0)
-    assert mcnemar["lazy"]["lost"] == round(primary["lazy"]["reference_rate"] * 8)
+    assert mcnemar["lazy"]["lost"] == round(primary["lazy"]["reference_rate"] * 6)
     errors = {row["arm"]: row["difference"] for row in tables["secondary"] if row["measure"] == "tool errors"}
     assert errors["retry"] < 0
     assert [path.name for path in (tmp_path / "agents" / "report").iterdir()] == ["analysis.json"]

@@ -32,7 +32,7 @@ def prove_injection(
     log_dir: Path,
     run: Callable[[RunConfig], int],
     domains: Sequence[str] = ("retail", "airline", "telecom"),
-    num_tasks: int = 2,
+    num_tasks: int = 1,
     **settings: Any,
 ) -> Proof:
     """Run all variants on some tasks with `run` (which returns the exit code) and hold every prompt against its variant.
