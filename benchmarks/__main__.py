@@ -28,6 +28,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "distortion": (["-m", "benchmarks.harness", "distortion"], ["--tasks", "64"]),
     "token_times": (["-m", "benchmarks.token_times"], ["--concurrency", "8"]),
     "intervals": (["-m", "benchmarks.intervals"], ["--repeat", "200"]),
+    "experiments": (["-m", "benchmarks.experiments"], ["--repeat", "100", "--resamples", "499"]),
     "events": (["-m", "benchmarks.events"], ["--tasks", "10"]),
     "states": (["-m", "benchmarks.states"], ["--tasks", "10"]),
     "agents": (["-m", "benchmarks.agents"], ["--tasks", "10"]),

@@ -37,13 +37,16 @@ ALLOWED: dict[str, set[str]] = {
 """What each folder may import besides itself and LEAVES. `cli` takes the names of the log levels from `events`."""
 
 SHARED = {
-    "numpy": ("analysis", "columns of numbers are numpy arrays from the reader to the reports"),
-    "pandas": ("analysis", "the tables of a RunLog are DataFrames, and so are those of its statistics"),
+    "numpy": ("analysis experiments", "columns of numbers are numpy arrays from the reader to the reports"),
+    "pandas": ("analysis experiments", "the tables of a RunLog are DataFrames, and so are those of its statistics"),
+    "scipy": ("analysis experiments", "quantiles of the intervals; resampling and its tests"),
+    "statsmodels": ("experiments", "adjusted p values, McNemar's test, power: a module each"),
     "pydantic": ("environments", "tau2's databases are pydantic models"),
     "rich": ("sinks runner analysis", "the progress display, the run that owns its console, the tables of the analysis"),
     "litellm": ("instrument models runner", "what is measured, what the scripted models are a provider of, what a run configures"),
+    "yaml": ("models users", "files of experts, files of variants"),
+    "tau2": ("agents users", "an agent or a user is a class of tau2's, which is looked at or wrapped by name everywhere else"),
     "maseval": ("parity runner", "its environments and evaluator are what is compared, its benchmark is what a run subclasses"),
-    "tau2": ("agents", "an agent is a class of tau2's, which is looked at or wrapped by name everywhere else"),
     "httpx": ("instrument runner", "where waiting for a connection is seen, and where the pool is given its size"),
 }
 """Packages that more than one module may import: the folders that may, and why. Every other package is imported in exactly one module."""

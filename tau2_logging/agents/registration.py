@@ -40,8 +40,14 @@ def registered(registry: Any, experts: tuple[Expert, ...], mode: str = ADVISE) -
 
 
 @contextmanager
-def registered_agents(registry: Any, agent: str = "", arguments: Mapping[str, Any] | None = None) -> Iterator[None]:
-    """Have retry_agent, context_agent and enhanced_agent known to tau2 inside the block; `arguments` are the settings of `agent`.
+def registered_agents(
+    registry: Any,
+    agent: str = "",
+    arguments: Mapping[str, Any] | None = None,
+    others: Mapping[str, tuple[str, Mapping[str, Any]]] | None = None,
+) -> Iterator[None]:
+    """Have retry_agent, context_agent and enhanced_agent known to tau2 inside the block; `arguments` are the settings of `agent`, `others`
+    more names of (agent, settings).
 
     A name that is there already stays somebody else's. Raises UserError for settings the agent does not have.
     """
@@ -51,9 +57,10 @@ def registered_agents(registry: Any, agent: str = "", arguments: Mapping[str, An
 
     factories = hasattr(registry, "register_agent_factory")
     names = registry._agent_factories if factories else registry._agents
-    ours = [name for name in KINDS if name not in names]
-    for name in ours:
-        made = agent_class(name, *settings_of(name, (arguments or {}) if name == agent else {}))
+    chosen = {name: (name, (arguments or {}) if name == agent else {}) for name in KINDS if name not in names}
+    chosen.update(others or {})
+    for name, (kind, settings) in chosen.items():
+        made = agent_class(kind, *settings_of(kind, settings))
         if factories:
             registry.register_agent_factory(factory_of(made), name)
         else:
@@ -61,7 +68,7 @@ def registered_agents(registry: Any, agent: str = "", arguments: Mapping[str, An
     try:
         yield
     finally:
-        for name in ours:
+        for name in chosen:
             names.pop(name, None)
 
 

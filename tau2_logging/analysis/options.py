@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
@@ -22,7 +22,8 @@ class ReportOptions:
     ships. `price_as`: models for "what would these tokens cost on that model". `compare`: the other run, read already. `slo`: the
     results of the gates, ready to show (see `analysis.slo`). `force`: files of another run may be overwritten. `title`: heading of
     reports. `top`: rows of a list of the slowest. `command`: the command line, shown in reports so that they can be made again. `deep`: the
-    deep analysis of the same simulations, None where it was not asked for.
+    deep analysis of the same simulations, None where it was not asked for. `experiment`: what the page of an experiment shows (see
+    `reports/assets/experiment.js`), None for a run that is none.
     """
 
     tasks: tuple[str, ...] = ()
@@ -36,6 +37,7 @@ class ReportOptions:
     top: int = 20
     command: str = ""
     deep: LogAnalyzer | None = None
+    experiment: Mapping[str, Any] | None = None
 
 
 def output_file(output_dir: Path, name: str) -> Path:

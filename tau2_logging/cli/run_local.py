@@ -80,6 +80,8 @@ def _add_who(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--expert-mode", choices=("advise", "delegate"), help="an expert's answer goes back to the agent's model, or is the "
                        "agent's turn (default: advise)")  # fmt: skip
     group.add_argument("--user", metavar="NAME", help="user implementation (default: user_simulator)")
+    group.add_argument("--user-variants", metavar="NAME,NAME", help="do every task once for each of these manners of the user: control, "
+                       "frustration, anxiety, anger, confusion, placebo, or a .yaml file (see docs/experiments.md)")  # fmt: skip
     group.add_argument("--user-llm", metavar="MODEL", help="the user simulator's model (default: scripted/user)")
     group.add_argument("--user-llm-args", metavar="JSON", help="arguments of its calls, as a JSON object")
     group.add_argument("--judge-llm", metavar="MODEL", help="model that answers natural-language assertions and, where tau2 has one, the "
@@ -195,6 +197,10 @@ def _config(given: dict[str, Any]) -> RunConfig:
     for expert in values.get("experts", ()):
         if expert.scripted and not agent.scripted:
             _hint(f"note: expert {expert.alias} is a scripted model, which knows the task's solution and tells it")
+    if "user_variants" in given:
+        from tau2_logging.runner.arms import variant_arms
+
+        values["arms"] = variant_arms(given["user_variants"])
     return RunConfig(**values, agent_model=agent, user_model=user, judge_model=judge, servers=servers)
 
 

@@ -28,7 +28,7 @@ class Field:
 
 _ROWS = (
     # where an event belongs
-    ("domain", "str", "tau2 domain of the simulation"),
+    ("domain", "str", "tau2 domain of the simulation; `domain@arm` where a run compares arms"),
     ("trial", "int", "0-based trial of the task"),
     ("run", "str", "id of the run (one start of run_local.py, and its resumptions)"),
     ("span", "str", "id of this operation, unique within the run"),
@@ -56,6 +56,8 @@ _ROWS = (
         "where the call went: scripted, vllm, openai, claude, another provider; local_function for tools",
     ),
     ("requestor", "str", "who asked for the tool: assistant or user"),
+    ("variant", "str", "variant of the user simulator"),
+    ("prompt_hash", "str", "start of the SHA-256 of the user's system prompt: the one meant at task_start, the one sent at user_sim"),
     ("endpoint", "str", "host:port the request went to"),
     ("has_tool_calls", "bool", "the reply holds tool calls"),
     ("finish_reason", "str", "why the model stopped: stop, tool_calls, length, ..."),

@@ -27,7 +27,7 @@ _TIME = ("start_ms", "duration_ms")
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _MODEL_CALL = (
     "step", "model", "call_type", "has_tool_calls", *_TIME, "queue_ms", *_TOKENS, "ttft_ms", "decode_ms",
-    "finish_reason", "attempt", "endpoint", "cost_usd", "timing", "error", "error_type", "error_message",
+    "finish_reason", "attempt", "endpoint", "cost_usd", "timing", "error", "error_type", "error_message", "prompt_hash",
 )  # fmt: skip
 _RUN = (
     "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "harness", "agent", "user",
@@ -54,7 +54,7 @@ _KINDS = (
         (*_TIME, "simulations", "ok", "errors", "timeouts", "pending", "mean_reward", *_COUNTS[1:], *_TOKENS, "cost_usd",
          "signal", "stopped_by"),
     ),
-    Kind("task_start", INFO, "a simulation begins", ("start_ms", "seed")),
+    Kind("task_start", INFO, "a simulation begins", ("start_ms", "seed", "variant", "prompt_hash")),
     Kind(
         "task_end", INFO, "a simulation ends",
         ("status", "reward", "tau2_reward", "termination", "stop_token", *_TIME, *EXCLUSIVE_MS, *_COUNTS, *_TOKENS, "cost_usd",

@@ -13,6 +13,7 @@ from tau2_logging.instrument.failure import failure_name
 from tau2_logging.instrument.reply import STREAM_CUT, Reply, read_reply
 from tau2_logging.logger.context import current_expert
 from tau2_logging.logger.operation import Operation, error_fields
+from tau2_logging.logger.prompt_hash import prompt_hash, system_text
 from tau2_logging.logger.sensitive import masked, masked_text
 from tau2_logging.logger.simulation import EVALUATION, JUDGE, USER, Simulation
 
@@ -174,8 +175,19 @@ class ModelCall:
                 "attempt": self.attempt,
                 "endpoint": self.endpoint,
                 **fields,
+                **self._prompt(),
             }
         )
+
+    def _prompt(self) -> dict[str, object]:
+        """Which system prompt a user simulator's model was sent; after the clock has stopped."""
+        if self._type != "user_sim":
+            return {}
+        text = self.simulation.logger.attempt(system_text, self._sent() or ())
+        return {"prompt_hash": prompt_hash(text)} if text is not None else {}
+
+    def _sent(self) -> Any:
+        return self._messages() if callable(self._messages) else self._messages
 
     def _token_times(self) -> tuple[float | None, float | None]:
         """From the moment the request went out, which is after it has queued, to the first token; from there to the last."""
@@ -190,8 +202,7 @@ class ModelCall:
             return
         masking = simulation.logger.masking
         reply = None if response is None else masked_text(_response_json(response), masking)
-        sent = self._messages() if callable(self._messages) else self._messages
-        messages = json.dumps(masked(sent, masking), ensure_ascii=False, default=str)
+        messages = json.dumps(masked(self._sent(), masking), ensure_ascii=False, default=str)
         fields = {"step": self._operation.step, "model": self.model, "messages": masked_text(messages, masking), "reply": reply}
         simulation.emit("llm_payload", fields, span=self._operation.span, parent=self._operation.parent)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -38,11 +38,18 @@ def stop_token(text: str | None) -> str | None:
     return next((name for token, name in _STOP_TOKENS.items() if token in (text or "")), None)
 
 
-def begin(logger: EventLogger, domain: str, task: str, trial: int | None = None, seed: int | None = None) -> Simulation:
-    """A new simulation; writes task_start. Its time counts as setup until the first step."""
+def begin(
+    logger: EventLogger,
+    domain: str,
+    task: str,
+    trial: int | None = None,
+    seed: int | None = None,
+    more: Mapping[str, object] | None = None,
+) -> Simulation:
+    """A new simulation; writes task_start, with `more` fields. Its time counts as setup until the first step."""
     simulation = Simulation(logger, domain, task, trial, seed)
     started = simulation.ledger.enter("setup")
-    simulation.emit("task_start", {"start_ms": logger.since_start_ms(started), "seed": seed}, span=simulation.span)
+    simulation.emit("task_start", {"start_ms": logger.since_start_ms(started), "seed": seed, **(more or {})}, span=simulation.span)
     return simulation
 
 

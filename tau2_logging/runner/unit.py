@@ -12,6 +12,7 @@ from tau2_logging.instrument.tau2 import outcome_of
 from tau2_logging.logger.context import bind
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.masking import mask_text, shorten
+from tau2_logging.logger.prompt_hash import prompt_hash
 from tau2_logging.logger.scope import ERROR, TIMEOUT, Outcome, begin, end
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT
@@ -35,7 +36,7 @@ class Bench:
 
 def run_unit(unit: Unit, bench: Bench, begun: Begun) -> Row | None:
     """Run a simulation, write its events and keep its row. None if the watchdog gave it up meanwhile and has done all that."""
-    simulation = begin(bench.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed)
+    simulation = begin(bench.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed, _user_fields(unit, bench))
     begun(unit, simulation)
     result: Any = None
     with bind(simulation):
@@ -48,6 +49,13 @@ def run_unit(unit: Unit, bench: Bench, begun: Begun) -> Row | None:
         except BaseException as error:
             outcome = Outcome(ERROR, error=error)
     return conclude(unit, simulation, outcome, bench, result)
+
+
+def _user_fields(unit: Unit, bench: Bench) -> dict[str, object]:
+    """Fields of task_start that say who the user is: its variant, and the hash of the prompt its model is to be sent."""
+    recipe = bench.recipes[unit.domain]
+    prompt = bench.logger.attempt(bench.benchmark.user_prompt, recipe, unit.task)
+    return {"variant": bench.benchmark.variant_of(recipe.user), "prompt_hash": None if prompt is None else prompt_hash(prompt)}
 
 
 def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench, result: Any = None) -> Row | None:

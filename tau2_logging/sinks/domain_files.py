@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
+from tau2_logging.events.label import plain_domain
 from tau2_logging.logger.sink import Sink
 from tau2_logging.sinks.appender import Appender, append_to_all
 
@@ -14,7 +15,7 @@ from tau2_logging.sinks.appender import Appender, append_to_all
 class DomainFiles(Sink):
     """The two files of each domain, appended to as it happens. Events below `level` are not written.
 
-    A domain that was not named gets its files with its first event.
+    A domain that was not named gets its files with its first event. The arms of a domain (`retail@anger`) share its files.
 
     Raises UserError on construction where a file cannot be written.
     """
@@ -34,7 +35,8 @@ class DomainFiles(Sink):
     def write_line(self, domain: str | None, line: str) -> None:
         data = line.encode() + b"\n"
         if domain is not None:
-            append_to_all(self._files.get(domain) or self._open(domain), data)
+            plain = plain_domain(domain)
+            append_to_all(self._files.get(plain) or self._open(plain), data)
             return
         for files in list(self._files.values()):
             append_to_all(files, data)
@@ -48,7 +50,7 @@ class DomainFiles(Sink):
     def write_text(self, domain: str | None, text: str) -> None:
         data = text.encode("utf-8", "replace") + b"\n"
         for name, (_, everything) in list(self._files.items()):
-            if domain is None or name == domain:
+            if domain is None or name == plain_domain(domain):
                 everything.append(data)
 
     def lost(self) -> tuple[int, str]:

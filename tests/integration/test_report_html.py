@@ -59,9 +59,25 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         log = load_log(write(folder / f"tau2_{name}.log", parts))
         options = ReportOptions() if name == "large" else ReportOptions(compare=log, slo=GATES, price_as=("gpt-4o",))
         [made[name]] = html.write(log, folder / name, options)
+    log = load_log(folder / "tau2_two.log")
+    [made["experiment"]] = html.write(log, folder / "experiment", ReportOptions(experiment=strange_experiment()))
     made["deep"] = folder / "deep.html"
     made["deep"].write_text(html.page(report_data_without_log(strange_agent(folder), ReportOptions())), encoding="utf-8")
     return made
+
+
+def strange_experiment() -> dict[str, Any]:
+    """The data of an experiment whose arms, tasks and conversations are hostile; one arm has no effect to report."""
+    known = {"difference": -0.2, "difference_low": -0.3, "difference_high": -0.1, "p_holm": 0.001, "remark": None}
+    unknown = {**dict.fromkeys(known), "remark": "not delivered: no effect is reported"}
+    arms = [{"arm": text, "reward": None if n else 1.0, "lines": [["user", text], ["agent calls", text]]} for n, text in enumerate(HOSTILE)]
+    return {
+        "reference": HOSTILE[0],
+        "conclusions": list(HOSTILE),
+        "forest": [{"arm": text, **(unknown if n == 1 else known)} for n, text in enumerate(HOSTILE)],
+        "tables": [{"title": HOSTILE[0], "note": "", "columns": [["arm", "arm", "text"]], "rows": [[text] for text in HOSTILE]}],
+        "conversations": [{"domain": "retail", "task": text, "arms": arms} for text in HOSTILE],
+    }
 
 
 def strange_agent(folder: Path) -> LogAnalyzer:
@@ -280,3 +296,20 @@ def test_a_rate_shows_its_interval_and_the_flow_every_simulation(show: Any) -> N
     titles = browser.execute_script("return [...document.querySelectorAll('path.flow title')].map((title) => title.textContent)")
     first = [title.rsplit(": ", 1)[1].split(" of ")[0] for title in titles if title.startswith("look")]
     assert sum(map(int, first)) == 48
+
+
+def test_an_experiment_shows_every_arm_and_conversation_and_runs_nothing(show: Any) -> None:
+    """A row and a point for each arm that has an effect, a column for each arm of a conversation; texts of models stay texts."""
+    browser = show("experiment", "#/experiment")
+    assert len(all_of(browser, "svg .point")) == len(HOSTILE) - 1
+    assert "not delivered: no effect is reported" in browser.find_element("css selector", "svg").text
+    low, high, point = browser.execute_script(
+        "const reach = document.querySelector('svg .reach'), point = document.querySelector('svg .point');"
+        "return [reach.getAttribute('x1'), reach.getAttribute('x2'), point.getAttribute('cx')].map(Number)"
+    )
+    assert low < point < high
+    for number in range(len(HOSTILE)):
+        show("experiment", f"#/conversations/{number}")
+        assert len(all_of(browser, ".sides > .card")) == len(HOSTILE)
+        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        assert browser.execute_script("return [document.scripts.length, document.images.length, window.hacked ?? null]") == [2, 0, None]

@@ -24,7 +24,7 @@ NAME = "html"
 FILES = ("report.html",)
 
 _ASSETS = Path(__file__).parent / "assets"
-_SCRIPTS = ("dom", "tables", "model", "charts", "timeline", "run_timeline", "task_timeline", "sankey", "pages", "main")
+_SCRIPTS = ("dom", "tables", "model", "charts", "timeline", "run_timeline", "task_timeline", "sankey", "experiment", "pages", "main")
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:

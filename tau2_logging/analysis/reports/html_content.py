@@ -76,6 +76,7 @@ def report_data(log: RunLog, options: ReportOptions, most_calls: int = MOST_CALL
         "histograms": _histograms(calls),
         "facts": _facts(log, options),
         "meanings": meanings(options),
+        "experiment": None if options.experiment is None else dict(options.experiment),
         "sankey": [] if options.deep is None else options.deep.get_sankey(),
         "roles": ROLE_LABELS,
         "colors": {theme: colors(theme) for theme in ("light", "dark")},

@@ -39,6 +39,7 @@ def report_data_without_log(deep: LogAnalyzer, options: ReportOptions) -> dict[s
         "names": {name: title for name, title in PAGES.items() if pages[name] and name not in ("latency", "about")},
         "facts": [["files", ", ".join(deep.recorded.sources)], *([["made with", options.command]] if options.command else [])],
         "meanings": meanings(options),
+        "experiment": None,
         "sankey": deep.get_sankey(),
         "roles": ROLE_LABELS,
         "colors": {theme: colors(theme) for theme in ("light", "dark")},

@@ -20,17 +20,18 @@ import litellm
 from litellm import CustomLLM
 from litellm.types.utils import ChatCompletionMessageToolCall, Function, GenericStreamingChunk, ModelResponse, Usage
 
+from tau2_logging.events.label import plain_domain
 from tau2_logging.logger.context import current, current_expert
 from tau2_logging.models.scripted.agent import agent_turn
 from tau2_logging.models.scripted.expert import expert_turn
 from tau2_logging.models.scripted.faults import first_call, spoil
 from tau2_logging.models.scripted.judge import judge_turn
-from tau2_logging.models.scripted.plan import PlanBook
+from tau2_logging.models.scripted.plan import CLOSING, PlanBook
 from tau2_logging.models.scripted.settings import ScriptedSettings
 from tau2_logging.models.scripted.speech import Speech
 from tau2_logging.models.scripted.tokens import count, prompt_tokens
 from tau2_logging.models.scripted.user import user_turn
-from tau2_logging.models.scripted.weakness import weakened
+from tau2_logging.models.scripted.weakness import drops_task, weakened
 
 PROVIDER = "scripted"
 ROLES = ("agent", "user", "judge", "expert")
@@ -88,7 +89,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         fault = settings.draw_fault(draw)
         _raise_fault(fault, model)
         prompt = prompt_tokens(messages, optional_params.get("tools"))
-        speech = self._speech(model, domain, task, messages, optional_params, settings)
+        speech = self._speech(model, domain, task, messages, optional_params, settings, draw)
         if model == "agent":
             speech = weakened(speech, settings, self.book.writes(domain), messages, prompt, draw)
         speech = spoil(speech, fault)
@@ -105,9 +106,10 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         messages: Sequence[Mapping[str, Any]],
         params: Mapping[str, Any],
         settings: ScriptedSettings,
+        draw: random.Random,
     ) -> Speech:
         if model == "user":
-            return user_turn(messages)
+            return user_turn(messages, draw)
         if model == "judge":
             return judge_turn(messages)
         if model not in ("agent", "expert"):
@@ -121,6 +123,8 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
             )
         if model == "expert":
             return expert_turn(plan, messages, params.get("tools"))
+        if model == "agent" and drops_task(settings, f"{plain_domain(domain or '')}/{task}", messages):
+            return Speech(text=CLOSING)
         again = first_call(messages) if settings.loops(random.Random(f"{settings.seed}|{domain}/{task}|loop")) else None
         return again or agent_turn(plan, messages, params.get("tools"))
 

@@ -25,7 +25,7 @@ LOOP = "loop"
 """The one fault that is not drawn per call: its rate is the share of simulations in which the agent repeats its first call forever."""
 
 _LATENCY = ("ttft_ms", "tpot_ms", "spread")
-_SHARES = ("bad_writes", "bad_when_told", "lapse")
+_SHARES = ("bad_writes", "bad_when_told", "lapse", "gives_up")
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,10 @@ class ScriptedSettings:
     Two weaknesses of the agent, for trying out agents that make up for them (see `weakness`). `bad_writes`: share of its calls of write
     tools whose arguments are wrong; `bad_when_told`: the same once it has been told what the tool takes, or that a value does not exist.
     `context_limit`: prompt tokens from which on it loses the thread, `lapse`: the share of its calls beyond that in which it does.
+
+    An effect of the customer on the agent, for trying out experiments: `gives_up` is the share of simulations in which the agent does
+    nothing that it was asked for, `gives_up_when` what is added to it where the customer has written certain words. The same trial of a
+    task draws alike in every arm, so that `{"gives_up": 0.2, "gives_up_when": {"unacceptable": 0.3}}` is an effect of -0.3 on success.
     """
 
     ttft_ms: float = 0.0
@@ -48,6 +52,8 @@ class ScriptedSettings:
     bad_when_told: float = 0.2
     context_limit: int | None = None
     lapse: float = 1.0
+    gives_up: float = 0.0
+    gives_up_when: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> ScriptedSettings:
@@ -56,7 +62,8 @@ class ScriptedSettings:
         shares = {name: _share(name, arguments[name]) for name in _SHARES if arguments.get(name) is not None}
         limit = None if arguments.get("context_limit") is None else int(_at_least_zero("context_limit", arguments["context_limit"]))
         faults = _rates(arguments.get("faults") or {})
-        return cls(**latency, **shares, context_limit=limit, faults=faults, seed=_seed(arguments.get("seed")))
+        when = _shares_by_words(arguments.get("gives_up_when") or {})
+        return cls(**latency, **shares, context_limit=limit, faults=faults, gives_up_when=when, seed=_seed(arguments.get("seed")))
 
     def draw_fault(self, random_: random.Random) -> str | None:
         """Which fault this call has, if any. A call that is made again is drawn anew."""
@@ -71,6 +78,12 @@ class ScriptedSettings:
     def loops(self, random_: random.Random) -> bool:
         """Whether the agent of a simulation loops."""
         return random_.random() < self.faults.get(LOOP, 0.0)
+
+    def drops_the_task(self, heard: str, random_: random.Random) -> bool:
+        """Whether the agent does nothing in a simulation in which the customer has written `heard`."""
+        said = heard.lower()
+        share = self.gives_up + sum(more for words, more in self.gives_up_when.items() if words.lower() in said)
+        return random_.random() < share
 
     def latency_ms(self, tokens: int, random_: random.Random) -> tuple[float, float]:
         """(time to first token, time from the first token to the last) of a reply of `tokens` tokens."""
@@ -88,6 +101,12 @@ def _share(name: str, value: Any) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= 1:
         raise UserError(f"scripted model: {name} is {value!r}; give a share from 0 to 1")
     return float(value)
+
+
+def _shares_by_words(value: Any) -> dict[str, float]:
+    if not isinstance(value, Mapping):
+        raise UserError(f'scripted model: gives_up_when is {value!r}; give shares by words, as in {{"gives_up_when": {{"angry": 0.2}}}}')
+    return {str(words): _share(f"gives_up_when {words!r}", share) for words, share in value.items()}
 
 
 def _rates(faults: Any) -> dict[str, float]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tau2_logging.models.scripted.manner import asks_again, in_manner
 from tau2_logging.models.scripted.plan import CLOSING, TRANSFER_NOTICE, requested_action
 from tau2_logging.models.scripted.speech import Speech, calling
 
@@ -13,8 +15,18 @@ _REASON = "Reason for call:"
 _LONGEST_OPENING = 400
 
 
-def user_turn(messages: Sequence[Mapping[str, Any]]) -> Speech:
-    """The user's next turn, in tau2's flipped view: the user is `assistant`, the agent is `user`."""
+def user_turn(messages: Sequence[Mapping[str, Any]], random_: random.Random | None = None) -> Speech:
+    """The user's next turn, in tau2's flipped view: the user is `assistant`, the agent is `user`.
+
+    With `random_` it takes on the manner that its system prompt asks for.
+    """
+    if random_ is None:
+        return _plain_turn(messages)
+    again = CLOSING in str(messages[-1].get("content") or "") and asks_again(messages, random_)
+    return in_manner(Speech(text="Is that really everything?") if again else _plain_turn(messages), messages, random_)
+
+
+def _plain_turn(messages: Sequence[Mapping[str, Any]]) -> Speech:
     last = messages[-1]
     if last["role"] == "tool":
         return Speech(text=f"I did that. I see: {(last.get('content') or '')[:200]}")

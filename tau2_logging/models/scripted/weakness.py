@@ -1,4 +1,5 @@
-"""Two weaknesses a model may have, played on purpose: wrong arguments in calls that write, and losing the thread in a long prompt.
+"""Weaknesses a model may have, played on purpose: wrong arguments in calls that write, losing the thread in a long prompt, and doing
+nothing for some customers.
 
 Wrong arguments are of four sorts, in equal shares: one is missing, one is made up, one has the wrong type, one names something that does
 not exist. The first three can be seen before the call is made, the last cannot. A model that was told what the tool takes (its schema
@@ -39,6 +40,14 @@ def weakened(
         return speech
     first, *rest = speech.calls
     return replace(speech, calls=(_wrong(first, draw), *rest))
+
+
+def drops_task(settings: ScriptedSettings, task: str, messages: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the agent does nothing of what it is asked for in this simulation; the same trial of a task draws alike in every arm."""
+    if not settings.gives_up and not settings.gives_up_when:
+        return False
+    heard = " ".join(str(message.get("content") or "") for message in messages if message["role"] == "user")
+    return settings.drops_the_task(heard, random.Random(f"{settings.seed}|{task}|drops"))
 
 
 def was_told(messages: Sequence[Mapping[str, Any]]) -> bool:

@@ -73,6 +73,10 @@ class MasevalBenchmark(Benchmark):
         with _evaluating(simulation), bind(None):  # tau2's evaluator is no part of what is measured: its calls are no events
             return simulation_of(Repetition(recipe.domain, task, report, trial, seed), self._environment(recipe.domain), own_reward=True)
 
+    def user_prompt(self, recipe: Recipe, task: Any) -> str | None:
+        """MASEval's user has a prompt of its own, which is not made here."""
+        return None
+
     def _environment(self, domain: str) -> Any:
         return self.registry.get_env_constructor(domain)()
 

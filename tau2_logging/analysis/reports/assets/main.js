@@ -1,6 +1,6 @@
 // Routes, the heading, and light or dark.
 const TIMED = SIMS.n > 0;  // a page of results files alone has no simulations to draw
-const TABS = [["", "Overview"], ...(TIMED ? [["tasks", "Simulations"], ["latency", "Latency"]] : []), ...Object.entries(DATA.names), ["about", "About"]];
+const TABS = [["", "Overview"], ...(DATA.experiment ? [["experiment", "Experiment"], ["conversations", "Conversations"]] : []), ...(TIMED ? [["tasks", "Simulations"], ["latency", "Latency"]] : []), ...Object.entries(DATA.names), ["about", "About"]];
 
 function pageFor(route) {
   const [name, ...rest] = route.split("/").map(unescaped);
@@ -8,6 +8,8 @@ function pageFor(route) {
   if (name === "tasks") return tasksPage();
   if (name === "task") return taskPage(rest);
   if (name === "latency") return latencyPage();
+  if (name === "experiment" && DATA.experiment) return experimentPage(DATA.experiment);
+  if (name === "conversations" && DATA.experiment) return conversationsPage(DATA.experiment, rest);
   if (name === "about") return aboutPage();
   if (Object.hasOwn(DATA.names, name)) return groupPage(name);
   return [make("h1", {}, "No such page"), make("a", { href: "#/" }, "Overview")];

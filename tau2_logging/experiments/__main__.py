@@ -1,0 +1,165 @@
+"""`python -m tau2_logging.experiments`: plan, power, run (launch), status (monitor), collect, manipulation, analyze, variants.
+
+Only argparse is imported here, so that --help answers at once; everything else when it is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from tau2_logging.errors import Tau2LoggingError
+
+PROG = "python -m tau2_logging.experiments"
+_EPILOG = """\
+examples:
+  python -m tau2_logging.experiments plan --name moods --domains retail --num-tasks 20 --num-trials 4 --user-variants control,anger,placebo
+  python -m tau2_logging.experiments run experiments/moods
+  python -m tau2_logging.experiments analyze experiments/moods
+  python -m tau2_logging.experiments plan --name agents --agents llm_agent,retry_agent --num-trials 4
+
+exit code: 0 done, 1 cells are missing (or lint has findings), 2 bad input, 3 a variant was not delivered, 130 and 143 stopped
+"""
+_PLAN = "plan.json, or the folder it is in"
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser."""
+    parser = argparse.ArgumentParser(
+        prog=PROG,
+        description="Paired experiments: the same tasks with several users, agents or models, and what may be said of the difference.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_plan(commands.add_parser("plan", help="make a plan file; says cost and power before anything is run"))
+    power = commands.add_parser("power", help="the smallest difference that a plan can find")
+    power.add_argument("plan", nargs="?", help=f"{_PLAN}; or give the plan's own flags")
+    _add_design(power)
+    run = commands.add_parser("run", aliases=["launch"], help="run what is missing of a plan; again after any interruption")
+    _add_run(run)
+    for name, aliases, text in (
+        ("status", ["monitor"], "how far each arm has come"),
+        ("collect", [], "one table of all cells"),
+        ("manipulation", [], "did the variants change how the user writes?"),
+        ("analyze", [], "effects, intervals, tests; text, JSON, CSV and report.html"),
+    ):
+        command = commands.add_parser(name, aliases=aliases, help=text)
+        command.add_argument("plan", help=_PLAN)
+        command.add_argument("--output-dir", metavar="DIR", help="where files go (default: report/ beside the plan)")
+        if name == "analyze":
+            command.add_argument("--format", nargs="+", metavar="NAME", help="only these: text, json, csv, html (default: all)")
+    _add_variants(commands.add_parser("variants", help="the manners of the user: list, show, diff, lint, prompt"))
+    return parser
+
+
+def _add_plan(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--name", required=True, help="name of the experiment")
+    parser.add_argument("--out", default="experiments", metavar="DIR", help="folder of experiments (default: %(default)s)")
+    _add_design(parser)
+
+
+def _add_design(parser: argparse.ArgumentParser) -> None:
+    arms = parser.add_argument_group("arms")
+    arms.add_argument("--user-variants", metavar="NAME,NAME", help="an arm for each manner of the user, or all of a .yaml file")
+    arms.add_argument("--agents", metavar="NAME,NAME", help="an arm for each agent: llm_agent,retry_agent")
+    arms.add_argument("--agent-llms", metavar="MODEL,MODEL", help="an arm for each model of the agent")
+    arms.add_argument("--arm", action="append", metavar="NAME=JSON", help="an arm: agent, agent_args, agent_llm, agent_llm_args, "
+                      "user_llm, user_llm_args, variant")  # fmt: skip
+    arms.add_argument("--reference", metavar="ARM", help="what the others are compared with (default: control, else the first)")
+    _add_cells(parser.add_argument_group("cells"))
+    money = parser.add_argument_group("cost and power")
+    money.add_argument("--budget", type=float, metavar="USD", help="refuse a plan that costs more; the run keeps to it too")
+    money.add_argument("--cost-per-simulation", type=float, metavar="USD", help="what one simulation costs")
+    money.add_argument("--like", metavar="LOG", help="an earlier run's log, whose mean cost is taken")
+    money.add_argument("--rate", type=float, default=0.7, metavar="P", help="success expected in the reference (default: %(default)s)")
+    money.add_argument("--between", type=float, default=0.5, metavar="SHARE", help="share of variance between tasks (%(default)s)")
+    money.add_argument("--power", type=float, default=0.8, metavar="P", help="chance of finding it (default: %(default)s)")
+
+
+def _add_cells(group: argparse._ArgumentGroup) -> None:
+    group.add_argument("--domains", nargs="+", metavar="DOMAIN", help="domains (default: retail)")
+    group.add_argument("--task-ids", nargs="+", metavar="ID", help="only these tasks")
+    group.add_argument("--num-tasks", type=int, metavar="N", help="only the first N tasks of each domain")
+    group.add_argument("--task-split", metavar="NAME", help="task split (default: base)")
+    group.add_argument("--num-trials", type=int, metavar="N", help="trials of each task in each arm (default: 1)")
+    group.add_argument("--seed", type=int, metavar="N", help="seed of the trials, of the order of cells and of resampling (default: 300)")
+    group.add_argument("--agent", metavar="NAME", help="agent of arms that name none (default: llm_agent)")
+    for role in ("agent", "user", "judge"):
+        group.add_argument(f"--{role}-llm", metavar="MODEL", help=f"the {role}'s model, by litellm's name (default: scripted/{role})")
+        group.add_argument(f"--{role}-llm-args", metavar="JSON", help="arguments of its calls")
+    group.add_argument("--max-concurrency", type=int, metavar="N", help="simulations at a time (default: 3)")
+    group.add_argument("--max-steps", type=int, metavar="N", help="steps of a simulation (default: 200)")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("plan", help=_PLAN)
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often to go over what failed (default: %(default)s)")
+    parser.add_argument("--budget", type=float, metavar="USD", help="another budget than the plan's")
+    parser.add_argument("--max-concurrency", type=int, metavar="N", help="simulations at a time")
+    parser.add_argument("--max-retries", type=int, metavar="N", help="how often a failed model call is made again")
+    parser.add_argument("--task-timeout", type=float, metavar="SECONDS", help="give a simulation up after this time")
+    parser.add_argument("--log-level", metavar="LEVEL", help="least level of events to write (default: PROFILE)")
+    parser.add_argument("--no-progress", action="store_true", help="no progress display")
+
+
+def _add_variants(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(dest="variants_command", required=True, metavar="COMMAND")
+    for name, text in (
+        ("list", "which there are"),
+        ("show", "the text of one"),
+        ("diff", "two texts compared"),
+        ("lint", "do they change manner only, and are they of one length?"),
+        ("prompt", "the whole system prompt of a task"),
+    ):
+        command = commands.add_parser(name, help=text)
+        command.add_argument("--file", action="append", metavar="YAML", help="with those of this file")
+        if name in ("show", "diff", "prompt"):
+            command.add_argument("name", help="variant")
+        if name == "diff":
+            command.add_argument("other", help="variant")
+        if name == "prompt":
+            command.add_argument("--domain", required=True, metavar="DOMAIN")
+            command.add_argument("--task", required=True, metavar="ID")
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command; ends the process with its exit code."""
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+    args = build_parser().parse_args(argv)
+    try:
+        code = command_of(args)(args)
+    except Tau2LoggingError as error:
+        print(f"{PROG}: {error}", file=sys.stderr)
+        code = error.exit_code
+    except KeyboardInterrupt:
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    _leave(code)
+
+
+def command_of(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
+    """What carries out a parsed command."""
+    if args.command == "variants":
+        from tau2_logging.experiments import variants_commands
+
+        named = {"list": "list_variants", "lint": "lint_variants"}
+        return getattr(variants_commands, named.get(args.variants_command, args.variants_command))  # type: ignore[no-any-return]
+    from tau2_logging.experiments import commands
+
+    return getattr(commands, {"launch": "run", "monitor": "status"}.get(args.command, args.command))  # type: ignore[no-any-return]
+
+
+def _leave(code: int) -> None:
+    """End the process; a simulation that hangs in a network call, which a stopped run may have left, must not keep it."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""The analysis of an experiment, as tables. Which arm may be spoken of is decided here, once, for every report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tau2_logging.experiments.cells import MISSING, TERMINATIONS, by_task
+from tau2_logging.experiments.effects import LEVEL, REWARD_BOUNDS, effects
+from tau2_logging.experiments.manipulation import Verdict
+from tau2_logging.experiments.plan import ExperimentPlan
+from tau2_logging.experiments.statistics import bca_interval, mcnemar_exact, pass_hat_k
+
+SECONDARY = {
+    "cost_usd": "cost, USD", "input_tokens": "input tokens", "output_tokens": "output tokens", "turns": "turns of the user",
+    "steps": "steps", "tool_errors": "tool errors", "agent_call_s": "agent's model call, s", "duration_s": "duration, s",
+}  # fmt: skip
+NOTHING_SAID = "not delivered: no effect is reported"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table with its key (JSON, CSV file), title and note."""
+
+    key: str
+    title: str
+    frame: pd.DataFrame
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything a report shows."""
+
+    plan: ExperimentPlan
+    verdicts: tuple[Verdict, ...]
+    tables: tuple[Table, ...]
+    conclusions: tuple[str, ...]
+    cells: pd.DataFrame = field(repr=False)
+
+    def table(self, key: str) -> pd.DataFrame:
+        """The table of a key, empty where there is none."""
+        return next((table.frame for table in self.tables if table.key == key), pd.DataFrame())
+
+
+def analyze(
+    plan: ExperimentPlan, cells: pd.DataFrame, verdicts: Sequence[Verdict], marker_rows: pd.DataFrame, more: Sequence[Table] = (),
+    resamples: int = 9999,
+) -> Findings:  # fmt: skip
+    """The findings from cells (`cells.collect`), verdicts and markers (`manipulation`). The plan's seed makes them repeatable."""
+    spoken = [verdict.arm for verdict in verdicts if verdict.may_speak]
+    primary = primary_table(plan, cells, verdicts, resamples)
+    tables = [
+        Table("primary", f"Success: arms less {plan.reference}", primary, _PRIMARY_NOTE),
+        Table("pass_k", "pass^k by arm", pass_k_table(plan, cells, resamples), _PASS_NOTE),
+        Table(
+            "delivery",
+            "Were the variants delivered?",
+            _delivery(verdicts),
+            "An arm whose variant was not delivered has no effect to report.",
+        ),
+        Table("cells", "Cells", cell_counts(plan, cells), "Missing cells are missing, never 0: errors and time-outs are not scored."),
+        Table(
+            "secondary",
+            f"Cost, tokens, turns, latency: arms less {plan.reference}",
+            secondary_table(plan, cells, spoken, resamples),
+            _EXPLORING,
+        ),
+        Table("terminations", "How conversations end", termination_table(plan, cells, spoken, resamples), _EXPLORING),
+    ]
+    if plan.config.num_trials == 1:
+        tables.append(
+            Table(
+                "mcnemar", "McNemar's exact test (one trial)", mcnemar_table(plan, cells, spoken), "Tasks that only one of the two solved."
+            )
+        )
+    tables += [
+        Table(
+            "flips",
+            "Which tasks flipped",
+            flip_table(plan, cells, spoken),
+            "Tasks whose share of solved trials differs from the reference's.",
+        ),
+        Table(
+            "markers", "How the user writes", marker_rows, "Paired within task; p adjusted by Benjamini and Hochberg for each comparison."
+        ),
+        *more,
+    ]
+    kept = tuple(table for table in tables if not table.frame.empty)
+    return Findings(plan, tuple(verdicts), kept, tuple(conclusions(plan, primary)), cells)
+
+
+_PRIMARY_NOTE = (
+    "Task-level paired difference of the share of solved trials, BCa bootstrap 95 % interval over tasks; p of the sign-flip permutation "
+    "test, p holm adjusted over the arms by Holm."
+)
+_PASS_NOTE = "C(c, k) / C(n, k), mean over tasks with at least k trials; BCa bootstrap 95 % interval over tasks."
+_EXPLORING = "Exploratory: paired by task, BCa 95 % intervals, p adjusted by Benjamini and Hochberg over the table."
+
+
+def primary_table(plan: ExperimentPlan, cells: pd.DataFrame, verdicts: Sequence[Verdict], resamples: int = 9999) -> pd.DataFrame:
+    """A row for each arm: rates, difference with interval, p; of an arm that was not delivered only that."""
+    spoken = [verdict.arm for verdict in verdicts if verdict.may_speak]
+    means = by_task(cells, "success")
+    found = {effect.arm: effect for effect in effects(means, plan.reference, spoken, plan.config.seed, resamples, REWARD_BOUNDS)}
+    rows: list[dict[str, Any]] = []
+    for arm in plan.compared:
+        effect = found.get(arm)
+        if effect is None:
+            rows.append({"arm": arm, "remark": NOTHING_SAID})
+            continue
+        both = means[[plan.reference, arm]].dropna()
+        interval = effect.comparison.interval
+        rows.append(
+            {
+                "arm": arm,
+                "tasks": interval.tasks,
+                "success_rate": both[arm].mean(),
+                "reference_rate": both[plan.reference].mean(),
+                "difference": interval.estimate,
+                "difference_low": interval.low,
+                "difference_high": interval.high,
+                "p": effect.comparison.p,
+                "p_holm": effect.p_adjusted,
+                "remark": interval.remark or None,
+            }
+        )
+    columns = ["arm", "tasks", "success_rate", "reference_rate", "difference", "difference_low", "difference_high", "p", "p_holm", "remark"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def pass_k_table(plan: ExperimentPlan, cells: pd.DataFrame, resamples: int = 9999) -> pd.DataFrame:
+    """pass^1 to pass^k of each arm with intervals."""
+    rows = []
+    for arm in plan.arms:
+        mine = cells[cells["arm"].eq(arm) & cells["status"].eq("ok")]
+        counts = mine.groupby(["domain", "task"], sort=False)["success"].agg(["sum", "count"])
+        for k in range(1, plan.config.num_trials + 1):
+            interval = bca_interval(
+                pass_hat_k(counts["sum"], counts["count"], k), seed=plan.config.seed, resamples=resamples, bounds=(0, 1)
+            )
+            rows.append(
+                {"arm": arm, "k": k, "tasks": interval.tasks, "pass_k_rate": interval.estimate, "pass_k_rate_low": interval.low,
+                 "pass_k_rate_high": interval.high, "remark": interval.remark or None}
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def cell_counts(plan: ExperimentPlan, cells: pd.DataFrame) -> pd.DataFrame:
+    """What there is of each arm."""
+    rows = []
+    for arm in plan.arms:
+        status = cells[cells["arm"].eq(arm)]["status"]
+        bad = {name: int(status.eq(name).sum()) for name in ("error", "timeout", MISSING)}
+        rows.append({"arm": arm, "planned": len(status), "scored": int(status.eq("ok").sum()), **bad})
+    return pd.DataFrame(rows)
+
+
+def secondary_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[str], resamples: int = 9999) -> pd.DataFrame:
+    """Everything that is measured besides success, compared in the same paired way."""
+    scored = cells[cells["status"].eq("ok")].copy()
+    scored["duration_s"] = scored["duration_ms"] / 1000
+    scored["agent_call_s"] = scored["llm_ms"] / scored["agent_calls"].where(scored["agent_calls"] > 0) / 1000
+    return _explored(plan, {label: by_task(scored, name) for name, label in SECONDARY.items()}, arms, "measure", resamples, None)
+
+
+def termination_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[str], resamples: int = 9999) -> pd.DataFrame:
+    """Shares of the ways in which conversations end, for those that occur."""
+    scored = cells[cells["status"].eq("ok")]
+    occurring = [name for name in TERMINATIONS if scored["termination"].eq(name).any()]
+    shares = {name: by_task(scored.assign(share=scored["termination"].eq(name).astype(float)), "share") for name in occurring}
+    return _explored(plan, shares, arms, "termination", resamples, REWARD_BOUNDS)
+
+
+def _explored(
+    plan: ExperimentPlan,
+    means: Mapping[str, pd.DataFrame],
+    arms: Sequence[str],
+    what: str,
+    resamples: int,
+    bounds: tuple[float, float] | None,
+) -> pd.DataFrame:
+    from tau2_logging.experiments.statistics import benjamini_hochberg
+
+    rows = []
+    for name, table in means.items():
+        table = table.reindex(columns=list(plan.arms))
+        for effect in effects(table, plan.reference, arms, plan.config.seed, resamples, bounds, exploring=True):
+            interval, both = effect.comparison.interval, table[[plan.reference, effect.arm]].dropna()
+            if both.empty:
+                continue
+            rows.append(
+                {what: name, "arm": effect.arm, "mean": both[effect.arm].mean(), "reference": both[plan.reference].mean(),
+                 "difference": interval.estimate, "difference_low": interval.low, "difference_high": interval.high,
+                 "p": effect.comparison.p, "tasks": interval.tasks, "remark": interval.remark or None}
+            )  # fmt: skip
+    found = pd.DataFrame(rows)
+    if not found.empty:
+        found.insert(list(found.columns).index("p") + 1, "p_adjusted", benjamini_hochberg(list(found["p"])))
+    return found
+
+
+def mcnemar_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
+    """For one trial a task: discordant tasks and the exact p, adjusted by Holm."""
+    from tau2_logging.experiments.statistics import holm
+
+    means = by_task(cells, "success")
+    found = [(arm, mcnemar_exact(means[plan.reference], means[arm])) for arm in arms]
+    adjusted = holm([item.p for _, item in found])
+    return pd.DataFrame(
+        [
+            {"arm": arm, "tasks": item.tasks, "lost": item.lost, "won": item.won, "p": item.p, "p_holm": p}
+            for (arm, item), p in zip(found, adjusted, strict=True)
+        ]
+    )
+
+
+def flip_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
+    """A row for each task and arm whose share of solved trials differs from the reference's, the largest losses first."""
+    scored = cells[cells["status"].eq("ok")]
+    counts = scored.groupby(["domain", "task", "arm"], sort=False)["success"].agg(["sum", "count"])
+    means = by_task(cells, "success")
+    rows = []
+    for arm in arms:
+        for place, difference in (means[arm] - means[plan.reference]).items():
+            if np.isnan(difference) or abs(difference) < 1e-9:
+                continue
+            domain, task = place
+            was, now = (counts.loc[(domain, task, name)] for name in (plan.reference, arm))
+            rows.append(
+                {"domain": domain, "task": task, "arm": arm, "reference": f"{was['sum']:.0f} of {was['count']:.0f}",
+                 "in_arm": f"{now['sum']:.0f} of {now['count']:.0f}", "difference": difference}
+            )  # fmt: skip
+    found = pd.DataFrame(rows, columns=["domain", "task", "arm", "reference", "in_arm", "difference"])
+    return found.sort_values("difference", kind="stable", ignore_index=True)
+
+
+def _delivery(verdicts: Sequence[Verdict]) -> pd.DataFrame:
+    return pd.DataFrame([{"arm": item.arm, "verdict": item.verdict, "reason": "; ".join(item.reasons) or None} for item in verdicts])
+
+
+def conclusions(plan: ExperimentPlan, primary: pd.DataFrame) -> list[str]:
+    """What may be said, a sentence an arm."""
+    return [_sentence(plan, row) for row in primary.to_dict("records")]
+
+
+def _sentence(plan: ExperimentPlan, row: Mapping[Any, Any]) -> str:
+    if row["remark"] == NOTHING_SAID:
+        return f"{row['arm']}: the variant was not delivered, so that nothing is said of an effect."
+    if np.isnan(row["difference"]):
+        return f"{row['arm']}: no task has results in both arms."
+    where = f"{100 * row['difference']:+.1f} points against {plan.reference} (95 % {100 * row['difference_low']:+.1f} to "
+    where += f"{100 * row['difference_high']:+.1f}, p holm {row['p_holm']:.4f}, {row['tasks']:.0f} tasks)"
+    if row["p_holm"] < LEVEL:
+        return f"{row['arm']}: {'lower' if row['difference'] < 0 else 'higher'} success, {where}."
+    return f"{row['arm']}: no difference shown, {where}; that is not the same as none."

@@ -1,0 +1,50 @@
+"""The arms of an experiment against its reference arm, with as many claims as the family-wise level allows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tau2_logging.experiments.statistics import Comparison, benjamini_hochberg, compare, holm
+from tau2_logging.experiments.statistics.bootstrap import RESAMPLES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LEVEL = 0.05
+REWARD_BOUNDS = (-1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Effect:
+    """An arm less the reference: the paired comparison, its p adjusted over the arms, and how many trials each task had in the mean."""
+
+    arm: str
+    comparison: Comparison
+    p_adjusted: float
+
+    @property
+    def found(self) -> bool:
+        """Whether a difference may be claimed."""
+        return self.p_adjusted < LEVEL
+
+
+def effects(
+    means: pd.DataFrame,
+    reference: str,
+    arms: Sequence[str] | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    bounds: tuple[float, float] | None = REWARD_BOUNDS,
+    exploring: bool = False,
+) -> list[Effect]:
+    """Every arm (a column of `means`, which has a row a task) compared with the reference.
+
+    Adjusted by Holm over the arms, or by Benjamini and Hochberg's procedure where one is only `exploring`.
+    """
+    chosen = [arm for arm in (means.columns if arms is None else arms) if arm != reference]
+    found = [compare(means[reference], means[arm], seed + at, resamples, bounds) for at, arm in enumerate(chosen)]
+    adjust = benjamini_hochberg if exploring else holm
+    adjusted = adjust([comparison.p for comparison in found])
+    return [Effect(arm, comparison, p) for arm, comparison, p in zip(chosen, found, adjusted, strict=True)]

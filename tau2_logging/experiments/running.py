@@ -1,0 +1,94 @@
+"""Carrying out a plan, and how far it has come. The run is an ordinary one: everything that is known of runs holds of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tau2_logging.errors import UserError
+from tau2_logging.events.label import arm_label
+from tau2_logging.experiments.plan import Experiment
+from tau2_logging.runner.checkpoint import read_rows
+from tau2_logging.runner.config import RunConfig
+
+ROUNDS = 3
+"""How often `run` goes over what is not finished: what ended in an error of the infrastructure is run again, never scored."""
+
+_STOPPED = (130, 143)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Cells of an arm. `failed` ended in error or time-out when last tried; `missing` is everything that is not `ok`."""
+
+    arm: str
+    planned: int
+    ok: int
+    failed: int
+    cost_usd: float | None
+
+    @property
+    def missing(self) -> int:
+        """Cells without a result."""
+        return self.planned - self.ok
+
+
+def run_experiment(experiment: Experiment, changes: Mapping[str, Any], rounds: int = ROUNDS) -> int:
+    """Run what is missing, in up to `rounds` goes; the exit code of the last. `changes`: settings of RunConfig that change no result.
+
+    Raises UserError for what the run cannot begin with.
+    """
+    from tau2_logging.runner.session import run
+
+    config = _checked(replace(experiment.config, **changes))
+    code = 0
+    for _ in range(rounds):
+        begun = (experiment.run_dir / "run.json").exists()
+        code = run(_within_budget(config, experiment), experiment.run_dir if begun else None, ["experiments", "run", experiment.plan.name])
+        if code in _STOPPED or not any(item.missing for item in progress(experiment)):
+            break
+    return code
+
+
+def _checked(config: RunConfig) -> RunConfig:
+    masked = config.masked_secret()
+    if masked is not None:
+        raise UserError(
+            f"the arguments of the {masked} held a secret, which a plan does not keep; give keys by the environment (OPENAI_API_KEY, ...)"
+        )
+    return config
+
+
+def _within_budget(config: RunConfig, experiment: Experiment) -> RunConfig:
+    """With what is left of the budget; a start counts only its own cost."""
+    if config.max_cost is None:
+        return config
+    spent = sum(item.cost_usd or 0.0 for item in progress(experiment))
+    left = config.max_cost - spent
+    if left <= 0:
+        raise UserError(f"the budget of ${config.max_cost:,.2f} is spent (${spent:,.2f}); raise it with --budget to go on")
+    return replace(config, max_cost=left)
+
+
+def progress(experiment: Experiment) -> list[Progress]:
+    """How far each arm has come, from the checkpoint."""
+    return [_of_arm(experiment, name) for name in experiment.plan.arms]
+
+
+def _of_arm(experiment: Experiment, name: str) -> Progress:
+    plan = experiment.plan
+    last: dict[tuple[str, str, int], str] = {}
+    costs: list[float | None] = []
+    for domain in plan.tasks:
+        for row in read_rows(experiment.run_dir / f"simulations_{arm_label(domain, name)}.jsonl"):
+            key = (domain, row["task"], row["trial"])
+            if last.get(key) != "ok":
+                last[key] = row["status"]
+            simulation = row.get("simulation") or {}
+            parts = [simulation.get("agent_cost"), simulation.get("user_cost")]
+            costs += [part for part in parts if simulation]
+    ok = sum(status == "ok" for status in last.values())
+    known = [cost for cost in costs if cost is not None]
+    cost = sum(known) if len(known) == len(costs) else None
+    return Progress(name, plan.number_of_tasks * plan.config.num_trials, ok, len(last) - ok, cost)
