@@ -24,8 +24,8 @@ PUBLIC = {
         "BUILTIN", "CONTROL", "MARKERS", "PLACEBO", "Finding", "Variant", "lint", "read_variants", "registered_users", "user_name",
     ],
     "tau2_logging.experiments.statistics": [
-        "Comparison", "Design", "Discordance", "Interval", "bca_interval", "benjamini_hochberg", "compare", "detectable", "differences", "holm",
-        "mcnemar_exact", "pass_hat_k", "power_of", "sign_flip_p", "trials_needed",
+        "Comparison", "Design", "Discordance", "Interval", "bca_interval", "benjamini_hochberg", "compare", "detectable", "differences",
+        "holm", "mcnemar_exact", "pass_hat_k", "power_of", "sign_flip_p", "trials_needed",
     ],
     "tau2_logging.instrument": ["Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module"],
     "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
