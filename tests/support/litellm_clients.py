@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import warnings
 from typing import Any
 
 import pytest
@@ -16,13 +17,19 @@ LEFT_OPEN = [
 
 
 def close_clients() -> None:
-    """Close what litellm has kept, so that no later test hears of it. Clients that are closed by await belong to their own event loop."""
+    """Close what litellm has kept, so that no later test hears of it. A client that is closed by await belongs to an event loop that may be
+    gone: it is left to the garbage collector here and now."""
     litellm: Any = sys.modules.get("litellm")
     kept: dict[str, Any] = getattr(getattr(litellm, "in_memory_llm_clients_cache", None), "cache_dict", {})
-    for name, client in list(kept.items()):
+    if not kept:
+        return
+    for client in list(kept.values()):
         if not type(client).__name__.startswith("Async"):
             client.close()
-            kept.pop(name)
+    kept.clear()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 def collect_clients() -> None:
