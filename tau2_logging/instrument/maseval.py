@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from tau2_logging.events.levels import DEBUG
 from tau2_logging.instrument.base import Instrumentor
+from tau2_logging.instrument.evaluation import begin_evaluation, end_evaluation
+from tau2_logging.instrument.live_tool import write_tool_call
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.logger.context import bind, current
 from tau2_logging.logger.event_logger import EventLogger
-from tau2_logging.logger.masking import mask_text, masked_json
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.scope import OK, Outcome, begin, end
 from tau2_logging.logger.simulation import AGENT, ENVIRONMENT, EVALUATION, LIVE, USER, Simulation
@@ -211,7 +211,7 @@ class MasevalInstrumentor(Instrumentor):
             simulation = self._simulation()
             if simulation is None:
                 return original(benchmark, *args, **kwargs)
-            before = _begin_evaluation(simulation)
+            before = begin_evaluation(simulation)
             results: Any = None
             error: BaseException | None = None
             try:
@@ -221,7 +221,7 @@ class MasevalInstrumentor(Instrumentor):
                 error = raised
                 raise
             finally:
-                simulation.logger.attempt(_end_evaluation, simulation, before, results, error)
+                simulation.logger.attempt(end_evaluation, simulation, before, results[0].get("reward") if results else None, error)
 
         return evaluate
 
@@ -281,26 +281,7 @@ class _LiveTool:
         """Write tool_call and step_complete."""
         if not self.operation.stop():
             return
-        simulation = self.simulation
-        simulation.count("tool_calls")
-        simulation.count("tool_errors", int(error_type is not None))
-        self.operation.write(
-            {
-                "function": self.name,
-                "call_type": "local_function",
-                "requestor": self.requestor,
-                "error": error_type is not None,
-                "error_type": error_type,
-            }
-        )
-        if simulation.logger.enabled(DEBUG):
-            payload = {
-                "step": self.operation.step,
-                "function": self.name,
-                "arguments": masked_json(self.arguments),
-                "result": mask_text(str(result)),
-            }
-            simulation.emit("tool_payload", payload, span=self.operation.span, parent=self.operation.parent)
+        write_tool_call(self.operation, self.name, self.requestor, self.arguments, error_type, result)
         self.step.end(AGENT if self.requestor == "assistant" else USER)
 
 
@@ -314,28 +295,3 @@ def _named(tool_call: Mapping[str, Any]) -> tuple[str, Any]:
         except ValueError:
             return str(function.get("name", "")), arguments
     return str(function.get("name", "")), arguments
-
-
-def _begin_evaluation(simulation: Simulation) -> tuple[int, float]:
-    simulation.go_live()
-    simulation.enter(EVALUATION)
-    simulation.turn = simulation.step = None
-    simulation.step_span = simulation.span
-    before, _ = simulation.ledger.milliseconds()
-    return simulation.ledger.enter("evaluation"), before["evaluation"]
-
-
-def _end_evaluation(simulation: Simulation, before: tuple[int, float], results: Any, error: BaseException | None) -> None:
-    simulation.ledger.leave("evaluation")
-    simulation.enter(LIVE)
-    spent, _ = simulation.ledger.milliseconds()
-    fields: dict[str, object] = {
-        "start_ms": simulation.logger.since_start_ms(before[0]),
-        "duration_ms": spent["evaluation"] - before[1],
-        "replay_calls": simulation.replay_calls,
-        "gold_calls": simulation.gold_calls,
-        "reward": results[0].get("reward") if results else None,
-        "error": error is not None,
-        "error_type": type(error).__name__ if error is not None else None,
-    }
-    simulation.emit("evaluation", fields, span=simulation.logger.new_span(), parent=simulation.span)

@@ -8,19 +8,18 @@ serve, which is right for any agent, also one that never imports tau2's `generat
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 from typing import Any
 
-from tau2_logging.events.levels import DEBUG
 from tau2_logging.instrument.base import Instrumentor, has_module
+from tau2_logging.instrument.evaluation import begin_evaluation, end_evaluation
+from tau2_logging.instrument.live_tool import write_tool_call
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.tool_details import ERROR, ToolCallDetails, ToolDetails
 from tau2_logging.logger.context import current
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.scope import OK, Outcome, end, simulation_scope, stop_token
-from tau2_logging.logger.sensitive import masked, masked_text
 from tau2_logging.logger.simulation import AGENT, ENVIRONMENT, EVALUATION, JUDGE, LIVE, Simulation
 
 UNKNOWN_ERROR = "ToolError"
@@ -189,7 +188,7 @@ class Tau2Instrumentor(Instrumentor):
             if simulation is None or simulation.phase == EVALUATION:
                 return original(*args, **kwargs)
             simulation.logger.attempt(self._finish_live, simulation)
-            started = _begin_evaluation(simulation)
+            started = begin_evaluation(simulation)
             result: Any = None
             error: BaseException | None = None
             try:
@@ -199,7 +198,7 @@ class Tau2Instrumentor(Instrumentor):
                 error = raised
                 raise
             finally:
-                simulation.logger.attempt(_end_evaluation, simulation, started, result, error)
+                simulation.logger.attempt(end_evaluation, simulation, started, getattr(result, "reward", None), error)
 
         return evaluate_simulation
 
@@ -282,26 +281,7 @@ def _begin_tool(simulation: Simulation, message: Any) -> Operation | None:
 
 
 def _write_tool(operation: Operation, message: Any, error_type: str | None, result: Any) -> None:
-    simulation = operation.simulation
-    simulation.count("tool_calls")
-    simulation.count("tool_errors", int(error_type is not None))
-    operation.write(
-        {
-            "function": str(message.name),
-            "call_type": "local_function",
-            "requestor": str(message.requestor),
-            "error": error_type is not None,
-            "error_type": error_type,
-        }
-    )
-    if simulation.logger.enabled(DEBUG):
-        payload = {
-            "step": operation.step,
-            "function": str(message.name),
-            "arguments": json.dumps(masked(message.arguments, simulation.logger.masking), ensure_ascii=False, default=str),
-            "result": masked_text(str(result), simulation.logger.masking),
-        }
-        simulation.emit("tool_payload", payload, span=operation.span, parent=operation.parent)
+    write_tool_call(operation, str(message.name), str(message.requestor), message.arguments, error_type, result)
 
 
 def _write_agent_summary(simulation: Simulation) -> None:
@@ -309,29 +289,3 @@ def _write_agent_summary(simulation: Simulation) -> None:
     statistics = getattr(getattr(simulation.orchestrator, "agent", None), "statistics", None)
     if statistics is not None and hasattr(statistics, "fields"):
         simulation.emit("agent_summary", statistics.fields(), span=simulation.logger.new_span(), parent=simulation.span)
-
-
-def _begin_evaluation(simulation: Simulation) -> tuple[int, float]:
-    simulation.go_live()
-    simulation.enter(EVALUATION)
-    simulation.turn = None
-    simulation.step = None
-    simulation.step_span = simulation.span
-    before, _ = simulation.ledger.milliseconds()
-    return simulation.ledger.enter("evaluation"), before["evaluation"]
-
-
-def _end_evaluation(simulation: Simulation, started: tuple[int, float], result: Any, error: BaseException | None) -> None:
-    simulation.ledger.leave("evaluation")
-    simulation.enter(LIVE)
-    spent, _ = simulation.ledger.milliseconds()
-    fields: dict[str, object] = {
-        "start_ms": simulation.logger.since_start_ms(started[0]),
-        "duration_ms": spent["evaluation"] - started[1],
-        "replay_calls": simulation.replay_calls,
-        "gold_calls": simulation.gold_calls,
-        "reward": getattr(result, "reward", None),
-        "error": error is not None,
-        "error_type": type(error).__name__ if error is not None else None,
-    }
-    simulation.emit("evaluation", fields, span=simulation.logger.new_span(), parent=simulation.span)
