@@ -26,6 +26,7 @@ _RESUMABLE = frozenset(
     + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert")
     + ("num_servers", "gpu_ids", "tensor_parallel", "start_port", "serve_args", "serve_command", "serve_timeout", "endpoints")
     + ("metrics_interval",)
+    + ("executor", "workers", "ray_address")
     + ("otlp", "otlp_content", "prometheus")
 )
 _EPILOG = """\
@@ -106,6 +107,13 @@ def _add_servers(group: argparse._ArgumentGroup) -> None:
 
 def _add_how(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--max-concurrency", type=int, metavar="N", help="simulations at a time, over all domains (default: 3)")
+    group.add_argument("--executor", choices=("threads", "processes", "ray"), help="where simulations run: threads of this process, worker "
+                       "processes, or the workers of a Ray cluster (docs/executors.md; default: threads)")  # fmt: skip
+    group.add_argument("--workers", type=int, metavar="N", help="worker processes (default: one for each core)")
+    group.add_argument("--ray-address", metavar="ADDRESS", help="a Ray cluster that runs already, as auto or 10.0.0.1:6379 (default: one "
+                       "on this machine, for the run)")  # fmt: skip
+    group.add_argument("--load", action="append", dest="modules", metavar="MODULE", help="import this module of yours first: it tells "
+                       "tau2's registry of agents, users and domains; repeatable")  # fmt: skip
     group.add_argument("--max-steps", type=int, metavar="N", help="steps of a simulation (default: 200)")
     group.add_argument("--max-errors", type=int, metavar="N", help="tool errors that end a simulation (default: 10)")
     group.add_argument("--max-retries", type=int, metavar="N", help="how often a failed model call is made again (default: 3)")
@@ -215,6 +223,9 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         "agent",
         "user",
         "max_concurrency",
+        "executor",
+        "workers",
+        "ray_address",
         "max_steps",
         "max_errors",
     )
@@ -223,7 +234,7 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
     values = {name: given[name] for name in (*names, *limits, "log_level", "run_name", *exports) if name in given}
     if "rate_limit" in given:
         values["rate_limits"] = tuple(given["rate_limit"])
-    for name in ("domains", "task_ids"):
+    for name in ("domains", "task_ids", "modules"):
         if name in given:
             values[name] = tuple(given[name])
     if "log_dir" in given:
@@ -301,6 +312,8 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
     config = RunConfig.from_json(read_run(directory)["config"])
     if directory.resolve() != (config.log_dir / "runs" / directory.name).resolve():
         config = dataclasses.replace(config, log_dir=directory.resolve().parent.parent)
+    if "executor" in given:
+        config = dataclasses.replace(config, executor=given["executor"], workers=given.get("workers"), ray_address=given.get("ray_address"))
     config = dataclasses.replace(config, **_plain_values(given), servers=server_settings(given, config.servers))
     for role in ("agent", "user", "judge"):
         model = getattr(config, f"{role}_model")

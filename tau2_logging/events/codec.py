@@ -37,12 +37,16 @@ _SHAPES_IN_PLACE = Shapes(refused=CONTEXT_FIELDS)
 
 
 class Place:
-    """Where the events of a simulation belong: task, `domain`, `trial` and `run`, turned into text once and for all."""
+    """Where the events of a simulation belong: task, `domain`, `trial`, `run`, and the `host` and `worker` that run it. Made
+    into text once and for all.
+    """
 
-    def __init__(self, task: str | None, domain: str | None, trial: int | None, run: str | None) -> None:
+    def __init__(
+        self, task: str | None, domain: str | None, trial: int | None, run: str | None, host: str | None = None, worker: str | None = None
+    ) -> None:
         self.task = task
         self.domain = domain
-        self.fields: dict[str, object] = {"domain": domain, "trial": trial, "run": run}
+        self.fields: dict[str, object] = {"domain": domain, "trial": trial, "run": run, "host": host, "worker": worker}
         self.head = f" task={encode_task(task)} thread="
         self.tail = "".join(write_field(name, value) for name, value in self.fields.items())
 

@@ -31,6 +31,8 @@ _ROWS = (
     ("domain", "str", "tau2 domain of the simulation; `domain@arm` where a run compares arms"),
     ("trial", "int", "0-based trial of the task"),
     ("run", "str", "id of the run (one start of run_local.py, and its resumptions)"),
+    ("host", "str", "machine of the worker, where simulations run in worker processes"),
+    ("worker", "str", "the worker process, named anew when another takes its place"),
     ("span", "str", "id of this operation, unique within the run"),
     ("parent", "str", "span of the operation that this one is part of"),
     # time
@@ -145,7 +147,7 @@ _ROWS = (
     ("recorded_from", "str", "what this log was made from afterwards: a results file that was recorded without a log"),
     ("timing", "str", "how the duration of a call is known, in such a log: measured, or gap (since the message before: an upper bound)"),
     ("resumed", "bool", "this start goes on with an earlier run; durations of the run are then not wall time"),
-    ("simulations", "int", "simulations: planned at run_start, recorded at run_end"),
+    ("simulations", "int", "simulations: planned at run_start, recorded at run_end, at a time at worker_up, lost at worker_down"),
     ("ok", "int", "simulations that finished"),
     ("errors", "int", "simulations that ended in error"),
     ("timeouts", "int", "simulations past the time limit"),
@@ -183,7 +185,7 @@ _ROWS = (
 
 FIELDS: dict[str, Field] = {name: Field(name, type_, doc) for name, type_, doc in _ROWS}
 
-CONTEXT_FIELDS = ("domain", "trial", "run", "span", "parent")
+CONTEXT_FIELDS = ("domain", "trial", "run", "host", "worker", "span", "parent")
 """Written last, in this order, on every event that has them."""
 
 

@@ -102,6 +102,8 @@ _KINDS = (
     Kind("server_metrics", PROFILE, "regularly for each model server, at the start and at the end", _SERVER),
     Kind("server_down", WARNING, "a model server is left out, until it is well again", ("endpoint", "model", "start_ms", "error_message")),
     Kind("server_up", INFO, "it is back", ("endpoint", "model", "start_ms")),
+    Kind("worker_up", INFO, "a worker process is ready for simulations", ("start_ms", "simulations")),
+    Kind("worker_down", WARNING, "a worker process ended; what it ran is run again", ("start_ms", "simulations", "error_message")),
     Kind("llm_payload", DEBUG, "what a model was sent and what it replied", ("step", "model", "messages", "reply")),
     Kind("tool_payload", DEBUG, "what a tool was given and what it returned", ("step", "function", "arguments", "result")),
     Kind("traceback", DEBUG, "where an error came from", ("step", "error_type", "traceback")),

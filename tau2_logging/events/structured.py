@@ -50,6 +50,8 @@ class StructuredEvent:
     type: str = _row("kind of event", "")
     time: str = _row("local wall time, `YYYY-MM-DDTHH:MM:SS.mmm`", "")
     run: str | None = _row("id of the run", None)
+    host: str | None = _row("machine of the worker, where simulations run in worker processes", None)
+    worker: str | None = _row("the worker process", None)
     domain: str | None = _row("tau2 domain of the simulation", None)
     task: str | None = _row("id of the task", None)
     trial: int | None = _row("0-based trial of the task", None)

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from tau2_logging.events import KINDS, Event
-from tau2_logging.events.codec import Place, encode_in, encode_parts, event_of
-from tau2_logging.events.levels import INFO
+from tau2_logging.events.codec import Place, decode, encode_in, encode_parts, event_of
+from tau2_logging.events.levels import DEBUG, INFO
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.clock import Clock, WallText
 from tau2_logging.logger.records import RecordForwarder, register_levels
@@ -30,7 +30,8 @@ class EventLogger:
 
     `sinks` are owned by it: `close` closes them. `origin_ns` is the monotonic time that `start_ms` counts from; a resumed run passes
     one that lies before its own start. `masking` is one of sensitive.LEVELS: with `all`, personal data is masked in every sink; what is
-    masked at all in arguments and results is up to those who make the events.
+    masked at all in arguments and results is up to those who make the events. `host` and `worker` stand in every event of a simulation,
+    where a worker process writes them.
     """
 
     def __init__(
@@ -40,9 +41,13 @@ class EventLogger:
         clock: Clock | None = None,
         origin_ns: int | None = None,
         masking: str = SECRETS,
+        host: str | None = None,
+        worker: str | None = None,
     ) -> None:
         register_levels()
         self.run_id = run_id
+        self.host = host
+        self.worker = worker
         self.clock = clock or Clock()
         self.origin_ns = self.clock.now_ns() if origin_ns is None else origin_ns
         self.sinks = tuple(sinks)
@@ -64,6 +69,11 @@ class EventLogger:
     def since_start_ms(self, now_ns: int) -> float:
         """Milliseconds from the begin of the run to a monotonic time."""
         return (now_ns - self.origin_ns) / 1e6
+
+    def relayed_level(self, written: bool) -> int:
+        """Least level of the events that `relay` is of use for."""
+        takers = min((sink.level for sink in self._takers(written)), default=NO_LINES)
+        return min(takers, DEBUG if self._forward.enabled(DEBUG) else NO_LINES)
 
     def enabled(self, level: int) -> bool:
         """Whether anyone wants events of this level."""
@@ -123,12 +133,35 @@ class EventLogger:
         if not self.wants_structured:
             return
         try:
-            event = kind(time=self._wall().replace(" ", "T"), run=self.run_id, **fields)
+            event = kind(time=self._wall().replace(" ", "T"), run=self.run_id, host=self.host, worker=self.worker, **fields)
             for sink in self.sinks:
                 if sink.wants_structured:
                     sink.write_structured(event)
         except Exception:
             self.failed()
+
+    def relay(self, domain: str | None, line: str, written: bool) -> None:
+        """Pass on an event that a worker has made; `written`: it has put the line into the shared files itself. Never raises."""
+        try:
+            event = decode(line)
+            for sink in self._takers(written):
+                if event.level >= sink.level:
+                    sink.write_line(domain, line)
+            self._write_event(event, line, self._forward.enabled(event.level))
+        except Exception:
+            self.failed()
+
+    def relay_structured(self, event: StructuredEvent, written: bool) -> None:
+        """The same for a structured event."""
+        try:
+            for sink in self._takers(written):
+                if sink.wants_structured:
+                    sink.write_structured(event)
+        except Exception:
+            self.failed()
+
+    def _takers(self, written: bool) -> list[Sink]:
+        return [sink for sink in self.sinks if not (written and sink.shared)]
 
     def text(self, domain: str | None, text: str) -> None:
         """Pass on something that is no event. Never raises."""

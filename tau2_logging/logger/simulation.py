@@ -79,6 +79,18 @@ class Waiting:
     since_ns: int
 
 
+@dataclass(frozen=True)
+class InFlight:
+    """How a simulation stands at a moment, for a display: what it waits on and for how long. Picklable."""
+
+    domain: str
+    task: str
+    elapsed_ms: float
+    waiting_on: str
+    model: str | None
+    waited_ms: float
+
+
 class Simulation:
     """State of one simulation. Shared by every thread that works for it."""
 
@@ -104,7 +116,7 @@ class Simulation:
         self.closed = False
         self.lock = threading.Lock()
         self._waiting: dict[str, Waiting] = {}
-        self._place = Place(task, domain, trial, logger.run_id)
+        self._place = Place(task, domain, trial, logger.run_id, logger.host, logger.worker)
 
     def emit(self, type_: str, fields: Mapping[str, object], span: str | None = None, parent: str | None = None) -> None:
         """Write an event of this simulation. Nothing is written once it has ended: a call that outlives it belongs to no one."""
@@ -149,6 +161,12 @@ class Simulation:
     def elapsed_ms(self) -> float:
         """Milliseconds since it began."""
         return (self.logger.clock.now_ns() - self.ledger.opened_ns) / 1e6
+
+    def in_flight(self) -> InFlight:
+        """How it stands now."""
+        waiting = self.waiting()
+        waited_ms = (self.logger.clock.now_ns() - waiting.since_ns) / 1e6
+        return InFlight(self.domain, self.task, self.elapsed_ms(), waiting.what, waiting.model, waited_ms)
 
     def abandon(self) -> None:
         """The run ends without it: it writes nothing more, and stops at its next step."""

@@ -16,6 +16,8 @@ class Sink:
     level = 0
     wants_events = False
     wants_structured = False
+    shared = False
+    """Worker processes of this machine write into it themselves."""
 
     def write_line(self, domain: str | None, line: str) -> None:
         """One event as its line, without the newline. Called from any thread; must not raise."""

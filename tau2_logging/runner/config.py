@@ -17,6 +17,7 @@ from tau2_logging.models.servers.settings import ServerSettings
 from tau2_logging.users import Variant
 
 HARNESSES = ("tau2", "maseval")
+THREADS, PROCESSES, RAY = EXECUTORS = ("threads", "processes", "ray")
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
 _OF_A_START = ("otlp", "otlp_content", "prometheus")
@@ -73,6 +74,10 @@ class RunConfig:
     task_split: str | None = None
     num_trials: int = 1
     max_concurrency: int = 3
+    executor: str = THREADS
+    workers: int | None = None
+    ray_address: str | None = None
+    modules: tuple[str, ...] = ()
     seed: int = 300
     harness: str = "tau2"
     maseval_agents: str | None = None
@@ -114,6 +119,8 @@ class RunConfig:
             _at_least(name, getattr(self, name), 1)
         if self.num_tasks is not None:
             _at_least("num_tasks", self.num_tasks, 1)
+        if self.workers is not None:
+            _at_least("workers", self.workers, 1)
         _at_least("max_retries", self.max_retries, 0)
         if self.max_tokens_total is not None:
             _at_least("max_tokens_total", self.max_tokens_total, 1)
@@ -128,12 +135,21 @@ class RunConfig:
                 raise UserError(f"--{name.replace('_', '-')} is {value:g}; give {unit} above 0")
         if not self.profile and (self.max_cost or self.max_tokens_total or self.rate_limits):
             raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
+        self._check_executor()
         self._check_harness()
         self._check_exports()
         if not self.domains:
             raise UserError("no domain given; name one or more with --domains, or see --list-domains")
         self._check_experts()
         self._check_arms()
+
+    def _check_executor(self) -> None:
+        if self.executor not in EXECUTORS:
+            raise UserError(f"no executor {self.executor!r}; there are {', '.join(EXECUTORS)}")
+        if self.workers is not None and self.executor == THREADS:
+            raise UserError("--workers counts processes; give --executor processes or ray too, or --max-concurrency for more threads")
+        if self.ray_address is not None and self.executor != RAY:
+            raise UserError("--ray-address names a cluster for --executor ray; give that too")
 
     def _check_harness(self) -> None:
         if self.harness not in HARNESSES:
@@ -227,7 +243,7 @@ class RunConfig:
         for name in ("agent_model", "user_model", "judge_model"):
             if values.get(name) is not None:
                 values[name] = ModelChoice(**values[name])
-        for name in ("domains", "task_ids", "rate_limits"):
+        for name in ("domains", "task_ids", "rate_limits", "modules"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         if values.get("servers") is not None:

@@ -53,6 +53,14 @@ def rate_limit(text: str) -> RateLimit:
     return RateLimit(found["model"], *numbers)
 
 
+def shared_out(limit: RateLimit, processes: int) -> RateLimit:
+    """The part of a limit that each of so many processes keeps to. Raises UserError where it is less than one for each."""
+    requests, tokens = (None if number is None else number // processes for number in (limit.requests, limit.tokens))
+    if 0 in (requests, tokens):
+        raise UserError(f"--rate-limit leaves none a minute for some of {processes} workers, who share it; give fewer --workers")
+    return RateLimit(limit.model, requests, tokens)
+
+
 @dataclass
 class _Use:
     """A request: when it may begin, and its tokens, guessed until it has ended."""

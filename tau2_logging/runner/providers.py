@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
@@ -15,6 +16,7 @@ from tau2_logging.runner.config import ModelChoice
 
 CONNECTIONS_PER_SIMULATION = 4
 _HTTPX_DEFAULT = 100
+_OTHER_VARIABLES = {"bedrock": ("AWS_",), "vertex_ai": ("GOOGLE_", "VERTEX"), "gemini": ("GOOGLE_",)}
 
 
 def check_models(models: Iterable[ModelChoice]) -> None:
@@ -49,6 +51,16 @@ def _check_real(model: ModelChoice) -> None:
             f"model {model.llm!r} needs {' and '.join(missing)} in the environment; set it, or run without naming a model "
             "(scripted models need no key)"
         )
+
+
+def credentials(models: Iterable[ModelChoice]) -> dict[str, str]:
+    """The variables of our environment that calls of these models may need: all that begin with the provider's name."""
+    prefixes: set[str] = set()
+    for model in models:
+        if not model.scripted:
+            provider = str(litellm.get_llm_provider(model=model.llm, api_base=model.args.get("api_base"))[1])
+            prefixes |= {f"{provider.upper()}_", *_OTHER_VARIABLES.get(provider, ())}
+    return {name: value for name, value in os.environ.items() if name.startswith(tuple(prefixes))}
 
 
 def check_prices(models: Iterable[ModelChoice]) -> None:

@@ -89,14 +89,19 @@ class ModelServers:
         finally:
             layer.uninstall()
 
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """Where they are."""
+        return tuple(endpoint.address.base_url for endpoint in self.endpoints.all)
+
     @contextmanager
-    def watched(self, logger: EventLogger) -> Iterator[None]:
-        """Their figures are written, and those that fail are asked again."""
+    def watched(self, logger: EventLogger, samples: bool = True) -> Iterator[None]:
+        """Their figures are written (`samples`), and those that fail are asked again."""
         if self._settings is None:
             yield
             return
         self._logger = logger
-        watch = MetricsWatch(self.endpoints, logger, self._settings.metrics_interval, self._say)
+        watch = MetricsWatch(self.endpoints, logger, self._settings.metrics_interval if samples else None, self._say)
         watch.start()
         try:
             yield

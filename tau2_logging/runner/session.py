@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import queue
-import secrets
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -16,35 +15,30 @@ from typing import Any
 
 from rich.console import Console
 
-from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS, SCHEMA_VERSION
 from tau2_logging.events.label import plain_domain
-from tau2_logging.instrument import Instrumentation, ToolDetails, distribution_version
-from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
+from tau2_logging.instrument import distribution_version
 from tau2_logging.logger.clock import Clock, utc_offset
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.masking import masked_argv
-from tau2_logging.logger.scope import TIMEOUT, Outcome
 from tau2_logging.logger.sink import Sink
-from tau2_logging.models.scripted.plan import PlanBook, plan_of
-from tau2_logging.models.scripted.provider import register
 from tau2_logging.runner.benchmark import Benchmark, Recipe
-from tau2_logging.runner.checkpoint import Checkpoint, Key, finished, read_run, write_results, write_run
-from tau2_logging.runner.config import ModelChoice, RunConfig
+from tau2_logging.runner.checkpoint import Checkpoint, write_results, write_run
+from tau2_logging.runner.config import THREADS, ModelChoice, RunConfig
 from tau2_logging.runner.enhanced import offered
-from tau2_logging.runner.executors import ThreadsExecutor
-from tau2_logging.runner.executors.threads import Failure
+from tau2_logging.runner.executors import Executor, Failure, ThreadsExecutor, crew
 from tau2_logging.runner.exports import Exports, check_exports
 from tau2_logging.runner.harness import load_benchmark
-from tau2_logging.runner.interpreter import frozen_heap, short_turns
-from tau2_logging.runner.limits import Budget, RateLimits, rate_limit
-from tau2_logging.runner.plan import Plan, Unit, make_plan
-from tau2_logging.runner.providers import check_models, check_prices, http_connections, quiet_litellm, warm_up
-from tau2_logging.runner.retries import Retries, RetryPolicy
+from tau2_logging.runner.limits import Budget, rate_limit
+from tau2_logging.runner.order import Order
+from tau2_logging.runner.place import RunPlace, new_place, resumed_place
+from tau2_logging.runner.plan import Plan, make_plan
+from tau2_logging.runner.providers import check_models, check_prices
 from tau2_logging.runner.serving import ModelServers, model_servers
-from tau2_logging.runner.unit import Bench, conclude
+from tau2_logging.runner.unit import Bench
 from tau2_logging.runner.watchdog import Watchdog
+from tau2_logging.runner.workshop import Workshop
 from tau2_logging.sinks.console import Progress, summary_table
 from tau2_logging.sinks.domain_files import DomainFiles, events_path
 from tau2_logging.sinks.structured_file import StructuredFiles
@@ -54,17 +48,6 @@ from tau2_logging.version import __version__
 EXIT_OK, EXIT_FAILED = 0, 1
 _TICK_S = 0.25
 _DEFAULT_ARGS = {"temperature": 0.0}
-
-
-@dataclass(frozen=True)
-class RunPlace:
-    """Where a run keeps its things, and what an earlier start of it has left there."""
-
-    run_id: str
-    directory: Path
-    started_wall: float
-    done: dict[Key, dict[str, Any]]
-    resumed: bool
 
 
 @dataclass
@@ -105,7 +88,7 @@ def _session(
     with offered(benchmark.registry, config):
         plan = make_plan(config, benchmark, tasks)
         _check(config, plan, benchmark)
-        place = _resumed_place(config, resume) if resume is not None else _new_place(config)
+        place = resumed_place(config, resume) if resume is not None else new_place(config)
         place.directory.mkdir(parents=True, exist_ok=True)
         yield _Session(config, benchmark, plan, place, argv or [], console or Console())
 
@@ -126,32 +109,6 @@ def _check(config: RunConfig, plan: Plan, benchmark: Benchmark) -> None:
     check_exports(config)
 
 
-def _new_place(config: RunConfig) -> RunPlace:
-    run_id = config.run_name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
-    if "/" in run_id or run_id in (".", "..") or not run_id.isprintable():
-        raise UserError(f"--run-name {run_id!r} cannot name a folder; use letters, digits, - and _")
-    directory = config.log_dir / "runs" / run_id
-    if (directory / "run.json").exists():
-        raise UserError(f"run {run_id!r} exists already in {config.log_dir}; choose another --run-name, or --resume {directory}")
-    _check_writable(config.log_dir)
-    return RunPlace(run_id, directory, time.time(), {}, resumed=False)
-
-
-def _check_writable(directory: Path) -> None:
-    probe = directory / f".probe-{secrets.token_hex(4)}"
-    try:
-        directory.mkdir(parents=True, exist_ok=True)
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise UserError(f"cannot write to --log-dir {directory}: {error.strerror}; choose another or make it writable") from error
-
-
-def _resumed_place(config: RunConfig, directory: Path) -> RunPlace:
-    data = read_run(directory)
-    return RunPlace(data["run_id"], directory, float(data["started_wall"]), finished(directory, config.labels), resumed=True)
-
-
 class _Session:
     def __init__(self, config: RunConfig, benchmark: Benchmark, plan: Plan, place: RunPlace, argv: list[str], console: Console) -> None:
         self.config = config
@@ -162,8 +119,8 @@ class _Session:
         self.console = console
         self.todo = tuple(unit for unit in plan.units if unit.key not in place.done)
         self.recipes = {label: self._recipe(label) for label in config.labels}
+        self.order = Order(config, place.run_id, place.directory, self.recipes)
         self.stop = _Stop()
-        self.databases: FastDatabases | None = None
         self.notes: list[str] = []
 
     def run(self) -> int:
@@ -171,25 +128,43 @@ class _Session:
             stack.callback(self.benchmark.close)
             needed = self.config if self.todo else replace(self.config, servers=None)
             servers = stack.enter_context(model_servers(needed, self.place.directory / "servers", self.console, self._say))
-            self._prepare(stack)
+            workshop = self._workshop(stack)
+            if not self.place.resumed:
+                self.place = replace(self.place, started_wall=time.time())
             exports = stack.enter_context(Exports(self.config, self.place.started_wall, self._planned(), self._say))
             totals, logger = self._open_logger(stack, exports)
             checkpoint = Checkpoint(self.place.directory, self.config.labels)
             stack.callback(checkpoint.close)
             self._write_run_json()
-            self._enter_tau2(stack, logger, servers)
-            self._announce(exports)
             bench = Bench(self.benchmark, logger, self.recipes, checkpoint.append)
+            if workshop is not None:
+                workshop.open(stack, logger, servers)
+            executor = self._executor(bench, servers)
+            self._announce(exports)
             budget = Budget(self.config.max_cost, self.config.max_tokens_total)
             self._write_start(logger)
-            executor = ThreadsExecutor(bench, self.todo, self.config.max_concurrency)
             progress = Progress(totals, self.console, self.config.progress)
             with _signals(self.stop, executor), servers.watched(logger):
-                failure = self._drive(executor, bench, progress, lambda: budget.reached(totals))
+                failure = self._drive(executor, progress, lambda: budget.reached(totals))
+            self.notes += workshop.notes if workshop is not None else []
             self._write_end(logger, totals)
             self._write_results()
             self.notes += exports.finish()
             return self._report(totals, logger, failure)
+
+    def _workshop(self, stack: ExitStack) -> Workshop | None:
+        """What this process needs to run simulations itself; None where workers do."""
+        if self.config.executor != THREADS:
+            return None
+        workshop = Workshop(self.order, self.benchmark, self._say, self.config.max_concurrency)
+        workshop.prepare(stack, self.plan.units)
+        return workshop
+
+    def _executor(self, bench: Bench, servers: ModelServers) -> Executor:
+        config = self.config
+        if config.executor == THREADS:
+            return ThreadsExecutor(bench, self.todo, config.max_concurrency, Watchdog(config.heartbeat, config.task_timeout))
+        return crew(self.order, bench, self.todo, self.place.started_wall, servers.urls, self._say)
 
     def _planned(self) -> dict[str, int]:
         return {label: sum(unit.domain == label for unit in self.plan.units) for label in self.config.labels}
@@ -209,67 +184,6 @@ class _Session:
         logger = EventLogger(self.place.run_id, sinks, clock, origin, self.config.masking)
         stack.callback(logger.close)
         return totals, logger
-
-    def _prepare(self, stack: ExitStack) -> None:
-        """What takes seconds and belongs to no simulation: done before the run's clock starts."""
-        ignore_known_warnings()
-        book = PlanBook()
-        for unit in self.plan.units:
-            book.add(unit.domain, plan_of(unit.task))
-        for label, recipe in self.recipes.items():
-            if recipe.agent_args.get("bad_writes"):
-                book.add_write_tools(label, self.benchmark.write_tools(recipe.domain))
-        register(book)
-        warm_up()
-        self._enter_environments(stack)
-        self.benchmark.prepare(list(self.recipes.values()))
-        if not self.place.resumed:
-            self.place = replace(self.place, started_wall=time.time())
-
-    def _enter_tau2(self, stack: ExitStack, logger: EventLogger, servers: ModelServers) -> None:
-        config = self.config
-        if config.profile:
-            bridge = Bridge(logger.text, LEVELS[config.log_level])
-            bridge.install()
-            stack.callback(bridge.uninstall)
-            streams = config.stream and LEVELS[config.log_level] <= LEVELS["PROFILE"]
-            limits = RateLimits(map(rate_limit, config.rate_limits)) if config.rate_limits else None
-            details = ToolDetails(EnvironmentStates(self.databases), config.snapshot_writes)
-            instrumentation = Instrumentation(stream=streams, gate=limits, details=details)
-            instrumentation.install()
-            self.notes = instrumentation.notes
-            stack.callback(instrumentation.uninstall)
-        stack.enter_context(servers.routing())
-        retries = Retries(RetryPolicy(config.max_retries), config.request_timeout)
-        retries.install()
-        stack.callback(retries.uninstall)
-        recipe = self.recipes[config.labels[0]]
-        stack.enter_context(self.benchmark.judge(recipe.judge_llm, recipe.judge_args))
-        stack.enter_context(http_connections(config.max_concurrency))
-        stack.enter_context(quiet_litellm())
-        stack.enter_context(short_turns())
-
-    def _enter_environments(self, stack: ExitStack) -> None:
-        if not self.config.fast_env:
-            return
-        databases, tools = FastDatabases(), FastTools()
-        self.databases = databases
-        databases.install()
-        stack.callback(databases.uninstall)
-        tools.install()
-        stack.callback(tools.uninstall)
-        for part in (databases, *self.benchmark.fast_parts()):
-            stack.callback(self._check_databases, part)
-        for part in self.benchmark.fast_parts():
-            part.install()
-            stack.callback(part.uninstall)
-        for domain in self.config.domains:
-            self.benchmark.registry.get_env_constructor(domain)()  # parse now, not in the first simulations' time
-        stack.enter_context(frozen_heap())
-
-    def _check_databases(self, databases: Any) -> None:
-        for path in databases.damaged():
-            self._say(f"warning: a tool changed shared records of {path}; do not trust these results and run with --no-fast-env")
 
     def _recipe(self, label: str) -> Recipe:
         config = self.config.within(label)
@@ -292,14 +206,11 @@ class _Session:
             seed=config.seed,
         )
 
-    def _drive(
-        self, executor: ThreadsExecutor, bench: Bench, progress: Progress, reached: Callable[[], tuple[str, str] | None]
-    ) -> BaseException | None:
-        watchdog = Watchdog(self.config.heartbeat, self.config.task_timeout)
+    def _drive(self, executor: Executor, progress: Progress, reached: Callable[[], tuple[str, str] | None]) -> BaseException | None:
         left = len(self.todo)
         progress.start()
-        executor.start()
         try:
+            executor.start()
             while left > 0 and self.stop.signal is None and not (self.stop.limit and executor.idle):
                 try:
                     report = executor.reports.get(timeout=_TICK_S)
@@ -308,29 +219,15 @@ class _Session:
                 if isinstance(report, Failure):
                     return report.error
                 left -= report is not None
-                left -= self._watch(watchdog, executor, bench)
-                progress.update(list(executor.in_flight.values()))
+                executor.look()
+                progress.update(executor.in_flight())
                 if self.stop.limit is None and (limit := reached()) is not None:
                     self.stop.limit = limit
                     executor.stop()  # what is in flight has been paid for and ends in its own time
             return None
         finally:
-            executor.stop()
-            progress.stop(list(executor.in_flight.values()))
-            for simulation in executor.in_flight.copy().values():
-                simulation.abandon()
-
-    def _watch(self, watchdog: Watchdog, executor: ThreadsExecutor, bench: Bench) -> int:
-        flying: dict[Any, Unit] = {simulation: unit for unit, simulation in executor.in_flight.copy().items()}
-        given_up = 0
-        for simulation in watchdog.look(flying):
-            waiting = simulation.waiting()
-            late = TimeoutError(f"past the limit of {self.config.task_timeout:g} s, waiting on {waiting.what}")
-            row = conclude(flying[simulation], simulation, Outcome(TIMEOUT, error=late), bench)
-            if row is not None:
-                executor.give_up(flying[simulation])
-                given_up += 1
-        return given_up
+            progress.stop(executor.in_flight())
+            executor.close()
 
     def _announce(self, exports: Exports) -> None:
         config = self.config
@@ -463,7 +360,7 @@ class _Session:
 
 
 @contextmanager
-def _signals(stop: _Stop, executor: ThreadsExecutor) -> Iterator[None]:
+def _signals(stop: _Stop, executor: Executor) -> Iterator[None]:
     """SIGINT and SIGTERM ask the run to stop; a second one ends the process the ordinary way."""
 
     def ask(number: int, frame: FrameType | None) -> None:

@@ -14,6 +14,7 @@ class Watchdog:
     """
 
     def __init__(self, heartbeat_s: float, limit_s: float | None) -> None:
+        self.limit_s = limit_s
         self._heartbeat_ms = heartbeat_s * 1000
         self._limit_ms = None if limit_s is None else limit_s * 1000
         self._beats: dict[str, int] = {}

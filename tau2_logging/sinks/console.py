@@ -12,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from tau2_logging.logger.simulation import Simulation
+from tau2_logging.logger.simulation import InFlight
 from tau2_logging.sinks import words
 from tau2_logging.sinks.totals import DomainTotals, Totals
 
@@ -37,14 +37,14 @@ class Progress:
             self._live = Live(self.render([]), console=self._console, refresh_per_second=4, transient=False)
             self._live.start()
 
-    def update(self, in_flight: Sequence[Simulation]) -> None:
+    def update(self, in_flight: Sequence[InFlight]) -> None:
         """Show where things are."""
         if self._live is not None:
             self._live.update(self.render(in_flight))
         elif self._enabled:
             self._say(in_flight, last=False)
 
-    def stop(self, in_flight: Sequence[Simulation]) -> None:
+    def stop(self, in_flight: Sequence[InFlight]) -> None:
         """Draw for the last time."""
         if self._live is not None:
             self._live.update(self.render(in_flight))
@@ -53,7 +53,7 @@ class Progress:
         elif self._enabled:
             self._say(in_flight, last=True)
 
-    def _say(self, in_flight: Sequence[Simulation], last: bool) -> None:
+    def _say(self, in_flight: Sequence[InFlight], last: bool) -> None:
         elapsed = time.monotonic() - self._begun
         done = sum(item.done for item in self._totals.domains.values())
         due = elapsed - self._said[0] >= PLAIN_EVERY_S
@@ -70,7 +70,7 @@ class Progress:
     def _print_plain(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def render(self, in_flight: Sequence[Simulation]) -> RenderableType:
+    def render(self, in_flight: Sequence[InFlight]) -> RenderableType:
         """The display as it stands now."""
         table = Table.grid(padding=(0, 2))
         for _ in range(6):
@@ -87,7 +87,7 @@ class Progress:
             )
         return Group(table, Text(self.line(in_flight), style="dim", overflow="fold"))
 
-    def line(self, in_flight: Sequence[Simulation]) -> str:
+    def line(self, in_flight: Sequence[InFlight]) -> str:
         """The line of totals: in flight, the slowest and what it waits on, tokens, money, errors, retries."""
         totals = self._totals
         parts = [_in_flight(in_flight)]
@@ -115,16 +115,14 @@ class Progress:
         return self._elapsed(domain) / done * left if done else None
 
 
-def _in_flight(simulations: Sequence[Simulation]) -> str:
+def _in_flight(simulations: Sequence[InFlight]) -> str:
     if not simulations:
         return "in flight 0"
-    slowest = max(simulations, key=lambda simulation: simulation.elapsed_ms())
-    waiting = slowest.waiting()
-    waited_ms = (slowest.logger.clock.now_ns() - waiting.since_ns) / 1e6
-    on = f"{waiting.what} {waiting.model}" if waiting.model else waiting.what
+    slowest = max(simulations, key=lambda simulation: simulation.elapsed_ms)
+    on = f"{slowest.waiting_on} {slowest.model}" if slowest.model else slowest.waiting_on
     return (
-        f"in flight {len(simulations)}, slowest {slowest.domain} {words.clip(slowest.task, 40)} {words.seconds(slowest.elapsed_ms())}, "
-        f"on {on} for {words.seconds(waited_ms)}"
+        f"in flight {len(simulations)}, slowest {slowest.domain} {words.clip(slowest.task, 40)} {words.seconds(slowest.elapsed_ms)}, "
+        f"on {on} for {words.seconds(slowest.waited_ms)}"
     )
 
 

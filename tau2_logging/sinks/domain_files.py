@@ -20,6 +20,8 @@ class DomainFiles(Sink):
     Raises UserError on construction where a file cannot be written.
     """
 
+    shared = True
+
     def __init__(self, directory: Path, domains: Iterable[str], level: int) -> None:
         self.level = level
         self._directory = directory

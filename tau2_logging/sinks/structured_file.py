@@ -23,6 +23,7 @@ class StructuredFiles(Sink):
 
     level = NO_LINES
     wants_structured = True
+    shared = True
 
     def __init__(self, directory: Path, domains: Iterable[str]) -> None:
         self._directory = directory

@@ -15,12 +15,12 @@ _LOOK_S = 0.5
 
 
 class MetricsWatch:
-    """Writes a `server_metrics` event for each server at the start, every `interval_s` seconds, and at the end.
+    """Writes a `server_metrics` event for each server at the start, every `interval_s` seconds, and at the end; none where it is None.
 
     Its thread never raises, and a server that hangs delays only it. A server without figures is told of once (`tell`) and left alone.
     """
 
-    def __init__(self, endpoints: Endpoints, logger: EventLogger, interval_s: float, tell: Callable[[str], None]) -> None:
+    def __init__(self, endpoints: Endpoints, logger: EventLogger, interval_s: float | None, tell: Callable[[str], None]) -> None:
         self._endpoints = endpoints
         self._logger = logger
         self._interval_s = interval_s
@@ -43,17 +43,20 @@ class MetricsWatch:
 
     def sample(self) -> None:
         """Take everyone's figures now."""
+        if self._interval_s is None:
+            return
         for endpoint in self._endpoints.all:
             if endpoint.down is None and endpoint.name not in self._without:
                 self._logger.attempt(self._sample, endpoint)
 
     def _work(self) -> None:
         clock = self._logger.clock
-        due = clock.now_ns() + int(self._interval_s * 1e9)
-        while not self._stop.wait(min(_LOOK_S, self._interval_s)):
+        every_s = self._interval_s or _LOOK_S
+        due = clock.now_ns() + int(every_s * 1e9)
+        while not self._stop.wait(min(_LOOK_S, every_s)):
             self._logger.attempt(self._endpoints.look_again)
             if clock.now_ns() >= due:
-                due += int(self._interval_s * 1e9)
+                due += int(every_s * 1e9)
                 self.sample()
 
     def _sample(self, endpoint: Endpoint) -> None:

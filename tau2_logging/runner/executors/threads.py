@@ -11,47 +11,60 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 
-from tau2_logging.logger.simulation import Simulation
-from tau2_logging.runner.checkpoint import Row
+from tau2_logging.logger.scope import TIMEOUT, Outcome
+from tau2_logging.logger.simulation import InFlight, Simulation
+from tau2_logging.runner.executors.report import Failure, Report
 from tau2_logging.runner.plan import Unit
-from tau2_logging.runner.unit import Bench, run_unit
+from tau2_logging.runner.unit import Bench, conclude, run_unit
+from tau2_logging.runner.watchdog import Watchdog
 
 THREAD_NAME = "simulation"
 APART_S, LONGEST_RAMP_S = 0.02, 2.0
 """Workers begin a little apart. All at once they would queue for the interpreter, in step from then on, and their calls with them."""
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A worker broke outside of any simulation, for one because the checkpoint could not be written: the run cannot go on."""
-
-    error: BaseException
-
-
-Report = Row | Failure | None
-"""A finished simulation; None when a worker has found nothing left to do."""
-
-
 class ThreadsExecutor:
-    """Runs units, `workers` at a time, and puts a Report into `reports` for each."""
+    """Runs units, `workers` at a time. With `units` None they are given one by one with `add`, by whoever runs a worker process."""
 
-    def __init__(self, bench: Bench, units: Iterable[Unit], workers: int) -> None:
+    def __init__(self, bench: Bench, units: Iterable[Unit] | None, workers: int, watchdog: Watchdog) -> None:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        self.in_flight: dict[Unit, Simulation] = {}
         self._bench = bench
-        self._pending = deque(units)
-        self._workers = min(workers, max(len(self._pending), 1))
+        self._watchdog = watchdog
+        self._pending = deque(units or ())
+        self._more = units is None
+        self._workers = workers if self._more else min(workers, max(len(self._pending), 1))
+        self._flying: dict[Unit, Simulation] = {}
         self._given_up: set[Unit] = set()
         self._at_work = 0
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
 
     def start(self) -> None:
         """Begin. Returns at once."""
         apart_s = min(APART_S, LONGEST_RAMP_S / self._workers)
         for number in range(self._workers):
             self._start_worker(number * apart_s)
+
+    def add(self, unit: Unit) -> None:
+        """One more unit to run."""
+        with self._changed:
+            self._pending.append(unit)
+            self._changed.notify()
+
+    def look(self) -> None:
+        """Write the heartbeats that are due, and give up what is past its time limit."""
+        flying = {simulation: unit for unit, simulation in self._flying.copy().items()}
+        for simulation in self._watchdog.look(flying):
+            waiting = simulation.waiting()
+            late = TimeoutError(f"past the limit of {self._watchdog.limit_s:g} s, waiting on {waiting.what}")
+            row = conclude(flying[simulation], simulation, Outcome(TIMEOUT, error=late), self._bench)
+            if row is not None:
+                self._give_up(flying[simulation])
+                self.reports.put(row)
+
+    def in_flight(self) -> list[InFlight]:
+        """The simulations that run now."""
+        return [simulation.in_flight() for simulation in self._flying.copy().values()]
 
     @property
     def idle(self) -> bool:
@@ -60,20 +73,28 @@ class ThreadsExecutor:
 
     def stop(self) -> None:
         """Take no new units. Those in flight go on, but nobody waits for them."""
-        with self._lock:
+        with self._changed:
             self._pending.clear()
+            self._more = False
+            self._changed.notify_all()
 
-    def give_up(self, unit: Unit) -> None:
+    def close(self) -> None:
+        """Abandon what is in flight: it writes nothing more, and stops at its next step."""
+        self.stop()
+        for simulation in self._flying.copy().values():
+            simulation.abandon()
+
+    def _give_up(self, unit: Unit) -> None:
         """Stop waiting for a unit in flight: its slot is given to a new thread."""
-        with self._lock:
-            if self.in_flight.pop(unit, None) is None:
+        with self._changed:
+            if self._flying.pop(unit, None) is None:
                 return
             self._given_up.add(unit)
             self._at_work -= 1  # it may never end
         self._start_worker()
 
     def _start_worker(self, after_s: float = 0.0) -> None:
-        with self._lock:
+        with self._changed:
             self._at_work += 1
         threading.Thread(target=self._work, args=(after_s,), name=THREAD_NAME, daemon=True).start()
 
@@ -92,17 +113,18 @@ class ThreadsExecutor:
 
     def _end(self, report: Report) -> None:
         self.reports.put(report)
-        with self._lock:
+        with self._changed:
             self._at_work -= 1
 
     def _take(self) -> Unit | None:
-        with self._lock:
+        with self._changed:
+            self._changed.wait_for(lambda: self._pending or not self._more)
             return self._pending.popleft() if self._pending else None
 
     def _begun(self, unit: Unit, simulation: Simulation) -> None:
-        self.in_flight[unit] = simulation
+        self._flying[unit] = simulation
 
     def _leave(self, unit: Unit) -> bool:
-        with self._lock:
-            self.in_flight.pop(unit, None)
+        with self._changed:
+            self._flying.pop(unit, None)
             return unit in self._given_up

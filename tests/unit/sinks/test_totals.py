@@ -149,7 +149,7 @@ def test_the_line_of_totals_names_the_slowest_and_what_it_waits_on(logger: Event
     fast = begin(logger, "retail", "2")
     Operation(slow, "llm_call", "llm", "llm_call", "gpt-4.1")
     clock.advance(1500)
-    line = Progress(totals, Console(file=io.StringIO())).line([fast, slow])
+    line = Progress(totals, Console(file=io.StringIO())).line([fast.in_flight(), slow.in_flight()])
     assert line.startswith("in flight 2, slowest retail [mobile_data_issue]")
     assert "6.5 s, on llm_call gpt-4.1 for 1.5 s" in line
     assert "| cost $0.00 | errors: 0 model, 0 tool | retries 0" in line

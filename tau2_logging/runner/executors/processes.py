@@ -1,0 +1,132 @@
+"""Workers as processes of this machine, each with an interpreter of its own.
+
+A new program each, not a fork: the run has threads by now, and a fork of them would hold locks that nobody opens. A worker has a session of
+its own, so that Ctrl-C reaches the run alone, which then lets it leave.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.runner.executors.crew import Inbox, Lost
+from tau2_logging.runner.executors.worker import STOP
+from tau2_logging.runner.order import Order, Post
+from tau2_logging.runner.plan import Unit
+
+_END_S = 2.0
+_TAIL = 2000
+
+
+class ProcessStaff:
+    """Workers of this machine."""
+
+    own_files = True
+    environment: Mapping[str, str] = {}
+
+    def __init__(self, order: Order) -> None:
+        self.cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self._order = order
+
+    def hire(self, post: Post, inbox: Inbox) -> ProcessWorker:
+        """Start a worker."""
+        return ProcessWorker(self._order, post, inbox, self._order.directory / "workers" / f"{post.name}.log")
+
+    def close(self) -> None:
+        """Leave no empty folder."""
+        with suppress(OSError):
+            (self._order.directory / "workers").rmdir()
+
+
+class ProcessWorker:
+    """A worker process. What it prints goes to `log`, which is kept where it says anything."""
+
+    def __init__(self, order: Order, post: Post, inbox: Inbox, log: Path) -> None:
+        self.name = post.name
+        self.slots = post.slots
+        self._inbox = inbox
+        self._log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        ours, theirs = socket.socketpair()
+        with theirs, open(log, "wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "tau2_logging.runner.executors.worker", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=_environment(), pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )  # fmt: skip
+        self._connection = Connection(ours.detach())
+        self._sending = threading.Lock()
+        self._thread = threading.Thread(target=self._listen, name=f"worker {self.name}", daemon=True)
+        self._thread.start()
+        self._put((order, post))
+
+    def send(self, unit: Unit) -> None:
+        """Give it a unit."""
+        self._put(unit)
+
+    def ask_to_leave(self) -> None:
+        """Tell it that there is nothing more to do."""
+        self._put(STOP)
+
+    def end(self) -> None:
+        """Have it gone. Idempotent."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        self._thread.join(_END_S)
+        self._connection.close()
+        if self._log.exists() and self._log.stat().st_size == 0:
+            self._log.unlink()
+
+    def _put(self, message: Any) -> None:
+        try:
+            with self._sending:
+                self._connection.send(message)
+        except (OSError, ValueError):
+            pass  # it is gone, and the listener says so
+
+    def _listen(self) -> None:
+        while True:
+            try:
+                turn = self._connection.recv()
+            except Exception as error:  # the end of the stream, or a message cut short
+                self._inbox.put((self, Lost(self._how_it_ended(error))))
+                return
+            self._inbox.put((self, turn))
+
+    def _how_it_ended(self, error: Exception) -> str:
+        code = self._waited()
+        if not isinstance(error, EOFError | OSError):
+            return f"what it said could not be read ({type(error).__name__}: {error})"
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        said = self._last_line()
+        return f"{how}; it said: {said} (see {self._log})" if said else how
+
+    def _waited(self) -> int:
+        """Its exit code. It is about to end by itself, or will never say anything again."""
+        try:
+            return self._process.wait(_END_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            return self._process.wait()
+
+    def _last_line(self) -> str:
+        try:
+            lines = self._log.read_bytes()[-_TAIL:].decode("utf-8", "replace").split("\n")
+        except OSError:
+            return ""
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def _environment() -> dict[str, str]:
+    """What this process finds, its worker finds too."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}

@@ -1,0 +1,110 @@
+"""What a process needs in place to run simulations: databases parsed; tau2, litellm and HTTP clients wrapped. All of it comes off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from typing import Any
+
+from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
+from tau2_logging.events import LEVELS
+from tau2_logging.instrument import Instrumentation, ToolDetails
+from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
+from tau2_logging.logger.event_logger import EventLogger
+from tau2_logging.models.scripted.plan import PlanBook, plan_of
+from tau2_logging.models.scripted.provider import register
+from tau2_logging.runner.benchmark import Benchmark
+from tau2_logging.runner.interpreter import frozen_heap, short_turns
+from tau2_logging.runner.limits import RateLimits, rate_limit, shared_out
+from tau2_logging.runner.order import Order
+from tau2_logging.runner.plan import Unit
+from tau2_logging.runner.providers import http_connections, quiet_litellm, warm_up
+from tau2_logging.runner.retries import Retries, RetryPolicy
+from tau2_logging.runner.serving import ModelServers
+
+Say = Callable[[str], None]
+
+
+class Workshop:
+    """`prepare`, then `open`; both leave what has to be undone on the caller's stack. `notes` are what a person should know at the end.
+
+    `slots` simulations run here at a time; `share` processes run simulations, and each keeps to its part of the rate limits.
+    """
+
+    def __init__(self, order: Order, benchmark: Benchmark, say: Say, slots: int, share: int = 1) -> None:
+        self._order = order
+        self._config = order.config
+        self._benchmark = benchmark
+        self._say = say
+        self._slots = slots
+        self._share = share
+        self._book = PlanBook()
+        self._databases: FastDatabases | None = None
+        self.notes: list[str] = []
+
+    def prepare(self, stack: ExitStack, units: Iterable[Unit] = ()) -> None:
+        """What takes seconds and belongs to no simulation: done before anything is measured."""
+        ignore_known_warnings()
+        for unit in units:
+            self.learn(unit)
+        for label, recipe in self._order.recipes.items():
+            if recipe.agent_args.get("bad_writes"):
+                self._book.add_write_tools(label, self._benchmark.write_tools(recipe.domain))
+        register(self._book)
+        warm_up()
+        self._enter_environments(stack)
+        self._benchmark.prepare(list(self._order.recipes.values()))
+
+    def learn(self, unit: Unit) -> None:
+        """Let the scripted models know a task."""
+        self._book.add(unit.domain, plan_of(unit.task))
+
+    def open(self, stack: ExitStack, logger: EventLogger, servers: ModelServers) -> None:
+        """Everything that is measured goes through us from here on."""
+        config = self._config
+        if config.profile:
+            bridge = Bridge(logger.text, LEVELS[config.log_level])
+            bridge.install()
+            stack.callback(bridge.uninstall)
+            self._instrument(stack)
+        stack.enter_context(servers.routing())
+        retries = Retries(RetryPolicy(config.max_retries), config.request_timeout)
+        retries.install()
+        stack.callback(retries.uninstall)
+        recipe = self._order.recipes[config.labels[0]]
+        stack.enter_context(self._benchmark.judge(recipe.judge_llm, recipe.judge_args))
+        stack.enter_context(http_connections(self._slots))
+        stack.enter_context(quiet_litellm())
+        stack.enter_context(short_turns())
+
+    def _instrument(self, stack: ExitStack) -> None:
+        config = self._config
+        streams = config.stream and LEVELS[config.log_level] <= LEVELS["PROFILE"]
+        limits = [shared_out(rate_limit(text), self._share) for text in config.rate_limits]
+        details = ToolDetails(EnvironmentStates(self._databases), config.snapshot_writes)
+        instrumentation = Instrumentation(stream=streams, gate=RateLimits(limits) if limits else None, details=details)
+        instrumentation.install()
+        self.notes = instrumentation.notes
+        stack.callback(instrumentation.uninstall)
+
+    def _enter_environments(self, stack: ExitStack) -> None:
+        if not self._config.fast_env:
+            return
+        databases, tools = FastDatabases(), FastTools()
+        self._databases = databases
+        databases.install()
+        stack.callback(databases.uninstall)
+        tools.install()
+        stack.callback(tools.uninstall)
+        for part in (databases, *self._benchmark.fast_parts()):
+            stack.callback(self._check_databases, part)
+        for part in self._benchmark.fast_parts():
+            part.install()
+            stack.callback(part.uninstall)
+        for domain in self._config.domains:
+            self._benchmark.registry.get_env_constructor(domain)()  # parse now, not in the first simulations' time
+        stack.enter_context(frozen_heap())
+
+    def _check_databases(self, databases: Any) -> None:
+        for path in databases.damaged():
+            self._say(f"warning: a tool changed shared records of {path}; do not trust these results and run with --no-fast-env")

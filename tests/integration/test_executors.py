@@ -1,0 +1,182 @@
+"""Worker processes: the same simulations as in threads, whatever happens to a worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tau2_logging.events import decode
+from tests.support.command import run_local, start_local
+from tests.support.executors import EXECUTORS, essence
+from tests.support.in_process import run_quietly, scripted
+from tests.support.injection import prove_injection
+from tests.support.litellm_clients import LEFT_OPEN
+from tests.support.processes import gone
+from tests.support.run_files import RunFiles, by_simulation, check_run, check_simulation, last_attempt, of
+
+pytest.importorskip("tau2.registry", reason="tau2 is not installed")
+pytestmark = LEFT_OPEN
+
+FAULTS = {"faults": {"invalid_args": 0.2, "unknown_tool": 0.1, "server_error": 0.1}, "seed": 5}
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The same tasks with faults and structured events, on every executor that is installed."""
+    found = {}
+    for executor in EXECUTORS:
+        found[executor] = tmp_path_factory.mktemp(executor)
+        config = scripted(
+            found[executor], agent=FAULTS, domains=("mock", "retail"), num_tasks=9, num_trials=2, max_concurrency=4, events=True,
+            executor=executor, log_level="DEBUG",
+        )  # fmt: skip
+        code, said = run_quietly(config)
+        assert code == 0, said
+    return found
+
+
+@pytest.mark.parametrize("executor", EXECUTORS[1:])
+def test_trajectories_rewards_and_terminations_are_those_of_threads(alike: dict[str, Path], executor: str) -> None:
+    """Ids and times apart."""
+    for domain in ("mock", "retail"):
+        expected = essence(RunFiles(alike["threads"]).results(domain))
+        assert len(expected) == 18
+        assert essence(RunFiles(alike[executor]).results(domain)) == expected
+
+
+@pytest.mark.parametrize("executor", EXECUTORS[1:])
+def test_events_arrive_in_the_same_files_with_host_and_worker(alike: dict[str, Path], executor: str) -> None:
+    """Every invariant between trajectory and events holds; each event of a simulation names host and worker; both logs and the structured
+    events are complete, and the run's own totals agree."""
+    directory = alike[executor]
+    assert check_run(directory, ["mock", "retail"], HISTORIES) == 36
+    for domain in ("mock", "retail"):
+        events = RunFiles(directory).events(domain)
+        simulations = by_simulation(events)
+        workers = [{(event.get("host"), event.get("worker")) for event in found} for found in simulations.values()]
+        assert all(len(places) == 1 for places in workers)
+        assert {worker for places in workers for _, worker in places} == {"w0", "w1"}
+        assert [event.get("simulations") for event in of(events, "worker_up")] == [2, 2]
+        lines = (directory / f"tau2_{domain}.log").read_text().splitlines()
+        assert set(lines) <= set((directory / f"eval_{domain}.log").read_text().splitlines())
+        (end,) = of(events, "run_end")
+        assert end.get("tool_calls") == len(of(events, "tool_call"))
+        assert end.get("ok") == 18
+        rows = [json.loads(line) for line in (RunFiles(directory).only_run() / f"events_{domain}.jsonl").read_text().splitlines()]
+        assert sum(item["type"] == "tool_execution" for item in rows) == len(of(events, "tool_call"))
+        assert {item["worker"] for item in rows} == {"w0", "w1"}
+
+
+HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
+
+
+@pytest.mark.parametrize("executor", EXECUTORS[1:])
+def test_the_variants_text_reaches_the_model_in_every_worker(executor: str, tmp_path: Path) -> None:
+    """Control and five variants on a domain each, the user behind real HTTP: every prompt the server got is its variant's."""
+    proof = prove_injection(tmp_path, lambda config: run_quietly(config)[0], domains=("retail",), executor=executor, workers=2)
+    assert len(proof.prompts) == 6
+
+
+def test_a_worker_that_is_killed_costs_what_it_ran(tmp_path: Path) -> None:
+    """SIGKILL to one of two workers in the middle: every cell is there once, the loss is an event, and its simulations begin anew."""
+    words = ("--domains", "mock", "--num-trials", "4", "--agent-llm-args", json.dumps({"ttft_ms": 100}), "--max-concurrency", "4")
+    process = start_local(*words, "--executor", "processes", "--workers", "2", "--log-dir", str(tmp_path), "--run-name", "r")
+    log = tmp_path / "tau2_mock.log"
+    wait_for(log, "type=task_end")
+    os.kill(child_of(process.pid, "executors.worker"), signal.SIGKILL)
+    out, err = process.communicate(timeout=90)
+    assert process.returncode == 0, out + err
+    assert re.search(r"worker w[01] ended: killed by SIGKILL; [12] simulations are run again", out)
+    events = RunFiles(tmp_path).events("mock")
+    (down,) = of(events, "worker_down")
+    assert down.get("error_message") == "killed by SIGKILL"
+    results = RunFiles(tmp_path).results("mock")
+    keys = [(item["task_id"], item["trial"]) for item in results]
+    assert len(keys) == len(set(keys)) == 36
+    found = by_simulation(events)
+    begun = sum(len(of(item, "task_start")) for item in found.values())
+    assert begun == 36 + int(down.get("simulations") or 0)
+    for item in results:
+        key = ("mock", item["task_id"], item["trial"])
+        check_simulation(item, last_attempt(found[key]), HISTORIES.get(key[:2], 0))
+
+
+def test_ctrl_c_and_a_killed_run_leave_no_worker(tmp_path: Path) -> None:
+    """SIGINT ends run and workers in order, exit code 130; when the run is killed, its workers end by themselves; --resume finishes."""
+    words = ("--domains", "mock", "--num-trials", "6", "--agent-llm-args", json.dumps({"ttft_ms": 100}), "--log-dir", str(tmp_path))
+    log = tmp_path / "tau2_mock.log"
+    process = start_local(*words, "--executor", "processes", "--workers", "2", "--run-name", "r")
+    wait_for(log, "type=task_end")
+    worker = child_of(process.pid, "executors.worker")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130, err
+    assert "Traceback" not in err
+    assert gone([worker])
+    assert decode(log.read_text().splitlines()[-1]).get("signal") == "SIGINT"
+    process = start_local("--resume", str(tmp_path / "runs" / "r"))
+    wait_for(log, "resumed=true")
+    wait_for(log, "type=worker_up", 3)
+    worker = child_of(process.pid, "executors.worker")
+    process.kill()
+    process.communicate()
+    assert gone([worker])
+    last = run_local("--resume", str(tmp_path / "runs" / "r"), "--executor", "threads", "--agent-llm-args", "{}")
+    assert last.returncode == 0, last.stderr
+    keys = [(item["task_id"], item["trial"]) for item in RunFiles(tmp_path).results("mock")]
+    assert len(keys) == len(set(keys)) == 54
+
+
+def wait_for(log: Path, text: str, times: int = 1) -> None:
+    """Until the log says it so often."""
+    deadline = time.monotonic() + 60
+    while not (log.exists() and log.read_text().count(text) >= times):
+        assert time.monotonic() < deadline, f"{text} is not in the log"
+        time.sleep(0.05)
+
+
+def child_of(pid: int, word: str) -> int:
+    """A child process whose command line holds the word."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    found = [int(child) for child in children if word.encode() in Path(f"/proc/{child}/cmdline").read_bytes()]
+    assert found, f"no {word} among {children}"
+    return found[0]
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        (("--workers", "2"), "--workers counts processes"),
+        (("--executor", "processes", "--workers", "0"), "--workers is 0; give at least 1"),
+        (("--ray-address", "auto"), "--ray-address names a cluster for --executor ray"),
+        (("--executor", "processes", "--workers", "3", "--rate-limit", "2"), "leaves none a minute for some of 3 workers"),
+        (("--load", "no_such_module"), "--load no_such_module: it cannot be imported"),
+    ],
+)
+def test_what_cannot_be_is_said_in_one_line(words: tuple[str, ...], problem: str, tmp_path: Path) -> None:
+    """Exit code 2, no traceback."""
+    done = run_local("--domains", "mock", "--log-dir", str(tmp_path), *words)
+    assert done.returncode == 2
+    assert problem in done.stderr.strip().splitlines()[-1]
+    assert "Traceback" not in done.stderr
+
+
+def test_a_module_of_ones_own_is_loaded_in_every_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An agent that a module registers on import runs in workers."""
+    (tmp_path / "my_agents.py").write_text(
+        "from tau2.agent.llm_agent import LLMAgent\nfrom tau2.registry import registry\n\n\n"
+        "class Mine(LLMAgent):\n    pass\n\n\nregistry.register_agent(Mine, 'mine')\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    done = run_local(
+        "--domains", "mock", "--num-tasks", "2", "--load", "my_agents", "--agent", "mine", "--executor", "processes", "--workers", "1",
+        "--log-dir", str(tmp_path / "logs"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert len(RunFiles(tmp_path / "logs").results("mock")) == 2
