@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def _check_autostop(task: TaskFile) -> Problems:
 def _check_cost(task: TaskFile) -> Problems:
     for candidate in task.candidates:
         limit = candidate.get("max_hourly_cost")
-        if not isinstance(limit, int | float) or isinstance(limit, bool) or not limit > 0:
+        if not isinstance(limit, int | float) or isinstance(limit, bool) or not 0 < limit < math.inf:
             yield Problem(f"resources.max_hourly_cost is {limit!r}; give USD an hour above 0")
         place = str(candidate.get("infra") or candidate.get("cloud") or "")
         if _UNCAPPED.match(place):
@@ -118,7 +119,7 @@ def _check_ports(task: TaskFile) -> Problems:
     port = _port(task)
     for candidate in task.candidates:
         opened = _ports(candidate.get("ports"))
-        if port is not None and port not in opened:
+        if port is not None and not any(_within(port, part) for part in opened):
             yield Problem(f"run serves on port {port}, and resources.ports opens {', '.join(opened) or 'none'}; write `ports: {port}`")
     service_port = _mapping(task.document.get("service")).get("ports")
     if service_port is not None and port is not None and str(service_port) != port:
@@ -211,9 +212,15 @@ def _port(task: TaskFile) -> str | None:
 
 
 def _ports(value: Any) -> list[str]:
-    """Single ports; of a range only its ends are named, since a task of ours opens one."""
+    """Single ports, and ranges as they are written."""
     values = value if isinstance(value, list) else [] if value is None else [value]
     return [str(port) for port in values]
+
+
+def _within(port: str, part: str) -> bool:
+    first, _, last = part.partition("-")
+    numbers = (first, port, last or first)
+    return all(number.strip().isdecimal() for number in numbers) and int(first) <= int(port) <= int(last or first)
 
 
 def _has_key(task: TaskFile) -> bool:

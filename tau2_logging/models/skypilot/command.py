@@ -38,7 +38,7 @@ class ServeCommand:
 def find_command(script: str, variables: Mapping[str, str]) -> ServeCommand | None:
     """The first `vllm serve` of a script; None where there is none that a shell could read. `variables` are put in where they are known."""
     joined = re.sub(r"\\\n", " ", script)
-    lines = [line for line in joined.splitlines() if not line.lstrip().startswith("#")]
+    lines = [line for line in joined.split("\n") if not line.lstrip().startswith("#")]
     found = _SERVE.search("\n".join(lines))
     if found is None:
         return None

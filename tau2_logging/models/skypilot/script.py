@@ -11,6 +11,7 @@ KEY_SECRET = "VLLM_API_KEY"
 HF_SECRET = "HF_TOKEN"
 _PARALLEL = ("--tensor-parallel-size", "-tp", "--data-parallel-size", "-dp", "--pipeline-parallel-size", "-pp")
 _PAUSE_S = 30
+"""Between two looks at the figures."""
 
 _SETUP = """\
 set -e
@@ -49,7 +50,8 @@ def setup_script(task: EndpointTask) -> str:
 
 def run_script(task: EndpointTask) -> str:
     """Serves until the server ends, or is idle; then the job is over, and autostop takes the machine down."""
-    return _RUN.format(key=KEY_SECRET, command=serve_command(task), port=task.port, idle=task.idle_minutes, startup=task.startup_minutes)
+    minutes = {"idle": task.idle_minutes, "startup": task.startup_minutes}
+    return _RUN.format(key=KEY_SECRET, command=serve_command(task), port=task.port, pause=_PAUSE_S, **minutes)
 
 
 def serve_command(task: EndpointTask) -> str:
