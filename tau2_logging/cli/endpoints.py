@@ -83,9 +83,11 @@ def _render(args: argparse.Namespace) -> int:
     from tau2_logging.runner.endpoints import rendered
 
     options = {name: value for name, value in vars(args).items() if name not in ("command", "output", "force")}
-    text, hints = rendered(options, args.output, args.force)
-    print(text if args.output is None else f"written to {args.output}", end="" if args.output is None else "\n")
-    print(f"\nwhat next:\n{hints}", file=sys.stderr)
+    made = rendered(options, args.output, args.force)
+    print(made.text if args.output is None else f"written to {args.output}", end="" if args.output is None else "\n")
+    for text in made.warnings:
+        print(f"warning: {text}", file=sys.stderr)
+    print(f"\nwhat next:\n{made.hints}", file=sys.stderr)
     return 0
 
 

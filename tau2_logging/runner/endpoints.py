@@ -12,7 +12,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.models.skypilot import checks
 from tau2_logging.models.skypilot.hints import hints
 from tau2_logging.models.skypilot.parser import refusal, skypilot_version
-from tau2_logging.models.skypilot.render import render
+from tau2_logging.models.skypilot.render import document, render
 from tau2_logging.models.skypilot.task import EndpointTask
 
 
@@ -25,13 +25,23 @@ class Verdict:
     by: str
 
 
-def rendered(options: Mapping[str, Any], output: str | None, force: bool = False) -> tuple[str, str]:
-    """The task file's text, and what to do with it. Written to `output` where that is given. Raises UserError."""
+@dataclass(frozen=True)
+class Rendered:
+    """The task file's text, what is doubtful about it, and what to do with it."""
+
+    text: str
+    warnings: tuple[str, ...]
+    hints: str
+
+
+def rendered(options: Mapping[str, Any], output: str | None, force: bool = False) -> Rendered:
+    """A task file, written to `output` where that is given. Raises UserError."""
     task = _task(options)
     text = render(task)
     if output is not None:
         _write(Path(output), text, force)
-    return text, hints(task, output or "endpoint.yaml")
+    doubts = tuple(problem.text for problem in checks.check(document(task)))
+    return Rendered(text, doubts, hints(task, output or "endpoint.yaml"))
 
 
 def _task(options: Mapping[str, Any]) -> EndpointTask:
@@ -61,11 +71,11 @@ def validated(path: Path) -> Verdict:
         raise UserError(f"cannot read {path}: {getattr(error, 'strerror', None) or 'not a text'}") from error
     version = skypilot_version()
     by = f"SkyPilot {version}'s parser and our own checks" if version else "our own checks (SkyPilot is not installed)"
-    document = checks.read_document(text)
-    if isinstance(document, str):
-        return Verdict((document,), (), by)
-    problems = checks.check(document)
-    said = refusal(document) if version else None
+    read = checks.read_document(text)
+    if isinstance(read, str):
+        return Verdict((read,), (), by)
+    problems = checks.check(read)
+    said = refusal(read) if version else None
     errors = [problem.text for problem in problems if problem.fatal]
     warnings = tuple(problem.text for problem in problems if not problem.fatal)
     return Verdict((*([f"SkyPilot: {said}"] if said else []), *errors), warnings, by)

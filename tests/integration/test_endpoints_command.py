@@ -49,6 +49,10 @@ def test_a_file_that_was_rendered_is_valid(tmp_path: Path, capsys: pytest.Captur
     assert out.startswith(f"{file}: 0 error(s), 0 warning(s) by ")
 
 
+def test_what_the_cost_limit_does_not_hold_for_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert "warning: SkyPilot does not apply max_hourly_cost on gcp;" in outcome(capsys, *RENDER, "--infra", "aws", "gcp")[2]
+
+
 def test_errors_are_one_line_each_and_warnings_stand_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "endpoint.yaml"
     text = render(EndpointTask("Qwen/Qwen3-32B", ("A100:1",), 2.0, infra=("gcp",)))

@@ -167,6 +167,16 @@ def test_each_change_that_costs_or_breaks_something_is_found(name: str) -> None:
     assert all("\n" not in text for text in errors)
 
 
+def test_each_alternative_is_checked_with_what_all_have_in_common() -> None:
+    read = copy.deepcopy(document(task(gpus=("A100:1", "L4:1"))))
+    assert check(read) == []
+    read["resources"]["any_of"][1] |= {"max_hourly_cost": 0, "accelerators": "L4:x"}
+    assert [problem.text.partition(";")[0] for problem in check(read)] == [
+        "resources.accelerators 'L4:x' is not NAME:COUNT with whole GPUs",
+        "resources.max_hourly_cost is 0",
+    ]
+
+
 DOUBTS: dict[str, tuple[Callable[[Document], None], str]] = {
     "where the cost limit does not hold": (change("resources.infra", "gcp/us-central1"), "does not apply max_hourly_cost on gcp"),
     "autostop that waits for nothing": (change("resources.autostop.wait_for", "none"), "in use or not"),
