@@ -55,7 +55,7 @@ FAMILIES = (
     Family("Kimi-K2 Instruct", r"kimi-k2-instruct", "kimi_k2"),
     Family("Kimi-K2", r"kimi-k2", "kimi_k2", "kimi_k2"),
     Family("MiniMax-M3", r"minimax-m3", "minimax_m3", "minimax_m3"),
-    Family("MiniMax-M2", r"minimax-m2", "minimax_m2", "minimax_m2_append_think"),
+    Family("MiniMax-M2", r"minimax-m2", "minimax_m2", "minimax_m2"),  # ..._append_think leaves the thoughts for the user to read
     Family("Gemma 4", r"gemma-4", "gemma4", "gemma4"),
     Family("Granite 4", r"granite-4", "granite4"),
     Family("Granite 3", r"granite-3", "granite"),
