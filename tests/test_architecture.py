@@ -53,7 +53,7 @@ SHARED = {
 
 HEAVY = {
     "tau2", "litellm", "openai", "anthropic", "httpx", "pydantic", "loguru", "rich", "numpy", "pandas", "polars", "pyarrow", "duckdb",
-    "zstandard", "matplotlib", "opentelemetry", "prometheus_client", "scipy",
+    "zstandard", "matplotlib", "opentelemetry", "prometheus_client", "scipy", "sky",
 }  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def _add_servers(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--gpu-ids", metavar="ID,ID", help="GPUs to deal out among them (default: 0, 1, ...)")
     group.add_argument("--tensor-parallel", type=int, metavar="K", help="GPUs of each server (default: 1)")
     group.add_argument("--start-port", type=int, metavar="P", help="port of the first; a port in use is passed over (default: 8000)")
-    group.add_argument("--tool-call-parser", metavar="NAME", help="vLLM's parser of tool calls, by family of models (default: hermes)")
+    group.add_argument("--tool-call-parser", metavar="NAME", help="vLLM's parser of tool calls (default: that of the model's family)")
     group.add_argument("--serve-args", metavar="WORDS", help='more words for each server\'s command line: --serve-args="--max-num-seqs 64"')
     group.add_argument("--serve-command", metavar="WORDS", help="what to start in the place of 'vllm serve'; may hold {port} and {model}")
     group.add_argument("--serve-timeout", type=float, metavar="SECONDS", help="until they have to be ready (default: 1800)")

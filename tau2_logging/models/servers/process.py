@@ -15,6 +15,7 @@ from pathlib import Path
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.models.servers import guardian
 from tau2_logging.models.servers.address import Address
+from tau2_logging.models.servers.families import family_of
 from tau2_logging.models.servers.settings import ServerSettings
 
 HOST = "127.0.0.1"
@@ -23,6 +24,8 @@ GRACE_S = 10.0
 _TAIL_LINES, _TAIL_BYTES = 15, 1 << 16
 _PORTS_TRIED = 1000
 _DEFAULT_COMMAND = ("vllm", "serve")
+_USUAL_PARSER = "hermes"
+"""For a model whose family is not known; the most common format."""
 
 
 class ServerDied(Tau2LoggingError):
@@ -90,10 +93,15 @@ def command_of(settings: ServerSettings, port: int) -> tuple[str, ...]:
         words = [word.replace("{port}", str(port)).replace("{model}", model) for word in settings.serve_command]
         return (*words, *settings.serve_args)
     words = [*(settings.serve_command or _DEFAULT_COMMAND), model, "--host", HOST, "--port", str(port)]
-    words += ["--enable-auto-tool-choice", "--tool-call-parser", settings.tool_call_parser]
+    words += ["--enable-auto-tool-choice", "--tool-call-parser", settings.tool_call_parser or _parser_of(model)]
     if settings.tensor_parallel > 1:
         words += ["--tensor-parallel-size", str(settings.tensor_parallel)]
     return (*words, *settings.serve_args)
+
+
+def _parser_of(model: str) -> str:
+    family = family_of(model)
+    return family.tool_call_parser if family is not None else _USUAL_PARSER
 
 
 def port_is_free(port: int) -> bool:

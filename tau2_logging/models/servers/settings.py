@@ -24,7 +24,8 @@ class ServerSettings:
     """Servers to start (`serve`), or servers that run already (`endpoints`), or both.
 
     `gpu_ids`: as CUDA_VISIBLE_DEVICES takes them; empty leaves the choice to us. `serve_args` go to each server's command line as they
-    are; `serve_command` stands in for `vllm serve`. `serve_timeout` and `metrics_interval` in seconds. Raises UserError.
+    are; `serve_command` stands in for `vllm serve`. `tool_call_parser` None: that of the model's family. `serve_timeout` and
+    `metrics_interval` in seconds. Raises UserError.
     """
 
     serve: str | None = None
@@ -32,7 +33,7 @@ class ServerSettings:
     gpu_ids: tuple[str, ...] = ()
     tensor_parallel: int = 1
     start_port: int = 8000
-    tool_call_parser: str = "hermes"
+    tool_call_parser: str | None = None
     serve_args: tuple[str, ...] = ()
     serve_command: tuple[str, ...] = ()
     serve_timeout: float = 1800.0
