@@ -67,7 +67,8 @@ def open_logs() -> set[str]:
     """Logs and checkpoints that are open (where the system can tell)."""
     with contextlib.suppress(OSError):
         paths = {f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")}
-        return {f"open file {target}" for path in paths if (target := read_link(path)).endswith((".log", ".jsonl"))}
+        targets = {target for path in paths if (target := read_link(path)).endswith((".log", ".jsonl"))}
+        return {f"open file {target}" for target in targets if "/session_" not in target}  # Ray keeps its own open
     return set()
 
 

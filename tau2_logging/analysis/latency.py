@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
 
 LATENCY_TYPES = (*MODEL_CALL_TYPES, "tool_call", "evaluation", "step_complete", "task_end")
-DIMENSIONS = ("domain", "model", "function", "expert", "requestor")
+DIMENSIONS = ("domain", "model", "function", "expert", "requestor", "host", "worker")
 
 METRIC_NOTES = (
     "TTFT, TPOT, E2E latency and goodput as vLLM's serving benchmark defines them: E2E latency is the whole call, TTFT the time to the "
@@ -26,6 +26,13 @@ METRIC_NOTES = (
 )
 
 _COLUMNS = ("type", "duration_ms", "total_duration_ms", "error", "ttft_ms", "decode_ms", "output_tokens")
+
+
+def shown_dimensions(log: RunLog) -> list[str]:
+    """The dimensions that are worth a table: of domains, hosts and workers there have to be several."""
+    places = log.select(["domain", "host", "worker"], types=["task_end"])
+    several = {name for name in places if places[name].nunique() > 1}
+    return [name for name in DIMENSIONS if name not in places or name in several]
 
 
 def latency_table(log: RunLog, by: str | Sequence[str] = "type") -> pd.DataFrame:

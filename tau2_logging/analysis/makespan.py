@@ -16,9 +16,12 @@ if TYPE_CHECKING:
 
 
 def workers(log: RunLog) -> pd.DataFrame:
-    """Ended simulations with the thread that ran each: KEY, start_ms, end_ms, duration_ms, thread; in order of their end."""
+    """Ended simulations with the thread that ran each: KEY, start_ms, end_ms, duration_ms, thread; in order of their end. Threads of two
+    worker processes may bear one number: there the worker's name goes before it."""
     ended = log.select([*KEY, "row", "start_ms", "end_ms", "duration_ms"], types=["task_end"]).dropna(subset=["end_ms"])
-    started = log.select([*KEY, "row", "thread"], types=["task_start"])
+    started = log.select([*KEY, "row", "thread", "worker"], types=["task_start"])
+    if started["worker"].notna().any():
+        started["thread"] = started["worker"].astype(str) + "/" + started["thread"].astype(str)
     pairs = ended.reset_index(drop=True).reset_index().merge(started, on=KEY, how="left", suffixes=("", "_start"))
     pairs = pairs[~(pairs["row_start"] > pairs["row"])].drop_duplicates("index", keep="last")
     return pairs[[*KEY, "start_ms", "end_ms", "duration_ms", "thread"]].sort_values("end_ms", kind="stable", ignore_index=True)

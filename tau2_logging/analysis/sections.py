@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tau2_logging.analysis import makespan
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import cost_summary
-from tau2_logging.analysis.latency import DIMENSIONS, METRIC_NOTES
+from tau2_logging.analysis.latency import METRIC_NOTES, shown_dimensions
 from tau2_logging.analysis.provenance import recorded_note
 from tau2_logging.analysis.simulations import solved
 from tau2_logging.analysis.summary import as_floats, equal_bins
@@ -189,9 +189,9 @@ def latency_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     first: dict[str, tuple[str, Show]] = {"type": ("type", text)}
     yield section("Latency by type", log.latency(), {**first, **_LATENCY}, note, key=True)
     yield section("Tokens over time", _with_tokens(log.latency("model")), {**first, "model": ("model", text), **_TOKENS}, key=True)
-    for name in DIMENSIONS:
+    for name in shown_dimensions(log):
         table = log.latency(name)
-        if len(table) and not (name == "domain" and len(log.domains) < 2):
+        if len(table):
             yield section(f"Latency by {name}", table, {**first, name: (name, text), **_LATENCY}, top=30)
     if options.bins:
         yield from _bins(log, options.bins)
@@ -237,6 +237,10 @@ def time_sections(log: RunLog) -> Iterator[Section]:
         "busy_ms": ("busy ms", ms),
     }  # fmt: skip
     yield section("Concurrency", log.concurrency(), levels, "How many were open at once, weighted by time.")
+    processes: dict[str, tuple[str, Show]] = {"worker": ("worker", text), "host": ("host", text), "ready_ms": ("ready at ms", ms),
+        "simulations": ("simulations", count), "failed": ("failed", count), "mean_ms": ("mean ms", ms), "lost": ("lost", count),
+        "ended_because": ("ended because", text)}  # fmt: skip
+    yield section("Worker processes", log.worker_processes(), processes, WORKER_NOTE)
     by_level: dict[str, tuple[str, Show]] = {"in_flight": ("in flight", text), "n": ("n", count), "mean_ms": ("mean ms", mean),
         "p50_ms": ("p50", ms), "p95_ms": ("p95", ms), "queue_mean_ms": ("queue mean", ms)}  # fmt: skip
     yield section("llm_call by concurrency", log.latency_by_concurrency(), by_level)
@@ -246,6 +250,7 @@ def time_sections(log: RunLog) -> Iterator[Section]:
     yield section("Context growth", log.context_growth(), growth, "By the agent's n-th call in a simulation.", top=20)
 
 
+WORKER_NOTE = "Simulations that ended there; those lost with a worker were run again by another."
 SERVER_NOTE = (
     "By the servers' own clocks, over the run: queue is the wait at the server for a place in its batch, prefill the work on the prompt, "
     "TTFT both. Client figures are of the run's calls there; requests may be others' too. Peaks are those of samples."

@@ -161,6 +161,12 @@ class RunLog:
 
         return concurrency(self)
 
+    def worker_processes(self) -> pd.DataFrame:
+        """The worker processes and what each did; see `worker_processes.worker_processes`."""
+        from tau2_logging.analysis.worker_processes import worker_processes
+
+        return worker_processes(self)
+
     def latency_by_concurrency(self, type_: str = "llm_call") -> pd.DataFrame:
         """Latency by calls in flight; see `makespan.latency_by_concurrency`."""
         from tau2_logging.analysis.makespan import latency_by_concurrency

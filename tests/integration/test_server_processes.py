@@ -64,7 +64,7 @@ def test_nothing_is_left_however_the_run_ends(number: signal.Signals | None, tmp
     assert number is None or all(alive(pid) for pid in family)
     if number is not None:
         process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=60)
     assert gone(family)
 
 

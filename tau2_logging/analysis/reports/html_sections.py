@@ -11,11 +11,11 @@ import pandas as pd
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.deep.tables import GROUPS, TIME
-from tau2_logging.analysis.latency import DIMENSIONS, METRIC_NOTES
+from tau2_logging.analysis.latency import METRIC_NOTES, shown_dimensions
 from tau2_logging.analysis.makespan import idle_tail
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
 from tau2_logging.analysis.reports.units import human_ms, human_usd
-from tau2_logging.analysis.sections import SERVER_NOTE
+from tau2_logging.analysis.sections import SERVER_NOTE, WORKER_NOTE
 from tau2_logging.analysis.servers import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.timeline import Timeline
 
@@ -71,9 +71,8 @@ def _all(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[tuple[s
 def _latency(log: RunLog) -> Iterator[Table | None]:
     note = "Share is of the time all simulations took; steps and tasks contain the calls. " + METRIC_NOTES
     yield table_data("By type", log.latency(), note)
-    for name in DIMENSIONS:
-        if name != "domain" or len(log.domains) > 1:
-            yield table_data(f"By {name}", log.latency(name))
+    for name in shown_dimensions(log):
+        yield table_data(f"By {name}", log.latency(name))
 
 
 def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
@@ -88,6 +87,7 @@ def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
     yield table_data("Critical path: the calls that decided how long the run took", path, note, rows_of)
     yield table_data("Stragglers", log.stragglers(), "Simulations that ended after 95 % of them had.", rows_of)
     yield table_data("Concurrency", log.concurrency(), "How many were open at once, weighted by time.")
+    yield table_data("Worker processes", log.worker_processes(), WORKER_NOTE)
     yield table_data("Agent's model calls by how many were in flight", log.latency_by_concurrency())
     yield table_data("Context growth", log.context_growth(), "By the agent's n-th call in a simulation.")
     yield table_data("Time budget by simulation", budget, "", rows_of)

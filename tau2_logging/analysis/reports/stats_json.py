@@ -51,6 +51,7 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         "makespan": makespan.idle_tail(log),
         "concurrency": records(log.concurrency()),
         "context_growth": records(log.context_growth()),
+        "worker_processes": records(log.worker_processes()),
         "model_servers": records(log.model_servers()),
         "outliers": outliers(log, options),
         "gates": list(options.slo),
