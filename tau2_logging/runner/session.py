@@ -27,7 +27,7 @@ from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, write_results, write_run
 from tau2_logging.runner.config import THREADS, ModelChoice, RunConfig
 from tau2_logging.runner.enhanced import offered
-from tau2_logging.runner.executors import Executor, Failure, ThreadsExecutor, crew
+from tau2_logging.runner.executors import Executor, Failure, ThreadsExecutor, make_crew
 from tau2_logging.runner.exports import Exports, check_exports
 from tau2_logging.runner.harness import load_benchmark
 from tau2_logging.runner.limits import Budget, rate_limit
@@ -164,7 +164,7 @@ class _Session:
         config = self.config
         if config.executor == THREADS:
             return ThreadsExecutor(bench, self.todo, config.max_concurrency, Watchdog(config.heartbeat, config.task_timeout))
-        return crew(self.order, bench, self.todo, self.place.started_wall, servers.urls, self._say)
+        return make_crew(self.order, bench, self.todo, self.place.started_wall, servers.urls, self._say)
 
     def _planned(self) -> dict[str, int]:
         return {label: sum(unit.domain == label for unit in self.plan.units) for label in self.config.labels}

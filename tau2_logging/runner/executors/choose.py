@@ -12,7 +12,9 @@ from tau2_logging.runner.plan import Unit
 from tau2_logging.runner.unit import Bench
 
 
-def crew(order: Order, bench: Bench, units: Sequence[Unit], started_wall: float, urls: tuple[str, ...], say: Callable[[str], None]) -> Crew:
+def make_crew(
+    order: Order, bench: Bench, units: Sequence[Unit], started_wall: float, urls: tuple[str, ...], say: Callable[[str], None]
+) -> Crew:
     """The workers of a run, none of them started. `urls`: the model servers. Raises UserError where there can be none."""
     config, logger = order.config, bench.logger
     staff = _staff(order)
