@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from tau2_logging.experiments.plan import read_plan
     from tau2_logging.experiments.running import run_experiment
 
-    names = ("max_concurrency", "max_retries", "task_timeout", "log_level")
+    names = ("max_concurrency", "executor", "workers", "ray_address", "max_retries", "task_timeout", "log_level")
     changes: dict[str, Any] = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     changes.update({"progress": False} if args.no_progress else {}, **({"max_cost": args.budget} if args.budget is not None else {}))
     return run_experiment(read_plan(Path(args.plan)), changes, args.rounds)
