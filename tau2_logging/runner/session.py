@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import queue
 import signal
@@ -47,6 +48,7 @@ from tau2_logging.version import __version__
 
 EXIT_OK, EXIT_FAILED = 0, 1
 _TICK_S = 0.25
+_MANY_THREADS = 32
 _DEFAULT_ARGS = {"temperature": 0.0}
 
 
@@ -237,6 +239,11 @@ class _Session:
             self._say(
                 "No real model is evaluated: the built-in scripted models play agent, user and judge. "
                 "Name one with --agent-llm gpt-4.1 --user-llm gpt-4.1 (see README)."
+            )
+        if config.executor == THREADS and config.max_concurrency > _MANY_THREADS and (os.cpu_count() or 1) > 1:
+            self._say(
+                f"{config.max_concurrency} simulations at a time share one interpreter, and calls wait for it; "
+                "--executor processes gives each core one (docs/executors.md)"
             )
         for domain, number in self.plan.left_out.items():
             if number:

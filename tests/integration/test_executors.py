@@ -7,16 +7,20 @@ import os
 import re
 import signal
 import time
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tau2_logging.events import decode
+from tau2_logging.events.semconv import SPAN_TYPES
 from tests.support.command import run_local, start_local
 from tests.support.executors import EXECUTORS, essence
 from tests.support.in_process import run_quietly, scripted
 from tests.support.injection import prove_injection
 from tests.support.litellm_clients import LEFT_OPEN
+from tests.support.otlp_receiver import Received, Receiver
 from tests.support.processes import gone
 from tests.support.run_files import RunFiles, by_simulation, check_run, check_simulation, last_attempt, of
 
@@ -26,35 +30,45 @@ pytestmark = LEFT_OPEN
 FAULTS = {"faults": {"invalid_args": 0.2, "unknown_tool": 0.1, "server_error": 0.1}, "seed": 5}
 
 
+@dataclass(frozen=True)
+class Alike:
+    """The log directory of each executor's run, and the spans that arrived from it."""
+
+    directories: dict[str, Path]
+    spans: dict[str, list[Received]]
+
+
 @pytest.fixture(scope="module")
-def alike(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """The same tasks with faults and structured events, on every executor that is installed."""
-    found = {}
+def alike(tmp_path_factory: pytest.TempPathFactory) -> Alike:
+    """The same tasks with faults, structured events and an OpenTelemetry endpoint, on every executor that is installed."""
+    found = Alike({}, {})
     for executor in EXECUTORS:
-        found[executor] = tmp_path_factory.mktemp(executor)
-        config = scripted(
-            found[executor], agent=FAULTS, domains=("mock", "retail"), num_tasks=9, num_trials=2, max_concurrency=4, events=True,
-            executor=executor, log_level="DEBUG",
-        )  # fmt: skip
-        code, said = run_quietly(config)
+        directory = found.directories[executor] = tmp_path_factory.mktemp(executor)
+        with Receiver() as receiver:
+            config = scripted(
+                directory, agent=FAULTS, domains=("mock", "retail"), num_tasks=9, num_trials=2, max_concurrency=4, events=True,
+                executor=executor, log_level="DEBUG", otlp=receiver.url, workers=None if executor == "threads" else 2,
+            )  # fmt: skip
+            code, said = run_quietly(config)
         assert code == 0, said
+        found.spans[executor] = receiver.spans
     return found
 
 
 @pytest.mark.parametrize("executor", EXECUTORS[1:])
-def test_trajectories_rewards_and_terminations_are_those_of_threads(alike: dict[str, Path], executor: str) -> None:
+def test_trajectories_rewards_and_terminations_are_those_of_threads(alike: Alike, executor: str) -> None:
     """Ids and times apart."""
     for domain in ("mock", "retail"):
-        expected = essence(RunFiles(alike["threads"]).results(domain))
+        expected = essence(RunFiles(alike.directories["threads"]).results(domain))
         assert len(expected) == 18
-        assert essence(RunFiles(alike[executor]).results(domain)) == expected
+        assert essence(RunFiles(alike.directories[executor]).results(domain)) == expected
 
 
 @pytest.mark.parametrize("executor", EXECUTORS[1:])
-def test_events_arrive_in_the_same_files_with_host_and_worker(alike: dict[str, Path], executor: str) -> None:
+def test_events_arrive_in_the_same_files_with_host_and_worker(alike: Alike, executor: str) -> None:
     """Every invariant between trajectory and events holds; each event of a simulation names host and worker; both logs and the structured
     events are complete, and the run's own totals agree."""
-    directory = alike[executor]
+    directory = alike.directories[executor]
     assert check_run(directory, ["mock", "retail"], HISTORIES) == 36
     for domain in ("mock", "retail"):
         events = RunFiles(directory).events(domain)
@@ -71,6 +85,15 @@ def test_events_arrive_in_the_same_files_with_host_and_worker(alike: dict[str, P
         rows = [json.loads(line) for line in (RunFiles(directory).only_run() / f"events_{domain}.jsonl").read_text().splitlines()]
         assert sum(item["type"] == "tool_execution" for item in rows) == len(of(events, "tool_call"))
         assert {item["worker"] for item in rows} == {"w0", "w1"}
+
+
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_spans_of_every_worker_arrive_at_the_endpoint(alike: Alike, executor: str) -> None:
+    """As many of each type as the log has events."""
+    events = [event for domain in ("mock", "retail") for event in RunFiles(alike.directories[executor]).events(domain)]
+    types = Counter(span.attributes["tau2.type"] for span in alike.spans[executor])
+    types["task_end"] = types.pop("simulation")
+    assert types == Counter(event.type for event in events if event.type in SPAN_TYPES)
 
 
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}

@@ -28,6 +28,8 @@ MOST_LIVES = 3
 """How many workers may end over a simulation before it is taken to be what ends them."""
 MOST_STILLBORN = 3
 """How many workers in a row may end before they are ready."""
+SILENT_S = 120.0
+"""A worker tells how it stands five times a second. One that has said nothing for so long is stuck as a whole, and is ended."""
 LEAVE_S = 5.0
 """How long workers are given to leave, all together."""
 
@@ -88,6 +90,7 @@ class Member:
         self.host: str | None = None
         self.units: dict[Key, Unit] = {}
         self.in_flight: list[InFlight] = []
+        self.heard_ns = 0
         self.left = False
 
     @property
@@ -130,7 +133,11 @@ class Crew:
         self._thread.start()
 
     def look(self) -> None:
-        """Workers look after what they run themselves."""
+        """Workers look after what they run themselves, as long as they can."""
+        before_ns = self._bench.logger.clock.now_ns() - int(SILENT_S * 1e9)
+        for member in list(self._members.values()):
+            if member.host is not None and not member.left and member.heard_ns < before_ns:
+                self._inbox.put((member.worker, Lost(f"it has said nothing for {SILENT_S:.0f} s")))
 
     def in_flight(self) -> list[InFlight]:
         """The simulations that run now, as the workers have told last."""
@@ -181,6 +188,7 @@ class Crew:
         member = self._members.get(worker)
         if member is None:  # taken for lost: its units are others' by now
             return
+        member.heard_ns = self._bench.logger.clock.now_ns()
         if isinstance(news, Lost):
             self._lost(member, news.reason)
             return

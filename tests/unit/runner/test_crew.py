@@ -14,10 +14,11 @@ import pytest
 from tau2_logging.errors import UserError
 from tau2_logging.events import encode
 from tau2_logging.events.event import Event
+from tau2_logging.logger.clock import FakeClock
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.simulation import InFlight
 from tau2_logging.runner.checkpoint import Row
-from tau2_logging.runner.executors.crew import MOST_LIVES, MOST_STILLBORN, Crew, Inbox, Lost, shared_slots
+from tau2_logging.runner.executors.crew import MOST_LIVES, MOST_STILLBORN, SILENT_S, Crew, Inbox, Lost, shared_slots
 from tau2_logging.runner.executors.report import Failure
 from tau2_logging.runner.executors.station import Turn
 from tau2_logging.runner.plan import Unit
@@ -74,7 +75,8 @@ class Scene:
         self.workers: list[TestWorker] = []
         self.hired: queue.SimpleQueue[TestWorker] = queue.SimpleQueue()
         self.units = [Unit("mock", SimpleNamespace(id=f"t{number}"), 0, 7) for number in range(units)]
-        self.logger = EventLogger("r", [self.sink])
+        self.clock = FakeClock()
+        self.logger = EventLogger("r", [self.sink], self.clock)
         bench = Bench(SimpleNamespace(), self.logger, {}, self.kept.append)  # type: ignore[arg-type]
         staff: Any = SimpleNamespace(own_files=False, close=lambda: None)
         self.crew = Crew(bench, self.units, slots, staff, self.hire, self.said.append)
@@ -198,6 +200,27 @@ def test_what_a_worker_tells_reaches_every_sink(scene: Scene) -> None:
     assert encode(event) in scene.sink.lines
     assert ("mock", "said") in scene.sink.texts
     assert "note: x" in scene.said
+
+
+def test_a_worker_that_says_nothing_any_more_is_ended(scene: Scene) -> None:
+    """Stuck as a whole: what it ran goes to another. One that speaks stays."""
+    first, second = scene.workers
+    first.say(Turn(host="a"))
+    units = [first.next(), first.next()]
+    second.say(Turn(host="b"))
+    second.finish(second.next())
+    scene.report()
+    scene.clock.sleep(SILENT_S - 1)
+    second.finish(second.next())
+    scene.report()
+    scene.crew.look()
+    scene.clock.sleep(2)
+    scene.crew.look()
+    third = [scene.hired.get(timeout=WAIT_S) for _ in range(3)][-1]
+    third.say(Turn(host="a"))
+    assert [third.next(), third.next()] == units
+    assert (first.ended, second.ended) == (True, False)
+    assert [event.get("error_message") for event in scene.sink.of("worker_down")] == ["it has said nothing for 120 s"]
 
 
 def test_after_stop_nothing_is_given_out(scene: Scene) -> None:
