@@ -63,6 +63,7 @@ class _Open:
 
     span: str
     place: tuple[object, ...]
+    variant: object = None
     moments: list[Moment] = field(default_factory=list)
 
 
@@ -91,7 +92,7 @@ class TraceBuilder:
             self._runs[event.get("domain")] = dict(event.fields)
         elif event.type == "task_start":
             span = str(event.get("span"))
-            self._open[span] = _Open(span, _place(event))
+            self._open[span] = _Open(span, _place(event), event.get("variant"))
         elif event.type == "task_end":
             return self._end(event)
         elif event.type in semconv.SPAN_TYPES:
@@ -193,7 +194,7 @@ class TraceBuilder:
         )
 
     def _root(self, event: Event, open_: _Open) -> Span:
-        run = self._runs.get(event.get("domain"), {})
+        run = {**self._runs.get(event.get("domain"), {}), "variant": open_.variant}
         start_ns, end_ns = self._times(event)
         moments = [Moment(moment.name, moment.at_ns or start_ns, moment.attributes) for moment in open_.moments]
         reward = event.get("reward")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import socket
 import time
@@ -18,13 +16,14 @@ import pytest
 from tau2_logging.analysis import load_log
 from tau2_logging.analysis.replay import replay
 from tau2_logging.cli import analyze_timing
-from tau2_logging.events import MODEL_CALL_TYPES, Event
+from tau2_logging.events import MODEL_CALL_TYPES, Event, semconv
 from tau2_logging.events.semconv import SPAN_TYPES
 from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
 from tau2_logging.runner.config import ModelChoice
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN, collect_clients
 from tests.support.run_files import RunFiles, of
+from tests.support.semconv_names import ATTRIBUTES, METRICS, OPERATIONS, PROVIDERS, PYTHON_TYPES
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="pip install -r requirements-otel.txt")
@@ -161,19 +160,23 @@ def test_calls_say_what_viewers_ask_for(sent: Sent) -> None:
 
 
 def test_names_are_those_that_are_published(sent: Sent) -> None:
-    """Every attribute, event and metric is in the conventions' package, in OpenInference's or Langfuse's space, or is our own."""
-    published = set()
-    for part in ("gen_ai", "error", "server", "session"):
-        for place in ("_incubating.attributes", "attributes"):
-            if importlib.util.find_spec(f"opentelemetry.semconv.{place}.{part}_attributes") is not None:
-                published |= set(map(str, vars(importlib.import_module(f"opentelemetry.semconv.{place}.{part}_attributes")).values()))
-    metrics = vars(importlib.import_module("opentelemetry.semconv._incubating.metrics.gen_ai_metrics")).values()
-    used = {name for span in sent.live.spans for name in span.attributes}
-    used |= {name for span in sent.live.spans for event, found in span.events if event != "retry" for name in found}
+    """Every attribute, event and metric is in the conventions, of the type that it has there, or in a space of OpenInference, Langfuse or
+    our own; operations and providers have well-known values."""
+    values = [
+        pair
+        for span in sent.live.spans
+        for found in (span.attributes, *(e for name, e in span.events if name != "retry"))
+        for pair in found.items()
+    ]
     foreign = ("tau2.", "llm.", "langfuse.", "openinference.", "input.", "output.", "tool.name", "agent.name")
-    assert {name for name in used if not name.startswith(foreign)} - published == set()
-    assert len([name for name in used if name.startswith("gen_ai.")]) >= 18
-    assert {name for name, _ in sent.live.points()} - {name for name in metrics if isinstance(name, str)} == set()
+    for name, value in values:
+        if not name.startswith(foreign):
+            assert type(value) is PYTHON_TYPES[ATTRIBUTES[name]], name
+    assert len({name for name, _ in values if name.startswith("gen_ai.")}) >= 18
+    assert {value for name, value in values if name == "gen_ai.operation.name"} == {"invoke_agent", "chat", "execute_tool"} <= OPERATIONS
+    assert set(semconv.PROVIDERS.values()) <= PROVIDERS
+    assert {(metric.name, metric.unit) for metric in semconv.METRICS} <= METRICS.items()
+    assert {name for name, _ in sent.live.points()} == {metric.name for metric in semconv.METRICS}
     assert sent.live.scopes == {("tau2_logging", "https://opentelemetry.io/schemas/1.41.1")}
     assert {resource["service.name"] for resource in sent.live.resources} == {"tau2_logging"}
 
@@ -218,11 +221,15 @@ def test_what_was_said_goes_along_only_where_it_is_asked_for(sent: Sent) -> None
 
 
 def test_the_reward_is_an_evaluation_result(sent: Sent) -> None:
-    """On the span of each simulation that was scored: name, value and label as the conventions have them."""
+    """On the span of each simulation that was scored: name, value and label as the conventions have them; for Langfuse a tag."""
     rewards = [end.get("reward") for end in of(sent.events, "task_end") if end.get("reward") is not None]
     found = [event for span in sent.live.spans for name, event in span.events if name == "gen_ai.evaluation.result"]
     assert sorted(event["gen_ai.evaluation.score.value"] for event in found) == sorted(rewards)
     assert all((event["gen_ai.evaluation.score.label"] == "pass") == (event["gen_ai.evaluation.score.value"] == 1) for event in found)
+    ends = [(end.get("status"), end.get("reward")) for end in of(sent.events, "task_end")]
+    outcomes = Counter(status if status != "ok" else "pass" if reward == 1 else "fail" for status, reward in ends)
+    tags = Counter(tuple(span.attributes["langfuse.trace.tags"]) for span in sent.live.spans if not span.parent)
+    assert tags == {("mock", str(outcome)): count for outcome, count in outcomes.items()}
 
 
 def test_an_endpoint_that_is_not_there_is_said_once_and_costs_nothing(tmp_path: Path) -> None:

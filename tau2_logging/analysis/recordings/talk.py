@@ -23,7 +23,11 @@ _TEXTS = {
     "timestamp": "messages without a time: they are in no latency",
     "usage": "model calls without token counts",
     "cost": "model calls without a known price (tau2 writes 0 then): their cost is unknown, or taken from the price table",
-    "messages": "simulations without messages (voice runs keep ticks instead, which are not read): only how they ended is known",
+    "error": "tool results that do not say whether they are errors: those that begin with 'Error: ', as tau2's do, are taken for one",
+    "spoken": "spoken simulations: of their ticks the tool calls are read, without durations; no model call, token or word is",
+    "messages": "simulations without messages, or ticks that hold tool calls: only how they ended is known",
+    "task": "simulations that were checked against reference actions of another task than the one they name: tasks and simulations may be "
+    "mixed up in this file, and what is said by task, recall among it, may be wrong",
 }
 
 
