@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tau2_logging.errors import Tau2LoggingError
 
@@ -66,8 +67,7 @@ def _merge(args: argparse.Namespace) -> int:
 
     data = merged([Path(name) for name in args.files])
     write_results(data, Path(args.output), args.force)
-    print(f"{len(data['simulations'])} simulations of {len(data['tasks'])} tasks written to {args.output}")
-    return 0
+    return _written(data, args.output)
 
 
 def _filter(args: argparse.Namespace) -> int:
@@ -75,7 +75,12 @@ def _filter(args: argparse.Namespace) -> int:
 
     data = filtered(Path(args.file), Wanted(args.task_ids, args.trials, args.solved, args.termination))
     write_results(data, Path(args.output), args.force)
-    print(f"{len(data['simulations'])} simulations of {len(data['tasks'])} tasks written to {args.output}")
+    return _written(data, args.output)
+
+
+def _written(data: dict[str, Any], output: str) -> int:
+    tasks = {str(simulation["task_id"]) for simulation in data["simulations"]}
+    print(f"{len(data['simulations'])} simulations of {len(tasks)} tasks written to {output}")
     return 0
 
 

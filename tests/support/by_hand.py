@@ -80,15 +80,14 @@ def _seconds(text: str | None) -> float | None:
     return None if text is None else datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
 
 
-def pass_hat(found: Figures, k: int) -> float | None:
-    """pass^k: the mean over tasks of C(c, k) / C(n, k); None where a task has fewer than k trials with a reward."""
+def pass_hat(found: Figures, k: int) -> float:
+    """pass^k: the mean of C(c, k) / C(n, k) over the tasks that have at least k trials with a reward."""
     rewards: dict[str, list[float]] = defaultdict(list)
     for (task, _), (reward, _, _) in found.ends.items():
         if reward is not None:
             rewards[task].append(reward)
-    if not rewards or min(map(len, rewards.values())) < k:
-        return None
-    shares = [comb(sum(abs(reward - 1) < 1e-6 for reward in many), k) / comb(len(many), k) for many in rewards.values()]
+    able = [many for many in rewards.values() if len(many) >= k]
+    shares = [comb(sum(abs(reward - 1) < 1e-6 for reward in many), k) / comb(len(many), k) for many in able]
     return sum(shares) / len(shares)
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from tau2_logging.analysis import load_log
 from tau2_logging.analysis.deep import LogAnalyzer
+from tau2_logging.analysis.makespan import idle_tail, workers
 from tau2_logging.analysis.provenance import recorded_note
 from tau2_logging.analysis.recordings import load_results, write_log
 from tau2_logging.errors import UserError
@@ -274,3 +275,15 @@ def test_of_a_voice_run_the_tool_calls_are_read(tmp_path: Path) -> None:
     assert recorded.calls["seen"].isna().all()
     (recall,) = [table.frame for table in LogAnalyzer(path).tables if table.kind.key == "recall"]
     assert (recall["made"].sum(), recall["actions"].sum()) == (1, 2)
+
+
+def test_simulations_at_once_have_workers_of_their_own(tmp_path: Path) -> None:
+    """Nobody recorded who ran what: as many workers as were busy at once, so that the run's end is not laid at one of them."""
+    begun = ((0, 20.0), (5, 20.0), (21, 10.0))
+    told = [
+        simulation(str(n), V01["messages"], start_time=f"{DAY}{second:02}.000000", duration=length)
+        for n, (second, length) in enumerate(begun)
+    ]
+    log, _ = load_results([written(tmp_path / "r.json", file(told))])
+    assert workers(log).sort_values("task")["thread"].tolist() == [1, 2, 1]
+    assert idle_tail(log)["workers"] == 2
