@@ -63,17 +63,19 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _merge(args: argparse.Namespace) -> int:
+    from tau2_logging.analysis.recordings import recorded_file
     from tau2_logging.analysis.recordings.edit import merged, write_results
 
-    data = merged([Path(name) for name in args.files])
+    data = merged([recorded_file(name) for name in args.files])
     write_results(data, Path(args.output), args.force)
     return _written(data, args.output)
 
 
 def _filter(args: argparse.Namespace) -> int:
+    from tau2_logging.analysis.recordings import recorded_file
     from tau2_logging.analysis.recordings.edit import Wanted, filtered, write_results
 
-    data = filtered(Path(args.file), Wanted(args.task_ids, args.trials, args.solved, args.termination))
+    data = filtered(recorded_file(args.file), Wanted(args.task_ids, args.trials, args.solved, args.termination))
     write_results(data, Path(args.output), args.force)
     return _written(data, args.output)
 
@@ -85,9 +87,9 @@ def _written(data: dict[str, Any], output: str) -> int:
 
 
 def _to_log(args: argparse.Namespace) -> int:
-    from tau2_logging.analysis.recordings import write_log
+    from tau2_logging.analysis.recordings import recorded_file, write_log
 
-    paths, missing = write_log([Path(name) for name in args.files], Path(args.output), args.force)
+    paths, missing = write_log([recorded_file(name) for name in args.files], Path(args.output), args.force)
     for sentence in missing.sentences():
         print(f"note: {sentence}", file=sys.stderr)
     print(f"written: {', '.join(map(str, paths))}")

@@ -39,6 +39,10 @@ def read_results(path: Path, run: str) -> Rows:
 def read_file(path: Path) -> dict[str, Any]:
     """A results file as it is. Raises UserError where it is none."""
     data = read_json(path)
+    if isinstance(data, list):
+        raise UserError(
+            f"{path} is no results file of tau2 but a list, as the first tau-bench wrote its trajectories; those cannot be read"
+        )
     if not isinstance(data, dict) or not isinstance(data.get("tasks"), list) or not isinstance(data.get("info"), dict):
         raise UserError(f"{path} is no results file of tau2: it has no tasks; give results_<domain>.json, a log, or a run's folder")
     return data

@@ -50,7 +50,7 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
     about: Fields = {
         "tau2_version": f"tau2 at {str(info.get('git_commit') or 'an unknown commit')[:12]}", "agent": agent.get("implementation"),
         "user": user.get("implementation"), "agent_llm": agent.get("llm"), "user_llm": user.get("llm"), "seed": info.get("seed"),
-        "recorded_from": path.name,
+        "recorded_from": path.name if path.name != "results.json" else f"{path.parent.name}/{path.name}",
     }  # fmt: skip
     yield from run_lines(talks, origin, about, context)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tau2_logging.analysis import load_log
+from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.makespan import idle_tail, workers
 from tau2_logging.analysis.provenance import recorded_note
@@ -256,7 +257,11 @@ def test_of_a_voice_run_the_tool_calls_are_read(tmp_path: Path) -> None:
         tick(3.0, user_tool_calls=[call(2, "restart", "user")], user_tool_results=[result(2, 3.1, error=True, requestor="user")]),
     ]
     trimmed = {"tick_id": 0, "timestamp": f"{DAY}01.000000", "agent_chunk": {"role": "assistant"}}
-    told = [simulation("0", None, ticks=ticks), simulation("1", [], ticks=[tick(1.0)]), simulation("2", [], ticks=[trimmed])]
+    told = [
+        simulation("0", None, ticks=ticks, agent_cost=0.5, user_cost=0.25),
+        simulation("1", [], ticks=[tick(1.0)]),
+        simulation("2", [], ticks=[trimmed]),
+    ]
     tasks = [{"id": name, "evaluation_criteria": {"actions": [{"action_id": "a", "name": "look", "arguments": {}}]}} for name in "012"]
     path = written(tmp_path / "voice.json", file(told, tasks))
     log, missing = load_results([path])
@@ -266,6 +271,7 @@ def test_of_a_voice_run_the_tool_calls_are_read(tmp_path: Path) -> None:
     assert log.calls["error"].tolist() == [False, True]
     assert "duration_ms" not in log.calls
     assert log.simulations.set_index("task")["tool_calls"].fillna(-1).tolist() == [2, 0, -1]
+    assert cost_summary(log)["total_usd"] is None  # not 0: two of them do not say
     said = " | ".join(missing.sentences())
     assert "2 spoken simulations" in said
     assert "1 simulations without messages, or ticks" in said
@@ -275,6 +281,8 @@ def test_of_a_voice_run_the_tool_calls_are_read(tmp_path: Path) -> None:
     assert recorded.calls["seen"].isna().all()
     (recall,) = [table.frame for table in LogAnalyzer(path).tables if table.kind.key == "recall"]
     assert (recall["made"].sum(), recall["actions"].sum()) == (1, 2)
+    costs = cost_summary(load_results([written(tmp_path / "one.json", file(told[:1], tasks))])[0])
+    assert (costs["total_usd"], costs["agent_usd"], costs["benchmark_usd"]) == (0.75, 0.5, 0.25)
 
 
 def test_simulations_at_once_have_workers_of_their_own(tmp_path: Path) -> None:
