@@ -145,7 +145,8 @@ def _tags(event: Event, variant: object) -> list[str]:
     """Domain, variant and outcome (pass, fail, error, timeout), to filter by where rewards are no scores."""
     reward, status = event.get("reward"), event.get("status")
     outcome = status if status not in (None, "ok") else _reward_label(reward) if isinstance(reward, float) else None
-    return [str(tag) for tag in (event.get("domain"), variant, outcome) if tag is not None]
+    domain = str(event.get("domain")).partition("@")[0]  # retail@anger: retail in the arm of a variant
+    return [str(tag) for tag in (domain, variant, outcome) if tag is not None]
 
 
 def _model_call(event: Event, start_ns: int) -> Attributes:
