@@ -214,6 +214,14 @@ def test_what_was_said_goes_along_only_where_it_is_asked_for(sent: Sent) -> None
         assert all(set(message) >= {"role", "parts"} and all("type" in part for part in message["parts"]) for message in messages)
         assert reply["finish_reason"] in ("stop", "tool_call", "length")
         assert (reply["finish_reason"] == "tool_call") == (reply["parts"][-1]["type"] == "tool_call")
+    for root in (span for span in sent.live.spans if not span.parent):
+        own = sorted((c for c in calls if (c.trace, c.attributes["tau2.type"]) == (root.trace, "llm_call")), key=lambda c: c.start_ns)
+        if not own:  # the server refused the first call, and the second attempt
+            continue
+        shown = [root.attributes.get("input.value"), root.attributes.get("output.value")]
+        asked, answered = (json.loads(own[0].attributes["gen_ai.input.messages"]), json.loads(own[-1].attributes["gen_ai.output.messages"]))
+        texts = [[part["content"] for part in talk[-1]["parts"] if part["type"] == "text"] for talk in (asked, answered)]
+        assert shown == ["".join(text) or None for text in texts]
     tools = [span for span in sent.live.spans if span.name.startswith("execute_tool")]
     assert len(calls) > 4  # which simulations the refusals end depends on the order of arrival
     assert tools
