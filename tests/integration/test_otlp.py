@@ -30,6 +30,7 @@ pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="pip instal
 pytestmark = LEFT_OPEN
 
 from tau2_logging.runner.exports import send_log  # noqa: E402
+from tau2_logging.sinks import otlp  # noqa: E402
 from tau2_logging.sinks.otlp import OtlpSink  # noqa: E402
 from tests.support.otlp_receiver import Received, Receiver  # noqa: E402
 
@@ -271,6 +272,26 @@ def test_spans_wait_for_an_endpoint_that_comes_up_late(sent: Sent) -> None:
         sink.close()
     assert len(by_id(late.spans)) == len(sent.later.spans) == sink.sent
     assert (sink.unsent, len(said)) in ((0, 0), (0, 1))
+
+
+def test_an_endpoint_that_never_answers_does_not_hold_up_the_end(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its time, then it is left: every span counts as unsent, and the one warning says that no answer came."""
+    monkeypatch.setattr(otlp, "PATIENCE_S", 0.5)
+    said: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sink = OtlpSink(f"http://127.0.0.1:{silent.getsockname()[1]}", 0, say=said.append)
+        for event in sent.events:
+            sink.write_event(event)
+        started = time.monotonic()
+        sink.close()
+        assert time.monotonic() - started < 5
+    for _ in range(100):
+        if said:
+            break
+        time.sleep(0.05)
+    assert (sink.sent, sink.unsent) == (0, len(sent.later.spans))
+    assert "no answer before the end of the run" in said[0]
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize("status", [401, 500])
