@@ -31,7 +31,7 @@ PUBLIC = {
     "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
     "tau2_logging.models.servers.simulated": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],
     "tau2_logging": ["load_ipython_extension", "unload_ipython_extension"],
-    "tau2_logging.analysis.recordings": ["Missing", "load_results", "write_log"],
+    "tau2_logging.analysis.recordings": ["Missing", "load_results", "recorded_file", "write_log"],
     "tau2_logging.analysis": ["Rejected", "ReportOptions", "RunLog", "load_log"],
     "tau2_logging.analysis.deep": ["DeepTable", "LogAnalyzer", "Recorded"],
 }  # fmt: skip

@@ -93,12 +93,14 @@ def cost_summary(log: RunLog, prices: PriceTable | None = None) -> dict[str, flo
     calls = priced_calls(log, prices)
     simulations = log.simulations
     good = int(solved(simulations).sum())
-    total = _total(calls)
-    agent = _total(calls[calls["side"] == "agent"])
+    total, agent, benchmark = (_total(calls if side is None else calls[calls["side"] == side]) for side in (None, "agent", "benchmark"))
+    if calls.empty and len(simulations):  # a voice run: no calls, maybe sums
+        total, agent = (_noted(simulations, name) for name in ("cost_usd", "agent_cost_usd"))
+        benchmark = None if total is None or agent is None else total - agent
     return {
         "total_usd": total,
         "agent_usd": agent,
-        "benchmark_usd": _total(calls[calls["side"] == "benchmark"]),
+        "benchmark_usd": benchmark,
         "known_usd": float(np.nansum(as_floats(calls["price_usd"]))),
         "unknown_calls": int(calls["price_usd"].isna().sum()),
         "simulations": len(simulations),
@@ -107,6 +109,11 @@ def cost_summary(log: RunLog, prices: PriceTable | None = None) -> dict[str, flo
         "per_solved_usd": total / good if total is not None and good else None,
         "agent_per_solved_usd": agent / good if agent is not None and good else None,
     }
+
+
+def _noted(simulations: pd.DataFrame, name: str) -> float | None:
+    known = simulations.get(name)
+    return None if known is None or known.isna().any() else float(known.sum())
 
 
 def _total(calls: pd.DataFrame) -> float | None:

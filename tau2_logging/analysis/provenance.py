@@ -20,5 +20,6 @@ def recorded_note(log: RunLog) -> str:
     bound = f"; of {gaps:,} of {len(timing):,} model calls it holds no length: shown is the time since the message before, an upper bound"
     names = f"{', '.join(map(str, files[:3]))}{', ...' if len(files) > 3 else ''}"
     return (
-        f"Made from {names}, recorded without a log{bound if gaps else ''}. Time to first token, queueing, retries and setup are not in it."
+        f"Made from {names}, recorded without a log{bound if gaps else ''}. Time to first token, queueing, retries, setup are not in it; "
+        "workers are as many as were busy at once; lines are those of the log that `python -m tau2_logging.cli.results to-log` makes of it."
     )

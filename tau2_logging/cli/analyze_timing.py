@@ -242,8 +242,9 @@ def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
 
 def _results(args: argparse.Namespace) -> RunLog:
     """The log that results files amount to; says what they do not hold."""
-    from tau2_logging.analysis.recordings import load_results
+    from tau2_logging.analysis.recordings import load_results, recorded_file
 
+    args.results = [str(recorded_file(name)) for name in args.results]
     log, missing = load_results([Path(name) for name in args.results], args.run)
     for sentence in missing.sentences():
         print(f"note: {sentence}", file=sys.stderr)

@@ -9,6 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from tau2_logging.errors import Tau2LoggingError
 
@@ -62,27 +63,33 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _merge(args: argparse.Namespace) -> int:
+    from tau2_logging.analysis.recordings import recorded_file
     from tau2_logging.analysis.recordings.edit import merged, write_results
 
-    data = merged([Path(name) for name in args.files])
+    data = merged([recorded_file(name) for name in args.files])
     write_results(data, Path(args.output), args.force)
-    print(f"{len(data['simulations'])} simulations of {len(data['tasks'])} tasks written to {args.output}")
-    return 0
+    return _written(data, args.output)
 
 
 def _filter(args: argparse.Namespace) -> int:
+    from tau2_logging.analysis.recordings import recorded_file
     from tau2_logging.analysis.recordings.edit import Wanted, filtered, write_results
 
-    data = filtered(Path(args.file), Wanted(args.task_ids, args.trials, args.solved, args.termination))
+    data = filtered(recorded_file(args.file), Wanted(args.task_ids, args.trials, args.solved, args.termination))
     write_results(data, Path(args.output), args.force)
-    print(f"{len(data['simulations'])} simulations of {len(data['tasks'])} tasks written to {args.output}")
+    return _written(data, args.output)
+
+
+def _written(data: dict[str, Any], output: str) -> int:
+    tasks = {str(simulation["task_id"]) for simulation in data["simulations"]}
+    print(f"{len(data['simulations'])} simulations of {len(tasks)} tasks written to {output}")
     return 0
 
 
 def _to_log(args: argparse.Namespace) -> int:
-    from tau2_logging.analysis.recordings import write_log
+    from tau2_logging.analysis.recordings import recorded_file, write_log
 
-    paths, missing = write_log([Path(name) for name in args.files], Path(args.output), args.force)
+    paths, missing = write_log([recorded_file(name) for name in args.files], Path(args.output), args.force)
     for sentence in missing.sentences():
         print(f"note: {sentence}", file=sys.stderr)
     print(f"written: {', '.join(map(str, paths))}")

@@ -121,23 +121,32 @@ def call_attributes(event: Event, start_ns: int) -> Attributes:
 
 
 def simulation_attributes(event: Event, run: dict[str, object]) -> Attributes:
-    """Attributes of the span of a simulation, from its task_end and the fields of run_start."""
+    """Attributes of the span of a simulation, from its task_end and the fields of run_start, with its `variant`."""
     model = str(run.get("agent_llm") or "")
     found: Attributes = {
         "openinference.span.kind": _KINDS[event.type],
         "gen_ai.operation.name": "invoke_agent",
         "gen_ai.provider.name": provider_of(None, model),
         "langfuse.trace.name": f"{event.get('domain')} task {event.task}" + _trial(event),
+        "langfuse.trace.tags": _tags(event, run.get("variant")),
         "tau2.type": "simulation",
     }
     if run.get("agent"):
         found |= {"gen_ai.agent.name": str(run["agent"]), "agent.name": str(run["agent"])}
     if model:
         found["gen_ai.request.model"] = model_name(model)
-    for name in ("agent_llm", "user_llm", "judge_llm", "experts", "tau2_version", "seed"):
+    for name in ("agent_llm", "user_llm", "judge_llm", "experts", "tau2_version", "seed", "variant"):
         if run.get(name) is not None:
             found[f"tau2.{name}"] = str(run[name])
     return found | _common(event) | _own(event, {})
+
+
+def _tags(event: Event, variant: object) -> list[str]:
+    """Domain, variant and outcome (pass, fail, error, timeout), to filter by where rewards are no scores."""
+    reward, status = event.get("reward"), event.get("status")
+    outcome = status if status not in (None, "ok") else _reward_label(reward) if isinstance(reward, float) else None
+    domain = str(event.get("domain")).partition("@")[0]  # retail@anger: retail in the arm of a variant
+    return [str(tag) for tag in (domain, variant, outcome) if tag is not None]
 
 
 def _model_call(event: Event, start_ns: int) -> Attributes:
@@ -219,9 +228,17 @@ def model_name(model: str) -> str:
 
 
 def evaluation_attributes(reward: float) -> Attributes:
-    """Attributes of the event `gen_ai.evaluation.result`: tau2's reward, and pass or fail as tau2 counts success."""
-    label = "pass" if reward >= 1 - 1e-6 else "fail"
-    return {"gen_ai.evaluation.name": "reward", "gen_ai.evaluation.score.value": reward, "gen_ai.evaluation.score.label": label}
+    """Attributes of the event `gen_ai.evaluation.result`: tau2's reward, and pass or fail."""
+    return {
+        "gen_ai.evaluation.name": "reward",
+        "gen_ai.evaluation.score.value": reward,
+        "gen_ai.evaluation.score.label": _reward_label(reward),
+    }
+
+
+def _reward_label(reward: float) -> str:
+    """pass or fail, as tau2 counts success."""
+    return "pass" if reward >= 1 - 1e-6 else "fail"
 
 
 def measurements(event: Event) -> Iterator[tuple[str, float, Attributes]]:

@@ -33,6 +33,19 @@ def content_attributes(payload: Event, finish_reason: object) -> Attributes:
     return found
 
 
+def talk_attributes(first: Event, last: Event) -> Attributes:
+    """What a simulation's span shows of its talk: what the user had said when the agent was first asked, and the agent's last words."""
+    sent, reply = _read(first.get("messages")), _read(last.get("reply"))
+    said = (
+        [item.get("content") for item in sent if isinstance(item, Mapping) and item.get("role") == "user"] if isinstance(sent, list) else []
+    )
+    found: Attributes = {}
+    for name, text in (("input", said[-1] if said else None), ("output", reply.get("content") if isinstance(reply, Mapping) else None)):
+        if isinstance(text, str) and text:
+            found |= {f"{name}.value": text, f"{name}.mime_type": "text/plain"}
+    return found
+
+
 def _tool(arguments: object, result: object) -> Attributes:
     found: Attributes = {}
     if arguments is not None:
@@ -103,4 +116,4 @@ def _call(call: Any) -> dict[str, Any]:
     return {"type": "tool_call", "id": call.get("id"), "name": str(function.get("name")), "arguments": arguments if read is None else read}
 
 
-__all__ = ["content_attributes"]
+__all__ = ["content_attributes", "talk_attributes"]

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from tau2_logging.events import semconv
 from tau2_logging.events.event import Event
 from tau2_logging.events.kinds import MODEL_CALL_TYPES
-from tau2_logging.events.semconv_content import content_attributes
+from tau2_logging.events.semconv_content import content_attributes, talk_attributes
 
 _CALLS = (*MODEL_CALL_TYPES, "tool_call")
 _PAYLOADS = ("llm_payload", "tool_payload")
@@ -59,10 +59,12 @@ class Span:
 
 @dataclass
 class _Open:
-    """A simulation that has begun: its own span, and what happened to it so far."""
+    """A simulation that has begun: its own span, and what happened to it so far. `talk`: the agent's first and last payload."""
 
     span: str
     place: tuple[object, ...]
+    variant: object = None
+    talk: list[Event] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
 
 
@@ -91,7 +93,7 @@ class TraceBuilder:
             self._runs[event.get("domain")] = dict(event.fields)
         elif event.type == "task_start":
             span = str(event.get("span"))
-            self._open[span] = _Open(span, _place(event))
+            self._open[span] = _Open(span, _place(event), event.get("variant"))
         elif event.type == "task_end":
             return self._end(event)
         elif event.type in semconv.SPAN_TYPES:
@@ -130,6 +132,9 @@ class TraceBuilder:
         if held is None:
             return []
         held.payload = event
+        open_ = self._open.get(self._root_of(event) or "")
+        if open_ is not None and held.event.type == "llm_call" and event.get("reply") is not None:
+            open_.talk[1:] = [event]
         if parent not in self._open:
             return []
         waiting.remove(held)
@@ -193,9 +198,12 @@ class TraceBuilder:
         )
 
     def _root(self, event: Event, open_: _Open) -> Span:
-        run = self._runs.get(event.get("domain"), {})
+        run = {**self._runs.get(event.get("domain"), {}), "variant": open_.variant}
         start_ns, end_ns = self._times(event)
         moments = [Moment(moment.name, moment.at_ns or start_ns, moment.attributes) for moment in open_.moments]
+        attributes = semconv.simulation_attributes(event, run)
+        if open_.talk:
+            attributes |= talk_attributes(open_.talk[0], open_.talk[-1])
         reward = event.get("reward")
         if isinstance(reward, float):
             moments.append(Moment(semconv.EVALUATION_EVENT, end_ns, semconv.evaluation_attributes(reward)))
@@ -207,7 +215,7 @@ class TraceBuilder:
             leaves_process=False,
             start_ns=start_ns,
             end_ns=end_ns,
-            attributes=semconv.simulation_attributes(event, run),
+            attributes=attributes,
             moments=tuple(moments),
             error=_error(event),
         )

@@ -60,7 +60,7 @@ class Sender:
         self.endpoint = base_url(endpoint)
         self.reason = ""
         self.metrics_refused = ""
-        self._reached = False
+        self._reached = self._interrupted = False
         self._resource = Resource.create({"service.name": NAME, "service.version": __version__})
         self._scope = InstrumentationScope(NAME, __version__, SCHEMA_URL)
         self._spans = OTLPSpanExporter(endpoint=f"{self.endpoint}/v1/traces", timeout=timeout_s)
@@ -81,7 +81,7 @@ class Sender:
         self._heard.texts.clear()
         self._reached = self._spans.export([self._readable(span) for span in spans]) is SpanExportResult.SUCCESS
         if not self._reached:
-            self.reason = self._heard.reason()
+            self.reason = "no answer before the end of the run" if self._interrupted else self._heard.reason()
         return self._reached
 
     def record(self, event: Event) -> None:
@@ -103,6 +103,7 @@ class Sender:
 
     def interrupt(self) -> None:
         """Give up what is being sent; from another thread."""
+        self._interrupted = True
         self._spans.shutdown()  # type: ignore[no-untyped-call,unused-ignore]
         self._metrics.shutdown()
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import json
 import socket
 import time
@@ -18,19 +16,21 @@ import pytest
 from tau2_logging.analysis import load_log
 from tau2_logging.analysis.replay import replay
 from tau2_logging.cli import analyze_timing
-from tau2_logging.events import MODEL_CALL_TYPES, Event
+from tau2_logging.events import MODEL_CALL_TYPES, Event, semconv
 from tau2_logging.events.semconv import SPAN_TYPES
 from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
 from tau2_logging.runner.config import ModelChoice
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN, collect_clients
 from tests.support.run_files import RunFiles, of
+from tests.support.semconv_names import ATTRIBUTES, METRICS, OPERATIONS, PROVIDERS, PYTHON_TYPES
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 pytest.importorskip("opentelemetry.exporter.otlp.proto.http", reason="pip install -r requirements-otel.txt")
 pytestmark = LEFT_OPEN
 
 from tau2_logging.runner.exports import send_log  # noqa: E402
+from tau2_logging.sinks import otlp  # noqa: E402
 from tau2_logging.sinks.otlp import OtlpSink  # noqa: E402
 from tests.support.otlp_receiver import Received, Receiver  # noqa: E402
 
@@ -161,19 +161,23 @@ def test_calls_say_what_viewers_ask_for(sent: Sent) -> None:
 
 
 def test_names_are_those_that_are_published(sent: Sent) -> None:
-    """Every attribute, event and metric is in the conventions' package, in OpenInference's or Langfuse's space, or is our own."""
-    published = set()
-    for part in ("gen_ai", "error", "server", "session"):
-        for place in ("_incubating.attributes", "attributes"):
-            if importlib.util.find_spec(f"opentelemetry.semconv.{place}.{part}_attributes") is not None:
-                published |= set(map(str, vars(importlib.import_module(f"opentelemetry.semconv.{place}.{part}_attributes")).values()))
-    metrics = vars(importlib.import_module("opentelemetry.semconv._incubating.metrics.gen_ai_metrics")).values()
-    used = {name for span in sent.live.spans for name in span.attributes}
-    used |= {name for span in sent.live.spans for event, found in span.events if event != "retry" for name in found}
+    """Every attribute, event and metric is in the conventions, of the type that it has there, or in a space of OpenInference, Langfuse or
+    our own; operations and providers have well-known values."""
+    values = [
+        pair
+        for span in sent.live.spans
+        for found in (span.attributes, *(e for name, e in span.events if name != "retry"))
+        for pair in found.items()
+    ]
     foreign = ("tau2.", "llm.", "langfuse.", "openinference.", "input.", "output.", "tool.name", "agent.name")
-    assert {name for name in used if not name.startswith(foreign)} - published == set()
-    assert len([name for name in used if name.startswith("gen_ai.")]) >= 18
-    assert {name for name, _ in sent.live.points()} - {name for name in metrics if isinstance(name, str)} == set()
+    for name, value in values:
+        if not name.startswith(foreign):
+            assert type(value) is PYTHON_TYPES[ATTRIBUTES[name]], name
+    assert len({name for name, _ in values if name.startswith("gen_ai.")}) >= 18
+    assert {value for name, value in values if name == "gen_ai.operation.name"} == {"invoke_agent", "chat", "execute_tool"} <= OPERATIONS
+    assert set(semconv.PROVIDERS.values()) <= PROVIDERS
+    assert {(metric.name, metric.unit) for metric in semconv.METRICS} <= METRICS.items()
+    assert {name for name, _ in sent.live.points()} == {metric.name for metric in semconv.METRICS}
     assert sent.live.scopes == {("tau2_logging", "https://opentelemetry.io/schemas/1.41.1")}
     assert {resource["service.name"] for resource in sent.live.resources} == {"tau2_logging"}
 
@@ -211,6 +215,14 @@ def test_what_was_said_goes_along_only_where_it_is_asked_for(sent: Sent) -> None
         assert all(set(message) >= {"role", "parts"} and all("type" in part for part in message["parts"]) for message in messages)
         assert reply["finish_reason"] in ("stop", "tool_call", "length")
         assert (reply["finish_reason"] == "tool_call") == (reply["parts"][-1]["type"] == "tool_call")
+    for root in (span for span in sent.live.spans if not span.parent):
+        own = sorted((c for c in calls if (c.trace, c.attributes["tau2.type"]) == (root.trace, "llm_call")), key=lambda c: c.start_ns)
+        if not own:  # the server refused the first call, and the second attempt
+            continue
+        shown = [root.attributes.get("input.value"), root.attributes.get("output.value")]
+        asked, answered = (json.loads(own[0].attributes["gen_ai.input.messages"]), json.loads(own[-1].attributes["gen_ai.output.messages"]))
+        texts = [[part["content"] for part in talk[-1]["parts"] if part["type"] == "text"] for talk in (asked, answered)]
+        assert shown == ["".join(text) or None for text in texts]
     tools = [span for span in sent.live.spans if span.name.startswith("execute_tool")]
     assert len(calls) > 4  # which simulations the refusals end depends on the order of arrival
     assert tools
@@ -218,11 +230,15 @@ def test_what_was_said_goes_along_only_where_it_is_asked_for(sent: Sent) -> None
 
 
 def test_the_reward_is_an_evaluation_result(sent: Sent) -> None:
-    """On the span of each simulation that was scored: name, value and label as the conventions have them."""
+    """On the span of each simulation that was scored: name, value and label as the conventions have them; for Langfuse a tag."""
     rewards = [end.get("reward") for end in of(sent.events, "task_end") if end.get("reward") is not None]
     found = [event for span in sent.live.spans for name, event in span.events if name == "gen_ai.evaluation.result"]
     assert sorted(event["gen_ai.evaluation.score.value"] for event in found) == sorted(rewards)
     assert all((event["gen_ai.evaluation.score.label"] == "pass") == (event["gen_ai.evaluation.score.value"] == 1) for event in found)
+    ends = [(end.get("status"), end.get("reward")) for end in of(sent.events, "task_end")]
+    outcomes = Counter(status if status != "ok" else "pass" if reward == 1 else "fail" for status, reward in ends)
+    tags = Counter(tuple(span.attributes["langfuse.trace.tags"]) for span in sent.live.spans if not span.parent)
+    assert tags == {("mock", str(outcome)): count for outcome, count in outcomes.items()}
 
 
 def test_an_endpoint_that_is_not_there_is_said_once_and_costs_nothing(tmp_path: Path) -> None:
@@ -256,6 +272,26 @@ def test_spans_wait_for_an_endpoint_that_comes_up_late(sent: Sent) -> None:
         sink.close()
     assert len(by_id(late.spans)) == len(sent.later.spans) == sink.sent
     assert (sink.unsent, len(said)) in ((0, 0), (0, 1))
+
+
+def test_an_endpoint_that_never_answers_does_not_hold_up_the_end(sent: Sent, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its time, then it is left: every span counts as unsent, and the one warning says that no answer came."""
+    monkeypatch.setattr(otlp, "PATIENCE_S", 0.5)
+    said: list[str] = []
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        sink = OtlpSink(f"http://127.0.0.1:{silent.getsockname()[1]}", 0, say=said.append)
+        for event in sent.events:
+            sink.write_event(event)
+        started = time.monotonic()
+        sink.close()
+        assert time.monotonic() - started < 5
+    for _ in range(100):
+        if said:
+            break
+        time.sleep(0.05)
+    assert (sink.sent, sink.unsent) == (0, len(sent.later.spans))
+    assert "no answer before the end of the run" in said[0]
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize("status", [401, 500])

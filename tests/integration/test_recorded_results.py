@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +15,8 @@ from tau2_logging.analysis.recordings import load_results
 from tau2_logging.cli import analyze_timing
 from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
 from tau2_logging.runner.config import ModelChoice
+from tests.support.by_hand import checked_actions, figures, reference_actions
+from tests.support.by_hand_checks import check_deep, check_log
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN, collect_clients
 from tests.support.run_files import RunFiles
@@ -48,49 +47,19 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Both:
     return Both(file, json.loads(file.read_text()), load_results([file])[0], load_log(log_dir / "tau2_mock.log"))
 
 
-def spoken(both: Both) -> Iterator[tuple[dict[str, Any], datetime]]:
-    """(message, when what came before it was there) of what was said and done in each simulation, tau2's own first sentence left out.
-
-    What stood there before the simulation began has the time at which tau2 read it from its file.
-    """
-    told = {task["id"]: len(((task.get("initial_state") or {}).get("message_history")) or []) for task in both.data["tasks"]}
-    for simulation in both.data["simulations"]:
-        messages = simulation["messages"]
-        first = told[simulation["task_id"]]
-        for number in range(first or 1, len(messages)):
-            before = simulation["start_time"] if number == first else messages[number - 1]["timestamp"]
-            yield messages[number], datetime.fromisoformat(before)
-
-
 def test_figures_are_those_of_the_file(both: Both) -> None:
-    """Calls, tokens, money, tool errors, latencies, rewards: computed here from the JSON alone."""
-    found = {"calls": Counter[str](), "tokens": Counter[str](), "errors": 0, "usd": 0.0}
-    waited: dict[str, list[float]] = {"llm_call": [], "user_sim": [], "tool_call": []}
-    for message, before in spoken(both):
-        type_ = {"assistant": "llm_call", "user": "user_sim", "tool": "tool_call"}[message["role"]]
-        found["calls"][type_] += 1
-        found["errors"] += message.get("error") is True
-        found["usd"] += message.get("cost") or 0.0
-        found["tokens"].update(message.get("usage") or {})
-        waited[type_].append((datetime.fromisoformat(message["timestamp"]) - before).total_seconds() * 1000)
-    calls = both.read.calls
-    assert Counter(calls["type"]) == found["calls"]
-    assert calls["input_tokens"].sum() == found["tokens"]["prompt_tokens"] > 1000
-    assert calls["output_tokens"].sum() == found["tokens"]["completion_tokens"]
-    assert calls["cost_usd"].sum() == pytest.approx(found["usd"])
-    assert calls["error"].sum() == found["errors"] > 0
-    latency = both.read.latency().set_index("type")
-    for type_, times in waited.items():
-        assert latency.loc[type_, "mean_ms"] == pytest.approx(sum(times) / len(times), abs=0.001)
-        assert latency.loc[type_, "max_ms"] == pytest.approx(max(times), abs=0.001)
+    """Calls, tokens, money, tool errors, latencies, rewards, recall and pass^k: worked out from the JSON alone, and as tau2 noted them."""
+    found = figures(both.data)
+    check_log(found, both.read)
+    check_deep(found, both.data, both.file)
+    assert found.tokens["prompt_tokens"] > 1000
+    assert sum(errors for _, errors in found.tools.values()) > 0
+    assert checked_actions(both.data) == reference_actions(both.data)
     recorded = {(one["task_id"], one["trial"]): one for one in both.data["simulations"]}
     for row in both.read.simulations.to_dict("records"):
-        one = recorded.pop((row["task"], int(row["trial"])))
-        assert (row["reward"], row["termination"]) == (one["reward_info"]["reward"], one["termination_reason"])
-        assert row["duration_ms"] == pytest.approx(one["duration"] * 1000, abs=0.001)
+        one = recorded[row["task"], int(row["trial"])]
         if one["agent_cost"] is not None:  # tau2 gives up the sum where a message of the history has no price
             assert row["cost_usd"] == pytest.approx(one["agent_cost"] + one["user_cost"], abs=1e-8)
-    assert recorded == {}
 
 
 def test_the_run_s_own_log_says_the_same(both: Both) -> None:

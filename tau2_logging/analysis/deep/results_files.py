@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.analysis.deep.messages import failed, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.recorded import Row, Rows
 from tau2_logging.analysis.deep.seen import Conversation
 from tau2_logging.analysis.lines import rejected
@@ -39,6 +39,10 @@ def read_results(path: Path, run: str) -> Rows:
 def read_file(path: Path) -> dict[str, Any]:
     """A results file as it is. Raises UserError where it is none."""
     data = read_json(path)
+    if isinstance(data, list):
+        raise UserError(
+            f"{path} is no results file of tau2 but a list, as the first tau-bench wrote its trajectories; those cannot be read"
+        )
     if not isinstance(data, dict) or not isinstance(data.get("tasks"), list) or not isinstance(data.get("info"), dict):
         raise UserError(f"{path} is no results file of tau2: it has no tasks; give results_<domain>.json, a log, or a run's folder")
     return data
@@ -73,6 +77,8 @@ def simulations_of(data: Mapping[str, Any], path: Path) -> Iterator[tuple[str, i
     """(task, trial, tau2's SimulationRun) of each simulation, also of v1's folder, in the order of the file."""
     trials: dict[str, list[int]] = defaultdict(list)
     for simulation in _simulations(data, path):
+        if "task_id" not in simulation:
+            raise UserError(f"{path}: a simulation does not say which task it is of (it has no task_id); nothing can be said by task")
         task = str(simulation["task_id"])
         trials[task].append(_free_trial(simulation.get("trial"), trials[task]))
         yield task, trials[task][-1], simulation
@@ -154,17 +160,20 @@ def gold_rows(domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
 def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: str = "", ticket: str = "", history: int = 0) -> None:
     """The rows of tau2's SimulationRun, whose first `history` messages were there before it began."""
     reward = simulation.get("reward_info") or {}
-    messages = list(flat(simulation.get("messages") or ()))
+    messages = messages_of(simulation)
     began = moment(simulation.get("start_time"))
     rows.simulations.append({
         **key, "status": "ok", "reward": reward.get("reward"), "termination": simulation.get("termination_reason"),
         "started": simulation.get("start_time"), "duration_s": simulation.get("duration"), "agent_cost_usd": simulation.get("agent_cost"),
         "user_cost_usd": simulation.get("user_cost"), "parts": reward.get("reward_breakdown"), "checks": _checks(reward),
-        "talk": bool(messages),
+        "talk": bool(messages or ticks_of(simulation)),
     })  # fmt: skip
     timed = list(_timed(messages, began))
-    rows.replies += [{**key, **reply} for reply in _replies(timed[history:])]
-    calls = [{**key, **call, "history": call["turn"] < history} for call in _calls(timed, Conversation(policy, ticket))]
+    heard: Conversation | None = Conversation(policy, ticket)
+    if not simulation.get("messages"):  # spoken: when a tool began to work is not known, nor what was said
+        timed, heard = [(turn, message, at, None) for turn, message, at, _ in timed], None
+    rows.replies += [{**key, **reply} for reply in _replies(timed[history:]) if heard is not None]
+    calls = [{**key, **call, "history": call["turn"] < history} for call in _calls(timed, heard)]
     before = sum(call["history"] for call in calls)
     rows.calls += [{**call, "position": place - before} for place, call in enumerate(calls)]
 
@@ -174,23 +183,6 @@ def _checks(reward: Mapping[str, Any]) -> dict[str, list[list[Any]]]:
     for name, (field, text) in _CHECKS.items():
         found[name] = [[text(check), check.get("met")] for check in reward.get(field) or ()]
     return found
-
-
-def flat(messages: Iterable[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-    """Messages one by one: several tool results may come as one message."""
-    for message in messages:
-        if message.get("tool_messages"):
-            yield from message["tool_messages"]
-        else:
-            yield message
-
-
-def moment(text: Any) -> float | None:
-    """An ISO time as seconds; None where there is none."""
-    try:
-        return datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return None
 
 
 def _timed(
@@ -214,31 +206,33 @@ def _replies(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float |
         }  # fmt: skip
 
 
-def _calls(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]], known: Conversation) -> Iterator[Row]:
-    """Calls in the order of their results: a call without a result was never executed."""
+def _calls(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]], known: Conversation | None) -> Iterator[Row]:
+    """Calls in the order of their results: a call without a result was never executed. `known`: None where nobody knows what was said."""
     waiting: dict[str, deque[Row]] = defaultdict(deque)
     for turn, message, at, took in timed:
         if message.get("role") == "tool":
             call = waiting[str(message.get("id"))].popleft() if waiting[str(message.get("id"))] else _orphan(message)
             text = message.get("content")
-            error = bool(message.get("error"))
+            error = failed(message)
             yield {**call, "error": error, "error_text": text if error else None, "result": (text or "")[:SHOWN],
                    "at_s": at, "gap_ms": took, "turn": call.get("turn", turn)}  # fmt: skip
         for call in message.get("tool_calls") or ():
             waiting[str(call.get("id"))].append(_call(call, message, turn, known))
-        known.read(message.get("content"))
+        if known is not None:
+            known.read(message.get("content"))
 
 
 def _orphan(message: Mapping[str, Any]) -> Row:
     return {"call_id": message.get("id"), "requestor": message.get("requestor") or "assistant", "tool": "unknown", "arguments": None}
 
 
-def _call(call: Mapping[str, Any], message: Mapping[str, Any], turn: int, known: Conversation) -> Row:
+def _call(call: Mapping[str, Any], message: Mapping[str, Any], turn: int, known: Conversation | None) -> Row:
     arguments = call.get("arguments")
     arguments = arguments if isinstance(arguments, dict) else {}
     return {
         "turn": turn, "call_id": call.get("id"), "requestor": call.get("requestor") or message.get("role"), "tool": call["name"],
-        "arguments": arguments, "argument_count": len(arguments), "argument_bytes": size_of(arguments), "seen": known.holds(arguments),
+        "arguments": arguments, "argument_count": len(arguments), "argument_bytes": size_of(arguments),
+        "seen": None if known is None else known.holds(arguments),
         "prompt_tokens": (message.get("usage") or {}).get("prompt_tokens"),
     }  # fmt: skip
 

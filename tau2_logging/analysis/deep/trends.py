@@ -19,8 +19,8 @@ from tau2_logging.analysis.deep.intervals import (
     rate_of,
     score_test,
 )
+from tau2_logging.analysis.deep.messages import moment
 from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes
-from tau2_logging.analysis.deep.results_files import moment
 from tau2_logging.analysis.deep.rewards import solved
 
 BINS = 8

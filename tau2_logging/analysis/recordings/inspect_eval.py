@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.analysis.deep.results_files import moment
+from tau2_logging.analysis.deep.messages import moment
 from tau2_logging.analysis.recordings.talk import GAP, MEASURED, Fields, Line, Missing, Talk, note_call, run_lines
 from tau2_logging.analysis.recordings.tau2_results import mapping
 from tau2_logging.analysis.sources import unpacked_zstd
@@ -62,7 +62,7 @@ def _domain(path: Path, header: Mapping[str, Any]) -> str:
 
 def _lines(path: Path, domain: str, header: Mapping[str, Any], samples: Iterator[Sample], missing: Missing) -> Iterator[Line]:
     about = header["eval"]
-    context: Fields = {"domain": domain, "run": about["eval_id"]}
+    context: Fields = {"domain": domain, "run": about.get("eval_id") or about["run_id"]}  # until 2025 a log had no id of its own
     origin = moment(header["stats"]["started_at"]) or 0.0
     talks = [_talk(sample, f"i{number:x}x", origin, context, missing) for number, sample in enumerate(samples)]
     packages = mapping(about.get("packages"))
@@ -97,11 +97,13 @@ def _scoring_spans(events: list[Mapping[str, Any]]) -> set[str]:
     return found
 
 
-def _took(event: Mapping[str, Any], ended: float) -> tuple[float, str]:
-    """(ms, how it is known): Inspect's working time leaves out what was waited for retries and limits."""
+def _took(event: Mapping[str, Any], ended: float) -> tuple[float | None, str | None]:
+    """(ms, how it is known): Inspect's working time leaves out what was waited for retries and limits. Early logs know neither."""
     worked = event.get("working_time")
     if worked is not None:
         return float(worked) * 1000, MEASURED
+    if event.get("completed") is None:
+        return None, None
     return max(0.0, (ended - (moment(event["timestamp"]) or ended)) * 1000), GAP
 
 

@@ -16,6 +16,12 @@ from tau2_logging.analysis.table import RunLog
 from tau2_logging.errors import UserError
 
 
+def recorded_file(name: str) -> Path:
+    """The file that is meant: a folder in which v1 keeps a run is its results.json."""
+    inside = Path(name) / "results.json"
+    return inside if inside.is_file() else Path(name)
+
+
 def load_results(paths: Sequence[Path], run: str = LATEST) -> tuple[RunLog, Missing]:
     """Recordings as a log that was read, and what they do not hold. `run`: as `load_log` takes it, but the latest of several files is
     all of them: whoever names them wants them. Raises UserError.

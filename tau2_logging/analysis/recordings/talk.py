@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from tau2_logging.analysis.lanes import pack
 from tau2_logging.events import KINDS, MODEL_CALL_TYPES, SCHEMA_VERSION
 from tau2_logging.events.codec import encode_parts
 
@@ -23,7 +24,11 @@ _TEXTS = {
     "timestamp": "messages without a time: they are in no latency",
     "usage": "model calls without token counts",
     "cost": "model calls without a known price (tau2 writes 0 then): their cost is unknown, or taken from the price table",
-    "messages": "simulations without messages (voice runs keep ticks instead, which are not read): only how they ended is known",
+    "error": "tool results that do not say whether they are errors: those that begin with 'Error: ', as tau2's do, are taken for one",
+    "spoken": "spoken simulations: of their ticks the tool calls are read, without durations; no model call, token or word is",
+    "messages": "simulations without messages, or ticks that hold tool calls: only how they ended is known",
+    "task": "simulations that were checked against reference actions of another task than the one they name: tasks and simulations may be "
+    "mixed up in this file, and what is said by task, recall among it, may be wrong",
 }
 
 
@@ -47,11 +52,12 @@ class Line:
     type: str
     task: str | None
     fields: Fields
+    thread: int = 0
 
     def text(self) -> str:
         """As it stands in the log, without the newline."""
         time = datetime.fromtimestamp(self.at_s).isoformat(sep=" ", timespec="milliseconds")
-        return encode_parts(KINDS[self.type].level, time, self.task, 0, self.type, self.fields)
+        return encode_parts(KINDS[self.type].level, time, self.task, self.thread, self.type, self.fields)
 
 
 @dataclass
@@ -117,8 +123,14 @@ class Talk:
 
 
 def run_lines(talks: Iterable[Talk], origin_s: float, about: Fields, context: Fields) -> Iterator[Line]:
-    """The lines of a run: run_start with `about`, those of its simulations in the order of time, run_end."""
-    found = sorted((line for talk in talks for line in talk.lines), key=lambda line: line.at_s)
+    """The lines of a run: run_start with `about`, those of its simulations in the order of time, run_end.
+
+    Nobody recorded which worker ran a simulation. Threads are numbered as a pool would have used them, with no more than were busy at once.
+    """
+    told = list(talks)
+    slots = pack((talk.lines[0].at_s for talk in told), (talk.lines[-1].at_s for talk in told))
+    found = [replace(line, thread=slot + 1) for talk, slot in zip(told, slots, strict=True) for line in talk.lines]
+    found.sort(key=lambda line: line.at_s)
     ends = [line for line in found if line.type == "task_end"]
     failed = sum(line.fields.get("status") == "error" for line in ends)
     rewards = [float(reward) for line in ends if isinstance(reward := line.fields.get("reward"), int | float)]

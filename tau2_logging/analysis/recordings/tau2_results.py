@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.analysis.deep.results_files import domain_of, flat, history_length, moment, read_file, simulations_of
+from tau2_logging.analysis.deep.messages import Message, failed, flat, messages_of, moment, ticks_of
+from tau2_logging.analysis.deep.results_files import domain_of, history_length, read_file, simulations_of
 from tau2_logging.analysis.recordings.talk import GAP, MEASURED, Fields, Line, Missing, Talk, note_call, run_lines
 from tau2_logging.errors import UserError
 
 _STOPS = {"###STOP###": "stop", "###TRANSFER###": "transfer", "###OUT-OF-SCOPE###": "out_of_scope"}
-
-Message = Mapping[str, Any]
 
 
 def results_lines(path: Path, run: str, missing: Missing) -> tuple[str, list[Line]]:
@@ -36,19 +35,35 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
     simulations = [(task, trial, one, _began(one)) for task, trial, one in simulations_of(data, path)]
     origin = min((began for *_, began in simulations if began is not None), default=0.0)
     histories = {str(task["id"]): history_length(task) for task in data["tasks"]}
+    actions = {str(task["id"]): _actions(task) for task in data["tasks"]}
     models = {"assistant": agent.get("llm"), "user": user.get("llm")}
     talks = []
     for number, (task, trial, simulation, began) in enumerate(simulations):
         talk = Talk({**context, "trial": trial}, task, f"r{number:x}x", origin)
         talk.begin(origin if began is None else began, simulation.get("seed"))
-        _tell(talk, simulation, histories.get(task, 0), models, missing)
+        missing.counts["task"] += bool(_checked(simulation) - actions.get(task, set()))
+        if simulation.get("messages"):
+            _tell(talk, simulation, histories.get(task, 0), models, missing)
+        else:
+            _tell_ticks(talk, simulation, missing)
         talks.append(talk)
     about: Fields = {
         "tau2_version": f"tau2 at {str(info.get('git_commit') or 'an unknown commit')[:12]}", "agent": agent.get("implementation"),
         "user": user.get("implementation"), "agent_llm": agent.get("llm"), "user_llm": user.get("llm"), "seed": info.get("seed"),
-        "recorded_from": path.name,
+        "recorded_from": path.name if path.name != "results.json" else f"{path.parent.name}/{path.name}",
     }  # fmt: skip
     yield from run_lines(talks, origin, about, context)
+
+
+def _actions(task: Mapping[str, Any]) -> set[object]:
+    """Ids of a task's reference actions."""
+    return {action.get("action_id") for action in mapping(task.get("evaluation_criteria")).get("actions") or ()}
+
+
+def _checked(simulation: Mapping[str, Any]) -> set[object]:
+    """Ids of the reference actions that a simulation was checked against."""
+    checks = mapping(simulation.get("reward_info")).get("action_checks") or ()
+    return {mapping(check.get("action")).get("action_id") for check in checks}
 
 
 def _began(simulation: Mapping[str, Any]) -> float | None:
@@ -58,20 +73,39 @@ def _began(simulation: Mapping[str, Any]) -> float | None:
 
 
 def _tell(talk: Talk, simulation: Mapping[str, Any], history: int, models: Mapping[str, Any], missing: Missing) -> None:
-    messages = list(flat(simulation.get("messages") or ()))
-    missing.counts["messages"] += not messages
+    messages = messages_of(simulation)
     before: float = talk.began_s
     names: dict[str, str] = {}
     for number, message in enumerate(messages[history:]):
         now = moment(message.get("timestamp"))
-        names.update({str(call.get("id")): str(call.get("name")) for call in message.get("tool_calls") or ()})
+        names.update(_called(message))
         if not (number == 0 and _is_greeting(message)):
             type_, fields = _call(message, names, models)
             duration_ms, timing = _took(message, now, before)
             note_call(missing, type_, timing, fields)
+            missing.counts["error"] += type_ == "tool_call" and message.get("error") is None
             talk.call(type_, before if now is None else now, duration_ms, timing, fields)
         before = before if now is None else now
-    talk.end(float(simulation.get("duration") or 0.0), bool(messages), _outcome(simulation, messages))
+    talk.end(float(simulation.get("duration") or 0.0), True, _outcome(simulation, messages))
+
+
+def _tell_ticks(talk: Talk, simulation: Mapping[str, Any], missing: Missing) -> None:
+    """A voice run: its ticks hold the tool calls, and no word of which model replied when. A trimmed file may hold not even these."""
+    has_calls = bool(ticks_of(simulation))
+    missing.counts["spoken" if has_calls else "messages"] += 1
+    names: dict[str, str] = {}
+    at_s = talk.began_s
+    for message in messages_of(simulation):
+        names.update(_called(message))
+        at_s = moment(message.get("timestamp")) or at_s
+        if message.get("role") == "tool":
+            talk.call("tool_call", at_s, None, None, _call(message, names, {})[1])
+    counts: Fields = {name: talk.sums[name] for name in ("tool_calls", "tool_errors") if has_calls}
+    talk.end(float(simulation.get("duration") or 0.0), False, {**counts, **_outcome(simulation, ())})
+
+
+def _called(message: Message) -> dict[str, str]:
+    return {str(call.get("id")): str(call.get("name")) for call in message.get("tool_calls") or ()}
 
 
 def _is_greeting(message: Message) -> bool:
@@ -90,10 +124,10 @@ def _took(message: Message, now: float | None, before: float) -> tuple[float | N
 
 def _call(message: Message, names: Mapping[str, str], models: Mapping[str, Any]) -> tuple[str, Fields]:
     if message.get("role") == "tool":
-        failed = bool(message.get("error"))
+        is_error = failed(message)
         return "tool_call", {
             "function": names.get(str(message.get("id")), "unknown"), "call_type": "local_function",
-            "requestor": message.get("requestor") or "assistant", "error": failed, "error_type": "ToolError" if failed else None,
+            "requestor": message.get("requestor") or "assistant", "error": is_error, "error_type": "ToolError" if is_error else None,
         }  # fmt: skip
     role = "user" if message.get("role") == "user" else "assistant"
     cost = message.get("cost")

@@ -30,7 +30,7 @@ _WIDTH, _LEFT, _BAR, _GAP, _TOP = 960, 190, 14, 5, 22
 _STYLE = (
     '<style>.t2l{font:13px system-ui,sans-serif}.t2l table{border-collapse:collapse;margin:.2em 0 1em}.t2l th,.t2l td{padding:.15em .6em;'
     "text-align:left}.t2l .n{text-align:right;font-variant-numeric:tabular-nums}.t2l caption{text-align:left;font-weight:600}"
-    ".t2l text{fill:currentColor;font:11px system-ui,sans-serif}.t2l small{opacity:.7}</style>"
+    ".t2l text{fill:currentColor;font:11px system-ui,sans-serif}.t2l small{opacity:.7}.t2l svg{display:block;margin-top:1em}</style>"
 )  # fmt: skip
 
 

@@ -81,3 +81,13 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path, capsys: Any) -> None:
     errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
     assert len(errors) == 3
     assert not (tmp_path / "n.json").exists()
+
+
+def test_a_folder_of_v1_is_its_results_file(tmp_path: Path) -> None:
+    """Simulations lie beside results.json there; what is made of them holds them itself."""
+    written(tmp_path / "run" / "simulations" / "a.json", simulation("0", V01["messages"], trial=0))
+    written(tmp_path / "run" / "results.json", {**file([]), "tasks": [{"id": "0"}]})
+    assert command("filter", tmp_path / "run", "--solved", "-o", tmp_path / "out.json") == 0
+    assert keys(tmp_path / "out.json") == [("0", 0)]
+    assert command("to-log", tmp_path / "run", "-o", tmp_path / "logs") == 0
+    assert "run=run" in (tmp_path / "logs" / "tau2_retail.log").read_text()

@@ -96,6 +96,19 @@ def test_samples_are_simulations_and_epochs_trials(zstd: bool, tmp_path: Path) -
     assert any("8 model calls without a known price" in sentence for sentence in missing.sentences())
 
 
+def test_an_early_log_has_calls_without_a_length(tmp_path: Path) -> None:
+    """Before 2025's releases neither a log's own id nor an end or a working time was kept: no length is made up, and that is said."""
+    head = header()
+    head["eval"]["run_id"] = head["eval"].pop("eval_id")
+    early = {name: value for name, value in model(1, None, None).items() if name != "completed"}
+    members = {"header.json": head, "samples/7_epoch_1.json": sample("7", 1, "C", events=[early], started_at=None)}
+    log, missing = load_results([archived(tmp_path / "a.eval", members, False)])
+    assert log.calls["type"].tolist() == ["llm_call"]
+    assert "duration_ms" not in log.calls
+    assert log.simulations["run"].tolist() == ["run1"]
+    assert any("1 messages without a time" in sentence for sentence in missing.sentences())
+
+
 def test_a_sample_that_failed_has_no_reward(tmp_path: Path) -> None:
     """An error of the infrastructure is not scored, and says what it was."""
     failed = sample("7", 1, "C", error={"message": "out of memory"}, limit={"type": "time"})

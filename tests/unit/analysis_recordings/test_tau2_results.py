@@ -9,10 +9,15 @@ from typing import Any
 import pytest
 
 from tau2_logging.analysis import load_log
+from tau2_logging.analysis.costs import cost_summary
+from tau2_logging.analysis.deep import LogAnalyzer
+from tau2_logging.analysis.makespan import idle_tail, workers
 from tau2_logging.analysis.provenance import recorded_note
 from tau2_logging.analysis.recordings import load_results, write_log
 from tau2_logging.errors import UserError
 from tau2_logging.events import decode
+from tests.support.by_hand import figures
+from tests.support.by_hand_checks import check_log
 from tests.support.report_samples import pooled
 
 DAY = "2025-06-11T10:00:"
@@ -206,3 +211,87 @@ def test_a_file_that_is_none_is_bad_input(content: str, reason: str, tmp_path: P
     path.write_text(content)
     with pytest.raises(UserError, match=reason):
         load_results([path])
+
+
+def test_a_trimmed_file_tells_errors_by_their_text(tmp_path: Path) -> None:
+    """Some published files keep neither times nor `error`: tau2's words stand for it, in log and deep analysis, and it is said."""
+    answers = [{"id": f"c{n}", "role": "tool", "content": text} for n, text in enumerate(("Error: no such order", "Errors: none"))]
+    asked = {"role": "assistant", "content": "", "tool_calls": [call(0, "look"), call(1, "look")]}
+    path = written(
+        tmp_path / "r.json", file([simulation("0", [message("assistant", None), {"role": "user", "content": "hi"}, asked, *answers])])
+    )
+    log, missing = load_results([path])
+    assert log.calls[log.calls["type"] == "tool_call"]["error"].tolist() == [True, False]
+    assert LogAnalyzer(path).recorded.calls["error"].tolist() == [True, False]
+    assert any(sentence.startswith("2 tool results that do not say") for sentence in missing.sentences())
+    check_log(figures(json.loads(path.read_text())), log)
+
+
+def test_simulations_that_name_another_task_are_noticed(tmp_path: Path) -> None:
+    """A simulation was checked against reference actions: where these are not those of its task, no figure by task can be trusted."""
+    tasks = [
+        {"id": name, "evaluation_criteria": {"actions": [{"action_id": f"{name}_0", "name": "pay", "arguments": {}}]}} for name in "01"
+    ]
+    checks = [{"action": {"action_id": "1_0"}, "action_match": True}]
+    told = [simulation(name, V01["messages"], reward_info={"reward": 1.0, "action_checks": checks}) for name in "01"]
+    _, missing = load_results([written(tmp_path / "r.json", file(told, tasks))])
+    assert any(
+        sentence.startswith("1 simulations that were checked against reference actions of another task") for sentence in missing.sentences()
+    )
+    del told[1]["task_id"]
+    with pytest.raises(UserError, match="does not say which task"):
+        load_results([written(tmp_path / "r.json", file(told, tasks))])
+
+
+def tick(second: float, **more: Any) -> dict[str, Any]:
+    """A tick of a voice run."""
+    quiet = {"agent_tool_calls": [], "agent_tool_results": [], "user_tool_calls": [], "user_tool_results": []}
+    return {"tick_id": 0, "timestamp": f"{DAY}{second:09.6f}", "agent_chunk": {"role": "assistant", "content": "a word"}, **quiet, **more}
+
+
+def test_of_a_voice_run_the_tool_calls_are_read(tmp_path: Path) -> None:
+    """Both sides' calls and errors, without durations or model calls; trimmed ticks are told from a run that called nothing."""
+    ticks = [
+        tick(1.0),
+        tick(2.0, agent_tool_calls=[call(1, "look")], agent_tool_results=[result(1, 2.1)]),
+        tick(3.0, user_tool_calls=[call(2, "restart", "user")], user_tool_results=[result(2, 3.1, error=True, requestor="user")]),
+    ]
+    trimmed = {"tick_id": 0, "timestamp": f"{DAY}01.000000", "agent_chunk": {"role": "assistant"}}
+    told = [
+        simulation("0", None, ticks=ticks, agent_cost=0.5, user_cost=0.25),
+        simulation("1", [], ticks=[tick(1.0)]),
+        simulation("2", [], ticks=[trimmed]),
+    ]
+    tasks = [{"id": name, "evaluation_criteria": {"actions": [{"action_id": "a", "name": "look", "arguments": {}}]}} for name in "012"]
+    path = written(tmp_path / "voice.json", file(told, tasks))
+    log, missing = load_results([path])
+    assert log.calls["type"].tolist() == ["tool_call", "tool_call"]
+    assert log.calls["function"].tolist() == ["look", "restart"]
+    assert log.calls["requestor"].tolist() == ["assistant", "user"]
+    assert log.calls["error"].tolist() == [False, True]
+    assert "duration_ms" not in log.calls
+    assert log.simulations.set_index("task")["tool_calls"].fillna(-1).tolist() == [2, 0, -1]
+    assert cost_summary(log)["total_usd"] is None  # not 0: two of them do not say
+    said = " | ".join(missing.sentences())
+    assert "2 spoken simulations" in said
+    assert "1 simulations without messages, or ticks" in said
+    recorded = LogAnalyzer(path).recorded
+    assert recorded.calls["error"].tolist() == [False, True]
+    assert len(recorded.replies) == 0
+    assert recorded.calls["seen"].isna().all()
+    (recall,) = [table.frame for table in LogAnalyzer(path).tables if table.kind.key == "recall"]
+    assert (recall["made"].sum(), recall["actions"].sum()) == (1, 2)
+    costs = cost_summary(load_results([written(tmp_path / "one.json", file(told[:1], tasks))])[0])
+    assert (costs["total_usd"], costs["agent_usd"], costs["benchmark_usd"]) == (0.75, 0.5, 0.25)
+
+
+def test_simulations_at_once_have_workers_of_their_own(tmp_path: Path) -> None:
+    """Nobody recorded who ran what: as many workers as were busy at once, so that the run's end is not laid at one of them."""
+    begun = ((0, 20.0), (5, 20.0), (21, 10.0))
+    told = [
+        simulation(str(n), V01["messages"], start_time=f"{DAY}{second:02}.000000", duration=length)
+        for n, (second, length) in enumerate(begun)
+    ]
+    log, _ = load_results([written(tmp_path / "r.json", file(told))])
+    assert workers(log).sort_values("task")["thread"].tolist() == [1, 2, 1]
+    assert idle_tail(log)["workers"] == 2

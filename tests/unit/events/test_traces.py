@@ -88,3 +88,16 @@ def test_only_what_cannot_say_what_was_said_goes_along_without_content() -> None
     for content, expected in ((False, ["retry"]), (True, ["retry", "state_change"])):
         root = next(span for span in built(events, content) if span.parent_id is None)
         assert [moment.name for moment in root.moments if moment.name != "gen_ai.evaluation.result"] == expected
+
+
+def test_a_trace_is_tagged_with_what_one_filters_by() -> None:
+    """Domain, variant and outcome; no outcome where nothing was scored."""
+    ends = (({"reward": 1.0}, "pass"), ({"reward": 0.5}, "fail"), ({"status": "timeout"}, "timeout"), ({"status": "ok"}, None))
+    for fields, outcome in ends:
+        arm = {"domain": "mock@anger"}
+        (root,) = built([event("task_start", "a", variant="anger", **arm), event("task_end", "a", **{**arm, **fields})])
+        assert root.attributes["langfuse.trace.tags"] == [tag for tag in ("mock", "anger", outcome) if tag]
+        assert root.attributes["tau2.variant"] == "anger"
+    (root,) = built([event("task_start", "a"), event("task_end", "a", reward=1.0)])
+    assert root.attributes["langfuse.trace.tags"] == ["mock", "pass"]
+    assert "tau2.variant" not in root.attributes
