@@ -30,7 +30,8 @@ _CARRY, _BAD = _U(0x4646464646464646), _U(0x8080808080808080)
 class Text:
     """A buffer that holds a text from offset PAD on, with PAD bytes around it; filled again and again.
 
-    `bytes`: up to the end of the text and PAD more. `words[i]`: the eight bytes from offset i on. `size`: length of the text.
+    `bytes`: up to the end of the text and PAD more. `words[i]`: the eight bytes from offset i on. `size`: length of the text. `address`: of
+    offset 0 in memory.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -38,6 +39,7 @@ class Text:
         if hasattr(mmap, "MADV_HUGEPAGE"):  # the text is read at scattered places
             self._memory.madvise(mmap.MADV_HUGEPAGE)
         self._buffer = np.frombuffer(self._memory, dtype=np.uint8)
+        self.address = self._buffer.ctypes.data
         self.fill(0)
 
     @property
