@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,9 +59,10 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     with path.open("w", encoding="utf-8") as file:
         file.write('{"displayTimeUnit":"ms","traceEvents":[\n')
         left_out, separator = 0, ""
+        encode = json.JSONEncoder(separators=(",", ":")).encode
         for event in trace_events(timeline):
             left_out += event.get("args", {}).get("calls_left_out", 0)
-            file.write(separator + json.dumps(event, separators=(",", ":")))
+            file.write(separator + encode(event))
             separator = ",\n"
         other = {
             "run": log.run_id or "all",
@@ -154,17 +155,23 @@ def _pairs_by_row(timeline: Timeline) -> dict[int, list[tuple[int, int]]]:
 
 
 def _step_heads(steps: pd.DataFrame) -> Iterator[Head]:
-    step: Any
-    for step in steps.itertuples():
-        who = "" if pd.isna(step.from_role) else f" ({step.from_role})"
-        yield f"step {step.step}{who}", "step", _present(step, ("from_role", "to_role", "line"))
+    for step, role, details in zip(steps["step"], steps["from_role"], _details(steps, ("from_role", "to_role", "line")), strict=True):
+        who = "" if pd.isna(role) else f" ({role})"
+        yield f"step {step}{who}", "step", details
 
 
 def _call_heads(calls: pd.DataFrame) -> Iterator[Head]:
-    call: Any
-    for call in calls.itertuples():
-        what = {"tool": "", "evaluation": "", "waiting": "waiting on "}.get(call.lane, f"{ROLE_LABELS[call.lane]}: ")
-        yield f"{what}{call.name}{' (failed)' if call.error else ''}", str(call.lane), _present(call, _ARGUMENTS)
+    before = {lane: f"{label_}: " for lane, label_ in ROLE_LABELS.items()} | {"tool": "", "evaluation": "", "waiting": "waiting on "}
+    columns = (calls[name] for name in ("lane", "name", "error"))
+    for lane, name, error, details in zip(*columns, _details(calls, _ARGUMENTS), strict=True):
+        yield f"{before[lane]}{name}{' (failed)' if error else ''}", str(lane), details
+
+
+def _details(table: pd.DataFrame, names: Sequence[str]) -> Iterator[Event]:
+    """For each row the fields that have a value, as JSON has them."""
+    columns = [table[name].astype(object) for name in names]
+    rows = zip(*(column.where(column.notna(), None).tolist() for column in columns), strict=True)
+    return ({name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows)
 
 
 def _present(row: Any, names: Iterable[str]) -> Event:
