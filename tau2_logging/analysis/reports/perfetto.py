@@ -36,6 +36,9 @@ MOST_SLICES = 1_000_000
 TOLERANCE_US = 5
 """What a slice may stick out of its container by rounding; more than that is drawn as parallel."""
 
+_BATCH = 1000
+"""Events that are encoded at once: the encoder is made anew for each piece of JSON."""
+
 _RANKS = {"expert": 3, "judge": 3}
 _COUNTED = ("agent", "expert", "tool", "user", "judge", "evaluation")
 _ARGUMENTS = (
@@ -58,11 +61,10 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     path = output_file(output_dir, FILES[0])
     with path.open("w", encoding="utf-8") as file:
         file.write('{"displayTimeUnit":"ms","traceEvents":[\n')
-        left_out, separator = 0, ""
-        encode = json.JSONEncoder(separators=(",", ":")).encode
-        for event in trace_events(timeline):
-            left_out += event.get("args", {}).get("calls_left_out", 0)
-            file.write(separator + encode(event))
+        left_out, separator, events = 0, "", trace_events(timeline)
+        while batch := list(itertools.islice(events, _BATCH)):
+            left_out += sum(event["args"].get("calls_left_out", 0) for event in batch if "args" in event)
+            file.write(separator + json.dumps(batch, separators=(",", ":"))[1:-1])
             separator = ",\n"
         other = {
             "run": log.run_id or "all",
@@ -103,10 +105,11 @@ def _simulations(timeline: Timeline, domains: dict[str, int], most_slices: int) 
     tid, written, arrows = 1, 0, 0
     row: Any
     for row in timeline.rows.itertuples():
-        pid, inner = domains[str(row.domain)], [*steps.of(row.row), *calls.of(row.row)]
+        own_steps = steps.take(row.row)
+        pid, inner = domains[str(row.domain)], [*own_steps, *calls.take(row.row)]
         arguments, links = _present(row, _OUTCOME), pairs.get(row.row, [])
         if written + len(inner) > most_slices:
-            arguments["calls_left_out"] = len(inner) - len(steps.of(row.row))
+            arguments["calls_left_out"] = len(inner) - len(own_steps)
             inner, links = [], []
         written += 1 + len(inner)
         whole = (_us(row.start_ms), _us(row.end_ms), 0)
@@ -118,7 +121,7 @@ def _simulations(timeline: Timeline, domains: dict[str, int], most_slices: int) 
             title, category, details = heads[slice_.index]
             place = {"ts": slice_.start, "dur": slice_.end - slice_.start, "pid": pid, "tid": tid + slice_.lane}
             yield {"ph": "X", "name": title, "cat": category, **place, "args": details}
-        offset = 1 + len(steps.of(row.row)) - calls.places[row.row].start
+        offset = 1 + len(own_steps) - calls.places[row.row].start
         for arrow in _arrows(placed, [(a + offset, b + offset) for a, b in links], pid, tid, arrows):
             arrows += arrow["ph"] == "s"
             yield arrow
@@ -132,18 +135,23 @@ def _lane_names(lanes: int, name: str, pid: int, tid: int) -> Iterator[Event]:
 
 
 class _Slices:
-    """The slices of a table that is sorted by row: for each its head (name, category, arguments) and span (start, end, rank)."""
+    """The slices of a table that is sorted by row: for each its head (name, category, arguments) and span (start, end, rank).
+
+    They are made as they are asked for: half a million heads at once take a gigabyte, and longer to be looked at by the garbage collector
+    than to be made.
+    """
 
     def __init__(self, frame: pd.DataFrame, heads: Callable[[pd.DataFrame], Iterable[Head]], rows: int) -> None:
         ranks = frame["lane"].map(_RANKS).fillna(2).astype(int) if "lane" in frame else [1] * len(frame)
-        spans = [(_us(start), _us(end), rank) for start, end, rank in zip(frame["start_ms"], frame["end_ms"], ranks, strict=False)]
-        self._all = list(zip(heads(frame), spans, strict=False))
+        spans = ((_us(start), _us(end), rank) for start, end, rank in zip(frame["start_ms"], frame["end_ms"], ranks, strict=False))
+        self._all = zip(heads(frame), spans, strict=False)
         edges = np.searchsorted(frame["row"].to_numpy(), np.arange(rows + 1))
         self.places = [slice(int(low), int(high)) for low, high in itertools.pairwise(edges)]
 
-    def of(self, row: int) -> list[tuple[Head, tuple[int, int, int]]]:
-        """Those of one row."""
-        return self._all[self.places[row]]
+    def take(self, row: int) -> list[tuple[Head, tuple[int, int, int]]]:
+        """Those of one row; rows have to be asked for in their order, each once."""
+        place = self.places[row]
+        return list(itertools.islice(self._all, place.stop - place.start))
 
 
 def _pairs_by_row(timeline: Timeline) -> dict[int, list[tuple[int, int]]]:
