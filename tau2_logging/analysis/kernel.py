@@ -40,7 +40,7 @@ ID_SIZE = 16
 class Table(ctypes.Structure):
     """Words and their numbers."""
 
-    _fields_ = [("entries", ctypes.c_void_p), ("mask", ctypes.c_uint64), ("seed", ctypes.c_uint64)]  # noqa: RUF012
+    _fields_ = [("entries", ctypes.c_void_p), ("mask", ctypes.c_uint64), ("seed", ctypes.c_uint64)]
 
 
 ENTRY_BYTES = 24
@@ -49,7 +49,7 @@ ENTRY_BYTES = 24
 class Step(ctypes.Structure):
     """What stands in a line, and the value behind it."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("literal", ctypes.c_char_p), ("size", ctypes.c_int64), ("kind", ctypes.c_int64), ("words", ctypes.POINTER(Table)),
     ]  # fmt: skip
 
@@ -57,7 +57,7 @@ class Step(ctypes.Structure):
 class Template(ctypes.Structure):
     """The steps of a line of one type, and where in the list of outputs its columns begin."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("steps", ctypes.POINTER(Step)), ("count", ctypes.c_int64), ("out", ctypes.c_int64), ("next", ctypes.c_int64),
     ]  # fmt: skip
 
@@ -65,7 +65,7 @@ class Template(ctypes.Structure):
 class Program(ctypes.Structure):
     """All that is known of a log's lines."""
 
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         *((name, ctypes.POINTER(Table)) for name in ("levels", "days", "tasks", "types")),
         ("templates", ctypes.POINTER(Template)), ("of_type", ctypes.POINTER(ctypes.c_int64)),
     ]  # fmt: skip

@@ -89,7 +89,9 @@ def _nothing_found(readings: list[Reading]) -> str:
 class _Reader:
     """Reads the blocks of one file into the store."""
 
-    def __init__(self, store: Store, name: str, number: int, fast: FastReader | CompiledReader, free: list[Text], refused: list[Rejected]) -> None:
+    def __init__(
+        self, store: Store, name: str, number: int, fast: FastReader | CompiledReader, free: list[Text], refused: list[Rejected]
+    ) -> None:
         self._store, self._fast, self._free, self._refused = store, fast, free, refused
         self._name, self._number = name, number
         self._events_only = holds_only_events(name)

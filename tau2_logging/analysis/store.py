@@ -164,8 +164,8 @@ class Store:
         """The codes of a text column in order of first appearance, each with the row and the time of its first event."""
         first: dict[int, tuple[int, int]] = {}
         for type_ in self._chunks:
-            codes, places = np.unique(self.column(type_, name), return_index=True)
             rows, times = self.column(type_, "row"), self.column(type_, "time")
+            codes, places = _firsts(self.column(type_, name), rows)
             for code, place in zip(codes.tolist(), places.tolist(), strict=True):
                 found = (int(rows[place]), int(times[place]))
                 first[code] = min(found, first.get(code, found))
@@ -173,8 +173,17 @@ class Store:
         return dict(sorted(first.items(), key=lambda item: item[1]))
 
     def column(self, type_: str, name: str) -> Array:
-        """One column of one type in the order of reading, absent values filled in."""
+        """One column of one type in the order of reading (by block, then by shape of line), absent values filled in."""
         return join_column(name, self._chunks.get(type_, []))
+
+
+def _firsts(codes: Array, rows: Array) -> tuple[Array, Array]:
+    """The distinct codes, and the place of each one's first row: a column is in the order of reading, which is that of blocks only."""
+    if len(codes) and bool((codes == codes[0]).all()):
+        return codes[:1], np.array([rows.argmin()])
+    order = np.argsort(rows, kind="stable")
+    found, places = np.unique(codes[order], return_index=True)
+    return found, order[places]
 
 
 def _start_by_time(chunk: Chunk) -> Array:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
 
+from benchmarks.generate_log import Plan, lines
 from tau2_logging.analysis import RunLog, load_log
+from tau2_logging.analysis.kernel import SWITCH
 from tau2_logging.analysis.typed import FIELD, META, MISFIT
 from tau2_logging.errors import CodecError, UserError
 from tau2_logging.events import FIELDS, KINDS, LEVELS, Event, canonical_fields, decode, encode
@@ -60,14 +64,34 @@ def events(draw: st.DrawFn) -> Event:
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The kernel is compiled for these tests, once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def read(tmp_path: Path, data: bytes, name: str = "some.log") -> RunLog | None:
-    """The log of these bytes, None where they hold no event."""
+    """The log of these bytes, None where they hold no event. It is read with and without the kernel, which gives the same."""
     path = tmp_path / name
     path.write_bytes(data)
-    try:
-        return load_log(path, run="all")
-    except UserError:
-        return None
+    with_kernel, without = (_read(path, switch) for switch in ("on", "off"))
+    assert (with_kernel is None) == (without is None)
+    if with_kernel is not None and without is not None:
+        assert_frame_equal(with_kernel.events, without.events)
+        assert with_kernel.readings == without.readings
+        assert {entry.line for entry in with_kernel.rejected} == {entry.line for entry in without.rejected}
+    return with_kernel
+
+
+def _read(path: Path, switch: str) -> RunLog | None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SWITCH, switch)
+        try:
+            return load_log(path, run="all")
+        except UserError:
+            return None
 
 
 def rows(log: RunLog | None) -> dict[int, dict[str, Any]]:
@@ -205,3 +229,22 @@ def test_groups_of_any_size_read_the_same(tmp_path: Path, size: int) -> None:
     assert len(found) == size
     for row in found.values():
         same_as_decoded(row, event)
+
+
+@pytest.mark.parametrize("kind", ["llm_call", "tool_call"])
+def test_every_byte_of_a_line_is_checked(tmp_path: Path, kind: str) -> None:
+    """One byte after the other is changed, among lines that are whole: each line says what it says alone, or is refused."""
+    source = [line for line in islice(lines(Plan(faults=0.0), 10**6), 1500) if f" type={kind} " in line][:8]
+    last, others = source[-1], ("\0", " ", "0", "7", "e", ".", "=", '"', "\\", "\u00e9")
+    damaged = [last[:place] + other + last[place + 1 :] for place in range(len(last)) for other in (others[place % 10], others[place % 7])]
+    text = source * 40 + damaged
+    found = rows(read(tmp_path, "".join(line + "\n" for line in text).encode()))
+    for number, line in enumerate(text, 1):
+        try:
+            event = decode(line)
+        except CodecError:
+            assert "run" not in found.get(number, {})
+        else:
+            assert "time" in found[number] or "time:text" in found[number]  # a month 71 is kept as text
+            if "time" in found[number]:
+                same_as_decoded(found[number], event)
