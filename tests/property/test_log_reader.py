@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
@@ -248,3 +249,30 @@ def test_every_byte_of_a_line_is_checked(tmp_path: Path, kind: str) -> None:
             assert "time" in found[number] or "time:text" in found[number]  # a month 71 is kept as text
             if "time" in found[number]:
                 same_as_decoded(found[number], event)
+
+
+NUMBERS = (
+    "007", "00.500", "1.", ".5", "1e5", "-1", "-0.000", "+1", "1_0", "0", "0.0", "0.10", "123456789012345", "12345678901234567",
+    "99999999999.1234", "999999999999.123", "123456789012345.678", "1234567890123456.5", "0.1234567890123456", "0.12345678901234",
+)  # fmt: skip
+TEXTS = ("a" * 16, "a" * 17, "a\\b", '"a b"', '"a\\"b c"', '"a\\n"', '"a', 'a"', '""', "\u00e9", "a\x7f", '"\u00e9 \u2028"', "a\u2028b")
+
+
+@pytest.mark.parametrize(
+    ("field", "tokens"), [("step", NUMBERS), ("duration_ms", NUMBERS), ("span", TEXTS), ("function", TEXTS), ("error_message", TEXTS)]
+)
+def test_unusual_values_among_usual_ones_are_read_as_decode_reads_them(tmp_path: Path, field: str, tokens: tuple[str, ...]) -> None:
+    usual = [
+        f"[PROFILE] 2026-11-20 17:45:01.123 task=7 thread=1 type=llm_call step={number} function=f{number % 3} duration_ms={number}.084 "
+        f'error_message="no {number}" run=r span=a{number}'
+        for number in range(200)
+    ]
+    unusual = [re.sub(f' {field}=("[^"]*"|[^ ]*)', lambda _, token=token: f" {field}={token}", usual[-1]) for token in tokens]  # type: ignore[misc]
+    found = rows(read(tmp_path, "".join(line + "\n" for line in [*usual, *unusual]).encode()))
+    for number, line in enumerate(unusual, len(usual) + 1):
+        try:
+            event = decode(line)
+        except CodecError:
+            assert number not in found
+        else:
+            same_as_decoded(found[number], event)
