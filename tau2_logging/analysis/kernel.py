@@ -22,7 +22,7 @@ from pathlib import Path
 
 SWITCH = "TAU2_LOGGING_KERNEL"
 WORTH_COMPILING = 32 << 20
-"""Bytes to read from which on compiling pays at once."""
+"""Bytes to read from which on compiling is worth it: it is made up for by 40 to 80 MB, and for good."""
 
 _SOURCE = Path(__file__).with_name("kernel.c")
 _FLAGS = ("-O3", "-std=c99", "-ffp-contract=off", "-shared", "-fPIC")

@@ -145,9 +145,9 @@ class Store:
     def place_calls_without_start(self) -> None:
         """Give the older runner's calls a start: the time they were logged at, less their duration, since the first such start."""
         chunks = [chunk for chunks in self._chunks.values() for chunk in chunks]
-        starts = [_start_by_time(chunk) for chunk in chunks]
-        first = min((float(np.nanmin(start)) for start in starts if not np.isnan(start).all()), default=np.nan)
-        for chunk, start in zip(chunks, starts, strict=True):
+        placed = [(chunk, start) for chunk in chunks if (start := _start_by_time(chunk)) is not None]
+        first = min((float(np.nanmin(start)) for _, start in placed if not np.isnan(start).all()), default=np.nan)
+        for chunk, start in placed:
             if not np.isnan(start).all():
                 known = chunk.get("start_ms", np.full(len(start), np.nan))
                 chunk["start_ms"] = np.where(np.isnan(start), known, np.round(start - first, 3))
@@ -186,11 +186,11 @@ def _firsts(codes: Array, rows: Array) -> tuple[Array, Array]:
     return found, order[places]
 
 
-def _start_by_time(chunk: Chunk) -> Array:
-    """When calls without a run and a start began, in ms since 1970; NaN for all others."""
+def _start_by_time(chunk: Chunk) -> Array | None:
+    """When calls without a run and a start began, in ms since 1970; NaN for all others, None where all have a run."""
     length = len(chunk["row"])
     if "run" in chunk and bool((chunk["run"] >= 0).all()):
-        return np.full(length, np.nan)
+        return None
 
     def column(name: str) -> Array:
         return chunk[name] if name in chunk else missing(column_kind(name), length)
