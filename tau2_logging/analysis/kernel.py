@@ -76,17 +76,21 @@ def kernel(size: int | None, environ: Mapping[str, str] = os.environ) -> ctypes.
     switch = environ.get(SWITCH, "")
     if switch == "off" or os.name != "posix":
         return None
-    with suppress(OSError, subprocess.SubprocessError, RuntimeError):
-        return _library(_cache_folder(environ), switch == "on" or size is None or size >= WORTH_COMPILING)
+    with suppress(RuntimeError):  # nobody's home
+        folder = Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tau2-logging"
+        return _library(folder, switch == "on" or size is None or size >= WORTH_COMPILING)
     return None
-
-
-def _cache_folder(environ: Mapping[str, str]) -> Path:
-    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tau2-logging"
 
 
 @lru_cache
 def _library(folder: Path, compile_it: bool) -> ctypes.CDLL | None:
+    """Asked for once a process, also where it fails."""
+    with suppress(OSError, subprocess.SubprocessError):
+        return _loaded(folder, compile_it)
+    return None
+
+
+def _loaded(folder: Path, compile_it: bool) -> ctypes.CDLL | None:
     source = _SOURCE.read_bytes()
     name = hashlib.sha256(b"\0".join([source, *(flag.encode() for flag in _FLAGS), platform.machine().encode()])).hexdigest()[:24]
     path = folder / f"kernel-{name}.so"
