@@ -34,10 +34,17 @@ class CompiledReader:
         self._shapes: dict[tuple[str, tuple[str, ...]], tuple[Shape, dict[str, str]]] = {}
         self._plan: Plan | None = None
         self._has_read = False
-        self._lock = threading.Lock()
+        self._first, self._lock = threading.Lock(), threading.Lock()
 
     def parse(self, text: Text) -> Parsed:
         """The typed columns of a block's whole lines. Nothing of the result refers to the block."""
+        if not self._has_read:
+            with self._first:  # the other threads wait for what the first block teaches
+                if not self._has_read:
+                    return self._parse(text)
+        return self._parse(text)
+
+    def _parse(self, text: Text) -> Parsed:
         result = self._lines(text)
         left, sample, plan = np.arange(result.lines), _FIRST_SAMPLE, None
         if self._plan is None and self._has_read:  # nothing of the blocks before could be made a template of: the older runner's log
