@@ -35,9 +35,7 @@ class Text:
     """
 
     def __init__(self, capacity: int) -> None:
-        self._memory = mmap.mmap(-1, capacity + 2 * PAD)
-        if hasattr(mmap, "MADV_HUGEPAGE"):  # the text is read at scattered places
-            self._memory.madvise(mmap.MADV_HUGEPAGE)
+        self._memory = _memory(capacity + 2 * PAD)
         self._buffer = np.frombuffer(self._memory, dtype=np.uint8)
         self.address = self._buffer.ctypes.data
         self.fill(0)
@@ -95,6 +93,15 @@ class Text:
         if view is None:
             view = self._views[count] = self._view(f"S{8 * count}", 8 * count)
         return view
+
+
+def _memory(size: int) -> mmap.mmap:
+    """Zeros; in huge pages where there are such, since they are read at scattered places. Shared memory, mmap's default, often has none."""
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return mmap.mmap(-1, size)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
 
 
 def word_literal(text: bytes) -> Any:
