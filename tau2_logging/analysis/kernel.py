@@ -1,6 +1,6 @@
 """`kernel.c`, compiled where a C compiler is at hand; without one the reader does the same with numpy.
 
-The library is compiled once for each version of the source, in 0.1 to 0.3 s, into the user's cache folder (`$XDG_CACHE_HOME/tau2-logging`,
+The library is compiled once for each version of the source, in 0.13 s of CPU, into the user's cache folder (`$XDG_CACHE_HOME/tau2-logging`,
 else `~/.cache/tau2-logging`), and only when there is enough to read to make up for it. `TAU2_LOGGING_KERNEL=off` does without,
 `TAU2_LOGGING_KERNEL=on` compiles for any log. Whatever fails here is no error: the log is read either way, with the same result.
 """
