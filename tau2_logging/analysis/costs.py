@@ -64,16 +64,12 @@ def cost_table(log: RunLog, by: Sequence[str] = ("side", "role", "model"), price
 def summed(calls: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Sums of priced calls by some columns."""
     calls = calls.assign(unknown=calls["price_usd"].isna(), failed=calls["error"].fillna(False).astype(bool))
-    sums = {name: (name, _sum) for name in TOKENS}
-    table = calls.groupby(keys, sort=False, dropna=False).agg(
-        calls=("price_usd", "size"), errors=("failed", "sum"), **sums, known_cost_usd=("price_usd", "sum"), unknown_calls=("unknown", "sum")
-    )
+    groups = calls.groupby(keys, sort=False, dropna=False)
+    table = groups.agg(calls=("price_usd", "size"), errors=("failed", "sum"))
+    table[list(TOKENS)] = groups[list(TOKENS)].sum(min_count=1)
+    table["known_cost_usd"], table["unknown_calls"] = groups["price_usd"].sum(), groups["unknown"].sum()
     table.insert(len(TOKENS) + 2, "cost_usd", table["known_cost_usd"].where(table["unknown_calls"] == 0))
     return with_key(table.reset_index()).sort_values(keys, kind="stable", ignore_index=True)
-
-
-def _sum(tokens: pd.Series[Any]) -> Any:
-    return tokens.sum(min_count=1)
 
 
 def task_costs(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tau2_logging.analysis.shapes import Group, groups
+from tau2_logging.analysis.shapes import Group, Shape, groups
 from tau2_logging.analysis.store import Store
 from tau2_logging.analysis.swar import PAD, Text, clock_ms, fixed, short_ids, truth, whole
 from tau2_logging.analysis.typed import column_kind, fit
@@ -26,17 +26,20 @@ Chunk = dict[str, Array]
 
 _HEADER_TOKENS = 6
 _MOST_FIELDS = 127
-_DAY_MS = 86_400_000
+DAY_MS = 86_400_000
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_EPOCH = date(1970, 1, 1).toordinal()
+EPOCH = date(1970, 1, 1).toordinal()
 
 
 @dataclass
 class Parsed:
-    """`chunks`: (type, columns with `row` set to the line's index in the block); `slow`: indexes of lines left; `ends`: their newlines."""
+    """`chunks`: (type, columns with `row` set to the line's index in the block); `slow`: indexes of lines left; `ends`: their newlines.
+    `shapes`: of the groups of lines, the type, the shape and the tokens of the columns that do not change.
+    """
 
     chunks: list[tuple[str, Chunk]] = field(default_factory=list)
     slow: list[Array] = field(default_factory=list)
+    shapes: list[tuple[str, Shape, dict[str, str]]] = field(default_factory=list)
     lines: int = 0
     starts: Array = field(default_factory=lambda: np.empty(0, dtype=np.intp))
     ends: Array = field(default_factory=lambda: np.empty(0, dtype=np.intp))
@@ -57,7 +60,7 @@ class FastReader:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._days = Words()
+        self.days = Words()
         self._varying: set[tuple[str, str]] = set()
         self._floats: dict[str, Words] = {}
 
@@ -98,7 +101,7 @@ class FastReader:
 
     def _header_columns(self, text: Text, starts: Array, ends: list[Array]) -> tuple[Chunk, Array]:
         level = self._words("level").find(text, starts, ends[0], _level)
-        days = self._days.find(text, ends[0] + 1, ends[1], _day)
+        days = self.days.find(text, ends[0] + 1, ends[1], _day)
         clock, bad = clock_ms(text, ends[1] + 1)
         task = self._words("task").find(text, ends[2] + 6, ends[3], _same)
         thread, thread_bad = whole(text, ends[3] + 8, ends[4])
@@ -106,7 +109,7 @@ class FastReader:
         bad |= thread_bad | (ends[2] - ends[1] != 13) | (level < 0) | (days < 0) | (task < 0) | (type_ < 0)
         for end, wanted in ((ends[0], b" "), (ends[1], b" "), (ends[2], b" task="), (ends[3], b" thread="), (ends[4], b" type=")):
             bad |= ~text.stands(end, wanted)
-        day_ms = np.array([*(int(day) for day in self._days.texts), 0], dtype=np.int64)[np.maximum(days, -1)]
+        day_ms = np.array([*(int(day) for day in self.days.texts), 0], dtype=np.int64)[np.maximum(days, -1)]
         return {"level": level, "time": day_ms + clock, "task": self._no_task(task), "thread": thread, "type": type_}, bad
 
     def _no_task(self, task: Array) -> Array:
@@ -141,7 +144,9 @@ class FastReader:
         for found in groups(text, type_, ends, self._varying):
             if not isinstance(found, Group):
                 result.slow.append(lines[found])
-            elif len(found.members) == len(lines):
+                continue
+            result.shapes.append((type_, found.shape, found.fixed))
+            if len(found.members) == len(lines):
                 yield _Part(type_, found, chunk)
             else:
                 yield _Part(type_, found, {name: array[found.members] for name, array in chunk.items()})
@@ -151,7 +156,7 @@ class FastReader:
         places: dict[tuple[str, bool], list[_Part]] = {}
         for part in parts:
             for column in part.group.values:
-                places.setdefault((column, part.group.legacy), []).append(part)
+                places.setdefault((column, part.group.shape.legacy), []).append(part)
             for column, token in part.group.fixed.items():
                 self._fixed_column(part, column, token)
         for (column, legacy), users in places.items():
@@ -169,7 +174,7 @@ class FastReader:
     def _fixed_column(self, part: _Part, column: str, token: str) -> None:
         """A column with one value: an array that takes the room of that value."""
         length = len(part.group.members)
-        value = self._store.constant(column, _legacy_token(token) if part.group.legacy else token)
+        value = self._store.constant(column, _legacy_token(token) if part.group.shape.legacy else token)
         if value is None:
             part.bad.append(np.ones(length, dtype=bool))
         else:
@@ -177,7 +182,7 @@ class FastReader:
 
     def _finish(self, result: Parsed, part: _Part) -> None:
         chunk = part.chunk
-        if part.group.legacy:
+        if part.group.shape.legacy:
             chunk["task"] = np.where(chunk["task"] == self._words("task").known("global"), np.int32(-1), chunk["task"])
         bad = np.logical_or.reduce(part.bad) if part.bad else np.zeros(1, dtype=bool)
         if bad.any():
@@ -197,11 +202,11 @@ class FastReader:
         if kind == "id":
             return short_ids(text, start, end)
         if kind == "payload":
-            return self._payload(text, start, end)
+            return self.payload(text, start, end)
         codes = self._words(column).find(text, start, end, _text if kind == "text" else _legacy_token if legacy else _same)
         return codes, codes < 0
 
-    def _payload(self, text: Text, start: Array, end: Array) -> tuple[Array, Array]:
+    def payload(self, text: Text, start: Array, end: Array) -> tuple[Array, Array]:
         """Texts that differ each time are read one by one; those with a backslash go the slow way."""
         found = [_payload_text(text.get(begin, stop)) for begin, stop in zip(start.tolist(), end.tolist(), strict=True)]
         numbers = [-1 if one is None else self._store.texts.add(one) for one in found]
@@ -265,7 +270,7 @@ def _level(token: str) -> str | None:
 def _day(token: str) -> str | None:
     """Milliseconds of a day since 1970, as text."""
     try:
-        return str((date.fromisoformat(token).toordinal() - _EPOCH) * _DAY_MS) if _DAY.fullmatch(token) else None
+        return str((date.fromisoformat(token).toordinal() - EPOCH) * DAY_MS) if _DAY.fullmatch(token) else None
     except ValueError:
         return None
 

@@ -12,10 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tau2_logging.analysis.compiled import CompiledReader
 from tau2_logging.analysis.fastread import FastReader, Parsed
+from tau2_logging.analysis.kernel import kernel
 from tau2_logging.analysis.line import Line, Rejected
 from tau2_logging.analysis.lines import is_whole, not_utf8, read_line, rejected
-from tau2_logging.analysis.sources import as_paths, blocks, domain_of, holds_only_events
+from tau2_logging.analysis.sources import as_paths, blocks, domain_of, holds_only_events, size_of
 from tau2_logging.analysis.store import LIMIT_BYTES, Store
 from tau2_logging.analysis.swar import PAD, Text
 from tau2_logging.analysis.table import Reading, RunLog
@@ -40,7 +42,7 @@ def load_log(paths: str | Path | Iterable[str | Path], run: str = LATEST, limit_
     store = Store(limit_bytes)
     readings: list[Reading] = []
     refused: list[Rejected] = []
-    fast = FastReader(store)
+    fast = _block_reader(store, files)
     free: list[Text] = []
     with ThreadPoolExecutor(WORKERS) as pool:
         for number, name in enumerate(files):
@@ -49,6 +51,11 @@ def load_log(paths: str | Path | Iterable[str | Path], run: str = LATEST, limit_
         raise UserError(_nothing_found(readings))
     store.place_calls_without_start()
     return RunLog(store, files, readings, refused, choose_run(store, run))
+
+
+def _block_reader(store: Store, files: list[str]) -> FastReader | CompiledReader:
+    library = kernel(size_of(files))
+    return FastReader(store) if library is None else CompiledReader(library, store)
 
 
 def choose_run(store: Store, run: str) -> str | None:
@@ -82,7 +89,9 @@ def _nothing_found(readings: list[Reading]) -> str:
 class _Reader:
     """Reads the blocks of one file into the store."""
 
-    def __init__(self, store: Store, name: str, number: int, fast: FastReader, free: list[Text], refused: list[Rejected]) -> None:
+    def __init__(
+        self, store: Store, name: str, number: int, fast: FastReader | CompiledReader, free: list[Text], refused: list[Rejected]
+    ) -> None:
         self._store, self._fast, self._free, self._refused = store, fast, free, refused
         self._name, self._number = name, number
         self._events_only = holds_only_events(name)

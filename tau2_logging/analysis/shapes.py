@@ -43,7 +43,7 @@ class Group:
     in each line; `fixed`: the token of each column that does not change.
     """
 
-    legacy: bool
+    shape: Shape
     members: Array
     values: dict[str, tuple[Array, Array]]
     fixed: dict[str, str]
@@ -163,4 +163,4 @@ class _Layout:
             for anchor, literal, index in self._literals
             if index is not None
         }
-        return Group(self._shape.legacy, members, values, self.fixed)
+        return Group(self._shape, members, values, self.fixed)

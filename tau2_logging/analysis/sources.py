@@ -108,6 +108,14 @@ def blocks(name: str, free: list[Text], size: int = BLOCK_BYTES) -> Iterator[Tex
             file.close()
 
 
+def size_of(names: Iterable[str]) -> int | None:
+    """Bytes of the files, as they are stored; None where standard input is one of them or a file is not there."""
+    try:
+        return sum(Path(name).stat().st_size for name in names) if STDIN not in names else None
+    except OSError:
+        return None
+
+
 def _size_of(name: str) -> int:
     """Room that takes all of a file that is not compressed."""
     if name == STDIN or name.endswith((".gz", ".zst", ".zstd")):

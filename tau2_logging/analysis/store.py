@@ -145,9 +145,9 @@ class Store:
     def place_calls_without_start(self) -> None:
         """Give the older runner's calls a start: the time they were logged at, less their duration, since the first such start."""
         chunks = [chunk for chunks in self._chunks.values() for chunk in chunks]
-        starts = [_start_by_time(chunk) for chunk in chunks]
-        first = min((float(np.nanmin(start)) for start in starts if not np.isnan(start).all()), default=np.nan)
-        for chunk, start in zip(chunks, starts, strict=True):
+        placed = [(chunk, start) for chunk in chunks if (start := _start_by_time(chunk)) is not None]
+        first = min((float(np.nanmin(start)) for _, start in placed if not np.isnan(start).all()), default=np.nan)
+        for chunk, start in placed:
             if not np.isnan(start).all():
                 known = chunk.get("start_ms", np.full(len(start), np.nan))
                 chunk["start_ms"] = np.where(np.isnan(start), known, np.round(start - first, 3))
@@ -164,8 +164,8 @@ class Store:
         """The codes of a text column in order of first appearance, each with the row and the time of its first event."""
         first: dict[int, tuple[int, int]] = {}
         for type_ in self._chunks:
-            codes, places = np.unique(self.column(type_, name), return_index=True)
             rows, times = self.column(type_, "row"), self.column(type_, "time")
+            codes, places = _firsts(self.column(type_, name), rows)
             for code, place in zip(codes.tolist(), places.tolist(), strict=True):
                 found = (int(rows[place]), int(times[place]))
                 first[code] = min(found, first.get(code, found))
@@ -173,15 +173,24 @@ class Store:
         return dict(sorted(first.items(), key=lambda item: item[1]))
 
     def column(self, type_: str, name: str) -> Array:
-        """One column of one type in the order of reading, absent values filled in."""
+        """One column of one type in the order of reading (by block, then by shape of line), absent values filled in."""
         return join_column(name, self._chunks.get(type_, []))
 
 
-def _start_by_time(chunk: Chunk) -> Array:
-    """When calls without a run and a start began, in ms since 1970; NaN for all others."""
+def _firsts(codes: Array, rows: Array) -> tuple[Array, Array]:
+    """The distinct codes, and the place of each one's first row: a column is in the order of reading, which is that of blocks only."""
+    if len(codes) and bool((codes == codes[0]).all()):
+        return codes[:1], np.array([rows.argmin()])
+    order = np.argsort(rows, kind="stable")
+    found, places = np.unique(codes[order], return_index=True)
+    return found, order[places]
+
+
+def _start_by_time(chunk: Chunk) -> Array | None:
+    """When calls without a run and a start began, in ms since 1970; NaN for all others, None where all have a run."""
     length = len(chunk["row"])
     if "run" in chunk and bool((chunk["run"] >= 0).all()):
-        return np.full(length, np.nan)
+        return None
 
     def column(name: str) -> Array:
         return chunk[name] if name in chunk else missing(column_kind(name), length)

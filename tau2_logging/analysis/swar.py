@@ -30,14 +30,14 @@ _CARRY, _BAD = _U(0x4646464646464646), _U(0x8080808080808080)
 class Text:
     """A buffer that holds a text from offset PAD on, with PAD bytes around it; filled again and again.
 
-    `bytes`: up to the end of the text and PAD more. `words[i]`: the eight bytes from offset i on. `size`: length of the text.
+    `bytes`: up to the end of the text and PAD more. `words[i]`: the eight bytes from offset i on. `size`: length of the text. `address`: of
+    offset 0 in memory.
     """
 
     def __init__(self, capacity: int) -> None:
-        self._memory = mmap.mmap(-1, capacity + 2 * PAD)
-        if hasattr(mmap, "MADV_HUGEPAGE"):  # the text is read at scattered places
-            self._memory.madvise(mmap.MADV_HUGEPAGE)
+        self._memory = _memory(capacity + 2 * PAD)
         self._buffer = np.frombuffer(self._memory, dtype=np.uint8)
+        self.address = self._buffer.ctypes.data
         self.fill(0)
 
     @property
@@ -93,6 +93,15 @@ class Text:
         if view is None:
             view = self._views[count] = self._view(f"S{8 * count}", 8 * count)
         return view
+
+
+def _memory(size: int) -> mmap.mmap:
+    """Zeros; in huge pages where there are such, since they are read at scattered places. Shared memory, mmap's default, often has none."""
+    if not hasattr(mmap, "MADV_HUGEPAGE"):
+        return mmap.mmap(-1, size)
+    memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    memory.madvise(mmap.MADV_HUGEPAGE)
+    return memory
 
 
 def word_literal(text: bytes) -> Any:

@@ -46,6 +46,7 @@ class RunLog:
         self.readings = list(readings)
         self.rejected = list(rejected)
         self.run_id = run_id
+        self._latencies: dict[tuple[str, ...], pd.DataFrame] = {}
 
     @property
     def rejected_count(self) -> int:
@@ -108,10 +109,13 @@ class RunLog:
         return log_html(self)
 
     def latency(self, by: str | Sequence[str] = "type") -> pd.DataFrame:
-        """Durations by type, or by type and `by`; see `latency.latency_table`."""
+        """Durations by type, or by type and `by`; see `latency.latency_table`. Every report asks for the same ones, so they are kept."""
         from tau2_logging.analysis.latency import latency_table
 
-        return latency_table(self, by)
+        key = (by,) if isinstance(by, str) else tuple(by)
+        if key not in self._latencies:
+            self._latencies[key] = latency_table(self, by)
+        return self._latencies[key].copy()
 
     def costs(self, by: Sequence[str] = ("side", "role", "model"), prices: PriceTable | None = None) -> pd.DataFrame:
         """Tokens and money by role and model; see `costs.cost_table`."""

@@ -36,7 +36,7 @@ def _as_polars(table: pd.DataFrame) -> Any:
 def _series(pl: Any, name: str, values: pd.Series[Any]) -> Any:
     kind = values.dtype.kind
     if kind == "O":
-        return pl.Series(name, [None if _absent(value) else str(value) for value in values], dtype=pl.String)
+        return _texts(pl, name, values)
     if kind == "f":
         return pl.Series(name, values.to_numpy(), nan_to_null=True)
     if kind in "ib":
@@ -45,6 +45,17 @@ def _series(pl: Any, name: str, values: pd.Series[Any]) -> Any:
         series = pl.Series(name, plain)
         return series.set(pl.Series(absent), None) if absent.any() else series
     return pl.Series(name, values.to_numpy().astype("datetime64[ms]"))
+
+
+def _texts(pl: Any, name: str, values: pd.Series[Any]) -> Any:
+    """Most texts stand in many rows: each is made once. Values that are not all text are made text one by one."""
+    import pandas as pd
+
+    if pd.api.types.infer_dtype(values, skipna=True) not in ("string", "empty"):
+        return pl.Series(name, [None if _absent(value) else str(value) for value in values], dtype=pl.String)
+    codes, texts = pd.factorize(values.to_numpy())
+    places = pl.Series(codes, dtype=pl.Int64)
+    return pl.Series(name, list(texts), dtype=pl.String).gather(places.set(places < 0, None)).alias(name)
 
 
 def _absent(value: Any) -> bool:

@@ -93,13 +93,18 @@ class Timeline:
 
     def calls_of(self, row: int) -> pd.DataFrame:
         """The calls of one row, in order of start."""
-        calls: pd.DataFrame = self.calls[self.calls["row"] == row]
-        return calls
+        return _of_row(self.calls, row)
 
     def steps_of(self, row: int) -> pd.DataFrame:
         """The steps of one row, in order of start."""
-        steps: pd.DataFrame = self.steps[self.steps["row"] == row]
-        return steps
+        return _of_row(self.steps, row)
+
+
+def _of_row(table: pd.DataFrame, row: int) -> pd.DataFrame:
+    """The part of a table that is sorted by row; a search, since some reports ask for every row in turn."""
+    begin, end = np.searchsorted(table["row"].to_numpy(), [row, row + 1])
+    found: pd.DataFrame = table.iloc[begin:end]
+    return found
 
 
 def build_timeline(events: pd.DataFrame) -> Timeline:

@@ -43,8 +43,8 @@ def chosen(timeline: Timeline, tasks: Sequence[str] = ()) -> list[int]:
         names = set(tasks)
         return [int(row.row) for row in rows.itertuples() if str(row.task) in names or f"{row.domain}:{row.task}" in names]
     order = rows.assign(length=rows["end_ms"] - rows["start_ms"]).sort_values("length", kind="stable")["row"].tolist()
-    bad = rows[ended_badly(rows)]["row"]
-    failed = [row for row in reversed(order) if row in set(bad)]
+    bad = set(rows[ended_badly(rows)]["row"])
+    failed = [row for row in reversed(order) if row in bad]
     picks = [order[-1], order[(len(order) - 1) // 2]] if order else []
     picks += [row for row in failed if row not in picks][:1]
     return list(dict.fromkeys(int(row) for row in picks))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,11 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pandas.testing import assert_frame_equal
 
+from benchmarks.generate_log import Plan, lines
 from tau2_logging.analysis import RunLog, load_log
+from tau2_logging.analysis.kernel import SWITCH
 from tau2_logging.analysis.typed import FIELD, META, MISFIT
 from tau2_logging.errors import CodecError, UserError
 from tau2_logging.events import FIELDS, KINDS, LEVELS, Event, canonical_fields, decode, encode
@@ -60,14 +65,34 @@ def events(draw: st.DrawFn) -> Event:
     )
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The kernel is compiled for these tests, once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 def read(tmp_path: Path, data: bytes, name: str = "some.log") -> RunLog | None:
-    """The log of these bytes, None where they hold no event."""
+    """The log of these bytes, None where they hold no event. It is read with and without the kernel, which gives the same."""
     path = tmp_path / name
     path.write_bytes(data)
-    try:
-        return load_log(path, run="all")
-    except UserError:
-        return None
+    with_kernel, without = (_read(path, switch) for switch in ("on", "off"))
+    assert (with_kernel is None) == (without is None)
+    if with_kernel is not None and without is not None:
+        assert_frame_equal(with_kernel.events, without.events)
+        assert with_kernel.readings == without.readings
+        assert {entry.line for entry in with_kernel.rejected} == {entry.line for entry in without.rejected}
+    return with_kernel
+
+
+def _read(path: Path, switch: str) -> RunLog | None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(SWITCH, switch)
+        try:
+            return load_log(path, run="all")
+        except UserError:
+            return None
 
 
 def rows(log: RunLog | None) -> dict[int, dict[str, Any]]:
@@ -205,3 +230,51 @@ def test_groups_of_any_size_read_the_same(tmp_path: Path, size: int) -> None:
     assert len(found) == size
     for row in found.values():
         same_as_decoded(row, event)
+
+
+@pytest.mark.parametrize("kind", ["llm_call", "tool_call"])
+def test_every_byte_of_a_line_is_checked(tmp_path: Path, kind: str) -> None:
+    """One byte after the other is changed, among lines that are whole: each line says what it says alone, or is refused."""
+    source = [line for line in islice(lines(Plan(faults=0.0), 10**6), 1500) if f" type={kind} " in line][:8]
+    last, others = source[-1], ("\0", " ", "0", "7", "e", ".", "=", '"', "\\", "\u00e9")
+    damaged = [last[:place] + other + last[place + 1 :] for place in range(len(last)) for other in (others[place % 10], others[place % 7])]
+    text = source * 40 + damaged
+    found = rows(read(tmp_path, "".join(line + "\n" for line in text).encode()))
+    for number, line in enumerate(text, 1):
+        try:
+            event = decode(line)
+        except CodecError:
+            assert "run" not in found.get(number, {})
+        else:
+            assert "time" in found[number] or "time:text" in found[number]  # a month 71 is kept as text
+            if "time" in found[number]:
+                same_as_decoded(found[number], event)
+
+
+NUMBERS = (
+    "007", "00.500", "1.", ".5", "1e5", "-1", "-0.000", "+1", "1_0", "0", "0.0", "0.10", "123456789012345", "12345678901234567",
+    "99999999999.1234", "999999999999.123", "123456789012345.678", "1234567890123456.5", "0.1234567890123456", "0.12345678901234",
+    "9999999999999999999", "99999999999999999999", "9648064786969.079", "9910468876528.353",
+)  # fmt: skip
+TEXTS = ("a" * 16, "a" * 17, "a\\b", '"a b"', '"a\\"b c"', '"a\\n"', '"a', 'a"', '""', "\u00e9", "a\x7f", '"\u00e9 \u2028"', "a\u2028b")
+
+
+@pytest.mark.parametrize(
+    ("field", "tokens"), [("step", NUMBERS), ("duration_ms", NUMBERS), ("span", TEXTS), ("function", TEXTS), ("error_message", TEXTS)]
+)
+def test_unusual_values_among_usual_ones_are_read_as_decode_reads_them(tmp_path: Path, field: str, tokens: tuple[str, ...]) -> None:
+    usual = [
+        f"[PROFILE] 2026-11-20 17:45:01.123 task=7 thread=1 type=llm_call step={number} function=f{number % 3} duration_ms={number}.084 "
+        f'error_message="no {number}" run=r span=a{number}'
+        for number in range(200)
+    ]
+    put = [re.sub(f' {field}=("[^"]*"|[^ ]*)', lambda _, token=token: f" {field}={token}", usual[-1]) for token in tokens]  # type: ignore[misc]
+    unusual = [line for line in put for _ in range(3)]  # a sample of the lines is read by numpy
+    found = rows(read(tmp_path, "".join(line + "\n" for line in [*usual, *unusual]).encode()))
+    for number, line in enumerate(unusual, len(usual) + 1):
+        try:
+            event = decode(line)
+        except CodecError:
+            assert number not in found
+        else:
+            same_as_decoded(found[number], event)

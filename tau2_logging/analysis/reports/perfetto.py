@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,9 @@ MOST_SLICES = 1_000_000
 TOLERANCE_US = 5
 """What a slice may stick out of its container by rounding; more than that is drawn as parallel."""
 
+_BATCH = 1000
+"""Events that are encoded at once: the encoder is made anew for each piece of JSON."""
+
 _RANKS = {"expert": 3, "judge": 3}
 _COUNTED = ("agent", "expert", "tool", "user", "judge", "evaluation")
 _ARGUMENTS = (
@@ -58,10 +61,10 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     path = output_file(output_dir, FILES[0])
     with path.open("w", encoding="utf-8") as file:
         file.write('{"displayTimeUnit":"ms","traceEvents":[\n')
-        left_out, separator = 0, ""
-        for event in trace_events(timeline):
-            left_out += event.get("args", {}).get("calls_left_out", 0)
-            file.write(separator + json.dumps(event, separators=(",", ":")))
+        left_out, separator, events = 0, "", trace_events(timeline)
+        while batch := list(itertools.islice(events, _BATCH)):
+            left_out += sum(event["args"].get("calls_left_out", 0) for event in batch if "args" in event)
+            file.write(separator + json.dumps(batch, separators=(",", ":"))[1:-1])
             separator = ",\n"
         other = {
             "run": log.run_id or "all",
@@ -102,10 +105,11 @@ def _simulations(timeline: Timeline, domains: dict[str, int], most_slices: int) 
     tid, written, arrows = 1, 0, 0
     row: Any
     for row in timeline.rows.itertuples():
-        pid, inner = domains[str(row.domain)], [*steps.of(row.row), *calls.of(row.row)]
+        own_steps = steps.take(row.row)
+        pid, inner = domains[str(row.domain)], [*own_steps, *calls.take(row.row)]
         arguments, links = _present(row, _OUTCOME), pairs.get(row.row, [])
         if written + len(inner) > most_slices:
-            arguments["calls_left_out"] = len(inner) - len(steps.of(row.row))
+            arguments["calls_left_out"] = len(inner) - len(own_steps)
             inner, links = [], []
         written += 1 + len(inner)
         whole = (_us(row.start_ms), _us(row.end_ms), 0)
@@ -117,7 +121,7 @@ def _simulations(timeline: Timeline, domains: dict[str, int], most_slices: int) 
             title, category, details = heads[slice_.index]
             place = {"ts": slice_.start, "dur": slice_.end - slice_.start, "pid": pid, "tid": tid + slice_.lane}
             yield {"ph": "X", "name": title, "cat": category, **place, "args": details}
-        offset = 1 + len(steps.of(row.row)) - calls.places[row.row].start
+        offset = 1 + len(own_steps) - calls.places[row.row].start
         for arrow in _arrows(placed, [(a + offset, b + offset) for a, b in links], pid, tid, arrows):
             arrows += arrow["ph"] == "s"
             yield arrow
@@ -131,18 +135,23 @@ def _lane_names(lanes: int, name: str, pid: int, tid: int) -> Iterator[Event]:
 
 
 class _Slices:
-    """The slices of a table that is sorted by row: for each its head (name, category, arguments) and span (start, end, rank)."""
+    """The slices of a table that is sorted by row: for each its head (name, category, arguments) and span (start, end, rank).
+
+    They are made as they are asked for: half a million heads at once take a gigabyte, and longer to be looked at by the garbage collector
+    than to be made.
+    """
 
     def __init__(self, frame: pd.DataFrame, heads: Callable[[pd.DataFrame], Iterable[Head]], rows: int) -> None:
         ranks = frame["lane"].map(_RANKS).fillna(2).astype(int) if "lane" in frame else [1] * len(frame)
-        spans = [(_us(start), _us(end), rank) for start, end, rank in zip(frame["start_ms"], frame["end_ms"], ranks, strict=False)]
-        self._all = list(zip(heads(frame), spans, strict=False))
+        spans = ((_us(start), _us(end), rank) for start, end, rank in zip(frame["start_ms"], frame["end_ms"], ranks, strict=False))
+        self._all = zip(heads(frame), spans, strict=False)
         edges = np.searchsorted(frame["row"].to_numpy(), np.arange(rows + 1))
         self.places = [slice(int(low), int(high)) for low, high in itertools.pairwise(edges)]
 
-    def of(self, row: int) -> list[tuple[Head, tuple[int, int, int]]]:
-        """Those of one row."""
-        return self._all[self.places[row]]
+    def take(self, row: int) -> list[tuple[Head, tuple[int, int, int]]]:
+        """Those of one row; rows have to be asked for in their order, each once."""
+        place = self.places[row]
+        return list(itertools.islice(self._all, place.stop - place.start))
 
 
 def _pairs_by_row(timeline: Timeline) -> dict[int, list[tuple[int, int]]]:
@@ -154,17 +163,23 @@ def _pairs_by_row(timeline: Timeline) -> dict[int, list[tuple[int, int]]]:
 
 
 def _step_heads(steps: pd.DataFrame) -> Iterator[Head]:
-    step: Any
-    for step in steps.itertuples():
-        who = "" if pd.isna(step.from_role) else f" ({step.from_role})"
-        yield f"step {step.step}{who}", "step", _present(step, ("from_role", "to_role", "line"))
+    for step, role, details in zip(steps["step"], steps["from_role"], _details(steps, ("from_role", "to_role", "line")), strict=True):
+        who = "" if pd.isna(role) else f" ({role})"
+        yield f"step {step}{who}", "step", details
 
 
 def _call_heads(calls: pd.DataFrame) -> Iterator[Head]:
-    call: Any
-    for call in calls.itertuples():
-        what = {"tool": "", "evaluation": "", "waiting": "waiting on "}.get(call.lane, f"{ROLE_LABELS[call.lane]}: ")
-        yield f"{what}{call.name}{' (failed)' if call.error else ''}", str(call.lane), _present(call, _ARGUMENTS)
+    before = {lane: f"{label_}: " for lane, label_ in ROLE_LABELS.items()} | {"tool": "", "evaluation": "", "waiting": "waiting on "}
+    columns = (calls[name] for name in ("lane", "name", "error"))
+    for lane, name, error, details in zip(*columns, _details(calls, _ARGUMENTS), strict=True):
+        yield f"{before[lane]}{name}{' (failed)' if error else ''}", str(lane), details
+
+
+def _details(table: pd.DataFrame, names: Sequence[str]) -> Iterator[Event]:
+    """For each row the fields that have a value, as JSON has them."""
+    columns = [table[name].astype(object) for name in names]
+    rows = zip(*(column.where(column.notna(), None).tolist() for column in columns), strict=True)
+    return ({name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows)
 
 
 def _present(row: Any, names: Iterable[str]) -> Event:

@@ -176,14 +176,11 @@ def _durations(axes: Any, rows: pd.DataFrame, timeline: Timeline) -> None:
     below = np.zeros(columns)
     for field, lane in EXCLUSIVE_ROLES.items():
         mean = _spent(rows, field, lane, timeline).groupby(group).mean().to_numpy()
-        axes.bar(np.arange(columns), mean, bottom=below, width=1.0 if columns > 80 else 0.85, color=colors("light")[lane], align="edge")
+        _columns(axes, below, mean, facecolor=colors("light")[lane])
         below = below + mean
     total = rows["length"].groupby(group).mean().to_numpy()
     gap = np.maximum(total - below, 0)
-    axes.bar(
-        np.arange(columns), gap, bottom=below, width=1.0 if columns > 80 else 0.85, color="white", align="edge", hatch="....",
-        edgecolor="#c4cad2", linewidth=0,
-    )  # fmt: skip
+    _columns(axes, below, gap, facecolor="white", hatch="....", edgecolor="#c4cad2")
     per = len(rows) / max(columns, 1)
     each = "a column each" if per <= 1 else f"a column is the mean of about {per:.0f}"
     pic.style_axes(axes, f"Time by kind, longest simulation first ({each}; dotted: not accounted for)", grid="y")
@@ -192,3 +189,11 @@ def _durations(axes: Any, rows: pd.DataFrame, timeline: Timeline) -> None:
     axes.set_ylim(0, max(top, 1e-3) * 1.05)
     pic.ticks(axes.yaxis, time_steps(0, top, 5), on_axis(top))
     pic.ticks(axes.xaxis, [], str)
+
+
+def _columns(axes: Any, below: Any, heights: Any, **style: Any) -> None:
+    """Columns on top of others. Many of them touch and are one shape: 2,700 bars take matplotlib a second and a half."""
+    if len(heights) > 80:
+        axes.stairs(below + heights, np.arange(len(heights) + 1), baseline=below, fill=True, linewidth=0, **style)
+    else:
+        axes.bar(np.arange(len(heights)), heights, bottom=below, width=0.85, align="edge", linewidth=0, **style)

@@ -27,7 +27,7 @@ NAME = "speedscope"
 FILES = ("speedscope.json",)
 SCHEMA = "https://www.speedscope.app/file-format-schema.json"
 MOST_PROFILES = 2000
-"""Lanes beyond that are left out: the viewer lists all profiles in one menu."""
+"""Simulations that would pass that are left out: the viewer lists all profiles in one menu."""
 
 _TOLERANCE_US = 5
 _RANKS = {"expert": 3, "judge": 3}
@@ -49,13 +49,14 @@ def speedscope_file(timeline: Timeline, name: str) -> dict[str, Any]:
     """The file as an object: `$schema`, `shared.frames`, `profiles`, `name`, `exporter`, `activeProfileIndex`."""
     frames = _Frames()
     profiles = [_sum_of(timeline, frames)]
-    left_out = 0
-    for profile in _simulations(timeline, frames):
+    several, drawn = timeline.rows["domain"].nunique() > 1, 0
+    for row in timeline.rows.itertuples():
         if len(profiles) > MOST_PROFILES:
-            left_out += 1
-        else:
-            profiles.append(profile)
-    said = f"{name} ({left_out} lanes left out)" if left_out else name
+            break
+        profiles += _lanes(timeline, row, several, frames)
+        drawn += 1
+    left_out = len(timeline.rows) - drawn
+    said = f"{name} ({left_out} simulations left out)" if left_out else name
     shared = {"frames": [{"name": text} for text in frames.numbers]}
     return {"$schema": SCHEMA, "shared": shared, "profiles": profiles, "name": said, "exporter": "tau2-logging", "activeProfileIndex": 0}
 
@@ -74,10 +75,6 @@ def _us(ms: float) -> int:
     return round(float(ms) * 1000)
 
 
-def _title(call: Any) -> str:
-    return f"{ROLE_LABELS[call.lane]}: {call.name}"
-
-
 def _sum_of(timeline: Timeline, frames: _Frames) -> Profile:
     """What the calls took together. Pauses and what never came back are no calls."""
     calls = timeline.calls[~timeline.calls["lane"].isin(("retry", "waiting"))]
@@ -92,19 +89,21 @@ def _sum_of(timeline: Timeline, frames: _Frames) -> Profile:
     return {**common, "samples": samples, "weights": weights}
 
 
-def _simulations(timeline: Timeline, frames: _Frames) -> Iterator[Profile]:
-    several = timeline.rows["domain"].nunique() > 1
-    row: Any
-    for row in timeline.rows.itertuples():
-        steps, calls = timeline.steps_of(row.row), timeline.calls_of(row.row)
-        titles = [f"task {label(row, several)}", *(f"step ({role})" for role in steps["from_role"]), *map(_title, calls.itertuples())]
-        ranks = [0, *np.ones(len(steps), int).tolist(), *(_RANKS.get(lane, 2) for lane in calls["lane"])]
-        starts = [row.start_ms, *steps["start_ms"], *calls["start_ms"]]
-        ends = [row.end_ms, *steps["end_ms"], *calls["end_ms"]]
-        placed = nest([(_us(a), _us(b), rank) for a, b, rank in zip(starts, ends, ranks, strict=True)], _TOLERANCE_US)
-        for lane in range(placed[-1].lane + 1):
-            name = titles[0] + (f" (parallel {lane})" if lane else "")
-            yield _evented(name, [slice_ for slice_ in placed if slice_.lane == lane], [frames(title) for title in titles])
+def _lanes(timeline: Timeline, row: Any, several: bool, frames: _Frames) -> Iterator[Profile]:
+    """The profiles of one simulation."""
+    steps, calls = timeline.steps_of(row.row), timeline.calls_of(row.row)
+    titles = [
+        f"task {label(row, several)}",
+        *(f"step ({role})" for role in steps["from_role"]),
+        *(f"{ROLE_LABELS[lane]}: {name}" for lane, name in zip(calls["lane"], calls["name"], strict=True)),
+    ]
+    ranks = [0, *np.ones(len(steps), int).tolist(), *(_RANKS.get(lane, 2) for lane in calls["lane"])]
+    starts = [row.start_ms, *steps["start_ms"], *calls["start_ms"]]
+    ends = [row.end_ms, *steps["end_ms"], *calls["end_ms"]]
+    placed = nest([(_us(a), _us(b), rank) for a, b, rank in zip(starts, ends, ranks, strict=True)], _TOLERANCE_US)
+    for lane in range(placed[-1].lane + 1):
+        name = titles[0] + (f" (parallel {lane})" if lane else "")
+        yield _evented(name, [slice_ for slice_ in placed if slice_.lane == lane], [frames(title) for title in titles])
 
 
 def _evented(name: str, slices: list[Placed], frame_of: list[int]) -> Profile:
