@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import importlib
 import re
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tau2_logging.events.difference import changed_records, summary
 from tau2_logging.events.structured import StateChangeEvent, StateSnapshot, ToolExecutionEvent
-from tau2_logging.logger.arguments import Check, check_arguments, shape_of
-from tau2_logging.logger.masking import shorten
+from tau2_logging.logger.arguments import Check, Signature, byte_length, leaves_of, shape_of
+from tau2_logging.logger.masking import has_sign, is_secret_name, shorten
 from tau2_logging.logger.operation import Operation
-from tau2_logging.logger.sensitive import NONE, find_sensitive, masked, masked_text
+from tau2_logging.logger.sensitive import NONE, SECRETS, examine_sensitive, masked, masked_text
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.logger.state import DatabaseChange, StateWatch
 
@@ -46,30 +45,30 @@ class ToolDetails:
     def __init__(self, watch: StateWatch | None = None, thorough: bool = False) -> None:
         self._watch = watch
         self._thorough = thorough
-        self._signatures: dict[Any, tuple[Mapping[str, Any], str | None]] = {}
-        self._lock = threading.Lock()
+        self._tools: dict[tuple[type, str], _Tool] = {}
 
     def before(self, simulation: Simulation, environment: Any, message: Any) -> ToolCallDetails | None:
         """Look at a call that is about to be made. None where nobody wants to know."""
         logger = simulation.logger
         if not logger.wants_structured:
             return None
-        schema, tool_type = self._signature(environment, str(message.name), str(message.requestor))
+        name, requestor = str(message.name), str(message.requestor)
+        tool = self._tool(environment, name, requestor)
         arguments = dict(message.arguments)
-        check = check_arguments(arguments, schema) if schema is not None else Check()
+        leaves = leaves_of(arguments)
+        shown, sensitive = examine_sensitive(arguments, leaves, logger.masking)
         fields = {
-            "tool": masked_text(str(message.name), logger.masking),
-            "tool_type": tool_type,
-            "requestor": str(message.requestor),
-            "arguments": masked(arguments, logger.masking),
-            **vars(shape_of(arguments)),
-            **vars(check),
-            "sensitive": find_sensitive(arguments),
+            "tool": masked_text(name, logger.masking),
+            "tool_type": tool.kind,
+            "requestor": requestor,
+            "arguments": shown,
+            **vars(shape_of(arguments, leaves)),
+            **vars(tool.signature.check(arguments) if tool.signature is not None else Check()),
+            "sensitive": sensitive,
         }
-        writes = tool_type == "write"
-        if writes and self._watch is not None:
+        if tool.writes and self._watch is not None:
             self._watch.before(environment)
-        return ToolCallDetails(environment, getattr(message, "id", None) or None, writes, fields)
+        return ToolCallDetails(environment, getattr(message, "id", None) or None, tool.writes, fields)
 
     def after(self, call: ToolCallDetails, operation: Operation, error_type: str | None, result: Any) -> None:
         """Write a call that has been made; `error_type` is None where it went well."""
@@ -114,22 +113,40 @@ class ToolDetails:
         if simulation.logger.wants_structured and self._watch is not None:
             simulation.structured(StateSnapshot, span=span, moment=moment, **vars(self._watch.databases(environment)))
 
-    def _signature(self, environment: Any, name: str, requestor: str) -> tuple[Mapping[str, Any] | None, str | None]:
-        """JSON schema of a tool's parameters and its type; neither for a tool that does not exist."""
+    def _tool(self, environment: Any, name: str, requestor: str) -> _Tool:
+        """What is known of a tool. tau2 lists all tools of a toolkit to find one, so it is asked only once."""
         toolkit = _toolkit(environment, name, requestor)
+        method = getattr(toolkit, name, None)
+        function = getattr(method, "__func__", method)
+        known = self._tools.get((type(toolkit), name))
+        if known is not None and known.function is function:
+            return known
         if toolkit is None or not toolkit.has_tool(name):
-            return None, None
-        function = getattr(toolkit, name)
-        key = getattr(function, "__func__", function)
-        with self._lock:
-            known = self._signatures.get(key)
-        if known is None:
-            as_tool = importlib.import_module("tau2.environment.tool").as_tool
-            kind = toolkit.tool_type(name)
-            known = as_tool(function).openai_schema["function"]["parameters"], str(getattr(kind, "value", kind))
-            with self._lock:
-                self._signatures[key] = known
+            return _NO_TOOL
+        known = self._tools[type(toolkit), name] = _learn(toolkit, name, method, function)
         return known
+
+
+@dataclass(frozen=True)
+class _Tool:
+    """A tool's function, what tau2 says it does, whether it may change a database, and the signature its arguments are checked against."""
+
+    function: Any = None
+    kind: str | None = None
+    writes: bool = False
+    signature: Signature | None = None
+
+
+_NO_TOOL = _Tool()
+
+
+def _learn(toolkit: Any, name: str, method: Any, function: Any) -> _Tool:
+    """tau2 v1 says of some tools that are not for writing that they do change the state (`mutates_state`)."""
+    tool_type = toolkit.tool_type(name)
+    kind = str(getattr(tool_type, "value", tool_type))
+    mutates = getattr(toolkit, "tool_mutates_state", None)
+    schema = importlib.import_module("tau2.environment.tool").as_tool(method).openai_schema["function"]["parameters"]
+    return _Tool(function, kind, kind == "write" or (mutates is not None and bool(mutates(name))), Signature(schema))
 
 
 def _toolkit(environment: Any, name: str, requestor: str) -> Any:
@@ -143,7 +160,7 @@ def _toolkit(environment: Any, name: str, requestor: str) -> Any:
 def _outcome(text: str, failed: bool, masking: str) -> dict[str, Any]:
     return {
         "error_message": shorten(masked_text(text, masking), _LONGEST_MESSAGE) if failed else None,
-        "result_bytes": len(text.encode("utf-8", "replace")),
+        "result_bytes": byte_length(text),
         "result_type": look_of(text),
         "result_preview": masked_text(text[: 2 * _PREVIEW], masking)[:_PREVIEW],
     }
@@ -181,8 +198,15 @@ def _write_change(simulation: Simulation, change: DatabaseChange, call: ToolCall
     simulation.emit("state_change", line, span=simulation.logger.new_span(), parent=span or simulation.span)
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether a value cannot hold a credential."""
+    return value is None or isinstance(value, int | float) or (isinstance(value, str) and not has_sign(value))
+
+
 def _masked_change(change: Any, masking: str) -> Any:
     """A change with its values masked; the same object where nothing was."""
     name = change.path.rpartition("/")[2]
+    if masking == SECRETS and _is_plain(change.before) and _is_plain(change.after) and not is_secret_name(name):
+        return change
     before, after = (masked({name: value}, masking)[name] for value in (change.before, change.after))
     return change if (before, after) == (change.before, change.after) else type(change)(change.path, change.kind, before, after)

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from tau2_logging.events.structured import Sensitive
-from tau2_logging.logger.arguments import walk, words_of
-from tau2_logging.logger.masking import MASK, is_secret_name, mask, mask_text
+from tau2_logging.logger.arguments import Leaves, leaves_of, words_of
+from tau2_logging.logger.masking import MASK, has_sign, is_secret_name, mask, mask_text
 
 SECRET, CARD, EMAIL, PHONE, BIRTH = "secret", "card_number", "email", "phone", "date_of_birth"
 
@@ -25,16 +25,43 @@ _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}(?![
 _PHONE = re.compile(r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])|(?<![\w.+-])\+\d{10,15}(?!\w)")
 _DIGITS = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-]|\.\d)")
 _DIGIT_RUN = re.compile(r"(?:\d\D{0,2}){7}")
+_APART = "\n\n\n"
+"""Between texts that are looked at together: no sign holds it, and no run of digits goes on after it."""
 _TELLING = frozenset(("dob", "birth", "birthdate", "birthday", "phone", "telephone", "mobile", "fax", "cvv", "cvc", "pin"))
+_PHONE_WORDS = frozenset(("phone", "telephone", "mobile", "fax"))
+_NO_PHONE_WORDS = frozenset(("type", "model", "name", "id", "status"))
 _DATE = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})"
 _BIRTH = re.compile(rf"""(\b(?:dob|birth_?dates?|date_of_birth|birthdays?)\b\\*["']?\s*[:=]\s*\\*["']?){_DATE}""", re.IGNORECASE)
 _DATE_ONLY = re.compile(rf"{_DATE}(?:[T ].*)?")
 
 
-def find_sensitive(arguments: Mapping[str, Any]) -> tuple[Sensitive, ...]:
+def find_sensitive(arguments: Mapping[str, Any], leaves: Leaves | None = None) -> tuple[Sensitive, ...]:
     """The arguments that hold something sensitive, each with its kind; nested ones by their path."""
-    found = [(name, kind_of(name, value)) for name, value in walk(arguments) if is_suspect(name, value)]
+    leaves = leaves_of(arguments) if leaves is None else leaves
+    found = [(name, kind_of(name, value)) for name, value in leaves if is_suspect(name, value)]
     return tuple(Sensitive(name, kind) for name, kind in found if kind is not None)
+
+
+def examine_sensitive(arguments: Mapping[str, Any], leaves: Leaves, level: str) -> tuple[dict[str, Any], tuple[Sensitive, ...]]:
+    """Arguments with what `level` says masked, in containers of their own, and `find_sensitive` of them.
+
+    All texts are looked at together first; mostly there is nothing to see, and that takes a few microseconds.
+    """
+    keys: list[str] = []
+    copied = {name: _copied(value, keys) for name, value in arguments.items()}
+    text = _APART.join([value if type(value) is str else str(value) for _, value in leaves])
+    told = any([is_telling(str(name)) or is_secret_name(str(name)) for name in (*arguments, *keys)])
+    signs = has_sign(text)
+    found = find_sensitive(arguments, leaves) if told or signs or "@" in text or _DIGIT_RUN.search(text) is not None else ()
+    return masked(copied, level) if told or signs or level == ALL else copied, found
+
+
+def _copied(value: Any, keys: list[str]) -> Any:
+    """The same value in containers of its own; the keys met are added to `keys`."""
+    if isinstance(value, Mapping):
+        keys += value
+        return {key: _copied(item, keys) for key, item in value.items()}
+    return [_copied(item, keys) for item in value] if isinstance(value, list | tuple) else value
 
 
 def is_suspect(name: str, value: Any) -> bool:
@@ -42,7 +69,7 @@ def is_suspect(name: str, value: Any) -> bool:
     if value is None or isinstance(value, bool):
         return False
     text = str(value)
-    return "@" in text or _DIGIT_RUN.search(text) is not None or is_telling(name.rpartition(".")[2]) or mask_text(text) != text
+    return "@" in text or _DIGIT_RUN.search(text) is not None or is_telling(name.rpartition(".")[2]) or has_sign(text)
 
 
 @lru_cache(maxsize=4096)
@@ -58,7 +85,7 @@ def kind_of(name: str, value: Any) -> str | None:
         return None
     text = str(value)
     last = name.rpartition(".")[2].partition("[")[0]
-    if is_secret_name(last) or mask_text(text) != text or words_of(last)[-1:] in (["cvv"], ["cvc"], ["pin"]):
+    if is_secret_name(last) or words_of(last)[-1:] in (("cvv",), ("cvc",), ("pin",)) or mask_text(text) != text:
         return SECRET
     if _is_birth_name(last) and _DATE_ONLY.fullmatch(text.strip()):
         return BIRTH
@@ -71,12 +98,12 @@ def _is_birth_name(name: str) -> bool:
 
 
 def _personal_kind(name: str, text: str) -> str | None:
-    words = set(words_of(name))
-    if any(is_card_number(found[0]) for found in _DIGITS.finditer(text)):
+    words = frozenset(words_of(name))
+    if len(text) > 12 and any(is_card_number(found[0]) for found in _DIGITS.finditer(text)):
         return CARD
-    if _EMAIL.search(text):
+    if "@" in text and _EMAIL.search(text):
         return EMAIL
-    named = {"phone", "telephone", "mobile", "fax"} & words and not words & {"type", "model", "name", "id", "status"}
+    named = _PHONE_WORDS & words and not words & _NO_PHONE_WORDS
     if _PHONE.search(text) or (named and 7 <= sum(map(str.isdigit, text)) <= 15):
         return PHONE
     return None
