@@ -79,7 +79,7 @@ def shape_of(arguments: Mapping[str, Any], leaves: Leaves | None = None) -> Shap
         argument_types={str(name): json_type(value) for name, value in arguments.items()},
         complexity=round((number / (number + 5) + depth / (depth + 3) + inner / (inner + 500)) / 3, 4),
         large=size > LARGE_BYTES,
-        has_file=any([_is_file(name, value) for name, value in leaves if type(value) is str]),
+        has_file=any(_is_file(name, value) for name, value in leaves if type(value) is str),
     )
 
 

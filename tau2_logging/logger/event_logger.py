@@ -14,6 +14,7 @@ from tau2_logging.events.codec import Place, encode_in, encode_parts, event_of
 from tau2_logging.events.levels import INFO
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.clock import Clock, WallText
+from tau2_logging.logger.event_queue import EventQueue
 from tau2_logging.logger.records import RecordForwarder, register_levels
 from tau2_logging.logger.sensitive import ALL, SECRETS, mask_personal
 from tau2_logging.logger.sink import NO_LINES, Sink
@@ -48,6 +49,7 @@ class EventLogger:
         self.sinks = tuple(sinks)
         self.failures = 0
         self.masking = masking
+        self.unwritten: set[EventQueue] = set()
         self.wants_structured = any(sink.wants_structured for sink in self.sinks)
         self._personal = masking == ALL
         self._threshold = min((sink.level for sink in self.sinks), default=INFO)
@@ -123,12 +125,16 @@ class EventLogger:
         if not self.wants_structured:
             return
         try:
-            event = kind(time=self._wall().replace(" ", "T"), run=self.run_id, **fields)
+            event = kind(**{"time": self.event_time(), "run": self.run_id, **fields})
             for sink in self.sinks:
                 if sink.wants_structured:
                     sink.write_structured(event)
         except Exception:
             self.failed()
+
+    def event_time(self) -> str:
+        """The time now, as structured events have it."""
+        return self._wall().replace(" ", "T")
 
     def text(self, domain: str | None, text: str) -> None:
         """Pass on something that is no event. Never raises."""
@@ -159,7 +165,9 @@ class EventLogger:
             return None
 
     def close(self) -> None:
-        """Close every sink, whatever the others do."""
+        """Close every sink, whatever the others do, when the structured events that wait for a hash have been written."""
+        for queue in tuple(self.unwritten):
+            queue.finish()
         for sink in self.sinks:
             self.attempt(sink.close)
 

@@ -50,7 +50,7 @@ def examine_sensitive(arguments: Mapping[str, Any], leaves: Leaves, level: str) 
     keys: list[str] = []
     copied = {name: _copied(value, keys) for name, value in arguments.items()}
     text = _APART.join([value if type(value) is str else str(value) for _, value in leaves])
-    told = any([is_telling(str(name)) or is_secret_name(str(name)) for name in (*arguments, *keys)])
+    told = any(is_telling(str(name)) or is_secret_name(str(name)) for name in (*arguments, *keys))
     signs = has_sign(text)
     found = find_sensitive(arguments, leaves) if told or signs or "@" in text or _DIGIT_RUN.search(text) is not None else ()
     return masked(copied, level) if told or signs or level == ALL else copied, found
