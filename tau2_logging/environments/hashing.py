@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from tau2_logging.environments.records import SharedRecords
 from tau2_logging.logger.helper import Helper
 
-_KEYS_PER_STATE = 32
+_KEYS_PER_STATE = 8
 _REMEMBERED = 256
 _LONG = 512 * 1024
 """Bytes that take SHA-256 about a quarter of a millisecond where the processor has instructions for it, a millisecond where not."""

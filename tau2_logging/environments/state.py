@@ -157,14 +157,28 @@ class _SmallDatabases:
 
     def __init__(self) -> None:
         self._seen: dict[tuple[type, bytes], _Seen] = {}
+        self._texts: dict[tuple[type, str, bytes], bytes] = {}
         self._changes: dict[tuple[type, str, str], tuple[Change, ...]] = {}
 
-    def seen(self, database: BaseModel, quick: bytes, last: _Seen | None) -> _Seen:
-        """The state a database is in, by its JSON. Fields that are as in the state `last` are not dumped again."""
+    def seen(self, database: BaseModel, quick: bytes) -> _Seen:
+        """The state a database is in, by its JSON."""
         key = (type(database), quick)
         known = self._seen.get(key)
         if known is None:
-            known = _kept(self._seen, key, _look_at_fields(database, last))
+            known = _kept(self._seen, key, self._look_at_fields(database))
+        return known
+
+    def _look_at_fields(self, database: BaseModel) -> _Seen:
+        quick = {name: quick_json(database, {name}) for name in sorted(dumpable(database))}
+        texts = {name: self._dump(database, name, text) for name, text in quick.items()}
+        return _Seen(quick, texts, hashlib.sha256(_whole_text(texts)).hexdigest())
+
+    def _dump(self, database: BaseModel, name: str, quick: bytes) -> bytes:
+        """The text of a field; the same field is met again and again, in other states too."""
+        key = (type(database), name, quick)
+        known = self._texts.get(key)
+        if known is None:
+            known = _kept(self._texts, key, field_json(getattr(database, name)))
         return known
 
     def changes(self, kind: type, before: _Seen, after: _Seen) -> tuple[Change, ...]:
@@ -181,13 +195,6 @@ def _kept(known: dict[Any, T], key: Any, value: T) -> T:
         known.clear()
     known[key] = value
     return value
-
-
-def _look_at_fields(database: BaseModel, last: _Seen | None) -> _Seen:
-    quick = {name: quick_json(database, {name}) for name in sorted(dumpable(database))}
-    same = {name for name, text in quick.items() if last is not None and last.quick.get(name) == text}
-    texts = {name: last.texts[name] if last is not None and name in same else field_json(getattr(database, name)) for name in quick}
-    return _Seen(quick, texts, hashlib.sha256(_whole_text(texts)).hexdigest())
 
 
 def _whole_text(texts: Mapping[str, bytes]) -> bytes:
@@ -210,7 +217,7 @@ class _FieldsState:
         self._database = toolkit.db
         self._known = known
         self._quick = quick_json(self._database)
-        self._seen = known.seen(self._database, self._quick, None)
+        self._seen = known.seen(self._database, self._quick)
         self.hash: Hash = self._seen.hash
 
     def arm(self) -> None:
@@ -223,7 +230,7 @@ class _FieldsState:
         quick = quick_json(self._database)
         if quick == self._quick:
             return ()
-        before, self._seen = self._seen, self._known.seen(self._database, quick, self._seen)
+        before, self._seen = self._seen, self._known.seen(self._database, quick)
         self._quick, self.hash = quick, self._seen.hash
         return self._known.changes(type(self._database), before, self._seen)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import marshal
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from tau2_logging.events.structured import Change
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 _ABSENT: Any = object()
 _EMPTY = "~2"
+_NO_REFERENCES = 2
+"""Version of marshal's format in which equal values are written alike, whichever objects they share."""
 
 
 def difference(before: Any, after: Any, path: str = "") -> tuple[Change, ...]:
@@ -39,7 +42,7 @@ def _compare_objects(before: Mapping[str, Any], after: Mapping[str, Any], path: 
 
 
 def _compare_items(before: Any, after: Any, path: str) -> Iterator[Change]:
-    if before is after or repr(before) == repr(after):  # alike down to the types, and ten times faster than a walk
+    if before is after or _alike(before, after):
         return
     if before is _ABSENT:
         yield Change(path, ADDED, after=after)
@@ -47,6 +50,19 @@ def _compare_items(before: Any, after: Any, path: str) -> Iterator[Change]:
         yield Change(path, REMOVED, before=before)
     else:
         yield from _compare(before, after, path)
+
+
+def _alike(before: Any, after: Any) -> bool:
+    """Whether two values are equal down to the types, ten times faster than by a walk. False is not certain, where keys are in another
+    order."""
+    if type(before) is not type(after):
+        return False
+    if type(before) is str or before is None:
+        return bool(before == after)
+    try:
+        return marshal.dumps(before, _NO_REFERENCES) == marshal.dumps(after, _NO_REFERENCES)
+    except ValueError:  # no plain JSON
+        return repr(before) == repr(after)
 
 
 def _compare_lists(before: list[Any], after: list[Any], path: str) -> Iterator[Change]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.events.difference import changed_records, summary
 from tau2_logging.events.structured import StateChangeEvent, StateSnapshot, ToolExecutionEvent
-from tau2_logging.logger.arguments import Check, Signature, byte_length, leaves_of, shape_of
+from tau2_logging.logger.arguments import Check, Signature, as_text, byte_length, copied, leaves_of, shape_of
 from tau2_logging.logger.masking import has_sign, is_secret_name, shorten
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.sensitive import NONE, SECRETS, examine_sensitive, masked, masked_text
@@ -21,18 +21,45 @@ START, END, ERROR, WRITE = "start", "end", "error", "write"
 """Moments of a snapshot."""
 
 _PREVIEW, _LONGEST_MESSAGE = 200, 500
+_CALLS_KEPT = 128
+"""Of each tool."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _WORDS = {"": "empty", "null": "null", "None": "null", "true": "boolean", "false": "boolean", "True": "boolean", "False": "boolean"}
 
 
 @dataclass(frozen=True)
 class ToolCallDetails:
-    """What is known of a call before it is made. `fields` are those of ToolExecutionEvent."""
+    """What is known of a call before it is made. The arguments are a copy: the tool may change its own."""
 
     environment: Any
     call_id: str | None
-    writes: bool
-    fields: Mapping[str, Any]
+    tool: _Tool
+    name: str
+    requestor: str
+    arguments: Mapping[str, Any]
+
+    def fields(self, masking: str) -> Mapping[str, Any]:
+        """Those of ToolExecutionEvent that say what was asked for. The same call is made again and again: it is looked at once."""
+        key = (self.name, self.requestor, masking, as_text(self.arguments))
+        known = self.tool.calls.get(key)
+        if known is None:
+            known = self._fields(masking)
+            if len(self.tool.calls) < _CALLS_KEPT:
+                self.tool.calls[key] = known
+        return known
+
+    def _fields(self, masking: str) -> Mapping[str, Any]:
+        leaves, signature = leaves_of(self.arguments), self.tool.signature
+        shown, sensitive = examine_sensitive(self.arguments, leaves, masking)
+        return {
+            "tool": masked_text(self.name, masking),
+            "tool_type": self.tool.kind,
+            "requestor": self.requestor,
+            "arguments": shown,
+            **vars(shape_of(self.arguments, leaves)),
+            **vars(signature.check(self.arguments) if signature is not None else Check()),
+            "sensitive": sensitive,
+        }
 
 
 class ToolDetails:
@@ -46,44 +73,34 @@ class ToolDetails:
         self._watch = watch
         self._thorough = thorough
         self._tools: dict[tuple[type, str], _Tool] = {}
+        self._no_tool = _Tool()
 
     def before(self, simulation: Simulation, environment: Any, message: Any) -> ToolCallDetails | None:
         """Look at a call that is about to be made. None where nobody wants to know."""
-        logger = simulation.logger
-        if not logger.wants_structured:
+        if not simulation.logger.wants_structured:
             return None
         name, requestor = str(message.name), str(message.requestor)
         tool = self._tool(environment, name, requestor)
-        arguments = dict(message.arguments)
-        leaves = leaves_of(arguments)
-        shown, sensitive = examine_sensitive(arguments, leaves, logger.masking)
-        fields = {
-            "tool": masked_text(name, logger.masking),
-            "tool_type": tool.kind,
-            "requestor": requestor,
-            "arguments": shown,
-            **vars(shape_of(arguments, leaves)),
-            **vars(tool.signature.check(arguments) if tool.signature is not None else Check()),
-            "sensitive": sensitive,
-        }
         if tool.writes and self._watch is not None:
             self._watch.before(environment)
-        return ToolCallDetails(environment, getattr(message, "id", None) or None, tool.writes, fields)
+        call_id = getattr(message, "id", None) or None
+        return ToolCallDetails(environment, call_id, tool, name, requestor, copied(message.arguments))
 
     def after(self, call: ToolCallDetails, operation: Operation, error_type: str | None, result: Any) -> None:
         """Write a call that has been made; `error_type` is None where it went well."""
         simulation, text = operation.simulation, "" if result is None else str(result)
-        watch = self._watch if call.writes else None
+        masking = simulation.logger.masking
+        watch = self._watch if call.tool.writes else None
         changes = watch.after(call.environment) if watch is not None else []
         simulation.structured(
             ToolExecutionEvent,
             span=operation.span,
             step=operation.step,
             call_id=call.call_id,
-            **call.fields,
+            **call.fields(masking),
             success=error_type is None,
             error_type=error_type,
-            **_outcome(text, error_type is not None, simulation.logger.masking),
+            **_outcome(text, error_type is not None, masking),
             start_ms=round(simulation.logger.since_start_ms(operation.started_ns), 3),
             duration_ms=round(operation.duration_ms or 0.0, 3),
             state_changed=bool(changes) if watch is not None else None,
@@ -122,22 +139,21 @@ class ToolDetails:
         if known is not None and known.function is function:
             return known
         if toolkit is None or not toolkit.has_tool(name):
-            return _NO_TOOL
+            return self._no_tool
         known = self._tools[type(toolkit), name] = _learn(toolkit, name, method, function)
         return known
 
 
 @dataclass(frozen=True)
 class _Tool:
-    """A tool's function, what tau2 says it does, whether it may change a database, and the signature its arguments are checked against."""
+    """A tool's function, what tau2 says it does, whether it may change a database, the signature its arguments are checked against, and
+    the calls of it that are known."""
 
     function: Any = None
     kind: str | None = None
     writes: bool = False
     signature: Signature | None = None
-
-
-_NO_TOOL = _Tool()
+    calls: dict[Any, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def _learn(toolkit: Any, name: str, method: Any, function: Any) -> _Tool:
@@ -178,8 +194,8 @@ def look_of(text: str) -> str:
 def _write_change(simulation: Simulation, change: DatabaseChange, call: ToolCallDetails | None, span: str | None) -> None:
     masking = simulation.logger.masking
     fields = {
-        "tool": call.fields["tool"] if call is not None else None,
-        "requestor": call.fields["requestor"] if call is not None else None,
+        "tool": masked_text(call.name, masking) if call is not None else None,
+        "requestor": call.requestor if call is not None else None,
         "database": change.database,
         "changed_records": changed_records(change.changes),
         "summary": masked_text(summary(change.changes), masking),

@@ -56,7 +56,9 @@ class Check:
         return not (self.missing or self.unexpected or self.wrong_type or self.outside_enum)
 
 
-_WRITE = json.JSONEncoder(ensure_ascii=False, default=str).encode
+as_text = json.JSONEncoder(ensure_ascii=False, default=str).encode
+"""A JSON value as text; two values with the same text are the same to a reader of JSON."""
+
 _PLAIN_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 _MAY_BE_FILE = re.compile(r"[.:]")
 
@@ -71,7 +73,7 @@ def shape_of(arguments: Mapping[str, Any], leaves: Leaves | None = None) -> Shap
     reaches one half: as many values, levels and bytes as tau2's larger calls have.
     """
     leaves = leaves_of(arguments) if leaves is None else leaves
-    size = byte_length(_WRITE(arguments))
+    size = byte_length(as_text(arguments))
     number, depth, inner = len(leaves), _depth(arguments), size - 2
     return Shape(
         argument_count=len(arguments),
@@ -108,6 +110,13 @@ def leaves_of(arguments: Mapping[str, Any]) -> Leaves:
         else:
             found += walk(value, str(name))
     return found
+
+
+def copied(value: Any) -> Any:
+    """A JSON value in containers of its own: a tool may change what it was given."""
+    if isinstance(value, Mapping):
+        return {key: item if type(item) in _PLAIN_TYPES else copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def walk(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from tau2_logging.events import KINDS, Event
 from tau2_logging.events.codec import Place, encode_in, encode_parts, event_of
 from tau2_logging.events.levels import INFO
-from tau2_logging.events.structured import StructuredEvent
+from tau2_logging.events.structured import StructuredEvent, make_event
 from tau2_logging.logger.clock import Clock, WallText
 from tau2_logging.logger.event_queue import EventQueue
 from tau2_logging.logger.records import RecordForwarder, register_levels
@@ -125,7 +125,7 @@ class EventLogger:
         if not self.wants_structured:
             return
         try:
-            event = kind(**{"time": self.event_time(), "run": self.run_id, **fields})
+            event = make_event(kind, {"time": self.event_time(), "run": self.run_id, **fields})
             for sink in self.sinks:
                 if sink.wants_structured:
                     sink.write_structured(event)

@@ -42,26 +42,23 @@ def find_sensitive(arguments: Mapping[str, Any], leaves: Leaves | None = None) -
     return tuple(Sensitive(name, kind) for name, kind in found if kind is not None)
 
 
-def examine_sensitive(arguments: Mapping[str, Any], leaves: Leaves, level: str) -> tuple[dict[str, Any], tuple[Sensitive, ...]]:
-    """Arguments with what `level` says masked, in containers of their own, and `find_sensitive` of them.
+def examine_sensitive(arguments: Mapping[str, Any], leaves: Leaves, level: str) -> tuple[Mapping[str, Any], tuple[Sensitive, ...]]:
+    """Arguments with what `level` says masked, the same ones where there is nothing to mask, and `find_sensitive` of them.
 
     All texts are looked at together first; mostly there is nothing to see, and that takes a few microseconds.
     """
-    keys: list[str] = []
-    copied = {name: _copied(value, keys) for name, value in arguments.items()}
     text = _APART.join([value if type(value) is str else str(value) for _, value in leaves])
-    told = any(is_telling(str(name)) or is_secret_name(str(name)) for name in (*arguments, *keys))
+    told = any(is_telling(name) or is_secret_name(name) for name in _keys(arguments))
     signs = has_sign(text)
     found = find_sensitive(arguments, leaves) if told or signs or "@" in text or _DIGIT_RUN.search(text) is not None else ()
-    return masked(copied, level) if told or signs or level == ALL else copied, found
+    return masked(arguments, level) if told or signs or level == ALL else arguments, found
 
 
-def _copied(value: Any, keys: list[str]) -> Any:
-    """The same value in containers of its own; the keys met are added to `keys`."""
+def _keys(value: Any) -> list[str]:
+    """The keys of all objects in a value."""
     if isinstance(value, Mapping):
-        keys += value
-        return {key: _copied(item, keys) for key, item in value.items()}
-    return [_copied(item, keys) for item in value] if isinstance(value, list | tuple) else value
+        return [*map(str, value), *(key for item in value.values() if type(item) is not str for key in _keys(item))]
+    return [key for item in value for key in _keys(item)] if isinstance(value, list | tuple) else []
 
 
 def is_suspect(name: str, value: Any) -> bool:
