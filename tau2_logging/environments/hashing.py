@@ -59,10 +59,12 @@ class _Field:
 class DatabaseHash:
     """Knows a pristine database, and hashes views of it.
 
-    `fields` of the model other than shared records are compared by their text.
+    `fields` of the model other than shared records are compared by their text. `long` is the number of bytes from which on a hash is
+    left to a helper.
     """
 
-    def __init__(self, pristine: BaseModel) -> None:
+    def __init__(self, pristine: BaseModel, long: int = _LONG) -> None:
+        self._long = long
         state = hashlib.sha256(b"{")
         self._fields: dict[str, _Field] = {}
         self._known: OrderedDict[object, str | Future[str]] = OrderedDict()
@@ -148,8 +150,8 @@ class DatabaseHash:
         made = self._begun(difference, None)
         return made if isinstance(made, str) else made.result()
 
-    def digest_later(self, difference: Difference, helper: Helper) -> str | Future[str]:
-        """The same, made by `helper` where it takes long; then the differences must not be changed any more."""
+    def digest_later(self, difference: Difference, helper: Helper | None) -> str | Future[str]:
+        """The same, made by `helper` where there is one and it takes long; then the differences must not be changed any more."""
         return self._begun(difference, helper)
 
     def _begun(self, difference: Difference, helper: Helper | None) -> str | Future[str]:
@@ -163,7 +165,7 @@ class DatabaseHash:
                 return known
             future: Future[str] = Future()
             _remember(self._known, name, future)
-        if helper is not None and self._length(difference) > _LONG:
+        if helper is not None and self._length(difference) > self._long:
             helper.do(partial(self._make, difference, parts, name, future))
         else:
             self._make(difference, parts, name, future)

@@ -241,7 +241,7 @@ class _FieldsState:
 class _ViewState:
     """A copy-on-write view. `_differs` is how it differed from the pristine database when it was last looked at."""
 
-    def __init__(self, toolkit: Any, known: DatabaseHash, helper: Helper) -> None:
+    def __init__(self, toolkit: Any, known: DatabaseHash, helper: Helper | None = None) -> None:
         self.toolkit = toolkit
         self.hash: Hash = known.pristine
         self._known = known

@@ -119,7 +119,7 @@ def apply_changes(state: Any, changes: Iterable[Change]) -> Any:
 def _last_positions_first(change: Change) -> tuple[int, int]:
     """Items that leave a list by their position leave it from its end."""
     last = change.path.rpartition("/")[2]
-    return (1, -int(last)) if change.kind == REMOVED and last.isdigit() else (0, 0)
+    return (1, -int(last)) if change.kind == REMOVED and last.isdecimal() else (0, 0)
 
 
 def _put(place: Any, step: str, change: Change) -> None:

@@ -96,7 +96,7 @@ class ToolExecutionEvent(StructuredEvent):
     start_ms: float | None = _row("start of the execution, in ms since the run began", None)
     duration_ms: float | None = _row("length of the execution in ms, the same as in the log", None)
     state_changed: bool | None = _row(
-        "a database differs from before the call; null where it was not examined (only write tools are)", None
+        "a database differs from before the call; null where it was not examined (only tools are of which tau2 says that they write)", None
     )
 
 

@@ -14,6 +14,7 @@ from tau2_logging.environments.hashing import DatabaseHash, as_json
 from tau2_logging.environments.records import clone
 from tau2_logging.environments.state import _ViewState
 from tau2_logging.events import apply_changes
+from tau2_logging.logger.helper import Helper
 
 
 class Record(BaseModel):
@@ -94,3 +95,23 @@ def test_each_call_is_told_apart(calls: list[list[tuple[str, str, str, int]]]) -
         assert state.hash == tau2_hash(view) == hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     assert state.look(everything=True) == ()
     assert told == json.loads(as_json(view))
+
+
+LATER = DatabaseHash(clone(PRISTINE), long=100)
+HELPER = Helper("hashes")
+
+
+@given(st.lists(EDITS, max_size=4))
+def test_a_helper_makes_the_same_hashes(calls: list[list[tuple[str, str, str, int]]]) -> None:
+    """Made later and going on where others ended, while the database is changed further, each hash is that of its own moment."""
+    view: Any = clone(PRISTINE)
+    state = _ViewState(Toolkit(view), LATER, HELPER)
+    wanted, made = [], []
+    for edits in calls:
+        state.arm()
+        for one in edits:
+            edit(view, *one)
+        state.look(everything=False)
+        wanted.append(tau2_hash(view))
+        made.append(state.hash)
+    assert [hash if isinstance(hash, str) else hash.result(10) for hash in made] == wanted
