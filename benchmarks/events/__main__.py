@@ -110,9 +110,8 @@ def _run(
 
 def report(figures: dict[str, dict[str, float]]) -> None:
     """Print the table."""
-    print(
-        f"{'':10}{'tasks':>7}{'without':>10}{'with':>10}{'difference':>12}{'again':>9}   write calls: mean, p95, max of the examination; p95, max of its wall time"
-    )
+    heads = f"{'':10}{'tasks':>7}{'without':>10}{'with':>10}{'difference':>12}{'again':>9}"
+    print(f"{heads}   write calls: mean, p95, max of the examination; p95, max of its wall time")
     for domain, row in figures.items():
         print(
             f"{domain:10}{row['simulations']:7.0f}{row['without_s']:8.2f} s{row['with_s']:8.2f} s{100 * (row['ratio'] - 1):+11.2f}%"
