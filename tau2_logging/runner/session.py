@@ -264,7 +264,7 @@ class _Session:
             part.install()
             stack.callback(part.uninstall)
         for domain in self.config.domains:
-            self.benchmark.registry.get_env_constructor(domain)()  # parse now, not in the first simulations' time
+            self.benchmark.try_environment(domain)  # parse now, not in the first simulations' time
         stack.enter_context(frozen_heap())
 
     def _check_databases(self, databases: Any) -> None:
