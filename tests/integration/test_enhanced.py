@@ -128,5 +128,5 @@ def test_a_domain_that_tau2_cannot_make_says_what_it_lacks(monkeypatch: pytest.M
 
     benchmark = Benchmark.load()
     monkeypatch.setitem(benchmark.registry._domains, "lacking", lacking)
-    with pytest.raises(UserError, match="cannot make the environment of lacking .*No module named 'rank_bm25'.*leave it out"):
+    with pytest.raises(UserError, match=r"cannot make the environment of lacking .*No module named 'rank_bm25'.*leave it out"):
         benchmark.try_environment("lacking")
