@@ -145,7 +145,8 @@ class _WholeState:
 
 @dataclass(frozen=True)
 class _Seen:
-    """One state of a small database: pydantic's JSON of each field, tau2's text of it, and tau2's hash of the whole."""
+    """One state of a small database: pydantic's JSON of each field, in its order, tau2's text of each, in tau2's, and tau2's hash of the
+    whole."""
 
     quick: Mapping[str, bytes]
     texts: Mapping[str, bytes]
@@ -160,17 +161,19 @@ class _SmallDatabases:
         self._texts: dict[tuple[type, str, bytes], bytes] = {}
         self._changes: dict[tuple[type, str, str], tuple[Change, ...]] = {}
 
-    def seen(self, database: BaseModel, quick: bytes) -> _Seen:
-        """The state a database is in, by its JSON."""
-        key = (type(database), quick)
+    def seen(self, database: BaseModel, whole: bytes, last: _Seen | None = None) -> _Seen:
+        """The state a database is in, by its JSON. `last` is one that it may be near to."""
+        key = (type(database), whole)
         known = self._seen.get(key)
         if known is None:
-            known = _kept(self._seen, key, self._look_at_fields(database))
+            quick = _split(whole, last.quick) if last is not None else None
+            known = _kept(self._seen, key, self._look_at_fields(database, quick))
         return known
 
-    def _look_at_fields(self, database: BaseModel) -> _Seen:
-        quick = {name: quick_json(database, {name}) for name in sorted(dumpable(database))}
-        texts = {name: self._dump(database, name, text) for name, text in quick.items()}
+    def _look_at_fields(self, database: BaseModel, quick: Mapping[str, bytes] | None) -> _Seen:
+        if quick is None:
+            quick = {name: quick_json(database, {name})[len(json.dumps(name)) + 2 : -1] for name in dumpable(database)}
+        texts = {name: self._dump(database, name, quick[name]) for name in sorted(quick)}
         return _Seen(quick, texts, hashlib.sha256(_whole_text(texts)).hexdigest())
 
     def _dump(self, database: BaseModel, name: str, quick: bytes) -> bytes:
@@ -195,6 +198,27 @@ def _kept(known: dict[Any, T], key: Any, value: T) -> T:
         known.clear()
     known[key] = value
     return value
+
+
+def _split(whole: bytes, last: Mapping[str, bytes]) -> dict[str, bytes] | None:
+    """A database's JSON as that of its fields, where it differs from the last one in one field only; else None."""
+    parts = {name: b'"' + name.encode() + b'":' + text for name, text in last.items()}
+    at = 1
+    for name, part in parts.items():
+        if not whole.startswith(part, at):
+            return _with_changed(whole, at, name, parts, last)
+        at += len(part) + 1
+    return None
+
+
+def _with_changed(whole: bytes, at: int, name: str, parts: Mapping[str, bytes], last: Mapping[str, bytes]) -> dict[str, bytes] | None:
+    names = list(parts)
+    rest = b"".join(b"," + parts[other] for other in names[names.index(name) + 1 :]) + b"}"
+    head = b'"' + name.encode() + b'":'
+    end = len(whole) - len(rest)
+    if whole[:1] != b"{" or not whole.startswith(head, at) or not whole.endswith(rest) or end <= at + len(head):
+        return None
+    return {**last, name: whole[at + len(head) : end]}
 
 
 def _whole_text(texts: Mapping[str, bytes]) -> bytes:
@@ -230,7 +254,7 @@ class _FieldsState:
         quick = quick_json(self._database)
         if quick == self._quick:
             return ()
-        before, self._seen = self._seen, self._known.seen(self._database, quick)
+        before, self._seen = self._seen, self._known.seen(self._database, quick, self._seen)
         self._quick, self.hash = quick, self._seen.hash
         return self._known.changes(type(self._database), before, self._seen)
 

@@ -38,12 +38,12 @@ def _compare(before: Any, after: Any, path: str) -> Iterator[Change]:
 
 def _compare_objects(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[Change]:
     for key in [*before, *(key for key in after if key not in before)]:
-        yield from _compare_items(before.get(key, _ABSENT), after.get(key, _ABSENT), f"{path}/{_step(key)}" if path else _step(key))
+        items = before.get(key, _ABSENT), after.get(key, _ABSENT)
+        if items[0] is not items[1] and not _alike(*items):
+            yield from _compare_items(*items, f"{path}/{_step(key)}" if path else _step(key))
 
 
 def _compare_items(before: Any, after: Any, path: str) -> Iterator[Change]:
-    if before is after or _alike(before, after):
-        return
     if before is _ABSENT:
         yield Change(path, ADDED, after=after)
     elif after is _ABSENT:

@@ -11,7 +11,7 @@ from typing import Any
 from tau2_logging.events.difference import changed_records, summary
 from tau2_logging.events.structured import StateChangeEvent, StateSnapshot, ToolExecutionEvent
 from tau2_logging.logger.arguments import Check, Signature, as_text, byte_length, copied, leaves_of, shape_of
-from tau2_logging.logger.masking import has_sign, is_secret_name, shorten
+from tau2_logging.logger.masking import has_sign, is_secret_name, may_hold_secret, shorten
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.sensitive import NONE, SECRETS, examine_sensitive, masked, masked_text
 from tau2_logging.logger.simulation import Simulation
@@ -216,7 +216,9 @@ def _write_change(simulation: Simulation, change: DatabaseChange, call: ToolCall
 
 def _is_plain(value: Any) -> bool:
     """Whether a value cannot hold a credential."""
-    return value is None or isinstance(value, int | float) or (isinstance(value, str) and not has_sign(value))
+    if value is None or isinstance(value, int | float):
+        return True
+    return not has_sign(value) if isinstance(value, str) else not may_hold_secret(as_text(value))
 
 
 def _masked_change(change: Any, masking: str) -> Any:

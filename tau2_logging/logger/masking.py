@@ -66,6 +66,12 @@ def has_sign(text: str) -> bool:
     return False
 
 
+def may_hold_secret(text: str) -> bool:
+    """Whether JSON text may hold a credential, or a name that makes its value one: each such name holds a rough sign, too."""
+    small = text.lower()
+    return any(rough in small for rough in _ROUGH)
+
+
 def mask_signed(text: str) -> str:
     """`mask_text` without looking for the signs first."""
     text = _BEARER.sub(rf"\1 {MASK}", text)
