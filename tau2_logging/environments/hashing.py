@@ -13,15 +13,22 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from tau2_logging.environments.records import SharedRecords
+from tau2_logging.logger.helper import Helper
 
-_KEYS_PER_STATE = 32
+_KEYS_PER_STATE = 8
 _REMEMBERED = 256
+_LONG = 512 * 1024
+"""Bytes that take SHA-256 about a quarter of a millisecond where the processor has instructions for it, a millisecond where not."""
+
+T = TypeVar("T")
 
 Records = Mapping[str, bytes | None]
 """Text by key of the records that differ, None for those that are gone. A text is `"key": {...}`."""
@@ -52,13 +59,16 @@ class _Field:
 class DatabaseHash:
     """Knows a pristine database, and hashes views of it.
 
-    `fields` of the model other than shared records are compared by their text.
+    `fields` of the model other than shared records are compared by their text. `long` is the number of bytes from which on a hash is
+    left to a helper.
     """
 
-    def __init__(self, pristine: BaseModel) -> None:
+    def __init__(self, pristine: BaseModel, long: int = _LONG) -> None:
+        self._long = long
         state = hashlib.sha256(b"{")
         self._fields: dict[str, _Field] = {}
-        self._known: OrderedDict[object, str] = OrderedDict()
+        self._known: OrderedDict[object, str | Future[str]] = OrderedDict()
+        self._ends: OrderedDict[object, Any] = OrderedDict()
         self._lock = threading.Lock()
         self._quick: dict[tuple[str, str], bytes] = {}
         for number, (name, value) in enumerate(sorted(dumpable(pristine).items())):
@@ -137,30 +147,95 @@ class DatabaseHash:
 
     def digest(self, difference: Difference) -> str:
         """tau2's hash of the pristine database with these differences. Of the last ones asked for it is remembered."""
+        made = self._begun(difference, None)
+        return made if isinstance(made, str) else made.result()
+
+    def digest_later(self, difference: Difference, helper: Helper | None) -> str | Future[str]:
+        """The same, made by `helper` where there is one and it takes long; then the differences must not be changed any more."""
+        return self._begun(difference, helper)
+
+    def _begun(self, difference: Difference, helper: Helper | None) -> str | Future[str]:
         if not difference:
             return self.pristine
-        name = frozenset((field, at if isinstance(at, bytes) else frozenset(at.items())) for field, at in difference.items())
+        parts = {field.name: _part(difference[field.name]) for field in self._fields.values() if field.name in difference}
+        name = tuple(parts.items())
         with self._lock:
             known = self._known.get(name)
             if known is not None:
                 return known
-        made = self._digest(difference)
-        with self._lock:
-            self._known[name] = made
-            if len(self._known) > _REMEMBERED:
-                self._known.popitem(last=False)
-        return made
+            future: Future[str] = Future()
+            _remember(self._known, name, future)
+        if helper is not None and self._length(difference) > self._long:
+            helper.do(partial(self._make, difference, parts, name, future))
+        else:
+            self._make(difference, parts, name, future)
+        return future.result() if future.done() else future
 
-    def _digest(self, difference: Difference) -> str:
+    def _make(self, difference: Difference, parts: Mapping[str, object], name: object, future: Future[str]) -> None:
+        try:
+            made = self._digest(difference, parts)
+        except BaseException as error:
+            with self._lock:
+                self._known.pop(name, None)
+            future.set_exception(error)
+        else:
+            with self._lock:
+                _remember(self._known, name, made)
+            future.set_result(made)
+
+    def _length(self, difference: Difference) -> int:
+        """About how many bytes are to be hashed; what is remembered of others is not taken off."""
         fields = list(self._fields.values())
         first = next(number for number, field in enumerate(fields) if field.name in difference)
-        state = _resumed(fields[first], difference[fields[first].name])
-        for field in fields[first + 1 :]:
-            state.update(field.head)
-            for piece in _pieces(field, difference.get(field.name)):
-                state.update(piece)
+        return sum(len(field.whole) for field in fields[first:]) - _begin(fields[first], difference[fields[first].name])
+
+    def _digest(self, difference: Difference, parts: Mapping[str, object]) -> str:
+        fields = list(self._fields.values())
+        names = [(number, tuple((name, part) for name, part in parts.items() if name <= field.name)) for number, field in enumerate(fields)]
+        at, state = self._resume(names)
+        for field, name in zip(fields[at:], names[at:], strict=True):
+            differs = difference.get(field.name)
+            if state is not None:
+                _add_field(state, field, differs)
+            elif differs is not None:
+                state = _resumed(field, differs)
+            if state is not None:
+                with self._lock:
+                    _remember(self._ends, name, state.copy())
+        assert state is not None  # there is a difference
         state.update(b"}")
         return str(state.hexdigest())
+
+    def _resume(self, names: list[tuple[int, tuple[Any, ...]]]) -> tuple[int, Any]:
+        """The state of the hash after the last field up to which a database with the same differences has been hashed, and the number of
+        the next field; no state before the first field that differs."""
+        with self._lock:
+            done = next((number for number, parts in reversed(names) if parts and (number, parts) in self._ends), None)
+            return (0, None) if done is None else (done + 1, self._ends[names[done]].copy())
+
+
+def _part(differs: Records | bytes) -> object:
+    """What tells the differences of a field from others."""
+    return differs if isinstance(differs, bytes) else frozenset(differs.items())
+
+
+def _remember(known: OrderedDict[object, T], name: object, value: T) -> None:
+    known[name] = value
+    if len(known) > _REMEMBERED:
+        known.popitem(last=False)
+
+
+def _begin(field: _Field, differs: Records | bytes) -> int:
+    """Where in its text a field differs first."""
+    if isinstance(differs, bytes) or not field.keys:
+        return 0
+    return field.begins[bisect.bisect_left(field.keys, min(differs))]
+
+
+def _add_field(state: Any, field: _Field, differs: Records | bytes | None) -> None:
+    state.update(field.head)
+    for piece in _pieces(field, differs):
+        state.update(piece)
 
 
 def _resumed(field: _Field, differs: Records | bytes) -> Any:

@@ -11,20 +11,24 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping
-from typing import Any, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
+
+from pydantic import BaseModel
 
 from tau2_logging.environments.databases import FastDatabases
 from tau2_logging.environments.hashing import DatabaseHash, Records, as_json, dumpable, field_json, quick_json
 from tau2_logging.environments.records import SharedRecords
 from tau2_logging.events.difference import difference
 from tau2_logging.events.structured import Change
-from tau2_logging.logger.state import DatabaseChange, Databases
+from tau2_logging.logger.helper import Helper
+from tau2_logging.logger.state import DatabaseChange, Databases, Hash
 
 AGENT, USER = "agent", "user"
 
-_Dumped = tuple[type, str, bytes]
-_KEPT_TEXTS = 2048
+T = TypeVar("T")
+_KEPT_STATES = 256
 
 
 class EnvironmentStates:
@@ -34,7 +38,8 @@ class EnvironmentStates:
         self._databases = databases
         self._watched: WeakKeyDictionary[Any, dict[str, _State]] = WeakKeyDictionary()
         self._by_fields: dict[type, bool] = {}
-        self._texts: dict[_Dumped, bytes] = {}
+        self._small = _SmallDatabases()
+        self._helper = Helper("database hashes")
         self._lock = threading.Lock()
 
     def start(self, environment: Any) -> None:
@@ -70,14 +75,14 @@ class EnvironmentStates:
     def _state(self, toolkit: Any) -> _State:
         known = self._databases.known(toolkit.db) if self._databases is not None else None
         if known is not None and not known.difference(toolkit.db):
-            return _ViewState(toolkit, known)
-        return _FieldsState(toolkit, self._texts) if self._goes_by_fields(toolkit) else _WholeState(toolkit, as_json(toolkit.db))
+            return _ViewState(toolkit, known, self._helper)
+        return _FieldsState(toolkit, self._small) if self._goes_by_fields(toolkit) else _WholeState(toolkit, as_json(toolkit.db))
 
     def _goes_by_fields(self, toolkit: Any) -> bool:
         """Whether a database of this class may be hashed field by field; tried once for each class, against tau2's own hash."""
         kind = type(toolkit.db)
         if kind not in self._by_fields:
-            self._by_fields[kind] = _FieldsState(toolkit, self._texts).hash == hashlib.sha256(as_json(toolkit.db)).hexdigest()
+            self._by_fields[kind] = _FieldsState(toolkit, self._small).hash == hashlib.sha256(as_json(toolkit.db)).hexdigest()
         return self._by_fields[kind]
 
     def _changes(self, environment: Any, everything: bool) -> list[DatabaseChange]:
@@ -97,7 +102,7 @@ class _State(Protocol):
     """The last state of a database that is known."""
 
     toolkit: Any
-    hash: str
+    hash: Hash
 
     def arm(self) -> None:
         """A call is about to be made."""
@@ -118,7 +123,7 @@ class _WholeState:
     def __init__(self, toolkit: Any, text: bytes) -> None:
         self.toolkit = toolkit
         self._text = text
-        self.hash = hashlib.sha256(text).hexdigest()
+        self.hash: Hash = hashlib.sha256(text).hexdigest()
 
     def arm(self) -> None:
         return
@@ -138,20 +143,106 @@ class _WholeState:
         return self
 
 
-class _FieldsState:
-    """A small database, serialized field by field: only fields whose JSON by pydantic has changed are dumped and compared."""
+@dataclass(frozen=True)
+class _Seen:
+    """One state of a small database: pydantic's JSON of each field, in its order, tau2's text of each, in tau2's, and tau2's hash of the
+    whole."""
 
-    def __init__(self, toolkit: Any, known: dict[_Dumped, bytes]) -> None:
+    quick: Mapping[str, bytes]
+    texts: Mapping[str, bytes]
+    hash: str
+
+
+class _SmallDatabases:
+    """States of small databases, and what lies between two of them. Simulations of a domain begin alike, and pass through the same ones."""
+
+    def __init__(self) -> None:
+        self._seen: dict[tuple[type, bytes], _Seen] = {}
+        self._texts: dict[tuple[type, str, bytes], bytes] = {}
+        self._changes: dict[tuple[type, str, str], tuple[Change, ...]] = {}
+
+    def seen(self, database: BaseModel, whole: bytes, last: _Seen | None = None) -> _Seen:
+        """The state a database is in, by its JSON. `last` is one that it may be near to."""
+        key = (type(database), whole)
+        known = self._seen.get(key)
+        if known is None:
+            quick = _split(whole, last.quick) if last is not None else None
+            known = _kept(self._seen, key, self._look_at_fields(database, quick))
+        return known
+
+    def _look_at_fields(self, database: BaseModel, quick: Mapping[str, bytes] | None) -> _Seen:
+        if quick is None:
+            quick = {name: quick_json(database, {name})[len(json.dumps(name)) + 2 : -1] for name in dumpable(database)}
+        texts = {name: self._dump(database, name, quick[name]) for name in sorted(quick)}
+        return _Seen(quick, texts, hashlib.sha256(_whole_text(texts)).hexdigest())
+
+    def _dump(self, database: BaseModel, name: str, quick: bytes) -> bytes:
+        """The text of a field; the same field is met again and again, in other states too."""
+        key = (type(database), name, quick)
+        known = self._texts.get(key)
+        if known is None:
+            known = _kept(self._texts, key, field_json(getattr(database, name)))
+        return known
+
+    def changes(self, kind: type, before: _Seen, after: _Seen) -> tuple[Change, ...]:
+        """What makes one state of the other."""
+        key = (kind, before.hash, after.hash)
+        known = self._changes.get(key)
+        if known is None:
+            known = _kept(self._changes, key, _compare_fields(before, after))
+        return known
+
+
+def _kept(known: dict[Any, T], key: Any, value: T) -> T:
+    if len(known) >= _KEPT_STATES:
+        known.clear()
+    known[key] = value
+    return value
+
+
+def _split(whole: bytes, last: Mapping[str, bytes]) -> dict[str, bytes] | None:
+    """A database's JSON as that of its fields, where it differs from the last one in one field only; else None."""
+    parts = {name: b'"' + name.encode() + b'":' + text for name, text in last.items()}
+    at = 1
+    for name, part in parts.items():
+        if not whole.startswith(part, at):
+            return _with_changed(whole, at, name, parts, last)
+        at += len(part) + 1
+    return None
+
+
+def _with_changed(whole: bytes, at: int, name: str, parts: Mapping[str, bytes], last: Mapping[str, bytes]) -> dict[str, bytes] | None:
+    names = list(parts)
+    rest = b"".join(b"," + parts[other] for other in names[names.index(name) + 1 :]) + b"}"
+    head = b'"' + name.encode() + b'":'
+    end = len(whole) - len(rest)
+    if whole[:1] != b"{" or not whole.startswith(head, at) or not whole.endswith(rest) or end <= at + len(head):
+        return None
+    return {**last, name: whole[at + len(head) : end]}
+
+
+def _whole_text(texts: Mapping[str, bytes]) -> bytes:
+    """The text that tau2 hashes, of its fields in order."""
+    return b"{" + b", ".join([json.dumps(name).encode() + b": " + text for name, text in texts.items()]) + b"}"
+
+
+def _compare_fields(before: _Seen, after: _Seen) -> tuple[Change, ...]:
+    differ = [name for name, text in after.quick.items() if before.quick[name] != text]
+    return tuple(
+        change for name in differ for change in difference({name: json.loads(before.texts[name])}, {name: json.loads(after.texts[name])})
+    )
+
+
+class _FieldsState:
+    """A small database, told apart by pydantic's JSON: only fields in which it has changed are dumped and compared."""
+
+    def __init__(self, toolkit: Any, known: _SmallDatabases) -> None:
         self.toolkit = toolkit
         self._database = toolkit.db
         self._known = known
-        self._names = sorted(dumpable(toolkit.db))
-        heads = [json.dumps(name).encode() + b": " for name in self._names]
-        self._heads = [(b", " if number else b"{") + head for number, head in enumerate(heads)]
-        self._whole = quick_json(toolkit.db)
-        self._quick = self._quick_fields()
-        self._texts = {name: self._dump(name, self._quick[name]) for name in self._names}
-        self.hash = self._digest()
+        self._quick = quick_json(self._database)
+        self._seen = known.seen(self._database, self._quick)
+        self.hash: Hash = self._seen.hash
 
     def arm(self) -> None:
         return
@@ -160,49 +251,25 @@ class _FieldsState:
         return self.toolkit.db is self._database
 
     def look(self, everything: bool) -> tuple[Change, ...]:
-        whole = quick_json(self._database)
-        if whole == self._whole:
+        quick = quick_json(self._database)
+        if quick == self._quick:
             return ()
-        self._whole, quick = whole, self._quick_fields()
-        found: list[Change] = []
-        for name in self._names:
-            if quick[name] != self._quick[name]:
-                before, self._texts[name] = self._texts[name], self._dump(name, quick[name])
-                found += difference({name: json.loads(before)}, {name: json.loads(self._texts[name])})
-        self._quick = quick
-        self.hash = self._digest()
-        return tuple(found)
-
-    def _quick_fields(self) -> dict[str, bytes]:
-        return {name: quick_json(self._database, {name}) for name in self._names}
-
-    def _dump(self, name: str, quick: bytes) -> bytes:
-        """The text of a field; the same field is met again and again, in other simulations too."""
-        key = (type(self._database), name, quick)
-        text = self._known.get(key)
-        if text is None:
-            text = field_json(getattr(self._database, name))
-            if len(self._known) < _KEPT_TEXTS:
-                self._known[key] = text
-        return text
-
-    def _text(self) -> bytes:
-        return b"".join(head + self._texts[name] for head, name in zip(self._heads, self._names, strict=True)) + b"}"
-
-    def _digest(self) -> str:
-        return hashlib.sha256(self._text()).hexdigest()
+        before, self._seen = self._seen, self._known.seen(self._database, quick, self._seen)
+        self._quick, self.hash = quick, self._seen.hash
+        return self._known.changes(type(self._database), before, self._seen)
 
     def as_whole(self) -> _WholeState:
-        return _WholeState(self.toolkit, self._text())
+        return _WholeState(self.toolkit, _whole_text(self._seen.texts))
 
 
 class _ViewState:
     """A copy-on-write view. `_differs` is how it differed from the pristine database when it was last looked at."""
 
-    def __init__(self, toolkit: Any, known: DatabaseHash) -> None:
+    def __init__(self, toolkit: Any, known: DatabaseHash, helper: Helper | None = None) -> None:
         self.toolkit = toolkit
-        self.hash = known.pristine
+        self.hash: Hash = known.pristine
         self._known = known
+        self._helper = helper
         self._fields = dumpable(toolkit.db)
         self._shared = {name: value for name, value in self._fields.items() if isinstance(value, SharedRecords)}
         self._differs: dict[str, dict[str, bytes | None] | bytes] = {}
@@ -224,7 +291,8 @@ class _ViewState:
             else:
                 found += self._look_at_field(name, field_json(getattr(self._view, name)))
         if found:
-            self.hash = self._known.digest({name: differs for name, differs in self._differs.items() if differs})
+            differs = {name: at if isinstance(at, bytes) else dict(at) for name, at in self._differs.items() if at}
+            self.hash = self._known.digest_later(differs, self._helper)
         return tuple(found)
 
     def _suspects(self, name: str, records: SharedRecords) -> set[str]:

@@ -10,7 +10,7 @@ does. So a shape that is met for the first time is turned into source and compil
             return f"{TYPE} step={v0} function={tokens[v2]} duration_ms={v1:.3f} error={words[v3]}"
         return None
 
-Only values whose token is certain are written here. For any other it returns None, or raises KeyError (a text that has not been met) or
+Only values whose token is certain are written here. For any other it returns None, or raises KeyError (no text) or
 TypeError (a value that cannot be looked up), and `logfmt` does the work.
 """
 
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tau2_logging.events.fields import CONTEXT_FIELDS, field_type
 from tau2_logging.events.kinds import KINDS
-from tau2_logging.events.logfmt import encode_type, encoder
+from tau2_logging.events.logfmt import clean, encode_text, encode_type, encoder
 
 WriteShape = Callable[[Iterable[object]], "str | None"]
 
@@ -46,7 +46,20 @@ _TOKEN = {
     "id": "{{{0}}}",
 }
 
-_TOKENS: dict[str, str] = {}
+
+class _Tokens(dict[object, str]):
+    """Tokens of the texts met so far; one that has not been met is encoded. KeyError for what is no text."""
+
+    def __missing__(self, text: object) -> str:
+        if type(text) is not str:
+            raise KeyError(text)
+        token = encode_text(clean(text))
+        if len(text) < _LONGEST_KEPT:
+            _keep(text, token)
+        return token
+
+
+_TOKENS = _Tokens()
 _TOKENS_KEPT = 4096
 _LONGEST_KEPT = 256
 _SHAPES_KEPT = 512

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+import marshal
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ from tau2_logging.events.structured import Change
 ADDED, REMOVED, CHANGED = "added", "removed", "changed"
 _ABSENT: Any = object()
 _EMPTY = "~2"
+_NO_REFERENCES = 2
+"""Version of marshal's format in which equal values are written alike, whichever objects they share."""
 
 
 def difference(before: Any, after: Any, path: str = "") -> tuple[Change, ...]:
@@ -35,18 +38,31 @@ def _compare(before: Any, after: Any, path: str) -> Iterator[Change]:
 
 def _compare_objects(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[Change]:
     for key in [*before, *(key for key in after if key not in before)]:
-        yield from _compare_items(before.get(key, _ABSENT), after.get(key, _ABSENT), f"{path}/{_step(key)}" if path else _step(key))
+        items = before.get(key, _ABSENT), after.get(key, _ABSENT)
+        if items[0] is not items[1] and not _alike(*items):
+            yield from _compare_items(*items, f"{path}/{_step(key)}" if path else _step(key))
 
 
 def _compare_items(before: Any, after: Any, path: str) -> Iterator[Change]:
-    if before is after or repr(before) == repr(after):  # alike down to the types, and ten times faster than a walk
-        return
     if before is _ABSENT:
         yield Change(path, ADDED, after=after)
     elif after is _ABSENT:
         yield Change(path, REMOVED, before=before)
     else:
         yield from _compare(before, after, path)
+
+
+def _alike(before: Any, after: Any) -> bool:
+    """Whether two values are equal down to the types, ten times faster than by a walk. False is not certain, where keys are in another
+    order."""
+    if type(before) is not type(after):
+        return False
+    if type(before) is str or before is None:
+        return bool(before == after)
+    try:
+        return marshal.dumps(before, _NO_REFERENCES) == marshal.dumps(after, _NO_REFERENCES)
+    except ValueError:  # no plain JSON
+        return repr(before) == repr(after)
 
 
 def _compare_lists(before: list[Any], after: list[Any], path: str) -> Iterator[Change]:
@@ -103,7 +119,7 @@ def apply_changes(state: Any, changes: Iterable[Change]) -> Any:
 def _last_positions_first(change: Change) -> tuple[int, int]:
     """Items that leave a list by their position leave it from its end."""
     last = change.path.rpartition("/")[2]
-    return (1, -int(last)) if change.kind == REMOVED and last.isdigit() else (0, 0)
+    return (1, -int(last)) if change.kind == REMOVED and last.isdecimal() else (0, 0)
 
 
 def _put(place: Any, step: str, change: Change) -> None:

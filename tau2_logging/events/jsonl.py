@@ -6,6 +6,7 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ def _columns(kind: type[StructuredEvent]) -> Mapping[str, Any]:
 
 
 _COLUMNS: dict[type, Mapping[str, Any]] = {kind: _columns(kind) for kind in (*EVENT_CLASSES, StructuredEvent)}
+_VALUES: dict[type, Any] = {kind: attrgetter(*columns) for kind, columns in _COLUMNS.items()}
 
 
 @dataclass(frozen=True)
@@ -33,13 +35,16 @@ class RejectedLine:
 
 def encode_event(event: StructuredEvent) -> str:
     """The line of an event, without the newline. Values that JSON does not have are written as text."""
-    data = {name: _plain(getattr(event, name)) for name in _COLUMNS.get(type(event)) or _columns(type(event))}
-    known = data.keys()
-    data.update({name: _plain(value) for name, value in event.extra.items() if name not in known})
+    kind = type(event)
+    if kind not in _VALUES:
+        _COLUMNS[kind] = _columns(kind)
+        _VALUES[kind] = attrgetter(*_COLUMNS[kind])
+    data = dict(zip(_COLUMNS[kind], _VALUES[kind](event), strict=True))
+    data.update({name: value for name, value in event.extra.items() if name not in data})
     try:
-        return json.dumps(data, default=str, allow_nan=False)
+        return _ENCODER.encode(data)
     except ValueError:  # NaN or an infinity somewhere
-        return json.dumps(_finite(data), default=str)
+        return json.dumps(_finite(data), default=_as_json)
 
 
 def decode_event(line: str) -> StructuredEvent:
@@ -82,12 +87,12 @@ def _event_or_reason(number: int, line: str) -> StructuredEvent | RejectedLine:
         return RejectedLine(number, str(error))
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    if hasattr(value, "__dataclass_fields__"):
-        return {name: getattr(value, name) for name in value.__dataclass_fields__}
-    return value
+def _as_json(value: Any) -> Any:
+    """What JSON does not have: a record of ours by its fields, anything else as text."""
+    return {name: getattr(value, name) for name in value.__dataclass_fields__} if hasattr(value, "__dataclass_fields__") else str(value)
+
+
+_ENCODER = json.JSONEncoder(default=_as_json, allow_nan=False, check_circular=False)
 
 
 def _read(value: Any, item_class: Any) -> Any:
@@ -99,6 +104,8 @@ def _read(value: Any, item_class: Any) -> Any:
 def _finite(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
+    if hasattr(value, "__dataclass_fields__"):
+        return _finite(_as_json(value))
     if isinstance(value, Mapping):
         return {name: _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import importlib
 import re
-import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.events.difference import changed_records, summary
 from tau2_logging.events.structured import StateChangeEvent, StateSnapshot, ToolExecutionEvent
-from tau2_logging.logger.arguments import Check, check_arguments, shape_of
-from tau2_logging.logger.masking import shorten
+from tau2_logging.logger.arguments import Check, Signature, as_text, byte_length, copied, leaves_of, shape_of
+from tau2_logging.logger.masking import has_sign, is_secret_name, may_hold_secret, shorten
 from tau2_logging.logger.operation import Operation
-from tau2_logging.logger.sensitive import NONE, find_sensitive, masked, masked_text
+from tau2_logging.logger.sensitive import NONE, SECRETS, examine_sensitive, masked, masked_text
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.logger.state import DatabaseChange, StateWatch
 
@@ -22,18 +21,45 @@ START, END, ERROR, WRITE = "start", "end", "error", "write"
 """Moments of a snapshot."""
 
 _PREVIEW, _LONGEST_MESSAGE = 200, 500
+_CALLS_KEPT = 128
+"""Of each tool."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _WORDS = {"": "empty", "null": "null", "None": "null", "true": "boolean", "false": "boolean", "True": "boolean", "False": "boolean"}
 
 
 @dataclass(frozen=True)
 class ToolCallDetails:
-    """What is known of a call before it is made. `fields` are those of ToolExecutionEvent."""
+    """What is known of a call before it is made. The arguments are a copy: the tool may change its own."""
 
     environment: Any
     call_id: str | None
-    writes: bool
-    fields: Mapping[str, Any]
+    tool: _Tool
+    name: str
+    requestor: str
+    arguments: Mapping[str, Any]
+
+    def fields(self, masking: str) -> Mapping[str, Any]:
+        """Those of ToolExecutionEvent that say what was asked for. The same call is made again and again: it is looked at once."""
+        key = (self.name, self.requestor, masking, as_text(self.arguments))
+        known = self.tool.calls.get(key)
+        if known is None:
+            known = self._fields(masking)
+            if len(self.tool.calls) < _CALLS_KEPT:
+                self.tool.calls[key] = known
+        return known
+
+    def _fields(self, masking: str) -> Mapping[str, Any]:
+        leaves, signature = leaves_of(self.arguments), self.tool.signature
+        shown, sensitive = examine_sensitive(self.arguments, leaves, masking)
+        return {
+            "tool": masked_text(self.name, masking),
+            "tool_type": self.tool.kind,
+            "requestor": self.requestor,
+            "arguments": shown,
+            **vars(shape_of(self.arguments, leaves)),
+            **vars(signature.check(self.arguments) if signature is not None else Check()),
+            "sensitive": sensitive,
+        }
 
 
 class ToolDetails:
@@ -46,45 +72,35 @@ class ToolDetails:
     def __init__(self, watch: StateWatch | None = None, thorough: bool = False) -> None:
         self._watch = watch
         self._thorough = thorough
-        self._signatures: dict[Any, tuple[Mapping[str, Any], str | None]] = {}
-        self._lock = threading.Lock()
+        self._tools: dict[tuple[type, str], _Tool] = {}
+        self._no_tool = _Tool()
 
     def before(self, simulation: Simulation, environment: Any, message: Any) -> ToolCallDetails | None:
         """Look at a call that is about to be made. None where nobody wants to know."""
-        logger = simulation.logger
-        if not logger.wants_structured:
+        if not simulation.logger.wants_structured:
             return None
-        schema, tool_type = self._signature(environment, str(message.name), str(message.requestor))
-        arguments = dict(message.arguments)
-        check = check_arguments(arguments, schema) if schema is not None else Check()
-        fields = {
-            "tool": masked_text(str(message.name), logger.masking),
-            "tool_type": tool_type,
-            "requestor": str(message.requestor),
-            "arguments": masked(arguments, logger.masking),
-            **vars(shape_of(arguments)),
-            **vars(check),
-            "sensitive": find_sensitive(arguments),
-        }
-        writes = tool_type == "write"
-        if writes and self._watch is not None:
+        name, requestor = str(message.name), str(message.requestor)
+        tool = self._tool(environment, name, requestor)
+        if tool.writes and self._watch is not None:
             self._watch.before(environment)
-        return ToolCallDetails(environment, getattr(message, "id", None) or None, writes, fields)
+        call_id = getattr(message, "id", None) or None
+        return ToolCallDetails(environment, call_id, tool, name, requestor, copied(message.arguments))
 
     def after(self, call: ToolCallDetails, operation: Operation, error_type: str | None, result: Any) -> None:
         """Write a call that has been made; `error_type` is None where it went well."""
         simulation, text = operation.simulation, "" if result is None else str(result)
-        watch = self._watch if call.writes else None
+        masking = simulation.logger.masking
+        watch = self._watch if call.tool.writes else None
         changes = watch.after(call.environment) if watch is not None else []
         simulation.structured(
             ToolExecutionEvent,
             span=operation.span,
             step=operation.step,
             call_id=call.call_id,
-            **call.fields,
+            **call.fields(masking),
             success=error_type is None,
             error_type=error_type,
-            **_outcome(text, error_type is not None, simulation.logger.masking),
+            **_outcome(text, error_type is not None, masking),
             start_ms=round(simulation.logger.since_start_ms(operation.started_ns), 3),
             duration_ms=round(operation.duration_ms or 0.0, 3),
             state_changed=bool(changes) if watch is not None else None,
@@ -114,22 +130,39 @@ class ToolDetails:
         if simulation.logger.wants_structured and self._watch is not None:
             simulation.structured(StateSnapshot, span=span, moment=moment, **vars(self._watch.databases(environment)))
 
-    def _signature(self, environment: Any, name: str, requestor: str) -> tuple[Mapping[str, Any] | None, str | None]:
-        """JSON schema of a tool's parameters and its type; neither for a tool that does not exist."""
+    def _tool(self, environment: Any, name: str, requestor: str) -> _Tool:
+        """What is known of a tool. tau2 lists all tools of a toolkit to find one, so it is asked only once."""
         toolkit = _toolkit(environment, name, requestor)
+        method = getattr(toolkit, name, None)
+        function = getattr(method, "__func__", method)
+        known = self._tools.get((type(toolkit), name))
+        if known is not None and known.function is function:
+            return known
         if toolkit is None or not toolkit.has_tool(name):
-            return None, None
-        function = getattr(toolkit, name)
-        key = getattr(function, "__func__", function)
-        with self._lock:
-            known = self._signatures.get(key)
-        if known is None:
-            as_tool = importlib.import_module("tau2.environment.tool").as_tool
-            kind = toolkit.tool_type(name)
-            known = as_tool(function).openai_schema["function"]["parameters"], str(getattr(kind, "value", kind))
-            with self._lock:
-                self._signatures[key] = known
+            return self._no_tool
+        known = self._tools[type(toolkit), name] = _learn(toolkit, name, method, function)
         return known
+
+
+@dataclass(frozen=True)
+class _Tool:
+    """A tool's function, what tau2 says it does, whether it may change a database, the signature its arguments are checked against, and
+    the calls of it that are known."""
+
+    function: Any = None
+    kind: str | None = None
+    writes: bool = False
+    signature: Signature | None = None
+    calls: dict[Any, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def _learn(toolkit: Any, name: str, method: Any, function: Any) -> _Tool:
+    """tau2 v1 says of some tools that are not for writing that they do change the state (`mutates_state`)."""
+    tool_type = toolkit.tool_type(name)
+    kind = str(getattr(tool_type, "value", tool_type))
+    mutates = getattr(toolkit, "tool_mutates_state", None)
+    schema = importlib.import_module("tau2.environment.tool").as_tool(method).openai_schema["function"]["parameters"]
+    return _Tool(function, kind, kind == "write" or (mutates is not None and bool(mutates(name))), Signature(schema))
 
 
 def _toolkit(environment: Any, name: str, requestor: str) -> Any:
@@ -143,7 +176,7 @@ def _toolkit(environment: Any, name: str, requestor: str) -> Any:
 def _outcome(text: str, failed: bool, masking: str) -> dict[str, Any]:
     return {
         "error_message": shorten(masked_text(text, masking), _LONGEST_MESSAGE) if failed else None,
-        "result_bytes": len(text.encode("utf-8", "replace")),
+        "result_bytes": byte_length(text),
         "result_type": look_of(text),
         "result_preview": masked_text(text[: 2 * _PREVIEW], masking)[:_PREVIEW],
     }
@@ -161,8 +194,8 @@ def look_of(text: str) -> str:
 def _write_change(simulation: Simulation, change: DatabaseChange, call: ToolCallDetails | None, span: str | None) -> None:
     masking = simulation.logger.masking
     fields = {
-        "tool": call.fields["tool"] if call is not None else None,
-        "requestor": call.fields["requestor"] if call is not None else None,
+        "tool": masked_text(call.name, masking) if call is not None else None,
+        "requestor": call.requestor if call is not None else None,
         "database": change.database,
         "changed_records": changed_records(change.changes),
         "summary": masked_text(summary(change.changes), masking),
@@ -181,8 +214,17 @@ def _write_change(simulation: Simulation, change: DatabaseChange, call: ToolCall
     simulation.emit("state_change", line, span=simulation.logger.new_span(), parent=span or simulation.span)
 
 
+def _is_plain(value: Any) -> bool:
+    """Whether a value cannot hold a credential."""
+    if value is None or isinstance(value, int | float):
+        return True
+    return not has_sign(value) if isinstance(value, str) else not may_hold_secret(as_text(value))
+
+
 def _masked_change(change: Any, masking: str) -> Any:
     """A change with its values masked; the same object where nothing was."""
     name = change.path.rpartition("/")[2]
+    if masking == SECRETS and _is_plain(change.before) and _is_plain(change.after) and not is_secret_name(name):
+        return change
     before, after = (masked({name: value}, masking)[name] for value in (change.before, change.after))
     return change if (before, after) == (change.before, change.after) else type(change)(change.path, change.kind, before, after)

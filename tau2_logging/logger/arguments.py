@@ -8,9 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
+
+Problems = list[tuple[str, str]]
+"""(path, kind) of each value that is wrong: `type` or `enum`."""
 
 LARGE_BYTES = 2000
 _FILE_WORDS = frozenset(("file", "filename", "path", "attachment", "image", "photo", "picture", "document", "pdf"))
@@ -18,6 +22,9 @@ _FILE_VALUE = re.compile(
     r"data:[\w.+-]+/[\w.+-]+[;,]|(?:file://|~?/|[A-Za-z]:\\|\./)?[\w./\\ -]*[\w-]\.(?:pdf|png|jpe?g|gif|csv|txt|json|xml|docx?|xlsx?|zip)"
 )
 _DEEPEST = 12
+_SHAPES_KEPT = 256
+_SAYS_TYPE_ONLY = frozenset(("type", "title", "description", "default"))
+_CLASSES: Mapping[str, type] = {"string": str, "integer": int, "number": float, "boolean": bool}
 
 
 @dataclass(frozen=True)
@@ -49,34 +56,67 @@ class Check:
         return not (self.missing or self.unexpected or self.wrong_type or self.outside_enum)
 
 
-def shape_of(arguments: Mapping[str, Any]) -> Shape:
-    """Size and shape of arguments.
+as_text = json.JSONEncoder(ensure_ascii=False, default=str).encode
+"""A JSON value as text; two values with the same text are the same to a reader of JSON."""
+
+_PLAIN_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+_MAY_BE_FILE = re.compile(r"[.:]")
+
+Leaves = Sequence[tuple[str, Any]]
+
+
+def shape_of(arguments: Mapping[str, Any], leaves: Leaves | None = None) -> Shape:
+    """Size and shape of arguments. `leaves` are those of `leaves_of`, where they are known.
 
     complexity = (n/(n+5) + d/(d+3) + b/(b+500)) / 3, with n the leaf values, d the levels of nesting below the top, b the bytes of JSON
     between the outer braces: 0 for no arguments, growing with each of the three, always below 1. The constants are where each part
     reaches one half: as many values, levels and bytes as tau2's larger calls have.
     """
-    size = len(json.dumps(arguments, ensure_ascii=False, default=str).encode("utf-8", "replace"))
-    leaves, depth = _leaves(arguments), _depth(arguments)
-    inner = size - 2
+    leaves = leaves_of(arguments) if leaves is None else leaves
+    size = byte_length(as_text(arguments))
+    number, depth, inner = len(leaves), _depth(arguments), size - 2
     return Shape(
         argument_count=len(arguments),
         argument_bytes=size,
         argument_types={str(name): json_type(value) for name, value in arguments.items()},
-        complexity=round((leaves / (leaves + 5) + depth / (depth + 3) + inner / (inner + 500)) / 3, 4),
+        complexity=round((number / (number + 5) + depth / (depth + 3) + inner / (inner + 500)) / 3, 4),
         large=size > LARGE_BYTES,
-        has_file=any(_is_file(name, value) for name, value in walk(arguments)),
+        has_file=any(_is_file(name, value) for name, value in leaves if type(value) is str),
     )
+
+
+def byte_length(text: str) -> int:
+    """Bytes of a text in UTF-8; what cannot be written counts as one."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def json_type(value: Any) -> str:
     """JSON schema's name of a value's type; `unknown` for what JSON does not have."""
-    if value is None:
-        return "null"
+    plain = _PLAIN_TYPES.get(type(value))
+    if plain is not None:
+        return plain
     if isinstance(value, bool):
         return "boolean"
     names = ((str, "string"), (int, "integer"), (float, "number"), (Mapping, "object"), (list | tuple, "array"))
     return next((name for kind, name in names if isinstance(value, kind)), "unknown")
+
+
+def leaves_of(arguments: Mapping[str, Any]) -> Leaves:
+    """All of `walk`, at once: arguments are mostly plain values."""
+    found: list[tuple[str, Any]] = []
+    for name, value in arguments.items():
+        if type(value) in _PLAIN_TYPES:
+            found.append((str(name), value))
+        else:
+            found += walk(value, str(name))
+    return found
+
+
+def copied(value: Any) -> Any:
+    """A JSON value in containers of its own: a tool may change what it was given."""
+    if isinstance(value, Mapping):
+        return {key: item if type(item) in _PLAIN_TYPES else copied(item) for key, item in value.items()}
+    return [copied(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def walk(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -91,12 +131,8 @@ def walk(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield name, value
 
 
-def _leaves(value: Any) -> int:
-    return sum(1 for _ in walk(value))
-
-
 def _depth(arguments: Mapping[str, Any]) -> int:
-    return max((_levels(value) for value in arguments.values()), default=0)
+    return max([_levels(value) for value in arguments.values() if type(value) not in _PLAIN_TYPES], default=0)
 
 
 def _levels(value: Any) -> int:
@@ -104,48 +140,87 @@ def _levels(value: Any) -> int:
     return 0 if items is None else 1 + max((_levels(item) for item in items), default=0)
 
 
-def _is_file(name: str, value: Any) -> bool:
-    if not isinstance(value, str) or not value:
+def _is_file(name: str, value: str) -> bool:
+    if not value:
         return False
-    return bool(_FILE_WORDS.intersection(words_of(name)) or _FILE_VALUE.fullmatch(value) or value.startswith("data:"))
+    if not _FILE_WORDS.isdisjoint(words_of(name)):
+        return True
+    return _MAY_BE_FILE.search(value) is not None and (_FILE_VALUE.fullmatch(value) is not None or value.startswith("data:"))
 
 
-def words_of(name: str) -> list[str]:
+@lru_cache(maxsize=4096)
+def words_of(name: str) -> tuple[str, ...]:
     """The words of a name, small: `cardNumber[0].zip_code` gives card, number, 0, zip, code."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
-    return [word.lower() for word in re.split(r"[^A-Za-z0-9]+", apart) if word]
+    return tuple(word.lower() for word in re.split(r"[^A-Za-z0-9]+", apart) if word)
 
 
 def check_arguments(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> Check:
-    """Arguments against a tool's schema.
+    """Arguments against a tool's schema; for many calls of the same tool, keep a `Signature`."""
+    return Signature(schema).check(arguments)
 
-    As Python's call would take them: the default's own value is right even where its type is not the declared one (`x: str = None`), a
-    whole float is an integer (JSON schema says so too). A place the schema says nothing about takes anything.
+
+class Signature:
+    """A tool's schema, made ready: what calls mostly are, the right names with values of plain types, is seen in a few microseconds.
+
+    Arguments are taken as Python's call would take them: the default's own value is right even where its type is not the declared one
+    (`x: str = None`), a whole float is an integer (JSON schema says so too). A place the schema says nothing about takes anything.
     """
-    properties = schema.get("properties") or {}
-    required = list(schema.get("required") or ())
-    wrong_type: list[str] = []
-    outside: list[str] = []
-    for name, value in arguments.items():
-        if name in properties and not _is_default(value, properties[name]):
-            problems = _problems(value, properties[name], schema.get("$defs") or {}, str(name), 0)
-            wrong_type += [path for path, kind in problems if kind == "type"]
-            outside += [path for path, kind in problems if kind == "enum"]
-    return Check(
-        required_given=tuple(name for name in required if name in arguments),
-        optional_given=tuple(name for name in properties if name in arguments and name not in required),
-        missing=tuple(name for name in required if name not in arguments),
-        unexpected=tuple(str(name) for name in arguments if name not in properties) if "properties" in schema else (),
-        wrong_type=tuple(wrong_type),
-        outside_enum=tuple(outside),
-    )
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._schema = schema
+        self._properties: Mapping[str, Any] = schema.get("properties") or {}
+        self._required = tuple(schema.get("required") or ())
+        self._plain = {name: _plain_type(part) for name, part in self._properties.items()}
+        self._named: dict[tuple[Any, ...], Check] = {}
+
+    def check(self, arguments: Mapping[str, Any]) -> Check:
+        """What of the arguments is not as the schema asks."""
+        names = tuple(arguments)
+        check = self._named.get(names)
+        if check is None:
+            check = self._check_names(arguments)
+            if len(self._named) < _SHAPES_KEPT:
+                self._named[names] = check
+        problems = [
+            problem
+            for name, value in arguments.items()
+            if type(value) is not self._plain.get(name) and name in self._properties
+            for problem in self._problems(name, value)
+        ]
+        return replace(check, **_by_kind(problems)) if problems else check
+
+    def _check_names(self, arguments: Mapping[str, Any]) -> Check:
+        properties, required = self._properties, self._required
+        return Check(
+            required_given=tuple(name for name in required if name in arguments),
+            optional_given=tuple(name for name in properties if name in arguments and name not in required),
+            missing=tuple(name for name in required if name not in arguments),
+            unexpected=tuple(str(name) for name in arguments if name not in properties) if "properties" in self._schema else (),
+        )
+
+    def _problems(self, name: str, value: Any) -> Problems:
+        part = self._properties[name]
+        return [] if _is_default(value, part) else _problems(value, part, self._schema.get("$defs") or {}, str(name), 0)
+
+
+def _plain_type(part: Any) -> type | None:
+    """The class whose values are right without another look; None where there is none."""
+    if not isinstance(part, Mapping) or not _SAYS_TYPE_ONLY.issuperset(part):
+        return None
+    kind = part.get("type")
+    return _CLASSES.get(kind) if isinstance(kind, str) else None
+
+
+def _by_kind(problems: Problems) -> dict[str, tuple[str, ...]]:
+    return {
+        "wrong_type": tuple(path for path, kind in problems if kind == "type"),
+        "outside_enum": tuple(path for path, kind in problems if kind == "enum"),
+    }
 
 
 def _is_default(value: Any, schema: Mapping[str, Any]) -> bool:
     return "default" in schema and type(schema["default"]) is type(value) and bool(schema["default"] == value)
-
-
-Problems = list[tuple[str, str]]
 
 
 def _problems(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, Any], path: str, depth: int) -> Problems:

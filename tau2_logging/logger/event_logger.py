@@ -12,8 +12,9 @@ from typing import Any, TypeVar
 from tau2_logging.events import KINDS, Event
 from tau2_logging.events.codec import Place, decode, encode_in, encode_parts, event_of
 from tau2_logging.events.levels import DEBUG, INFO
-from tau2_logging.events.structured import StructuredEvent
+from tau2_logging.events.structured import StructuredEvent, make_event
 from tau2_logging.logger.clock import Clock, WallText
+from tau2_logging.logger.event_queue import EventQueue
 from tau2_logging.logger.records import RecordForwarder, register_levels
 from tau2_logging.logger.sensitive import ALL, SECRETS, mask_personal
 from tau2_logging.logger.sink import NO_LINES, Sink
@@ -53,6 +54,7 @@ class EventLogger:
         self.sinks = tuple(sinks)
         self.failures = 0
         self.masking = masking
+        self.unwritten: set[EventQueue] = set()
         self.wants_structured = any(sink.wants_structured for sink in self.sinks)
         self._personal = masking == ALL
         self._threshold = min((sink.level for sink in self.sinks), default=INFO)
@@ -133,7 +135,8 @@ class EventLogger:
         if not self.wants_structured:
             return
         try:
-            event = kind(time=self._wall().replace(" ", "T"), run=self.run_id, host=self.host, worker=self.worker, **fields)
+            place = {"time": self.event_time(), "run": self.run_id, "host": self.host, "worker": self.worker}
+            event = make_event(kind, {**place, **fields})
             for sink in self.sinks:
                 if sink.wants_structured:
                     sink.write_structured(event)
@@ -162,6 +165,10 @@ class EventLogger:
 
     def _takers(self, written: bool) -> list[Sink]:
         return [sink for sink in self.sinks if not (written and sink.shared)]
+
+    def event_time(self) -> str:
+        """The time now, as structured events have it."""
+        return self._wall().replace(" ", "T")
 
     def text(self, domain: str | None, text: str) -> None:
         """Pass on something that is no event. Never raises."""
@@ -192,7 +199,9 @@ class EventLogger:
             return None
 
     def close(self) -> None:
-        """Close every sink, whatever the others do."""
+        """Close every sink, whatever the others do, when the structured events that wait for a hash have been written."""
+        for queue in tuple(self.unwritten):
+            queue.finish()
         for sink in self.sinks:
             self.attempt(sink.close)
 

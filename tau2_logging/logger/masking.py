@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 
 MASK = "***"
 
@@ -44,10 +45,31 @@ _SIGNS = (
 """Every credential that is looked for holds one of these, whatever the case: looking for them first takes a twentieth of the time."""
 
 
+_ROUGH = (
+    "key", "token", "secret", "passw", "auth", "credential", "bearer", "basic", "://", "akia", "aiza", "eyj", "k-", "gh", "hf", "gsk",
+    "xai", "nvapi", "r8",
+)  # fmt: skip
+"""Each sign holds one of these. A loop over a few takes half the time of one over all."""
+
+
 def mask_text(text: str) -> str:
     """Text with everything that looks like a credential replaced by `***`."""
+    return mask_signed(text) if has_sign(text) else text
+
+
+def has_sign(text: str) -> bool:
+    """Whether a text may hold a credential. Without it, `mask_text` leaves the text, and any part of it, as it is. About a microsecond."""
     small = text.lower()
-    return mask_signed(text) if any(sign in small for sign in _SIGNS) else text
+    for rough in _ROUGH:
+        if rough in small:
+            return any(sign in small for sign in _SIGNS)
+    return False
+
+
+def may_hold_secret(text: str) -> bool:
+    """Whether JSON text may hold a credential, or a name that makes its value one: each such name holds a rough sign, too."""
+    small = text.lower()
+    return any(rough in small for rough in _ROUGH)
 
 
 def mask_signed(text: str) -> str:
@@ -70,6 +92,7 @@ def mask(value: object) -> object:
     return value
 
 
+@lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
     """Whether a setting of this name holds a secret: `api_key`, `OPENAI_API_KEY`, `auth`, but not `max_tokens`, nor a price per token."""
     return bool(_SECRET_NAME.search(name)) and name.lower() not in _HARMLESS_NAMES and not name.lower().endswith("_per_token")

@@ -12,8 +12,8 @@ from functools import lru_cache
 from typing import Any
 
 from tau2_logging.events.structured import Sensitive
-from tau2_logging.logger.arguments import walk, words_of
-from tau2_logging.logger.masking import MASK, is_secret_name, mask, mask_text
+from tau2_logging.logger.arguments import Leaves, leaves_of, words_of
+from tau2_logging.logger.masking import MASK, has_sign, is_secret_name, mask, mask_text
 
 SECRET, CARD, EMAIL, PHONE, BIRTH = "secret", "card_number", "email", "phone", "date_of_birth"
 
@@ -25,16 +25,40 @@ _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}(?![
 _PHONE = re.compile(r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])|(?<![\w.+-])\+\d{10,15}(?!\w)")
 _DIGITS = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-]|\.\d)")
 _DIGIT_RUN = re.compile(r"(?:\d\D{0,2}){7}")
+_APART = "\n\n\n"
+"""Between texts that are looked at together: no sign holds it, and no run of digits goes on after it."""
 _TELLING = frozenset(("dob", "birth", "birthdate", "birthday", "phone", "telephone", "mobile", "fax", "cvv", "cvc", "pin"))
+_PHONE_WORDS = frozenset(("phone", "telephone", "mobile", "fax"))
+_NO_PHONE_WORDS = frozenset(("type", "model", "name", "id", "status"))
 _DATE = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})"
 _BIRTH = re.compile(rf"""(\b(?:dob|birth_?dates?|date_of_birth|birthdays?)\b\\*["']?\s*[:=]\s*\\*["']?){_DATE}""", re.IGNORECASE)
 _DATE_ONLY = re.compile(rf"{_DATE}(?:[T ].*)?")
 
 
-def find_sensitive(arguments: Mapping[str, Any]) -> tuple[Sensitive, ...]:
+def find_sensitive(arguments: Mapping[str, Any], leaves: Leaves | None = None) -> tuple[Sensitive, ...]:
     """The arguments that hold something sensitive, each with its kind; nested ones by their path."""
-    found = [(name, kind_of(name, value)) for name, value in walk(arguments) if is_suspect(name, value)]
+    leaves = leaves_of(arguments) if leaves is None else leaves
+    found = [(name, kind_of(name, value)) for name, value in leaves if is_suspect(name, value)]
     return tuple(Sensitive(name, kind) for name, kind in found if kind is not None)
+
+
+def examine_sensitive(arguments: Mapping[str, Any], leaves: Leaves, level: str) -> tuple[Mapping[str, Any], tuple[Sensitive, ...]]:
+    """Arguments with what `level` says masked, the same ones where there is nothing to mask, and `find_sensitive` of them.
+
+    All texts are looked at together first; mostly there is nothing to see, and that takes a few microseconds.
+    """
+    text = _APART.join([value if type(value) is str else str(value) for _, value in leaves])
+    told = any(is_telling(name) or is_secret_name(name) for name in _keys(arguments))
+    signs = has_sign(text)
+    found = find_sensitive(arguments, leaves) if told or signs or "@" in text or _DIGIT_RUN.search(text) is not None else ()
+    return masked(arguments, level) if told or signs or level == ALL else arguments, found
+
+
+def _keys(value: Any) -> list[str]:
+    """The keys of all objects in a value."""
+    if isinstance(value, Mapping):
+        return [*map(str, value), *(key for item in value.values() if type(item) is not str for key in _keys(item))]
+    return [key for item in value for key in _keys(item)] if isinstance(value, list | tuple) else []
 
 
 def is_suspect(name: str, value: Any) -> bool:
@@ -42,7 +66,7 @@ def is_suspect(name: str, value: Any) -> bool:
     if value is None or isinstance(value, bool):
         return False
     text = str(value)
-    return "@" in text or _DIGIT_RUN.search(text) is not None or is_telling(name.rpartition(".")[2]) or mask_text(text) != text
+    return "@" in text or _DIGIT_RUN.search(text) is not None or is_telling(name.rpartition(".")[2]) or has_sign(text)
 
 
 @lru_cache(maxsize=4096)
@@ -58,7 +82,7 @@ def kind_of(name: str, value: Any) -> str | None:
         return None
     text = str(value)
     last = name.rpartition(".")[2].partition("[")[0]
-    if is_secret_name(last) or mask_text(text) != text or words_of(last)[-1:] in (["cvv"], ["cvc"], ["pin"]):
+    if is_secret_name(last) or words_of(last)[-1:] in (("cvv",), ("cvc",), ("pin",)) or mask_text(text) != text:
         return SECRET
     if _is_birth_name(last) and _DATE_ONLY.fullmatch(text.strip()):
         return BIRTH
@@ -71,12 +95,12 @@ def _is_birth_name(name: str) -> bool:
 
 
 def _personal_kind(name: str, text: str) -> str | None:
-    words = set(words_of(name))
-    if any(is_card_number(found[0]) for found in _DIGITS.finditer(text)):
+    words = frozenset(words_of(name))
+    if len(text) > 12 and any(is_card_number(found[0]) for found in _DIGITS.finditer(text)):
         return CARD
-    if _EMAIL.search(text):
+    if "@" in text and _EMAIL.search(text):
         return EMAIL
-    named = {"phone", "telephone", "mobile", "fax"} & words and not words & {"type", "model", "name", "id", "status"}
+    named = _PHONE_WORDS & words and not words & _NO_PHONE_WORDS
     if _PHONE.search(text) or (named and 7 <= sum(map(str.isdigit, text)) <= 15):
         return PHONE
     return None

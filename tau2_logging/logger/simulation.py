@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tau2_logging.errors import SimulationTimeout
 from tau2_logging.events.codec import Place
 from tau2_logging.events.structured import StructuredEvent
+from tau2_logging.logger.event_queue import EventQueue
 from tau2_logging.logger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Simulation:
         self.turn: str | None = None
         self.step: int | None = None
         self.ledger = Ledger(logger.clock)
+        self.events = EventQueue(logger)
         self.usage = Usage()
         self.replay_calls = 0
         self.gold_calls = 0
@@ -127,7 +129,7 @@ class Simulation:
         """Write a structured event of this simulation, where a sink wants them."""
         if not self.closed:
             place = {"domain": self.domain, "task": self.task, "trial": self.trial, "phase": self.phase}
-            self.logger.structured(kind, **{"step": self.step, **place, "span": span, **fields})
+            self.events.write(kind, {"step": self.step, **place, "span": span, **fields})
 
     def go_live(self) -> None:
         """The first step is about to be made: setup is over. Idempotent."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tau2_logging.events.structured import Change
+
+Hash = str | Future[str]
+"""tau2's hash of a database, or one that is being made."""
 
 
 @dataclass(frozen=True)
@@ -15,16 +19,16 @@ class DatabaseChange:
 
     database: str
     changes: tuple[Change, ...]
-    pre_hash: str
-    post_hash: str
+    pre_hash: Hash
+    post_hash: Hash
 
 
 @dataclass(frozen=True)
 class Databases:
     """The databases of an environment at one moment: tau2's hashes, and the number of records of each collection."""
 
-    agent_hash: str | None = None
-    user_hash: str | None = None
+    agent_hash: Hash | None = None
+    user_hash: Hash | None = None
     agent_records: Mapping[str, int] = field(default_factory=dict)
     user_records: Mapping[str, int] = field(default_factory=dict)
 

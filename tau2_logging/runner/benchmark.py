@@ -118,6 +118,14 @@ class Benchmark:
         name = split if split is not None else ("base" if "base" in splits else None)
         return list(loader(name) if splits else loader())
 
+    def try_environment(self, domain: str) -> None:
+        """Make an environment, which reads the domain's data. Raises UserError where tau2 cannot: a package or a key is missing."""
+        try:
+            self.registry.get_env_constructor(domain)()
+        except Exception as error:
+            reason = f"{type(error).__name__}: {str(error) or 'no reason given'}"
+            raise UserError(f"tau2 cannot make the environment of {domain} ({reason}); provide what it asks for or leave it out") from error
+
     def write_tools(self, domain: str) -> list[str]:
         """Names of a domain's tools that write, the agent's and the user's."""
         environment = self.registry.get_env_constructor(domain)()

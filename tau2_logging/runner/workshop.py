@@ -102,7 +102,7 @@ class Workshop:
             part.install()
             stack.callback(part.uninstall)
         for domain in self._config.domains:
-            self._benchmark.registry.get_env_constructor(domain)()  # parse now, not in the first simulations' time
+            self._benchmark.try_environment(domain)  # parse now, not in the first simulations' time
         stack.enter_context(frozen_heap())
 
     def _check_databases(self, databases: Any) -> None:

@@ -117,3 +117,16 @@ def test_the_command_runs(tmp_path: Path) -> None:
     done = subprocess.run([*line, *words], capture_output=True, text=True, cwd=ROOT, env=environment(), timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "r" / "events_mock_enhanced.jsonl").exists()
+
+
+def test_a_domain_that_tau2_cannot_make_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In one line, before anything is run: as with tau2 v1's banking, which wants a search package and a key."""
+    from tau2_logging.runner.benchmark import Benchmark
+
+    def lacking() -> Any:
+        raise ModuleNotFoundError("No module named 'rank_bm25'")
+
+    benchmark = Benchmark.load()
+    monkeypatch.setitem(benchmark.registry._domains, "lacking", lacking)
+    with pytest.raises(UserError, match=r"cannot make the environment of lacking .*No module named 'rank_bm25'.*leave it out"):
+        benchmark.try_environment("lacking")

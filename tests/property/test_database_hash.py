@@ -12,8 +12,9 @@ from pydantic import BaseModel
 
 from tau2_logging.environments.hashing import DatabaseHash, as_json
 from tau2_logging.environments.records import clone
-from tau2_logging.environments.state import _ViewState
+from tau2_logging.environments.state import _FieldsState, _SmallDatabases, _ViewState
 from tau2_logging.events import apply_changes
+from tau2_logging.logger.helper import Helper
 
 
 class Record(BaseModel):
@@ -94,3 +95,58 @@ def test_each_call_is_told_apart(calls: list[list[tuple[str, str, str, int]]]) -
         assert state.hash == tau2_hash(view) == hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
     assert state.look(everything=True) == ()
     assert told == json.loads(as_json(view))
+
+
+LATER = DatabaseHash(clone(PRISTINE), long=100)
+HELPER = Helper("hashes")
+
+
+@given(st.lists(EDITS, max_size=4))
+def test_a_helper_makes_the_same_hashes(calls: list[list[tuple[str, str, str, int]]]) -> None:
+    """Made later and going on where others ended, while the database is changed further, each hash is that of its own moment."""
+    view: Any = clone(PRISTINE)
+    state = _ViewState(Toolkit(view), LATER, HELPER)
+    wanted, made = [], []
+    for edits in calls:
+        state.arm()
+        for one in edits:
+            edit(view, *one)
+        state.look(everything=False)
+        wanted.append(tau2_hash(view))
+        made.append(state.hash)
+    assert [hash if isinstance(hash, str) else hash.result(10) for hash in made] == wanted
+
+
+class Small(BaseModel):
+    """A database without records to share, as telecom's."""
+
+    lines: list[Record]
+    count: int
+    note: str
+    places: dict[str, float]
+
+
+SMALL_EDITS = st.lists(
+    st.one_of(
+        st.tuples(st.just("lines"), st.lists(st.builds(Record, name=st.text(max_size=3), parts=st.lists(st.integers(0, 30))), max_size=2)),
+        st.tuples(st.just("count"), st.integers(0, 130)),
+        st.tuples(st.just("note"), st.sampled_from(["", "x", '","count":1', "é", '"}'])),
+        st.tuples(st.just("places"), st.dictionaries(st.sampled_from(["a", "note", '"']), st.floats(0, 9), max_size=2)),
+    ),
+    max_size=3,
+)
+SMALL = _SmallDatabases()
+
+
+@given(st.lists(SMALL_EDITS, max_size=4))
+def test_a_small_database_is_told_apart(calls: list[list[tuple[str, Any]]]) -> None:
+    """One field changed or several, also by text that looks like another field: changes and hash are those of what is there."""
+    database: Any = Small(lines=[], count=1, note="", places={})
+    state = _FieldsState(Toolkit(database), SMALL)
+    told = json.loads(as_json(database))
+    for edits in calls:
+        for name, value in edits:
+            setattr(database, name, value)
+        told = apply_changes(told, state.look(everything=False))
+        assert state.hash == tau2_hash(database)
+        assert json.dumps(told, sort_keys=True) == as_json(database).decode()

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tau2_logging.errors import CodecError
@@ -23,6 +23,7 @@ from tau2_logging.events import (
     read_events,
 )
 from tau2_logging.events.difference import changed_records, summary
+from tau2_logging.events.structured import make_event
 
 TEXT = st.text(st.characters(codec=None), max_size=12)
 NUMBERS = st.integers(-(2**53), 2**53) | st.floats(allow_nan=False, allow_infinity=False)
@@ -64,6 +65,16 @@ def test_an_event_is_read_back_without_loss(event: StructuredEvent) -> None:
     assert decode_event(line) == event
 
 
+@pytest.mark.parametrize("kind", EVENT_CLASSES)
+def test_an_event_is_made_as_its_class_makes_it(kind: type[StructuredEvent]) -> None:
+    """With some fields given, and with none; a field that it does not have is refused."""
+    assert make_event(kind, {}) == kind()
+    assert make_event(kind, {"task": "7", "extra": {"x": 1}}) == kind(task="7", extra={"x": 1})
+    assert make_event(kind, {}).extra is not make_event(kind, {}).extra
+    with pytest.raises(TypeError, match="no field unknown"):
+        make_event(kind, {"unknown": 1})
+
+
 @given(
     TEXT.filter(lambda name: name not in {kind.type for kind in EVENT_CLASSES}), st.dictionaries(TEXT.map(lambda name: f"x{name}"), JSON)
 )
@@ -98,6 +109,7 @@ def test_half_a_line_is_reported_and_the_rest_is_read(tmp_path: Any) -> None:
     assert (first, broken.number, last) == (ToolExecutionEvent(tool="a"), 2, ToolExecutionEvent(tool="a"))
 
 
+@example({"²": None}, {})  # a digit for str.isdigit, none for int
 @given(OBJECTS, OBJECTS)
 def test_changes_make_the_state_after_of_the_state_before(before: dict[str, Any], after: dict[str, Any]) -> None:
     """Any two states, down to the difference of 1, 1.0 and true; equal states have no difference."""

@@ -10,8 +10,8 @@ import pandas as pd
 
 from tau2_logging.analysis.deep.intervals import Rate, rate_columns, rate_of, rate_table
 from tau2_logging.analysis.deep.recorded import TASK_KEY, Recorded, cluster_codes
+from tau2_logging.analysis.deep.taxonomy import SCHEMA_CHECKS
 
-SCHEMA_CHECKS = ("missing", "unexpected", "wrong_type", "outside_enum")
 _JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object", type(None): "null"}
 
 

@@ -19,7 +19,7 @@ from tau2_logging.analysis.deep.merge import Key, by_simulation, key_of
 from tau2_logging.analysis.deep.recall import as_json, describe, gold_actions, matches
 from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes, frame, records
 from tau2_logging.analysis.deep.rewards import SOLVED_WITHIN, solved
-from tau2_logging.analysis.deep.taxonomy import TRANSFER_WORD, kind_of_error
+from tau2_logging.analysis.deep.taxonomy import TRANSFER_WORD, kind_of_failure
 
 COLUMNS = (
     *RUN_KEY,
@@ -204,7 +204,7 @@ def _row(found: Evidence) -> Row:
         **{name: found.simulation[name] for name in (*RUN_KEY, "reward", "termination")}, "cause": cause, "evidence": evidence,
         "lost_parts": ", ".join(lost_parts(found.simulation)) or None, "actions": len(found.actions),
         "actions_made": sum(bool(action["made"]) for action in found.actions), "failed_calls": len(failed), "calls": len(found.calls),
-        "first_error_kind": kind_of_error(failed[0]["error_text"]) if failed else None,
+        "first_error_kind": kind_of_failure(failed[0]) if failed else None,
     }  # fmt: skip
 
 

@@ -36,6 +36,7 @@ GROUPS = {
 }
 """Group of tables, and what it is called."""
 
+_KINDS_BY = "By the text that the model was given, and by the tool's signature where events say that the call broke it."
 INTERVAL = "95 % Wilson intervals, clustered by task."
 
 
@@ -75,7 +76,7 @@ TABLES: tuple[TableKind, ...] = (
     TableKind("cause_counts", FAILURES, "Why simulations failed", root_causes.cause_counts,
               "The first cause, in a fixed order, that the record gives evidence for; read by rule, not proven.", brief=True),
     TableKind("root_causes", FAILURES, "Each failed simulation", root_causes.root_causes),
-    TableKind("error_kinds", FAILURES, "Kinds of error", taxonomy.error_kinds, "By the text that the model was given.", brief=True),
+    TableKind("error_kinds", FAILURES, "Kinds of error", taxonomy.error_kinds, _KINDS_BY, brief=True),
     TableKind("error_examples", FAILURES, "Error texts", taxonomy.error_examples),
     TableKind("after_errors", FAILURES, "What followed a failed call", taxonomy.after_errors),
     TableKind("missed_actions", FAILURES, "Reference actions that were not made, and the nearest call", recall.missed_actions),

@@ -25,6 +25,9 @@ TRANSFER = "transfer"
 PROVIDER = "provider"
 OTHER = "other"
 
+SCHEMA_CHECKS = ("missing", "unexpected", "wrong_type", "outside_enum")
+"""What a call may be found to have done to its tool's signature, by events alone."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -97,10 +100,18 @@ def kind_of_error(text: object) -> str:
     return next((rule.kind for rule in RULES if re.search(rule.pattern, words)), OTHER)
 
 
+def kind_of_failure(call: Row) -> str:
+    """The kind of a failed call. An entity that is not found because its identifier has not the type that the tool's signature asks for
+    (`Customer with ID ['C1001'] not found`) is a schema violation; events say so, results files alone do not."""
+    kind = kind_of_error(call["error_text"])
+    broken = any(isinstance(found := call.get(name), list) and found for name in SCHEMA_CHECKS)
+    return SCHEMA if broken and kind in (UNKNOWN_ENTITY, OTHER) else kind
+
+
 def with_kinds(calls: pd.DataFrame) -> pd.DataFrame:
     """Failed calls with the column `kind`."""
     failed = calls[calls["error"].eq(True)]
-    return failed.assign(kind=[kind_of_error(text) for text in failed["error_text"]])
+    return failed.assign(kind=[kind_of_failure(call) for call in records(failed)])
 
 
 def error_kinds(recorded: Recorded) -> pd.DataFrame:

@@ -38,6 +38,15 @@ def test_an_error_is_of_the_kind_that_its_text_says(text: str) -> None:
     assert taxonomy.kind_of_error(text) == TEXTS[text]
 
 
+def test_an_entity_asked_for_with_a_value_of_the_wrong_type_is_a_schema_violation() -> None:
+    """Where the events say so; a domain's own rule stays a rule."""
+    call = {"error_text": "Error: Customer with ID ['C1001'] not found", "wrong_type": ["customer_id"], "missing": []}
+    assert taxonomy.kind_of_failure(call) == taxonomy.SCHEMA
+    assert taxonomy.kind_of_failure({**call, "wrong_type": []}) == taxonomy.UNKNOWN_ENTITY
+    assert taxonomy.kind_of_failure({"error_text": call["error_text"], "wrong_type": None}) == taxonomy.UNKNOWN_ENTITY
+    assert taxonomy.kind_of_failure({**call, "error_text": "Error: Certificate cannot be used"}) == taxonomy.POLICY
+
+
 def test_every_text_of_tau2s_tools_has_a_kind() -> None:
     """The messages that tau2's tools raise, read from their source: at most one in twenty fits no rule."""
     import ast

@@ -9,9 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tau2_logging.events import Sensitive
-from tau2_logging.logger.arguments import check_arguments, json_type, shape_of
-from tau2_logging.logger.masking import mask_signed, mask_text
-from tau2_logging.logger.sensitive import find_sensitive, is_card_number, mask_personal, masked
+from tau2_logging.logger.arguments import Signature, check_arguments, copied, json_type, leaves_of, shape_of, walk
+from tau2_logging.logger.masking import _ROUGH, _SIGNS, mask_signed, mask_text
+from tau2_logging.logger.sensitive import (
+    LEVELS,
+    examine_sensitive,
+    find_sensitive,
+    is_card_number,
+    is_suspect,
+    kind_of,
+    mask_personal,
+    masked,
+)
 
 SCHEMA: dict[str, Any] = {
     "$defs": {"Passenger": {"type": "object", "properties": {"dob": {"type": "string"}}, "required": ["dob"]}},
@@ -25,6 +34,7 @@ SCHEMA: dict[str, Any] = {
     },
     "required": ["cabin", "bags"],
 }
+SIGNATURE = Signature(SCHEMA)
 RIGHT = {"cabin": "economy", "bags": 2}
 
 
@@ -49,8 +59,9 @@ RIGHT = {"cabin": "economy", "bags": 2}
     ],
 )
 def test_arguments_are_checked_as_the_call_would_take_them(arguments: dict[str, Any], found: dict[str, Any]) -> None:
-    """What is missing, unexpected, of the wrong type or outside an enum is named with its path; nothing else is."""
+    """What is missing, unexpected, of the wrong type or outside an enum is named with its path; nothing else is, nor of other calls."""
     check = check_arguments(arguments, SCHEMA)
+    assert SIGNATURE.check(arguments) == check
     problems = {name: getattr(check, name) for name in ("missing", "unexpected", "wrong_type", "outside_enum")}
     assert {name: value for name, value in problems.items() if value} == found
     assert check.valid == (not found)
@@ -128,5 +139,26 @@ def test_personal_data_goes_from_running_text() -> None:
     ).map("".join)
 )
 def test_looking_for_signs_first_hides_nothing(text: str) -> None:
-    """The quick way masks what the whole way masks."""
+    """The quick way masks what the whole way masks, and the quickest look sees every sign."""
     assert mask_text(text) == mask_signed(text)
+    assert all(any(rough in sign for rough in _ROUGH) for sign in _SIGNS)
+
+
+NAMES = st.sampled_from(["api_key", "a.token", "x[0]_token", "pin", "dob", "order_id", "card", "phone", "auth", "note"])
+VALUES = st.sampled_from(
+    ["", "sk-abcdefghijklmnop", "basic_economy", "4111 1111 1111 1111", "ann@example.com", "555-123-2002", "1990-02-03", "#W2378156",
+     5551232002, None, True]
+)  # fmt: skip
+NESTED = st.recursive(VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=6)
+
+
+@given(st.dictionaries(NAMES, NESTED, max_size=4), st.sampled_from(LEVELS))
+def test_looking_at_all_texts_together_finds_what_looking_at_each_finds(arguments: dict[str, Any], level: str) -> None:
+    """The same values are masked and named, whatever lies beside them; the arguments themselves stay as they are."""
+    before, leaves = copied(arguments), leaves_of(arguments)
+    shown, found = examine_sensitive(arguments, leaves, level)
+    kinds = [(name, kind_of(name, value)) for name, value in walk(arguments) if is_suspect(name, value)]
+    assert leaves == list(walk(arguments))
+    assert shown == masked(arguments, level)
+    assert [(item.name, item.kind) for item in found] == [(name, kind) for name, kind in kinds if kind is not None]
+    assert arguments == before
