@@ -119,7 +119,9 @@ def test_a_worker_that_is_killed_costs_what_it_ran(tmp_path: Path, monkeypatch: 
     words = ("--domains", "mock", "--num-trials", "4", "--agent-llm-args", json.dumps({"ttft_ms": 100}), "--max-concurrency", "4")
     own = ("--load", "my_agents", "--agent", "mine")
     process = start_local(*words, *own, "--executor", "processes", "--workers", "2", "--log-dir", str(logs), "--run-name", "r")
-    wait_for(logs / "tau2_mock.log", "type=task_end")
+    log = logs / "tau2_mock.log"
+    wait_for(log, "type=worker_up", 2)
+    wait_for(log, "type=task_end", log.read_text().count("type=task_end") + 2)
     os.kill(child_of(process.pid, "executors.worker"), signal.SIGKILL)
     out, err = process.communicate(timeout=90)
     assert process.returncode == 0, out + err
