@@ -29,7 +29,7 @@ REPORT = ROOT / "tests" / "golden" / "maseval" / "report.jsonl"
 
 needs_maseval = pytest.mark.skipif(not has_module("maseval", "benchmark"), reason="MASEval is not installed (requirements-maseval.txt)")
 
-STRIDE = 12
+STRIDE = 24
 """Of the 278 tasks so many are stepped over; `python -m tau2_logging.parity` plays them all."""
 
 ALTERED = """
@@ -151,7 +151,7 @@ def test_without_maseval_its_harness_says_what_to_install(tmp_path: Path, monkey
 @needs_maseval
 def test_what_maseval_does_otherwise_is_found_and_explained(tmp_path: Path) -> None:
     """Telecom's perfect conversations are not perfect for MASEval's evaluator: the command says why, from experiments whose repairs make
-    them perfect; environments, tools and databases are equal but for the wording of errors. Every twelfth task of each domain."""
+    them perfect; environments, tools and databases are equal but for the wording of errors. Every twenty-fourth task of each domain."""
     from tau2.registry import registry
 
     wanted = [task.id for domain in ("airline", "retail", "telecom") for task in registry.get_tasks_loader(domain)("base")[::STRIDE]]

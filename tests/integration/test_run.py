@@ -17,8 +17,8 @@ from tests.support.command import ROOT, run_local
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, by_simulation, check_run, of
 
-DOMAINS = ("mock", "retail", "airline", "telecom", "telecom-workflow")
-TASKS = {"mock": 9, "retail": 114, "airline": 50, "telecom": 114, "telecom-workflow": 114}
+DOMAINS = ("mock", "retail", "airline", "telecom")
+TASKS = {"mock": 9, "retail": 114, "airline": 50, "telecom": 114}
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
 
 

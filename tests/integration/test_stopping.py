@@ -15,7 +15,7 @@ from tau2_logging.events import decode
 from tests.support.command import ROOT, environment, run_local, start_local
 from tests.support.run_files import RunFiles, of
 
-KILLS = 12
+KILLS = 8
 SLOW = json.dumps({"ttft_ms": 150})
 
 
@@ -49,7 +49,7 @@ def test_a_signal_stops_the_run_in_order(number: signal.Signals, code: int, tmp_
 
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
-    """Killed a dozen times with SIGKILL and resumed each time, a run loses no event whose call had returned, tears at most the line it was
+    """Killed eight times with SIGKILL and resumed each time, a run loses no event whose call had returned, tears at most the line it was
     writing, and ends with the results of a run that was left alone."""
     driver = ROOT / "tests" / "support" / "kill_driver.py"
     words = [sys.executable, str(driver), str(tmp_path), str(KILLS)]

@@ -23,7 +23,7 @@ pytestmark = LEFT_OPEN
 TTFT_MS, ITL_MS, CLOSE_MS = 150.0, 10.0, 20.0
 
 
-@pytest.mark.parametrize(("concurrency", "settings"), [(1, {"num_tasks": 2}), (32, {"num_trials": 4})])
+@pytest.mark.parametrize(("concurrency", "settings"), [(1, {"num_tasks": 1}), (32, {"num_trials": 4})])
 def test_measured_token_times_are_those_of_the_server(concurrency: int, settings: dict[str, Any], tmp_path: Path) -> None:
     """With one and with 32 simulations at a time, the typical TTFT and decode time are within 20 ms of what the server was told to take."""
     journal = tmp_path / "journal.jsonl"

@@ -22,7 +22,7 @@ from tests.support.run_files import check_simulation
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
-TASKS = {"mock": 9, "retail": 2, "telecom": 3}
+TASKS = {"mock": 9, "retail": 1, "telecom": 2}
 FAULTS = {"invalid_args": 0.2, "unknown_tool": 0.1, "malformed_json": 0.05, "server_error": 0.05, "empty_reply": 0.05}
 
 

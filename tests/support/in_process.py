@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from rich.console import Console
 
 from tau2_logging.agents import EXPERT_AGENT
+from tau2_logging.runner import workshop
 from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
+from tau2_logging.runner.retries import RetryPolicy
 from tau2_logging.runner.session import run
 
 
@@ -25,7 +29,8 @@ def scripted(log_dir: Path, agent: dict[str, Any] | None = None, user: dict[str,
 
 
 def run_quietly(config: RunConfig, resume: Path | None = None) -> tuple[int, str]:
-    """(exit code, what was printed)."""
+    """(exit code, what was printed). Pauses before retries are a tenth as long as in earnest."""
     out = io.StringIO()
-    code = run(config, resume, [], Console(file=out, width=120))
+    with patch.object(workshop, "RetryPolicy", partial(RetryPolicy, first_wait_s=0.05)):
+        code = run(config, resume, [], Console(file=out, width=120))
     return code, out.getvalue()
