@@ -6,8 +6,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps
-# uv takes a quarter of pip's time. Where there is none for a machine, or it cannot reach an index that only pip's settings name, pip does it.
-INSTALL = $(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps -r $< || $(PIP_INSTALL) -r $<
+# uv takes a quarter of the time that pip takes. Where there is none for a machine, or it cannot reach an index that only pip's settings name, pip does it.
+INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r $< || $(PIP_INSTALL) -r $<
 
 .PHONY: run test lint bench lock clean
 
