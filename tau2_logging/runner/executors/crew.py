@@ -45,6 +45,9 @@ class Lost:
     reason: str
 
 
+_SILENT = Lost(f"it has said nothing for {SILENT_S:.0f} s")
+
+
 class Worker(Protocol):
     """A worker as the crew sees it. It puts (itself, Turn or Lost) into the inbox it was made with; nothing comes after a Lost."""
 
@@ -134,10 +137,13 @@ class Crew:
 
     def look(self) -> None:
         """Workers look after what they run themselves, as long as they can."""
-        before_ns = self._bench.logger.clock.now_ns() - int(SILENT_S * 1e9)
         for member in list(self._members.values()):
-            if member.host is not None and not member.left and member.heard_ns < before_ns:
-                self._inbox.put((member.worker, Lost(f"it has said nothing for {SILENT_S:.0f} s")))
+            if self._is_silent(member):
+                self._inbox.put((member.worker, _SILENT))
+
+    def _is_silent(self, member: Member) -> bool:
+        waited_ns = self._bench.logger.clock.now_ns() - member.heard_ns
+        return member.host is not None and not member.left and waited_ns > SILENT_S * 1e9
 
     def in_flight(self) -> list[InFlight]:
         """The simulations that run now, as the workers have told last."""
@@ -163,7 +169,7 @@ class Crew:
         self._inbox.put(None)
         if self._thread.is_alive():
             self._all_left.wait(LEAVE_S)
-        for member in members:
+        for member in (*members, *self._members.values()):  # one may have been hired meanwhile
             member.worker.end()
         self._staff.close()
 
@@ -187,6 +193,8 @@ class Crew:
     def _hear(self, worker: Worker, news: Turn | Lost) -> None:
         member = self._members.get(worker)
         if member is None:  # taken for lost: its units are others' by now
+            return
+        if news is _SILENT and not self._is_silent(member):  # what it said was still waiting to be heard
             return
         member.heard_ns = self._bench.logger.clock.now_ns()
         if isinstance(news, Lost):

@@ -18,7 +18,7 @@ from tau2_logging.logger.clock import FakeClock
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.simulation import InFlight
 from tau2_logging.runner.checkpoint import Row
-from tau2_logging.runner.executors.crew import MOST_LIVES, MOST_STILLBORN, SILENT_S, Crew, Inbox, Lost, shared_slots
+from tau2_logging.runner.executors.crew import _SILENT, MOST_LIVES, MOST_STILLBORN, SILENT_S, Crew, Inbox, Lost, shared_slots
 from tau2_logging.runner.executors.report import Failure
 from tau2_logging.runner.executors.station import Turn
 from tau2_logging.runner.plan import Unit
@@ -215,6 +215,7 @@ def test_a_worker_that_says_nothing_any_more_is_ended(scene: Scene) -> None:
     scene.report()
     scene.crew.look()
     scene.clock.sleep(2)
+    second.inbox.put((second, _SILENT))  # as if its last words had waited in the inbox: it is asked about again
     scene.crew.look()
     third = [scene.hired.get(timeout=WAIT_S) for _ in range(3)][-1]
     third.say(Turn(host="a"))
