@@ -85,7 +85,9 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         settings = ScriptedSettings.of(optional_params)
         domain, task = _task_of(optional_params)
         turn = _turn_of(messages)
-        draw = random.Random(f"{settings.seed}|{domain}/{task}|{model}|{turn}|{self._times_made(settings, task, model, turn)}")
+        draw = random.Random(
+            f"{settings.seed}|{domain}/{task}|{model}|{turn}|{self._times_made(settings, f'{domain}/{task}', model, turn)}"
+        )
         fault = settings.draw_fault(draw)
         _raise_fault(fault, model)
         prompt = prompt_tokens(messages, optional_params.get("tools"))
@@ -128,7 +130,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         again = first_call(messages) if settings.loops(random.Random(f"{settings.seed}|{domain}/{task}|loop")) else None
         return again or agent_turn(plan, messages, params.get("tools"))
 
-    def _times_made(self, settings: ScriptedSettings, task: str | None, model: str, turn: str) -> int:
+    def _times_made(self, settings: ScriptedSettings, task: str, model: str, turn: str) -> int:
         if not settings.faults and not settings.bad_writes:
             return 0
         key = (settings.seed, task, model, turn)
