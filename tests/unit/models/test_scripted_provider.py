@@ -31,6 +31,7 @@ def provider() -> Iterator[None]:
     book = PlanBook()
     book.add("retail", Plan("7", (LOOK,)))
     book.add("retail", Plan("talk", communicate=("327",)))
+    book.add("airline", Plan("7", (LOOK,)))
     register(book)
     yield
     litellm.custom_provider_map = before
@@ -119,6 +120,28 @@ def test_a_call_that_is_made_again_is_drawn_anew() -> None:
     first = outcomes()
     assert {True, False} == set(first)
     assert outcomes() == first
+
+
+def test_faults_of_a_task_do_not_depend_on_tasks_of_that_id_elsewhere() -> None:
+    """retail 7 fails in the same calls whether or not airline 7 has made some between them."""
+
+    def outcomes(between: bool) -> list[bool]:
+        models = ScriptedModels(litellm.custom_provider_map[-1]["custom_handler"].book)
+        made = []
+        for number in range(24):
+            domain = "airline" if number % 2 else "retail"
+            if domain == "airline" and not between:
+                continue
+            params = {"faults": {"timeout": 0.5}, "scripted_task": f"{domain}/7"}
+            try:
+                models.completion(model="agent", messages=HELLO, optional_params=params)
+                failed = False
+            except litellm.Timeout:
+                failed = True
+            made += [failed] if domain == "retail" else []
+        return made
+
+    assert outcomes(between=True) == outcomes(between=False)
 
 
 def test_a_task_or_role_it_does_not_know_is_a_plain_error() -> None:
