@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tau2_logging.errors import Tau2LoggingError
+from tau2_logging.cli.leaving import carry_out
 
 _EPILOG = """\
 examples:
@@ -71,12 +71,7 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; ends the process with its exit code."""
     args = build_parser().parse_args(argv)
-    try:
-        code = _COMMANDS[args.command](args)
-    except Tau2LoggingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = error.exit_code
-    sys.exit(code)
+    carry_out(_COMMANDS[args.command], args)
 
 
 def _render(args: argparse.Namespace) -> int:

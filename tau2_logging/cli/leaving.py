@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 import threading
+from collections.abc import Callable
+
+from tau2_logging.errors import Tau2LoggingError
 
 SIMULATION_THREAD = "simulation"
+
+
+def carry_out(command: Callable[[argparse.Namespace], int], args: argparse.Namespace) -> None:
+    """Do what was asked for and end the process with its exit code; what is wrong on purpose is said in one line."""
+    try:
+        code = command(args)
+    except Tau2LoggingError as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = error.exit_code
+    sys.exit(code)
 
 
 def leave(code: int) -> None:

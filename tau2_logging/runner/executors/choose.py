@@ -19,7 +19,7 @@ def make_crew(
     config, logger = order.config, bench.logger
     staff = _staff(order)
     slots = shared_slots(config.max_concurrency, config.workers or staff.cpus, len(units))
-    for text in config.rate_limits:
+    for text in config.rate_limits:  # said now, not by each worker
         shared_out(rate_limit(text), len(slots))
 
     def hire(number: int, slots_here: int, inbox: Inbox) -> Worker:

@@ -23,7 +23,6 @@ from tau2_logging.runner.order import Order, Post
 from tau2_logging.runner.plan import Unit
 from tau2_logging.runner.providers import credentials
 
-_LEAVE_S = 5.0
 _PACKAGE = Path(__file__).resolve().parents[2]
 
 

@@ -9,11 +9,9 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 from rich.console import Console
 
-from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.clock import Clock
@@ -86,16 +84,16 @@ class Station:
 
     def _reports(self, wait_s: float) -> tuple[list[Row], str | None]:
         rows: list[Row] = []
-        for number in count():
+        while True:
             try:
-                report = self._executor.reports.get(timeout=wait_s) if number == 0 and wait_s else self._executor.reports.get_nowait()
+                report = self._executor.reports.get(timeout=wait_s)
             except queue.Empty:
                 return rows, None
+            wait_s = 0.0
             if isinstance(report, Failure):
                 return rows, f"{type(report.error).__name__}: {report.error}"
             if report is not None:
                 rows.append(report)
-        raise AssertionError  # the count has no end
 
 
 def host_name() -> str:
@@ -155,6 +153,3 @@ def _logger(order: Order, post: Post, uplink: Uplink) -> EventLogger:
     if origin_ns is None:
         origin_ns = clock.now_ns() - int((time.time() - post.started_wall) * 1e9)
     return EventLogger(order.run_id, sinks, clock, origin_ns, config.masking, host_name(), post.name)
-
-
-__all__ = ["TURN_S", "Station", "Turn", "UserError", "host_name", "station"]
