@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from tau2_logging.environments.records import SharedRecords
+from tau2_logging.environments.records import SharedRecords, unchanged
 from tau2_logging.logger.helper import Helper
 
 _KEYS_PER_STATE = 8
@@ -45,7 +45,8 @@ def as_json(value: Any) -> bytes:
 
 @dataclass
 class _Field:
-    """A field of the database: its text as it was; of shared records also each one's text, where it begins, and the states of the hash."""
+    """A field of the database: its text as it was; of shared records also the records, each one's
+    text, where it begins, and the states of the hash."""
 
     name: str
     head: bytes
@@ -54,6 +55,7 @@ class _Field:
     whole: bytes
     begins: list[int]
     states: list[Any]
+    shared: Mapping[str, Any]
 
 
 class DatabaseHash:
@@ -70,7 +72,6 @@ class DatabaseHash:
         self._known: OrderedDict[object, str | Future[str]] = OrderedDict()
         self._ends: OrderedDict[object, Any] = OrderedDict()
         self._lock = threading.Lock()
-        self._quick: dict[tuple[str, str], bytes] = {}
         for number, (name, value) in enumerate(sorted(dumpable(pristine).items())):
             head = (b", " if number else b"") + json.dumps(name).encode() + b": "
             self._fields[name] = self._learn(name, head, value, state)
@@ -83,7 +84,7 @@ class DatabaseHash:
         if not isinstance(value, SharedRecords):
             whole = field_json(value)
             state.update(whole)
-            return _Field(name, head, None, {}, whole, [], states)
+            return _Field(name, head, None, {}, whole, [], states, {})
         keys = sorted(value)
         texts = {key: record_json(key, value.peek(key)) for key in keys}
         begins: list[int] = []
@@ -97,7 +98,7 @@ class DatabaseHash:
             states.append(state.copy())
         text += b"}"
         state.update(text[begins[(len(keys) - 1) // _KEYS_PER_STATE * _KEYS_PER_STATE] :])
-        return _Field(name, head, keys, texts, bytes(text), begins, states)
+        return _Field(name, head, keys, texts, bytes(text), begins, states, value.shared)
 
     def of(self, view: BaseModel) -> str:
         """tau2's hash of a view."""
@@ -113,7 +114,8 @@ class DatabaseHash:
         return known.texts if known.keys is not None else known.whole
 
     def difference(self, view: BaseModel) -> dict[str, Records | bytes]:
-        """Where a view differs from the pristine database. Costs the serialization of every record that was handed out."""
+        """Where a view differs from the pristine database. Costs a look at every record that was handed out, and the serialization of those
+        in which something was replaced."""
         values = dumpable(view)
         found: dict[str, Records | bytes] = {}
         for field in self._fields.values():
@@ -130,20 +132,10 @@ class DatabaseHash:
 
     def changed(self, field: str, value: SharedRecords, keys: set[str]) -> dict[str, bytes | None]:
         """Of some records of a field, those that differ from the pristine ones."""
-        pristine = self._fields[field].texts
-        texts = {key: record_json(key, value.peek(key)) if key in value else None for key in keys}
-        return {key: text for key, text in texts.items() if text != pristine.get(key)}
-
-    def looks_pristine(self, field: str, key: str, records: SharedRecords) -> bool:
-        """Whether a record's JSON by pydantic is what it was: ten times as fast as tau2's text, and differs where that does but for a value
-        put in the place of another that is written alike (a date for its text, null for not-a-number)."""
-        shared = records.shared.get(key)
-        if shared is None or key not in records:
-            return False
-        quick = self._quick.get((field, key))
-        if quick is None:
-            quick = self._quick[field, key] = quick_json(shared)
-        return quick == quick_json(records.peek(key))
+        known = self._fields[field]
+        suspects = [key for key in keys if key not in value or key not in known.shared or not unchanged(value.peek(key), known.shared[key])]
+        texts = {key: record_json(key, value.peek(key)) if key in value else None for key in suspects}
+        return {key: text for key, text in texts.items() if text != known.texts.get(key)}
 
     def digest(self, difference: Difference) -> str:
         """tau2's hash of the pristine database with these differences. Of the last ones asked for it is remembered."""

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 
 _IMMUTABLE = (str, int, float, bool, bytes, type(None), Enum, datetime, date, time, timedelta, Decimal, frozenset)
 _WORTH_SHARING = 8
+_MISSING = object()
 
 
 class SharedRecords(dict[str, Any]):
@@ -140,6 +141,40 @@ def _clone_model(model: BaseModel) -> BaseModel:
     object.__setattr__(twin, "__pydantic_extra__", clone(model.__pydantic_extra__))
     object.__setattr__(twin, "__pydantic_private__", clone(model.__pydantic_private__))
     return twin
+
+
+def unchanged(twin: Any, value: Any) -> bool:
+    """Whether a clone surely still holds what it was made of: the same immutable objects in the same places.
+
+    False may be wrong (an equal value was put in the place of another), True never is. Costs a few microseconds, and nothing for records
+    inside that were not handed out.
+    """
+    kind = type(twin)
+    if kind is SharedRecords:
+        return twin.shared is value and all(key in twin and key in value and unchanged(twin.peek(key), value[key]) for key in twin.own)
+    if kind is not type(value):
+        return False
+    if kind is list:
+        return len(twin) == len(value) and all(map(_unchanged_item, twin, value))
+    if kind is dict:
+        return _unchanged_items(twin, value)
+    if isinstance(twin, BaseModel):
+        return _unchanged_items(twin.__dict__, value.__dict__) and unchanged(twin.__pydantic_extra__, value.__pydantic_extra__)
+    return twin is value and isinstance(twin, _IMMUTABLE)
+
+
+def _unchanged_items(twin: Mapping[str, Any], value: Mapping[str, Any]) -> bool:
+    if len(twin) != len(value):
+        return False
+    for name, item in twin.items():
+        other = value.get(name, _MISSING)
+        if not (item is other and isinstance(item, _IMMUTABLE)) and (other is _MISSING or not unchanged(item, other)):
+            return False
+    return True
+
+
+def _unchanged_item(item: Any, other: Any) -> bool:
+    return (item is other and isinstance(item, _IMMUTABLE)) or unchanged(item, other)
 
 
 def is_shareable(value: Any) -> bool:

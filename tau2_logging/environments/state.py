@@ -287,19 +287,13 @@ class _ViewState:
         for name in self._fields:
             records = self._shared.get(name)
             if records is not None:
-                found += self._look_at_records(name, records, self._suspects(name, records) if everything else records.touched)
+                found += self._look_at_records(name, records, records.own if everything else records.touched)
             else:
                 found += self._look_at_field(name, field_json(getattr(self._view, name)))
         if found:
             differs = {name: at if isinstance(at, bytes) else dict(at) for name, at in self._differs.items() if at}
             self.hash = self._known.digest_later(differs, self._helper)
         return tuple(found)
-
-    def _suspects(self, name: str, records: SharedRecords) -> set[str]:
-        """The records that are not what they were in the beginning, or were not when they were last looked at."""
-        differ = {key for key in records.own if not self._known.looks_pristine(name, key, records)}
-        known = self._differs.get(name)
-        return differ if known is None or isinstance(known, bytes) else differ.union(known)
 
     def _look_at_records(self, name: str, records: SharedRecords, keys: set[str]) -> list[Change]:
         kept = self._differs.setdefault(name, {})

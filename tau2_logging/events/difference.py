@@ -32,7 +32,7 @@ def _compare(before: Any, after: Any, path: str) -> Iterator[Change]:
         yield from _compare_objects(before, after, path)
     elif isinstance(before, list) and isinstance(after, list):
         yield from _compare_lists(before, after, path)
-    elif type(before) is not type(after) or before != after:
+    elif not _alike(before, after):
         yield Change(path, CHANGED, before, after)
 
 

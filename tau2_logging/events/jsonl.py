@@ -6,7 +6,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +21,6 @@ def _columns(kind: type[StructuredEvent]) -> Mapping[str, Any]:
 
 
 _COLUMNS: dict[type, Mapping[str, Any]] = {kind: _columns(kind) for kind in (*EVENT_CLASSES, StructuredEvent)}
-_VALUES: dict[type, Any] = {kind: attrgetter(*columns) for kind, columns in _COLUMNS.items()}
 
 
 @dataclass(frozen=True)
@@ -34,16 +32,14 @@ class RejectedLine:
 
 
 def encode_event(event: StructuredEvent) -> str:
-    """The line of an event, without the newline. Values that JSON does not have are written as text."""
-    kind = type(event)
-    if kind not in _VALUES:
-        _COLUMNS[kind] = _columns(kind)
-        _VALUES[kind] = attrgetter(*_COLUMNS[kind])
-    data = dict(zip(_COLUMNS[kind], _VALUES[kind](event), strict=True))
-    data.update({name: value for name, value in event.extra.items() if name not in data})
+    """The line of an event, without the newline. Values and keys that JSON does not have are written as text."""
+    data = dict(vars(event))  # its fields, in the order of writing
+    extra = data.pop("extra")
+    if extra:
+        data.update({name: value for name, value in extra.items() if name not in data})
     try:
         return _ENCODER.encode(data)
-    except ValueError:  # NaN or an infinity somewhere
+    except (ValueError, TypeError):  # NaN or an infinity somewhere, or a key that is no text
         return json.dumps(_finite(data), default=_as_json)
 
 
@@ -107,7 +103,7 @@ def _finite(value: Any) -> Any:
     if hasattr(value, "__dataclass_fields__"):
         return _finite(_as_json(value))
     if isinstance(value, Mapping):
-        return {name: _finite(item) for name, item in value.items()}
+        return {str(name): _finite(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
         return [_finite(item) for item in value]
     return value

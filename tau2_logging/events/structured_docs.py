@@ -13,9 +13,11 @@ _HEAD = """\
 Made by `python -m tau2_logging.events.docs` from the classes in `tau2_logging/events/structured.py`; do not edit. Version: {version}.
 
 `run_local.py --events` (and every run with `--log-level DEBUG`) writes `logs/runs/<run>/events_{{domain}}.jsonl`: one JSON object a line,
-appended as it happens, ASCII. Only what the simulation itself did is in it, never what tau2's evaluator repeats. An event is in the file
-when its call returns. Where a large database has to be hashed first, which takes a helper thread a few milliseconds, that event and those
-after it in its simulation follow in their order, before the simulation's `task_end`; a killed process may lose them. Read it with
+appended as it happens, ASCII. Only what the simulation itself did is in it, never what tau2's evaluator repeats. A simulation's
+events are in the file, in their order, about a second after they were made at the latest, and before the simulation's `task_end` is in the
+log: a few are made together, which takes a third of the time. `time` says when each happened; events of different simulations are not in
+the order of time. What is in the file survives any kill. A run that is killed with SIGKILL may lack the last second of the simulations it
+was in the midst of, which are run again when it is resumed; the log beside has every call. Read it with
 
     from tau2_logging.events import read_events
 

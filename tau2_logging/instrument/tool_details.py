@@ -6,14 +6,17 @@ import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from tau2_logging.events.difference import changed_records, summary
 from tau2_logging.events.structured import StateChangeEvent, StateSnapshot, ToolExecutionEvent
-from tau2_logging.logger.arguments import Check, Signature, as_text, byte_length, copied, leaves_of, shape_of
+from tau2_logging.logger.arguments import Signature, as_text, byte_length, copied
+from tau2_logging.logger.call_fields import CallFields
+from tau2_logging.logger.event_queue import Made
 from tau2_logging.logger.masking import has_sign, is_secret_name, may_hold_secret, shorten
 from tau2_logging.logger.operation import Operation
-from tau2_logging.logger.sensitive import NONE, SECRETS, examine_sensitive, masked, masked_text
+from tau2_logging.logger.sensitive import NONE, SECRETS, masked, masked_text
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.logger.state import DatabaseChange, StateWatch
 
@@ -21,8 +24,6 @@ START, END, ERROR, WRITE = "start", "end", "error", "write"
 """Moments of a snapshot."""
 
 _PREVIEW, _LONGEST_MESSAGE = 200, 500
-_CALLS_KEPT = 128
-"""Of each tool."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 _WORDS = {"": "empty", "null": "null", "None": "null", "true": "boolean", "false": "boolean", "True": "boolean", "False": "boolean"}
 
@@ -39,26 +40,12 @@ class ToolCallDetails:
     arguments: Mapping[str, Any]
 
     def fields(self, masking: str) -> Mapping[str, Any]:
-        """Those of ToolExecutionEvent that say what was asked for. The same call is made again and again: it is looked at once."""
-        key = (self.name, self.requestor, masking, as_text(self.arguments))
-        known = self.tool.calls.get(key)
-        if known is None:
-            known = self._fields(masking)
-            if len(self.tool.calls) < _CALLS_KEPT:
-                self.tool.calls[key] = known
-        return known
-
-    def _fields(self, masking: str) -> Mapping[str, Any]:
-        leaves, signature = leaves_of(self.arguments), self.tool.signature
-        shown, sensitive = examine_sensitive(self.arguments, leaves, masking)
+        """Those of ToolExecutionEvent that say what was asked for."""
         return {
             "tool": masked_text(self.name, masking),
             "tool_type": self.tool.kind,
             "requestor": self.requestor,
-            "arguments": shown,
-            **vars(shape_of(self.arguments, leaves)),
-            **vars(signature.check(self.arguments) if signature is not None else Check()),
-            "sensitive": sensitive,
+            **self.tool.fields.of(self.arguments, masking),
         }
 
 
@@ -89,24 +76,12 @@ class ToolDetails:
     def after(self, call: ToolCallDetails, operation: Operation, error_type: str | None, result: Any) -> None:
         """Write a call that has been made; `error_type` is None where it went well."""
         simulation, text = operation.simulation, "" if result is None else str(result)
-        masking = simulation.logger.masking
         watch = self._watch if call.tool.writes else None
-        changes = watch.after(call.environment) if watch is not None else []
-        simulation.structured(
-            ToolExecutionEvent,
-            span=operation.span,
-            step=operation.step,
-            call_id=call.call_id,
-            **call.fields(masking),
-            success=error_type is None,
-            error_type=error_type,
-            **_outcome(text, error_type is not None, masking),
-            start_ms=round(simulation.logger.since_start_ms(operation.started_ns), 3),
-            duration_ms=round(operation.duration_ms or 0.0, 3),
-            state_changed=bool(changes) if watch is not None else None,
-        )
-        for change in changes:
-            _write_change(operation.simulation, change, call, operation.span)
+        changes = watch.after(call.environment) if watch is not None else None
+        state_changed = bool(changes) if changes is not None else None
+        simulation.structured_by(partial(_call_made, call, operation, error_type, text, state_changed), operation.span)
+        for change in changes or ():
+            _write_change(simulation, change, call, operation.span)
         if error_type is not None:
             self.snapshot(simulation, call.environment, ERROR, operation.span)
         elif watch is not None and self._thorough:
@@ -146,14 +121,12 @@ class ToolDetails:
 
 @dataclass(frozen=True)
 class _Tool:
-    """A tool's function, what tau2 says it does, whether it may change a database, the signature its arguments are checked against, and
-    the calls of it that are known."""
+    """A tool's function, what tau2 says it does, whether it may change a database, and what looks at its arguments."""
 
     function: Any = None
     kind: str | None = None
     writes: bool = False
-    signature: Signature | None = None
-    calls: dict[Any, Mapping[str, Any]] = field(default_factory=dict)
+    fields: CallFields = field(default_factory=CallFields)
 
 
 def _learn(toolkit: Any, name: str, method: Any, function: Any) -> _Tool:
@@ -162,7 +135,7 @@ def _learn(toolkit: Any, name: str, method: Any, function: Any) -> _Tool:
     kind = str(getattr(tool_type, "value", tool_type))
     mutates = getattr(toolkit, "tool_mutates_state", None)
     schema = importlib.import_module("tau2.environment.tool").as_tool(method).openai_schema["function"]["parameters"]
-    return _Tool(function, kind, kind == "write" or (mutates is not None and bool(mutates(name))), Signature(schema))
+    return _Tool(function, kind, kind == "write" or (mutates is not None and bool(mutates(name))), CallFields(Signature(schema)))
 
 
 def _toolkit(environment: Any, name: str, requestor: str) -> Any:
@@ -171,6 +144,22 @@ def _toolkit(environment: Any, name: str, requestor: str) -> Any:
         return environment.user_tools
     user_tools = environment.user_tools if environment.solo_mode else None
     return user_tools if user_tools is not None and user_tools.has_tool(name) else environment.tools
+
+
+def _call_made(call: ToolCallDetails, operation: Operation, error_type: str | None, text: str, state_changed: bool | None) -> list[Made]:
+    logger = operation.simulation.logger
+    fields = {
+        "step": operation.step,
+        "call_id": call.call_id,
+        **call.fields(logger.masking),
+        "success": error_type is None,
+        "error_type": error_type,
+        **_outcome(text, error_type is not None, logger.masking),
+        "start_ms": round(logger.since_start_ms(operation.started_ns), 3),
+        "duration_ms": round(operation.duration_ms or 0.0, 3),
+        "state_changed": state_changed,
+    }
+    return [(ToolExecutionEvent, fields)]
 
 
 def _outcome(text: str, failed: bool, masking: str) -> dict[str, Any]:
@@ -200,18 +189,15 @@ def _write_change(simulation: Simulation, change: DatabaseChange, call: ToolCall
         "changed_records": changed_records(change.changes),
         "summary": masked_text(summary(change.changes), masking),
     }
-    changes = change.changes if masking == NONE else tuple(_masked_change(item, masking) for item in change.changes)
-    simulation.structured(
-        StateChangeEvent,
-        span=span,
-        call_id=call.call_id if call is not None else None,
-        **fields,
-        changes=changes,
-        pre_hash=change.pre_hash,
-        post_hash=change.post_hash,
-    )
+    call_id = call.call_id if call is not None else None
+    simulation.structured_by(partial(_change_made, change, {"call_id": call_id, **fields}, masking), span)
     line = {"step": simulation.step, "function": fields.pop("tool"), **fields}
     simulation.emit("state_change", line, span=simulation.logger.new_span(), parent=span or simulation.span)
+
+
+def _change_made(change: DatabaseChange, fields: dict[str, Any], masking: str) -> list[Made]:
+    changes = change.changes if masking == NONE else tuple(_masked_change(item, masking) for item in change.changes)
+    return [(StateChangeEvent, {**fields, "changes": changes, "pre_hash": change.pre_hash, "post_hash": change.post_hash})]
 
 
 def _is_plain(value: Any) -> bool:

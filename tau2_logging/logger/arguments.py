@@ -59,30 +59,33 @@ class Check:
 as_text = json.JSONEncoder(ensure_ascii=False, default=str).encode
 """A JSON value as text; two values with the same text are the same to a reader of JSON."""
 
-_PLAIN_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+PLAIN_TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 _MAY_BE_FILE = re.compile(r"[.:]")
 
 Leaves = Sequence[tuple[str, Any]]
 
 
-def shape_of(arguments: Mapping[str, Any], leaves: Leaves | None = None) -> Shape:
-    """Size and shape of arguments. `leaves` are those of `leaves_of`, where they are known.
-
-    complexity = (n/(n+5) + d/(d+3) + b/(b+500)) / 3, with n the leaf values, d the levels of nesting below the top, b the bytes of JSON
-    between the outer braces: 0 for no arguments, growing with each of the three, always below 1. The constants are where each part
-    reaches one half: as many values, levels and bytes as tau2's larger calls have.
-    """
+def shape_of(arguments: Mapping[str, Any], leaves: Leaves | None = None, text: str | None = None) -> Shape:
+    """Size and shape of arguments. `leaves` are those of `leaves_of`, `text` is that of `as_text`, where they are known."""
     leaves = leaves_of(arguments) if leaves is None else leaves
-    size = byte_length(as_text(arguments))
-    number, depth, inner = len(leaves), _depth(arguments), size - 2
+    size = byte_length(as_text(arguments) if text is None else text)
     return Shape(
         argument_count=len(arguments),
         argument_bytes=size,
         argument_types={str(name): json_type(value) for name, value in arguments.items()},
-        complexity=round((number / (number + 5) + depth / (depth + 3) + inner / (inner + 500)) / 3, 4),
+        complexity=complexity(len(leaves), _depth(arguments), size),
         large=size > LARGE_BYTES,
-        has_file=any(_is_file(name, value) for name, value in leaves if type(value) is str),
+        has_file=any(is_file(name, value) for name, value in leaves if type(value) is str),
     )
+
+
+def complexity(number: int, depth: int, size: int) -> float:
+    """(n/(n+5) + d/(d+3) + b/(b+500)) / 3, with n the leaf values, d the levels of nesting below the top, b the bytes of JSON between the
+    outer braces (`size` holds them too): 0 for no arguments, growing with each of the three, always below 1. The constants are where each
+    part reaches one half: as many values, levels and bytes as tau2's larger calls have.
+    """
+    inner = size - 2
+    return round((number / (number + 5) + depth / (depth + 3) + inner / (inner + 500)) / 3, 4)
 
 
 def byte_length(text: str) -> int:
@@ -92,7 +95,7 @@ def byte_length(text: str) -> int:
 
 def json_type(value: Any) -> str:
     """JSON schema's name of a value's type; `unknown` for what JSON does not have."""
-    plain = _PLAIN_TYPES.get(type(value))
+    plain = PLAIN_TYPES.get(type(value))
     if plain is not None:
         return plain
     if isinstance(value, bool):
@@ -105,7 +108,7 @@ def leaves_of(arguments: Mapping[str, Any]) -> Leaves:
     """All of `walk`, at once: arguments are mostly plain values."""
     found: list[tuple[str, Any]] = []
     for name, value in arguments.items():
-        if type(value) in _PLAIN_TYPES:
+        if type(value) in PLAIN_TYPES:
             found.append((str(name), value))
         else:
             found += walk(value, str(name))
@@ -115,7 +118,7 @@ def leaves_of(arguments: Mapping[str, Any]) -> Leaves:
 def copied(value: Any) -> Any:
     """A JSON value in containers of its own: a tool may change what it was given."""
     if isinstance(value, Mapping):
-        return {key: item if type(item) in _PLAIN_TYPES else copied(item) for key, item in value.items()}
+        return {key: item if type(item) in PLAIN_TYPES else copied(item) for key, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list | tuple) else value
 
 
@@ -132,7 +135,7 @@ def walk(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _depth(arguments: Mapping[str, Any]) -> int:
-    return max([_levels(value) for value in arguments.values() if type(value) not in _PLAIN_TYPES], default=0)
+    return max([_levels(value) for value in arguments.values() if type(value) not in PLAIN_TYPES], default=0)
 
 
 def _levels(value: Any) -> int:
@@ -140,12 +143,18 @@ def _levels(value: Any) -> int:
     return 0 if items is None else 1 + max((_levels(item) for item in items), default=0)
 
 
-def _is_file(name: str, value: str) -> bool:
+def is_file(name: str, value: str) -> bool:
+    """Whether an argument is a file, by a word of its name or by its value."""
     if not value:
         return False
-    if not _FILE_WORDS.isdisjoint(words_of(name)):
+    if may_name_file(name):
         return True
     return _MAY_BE_FILE.search(value) is not None and (_FILE_VALUE.fullmatch(value) is not None or value.startswith("data:"))
+
+
+def may_name_file(name: str) -> bool:
+    """Whether a word of a name says that its value is a file."""
+    return not _FILE_WORDS.isdisjoint(words_of(name))
 
 
 @lru_cache(maxsize=4096)
@@ -179,7 +188,7 @@ class Signature:
         names = tuple(arguments)
         check = self._named.get(names)
         if check is None:
-            check = self._check_names(arguments)
+            check = self.check_names(arguments)
             if len(self._named) < _SHAPES_KEPT:
                 self._named[names] = check
         problems = [
@@ -190,7 +199,12 @@ class Signature:
         ]
         return replace(check, **_by_kind(problems)) if problems else check
 
-    def _check_names(self, arguments: Mapping[str, Any]) -> Check:
+    def fits_by_type(self, arguments: Mapping[str, Any]) -> bool:
+        """Whether the types of the arguments alone say that nothing is wrong with the values."""
+        return all(type(value) is self._plain.get(name) or name not in self._properties for name, value in arguments.items())
+
+    def check_names(self, arguments: Mapping[str, Any]) -> Check:
+        """What the names of the arguments alone say."""
         properties, required = self._properties, self._required
         return Check(
             required_given=tuple(name for name in required if name in arguments),

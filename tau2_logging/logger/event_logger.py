@@ -6,18 +6,19 @@ import itertools
 import secrets
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from tau2_logging.events import KINDS, Event
 from tau2_logging.events.codec import Place, decode, encode_in, encode_parts, event_of
 from tau2_logging.events.levels import DEBUG, INFO
 from tau2_logging.events.structured import StructuredEvent, make_event
 from tau2_logging.logger.clock import Clock, WallText
-from tau2_logging.logger.event_queue import EventQueue
+from tau2_logging.logger.event_queue import Made
 from tau2_logging.logger.records import RecordForwarder, register_levels
 from tau2_logging.logger.sensitive import ALL, SECRETS, mask_personal
 from tau2_logging.logger.sink import NO_LINES, Sink
+from tau2_logging.logger.unwritten import Unwritten
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class EventLogger:
         self.sinks = tuple(sinks)
         self.failures = 0
         self.masking = masking
-        self.unwritten: set[EventQueue] = set()
+        self.unwritten = Unwritten()
         self.wants_structured = any(sink.wants_structured for sink in self.sinks)
         self._personal = masking == ALL
         self._threshold = min((sink.level for sink in self.sinks), default=INFO)
@@ -130,18 +131,15 @@ class EventLogger:
         if forward:
             self._forward.send(event, line)
 
-    def structured(self, kind: type[StructuredEvent], **fields: Any) -> None:
-        """Write a structured event, where a sink wants them. Never raises."""
+    def structured(self, made: Sequence[Made]) -> None:
+        """Write structured events, where a sink wants them. Never raises."""
         if not self.wants_structured:
             return
-        try:
-            place = {"time": self.event_time(), "run": self.run_id, "host": self.host, "worker": self.worker}
-            event = make_event(kind, {**place, **fields})
-            for sink in self.sinks:
-                if sink.wants_structured:
-                    sink.write_structured(event)
-        except Exception:
-            self.failed()
+        place = {"run": self.run_id, "host": self.host, "worker": self.worker}
+        events = [event for kind, fields in made if (event := self.attempt(make_event, kind, {**place, **fields})) is not None]
+        for sink in self.sinks:
+            if sink.wants_structured and events:
+                self.attempt(sink.write_structured, events)
 
     def relay(self, domain: str | None, line: str, written: bool) -> None:
         """Pass on an event that a worker has made; `written`: it has put the line into the shared files itself. Never raises."""
@@ -154,14 +152,11 @@ class EventLogger:
         except Exception:
             self.failed()
 
-    def relay_structured(self, event: StructuredEvent, written: bool) -> None:
-        """The same for a structured event."""
-        try:
-            for sink in self._takers(written):
-                if sink.wants_structured:
-                    sink.write_structured(event)
-        except Exception:
-            self.failed()
+    def relay_structured(self, events: Sequence[StructuredEvent], written: bool) -> None:
+        """The same for structured events."""
+        for sink in self._takers(written):
+            if sink.wants_structured and events:
+                self.attempt(sink.write_structured, events)
 
     def _takers(self, written: bool) -> list[Sink]:
         return [sink for sink in self.sinks if not (written and sink.shared)]
@@ -199,9 +194,8 @@ class EventLogger:
             return None
 
     def close(self) -> None:
-        """Close every sink, whatever the others do, when the structured events that wait for a hash have been written."""
-        for queue in tuple(self.unwritten):
-            queue.finish()
+        """Close every sink, whatever the others do, when the structured events that wait have been written."""
+        self.unwritten.close()
         for sink in self.sinks:
             self.attempt(sink.close)
 

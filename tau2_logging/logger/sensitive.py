@@ -24,7 +24,8 @@ LEVELS = (NONE, SECRETS, ALL)
 _EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[A-Za-z]{2,}(?![\w-])")
 _PHONE = re.compile(r"(?<![\w.+-])(?:\+\d{1,3}[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}(?![\w-])|(?<![\w.+-])\+\d{10,15}(?!\w)")
 _DIGITS = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){12,18}(?![\w-]|\.\d)")
-_DIGIT_RUN = re.compile(r"(?:\d\D{0,2}){7}")
+_NUMBER = re.compile(r"\d{3}[ .-]\d{4}|\+\d{10}|\d(?:[ -]?\d){12}")
+"""In every telephone and card number that is found without a name that tells of it; not in the seven to ten digits of an id."""
 _APART = "\n\n\n"
 """Between texts that are looked at together: no sign holds it, and no run of digits goes on after it."""
 _TELLING = frozenset(("dob", "birth", "birthdate", "birthday", "phone", "telephone", "mobile", "fax", "cvv", "cvc", "pin"))
@@ -48,10 +49,20 @@ def examine_sensitive(arguments: Mapping[str, Any], leaves: Leaves, level: str) 
     All texts are looked at together first; mostly there is nothing to see, and that takes a few microseconds.
     """
     text = _APART.join([value if type(value) is str else str(value) for _, value in leaves])
-    told = any(is_telling(name) or is_secret_name(name) for name in _keys(arguments))
+    told = any(map(tells, _keys(arguments)))
     signs = has_sign(text)
-    found = find_sensitive(arguments, leaves) if told or signs or "@" in text or _DIGIT_RUN.search(text) is not None else ()
+    found = find_sensitive(arguments, leaves) if told or holds_sign(text) else ()
     return masked(arguments, level) if told or signs or level == ALL else arguments, found
+
+
+def tells(key: str) -> bool:
+    """Whether a key alone may make what stands under it sensitive."""
+    return is_telling(key) or is_secret_name(key)
+
+
+def holds_sign(text: str) -> bool:
+    """Whether there may be something sensitive in values, or in the JSON text of them, under keys none of which `tells`."""
+    return has_sign(text) or "@" in text or _NUMBER.search(text) is not None
 
 
 def _keys(value: Any) -> list[str]:
@@ -62,11 +73,11 @@ def _keys(value: Any) -> list[str]:
 
 
 def is_suspect(name: str, value: Any) -> bool:
-    """Whether `kind_of` has anything to look at: a name it knows, a sign of a credential, an @, seven digits. Costs a microsecond."""
+    """Whether `kind_of` has anything to look at: a name it knows, a sign of a credential, an @, a number. Costs a microsecond."""
     if value is None or isinstance(value, bool):
         return False
     text = str(value)
-    return "@" in text or _DIGIT_RUN.search(text) is not None or is_telling(name.rpartition(".")[2]) or has_sign(text)
+    return "@" in text or _NUMBER.search(text) is not None or is_telling(name.rpartition(".")[2]) or has_sign(text)
 
 
 @lru_cache(maxsize=4096)

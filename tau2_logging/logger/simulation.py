@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tau2_logging.errors import SimulationTimeout
 from tau2_logging.events.codec import Place
 from tau2_logging.events.structured import StructuredEvent
-from tau2_logging.logger.event_queue import EventQueue
+from tau2_logging.logger.event_queue import EventQueue, Make
 from tau2_logging.logger.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -126,10 +126,14 @@ class Simulation:
             self.logger.emit_in(self._place, type_, fields, span, parent)
 
     def structured(self, kind: type[StructuredEvent], span: str | None = None, **fields: Any) -> None:
-        """Write a structured event of this simulation, where a sink wants them."""
-        if not self.closed:
-            place = {"domain": self.domain, "task": self.task, "trial": self.trial, "phase": self.phase}
-            self.events.write(kind, {"step": self.step, **place, "span": span, **fields})
+        """Have a structured event of this simulation written, where a sink wants them. The fields must not change any more."""
+        self.structured_by(lambda: ((kind, fields),), span)
+
+    def structured_by(self, make: Make, span: str | None = None) -> None:
+        """Have structured events made and written, a moment later, with the time, step and phase of now."""
+        if not self.closed and self.logger.wants_structured:
+            place = {"domain": self.domain, "task": self.task, "trial": self.trial, "phase": self.phase, "step": self.step, "span": span}
+            self.events.put(place, make)
 
     def go_live(self) -> None:
         """The first step is about to be made: setup is over. Idempotent."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tau2_logging.events import Event
 from tau2_logging.events.structured import StructuredEvent
 
@@ -25,8 +27,8 @@ class Sink:
     def write_event(self, event: Event) -> None:
         """One event as an object, only where `wants_events` is set. Called from any thread; must not raise."""
 
-    def write_structured(self, event: StructuredEvent) -> None:
-        """One structured event, only where `wants_structured` is set. Called from any thread; must not raise."""
+    def write_structured(self, events: Sequence[StructuredEvent]) -> None:
+        """Structured events, in order, only where `wants_structured` is set. Called from any thread; must not raise."""
 
     def write_text(self, domain: str | None, text: str) -> None:
         """Something the run said that is no event (tau2's own log, warnings, tracebacks); None is every domain."""

@@ -39,7 +39,7 @@ class Appender:
         self._stalled_ns = 0
 
     def append(self, line: bytes) -> None:
-        """Append `line`, which ends in a newline. Never raises."""
+        """Append `line`, which ends in a newline; it may be several. Never raises."""
         append_to_all((self,), line)
 
     def write_rest(self, line: bytes) -> None:
@@ -48,7 +48,7 @@ class Appender:
             while line:
                 line = line[os.write(self.fd, line) :]
         except OSError as error:
-            self.lost += 1
+            self.lost += line.count(b"\n")
             self.error = error
 
     def was_slow(self, took_ns: int) -> None:

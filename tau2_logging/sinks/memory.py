@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from tau2_logging.events import Event
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.sink import Sink
@@ -26,8 +28,8 @@ class MemorySink(Sink):
     def write_event(self, event: Event) -> None:
         self.events.append(event)
 
-    def write_structured(self, event: StructuredEvent) -> None:
-        self.structured.append(event)
+    def write_structured(self, events: Sequence[StructuredEvent]) -> None:
+        self.structured.extend(events)
 
     def write_text(self, domain: str | None, text: str) -> None:
         self.texts.append((domain, text))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, closing
+from itertools import groupby
 from pathlib import Path
 
 from tau2_logging.events.jsonl import encode_event
@@ -34,9 +35,18 @@ class StructuredFiles(Sink):
                 self._files[domain] = opened.enter_context(closing(Appender(structured_path(directory, domain))))
             opened.pop_all()
 
-    def write_structured(self, event: StructuredEvent) -> None:
-        file = self._files.get(event.domain or NO_DOMAIN) or self._open(event.domain or NO_DOMAIN)
-        file.append(encode_event(event).encode() + b"\n")
+    def write_structured(self, events: Sequence[StructuredEvent]) -> None:
+        for domain, of_domain in groupby(events, lambda event: event.domain or NO_DOMAIN):
+            file = self._files.get(domain) or self._open(domain)
+            lines, failed = [], None
+            for event in of_domain:
+                try:
+                    lines.append(encode_event(event))
+                except Exception as error:  # it shall not take the others with it
+                    failed = error
+            file.append("".join([f"{line}\n" for line in lines]).encode())
+            if failed is not None:
+                raise failed
 
     def _open(self, domain: str) -> Appender:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from typing import TypeVar
 
 from tau2_logging.events.structured import StructuredEvent
@@ -27,8 +28,8 @@ class Uplink(Sink):
     def write_line(self, domain: str | None, line: str) -> None:
         self._lines.append((domain, line))
 
-    def write_structured(self, event: StructuredEvent) -> None:
-        self._structured.append(event)
+    def write_structured(self, events: Sequence[StructuredEvent]) -> None:
+        self._structured.extend(events)
 
     def write_text(self, domain: str | None, text: str) -> None:
         if self._everything:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import subprocess
@@ -11,9 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from tau2_logging.events import decode
+from tau2_logging.errors import CodecError
+from tau2_logging.events import Event, StateSnapshot, ToolExecutionEvent, decode
+from tau2_logging.events.jsonl import RejectedLine, read_events
 from tests.support.command import ROOT, environment, run_local, start_local
-from tests.support.run_files import RunFiles, of
+from tests.support.run_files import RunFiles, by_simulation, of
 
 KILLS = 8
 SLOW = json.dumps({"ttft_ms": 150})
@@ -50,7 +53,7 @@ def test_a_signal_stops_the_run_in_order(number: signal.Signals, code: int, tmp_
 
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     """Killed eight times with SIGKILL and resumed each time, a run loses no event whose call had returned, tears at most the line it was
-    writing, and ends with the results of a run that was left alone."""
+    writing, and ends with the results of a run that was left alone. Of each simulation that has ended all structured events are there."""
     driver = ROOT / "tests" / "support" / "kill_driver.py"
     words = [sys.executable, str(driver), str(tmp_path), str(KILLS)]
     process = subprocess.run(words, capture_output=True, text=True, timeout=200, env=environment(), check=False)
@@ -69,7 +72,34 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
         assert len(returned) > 100
         assert returned <= written
         assert torn <= report["kills_of"].get(run.name, 0)
+        _check_structured(run, report["kills_of"].get(run.name, 0))
         assert _essence(run) == _essence(tmp_path / "whole")
+
+
+def _check_structured(run: Path, kills: int) -> None:
+    """Every tool call of a simulation with a task_end is in the events' file, and its last snapshot; of the rest at most a line is torn."""
+    read = list(read_events(run / "runs" / "r" / "events_mock.jsonl"))
+    assert sum(isinstance(event, RejectedLine) for event in read) <= kills
+    calls = {event.span for event in read if isinstance(event, ToolExecutionEvent)}
+    snapshots = [(event.task, event.trial) for event in read if isinstance(event, StateSnapshot) and event.moment == "end"]
+    ended = 0
+    for (_, task, trial), events in by_simulation(_readable(run / "tau2_mock.log")).items():
+        lives = [at for at, event in enumerate(events) if event.type == "task_start"]
+        for begun, after in zip(lives, [*lives[1:], len(events)], strict=True):
+            life = events[begun:after]
+            if life[-1].type == "task_end":
+                ended += 1
+                assert {event.get("span") for event in of(life, "tool_call")} <= calls
+                assert (task, trial) in snapshots
+    assert ended >= 18
+
+
+def _readable(path: Path) -> list[Event]:
+    found = []
+    for line in path.read_bytes().split(b"\n")[:-1]:
+        with contextlib.suppress(UnicodeDecodeError, CodecError):
+            found.append(decode(line.decode()))
+    return found
 
 
 def _essence(log_dir: Path) -> dict[tuple[str, int], object]:

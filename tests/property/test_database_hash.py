@@ -17,11 +17,19 @@ from tau2_logging.events import apply_changes
 from tau2_logging.logger.helper import Helper
 
 
+class Day(BaseModel):
+    """A record of a record."""
+
+    seats: dict[str, float]
+
+
 class Record(BaseModel):
-    """A record of a database."""
+    """A record of a database; many days are shared, too."""
 
     name: str
     parts: list[int]
+    days: dict[str, Day] = {}
+    home: Day | None = None
 
 
 class Database(BaseModel):
@@ -40,15 +48,23 @@ class Toolkit:
 
 
 PRISTINE = Database(
-    orders={f"#W{number:03d}": Record(name=f"order {number}", parts=[number]) for number in range(100)},
+    orders={
+        f"#W{number:03d}": Record(
+            name=f"order {number}", parts=[number], days={str(day): Day(seats={"a": 1.0}) for day in range(0 if number % 3 else 9)}
+        )
+        for number in range(100)
+    },
     note="none",
-    users={f"user_{number}": Record(name="é", parts=[]) for number in range(40)},
+    users={f"user_{number}": Record(name="é", parts=[], home=Day(seats={"b": 0.0})) for number in range(40)},
 )
 KNOWN = DatabaseHash(clone(PRISTINE))
 
 FIELD = st.sampled_from(["orders", "users"])
 KEYS = st.one_of(st.sampled_from([*PRISTINE.orders, *PRISTINE.users]), st.sampled_from(["", "#W", "#W0505", "~", "a/b", "zz"]))
-EDITS = st.lists(st.tuples(st.sampled_from(["change", "remove", "put", "note", "read"]), FIELD, KEYS, st.integers(0, 3)), max_size=6)
+EDITS = st.lists(
+    st.tuples(st.sampled_from(["change", "remove", "put", "note", "read", "alike", "day", "home"]), FIELD, KEYS, st.integers(0, 3)),
+    max_size=6,
+)
 
 
 def edit(database: Database, what: str, field: str, key: str, number: int) -> None:
@@ -63,8 +79,31 @@ def edit(database: Database, what: str, field: str, key: str, number: int) -> No
     elif key in records:
         if what == "remove":
             del records[key]
+        elif what == "alike":
+            _put_alike(records[key], number)
+        elif what == "day":
+            _change_days(records[key].days, number)
+        elif what == "home":
+            records[key].home = [None, Day(seats={}), Day(seats={"b": 0.0}), records[key].home][number]
         else:
             records[key].parts.append(number)
+
+
+def _put_alike(record: Any, number: int) -> None:
+    """What is equal in Python, and mostly not in JSON."""
+    record.parts[:] = [[float(part), bool(part), part, 0][number] for part in record.parts]
+    if record.home is not None:
+        record.home.seats.update({"b": [0, False, -0.0, 0.0][number]})
+
+
+def _change_days(days: Any, number: int) -> None:
+    list(days.items())
+    if number == 0:
+        days.pop("3", None)
+    elif number == 1:
+        days["new"] = Day(seats={})
+    elif "5" in days:
+        days["5"].seats["a"] = [1.0, 2.0][number - 2]
 
 
 def tau2_hash(database: Database) -> str:

@@ -92,6 +92,12 @@ def test_what_json_has_not_is_written_as_text(value: object) -> None:
     assert isinstance(json.loads(line, parse_constant=pytest.fail)["arguments"]["x"], str)
 
 
+def test_a_key_that_json_has_not_is_written_as_text() -> None:
+    """The event is not lost for it."""
+    line = encode_event(ToolExecutionEvent(arguments={"x": {(1, 2): 3}}))
+    assert json.loads(line)["arguments"] == {"x": {"(1, 2)": 3}}
+
+
 @pytest.mark.parametrize("line", ["", "{", "[]", "{}", '{"type": 3}', '{"type": "state_change", "changes": [{"what": 1}]}'])
 def test_a_line_that_is_no_event_says_so(line: str) -> None:
     """CodecError, whatever stands there."""

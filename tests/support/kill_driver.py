@@ -44,7 +44,7 @@ def note_returns(log_dir: Path) -> None:
 def child(log_dir: Path, resume: Path | None) -> None:
     """Run to the end, or until killed."""
     note_returns(log_dir)
-    config = scripted(log_dir, agent=LATENCY, user=LATENCY, num_trials=2, max_concurrency=4, run_name="r")
+    config = scripted(log_dir, agent=LATENCY, user=LATENCY, num_trials=2, max_concurrency=4, run_name="r", events=True)
     code = 1
     try:
         code, _ = run_quietly(config, resume)

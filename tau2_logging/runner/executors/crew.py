@@ -219,8 +219,7 @@ class Crew:
             logger.relay(domain, line, self._staff.own_files)
         for domain, text in turn.texts:
             logger.text(domain, text)
-        for event in turn.structured:
-            logger.relay_structured(event, self._staff.own_files)
+        logger.relay_structured(turn.structured, self._staff.own_files)
         for text in turn.said:
             self._say(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -9,17 +10,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tau2_logging.events import Sensitive
-from tau2_logging.logger.arguments import Signature, check_arguments, copied, json_type, leaves_of, shape_of, walk
+from tau2_logging.logger.arguments import Check, Signature, check_arguments, copied, json_type, leaves_of, shape_of, walk
+from tau2_logging.logger.call_fields import CallFields
 from tau2_logging.logger.masking import _ROUGH, _SIGNS, mask_signed, mask_text
 from tau2_logging.logger.sensitive import (
     LEVELS,
     examine_sensitive,
     find_sensitive,
+    holds_sign,
     is_card_number,
     is_suspect,
     kind_of,
     mask_personal,
     masked,
+    tells,
 )
 
 SCHEMA: dict[str, Any] = {
@@ -66,6 +70,37 @@ def test_arguments_are_checked_as_the_call_would_take_them(arguments: dict[str, 
     assert {name: value for name, value in problems.items() if value} == found
     assert check.valid == (not found)
     assert set(check.required_given) == {"cabin", "bags"} & arguments.keys()
+
+
+TELLING = st.sampled_from(["cabin", "bags", "price", "note", "anyone", "api_key", "x[token", "dob", "phone", "pin", "file", "a b", ""])
+SPEAKING = st.sampled_from(
+    [
+        "4242 4242 4242 4242",
+        "42\n\n42 4242",
+        "a@b.co",
+        "1-555-867-5309",
+        "sk-abcdefgh12",
+        "1990-05-01",
+        "economy",
+        "a.pdf",
+        "data:x/y;",
+        "12:30",
+    ]
+)
+PLAIN = st.dictionaries(TELLING, st.none() | st.booleans() | st.integers() | st.floats() | SPEAKING | st.text(max_size=5), max_size=5)
+
+
+@given(PLAIN, st.sampled_from(LEVELS), st.sampled_from([SIGNATURE, Signature({}), None]))
+def test_the_short_way_through_plain_arguments_finds_the_same(arguments: dict[str, Any], level: str, signature: Signature | None) -> None:
+    """Names and types that were met before, values searched together: each field is what a look at each argument by itself gives."""
+    shown, sensitive = examine_sensitive(arguments, leaves_of(arguments), level)
+    check = signature.check(arguments) if signature is not None else Check()
+    wanted = {"arguments": shown, **vars(shape_of(arguments)), **vars(check), "sensitive": sensitive}
+    fields = CallFields(signature)
+    assert repr(sorted(fields.of(arguments, level).items())) == repr(sorted(wanted.items()))
+    other = {name: f"{value} " if isinstance(value, str) else value for name, value in arguments.items()}
+    fields.of(other, level)
+    assert repr(sorted(fields.of(arguments, level).items())) == repr(sorted(wanted.items()))
 
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=8)
@@ -135,7 +170,25 @@ def test_personal_data_goes_from_running_text() -> None:
 
 @given(
     st.lists(
-        st.sampled_from(["api_key=", "Bearer ", "token: ", "sk-", "hf_", "://a:", "@", "AbC123xyz456", " ", "x", "AKIA", "secret"])
+        st.sampled_from(
+            [
+                "api_key=",
+                "Bearer ",
+                "BASIC\n",
+                "basic",
+                "\t",
+                "token: ",
+                "sk-",
+                "hf_",
+                "://a:",
+                "@",
+                "AbC123xyz456",
+                " ",
+                "x",
+                "AKIA",
+                "secret",
+            ]
+        )
     ).map("".join)
 )
 def test_looking_for_signs_first_hides_nothing(text: str) -> None:
@@ -150,6 +203,20 @@ VALUES = st.sampled_from(
      5551232002, None, True]
 )  # fmt: skip
 NESTED = st.recursive(VALUES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3), max_leaves=6)
+
+
+LOOKS = st.lists(
+    st.sampled_from(["4111", "1", "867", "5309", " ", "-", ".", "(", ")", "+", "#W", "\n", "a@b.co", "Basic", "x1"]), max_size=9
+)
+
+
+@given(NAMES, LOOKS.map("".join) | st.integers())
+def test_what_is_not_looked_at_is_not_sensitive(name: str, value: Any) -> None:
+    """The quick look passes over nothing that the whole one finds, in the value itself or in its JSON text."""
+    if kind_of(name, value) is not None:
+        assert is_suspect(name, value)
+        assert holds_sign(str(value)) or tells(name)
+        assert holds_sign(json.dumps(value)) or tells(name)
 
 
 @given(st.dictionaries(NAMES, NESTED, max_size=4), st.sampled_from(LEVELS))

@@ -89,8 +89,9 @@ def test_a_full_disk_loses_lines_but_says_so() -> None:
     appender = Appender(Path("/dev/full"))
     for _ in range(3):
         appender.append(b"line\n")
+    appender.append(b"two\nlines\n")
     appender.close()
-    assert appender.lost == 3
+    assert appender.lost == 5
     assert appender.error is not None
     assert appender.error.errno == errno.ENOSPC
 
