@@ -13,20 +13,15 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
-from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from tau2_logging.environments.records import SharedRecords, unchanged
-from tau2_logging.logger.helper import Helper
 
 _KEYS_PER_STATE = 8
 _REMEMBERED = 256
-_LONG = 512 * 1024
-"""Bytes that take SHA-256 about a quarter of a millisecond where the processor has instructions for it, a millisecond where not."""
 
 T = TypeVar("T")
 
@@ -61,15 +56,13 @@ class _Field:
 class DatabaseHash:
     """Knows a pristine database, and hashes views of it.
 
-    `fields` of the model other than shared records are compared by their text. `long` is the number of bytes from which on a hash is
-    left to a helper.
+    `fields` of the model other than shared records are compared by their text.
     """
 
-    def __init__(self, pristine: BaseModel, long: int = _LONG) -> None:
-        self._long = long
+    def __init__(self, pristine: BaseModel) -> None:
         state = hashlib.sha256(b"{")
         self._fields: dict[str, _Field] = {}
-        self._known: OrderedDict[object, str | Future[str]] = OrderedDict()
+        self._known: OrderedDict[object, str] = OrderedDict()
         self._ends: OrderedDict[object, Any] = OrderedDict()
         self._lock = threading.Lock()
         for number, (name, value) in enumerate(sorted(dumpable(pristine).items())):
@@ -139,47 +132,17 @@ class DatabaseHash:
 
     def digest(self, difference: Difference) -> str:
         """tau2's hash of the pristine database with these differences. Of the last ones asked for it is remembered."""
-        made = self._begun(difference, None)
-        return made if isinstance(made, str) else made.result()
-
-    def digest_later(self, difference: Difference, helper: Helper | None) -> str | Future[str]:
-        """The same, made by `helper` where there is one and it takes long; then the differences must not be changed any more."""
-        return self._begun(difference, helper)
-
-    def _begun(self, difference: Difference, helper: Helper | None) -> str | Future[str]:
         if not difference:
             return self.pristine
         parts = {field.name: _part(difference[field.name]) for field in self._fields.values() if field.name in difference}
         name = tuple(parts.items())
         with self._lock:
             known = self._known.get(name)
-            if known is not None:
-                return known
-            future: Future[str] = Future()
-            _remember(self._known, name, future)
-        if helper is not None and self._length(difference) > self._long:
-            helper.do(partial(self._make, difference, parts, name, future))
-        else:
-            self._make(difference, parts, name, future)
-        return future.result() if future.done() else future
-
-    def _make(self, difference: Difference, parts: Mapping[str, object], name: object, future: Future[str]) -> None:
-        try:
-            made = self._digest(difference, parts)
-        except BaseException as error:
+        if known is None:
+            known = self._digest(difference, parts)
             with self._lock:
-                self._known.pop(name, None)
-            future.set_exception(error)
-        else:
-            with self._lock:
-                _remember(self._known, name, made)
-            future.set_result(made)
-
-    def _length(self, difference: Difference) -> int:
-        """About how many bytes are to be hashed; what is remembered of others is not taken off."""
-        fields = list(self._fields.values())
-        first = next(number for number, field in enumerate(fields) if field.name in difference)
-        return sum(len(field.whole) for field in fields[first:]) - _begin(fields[first], difference[fields[first].name])
+                _remember(self._known, name, known)
+        return known
 
     def _digest(self, difference: Difference, parts: Mapping[str, object]) -> str:
         fields = list(self._fields.values())

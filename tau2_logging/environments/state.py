@@ -10,8 +10,9 @@ from __future__ import annotations
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -22,7 +23,6 @@ from tau2_logging.environments.hashing import DatabaseHash, Records, as_json, du
 from tau2_logging.environments.records import SharedRecords
 from tau2_logging.events.difference import difference
 from tau2_logging.events.structured import Change
-from tau2_logging.logger.helper import Helper
 from tau2_logging.logger.state import DatabaseChange, Databases, Hash
 
 AGENT, USER = "agent", "user"
@@ -39,7 +39,6 @@ class EnvironmentStates:
         self._watched: WeakKeyDictionary[Any, dict[str, _State]] = WeakKeyDictionary()
         self._by_fields: dict[type, bool] = {}
         self._small = _SmallDatabases()
-        self._helper = Helper("database hashes")
         self._lock = threading.Lock()
 
     def start(self, environment: Any) -> None:
@@ -75,7 +74,7 @@ class EnvironmentStates:
     def _state(self, toolkit: Any) -> _State:
         known = self._databases.known(toolkit.db) if self._databases is not None else None
         if known is not None and not known.difference(toolkit.db):
-            return _ViewState(toolkit, known, self._helper)
+            return _ViewState(toolkit, known)
         return _FieldsState(toolkit, self._small) if self._goes_by_fields(toolkit) else _WholeState(toolkit, as_json(toolkit.db))
 
     def _goes_by_fields(self, toolkit: Any) -> bool:
@@ -262,14 +261,29 @@ class _FieldsState:
         return _WholeState(self.toolkit, _whole_text(self._seen.texts))
 
 
+class _Later:
+    """A hash that is made when it is first asked for."""
+
+    def __init__(self, make: Callable[[], str]) -> None:
+        self._make: Callable[[], str] | None = make
+        self._made: str | None = None
+
+    def __call__(self) -> str:
+        make = self._make
+        if make is not None:
+            self._made = make()
+            self._make = None  # what it needed is let go
+        assert self._made is not None
+        return self._made
+
+
 class _ViewState:
     """A copy-on-write view. `_differs` is how it differed from the pristine database when it was last looked at."""
 
-    def __init__(self, toolkit: Any, known: DatabaseHash, helper: Helper | None = None) -> None:
+    def __init__(self, toolkit: Any, known: DatabaseHash) -> None:
         self.toolkit = toolkit
         self.hash: Hash = known.pristine
         self._known = known
-        self._helper = helper
         self._fields = dumpable(toolkit.db)
         self._shared = {name: value for name, value in self._fields.items() if isinstance(value, SharedRecords)}
         self._differs: dict[str, dict[str, bytes | None] | bytes] = {}
@@ -292,7 +306,7 @@ class _ViewState:
                 found += self._look_at_field(name, field_json(getattr(self._view, name)))
         if found:
             differs = {name: at if isinstance(at, bytes) else dict(at) for name, at in self._differs.items() if at}
-            self.hash = self._known.digest_later(differs, self._helper)
+            self.hash = _Later(partial(self._known.digest, differs))
         return tuple(found)
 
     def _look_at_records(self, name: str, records: SharedRecords, keys: set[str]) -> list[Change]:

@@ -13,12 +13,13 @@ from tau2_logging.events.difference import changed_records, summary
 from tau2_logging.events.structured import StateChangeEvent, StateSnapshot, ToolExecutionEvent
 from tau2_logging.logger.arguments import Signature, as_text, byte_length, copied
 from tau2_logging.logger.call_fields import CallFields
+from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.event_queue import Made
 from tau2_logging.logger.masking import has_sign, is_secret_name, may_hold_secret, shorten
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.sensitive import NONE, SECRETS, masked, masked_text
 from tau2_logging.logger.simulation import Simulation
-from tau2_logging.logger.state import DatabaseChange, StateWatch
+from tau2_logging.logger.state import DatabaseChange, Databases, Hash, StateWatch
 
 START, END, ERROR, WRITE = "start", "end", "error", "write"
 """Moments of a snapshot."""
@@ -103,7 +104,7 @@ class ToolDetails:
     def snapshot(self, simulation: Simulation, environment: Any, moment: str, span: str | None = None) -> None:
         """Write the state as it is known."""
         if simulation.logger.wants_structured and self._watch is not None:
-            simulation.structured(StateSnapshot, span=span, moment=moment, **vars(self._watch.databases(environment)))
+            simulation.structured_by(partial(_snapshot_made, moment, self._watch.databases(environment), simulation.logger), span)
 
     def _tool(self, environment: Any, name: str, requestor: str) -> _Tool:
         """What is known of a tool. tau2 lists all tools of a toolkit to find one, so it is asked only once."""
@@ -190,14 +191,26 @@ def _write_change(simulation: Simulation, change: DatabaseChange, call: ToolCall
         "summary": masked_text(summary(change.changes), masking),
     }
     call_id = call.call_id if call is not None else None
-    simulation.structured_by(partial(_change_made, change, {"call_id": call_id, **fields}, masking), span)
+    simulation.structured_by(partial(_change_made, change, {"call_id": call_id, **fields}, simulation.logger), span)
     line = {"step": simulation.step, "function": fields.pop("tool"), **fields}
     simulation.emit("state_change", line, span=simulation.logger.new_span(), parent=span or simulation.span)
 
 
-def _change_made(change: DatabaseChange, fields: dict[str, Any], masking: str) -> list[Made]:
+def _change_made(change: DatabaseChange, fields: dict[str, Any], logger: EventLogger) -> list[Made]:
+    masking = logger.masking
     changes = change.changes if masking == NONE else tuple(_masked_change(item, masking) for item in change.changes)
-    return [(StateChangeEvent, {**fields, "changes": changes, "pre_hash": change.pre_hash, "post_hash": change.post_hash})]
+    hashes = {"pre_hash": _made_hash(change.pre_hash, logger), "post_hash": _made_hash(change.post_hash, logger)}
+    return [(StateChangeEvent, {**fields, "changes": changes, **hashes})]
+
+
+def _snapshot_made(moment: str, databases: Databases, logger: EventLogger) -> list[Made]:
+    hashes = {"agent_hash": _made_hash(databases.agent_hash, logger), "user_hash": _made_hash(databases.user_hash, logger)}
+    return [(StateSnapshot, {"moment": moment, **vars(databases), **hashes})]
+
+
+def _made_hash(hash_: Hash | None, logger: EventLogger) -> str | None:
+    """None where there is none, or it cannot be made: the event is worth writing without."""
+    return hash_ if hash_ is None or isinstance(hash_, str) else logger.attempt(hash_)
 
 
 def _is_plain(value: Any) -> bool:

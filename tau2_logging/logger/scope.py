@@ -74,7 +74,7 @@ def end(simulation: Simulation, outcome: Outcome) -> bool:
     if outcome.error is not None:
         fields.update({name: value for name, value in error_fields(outcome.error).items() if name != "error"})
         _write_traceback(simulation, outcome.error)
-    simulation.events.finish()
+    simulation.events.write()
     simulation.emit("task_end", fields, span=simulation.span)
     simulation.closed = True
     return True

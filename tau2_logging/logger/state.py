@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import Future
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from tau2_logging.events.structured import Change
 
-Hash = str | Future[str]
-"""tau2's hash of a database, or one that is being made."""
+Hash = str | Callable[[], str]
+"""tau2's hash of a database, or what makes it when it is wanted: megabytes may have to be read for it."""
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ class Unwritten:
         """Write everything; from here on only what is finished by itself is written."""
         self._closed.set()
         for queue in self._all():
-            queue.finish()
+            queue.write()
 
     def __len__(self) -> int:
         return len(self._queues)

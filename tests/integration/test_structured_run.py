@@ -22,6 +22,7 @@ from tau2_logging.events import (
     apply_changes,
     read_events,
 )
+from tau2_logging.logger.state import Hash
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, by_simulation, check_run, of
 
@@ -180,6 +181,10 @@ def test_whole_databases_give_the_same_changes(recorded: Recorded, tmp_path: Pat
     assert checked
 
 
+def made(hash_: Hash) -> str:
+    return hash_ if isinstance(hash_, str) else hash_()
+
+
 def test_what_a_reading_tool_changes_is_found_at_the_end(databases: FastDatabases) -> None:
     """A change that no write tool made is not lost: the thorough look at the end sees it, in a view as in a small database."""
     from tau2_logging.runner.benchmark import Benchmark
@@ -192,7 +197,7 @@ def test_what_a_reading_tool_changes_is_found_at_the_end(databases: FastDatabase
         user_id, user = next(iter(environment.tools.db.users.items()))
         user.name = "nobody"
         (found,) = states.unnoticed(environment)
-        assert (found.database, found.post_hash) == ("agent", tau2_hash(json.loads(dump_text(environment.tools.db))))
+        assert (found.database, made(found.post_hash)) == ("agent", tau2_hash(json.loads(dump_text(environment.tools.db))))
         assert all(change.path.startswith(f"{path}/{user_id}/name") for change in found.changes)
         assert states.unnoticed(environment) == []
 
@@ -209,7 +214,7 @@ def test_a_database_that_is_replaced_is_still_compared(databases: FastDatabases)
     environment.tools.update_db({"users": {user_id: {"email": "new@example.com"}}})
     (found,) = states.after(environment)
     assert [change.path for change in found.changes] == [f"users/{user_id}/email"]
-    assert found.post_hash == environment.get_db_hash()
+    assert made(found.post_hash) == environment.get_db_hash()
 
 
 def test_with_mask_no_personal_data_is_in_any_log(tmp_path: Path) -> None:

@@ -1,21 +1,18 @@
-"""Structured events that wait to be written, and those that wait for a hash: their order, and that none is lost."""
+"""Structured events that wait to be written: their order, and that none is lost."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Iterator
-from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tau2_logging.events import StateChangeEvent, StateSnapshot, ToolExecutionEvent
+from tau2_logging.events import ToolExecutionEvent
 from tau2_logging.events.jsonl import read_events
 from tau2_logging.logger import EventLogger
 from tau2_logging.logger.event_queue import MOST_PENDING
-from tau2_logging.logger.helper import Helper
 from tau2_logging.logger.scope import OK, Outcome, begin, end
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.logger.unwritten import Unwritten
@@ -35,9 +32,6 @@ class Running:
     def written(self) -> list[str]:
         return [str(event.call_id or event.type) for event in self.sink.structured]
 
-    def change(self, call_id: str, post_hash: Any) -> None:
-        self.simulation.structured(StateChangeEvent, call_id=call_id, pre_hash="a", post_hash=post_hash)
-
 
 class Untellable:
     """A value that cannot be written, not even as text."""
@@ -53,27 +47,17 @@ def running() -> Iterator[Running]:
     running.logger.close()
 
 
-def test_events_keep_their_order_while_one_waits(running: Running) -> None:
-    """What was made before the hash is written, the rest when it has come, in the order and with the time in which it was made."""
-    first, second = Future[str](), Future[str]()
-    running.simulation.structured(ToolExecutionEvent, call_id="1")
-    running.change("2", first)
-    running.simulation.structured(ToolExecutionEvent, call_id="3")
-    running.simulation.structured(StateSnapshot, call_id="4", agent_hash=second)
-    running.simulation.events.write()
-    assert running.written() == ["1"]
-    second.set_result("c")
-    running.simulation.events.write()
-    assert running.written() == ["1"]
+def test_events_are_written_in_the_order_in_which_they_were_made(running: Running) -> None:
+    """A few together, each with the time in which it happened; whoever writes them leaves nothing behind."""
+    for number in range(4):
+        running.simulation.structured(ToolExecutionEvent, call_id=str(number))
+        time.sleep(0.002)
+    assert running.written() == []
     assert len(running.logger.unwritten) == 1
-    first.set_result("b")
     running.simulation.events.write()
-    assert running.written() == ["1", "2", "3", "4"]
-    changed, snapshot = running.sink.structured[1], running.sink.structured[3]
-    assert isinstance(changed, StateChangeEvent)
-    assert isinstance(snapshot, StateSnapshot)
-    assert (changed.post_hash, snapshot.agent_hash) == ("b", "c")
-    assert [event.time for event in running.sink.structured] == sorted(event.time for event in running.sink.structured)
+    assert running.written() == ["0", "1", "2", "3"]
+    times = [event.time for event in running.sink.structured]
+    assert times == sorted(set(times))
     assert len(running.logger.unwritten) == 0
 
 
@@ -153,60 +137,28 @@ def test_threads_of_a_simulation_lose_nothing(running: Running) -> None:
         thread.start()
     while any(thread.is_alive() for thread in threads):
         running.simulation.events.write()
-    running.simulation.events.finish()
+    running.simulation.events.write()
     found = [tuple(map(int, text.split())) for text in running.written()]
     assert sorted(found) == [(name, number) for name in range(8) for number in range(200)]
     assert all([number for other, number in found if other == name] == list(range(200)) for name in range(8))
 
 
 def test_a_simulation_ends_after_its_events(running: Running) -> None:
-    """task_end waits for a hash that another thread is making; of one that failed, the event is there without it."""
-    future, failed = Future[str](), Future[str]()
-    failed.set_exception(ValueError("no hash"))
-    running.change("1", future)
-    running.change("2", failed)
-    timer = threading.Timer(0.05, future.set_result, ["b"])
-    timer.start()
+    """When task_end is written, they are."""
+    running.simulation.structured(ToolExecutionEvent, call_id="1")
+    written_at_the_end = []
+    emit = running.logger.emit_in
+    running.logger.emit_in = lambda *words: (written_at_the_end.append(running.written()), emit(*words))  # type: ignore[method-assign, func-returns-value, assignment, return-value]
     end(running.simulation, Outcome(OK, reward=1.0))
-    timer.join()
-    assert running.written() == ["1", "2"]
-    assert [getattr(event, "post_hash", "") for event in running.sink.structured] == ["b", None]
+    assert written_at_the_end == [["1"]]
     assert [event.type for event in running.sink.events] == ["task_start", "task_end"]
     assert running.logger.failures == 0
 
 
 def test_a_simulation_that_is_given_up_keeps_what_it_did(running: Running) -> None:
     """An event made before is written all the same, at the latest when the log is closed; one made after is not."""
-    running.change("1", Future[str]())
+    running.simulation.structured(ToolExecutionEvent, call_id="1")
     running.simulation.abandon()
     running.simulation.structured(ToolExecutionEvent, call_id="2")
-    running.simulation.events.finish(timeout_s=0.01)
     running.logger.close()
     assert running.written() == ["1"]
-
-
-def test_a_helper_works_in_order_and_what_is_too_much_is_done_at_once() -> None:
-    """With two waiting, the next is done by whoever brings it; a helper with nothing to do ends, and starts again."""
-    helper, go, done = Helper("test", most=2, idle_s=0.01), threading.Event(), list[tuple[int, str]]()
-    started = threading.Event()
-
-    def work(number: int) -> None:
-        started.set()
-        go.wait(10)
-        done.append((number, threading.current_thread().name))
-
-    helper.do(lambda: work(0))
-    assert started.wait(10)
-    helper.do(lambda: work(1))
-    helper.do(lambda: work(2))
-    here = threading.current_thread().name
-    helper.do(lambda: done.append((3, threading.current_thread().name)))
-    assert done == [(3, here)]
-    go.set()
-    last = [thread for thread in threading.enumerate() if thread.name == "test"]
-    for thread in last:
-        thread.join(10)
-    assert done[1:] == [(0, "test"), (1, "test"), (2, "test")]
-    again = Future[str]()
-    helper.do(lambda: again.set_result("done"))
-    assert again.result(10) == "done"
