@@ -17,6 +17,7 @@ from typing import Any, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
 from pydantic import BaseModel
+from pydantic_core import from_json
 
 from tau2_logging.environments.databases import FastDatabases
 from tau2_logging.environments.hashing import DatabaseHash, Records, as_json, dumpable, field_json, quick_json
@@ -349,7 +350,12 @@ class _ViewState:
 
 def _record(key: str, text: bytes | None) -> dict[str, Any]:
     """A record by its key, nothing where it is not there."""
-    return json.loads(b"{" + text + b"}") if text is not None else {}
+    if text is None:
+        return {}
+    try:
+        return dict(from_json(b"{" + text + b"}"))
+    except ValueError:  # half of a surrogate pair, which is none in JSON proper
+        return dict(json.loads(b"{" + text + b"}"))
 
 
 def _counts(database: Any) -> Mapping[str, int]:

@@ -37,10 +37,19 @@ def _compare(before: Any, after: Any, path: str) -> Iterator[Change]:
 
 
 def _compare_objects(before: Mapping[str, Any], after: Mapping[str, Any], path: str) -> Iterator[Change]:
+    alike = _alike_keys(before, after)
     for key in [*before, *(key for key in after if key not in before)]:
-        items = before.get(key, _ABSENT), after.get(key, _ABSENT)
-        if items[0] is not items[1] and not _alike(*items):
-            yield from _compare_items(*items, f"{path}/{_step(key)}" if path else _step(key))
+        if key not in alike:
+            step = _step(key)
+            yield from _compare_items(before.get(key, _ABSENT), after.get(key, _ABSENT), f"{path}/{step}" if path else step)
+
+
+def _alike_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
+    """The keys whose values are alike. Those that are equal in Python are mostly alike, and are looked at together."""
+    equal = [key for key, value in before.items() if key in after and value == after[key]]
+    if _alike([before[key] for key in equal], [after[key] for key in equal]):
+        return set(equal)
+    return {key for key in equal if _alike(before[key], after[key])}
 
 
 def _compare_items(before: Any, after: Any, path: str) -> Iterator[Change]:
