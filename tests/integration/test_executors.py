@@ -135,8 +135,8 @@ def test_a_worker_that_is_killed_costs_what_it_ran(tmp_path: Path, monkeypatch: 
     keys = [(item["task_id"], item["trial"]) for item in results]
     assert len(keys) == len(set(keys)) == 36
     found = by_simulation(events)
-    begun = sum(len(of(item, "task_start")) for item in found.values())
-    assert begun == 36 + int(down.get("simulations") or 0)
+    again = sum(len(of(item, "task_start")) for item in found.values()) - 36
+    assert 0 <= again <= int(down.get("simulations") or 0)  # of those it had been given it may not have begun the last
     for item in results:
         key = ("mock", item["task_id"], item["trial"])
         check_simulation(item, last_attempt(found[key]), HISTORIES.get(key[:2], 0))
