@@ -1,12 +1,12 @@
 """What structured events cost: the same scripted simulations profiled with and without them, and what a write tool's examination takes.
 
-    python -m benchmarks.events                    all 278 tasks of retail, airline and telecom, nine times: two to five minutes
+    python -m benchmarks.events                    all 278 tasks of retail, airline and telecom, nine times: two to six minutes
     python -m benchmarks.events --tasks 10         ten of each
 
 Both sides are profiled with fast environments, as run_local.py does it. Blocks of ten tasks are run in turn without, with, and without
 events again, in changing order; what is compared is the CPU time of the process. How far the two sides without events differ is shown
 beside: what the figures are good for. This is done `--rounds` times from the beginning, and the median of each simulation is counted. Which
-side is set up first changes with each round: where its databases come to lie in memory is worth some 2 %, so rounds by the three are fair.
+side is set up first changes with each round: where its databases come to lie in memory is worth 2 to 3 %, so rounds by the three are fair.
 `examination` is what a look at the databases takes the thread of a write tool's call, after its clock has stopped: CPU and wall time.
 """
 

@@ -40,8 +40,8 @@ def as_json(value: Any) -> bytes:
 
 @dataclass
 class _Field:
-    """A field of the database: its text as it was; of shared records also the records, each one's
-    text, where it begins, and the states of the hash."""
+    """A field of the database: its text as it was; of shared records also the records, each one's text, where it begins, and the states of
+    the hash."""
 
     name: str
     head: bytes
@@ -54,10 +54,7 @@ class _Field:
 
 
 class DatabaseHash:
-    """Knows a pristine database, and hashes views of it.
-
-    `fields` of the model other than shared records are compared by their text.
-    """
+    """Knows a pristine database, and hashes views of it. Fields other than shared records are compared by their text."""
 
     def __init__(self, pristine: BaseModel) -> None:
         state = hashlib.sha256(b"{")
@@ -178,13 +175,6 @@ def _remember(known: OrderedDict[object, T], name: object, value: T) -> None:
     known[name] = value
     if len(known) > _REMEMBERED:
         known.popitem(last=False)
-
-
-def _begin(field: _Field, differs: Records | bytes) -> int:
-    """Where in its text a field differs first."""
-    if isinstance(differs, bytes) or not field.keys:
-        return 0
-    return field.begins[bisect.bisect_left(field.keys, min(differs))]
 
 
 def _add_field(state: Any, field: _Field, differs: Records | bytes | None) -> None:

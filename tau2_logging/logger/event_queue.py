@@ -47,7 +47,10 @@ class EventQueue:
             self._logger.unwritten.discard(self)  # first: what is put in from here on brings it back
             made: list[Made] = []
             while self._pending:
-                place, make = self._pending.popleft()
-                made += [(kind, {**place, **fields}) for kind, fields in self._logger.attempt(make) or ()]
+                made += self._logger.attempt(_placed, *self._pending.popleft()) or ()
             if made:
                 self._logger.structured(made)
+
+
+def _placed(place: Mapping[str, Any], make: Make) -> list[Made]:
+    return [(kind, {**place, **fields}) for kind, fields in make()]

@@ -51,7 +51,7 @@ def examine_sensitive(arguments: Mapping[str, Any], leaves: Leaves, level: str) 
     text = _APART.join([value if type(value) is str else str(value) for _, value in leaves])
     told = any(map(tells, _keys(arguments)))
     signs = has_sign(text)
-    found = find_sensitive(arguments, leaves) if told or holds_sign(text) else ()
+    found = find_sensitive(arguments, leaves) if told or signs or _may_be_personal(text) else ()
     return masked(arguments, level) if told or signs or level == ALL else arguments, found
 
 
@@ -62,7 +62,11 @@ def tells(key: str) -> bool:
 
 def holds_sign(text: str) -> bool:
     """Whether there may be something sensitive in values, or in the JSON text of them, under keys none of which `tells`."""
-    return has_sign(text) or "@" in text or _NUMBER.search(text) is not None
+    return has_sign(text) or _may_be_personal(text)
+
+
+def _may_be_personal(text: str) -> bool:
+    return "@" in text or _NUMBER.search(text) is not None
 
 
 def _keys(value: Any) -> list[str]:
@@ -77,7 +81,7 @@ def is_suspect(name: str, value: Any) -> bool:
     if value is None or isinstance(value, bool):
         return False
     text = str(value)
-    return "@" in text or _NUMBER.search(text) is not None or is_telling(name.rpartition(".")[2]) or has_sign(text)
+    return _may_be_personal(text) or is_telling(name.rpartition(".")[2]) or has_sign(text)
 
 
 @lru_cache(maxsize=4096)

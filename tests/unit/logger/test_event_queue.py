@@ -104,11 +104,12 @@ def test_an_event_that_cannot_be_made_takes_no_other_with_it(running: Running) -
     """What fails, in the making or for a field its kind does not have, is counted; its neighbours are written."""
     running.simulation.structured(ToolExecutionEvent, call_id="1")
     running.simulation.structured_by(lambda: 1 / 0)  # type: ignore[arg-type, return-value]
+    running.simulation.structured_by(lambda: ((ToolExecutionEvent, {"call_id": 1 / number}) for number in (1, 0)))
     running.simulation.structured(ToolExecutionEvent, call_id="2", no_such_field=1)
     running.simulation.structured(ToolExecutionEvent, call_id="3")
     running.simulation.events.write()
     assert running.written() == ["1", "3"]
-    assert running.logger.failures == 2
+    assert running.logger.failures == 3
 
 
 def test_an_event_that_cannot_be_encoded_takes_no_other_with_it(tmp_path: Path) -> None:
