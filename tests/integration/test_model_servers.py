@@ -88,7 +88,7 @@ def test_queueing_and_prefill_are_told_apart(crowded: Done) -> None:
         queue_ms = sum(seen.queue_ms or 0 for seen in journal) / len(journal)
         ttft_ms = sum(seen.ttft_sent_ms or 0 for seen in journal) / len(journal)
         assert row["requests"] == len(journal) == row["calls"]
-        assert queue_ms > TTFT_MS  # the test is of a server that queues
+        assert queue_ms > 20  # the test is of a server that queues: longer than what is allowed for below
         assert abs(row["queue_mean_ms"] - queue_ms) <= 20
         assert abs(row["prefill_mean_ms"] - (ttft_ms - queue_ms)) <= 20
         assert row["prefill_mean_ms"] >= TTFT_MS - 1
