@@ -15,8 +15,8 @@ Made by `python -m tau2_logging.events.docs` from the classes in `tau2_logging/e
 `run_local.py --events` (and every run with `--log-level DEBUG`) writes `logs/runs/<run>/events_{{domain}}.jsonl`: one JSON object a line,
 appended as it happens, ASCII. Only what the simulation itself did is in it, never what tau2's evaluator repeats. A simulation's
 events are in the file, in their order, about a second after they were made at the latest, and before the simulation's `task_end` is in the
-log: a few are made together, which takes a third of the time. `time` says when each happened; events of different simulations are not in
-the order of time. What is in the file survives any kill. A run that is killed with SIGKILL may lack the last second of the simulations it
+log: a few are made together, never while a call is measured. `time` says when each happened; events of different simulations are not in the
+order of time. What is in the file survives any kill. A run that is killed with SIGKILL may lack the last second of the simulations it
 was in the midst of, which are run again when it is resumed; the log beside has every call. Read it with
 
     from tau2_logging.events import read_events
