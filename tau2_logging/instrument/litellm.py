@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
@@ -36,12 +37,7 @@ class LitellmInstrumentor(Instrumentor):
         return distribution_version("litellm") is not None
 
     def wrap(self, patches: Patches) -> None:
-        import litellm
-
-        for name, make in (("completion", self._completion), ("acompletion", self._acompletion)):
-            originals = {id(function): function for function in (getattr(litellm, name), getattr(litellm.main, name))}
-            for original in originals.values():
-                patches.function(original, make)
+        wrap_completions(patches, self._completion, self._acompletion)
 
     def _completion(self, original: Function) -> Function:
         def completion(*args: Any, **kwargs: Any) -> Any:
@@ -101,6 +97,14 @@ class LitellmInstrumentor(Instrumentor):
         except BaseException as error:
             call.fail(error)
             raise
+
+
+def wrap_completions(patches: Patches, completion: Callable[[Function], Function], acompletion: Callable[[Function], Function]) -> None:
+    """Wrap litellm's `completion` and `acompletion`: of each both functions, the public one and the inner one that it may call."""
+    import litellm
+
+    makers = (("completion", completion), ("acompletion", acompletion))
+    patches.functions((original, make) for name, make in makers for original in {getattr(litellm, name), getattr(litellm.main, name)})
 
 
 def _begin_call(simulation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], handled: BaseException | None) -> ModelCall | None:

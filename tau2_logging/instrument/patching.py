@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -35,15 +35,21 @@ class Patches:
         setattr(owner, name, wrapper)
         self._patches.append(_Patch(owner, name, original, wrapper))
 
-    def function(self, original: Function, make: Callable[[Function], Function]) -> Function:
+    def function(self, original: Function, make: Callable[[Function], Function]) -> None:
         """Wrap a function in every module that holds it, under whatever name. Modules imported later get it from its home."""
-        wrapper = make(original)
-        _remember(wrapper, original)
-        for module in _modules():
-            for name in [name for name, value in vars(module).items() if value is original]:
-                setattr(module, name, wrapper)
-                self._patches.append(_Patch(module, name, original, wrapper))
-        return wrapper
+        self.functions([(original, make)])
+
+    def functions(self, makers: Iterable[tuple[Function, Callable[[Function], Function]]]) -> None:
+        """Wrap several. All modules are gone through once, which takes longer than everything else here."""
+        wrappers: dict[int, tuple[Function, Function]] = {}
+        for original, make in makers:
+            wrapper = make(original)
+            _remember(wrapper, original)
+            wrappers[id(original)] = original, wrapper
+        for module, name, value in _bound(wrappers):
+            original, wrapper = wrappers[id(value)]
+            setattr(module, name, wrapper)
+            self._patches.append(_Patch(module, name, original, wrapper))
 
     def restore(self) -> None:
         """Take our wrappers off. Where somebody has wrapped ours since, theirs stays (ours then only passes calls through)."""
@@ -58,14 +64,20 @@ class Patches:
 
     def _restore_late_imports(self) -> None:
         originals = {id(patch.wrapper): patch.original for patch in self._patches if isinstance(patch.owner, ModuleType)}
-        for module in _modules():
-            for name, value in list(vars(module).items()):
-                if id(value) in originals:
-                    setattr(module, name, originals[id(value)])
+        for module, name, value in _bound(originals):
+            setattr(module, name, originals[id(value)])
 
 
-def _modules() -> list[ModuleType]:
-    return [module for module in list(sys.modules.values()) if isinstance(module, ModuleType)]
+def _bound(wanted: Collection[int]) -> list[tuple[ModuleType, str, Any]]:
+    """Where objects are bound in modules, by their ids."""
+    if not wanted:
+        return []
+    wanted = frozenset(wanted)
+    found = []
+    for module in list(sys.modules.values()):
+        if isinstance(module, ModuleType) and not wanted.isdisjoint(map(id, list(vars(module).values()))):
+            found += [(module, name, value) for name, value in list(vars(module).items()) if id(value) in wanted]
+    return found
 
 
 def _remember(wrapper: Function, original: Function) -> None:

@@ -56,11 +56,9 @@ class Tau2Instrumentor(Instrumentor):
             patches.method(owner, "get_response", self._get_response)
         for owner in _with_overrides(environment, "make_tool_call"):
             patches.method(owner, "make_tool_call", self._make_tool_call)
-        patches.function(evaluator.evaluate_simulation, self._evaluate)
-        for module_name, name in _RUN_FUNCTIONS:
-            module = sys.modules.get(module_name)  # tau2.run has imported it, if this release has it
-            if hasattr(module, name):
-                patches.function(getattr(module, name), self._run_task)
+        homes = ((sys.modules.get(module), name) for module, name in _RUN_FUNCTIONS)  # tau2.run has imported those that this release has
+        run_functions = [(getattr(module, name), self._run_task) for module, name in homes if hasattr(module, name)]
+        patches.functions([(evaluator.evaluate_simulation, self._evaluate), *run_functions])
 
     def _simulation(self) -> Simulation | None:
         simulation = current() if self.installed else None

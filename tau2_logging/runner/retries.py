@@ -21,6 +21,7 @@ from typing import Any
 import litellm
 
 from tau2_logging.instrument.failure import causes, failure_name, is_context_error, wire_failure
+from tau2_logging.instrument.litellm import wrap_completions
 from tau2_logging.instrument.model_call import ATTEMPT
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.reply import read_reply
@@ -106,9 +107,7 @@ class Retries:
     def install(self) -> None:
         """Put the layer on top of whatever is there, measurement included."""
         importlib.import_module("tau2.utils.llm_utils")
-        for name, make in (("completion", self._completion), ("acompletion", self._acompletion)):
-            for original in {id(function): function for function in (getattr(litellm, name), getattr(litellm.main, name))}.values():
-                self._patches.function(original, make)
+        wrap_completions(self._patches, self._completion, self._acompletion)
         for package in _SDKS:
             module = sys.modules.get(f"{package}._base_client")
             if module is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import litellm
 
 from tau2_logging.instrument.failure import wire_failure
+from tau2_logging.instrument.litellm import wrap_completions
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.logger.context import current
 from tau2_logging.logger.masking import mask_text, shorten
@@ -26,10 +27,7 @@ class Routing:
 
     def install(self) -> None:
         """Put the layer on top of whatever is there."""
-        for name, make in (("completion", self._completion), ("acompletion", self._acompletion)):
-            originals = {id(function): function for function in (getattr(litellm, name), getattr(litellm.main, name))}
-            for original in originals.values():
-                self._patches.function(original, make)
+        wrap_completions(self._patches, self._completion, self._acompletion)
 
     def uninstall(self) -> None:
         """Take it off."""

@@ -18,7 +18,7 @@ from tau2_logging.sinks import MemorySink
 litellm = pytest.importorskip("litellm", reason="litellm is not installed")
 httpx = pytest.importorskip("httpx")
 
-DELAY_S = 0.15
+DELAY_S = 0.4
 CALLS = 4
 
 

@@ -91,7 +91,7 @@ SLOW = "import time; print('still loading', flush=True); time.sleep(60)"
     [
         (EXITS, 20.0, ["exit code 1 before it was ready", "    loading", "    CUDA out of memory"]),
         (CRASHES, 20.0, ["exit code 139 (SIGSEGV) before it was ready", "is empty"]),
-        (SLOW, 0.3, ["not ready after 0.3 s", "--serve-timeout", "    still loading"]),
+        (SLOW, 2.0, ["not ready after 2 s", "--serve-timeout", "    still loading"]),
     ],
     ids=["exits", "crashes", "too slow"],
 )

@@ -16,7 +16,7 @@ from tau2_logging.instrument.http import HttpInstrumentor
 from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
 from tau2_logging.logger import EventLogger, Simulation
 
-ANSWER_S = 0.05
+ANSWER_S = 0.2
 
 
 class Slow(BaseHTTPRequestHandler):
