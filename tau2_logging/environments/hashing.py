@@ -14,6 +14,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
@@ -51,6 +52,14 @@ class _Field:
     begins: list[int]
     states: list[Any]
     shared: Mapping[str, Any]
+
+
+class PatchedText(bytes):
+    """Text of a record that differs from the pristine one in some items of one field, itself a dict of records: `field`, and of each such
+    item its text before and now."""
+
+    field: str
+    items: Mapping[str, tuple[bytes, bytes]]
 
 
 class DatabaseHash:
@@ -124,7 +133,7 @@ class DatabaseHash:
         """Of some records of a field, those that differ from the pristine ones."""
         known = self._fields[field]
         suspects = [key for key in keys if key not in value or key not in known.shared or not unchanged(value.peek(key), known.shared[key])]
-        texts = {key: record_json(key, value.peek(key)) if key in value else None for key in suspects}
+        texts = {key: _text(known, key, value.peek(key)) if key in value else None for key in suspects}
         return {key: text for key, text in texts.items() if text != known.texts.get(key)}
 
     def digest(self, difference: Difference) -> str:
@@ -225,6 +234,56 @@ def _records(field: _Field, differs: Records, start: int) -> Iterator[bytes | me
             yield b", " + text
         at = field.begins[place + 1 if key in field.texts else place]
     yield whole[at:]
+
+
+def _text(field: _Field, key: str, record: Any) -> bytes:
+    """The text of a record. A large one of which one item has changed is not dumped again."""
+    patched = _patched(field.texts[key], record, field.shared[key]) if key in field.shared else None
+    return patched if patched is not None else record_json(key, record)
+
+
+def _patched(text: bytes, record: Any, pristine: Any) -> PatchedText | None:
+    """The pristine text with other items in it. None where that is not certain to be the record's text: where anything but such items
+    has changed, where an item's text is not found, or more than once."""
+    place = _changed_field(record, pristine)
+    if place is None:
+        return None
+    twin, value = record.__dict__[place], pristine.__dict__[place]
+    items: dict[str, tuple[bytes, bytes]] = {}
+    for key in sorted(twin.own):
+        if key not in twin or key not in value or type(twin.peek(key)) is not type(value[key]):
+            return None
+        if unchanged(twin.peek(key), value[key]):
+            continue
+        before, after = record_json(key, value[key]), record_json(key, twin.peek(key))
+        if text.count(before) != 1:
+            return None
+        text = text.replace(before, after)
+        items[key] = before, after
+    patched = PatchedText(text)
+    patched.field, patched.items = place, items
+    return patched
+
+
+def _changed_field(record: Any, pristine: Any) -> str | None:
+    """The one field of a record that may have changed, if it is a dict of records that were handed out one by one."""
+    if type(record) is not type(pristine) or not isinstance(record, BaseModel) or not _dumps_plainly(type(record)):
+        return None
+    fields, before = record.__dict__, pristine.__dict__
+    if fields.keys() != before.keys() or not unchanged(record.__pydantic_extra__, pristine.__pydantic_extra__):
+        return None
+    changed = [name for name, value in fields.items() if not unchanged(value, before[name])]
+    if len(changed) != 1:
+        return None
+    twin, value = fields[changed[0]], before[changed[0]]
+    return changed[0] if type(twin) is SharedRecords and twin.shared is value and len(twin) == len(value) else None
+
+
+@cache
+def _dumps_plainly(kind: type[BaseModel]) -> bool:
+    """Whether a model is dumped as its fields, and nothing is made of them on the way."""
+    found = kind.__pydantic_decorators__
+    return not (found.computed_fields or found.field_serializers or found.model_serializers)
 
 
 def quick_json(record: BaseModel, only: set[str] | None = None) -> bytes:

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from pydantic_core import from_json
 
 from tau2_logging.environments.databases import FastDatabases
-from tau2_logging.environments.hashing import DatabaseHash, Records, as_json, dumpable, field_json, quick_json
+from tau2_logging.environments.hashing import DatabaseHash, PatchedText, Records, as_json, dumpable, field_json, quick_json
 from tau2_logging.environments.records import SharedRecords
 from tau2_logging.events.difference import difference
 from tau2_logging.events.structured import Change
@@ -318,8 +318,8 @@ class _ViewState:
         changed = [key for key in keys if kept.get(key, self._known.record(name, key)) != now.get(key, self._known.record(name, key))]
         found: list[Change] = []
         for key in sorted(changed):
-            before = _record(key, kept.get(key, self._known.record(name, key)))
-            after = _record(key, now.get(key, self._known.record(name, key)))
+            pristine = self._known.record(name, key)
+            before, after = _apart(key, kept.get(key, pristine), now.get(key, pristine), pristine)
             found += [*difference({name: before}, {name: after})]
             if key in now:
                 kept[key] = now[key]
@@ -346,6 +346,22 @@ class _ViewState:
             return json.loads(differs if isinstance(differs, bytes) else pristine)  # type: ignore[arg-type]
         texts: Records = {**pristine, **(differs or {})}
         return {key: value for text_key, text in texts.items() for key, value in _record(text_key, text).items()}
+
+
+def _apart(key: str, before: bytes | None, after: bytes | None, pristine: bytes | None) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Two texts of a record as values, of both only as much as may differ where that is known."""
+    patched = [text for text in (before, after) if isinstance(text, PatchedText)]
+    known = all(text is pristine or isinstance(text, PatchedText) for text in (before, after))
+    if not known or len({text.field for text in patched}) != 1:
+        return _record(key, before), _record(key, after)
+    items = {item: texts[0] for text in patched for item, texts in text.items.items()}
+    return _with_items(key, before, items, patched[0].field), _with_items(key, after, items, patched[0].field)
+
+
+def _with_items(key: str, text: bytes | None, pristine: Mapping[str, bytes], field: str) -> dict[str, Any]:
+    """A record with these items alone, as they are in its text."""
+    now = {item: texts[1] for item, texts in text.items.items()} if isinstance(text, PatchedText) else {}
+    return {key: {field: {name: value for item in sorted(pristine) for name, value in _record(item, {**pristine, **now}[item]).items()}}}
 
 
 def _record(key: str, text: bytes | None) -> dict[str, Any]:

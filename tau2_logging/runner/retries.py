@@ -18,8 +18,6 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-import litellm
-
 from tau2_logging.instrument.failure import causes, failure_name, is_context_error, wire_failure
 from tau2_logging.instrument.litellm import wrap_completions
 from tau2_logging.instrument.model_call import ATTEMPT

@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.generate_log import Plan, write_log
+from tests.support.patience import LONG_S
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
@@ -22,7 +23,7 @@ QUICK = ("--format", "json")
 
 def analyze(*arguments: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(ROOT / "analyze_timing_from_tau2_log.py"), *map(str, arguments)]
-    done = subprocess.run(command, input=stdin, capture_output=True, cwd=ROOT, timeout=120, check=False)
+    done = subprocess.run(command, input=stdin, capture_output=True, cwd=ROOT, timeout=LONG_S, check=False)
     return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
 
 

@@ -20,6 +20,7 @@ from tau2_logging.cli.run_local import build_parser as run_local_parser
 from tau2_logging.models.servers.families import VLLM_VERSION
 from tau2_logging.models.skypilot.render import render
 from tau2_logging.models.skypilot.task import EndpointTask
+from tests.support.patience import LONG_S
 
 ROOT = Path(__file__).parents[2]
 RENDER = ["render", "--gpu", "A100-80GB:1", "--model", "Qwen/Qwen3-32B", "--max-hourly-cost", "2.0"]
@@ -141,7 +142,7 @@ class Machine:
         task = EndpointTask("Qwen/Qwen3-32B", ("A100:1",), 2.0, idle_minutes=1, startup_minutes=3)
         script = yaml.safe_load(render(task))["run"]
         env = {"PATH": f"{self.folder}:{os.environ['PATH']}", "HOME": str(self.folder), "SKYPILOT_NUM_GPUS_PER_NODE": "4", **environ}
-        return subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=30, check=False)
+        return subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=LONG_S, check=False)
 
     @property
     def looks(self) -> int:

@@ -15,6 +15,7 @@ from tau2_logging.events import StateSnapshot, ToolExecutionEvent, read_events
 from tests.integration.test_agents import said
 from tests.support.command import ROOT, environment
 from tests.support.in_process import run_quietly, scripted
+from tests.support.patience import LONG_S
 from tests.support.run_files import RunFiles
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -114,7 +115,7 @@ def test_the_command_runs(tmp_path: Path) -> None:
         "--no-progress",
     ]
     words = ["--task-ids", "create_task_1", "--save-to", "r", "--save-dir", str(tmp_path)]
-    done = subprocess.run([*line, *words], capture_output=True, text=True, cwd=ROOT, env=environment(), timeout=120, check=False)
+    done = subprocess.run([*line, *words], capture_output=True, text=True, cwd=ROOT, env=environment(), timeout=LONG_S, check=False)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "r" / "events_mock_enhanced.jsonl").exists()
 

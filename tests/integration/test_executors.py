@@ -25,6 +25,7 @@ from tests.support.in_process import run_quietly, scripted
 from tests.support.injection import prove_injection
 from tests.support.litellm_clients import LEFT_OPEN
 from tests.support.otlp_receiver import Received, Receiver
+from tests.support.patience import LONG_S
 from tests.support.processes import gone
 from tests.support.run_files import RunFiles, by_simulation, check_run, check_simulation, last_attempt, of
 
@@ -124,7 +125,7 @@ def test_a_worker_that_is_killed_costs_what_it_ran(tmp_path: Path, monkeypatch: 
     wait_for(log, "type=worker_up", 2)
     wait_for(log, "type=task_end", log.read_text().count("type=task_end") + 2)
     os.kill(child_of(process.pid, "executors.worker"), signal.SIGKILL)
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=LONG_S)
     assert process.returncode == 0, out + err
     assert re.search(r"worker w[01] ended: killed by SIGKILL; [12] simulations are run again", out)
     events = RunFiles(logs).events("mock")
@@ -171,7 +172,7 @@ def test_a_killed_run_and_ctrl_c_leave_no_worker(tmp_path: Path) -> None:
     wait_for(log, "type=task_end", ended + 1)
     worker = child_of(process.pid, "executors.worker")
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=LONG_S)
     assert process.returncode == 130, err
     assert "Traceback" not in err
     assert gone([worker])
@@ -182,7 +183,7 @@ def test_a_killed_run_and_ctrl_c_leave_no_worker(tmp_path: Path) -> None:
 
 def wait_for(log: Path, text: str, times: int = 1) -> None:
     """Until the log says it so often."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LONG_S
     while not (log.exists() and log.read_text().count(text) >= times):
         assert time.monotonic() < deadline, f"{text} is not in the log"
         time.sleep(0.05)

@@ -12,6 +12,7 @@ from tau2_logging.runner import checkpoint
 from tau2_logging.runner.checkpoint import read_rows
 from tau2_logging.sinks.appender import Appender
 from tests.support.in_process import run_quietly, scripted
+from tests.support.patience import LONG_S
 from tests.support.run_files import RunFiles, by_simulation, check_run, check_times, of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -145,7 +146,7 @@ def test_a_slow_simulation_stops_at_its_next_step(tmp_path: Path) -> None:
     assert code == 1
     for thread in set(threading.enumerate()) - before:
         if thread.name == "simulation":
-            thread.join(5)
+            thread.join(LONG_S)
             assert not thread.is_alive()
 
 

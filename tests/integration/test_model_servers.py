@@ -30,6 +30,7 @@ from tau2_logging.runner.routing import Routing
 from tau2_logging.runner.serving import agent_llm
 from tests.support.command import start_local
 from tests.support.in_process import run_quietly, scripted
+from tests.support.patience import LONG_S
 from tests.support.processes import with_word
 from tests.support.run_files import RunFiles, by_simulation, of
 
@@ -130,14 +131,14 @@ def test_a_server_is_killed_in_the_middle(servers: int, code: int, statuses: set
     happened, at once. Either way the run ends, and no process is left behind."""
     process = start_local(*serving(tmp_path, servers))
     log = tmp_path / "tau2_mock.log"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LONG_S
     while not (log.exists() and "type=task_end" in log.read_text()) and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.02)
     assert process.stdout is not None
     victim = re.search(r"model server 0: (\S+), pid (\d+)", process.stdout.readline())
     assert victim is not None
     os.kill(int(victim[2]), signal.SIGKILL)
-    printed, errors = process.communicate(timeout=60)
+    printed, errors = process.communicate(timeout=LONG_S)
     assert (process.returncode, "Traceback" in errors) == (code, False), errors + printed
     assert with_word(str(tmp_path)) == []
     events = RunFiles(tmp_path).events("mock")

@@ -22,6 +22,7 @@ from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServe
 from tau2_logging.runner.config import ModelChoice
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN, collect_clients
+from tests.support.patience import LONG_S
 from tests.support.run_files import RunFiles, of
 from tests.support.semconv_names import ATTRIBUTES, METRICS, OPERATIONS, PROVIDERS, PYTHON_TYPES
 
@@ -285,9 +286,7 @@ def test_an_endpoint_that_never_answers_does_not_hold_up_the_end(sent: Sent, mon
         started = time.monotonic()
         sink.close()
         assert time.monotonic() - started < otlp_sender.TIMEOUT_S  # the sender's own patience, which would be the end of it otherwise
-    for _ in range(100):
-        if said:
-            break
+    while not said and time.monotonic() < started + LONG_S:
         time.sleep(0.05)
     assert (sink.sent, sink.unsent) == (0, len(sent.later.spans))
     assert "no answer before the end of the run" in said[0]

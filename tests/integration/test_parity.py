@@ -22,6 +22,7 @@ from tau2_logging.models.scripted.provider import register
 from tau2_logging.sinks import MemorySink
 from tests.support.command import ROOT, environment
 from tests.support.in_process import run_quietly, scripted
+from tests.support.patience import LONG_S
 from tests.support.run_files import RunFiles, check_run, of
 
 REPORT = ROOT / "tests" / "golden" / "maseval" / "report.jsonl"
@@ -58,7 +59,7 @@ def parity(*words: str) -> subprocess.CompletedProcess[str]:
     """The command, to its end."""
     return subprocess.run(
         [sys.executable, "-m", "tau2_logging.parity", *words],
-        capture_output=True, text=True, timeout=300, cwd=ROOT, env=environment(), check=False,
+        capture_output=True, text=True, timeout=LONG_S, cwd=ROOT, env=environment(), check=False,
     )  # fmt: skip
 
 

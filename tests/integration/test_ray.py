@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN
+from tests.support.patience import LONG_S
 from tests.support.run_files import RunFiles, by_simulation, of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -42,7 +43,7 @@ def test_a_node_that_dies_costs_what_it_ran(cluster: Any, tmp_path: Path) -> Non
     killed = threading.Event()
 
     def kill_one() -> None:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + LONG_S
         while time.monotonic() < deadline and not (log.exists() and log.read_text().count("type=task_end") >= 8):
             time.sleep(0.1)
         cluster.remove_node(cluster.list_all_nodes()[1], allow_graceful=False)

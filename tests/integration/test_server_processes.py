@@ -15,6 +15,7 @@ import pytest
 from tau2_logging.models.servers.fleet import Fleet
 from tau2_logging.models.servers.process import ServerDied, ServerPlan
 from tests.support.command import ROOT, environment
+from tests.support.patience import LONG_S
 from tests.support.processes import alive, gone
 
 if not Path("/proc/self/stat").exists():
@@ -51,7 +52,7 @@ def parent(folder: Path, *words: str) -> tuple[subprocess.Popen[str], list[int]]
     )
     assert process.stdout is not None
     server = int(process.stdout.readline())
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + LONG_S
     while not (family.exists() and len(family.read_text().split()) == 2) and time.monotonic() < deadline:
         time.sleep(0.02)
     return process, [server, *map(int, family.read_text().split())]
@@ -64,7 +65,7 @@ def test_nothing_is_left_however_the_run_ends(number: signal.Signals | None, tmp
     assert number is None or all(alive(pid) for pid in family)
     if number is not None:
         process.send_signal(number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=LONG_S)
     assert gone(family)
 
 

@@ -20,6 +20,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.models.servers.simulated import FAULTS, Exchange, Reply, ServerSettings, SimulatedServer
 from tau2_logging.models.servers.simulated.options import build_parser
 from tests.support.journals import settled
+from tests.support.patience import LONG_S
 
 httpx = pytest.importorskip("httpx")
 
@@ -31,7 +32,7 @@ BUSY = ServerSettings(ttft_ms=600, itl_ms=5, batch_size=2)
 @pytest.fixture(scope="module")
 def busy() -> Iterator[tuple[list[Exchange], str, str]]:
     """Six streams at a server that runs two at once: its journal, and its metrics while it worked and afterwards."""
-    with SimulatedServer(BUSY) as server, httpx.Client(base_url=server.url, timeout=20) as client, ThreadPoolExecutor(6) as pool:
+    with SimulatedServer(BUSY) as server, httpx.Client(base_url=server.url, timeout=LONG_S) as client, ThreadPoolExecutor(6) as pool:
         asked = {"model": "sim", "messages": [{"role": "user", "content": "A text of some length. " * 20}], "stream": True}
         calls = [pool.submit(client.post, "/v1/chat/completions", json=asked) for _ in range(6)]
         while sum(kept.request is not None for kept in server.journal) < 6:
@@ -101,7 +102,7 @@ def test_a_client_that_leaves_frees_its_place() -> None:
 
         with ThreadPoolExecutor(3) as pool:
             calls = []
-            for place, patience in enumerate((0.4, 0.2, 20)):
+            for place, patience in enumerate((0.4, 0.2, LONG_S)):
                 calls.append(pool.submit(ask, patience))
                 while sum(kept.request is not None for kept in server.journal) <= place:
                     time.sleep(0.005)
@@ -119,7 +120,7 @@ def test_a_server_that_stops_breaks_off_what_is_under_way() -> None:
     server.script(Reply(fault="hang"))
     asked = [{"model": "sim", "messages": HELLO, "stream": stream} for stream in (False, True, False, True)]
     with ThreadPoolExecutor(4) as pool:
-        calls = [pool.submit(httpx.post, f"{server.base_url}/chat/completions", json=body, timeout=20) for body in asked]
+        calls = [pool.submit(httpx.post, f"{server.base_url}/chat/completions", json=body, timeout=LONG_S) for body in asked]
         while sum(kept.request is not None for kept in server.journal) < 4:
             time.sleep(0.005)
         server.stop()
@@ -198,8 +199,8 @@ def test_it_stands_in_for_vllm(tmp_path: Path) -> None:
     journal = tmp_path / "journal.jsonl"
     process = serve(
         "serve", "some/model", "--served-model-name", "sim", "also", "--tensor-parallel-size", "2", "--enable-auto-tool-choice",
-        "--tool-call-parser", "hermes", "--startup-s", "0.3", "--ttft-ms", "50", "--itl-ms", "10", "--reply-tokens", "50",
-        "--journal", str(journal), "--lifetime", "60",
+        "--tool-call-parser", "hermes", "--startup-s", "2", "--ttft-ms", "50", "--itl-ms", "10", "--reply-tokens", "50",
+        "--journal", str(journal), "--lifetime", "120",
     )  # fmt: skip
     try:
         assert process.stdout is not None
@@ -209,11 +210,11 @@ def test_it_stands_in_for_vllm(tmp_path: Path) -> None:
             time.sleep(0.02)
         named = [model["id"] for model in httpx.get(f"{url}/v1/models").json()["data"]]
         asked = {"model": "also", "messages": HELLO, "stream": True}
-        with httpx.Client(timeout=20) as client, ThreadPoolExecutor(32) as pool:
+        with httpx.Client(timeout=LONG_S) as client, ThreadPoolExecutor(32) as pool:
             answers = list(pool.map(lambda _: client.post(f"{url}/v1/chat/completions", json=asked).status_code, range(32)))
     finally:
         process.terminate()
-        _, err = process.communicate(timeout=10)
+        _, err = process.communicate(timeout=LONG_S)
     assert process.returncode == 0
     assert (first, named, answers) == (503, ["sim", "also"], [200] * 32)
     assert err == "ignored: --tensor-parallel-size 2 --enable-auto-tool-choice --tool-call-parser hermes\n"
@@ -225,7 +226,7 @@ def test_it_stands_in_for_vllm(tmp_path: Path) -> None:
 def test_it_dies_when_it_is_told_to() -> None:
     """Exit code 1 and a last line on standard error, as a server that crashes."""
     process = serve("sim", "--die-after", "0.1")
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=LONG_S)
     assert process.returncode == 1
     assert err.startswith("fatal:")
 

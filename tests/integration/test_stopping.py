@@ -16,6 +16,7 @@ from tau2_logging.errors import CodecError
 from tau2_logging.events import Event, StateSnapshot, ToolExecutionEvent, decode
 from tau2_logging.events.jsonl import RejectedLine, read_events
 from tests.support.command import ROOT, environment, run_local, start_local
+from tests.support.patience import LONG_S
 from tests.support.run_files import RunFiles, by_simulation, of
 
 KILLS = 8
@@ -29,11 +30,11 @@ def test_a_signal_stops_the_run_in_order(number: signal.Signals, code: int, tmp_
     log = tmp_path / "tau2_mock.log"
     words = ("--domains", "mock", "--num-trials", "4", "--agent-llm-args", SLOW, "--log-dir", str(tmp_path), "--run-name", "r")
     process = start_local(*words)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + LONG_S
     while not (log.exists() and "type=task_end" in log.read_text()) and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=LONG_S)
     assert process.returncode == code, err
     assert "Traceback" not in err
     assert "--resume" in out
@@ -56,7 +57,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     writing, and ends with the results of a run that was left alone. Of each simulation that has ended all structured events are there."""
     driver = ROOT / "tests" / "support" / "kill_driver.py"
     words = [sys.executable, str(driver), str(tmp_path), str(KILLS)]
-    process = subprocess.run(words, capture_output=True, text=True, timeout=200, env=environment(), check=False)
+    process = subprocess.run(words, capture_output=True, text=True, timeout=2 * LONG_S, env=environment(), check=False)
     assert process.returncode == 0, process.stderr[-3000:]
     report = json.loads(process.stdout.splitlines()[-1])
     assert report["kills"] >= KILLS

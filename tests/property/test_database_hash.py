@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
@@ -22,12 +22,19 @@ class Day(BaseModel):
     seats: dict[str, float]
 
 
+class Holiday(Day):
+    """A day of another class, dumped within a record as a day."""
+
+    name: str
+
+
 class Record(BaseModel):
-    """A record of a database; many days are shared, too."""
+    """A record of a database; many days are shared, too. Some have nights, which some of them write as their days."""
 
     name: str
     parts: list[int]
     days: dict[str, Day] = {}
+    nights: dict[str, Day] = {}
     home: Day | None = None
 
 
@@ -49,7 +56,10 @@ class Toolkit:
 PRISTINE = Database(
     orders={
         f"#W{number:03d}": Record(
-            name=f"order {number}", parts=[number], days={str(day): Day(seats={"a": 1.0}) for day in range(0 if number % 3 else 9)}
+            name=f"order {number}",
+            parts=[number],
+            days={str(day): Day(seats={"a": 1.0}) for day in range(0 if number % 3 else 9)},
+            nights={str(day): Day(seats={"a": 1.0 if number % 12 else 0.5}) for day in range(0 if number % 6 else 9)},
         )
         for number in range(100)
     },
@@ -59,9 +69,15 @@ PRISTINE = Database(
 KNOWN = DatabaseHash(clone(PRISTINE))
 
 FIELD = st.sampled_from(["orders", "users"])
-KEYS = st.one_of(st.sampled_from([*PRISTINE.orders, *PRISTINE.users]), st.sampled_from(["", "#W", "#W0505", "~", "a/b", "zz"]))
+KEYS = st.one_of(
+    st.sampled_from([*PRISTINE.orders, *PRISTINE.users]),
+    st.sampled_from([*PRISTINE.orders][::6]),
+    st.sampled_from(["", "#W", "#W0505", "~", "a/b", "zz"]),
+)
 EDITS = st.lists(
-    st.tuples(st.sampled_from(["change", "remove", "put", "note", "read", "alike", "day", "home"]), FIELD, KEYS, st.integers(0, 3)),
+    st.tuples(
+        st.sampled_from(["change", "remove", "put", "note", "read", "alike", "day", "night", "home"]), FIELD, KEYS, st.integers(0, 6)
+    ),
     max_size=6,
 )
 
@@ -82,17 +98,19 @@ def edit(database: Database, what: str, field: str, key: str, number: int) -> No
             _put_alike(records[key], number)
         elif what == "day":
             _change_days(records[key].days, number)
+        elif what == "night":
+            _change_days(records[key].nights, number)
         elif what == "home":
-            records[key].home = [None, Day(seats={}), Day(seats={"b": 0.0}), records[key].home][number]
+            records[key].home = [None, Day(seats={}), Day(seats={"b": 0.0}), records[key].home][number % 4]
         else:
             records[key].parts.append(number)
 
 
 def _put_alike(record: Any, number: int) -> None:
     """What is equal in Python, and mostly not in JSON."""
-    record.parts[:] = [[float(part), bool(part), part, 0][number] for part in record.parts]
+    record.parts[:] = [[float(part), bool(part), part, 0][number % 4] for part in record.parts]
     if record.home is not None:
-        record.home.seats.update({"b": [0, False, -0.0, 0.0][number]})
+        record.home.seats.update({"b": [0, False, -0.0, 0.0][number % 4]})
 
 
 def _change_days(days: Any, number: int) -> None:
@@ -102,7 +120,14 @@ def _change_days(days: Any, number: int) -> None:
     elif number == 1:
         days["new"] = Day(seats={})
     elif "5" in days:
-        days["5"].seats["a"] = [1.0, 2.0][number - 2]
+        if number < 4:
+            days["5"].seats["a"] = [1.0, 2.0][number - 2]
+        elif number == 4:
+            days["5"] = Day(seats={"a": 1.0, "b": 3.0})
+        elif number == 5:
+            days["5"] = Holiday(seats={"a": 1.0}, name="is not dumped")
+        else:
+            days["4"].seats["a"], days["5"].seats["a"] = 4.0, 5.0
 
 
 def told_hash(state: Any) -> str:
@@ -124,6 +149,7 @@ def test_the_hash_of_a_view_is_tau2s(edits: list[tuple[str, str, str, int]]) -> 
 
 
 @given(st.lists(EDITS, max_size=4))
+@example([[("day", "orders", "#W012", 3), ("night", "orders", "#W012", 3)], [("day", "orders", "#W012", 2)]])
 def test_each_call_is_told_apart(calls: list[list[tuple[str, str, str, int]]]) -> None:
     """Looked at after each call, the changes lead from hash to hash, to what is there in the end; nothing is left to notice."""
     view: Any = clone(PRISTINE)

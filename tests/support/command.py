@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.patience import LONG_S
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -16,7 +18,7 @@ def environment(**extra: str) -> dict[str, str]:
     return {**kept, **extra}
 
 
-def run_local(*words: str, timeout: float = 120, **extra: str) -> subprocess.CompletedProcess[str]:
+def run_local(*words: str, timeout: float = LONG_S, **extra: str) -> subprocess.CompletedProcess[str]:
     """`python run_local.py ...`, to its end."""
     return subprocess.run(
         [sys.executable, str(ROOT / "run_local.py"), *words],

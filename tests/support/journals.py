@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 
 from tau2_logging.models.servers.simulated import Exchange, SimulatedServer
+from tests.support.patience import LONG_S
 
 
 def settled(server: SimulatedServer) -> list[Exchange]:
     """The journal, once every exchange is over (a server learns a moment later that a client has gone)."""
-    for _ in range(200):
-        journal = server.journal
-        if all(kept.ended for kept in journal):
-            return journal
+    deadline = time.monotonic() + LONG_S
+    while not all(kept.ended for kept in server.journal):
+        assert time.monotonic() < deadline, "an exchange does not end"
         time.sleep(0.02)
-    raise AssertionError("an exchange does not end")
+    return server.journal

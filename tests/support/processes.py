@@ -6,6 +6,8 @@ import contextlib
 import time
 from pathlib import Path
 
+from tests.support.patience import LONG_S
+
 
 def alive(pid: int) -> bool:
     """Whether a process runs; one that has ended and not been waited for does not."""
@@ -25,7 +27,7 @@ def with_word(word: str) -> list[str]:
     return found
 
 
-def gone(pids: list[int], within_s: float = 10.0) -> bool:
+def gone(pids: list[int], within_s: float = LONG_S) -> bool:
     """Whether all of them have ended, waiting for it."""
     deadline = time.monotonic() + within_s
     while any(alive(pid) for pid in pids):

@@ -18,6 +18,7 @@ from tau2_logging.logger.simulation import Simulation
 from tau2_logging.logger.unwritten import Unwritten
 from tau2_logging.sinks.memory import MemorySink
 from tau2_logging.sinks.structured_file import StructuredFiles
+from tests.support.patience import LONG_S
 
 
 class Running:
@@ -81,10 +82,10 @@ def test_a_simulation_that_hangs_has_its_events_written() -> None:
     running.simulation.structured(ToolExecutionEvent, call_id="1")
     ticking = [thread for thread in threading.enumerate() if thread.name == "structured events"]
     for thread in ticking:
-        thread.join(10)
+        thread.join(LONG_S)
     assert running.written() == ["1"]
     running.simulation.structured(ToolExecutionEvent, call_id="2")
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + LONG_S
     while running.written() != ["1", "2"] and time.monotonic() < deadline:
         time.sleep(0.01)
     assert running.written() == ["1", "2"]

@@ -24,8 +24,7 @@ from tau2_logging.runner.executors.station import Turn
 from tau2_logging.runner.plan import Unit
 from tau2_logging.runner.unit import Bench
 from tau2_logging.sinks import MemorySink
-
-WAIT_S = 10.0
+from tests.support.patience import LONG_S
 
 
 def row(unit: Unit) -> Row:
@@ -49,7 +48,7 @@ class TestWorker:
         self.inbox.put((self, news))
 
     def next(self) -> Unit:
-        return self.given.get(timeout=WAIT_S)
+        return self.given.get(timeout=LONG_S)
 
     def finish(self, unit: Unit) -> None:
         self.say(Turn(rows=[row(unit)]))
@@ -88,7 +87,7 @@ class Scene:
         return worker
 
     def report(self) -> Any:
-        return self.crew.reports.get(timeout=WAIT_S)
+        return self.crew.reports.get(timeout=LONG_S)
 
 
 @pytest.fixture
@@ -130,7 +129,7 @@ def test_what_a_lost_worker_ran_is_run_again_once(scene: Scene) -> None:
     again = [units[1], first.next()]
     first.say(Lost("killed by SIGKILL"))
     for _ in range(3):
-        third = scene.hired.get(timeout=WAIT_S)
+        third = scene.hired.get(timeout=LONG_S)
     assert (third.name, third.slots) == ("w2", 2)
     third.say(Turn(host="a"))
     assert [third.next(), third.next()] == again
@@ -149,7 +148,7 @@ def test_a_simulation_that_ends_its_workers_is_given_up() -> None:
     scene = Scene(1, [1])
     scene.crew.start()
     for life in range(MOST_LIVES):
-        worker = scene.hired.get(timeout=WAIT_S)
+        worker = scene.hired.get(timeout=LONG_S)
         worker.say(Turn(host="a"))
         worker.next()
         worker.say(Lost(f"death {life}"))
@@ -167,7 +166,7 @@ def test_workers_that_never_come_up_end_the_run() -> None:
     scene = Scene(2, [1])
     scene.crew.start()
     for _ in range(MOST_STILLBORN):
-        scene.hired.get(timeout=WAIT_S).say(Lost("exit code 1; it said: no module named x"))
+        scene.hired.get(timeout=LONG_S).say(Lost("exit code 1; it said: no module named x"))
     report = scene.report()
     assert isinstance(report, Failure)
     assert isinstance(report.error, UserError)
@@ -192,7 +191,7 @@ def test_what_a_worker_tells_reaches_every_sink(scene: Scene) -> None:
     flying = InFlight("mock", "7", 10.0, "llm_call", "gpt", 5.0)
     scene.workers[0].say(Turn(host="a", lines=[("mock", encode(event))], texts=[("mock", "said")], said=["note: x"], in_flight=[flying]))
     scene.workers[0].next()
-    deadline = time.monotonic() + WAIT_S
+    deadline = time.monotonic() + LONG_S
     while not scene.crew.in_flight() and time.monotonic() < deadline:
         time.sleep(0.01)
     assert scene.crew.in_flight() == [flying]
@@ -217,7 +216,7 @@ def test_a_worker_that_says_nothing_any_more_is_ended(scene: Scene) -> None:
     scene.clock.sleep(2)
     second.inbox.put((second, _SILENT))  # as if its last words had waited in the inbox: it is asked about again
     scene.crew.look()
-    third = [scene.hired.get(timeout=WAIT_S) for _ in range(3)][-1]
+    third = [scene.hired.get(timeout=LONG_S) for _ in range(3)][-1]
     third.say(Turn(host="a"))
     assert [third.next(), third.next()] == units
     assert (first.ended, second.ended) == (True, False)
