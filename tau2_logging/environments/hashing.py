@@ -132,8 +132,7 @@ class DatabaseHash:
     def changed(self, field: str, value: SharedRecords, keys: set[str]) -> dict[str, bytes | None]:
         """Of some records of a field, those that differ from the pristine ones."""
         known = self._fields[field]
-        suspects = [key for key in keys if key not in value or key not in known.shared or not unchanged(value.peek(key), known.shared[key])]
-        texts = {key: _text(known, key, value.peek(key)) if key in value else None for key in suspects}
+        texts = {key: _text(known, key, value.peek(key)) if key in value else None for key in keys}
         return {key: text for key, text in texts.items() if text != known.texts.get(key)}
 
     def digest(self, difference: Difference) -> str:
@@ -237,18 +236,34 @@ def _records(field: _Field, differs: Records, start: int) -> Iterator[bytes | me
 
 
 def _text(field: _Field, key: str, record: Any) -> bytes:
-    """The text of a record. A large one of which one item has changed is not dumped again."""
-    patched = _patched(field.texts[key], record, field.shared[key]) if key in field.shared else None
+    """The text of a record, made anew of as little of it as may have changed."""
+    pristine = field.shared.get(key)
+    places = _changed_fields(record, pristine)
+    if places is None:
+        return record_json(key, record)
+    text = field.texts[key]
+    if not places:
+        return text
+    patched = _patched(text, places[0], record, pristine) if len(places) == 1 and _dumps_plainly(record.__class__) else None
     return patched if patched is not None else record_json(key, record)
 
 
-def _patched(text: bytes, record: Any, pristine: Any) -> PatchedText | None:
-    """The pristine text with other items in it. None where that is not certain to be the record's text: where anything but such items
-    has changed, where an item's text is not found, or more than once."""
-    place = _changed_field(record, pristine)
-    if place is None:
+def _changed_fields(record: Any, pristine: Any) -> list[str] | None:
+    """The fields of a record that may have changed. None where the two cannot be compared."""
+    if type(record) is not type(pristine) or not isinstance(record, BaseModel):
         return None
+    fields, before = record.__dict__, pristine.__dict__
+    if fields.keys() != before.keys() or not unchanged(record.__pydantic_extra__, pristine.__pydantic_extra__):
+        return None
+    return [name for name, value in fields.items() if not unchanged(value, before[name])]
+
+
+def _patched(text: bytes, place: str, record: Any, pristine: Any) -> PatchedText | None:
+    """The pristine text with other items of one field in it. None where that is not certain to be the record's text: where anything but
+    such items has changed, where an item's text is not found, or more than once."""
     twin, value = record.__dict__[place], pristine.__dict__[place]
+    if type(twin) is not SharedRecords or twin.shared is not value:
+        return None
     items: dict[str, tuple[bytes, bytes]] = {}
     for key in sorted(twin.own):
         if key not in twin or key not in value or type(twin.peek(key)) is not type(value[key]):
@@ -263,20 +278,6 @@ def _patched(text: bytes, record: Any, pristine: Any) -> PatchedText | None:
     patched = PatchedText(text)
     patched.field, patched.items = place, items
     return patched
-
-
-def _changed_field(record: Any, pristine: Any) -> str | None:
-    """The one field of a record that may have changed, if it is a dict of records that were handed out one by one."""
-    if type(record) is not type(pristine) or not isinstance(record, BaseModel) or not _dumps_plainly(type(record)):
-        return None
-    fields, before = record.__dict__, pristine.__dict__
-    if fields.keys() != before.keys() or not unchanged(record.__pydantic_extra__, pristine.__pydantic_extra__):
-        return None
-    changed = [name for name, value in fields.items() if not unchanged(value, before[name])]
-    if len(changed) != 1:
-        return None
-    twin, value = fields[changed[0]], before[changed[0]]
-    return changed[0] if type(twin) is SharedRecords and twin.shared is value and len(twin) == len(value) else None
 
 
 @cache
