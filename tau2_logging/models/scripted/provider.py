@@ -36,6 +36,9 @@ from tau2_logging.models.scripted.weakness import drops_task, weakened
 PROVIDER = "scripted"
 ROLES = ("agent", "user", "judge", "expert")
 TASK_ARGUMENT = "scripted_task"
+MOST_TOKENS = 1_000_000
+"""Longest prompt, as of real models that take much. Calls that loop may double what they return each time (airline's cancel_reservation
+does): nobody would say no to them before the memory is full."""
 _REMEMBERED_CALLS = 10_000
 
 
@@ -91,6 +94,9 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         fault = settings.draw_fault(draw)
         _raise_fault(fault, model)
         prompt = prompt_tokens(messages, optional_params.get("tools"))
+        if prompt > MOST_TOKENS:
+            said = f"{PROVIDER}/{model} takes at most {MOST_TOKENS:,} tokens, this prompt has {prompt:,}"
+            raise litellm.ContextWindowExceededError(said, llm_provider=PROVIDER, model=model)
         speech = self._speech(model, domain, task, messages, optional_params, settings, draw)
         if model == "agent":
             speech = weakened(speech, settings, self.book.writes(domain), messages, prompt, draw)

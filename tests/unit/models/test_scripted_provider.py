@@ -16,7 +16,8 @@ import litellm
 
 from tau2_logging.models.scripted import Plan, PlanBook
 from tau2_logging.models.scripted.plan import Action
-from tau2_logging.models.scripted.provider import PROVIDER, ScriptedModels, register
+from tau2_logging.models.scripted.provider import MOST_TOKENS, PROVIDER, ScriptedModels, register
+from tau2_logging.models.scripted.tokens import prompt_tokens
 
 LOOK = Action("assistant", "get_order", {"order_id": "#W1"})
 HELLO = [{"role": "user", "content": "Hello"}]
@@ -101,6 +102,16 @@ def test_faults_of_the_server_are_litellms_own_exceptions(fault: str, error: typ
     """So that whoever retries real ones retries these."""
     with pytest.raises(error, match="scripted fault"):
         complete(faults={fault: 1.0})
+
+
+def test_a_prompt_can_be_too_long() -> None:
+    """As for any real model, in the words by which litellm tells it; a prompt of just the limit is answered."""
+    room = MOST_TOKENS - prompt_tokens(HELLO, None)
+    long = [*HELLO, {"role": "user", "content": " a" * (room - prompt_tokens([{"role": "user", "content": ""}], None))}]
+    models = ScriptedModels(litellm.custom_provider_map[-1]["custom_handler"].book)
+    assert models.completion(model="user", messages=long, optional_params={}).usage.prompt_tokens == MOST_TOKENS
+    with pytest.raises(litellm.ContextWindowExceededError, match=r"at most 1,000,000 tokens, this prompt has 1,000,00\d"):
+        models.completion(model="user", messages=[*long, *HELLO[:1]], optional_params={})
 
 
 def test_a_call_that_is_made_again_is_drawn_anew() -> None:
