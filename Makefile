@@ -15,7 +15,7 @@ run: $(VENV)/run.stamp
 	$(BIN)/python run_local.py --domains retail --log-level PROFILE
 
 test: $(VENV)/test.stamp $(VENV)/browser.stamp
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
@@ -23,10 +23,12 @@ lint: $(VENV)/test.stamp
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks
 
-$(VENV)/bin/python:
+# A stamp, and not the interpreter, which is there before pip is: what was broken off is done again.
+$(VENV)/venv.stamp:
 	$(PYTHON) -m venv $(VENV) || { apt-get update && apt-get install -y python3-venv && $(PYTHON) -m venv $(VENV); }
+	touch $@
 
-$(VENV)/uv.stamp: requirements-install.lock | $(VENV)/bin/python
+$(VENV)/uv.stamp: requirements-install.lock | $(VENV)/venv.stamp
 	$(PIP_INSTALL) --only-binary :all: -r $< || echo "no uv for this machine: pip installs, which takes longer"
 	touch $@
 
@@ -39,7 +41,7 @@ $(VENV)/test.stamp: requirements-test.lock | $(VENV)/uv.stamp
 	touch $@
 
 # The HTML report is tested in a real browser. Where none can be installed, those tests say so and are skipped.
-$(VENV)/browser.stamp: | $(VENV)/bin/python
+$(VENV)/browser.stamp: | $(VENV)/venv.stamp
 	command -v chromium chromedriver >/dev/null \
 	  || { apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium chromium-driver; } >/dev/null \
 	  || echo "no Chromium: install the Debian packages chromium and chromium-driver to test report.html"
