@@ -15,7 +15,7 @@ run: $(VENV)/run.stamp
 	$(BIN)/python run_local.py --domains retail --log-level PROFILE
 
 test: $(VENV)/test.stamp $(VENV)/browser.stamp
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
