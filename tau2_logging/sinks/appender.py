@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,8 @@ from tau2_logging.errors import UserError
 
 SLOW_NS = 2_000_000
 PATIENCE_NS = 50_000_000
+SETTLED_S = 0.1
+"""A line that has not grown for so long is not being written: what wrote it was killed."""
 
 
 class Appender:
@@ -94,12 +97,23 @@ def open_for_append(path: Path) -> int:
 
 
 def ends_unfinished(path: Path) -> bool:
-    """Whether the file's last line has no newline."""
+    """Whether the file's last line has no newline and nobody is writing it: a file that another process appends to grows a page at a time,
+    and one look in twenty meets it in the middle of a line."""
+    seen = _unfinished_at(path)
+    if seen is None:
+        return False
+    time.sleep(SETTLED_S)
+    return _unfinished_at(path) == seen
+
+
+def _unfinished_at(path: Path) -> int | None:
+    """Size of a file whose last line has no newline; None where it has one, or there is no line."""
     with open(path, "rb") as file:
-        if file.seek(0, os.SEEK_END) == 0:
-            return False
-        file.seek(-1, os.SEEK_END)
-        return file.read(1) != b"\n"
+        size = file.seek(0, os.SEEK_END)
+        if size == 0:  # empty, or no file that has an end
+            return None
+        file.seek(size - 1)
+        return size if file.read(1) != b"\n" else None
 
 
 @lru_cache(maxsize=1)

@@ -83,6 +83,16 @@ def test_a_last_line_that_was_cut_is_ended_before_anything_is_added(tmp_path: Pa
         assert path.read_bytes() == expected
 
 
+@pytest.mark.parametrize("rest", [b"rest\n", b"rest\nanother half"])
+def test_a_line_that_is_being_written_is_not_ended(rest: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file to which somebody else appends is met in the middle of a line; its rest comes a moment later, and maybe more."""
+    path = tmp_path / "a.log"
+    path.write_bytes(b"whole\na half")
+    monkeypatch.setattr("time.sleep", lambda seconds: path.write_bytes(b"whole\na half" + rest))
+    Appender(path).close()
+    assert path.read_bytes() == b"whole\na half" + rest
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_loses_lines_but_says_so() -> None:
     """Nothing is raised; the lines that were refused are counted, with the reason."""
