@@ -35,12 +35,9 @@ class Patches:
         setattr(owner, name, wrapper)
         self._patches.append(_Patch(owner, name, original, wrapper))
 
-    def function(self, original: Function, make: Callable[[Function], Function]) -> None:
-        """Wrap a function in every module that holds it, under whatever name. Modules imported later get it from its home."""
-        self.functions([(original, make)])
-
     def functions(self, makers: Iterable[tuple[Function, Callable[[Function], Function]]]) -> None:
-        """Wrap several. All modules are gone through once, which takes longer than everything else here."""
+        """Wrap functions in every module that holds them, under whatever name. Modules imported later get them from their homes. All
+        modules are gone through once, which takes longer than everything else here."""
         wrappers: dict[int, tuple[Function, Function]] = {}
         for original, make in makers:
             wrapper = make(original)

@@ -48,7 +48,7 @@ def test_a_function_is_wrapped_under_every_name_and_restored(modules: tuple[Any,
     """Also in a module that is imported, with the wrapper, later."""
     home, user = modules
     patches, calls, function = Patches(), [], original
-    patches.function(function, counting(calls))
+    patches.functions([(function, counting(calls))])
     late: Any = ModuleType("late_user_of_it")
     late.function = home.function
     sys.modules["late_user_of_it"] = late
@@ -64,7 +64,7 @@ def test_somebody_elses_later_wrapper_stays(modules: tuple[Any, Any]) -> None:
     """Only our own layer is taken off: theirs is kept where it lies over ours."""
     home, user = modules
     patches, calls = Patches(), []
-    patches.function(original, counting(calls))
+    patches.functions([(original, counting(calls))])
     inner = home.function
     home.function = theirs = lambda number: inner(number) + 1
     patches.restore()
