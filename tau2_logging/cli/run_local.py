@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _RESUMABLE = frozenset(
     ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
     + ("events", "snapshot_writes", "mask")
-    + ("no_stream", "request_timeout", "max_cost", "max_tokens_total", "rate_limit")
+    + ("no_stream", "no_trace_header", "request_timeout", "max_cost", "max_tokens_total", "rate_limit")
     + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert")
     + ("num_servers", "gpu_ids", "tensor_parallel", "start_port", "serve_args", "serve_command", "serve_timeout", "endpoints")
     + ("metrics_interval",)
@@ -140,6 +140,8 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log-dir", metavar="DIR", help="where logs go (default: logs)")
     group.add_argument("--run-name", metavar="NAME", help="name of the run (default: date, time and four random digits)")
     group.add_argument("--no-stream", action="store_true", help="do not ask models for streams: no time to first token is measured")
+    group.add_argument("--no-trace-header", action="store_true", help="send no traceparent header with model calls, by which servers that "
+                       "trace can be joined with them (see docs/vllm.md)")  # fmt: skip
     group.add_argument("--otlp", metavar="ENDPOINT", help="also send a trace of each simulation, and metrics, to an OpenTelemetry "
                        "endpoint, as http://127.0.0.1:4318 (see docs/viewers.md)")  # fmt: skip
     group.add_argument("--otlp-content", action="store_true", help="with what was said: messages, arguments and results, secrets masked")
@@ -243,6 +245,8 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         values["progress"] = False
     if "no_stream" in given:
         values["stream"] = False
+    if "no_trace_header" in given:
+        values["trace_header"] = False
     if "no_profile" in given:
         values["profile"] = False
     if "no_fast_env" in given:

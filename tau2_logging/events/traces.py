@@ -12,7 +12,6 @@ live export and that of the finished log give the same spans.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from tau2_logging.events import semconv
 from tau2_logging.events.event import Event
 from tau2_logging.events.kinds import MODEL_CALL_TYPES
 from tau2_logging.events.semconv_content import content_attributes, talk_attributes
+from tau2_logging.events.trace_ids import span_id, trace_id
 
 _CALLS = (*MODEL_CALL_TYPES, "tool_call")
 _PAYLOADS = ("llm_payload", "tool_payload")
@@ -186,9 +186,9 @@ class TraceBuilder:
             attributes |= content_attributes(held.payload, event.get("finish_reason"))
         run = event.get("run")
         return Span(
-            trace_id=_trace_id(run, root),
-            span_id=_span_id(run, event.get("span")),
-            parent_id=_span_id(run, parent),
+            trace_id=trace_id(run, root),
+            span_id=span_id(run, event.get("span")),
+            parent_id=span_id(run, parent),
             name=semconv.span_name(event, None),
             leaves_process=semconv.leaves_process(event),
             start_ns=start_ns,
@@ -208,8 +208,8 @@ class TraceBuilder:
         if isinstance(reward, float):
             moments.append(Moment(semconv.EVALUATION_EVENT, end_ns, semconv.evaluation_attributes(reward)))
         return Span(
-            trace_id=_trace_id(event.get("run"), open_.span),
-            span_id=_span_id(event.get("run"), open_.span),
+            trace_id=trace_id(event.get("run"), open_.span),
+            span_id=span_id(event.get("run"), open_.span),
             parent_id=None,
             name=semconv.span_name(event, str(run["agent"]) if run.get("agent") else None),
             leaves_process=False,
@@ -228,18 +228,6 @@ def _place(event: Event) -> tuple[object, ...]:
 def _error(event: Event) -> str | None:
     failure = semconv.error_type(event)
     return None if failure is None else str(event.get("error_message") or failure)
-
-
-def _trace_id(run: object, root: object) -> int:
-    return _hashed(f"trace {run} {root}", 16)
-
-
-def _span_id(run: object, span: object) -> int:
-    return _hashed(f"span {run} {span}", 8)
-
-
-def _hashed(text: str, size: int) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=size).digest(), "big") or 1
 
 
 __all__ = ["Moment", "Span", "TraceBuilder"]

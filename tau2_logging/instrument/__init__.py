@@ -18,11 +18,17 @@ class Instrumentation:
     """All instrumentors as one: `install`, then `uninstall` to leave no trace. Usable as a context manager.
 
     `stream`: ask models for their answers as streams, to know the time of the first token; what callers get is the same. `gate` may let
-    calls wait. `details` says how the structured events of tool calls are made; left out, no state is examined.
+    calls wait. `details` says how the structured events of tool calls are made; left out, no state is examined. `trace_header`: send a
+    W3C `traceparent` header with each model call, so that a server that traces can be joined with it.
     """
 
     def __init__(
-        self, logger: EventLogger | None = None, stream: bool = True, gate: Gate | None = None, details: ToolDetails | None = None
+        self,
+        logger: EventLogger | None = None,
+        stream: bool = True,
+        gate: Gate | None = None,
+        details: ToolDetails | None = None,
+        trace_header: bool = True,
     ) -> None:
         self._streaming = Streaming(stream)
         self._parts: tuple[Instrumentor, ...] = (
@@ -30,8 +36,8 @@ class Instrumentation:
             Tau2Instrumentor(logger, details),
             MasevalInstrumentor(logger),
             LitellmInstrumentor(self._streaming, gate),
-            HttpInstrumentor("httpx", self._streaming, gate),
-            HttpInstrumentor("httpx2", self._streaming, gate),
+            HttpInstrumentor("httpx", self._streaming, gate, trace_header),
+            HttpInstrumentor("httpx2", self._streaming, gate, trace_header),
         )
 
     @property

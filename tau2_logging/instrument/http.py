@@ -21,6 +21,7 @@ from tau2_logging.instrument.model_call import ATTEMPT, OPEN_CALL, ModelCall
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.price import price_of
 from tau2_logging.instrument.tap import tapped
+from tau2_logging.instrument.trace_header import add_trace_header
 from tau2_logging.instrument.wire import ProviderError, call_type_of_host, protocol_of
 from tau2_logging.instrument.wire.protocol import read_json
 from tau2_logging.logger.context import current
@@ -32,11 +33,12 @@ _RETRY_COUNT = "x-stainless-retry-count"
 class HttpInstrumentor(Instrumentor):
     """Watches the clients of one package: httpx, or httpx2, which newer SDKs use under the same names."""
 
-    def __init__(self, package: str, streaming: Streaming | None = None, gate: Gate | None = None) -> None:
+    def __init__(self, package: str, streaming: Streaming | None = None, gate: Gate | None = None, trace_header: bool = True) -> None:
         super().__init__()
         self._package = package
         self._streaming = streaming or Streaming()
         self._gate = gate
+        self._trace_header = trace_header
         self._module: Any = None
         self._stream_cut: Any = None
 
@@ -113,12 +115,18 @@ class HttpInstrumentor(Instrumentor):
         protocol = protocol_of(request.method, request.url.path)
         call = OPEN_CALL.get()
         if protocol is None or not hasattr(request, "_content") or (call is not None and call.done):
+            self._trace(call, request)
             return None
         direct = call is None
         if call is None:
             call = self._direct_call(simulation, request, protocol.name)
         call.again()
+        self._trace(call, request)
         return Exchange(call, request, protocol, self._streaming, direct, by_pieces)
+
+    def _trace(self, call: ModelCall | None, request: Any) -> None:
+        if self._trace_header and call is not None and not call.done and request.method == "POST":
+            add_trace_header(call, request)
 
     def _direct_call(self, simulation: Any, request: Any, protocol: str) -> ModelCall:
         model = model_in(request.content) or "unknown"

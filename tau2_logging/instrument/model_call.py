@@ -79,6 +79,11 @@ class ModelCall:
         self._operation = Operation(self.simulation, self._type, self._category, self._type, self.model)
 
     @property
+    def span(self) -> str:
+        """The span of the attempt's event."""
+        return self._operation.span
+
+    @property
     def started_ns(self) -> int:
         """When the attempt began, on the logger's clock."""
         return self._operation.started_ns

@@ -105,6 +105,7 @@ class RunConfig:
     progress: bool = True
     profile: bool = True
     stream: bool = True
+    trace_header: bool = True
     fast_env: bool = True
     events: bool | None = None
     snapshot_writes: bool = False

@@ -82,7 +82,8 @@ class Workshop:
         streams = config.stream and LEVELS[config.log_level] <= LEVELS["PROFILE"]
         limits = [shared_out(rate_limit(text), self._share) for text in config.rate_limits]
         details = ToolDetails(EnvironmentStates(self._databases), config.snapshot_writes)
-        instrumentation = Instrumentation(stream=streams, gate=RateLimits(limits) if limits else None, details=details)
+        gate = RateLimits(limits) if limits else None
+        instrumentation = Instrumentation(stream=streams, gate=gate, details=details, trace_header=config.trace_header)
         instrumentation.install()
         self.notes = instrumentation.notes
         stack.callback(instrumentation.uninstall)

@@ -52,6 +52,7 @@ class Sent:
     later: Receiver
     with_content: Receiver
     printed: str
+    headers: list[str]
 
 
 @pytest.fixture(scope="module")
@@ -68,10 +69,11 @@ def sent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
             )  # fmt: skip
             _, printed = run_quietly(config)
             collect_clients()
+            headers = [exchange.headers["traceparent"] for exchange in server.journal]
         log = log_dir / "tau2_mock.log"
         send_log(replay(load_log(log)), later.url)
         send_log(replay(load_log(log), everything=True), with_content.url + "/v1/traces", content=True)
-        yield Sent(log, RunFiles(log_dir).events("mock"), live, later, with_content, printed)
+        yield Sent(log, RunFiles(log_dir).events("mock"), live, later, with_content, printed, headers)
 
 
 def by_id(spans: list[Received]) -> dict[str, Received]:
@@ -113,6 +115,12 @@ def test_the_log_gives_the_same_spans_as_the_run(sent: Sent) -> None:
         assert {**without, dated: ""} == {**later[key].attributes, dated: ""}
         assert [event for event in span.events if event[0] in ("retry", "gen_ai.evaluation.result")] == later[key].events
     assert len({span.start_ns - later[key].start_ns for key, span in live.items()}) == 1
+
+
+def test_each_request_named_its_span_to_the_server(sent: Sent) -> None:
+    """The traceparent headers that the server got are those of the model calls' spans, failed attempts included."""
+    calls = [span for span in sent.live.spans if span.attributes["tau2.type"] in MODEL_CALL_TYPES and "tau2.endpoint" in span.attributes]
+    assert sorted(sent.headers) == sorted(f"00-{call.trace}-{call.span}-01" for call in calls)
 
 
 def test_a_simulation_is_one_tree(sent: Sent) -> None:
