@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tau2_logging.instrument.reply import STREAM_CUT
+from tau2_logging.logger.error_text import error_text
 
 _STATUS_NAMES = {
     400: "BadRequestError",
@@ -70,7 +71,7 @@ def is_context_error(error: BaseException) -> bool:
         return True
     if getattr(error, "status_code", None) not in (400, 413):
         return False
-    said = str(error).lower()
+    said = error_text(error).lower()
     return any(words in said for words in _CONTEXT_WORDS)
 
 

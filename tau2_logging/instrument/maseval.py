@@ -19,6 +19,7 @@ from tau2_logging.instrument.evaluation import begin_evaluation, end_evaluation
 from tau2_logging.instrument.live_tool import write_tool_call
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.logger.context import bind, current
+from tau2_logging.logger.error_text import error_text
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.scope import OK, Outcome, begin, end
@@ -177,7 +178,7 @@ class MasevalInstrumentor(Instrumentor):
             except BaseException as error:
                 call.error_type = type(error).__name__
                 if live is not None:
-                    simulation.logger.attempt(live.end, call.error_type, str(error))
+                    simulation.logger.attempt(live.end, call.error_type, error_text(error))
                 raise
             if live is not None:
                 simulation.logger.attempt(live.end, None, result)

@@ -8,7 +8,9 @@ serve, which is right for any agent, also one that never imports tau2's `generat
 from __future__ import annotations
 
 import importlib
+import math
 import sys
+from numbers import Real
 from typing import Any
 
 from tau2_logging.instrument.base import Instrumentor, has_module
@@ -17,6 +19,7 @@ from tau2_logging.instrument.live_tool import write_tool_call
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.tool_details import ERROR, ToolCallDetails, ToolDetails
 from tau2_logging.logger.context import current
+from tau2_logging.logger.error_text import error_text
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.scope import OK, Outcome, end, simulation_scope, stop_token
@@ -71,7 +74,7 @@ class Tau2Instrumentor(Instrumentor):
             domain, task, seed = _identity(args, kwargs)
             with simulation_scope(self._logger, domain, task, trial=None, seed=seed) as simulation:
                 result = original(*args, **kwargs)
-                self._logger.attempt(end, simulation, outcome_of(result))
+                self._logger.attempt(_end_with, simulation, result)
             return result
 
         return run_task
@@ -160,9 +163,9 @@ class Tau2Instrumentor(Instrumentor):
 
     def _fail_tool(self, operation: Operation, message: Any, error: BaseException, details: ToolCallDetails | None) -> None:
         if operation.stop():
-            _write_tool(operation, message, type(error).__name__, str(error))
+            _write_tool(operation, message, type(error).__name__, error_text(error))
             if details is not None:
-                self._details.after(details, operation, type(error).__name__, str(error))
+                self._details.after(details, operation, type(error).__name__, error_text(error))
 
     def _make_tool_call(self, original: Function) -> Function:
         def make_tool_call(environment: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -225,15 +228,31 @@ def _identity(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[str, str, 
     return str(getattr(first, "domain", first)), str(getattr(task, "id", task)), kwargs.get("seed")
 
 
+def _end_with(simulation: Simulation, result: Any) -> None:
+    end(simulation, outcome_of(result))
+
+
 def outcome_of(result: Any) -> Outcome:
-    """Reward, termination and the token that ended the talk, from tau2's SimulationRun."""
+    """Reward, termination and the token that ended the conversation, from tau2's SimulationRun.
+
+    Raises ValueError for a reward that is no number.
+    """
     reward_info = getattr(result, "reward_info", None)
     termination = getattr(result.termination_reason, "value", result.termination_reason)
     last_user = next((message for message in reversed(result.messages) if message.role == "user"), None)
     token = stop_token(last_user.content) if termination == "user_stop" and last_user is not None else None
     beside = (getattr(reward_info, "info", None) or {}).get("tau2_reward")
-    reward = getattr(reward_info, "reward", None)
+    reward = _number(getattr(reward_info, "reward", None))
     return Outcome(OK, reward=reward, termination=str(termination), stop_token=token, tau2_reward=beside)
+
+
+def _number(reward: Any) -> float | None:
+    """An evaluator of somebody's own may give anything."""
+    if reward is None:
+        return None
+    if not isinstance(reward, Real) or not math.isfinite(reward):
+        raise ValueError(f"the evaluation gave a reward that is no number: {reward!r}")
+    return float(reward)
 
 
 def _role(role: Any) -> str:

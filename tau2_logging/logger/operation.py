@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tau2_logging.logger.error_text import error_text
 from tau2_logging.logger.masking import mask_text, shorten
 from tau2_logging.logger.simulation import Simulation
 
@@ -50,4 +51,5 @@ class Operation:
 
 def error_fields(error: BaseException) -> dict[str, object]:
     """`error=true` with the class of an exception and what it said, masked and shortened."""
-    return {"error": True, "error_type": type(error).__name__, "error_message": shorten(mask_text(str(error)) or repr(error))}
+    name = type(error).__name__
+    return {"error": True, "error_type": name, "error_message": shorten(mask_text(error_text(error)) or f"{name}()")}

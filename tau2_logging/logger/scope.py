@@ -53,13 +53,14 @@ def begin(
     return simulation
 
 
-def end(simulation: Simulation, outcome: Outcome) -> bool:
-    """Write task_end and close. True for the one call that did it: worker and watchdog may both try."""
+def end(simulation: Simulation, outcome: Outcome, measured: tuple[dict[str, float], float] | None = None) -> bool:
+    """Write task_end and close. True for the one call that did it: worker and watchdog may both try. `measured` is what the ledger said
+    when the simulation ended, if something has been done since."""
     with simulation.lock:
         if simulation.phase == DONE:
             return False
         simulation.phase = DONE
-    spent, total_ms = simulation.ledger.milliseconds()
+    spent, total_ms = measured or simulation.ledger.milliseconds()
     fields: dict[str, object] = {
         "status": outcome.status,
         "reward": outcome.reward,
@@ -73,7 +74,7 @@ def end(simulation: Simulation, outcome: Outcome) -> bool:
     }
     if outcome.error is not None:
         fields.update({name: value for name, value in error_fields(outcome.error).items() if name != "error"})
-        _write_traceback(simulation, outcome.error)
+        simulation.logger.attempt(_write_traceback, simulation, outcome.error)
     simulation.events.write()
     simulation.emit("task_end", fields, span=simulation.span)
     simulation.closed = True

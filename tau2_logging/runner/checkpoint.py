@@ -22,7 +22,8 @@ Key = tuple[str, str, int]
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the checkpoint. `simulation` is tau2's SimulationRun as JSON text, None where there is none."""
+    """A line of the checkpoint. `simulation` is tau2's SimulationRun as JSON text, None where there is none; `note` says what is special
+    about it."""
 
     domain: str
     task: str
@@ -35,6 +36,7 @@ class Row:
     error: str | None = None
     simulation: str | None = None
     messages: str | None = None
+    note: str | None = None
 
     @property
     def key(self) -> Key:
@@ -46,6 +48,8 @@ class Row:
             name: getattr(self, name)
             for name in ("domain", "task", "trial", "seed", "status", "reward", "termination", "duration_ms", "error")
         }
+        if self.note is not None:
+            head["note"] = self.note
         text = json.dumps(head, ensure_ascii=False)[:-1]
         text += f', "messages": {self.messages or "null"}, "simulation": {self.simulation or "null"}}}\n'
         return text.encode("utf-8", "replace")

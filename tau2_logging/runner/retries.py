@@ -25,6 +25,7 @@ from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.reply import read_reply
 from tau2_logging.instrument.wire import protocol_of
 from tau2_logging.logger.context import current
+from tau2_logging.logger.error_text import error_text
 from tau2_logging.logger.masking import mask_text, shorten
 
 _RETRIED_STATUS = frozenset((408, 409, 425, 429))
@@ -224,7 +225,7 @@ class Retries:
             "start_ms": simulation.logger.since_start_ms(started),
             "wait_ms": wait_s * 1000,
             "error_type": problem,
-            "error_message": shorten(mask_text(str(error))) if error is not None else None,
+            "error_message": shorten(mask_text(error_text(error))) if error is not None else None,
         }
         simulation.emit("retry", fields, span=span, parent=simulation.step_span)
         try:

@@ -12,6 +12,7 @@ from tau2_logging.instrument.failure import wire_failure
 from tau2_logging.instrument.litellm import wrap_completions
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.logger.context import current
+from tau2_logging.logger.error_text import error_text
 from tau2_logging.logger.masking import mask_text, shorten
 from tau2_logging.models.servers.endpoints import Endpoint, Endpoints, NoEndpoint
 from tau2_logging.models.servers.settings import PROVIDER
@@ -80,4 +81,4 @@ class Routing:
         broke_off = wire_failure(error) is not None
         if broke_off or (isinstance(status, int) and status >= 500):
             with contextlib.suppress(Exception):  # the caller is to get the call's error and no other
-                self._endpoints.failed(endpoint, shorten(mask_text(str(error)), 120), broke_off)
+                self._endpoints.failed(endpoint, shorten(mask_text(error_text(error)), 120), broke_off)

@@ -124,6 +124,7 @@ class _Session:
         self.order = Order(config, place.run_id, place.directory, self.recipes)
         self.stop = _Stop()
         self.notes: list[str] = []
+        self.replaced = 0
 
     def run(self) -> int:
         with ExitStack() as stack:
@@ -220,7 +221,9 @@ class _Session:
                     report = None
                 if isinstance(report, Failure):
                     return report.error
-                left -= report is not None
+                if report is not None:
+                    left -= 1
+                    self.replaced += report.note is not None
                 executor.look()
                 progress.update(executor.in_flight())
                 if self.stop.limit is None and (limit := reached()) is not None:
@@ -342,6 +345,10 @@ class _Session:
             self._say(f"next:    python analyze_timing_from_tau2_log.py --log_file {logs} --output_dir analysis_results/")
         if self.config.writes_events:
             self._say(f"events:  {directory}/events_<domain>.jsonl")
+        if self.replaced:
+            self._say(
+                f"note: {self.replaced} simulations hold text or values that UTF-8 and JSON cannot hold; U+FFFD or a name took their place"
+            )
         for note in self.notes:
             self._say(f"note: {note}")
         lost = [sink.lost() for sink in logger.sinks]

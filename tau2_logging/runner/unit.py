@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from tau2_logging.errors import SimulationTimeout
 from tau2_logging.instrument.tau2 import outcome_of
 from tau2_logging.logger.context import bind
+from tau2_logging.logger.error_text import error_line
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.masking import mask_text, shorten
 from tau2_logging.logger.prompt_hash import prompt_hash
@@ -18,6 +18,7 @@ from tau2_logging.logger.simulation import Simulation
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Row
+from tau2_logging.runner.dumping import Dump, dumped, dumped_all
 from tau2_logging.runner.plan import Unit
 
 Begun = Callable[[Unit, Simulation], None]
@@ -36,7 +37,8 @@ class Bench:
 
 def run_unit(unit: Unit, bench: Bench, begun: Begun) -> Row | None:
     """Run a simulation, write its events and keep its row. None if the watchdog gave it up meanwhile and has done all that."""
-    simulation = begin(bench.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed, _user_fields(unit, bench))
+    more = bench.logger.attempt(_user_fields, unit, bench)
+    simulation = begin(bench.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed, more)
     begun(unit, simulation)
     result: Any = None
     with bind(simulation):
@@ -59,18 +61,36 @@ def _user_fields(unit: Unit, bench: Bench) -> dict[str, object]:
 
 
 def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench, result: Any = None) -> Row | None:
-    """Write task_end and keep the row; None if that has been done already."""
-    duration_ms = simulation.elapsed_ms()
-    if not end(simulation, outcome):
+    """Write task_end and keep the row; None if that has been done already.
+
+    Whatever an agent, a tool, a model or tau2 has made of the simulation, there is an event and a row, and both say the same.
+    Raises OSError if the row cannot be kept.
+    """
+    measured = simulation.ledger.milliseconds()
+    outcome, kept = _kept(outcome, result)
+    if not end(simulation, outcome, measured):
         return None
-    row = _row(unit, simulation, outcome, duration_ms, result)
+    partial = bench.logger.attempt(_partial_trajectory, simulation) if kept.text is None else None
+    row = _row(unit, outcome, measured[1], kept, partial or Dump())
+    if row.note is not None:
+        bench.logger.text(unit.domain, f"task {row.task} trial {row.trial}: {row.note}")
     bench.keep(row)
     return row
 
 
-def _row(unit: Unit, simulation: Simulation, outcome: Outcome, duration_ms: float, result: Any) -> Row:
+def _kept(outcome: Outcome, result: Any) -> tuple[Outcome, Dump]:
+    """tau2's result as it is kept. A result that cannot be dumped at all makes the simulation one that ended in error."""
+    if result is None:
+        return outcome, Dump()
+    try:
+        return outcome, dumped(result)
+    except BaseException as error:
+        return Outcome(ERROR, error=outcome.error or error), Dump()
+
+
+def _row(unit: Unit, outcome: Outcome, duration_ms: float, kept: Dump, partial: Dump) -> Row:
     error = outcome.error
-    row = Row(
+    return Row(
         domain=unit.domain,
         task=str(unit.task.id),
         trial=unit.trial,
@@ -79,22 +99,17 @@ def _row(unit: Unit, simulation: Simulation, outcome: Outcome, duration_ms: floa
         reward=outcome.reward,
         termination=outcome.termination,
         duration_ms=round(duration_ms, 3),
-        error=None if error is None else shorten(mask_text(f"{type(error).__name__}: {error}"), 2000),
+        error=None if error is None else shorten(mask_text(error_line(error)), 2000),
+        simulation=kept.text,
+        messages=partial.text,
+        note=kept.note or partial.note,
     )
-    if result is not None:
-        return replace(row, simulation=result.model_dump_json())
-    return replace(row, messages=_partial_trajectory(simulation))
 
 
-def _partial_trajectory(simulation: Simulation) -> str | None:
+def _partial_trajectory(simulation: Simulation) -> Dump:
     """What had been said before the simulation failed: it may be what explains the failure."""
     messages = getattr(simulation.orchestrator, "trajectory", None)
-    if not messages:
-        return None
-    try:
-        return json.dumps([json.loads(message.model_dump_json()) for message in list(messages)], ensure_ascii=False)
-    except Exception:
-        return None
+    return dumped_all(list(messages)) if messages else Dump()
 
 
 def _recipe(recipe: Recipe, unit: Unit) -> Recipe:
