@@ -14,6 +14,9 @@ from tau2_logging.analysis.latency import METRIC_NOTES, shown_dimensions
 from tau2_logging.analysis.provenance import recorded_note
 from tau2_logging.analysis.simulations import solved
 from tau2_logging.analysis.summary import as_floats, equal_bins
+from tau2_logging.units import ABSENT, count, duration, is_unknown, number, share
+from tau2_logging.units import milliseconds as ms
+from tau2_logging.units import money as usd
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,8 +25,6 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
 
 Show = Callable[[Any], str]
-ABSENT = "-"
-UNKNOWN = "unknown"
 _CELL = 120
 
 
@@ -40,54 +41,14 @@ class Section:
     """One of the few that a summary holds."""
 
 
-def is_absent(value: Any) -> bool:
-    """None, NaN, NaT and pandas' NA."""
-    return value is None or type(value).__name__ in ("NAType", "NaTType") or value != value
-
-
-def ms(value: Any) -> str:
-    """Milliseconds, with as many decimals as their size deserves."""
-    if is_absent(value):
-        return ABSENT
-    if math.isinf(value):
-        return "inf"
-    size = abs(value)
-    return f"{value:.3f}" if size < 1 else f"{value:.2f}" if size < 100 else f"{value:.1f}" if size < 1e5 else f"{value:.0f}"
-
-
-def seconds(value: Any) -> str:
-    """Milliseconds as seconds, for what lasts long."""
-    return ABSENT if is_absent(value) else f"{value / 1000:.1f} s"
-
-
 def mean(value: Any) -> str:
     """Six significant digits, as awk prints."""
-    return ABSENT if is_absent(value) else f"{value:.6g}"
-
-
-def count(value: Any) -> str:
-    """A whole number with thousands apart."""
-    return ABSENT if is_absent(value) else f"{int(value):,}"
-
-
-def share(value: Any) -> str:
-    """A share as per cent."""
-    return ABSENT if is_absent(value) else f"{100 * value:.1f} %" if abs(value) >= 0.0005 or value == 0 else "<0.1 %"
-
-
-def usd(value: Any) -> str:
-    """US dollars; what is not known says so."""
-    return UNKNOWN if is_absent(value) else f"${value:,.4f}" if abs(value) < 100 else f"${value:,.2f}"
-
-
-def number(value: Any) -> str:
-    """A number with up to four significant digits."""
-    return ABSENT if is_absent(value) else f"{value:.4g}"
+    return ABSENT if is_unknown(value) else f"{value:.6g}"
 
 
 def text(value: Any) -> str:
     """Anything else, on one line."""
-    return ABSENT if is_absent(value) else " ".join(str(value).split())
+    return ABSENT if is_unknown(value) else " ".join(str(value).split())
 
 
 def long_text(value: Any) -> str:
@@ -166,7 +127,7 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
         ["simulations", f"{len(table):,} ({statuses})"],
         ["mean reward", f"{known.mean():.4f} ({int(solved(table).sum())} solved)" if len(known) else ABSENT],
         *_beside(table),
-        ["wall time", f"{seconds(idle['makespan_ms'])}, {idle['workers']} workers, {share(idle['idle_share'])} idle at the end"],
+        ["wall time", f"{duration(idle['makespan_ms'])}, {idle['workers']} workers, {share(idle['idle_share'])} idle at the end"],
         ["cost", f"{usd(costs['total_usd'])} (agent {usd(costs['agent_usd'])}, benchmark {usd(costs['benchmark_usd'])})"],
         ["cost per solved task", usd(costs["per_solved_usd"])],
         ["lines", f"{sum(r.lines for r in log.readings):,} read, {log.rejected_count:,} could not be read"],
@@ -228,7 +189,7 @@ def time_sections(log: RunLog) -> Iterator[Section]:
         chain = path[["domain", "task", "trial"]].drop_duplicates()
         note = (
             f"The run took as long as this chain of {len(chain)} simulation(s) on one worker; shown are its slowest calls. After the last "
-            f"simulation had begun, {seconds(idle['tail_ms'])} passed, and workers waited {seconds(idle['idle_worker_ms'])} in all."
+            f"simulation had begun, {duration(idle['tail_ms'])} passed, and workers waited {duration(idle['idle_worker_ms'])} in all."
         )
         yield section("Critical path", path.nlargest(8, "duration_ms"), _CALL, note)
     yield section("Stragglers", log.stragglers(), _CALL, "Simulations that ended after 95 % of them had.")

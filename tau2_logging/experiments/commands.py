@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.units import money
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +86,7 @@ def status(args: argparse.Namespace) -> int:
     items = progress(read_plan(Path(args.plan)))
     width = max(len(item.arm) for item in items)
     for item in items:
-        cost = "unknown" if item.cost_usd is None else f"${item.cost_usd:,.2f}"
+        cost = money(item.cost_usd)
         print(f"{item.arm:{width}}  {item.ok:5} of {item.planned} scored, {item.failed} failed, {item.missing} missing, cost {cost}")
     return EXIT_MISSING if any(item.missing for item in items) else 0
 

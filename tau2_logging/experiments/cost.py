@@ -9,6 +9,7 @@ from tau2_logging.analysis import load_log
 from tau2_logging.analysis.prices import default_prices
 from tau2_logging.errors import UserError
 from tau2_logging.experiments.plan import ExperimentPlan
+from tau2_logging.units import money
 
 TYPICAL_AGENT, TYPICAL_USER = (90_000, 2_500), (14_000, 700)
 """Input and output tokens of a retail conversation of about 25 steps, without reasoning: a first guess, which `--like LOG` replaces."""
@@ -25,10 +26,10 @@ class Estimate:
 def estimate(plan: ExperimentPlan, each_usd: float | None = None, like: Path | None = None) -> Estimate:
     """The cost of all cells. Raises UserError where `like` is no log with known costs."""
     if each_usd is not None:
-        return Estimate(each_usd * plan.cells, f"${each_usd:g} a simulation, as given")
+        return Estimate(each_usd * plan.cells, f"{money(each_usd)} a simulation, as given")
     if like is not None:
         each = _measured(like)
-        return Estimate(each * plan.cells, f"${each:.4f} a simulation, the mean of {like}")
+        return Estimate(each * plan.cells, f"{money(each)} a simulation, the mean of {like}")
     shares = [_typical(plan, name) for name in plan.arms]
     cells = plan.cells / len(plan.arms)
     known = [share for share in shares if share is not None]
@@ -46,7 +47,8 @@ def check_budget(found: Estimate, budget: float | None) -> None:
         )
     if found.usd > budget:
         raise UserError(
-            f"the plan costs about ${found.usd:,.2f} ({found.basis}), over the --budget of ${budget:,.2f}; take fewer tasks, trials or arms"
+            f"the plan costs about {money(found.usd)} ({found.basis}), over the --budget of {money(budget)}; "
+            "take fewer tasks, trials or arms"
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from tau2_logging.experiments.plan import ExperimentPlan
 from tau2_logging.experiments.statistics import Design, detectable, trials_needed
+from tau2_logging.units import money
 
 DIFFERENCES = (0.03, 0.05, 0.10)
 BETWEEN = (0.3, 0.5, 0.7)
@@ -25,7 +26,7 @@ def plan_lines(plan: ExperimentPlan) -> Iterator[str]:
     cells = f"{plan.number_of_tasks} tasks ({tasks}) x {plan.config.num_trials} trials = {plan.cells:,} simulations"
     yield f"  x {cells}, in an order drawn with seed {plan.config.seed}"
     cost = plan.assumed.get("cost_usd")
-    shown = "unknown, no price for a model" if cost is None else f"about ${cost:,.2f}"
+    shown = "unknown, no price for a model" if cost is None else f"about {money(cost)}"
     yield f"cost: {shown} ({plan.assumed.get('cost_basis', 'not reckoned')})"
     yield from power_lines(design_of(plan))
 

@@ -13,12 +13,13 @@ from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.reports.console import console, show
 from tau2_logging.analysis.reports.html_tables import kind_of, label_of, table_data
 from tau2_logging.analysis.reports.plain import plain, records
-from tau2_logging.analysis.sections import ABSENT, Section, is_absent, long_text
+from tau2_logging.analysis.sections import Section, long_text
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import arm_label
 from tau2_logging.experiments.analysis import Findings, Table
 from tau2_logging.experiments.plan import Experiment
 from tau2_logging.runner.checkpoint import read_rows
+from tau2_logging.units import ABSENT, count, is_unknown, money, number
 
 MOST_ROWS = 30
 MOST_CONVERSATIONS = 12
@@ -50,7 +51,7 @@ def _with_intervals(table: Table) -> pd.DataFrame:
     frame = table.frame.copy()
     for name in [str(name)[:-4] for name in frame if str(name).endswith("_low")]:
         pairs = zip(frame[f"{name}_low"], frame[f"{name}_high"], strict=True)
-        texts = [None if is_absent(low) else f"{_value(table, name, low)} .. {_value(table, name, high)}" for low, high in pairs]
+        texts = [None if is_unknown(low) else f"{_value(table, name, low)} .. {_value(table, name, high)}" for low, high in pairs]
         place = list(frame.columns).index(f"{name}_low")
         frame = frame.drop(columns=[f"{name}_low", f"{name}_high"])
         frame.insert(place, "95 %", texts)
@@ -58,7 +59,7 @@ def _with_intervals(table: Table) -> pd.DataFrame:
 
 
 def _cell(table: Table, name: str, value: Any) -> str:
-    if is_absent(value):
+    if is_unknown(value):
         return ABSENT
     return long_text(value) if isinstance(value, str) or name not in table.frame else _value(table, name, value)
 
@@ -68,9 +69,10 @@ def _value(table: Table, name: str, value: float) -> str:
         return "<0.001" if value < 0.001 else f"{value:.3f}"
     if name.endswith("_rate") or (name in _SHARES and table.key in ("primary", "terminations", "flips")):
         return f"{100 * value:+.1f} pts" if name.startswith("difference") else f"{100 * value:.1f} %"
-    if kind_of(name, table.frame[name]) == "int":
-        return f"{value:,.0f}"
-    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
+    kind = kind_of(name, table.frame[name])
+    if kind == "usd":
+        return money(value)
+    return count(value) if kind == "int" else number(value)
 
 
 def write_files(findings: Findings, directory: Path) -> list[Path]:

@@ -11,6 +11,7 @@ from tau2_logging.events.label import arm_label
 from tau2_logging.experiments.plan import Experiment
 from tau2_logging.runner.checkpoint import read_rows
 from tau2_logging.runner.config import RunConfig
+from tau2_logging.units import money
 
 ROUNDS = 3
 """How often `run` goes over what is not finished: what ended in an error of the infrastructure is run again, never scored."""
@@ -67,7 +68,7 @@ def _within_budget(config: RunConfig, experiment: Experiment) -> RunConfig:
     spent = sum(item.cost_usd or 0.0 for item in progress(experiment))
     left = config.max_cost - spent
     if left <= 0:
-        raise UserError(f"the budget of ${config.max_cost:,.2f} is spent (${spent:,.2f}); raise it with --budget to go on")
+        raise UserError(f"the budget of {money(config.max_cost)} is spent ({money(spent)}); raise it with --budget to go on")
     return replace(config, max_cost=left)
 
 

@@ -12,6 +12,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.instrument import Gate
 from tau2_logging.logger.clock import Clock
 from tau2_logging.sinks.totals import Totals
+from tau2_logging.units import money
 
 _MINUTE_S = 60.0
 _FORM = re.compile(r"^(?:(?P<model>.+)=)?(?P<requests>\d*)(?:/(?P<tokens>\d*))?$")
@@ -28,7 +29,7 @@ class Budget:
         """(limit, sentence) once one is reached."""
         cost = totals.overall("cost_usd")
         if self.max_cost is not None and cost is not None and cost >= self.max_cost:
-            return "max_cost", f"--max-cost {self.max_cost:g} is reached (spent ${cost:.4f})"
+            return "max_cost", f"--max-cost {self.max_cost:g} is reached (spent {money(cost)})"
         tokens = (totals.overall("input_tokens") or 0) + (totals.overall("output_tokens") or 0)
         if self.max_tokens is not None and tokens >= self.max_tokens:
             return "max_tokens_total", f"--max-tokens-total {self.max_tokens} is reached (used {tokens:.0f})"

@@ -12,8 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from tau2_logging import units
 from tau2_logging.logger.simulation import InFlight
-from tau2_logging.sinks import words
 from tau2_logging.sinks.totals import DomainTotals, Totals
 
 PLAIN_EVERY_S = 10.0
@@ -62,8 +62,8 @@ class Progress:
         self._said = (elapsed, done)
         for domain, item in self._totals.domains.items():
             self._print_plain(
-                f"{domain} {item.done}/{item.planned} reward {words.reward(item.mean_reward)} "
-                f"elapsed {words.duration(self._elapsed(domain))} eta {words.duration(self._eta(domain))}"
+                f"{domain} {item.done}/{item.planned} reward {units.reward(item.mean_reward)} "
+                f"elapsed {units.clock(self._elapsed(domain))} eta {units.clock(self._eta(domain))}"
             )
         self._print_plain(self.line(in_flight))
 
@@ -81,9 +81,9 @@ class Progress:
                 Text(domain, style="bold"),
                 ProgressBar(total=max(item.planned, 1), completed=item.done, width=32),
                 Text(f"{item.done}/{item.planned}"),
-                Text(f"reward {words.reward(item.mean_reward)}"),
+                Text(f"reward {units.reward(item.mean_reward)}"),
                 Text(f"{failed} failed", style="red") if failed else Text(""),
-                Text(f"{words.duration(self._elapsed(domain))} elapsed, {words.duration(self._eta(domain))} to go", style="dim"),
+                Text(f"{units.clock(self._elapsed(domain))} elapsed, {units.clock(self._eta(domain))} to go", style="dim"),
             )
         return Group(table, Text(self.line(in_flight), style="dim", overflow="fold"))
 
@@ -91,10 +91,9 @@ class Progress:
         """The line of totals: in flight, the slowest and what it waits on, tokens, money, errors, retries."""
         totals = self._totals
         parts = [_in_flight(in_flight)]
-        parts.append(
-            f"tokens {words.count(totals.overall('input_tokens') or 0)} in {words.count(totals.overall('output_tokens') or 0)} out"
-        )
-        parts.append(f"cost {words.money(totals.overall('cost_usd'))}")
+        tokens = [units.short_count(totals.overall(name) or 0) for name in ("input_tokens", "output_tokens")]
+        parts.append(f"tokens {tokens[0]} in {tokens[1]} out")
+        parts.append(f"cost {units.money(totals.overall('cost_usd'))}")
         parts.append(f"errors: {totals.overall('call_errors'):.0f} model, {totals.overall('tool_errors'):.0f} tool")
         parts.append(f"retries {totals.overall('retries'):.0f}")
         return " | ".join(parts)
@@ -121,8 +120,8 @@ def _in_flight(simulations: Sequence[InFlight]) -> str:
     slowest = max(simulations, key=lambda simulation: simulation.elapsed_ms)
     on = f"{slowest.waiting_on} {slowest.model}" if slowest.model else slowest.waiting_on
     return (
-        f"in flight {len(simulations)}, slowest {slowest.domain} {words.clip(slowest.task, 40)} {words.seconds(slowest.elapsed_ms)}, "
-        f"on {on} for {words.seconds(slowest.waited_ms)}"
+        f"in flight {len(simulations)}, slowest {slowest.domain} {clip(slowest.task, 40)} {units.duration(slowest.elapsed_ms)}, "
+        f"on {on} for {units.duration(slowest.waited_ms)}"
     )
 
 
@@ -147,10 +146,10 @@ def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> 
     return {
         "simulations finished": f"{item.ok} of {item.planned}",
         "ended in error / time-out": f"{item.errors} / {item.timeouts}",
-        "mean reward": words.reward(item.mean_reward),
-        **({"mean reward by tau2's evaluator": words.reward(sum(beside) / len(beside))} if beside else {}),
-        **{f"pass^{k}": words.reward(hats.get(k)) for k in shown},
-        **{f"pass@{k}": words.reward(ats.get(k)) for k in shown if k > 1},
+        "mean reward": units.reward(item.mean_reward),
+        **({"mean reward by tau2's evaluator": units.reward(sum(beside) / len(beside))} if beside else {}),
+        **{f"pass^{k}": units.reward(hats.get(k)) for k in shown},
+        **{f"pass@{k}": units.reward(ats.get(k)) for k in shown if k > 1},
         "time: agent model": _share(spent["llm_ms"], item.duration_ms),
         **({"time: expert models": _share(spent["expert_ms"], item.duration_ms)} if experts else {}),
         "time: tools": _share(spent["tool_ms"], item.duration_ms),
@@ -158,12 +157,17 @@ def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> 
         "time: judge model": _share(spent["judge_ms"], item.duration_ms),
         "time: evaluation": _share(spent["evaluation_ms"], item.duration_ms),
         "time: setup and other": _share(spent["setup_ms"] + spent["other_ms"], item.duration_ms),
-        "tokens in / out": f"{words.count(item.input_tokens)} / {words.count(item.output_tokens)}",
-        "cost": words.money(item.cost_usd),
+        "tokens in / out": f"{units.short_count(item.input_tokens)} / {units.short_count(item.output_tokens)}",
+        "cost": units.money(item.cost_usd),
         "errors: model / tool": f"{item.call_errors} / {item.tool_errors}",
         "retries": str(item.retries),
     }
 
 
 def _share(ms: float, total_ms: float) -> str:
-    return f"{words.seconds(ms)} {100 * ms / total_ms:3.0f}%" if total_ms else "-"
+    return f"{units.duration(ms)}, {units.share(ms / total_ms)}" if total_ms else units.ABSENT
+
+
+def clip(text: str, width: int) -> str:
+    """At most `width` characters, the middle left out: telecom's task ids run to 215."""
+    return text if len(text) <= width else f"{text[: width // 2 - 1]}..{text[-(width - width // 2 - 1) :]}"

@@ -9,15 +9,16 @@ import pandas as pd
 
 from tau2_logging.analysis.deep.tables import DeepTable
 from tau2_logging.analysis.reports.html_tables import kind_of, label_of
-from tau2_logging.analysis.sections import ABSENT, Section, Show, count, is_absent, long_text, ms, number, section, share, usd
+from tau2_logging.analysis.sections import Section, Show, long_text, section
+from tau2_logging.units import ABSENT, count, is_unknown, milliseconds, money, number, share
 
 
 def _p(value: Any) -> str:
     """A p value: below 0.001 its size says nothing more."""
-    return ABSENT if is_absent(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
+    return ABSENT if is_unknown(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
-_SHOWS: dict[str, Show] = {"ms": ms, "usd": usd, "share": share, "count": count, "int": count, "number": number, "p": _p}
+_SHOWS: dict[str, Show] = {"ms": milliseconds, "usd": money, "share": share, "int": count, "number": number, "p": _p}
 
 
 def brief_sections(tables: Iterable[DeepTable], top: int = 12) -> Iterator[Section]:
@@ -42,7 +43,7 @@ def _shown(frame: pd.DataFrame) -> pd.DataFrame:
         place = frame.columns.get_loc(f"{name}_low")
         frame = frame.drop(columns=[f"{name}_low", f"{name}_high"])
         frame.insert(
-            place, f"95 % of {label_of(name)}", [None if is_absent(low) else f"{share(low)} .. {share(high)}" for low, high in pairs]
+            place, f"95 % of {label_of(name)}", [None if is_unknown(low) else f"{share(low)} .. {share(high)}" for low, high in pairs]
         )
     return frame
 

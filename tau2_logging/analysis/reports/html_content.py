@@ -16,9 +16,9 @@ from tau2_logging.analysis.reports.html_data import MOST_CALLS, MOST_SIMULATIONS
 from tau2_logging.analysis.reports.html_sections import PAGES, sections
 from tau2_logging.analysis.reports.names import heading
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
-from tau2_logging.analysis.reports.units import human_count, human_ms, human_usd
 from tau2_logging.analysis.timeline import Timeline
 from tau2_logging.analysis.timeline_source import timeline_of
+from tau2_logging.units import duration, money, short_count
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.options import ReportOptions
@@ -94,7 +94,7 @@ def _subtitle(log: RunLog, timeline: Timeline) -> str:
         ", ".join(map(str, log.domains)),
         *(f"{word} {start[name]}" for word, name in (("agent", "agent_llm"), ("user", "user_llm")) if _known(start.get(name))),
     ]
-    return " · ".join([part for part in parts if part] + [human_ms(timeline.end_ms)])
+    return " · ".join([part for part in parts if part] + [duration(timeline.end_ms)])
 
 
 def _known(value: object) -> bool:
@@ -140,10 +140,10 @@ def _simulation_tiles(timeline: Timeline) -> list[list[str | None]]:
         tiles.append(["mean reward", f"{known.mean():.3f}", f"{int((known >= 1).sum()):,} of {len(rows):,} solved"])
     length = (rows["end_ms"] - rows["start_ms"]).to_numpy()
     tiles.append(
-        ["wall time", human_ms(timeline.end_ms), f"{length.sum() / max(timeline.end_ms, 1e-3):.1f} simulations at a time on average"]
+        ["wall time", duration(timeline.end_ms), f"{length.sum() / max(timeline.end_ms, 1e-3):.1f} simulations at a time on average"]
     )
     if len(rows):
-        tiles.append(["a simulation", human_ms(float(np.median(length))), f"median; slowest {human_ms(float(length.max()))}"])
+        tiles.append(["a simulation", duration(float(np.median(length))), f"median; slowest {duration(float(length.max()))}"])
     return tiles
 
 
@@ -154,18 +154,18 @@ def _call_tiles(calls: pd.DataFrame) -> list[list[str | None]]:
         mine = calls["role"].isin(roles).to_numpy()
         tiles.append([name, f"{int(mine.sum()):,}", f"{int((failed & mine).sum()):,} failed"])
     tokens = [float(np.nansum(numbers(calls, name))) for name in ("input_tokens", "output_tokens")]
-    return [*tiles, ["tokens", f"{human_count(tokens[0])} in", f"{human_count(tokens[1])} out"]] if sum(tokens) else tiles
+    return [*tiles, ["tokens", f"{short_count(tokens[0])} in", f"{short_count(tokens[1])} out"]] if sum(tokens) else tiles
 
 
 def _cost_tile(log: RunLog, options: ReportOptions) -> list[str | None]:
     cost = cost_summary(log, options.prices)
-    known = human_usd(float(cost["known_usd"] or 0.0))
+    known = money(float(cost["known_usd"] or 0.0))
     if cost["total_usd"] is None:
         if not cost["known_usd"]:
             return ["cost", "unknown", "the calls' models have no known price"]
         return ["cost", "unknown", f"{cost['unknown_calls']:,} calls have no known price; the others {known}"]
     agent = cost["agent_usd"]
-    return ["cost", human_usd(float(cost["total_usd"])), "" if agent is None else f"agent {human_usd(float(agent))}; every attempt counts"]
+    return ["cost", money(float(cost["total_usd"])), "" if agent is None else f"agent {money(float(agent))}; every attempt counts"]
 
 
 def _budget(log: RunLog) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from tau2_logging.analysis.reports.html_sections import PAGES, add_deep
 from tau2_logging.analysis.reports.html_tables import Table
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.timeline import LANES
+from tau2_logging.units import share
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
@@ -57,5 +58,5 @@ def tiles(deep: LogAnalyzer) -> list[Sequence[str | None]]:
         table = next((table.frame for table in deep.tables if table.kind.key == part), None)
         if table is not None:
             hits, whole = int(table["solved" if part == "success" else "made"].sum()), int(table[of].sum())
-            found.append([name, f"{hits:,} of {whole:,}", f"{what}; {100 * hits / whole:.1f} %" if whole else what])
-    return [*found, ["failed tool calls", f"{failed:,} of {len(calls):,}", f"{100 * failed / len(calls):.1f} %" if len(calls) else None]]
+            found.append([name, f"{hits:,} of {whole:,}", f"{what}; {share(hits / whole)}" if whole else what])
+    return [*found, ["failed tool calls", f"{failed:,} of {len(calls):,}", share(failed / len(calls)) if len(calls) else None]]

@@ -14,10 +14,10 @@ from tau2_logging.analysis.deep.tables import GROUPS, TIME
 from tau2_logging.analysis.latency import METRIC_NOTES, shown_dimensions
 from tau2_logging.analysis.makespan import idle_tail
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
-from tau2_logging.analysis.reports.units import human_ms, human_usd
 from tau2_logging.analysis.sections import SERVER_NOTE, WORKER_NOTE
 from tau2_logging.analysis.servers import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.timeline import Timeline
+from tau2_logging.units import duration, money, share
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
@@ -82,7 +82,7 @@ def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
     idle, path = idle_tail(log), log.critical_path()
     note = (
         "The run took as long as this chain of simulations on one worker. After the last simulation had begun, "
-        f"{human_ms(_float(idle['tail_ms']))} passed, in which workers waited {human_ms(_float(idle['idle_worker_ms']))} in all."
+        f"{duration(_float(idle['tail_ms']))} passed, in which workers waited {duration(_float(idle['idle_worker_ms']))} in all."
     )
     yield table_data("Critical path: the calls that decided how long the run took", path, note, rows_of)
     yield table_data("Stragglers", log.stragglers(), "Simulations that ended after 95 % of them had.", rows_of)
@@ -152,7 +152,7 @@ def _in_unit(value: object, unit: str) -> str:
         return "not known"
     if math.isinf(value):
         return "infinite"
-    return human_ms(value) if unit == "ms" else human_usd(value) if unit == "USD" else f"{100 * value:.1f} %"
+    return duration(value) if unit == "ms" else money(value) if unit == "USD" else share(value)
 
 
 def _rejected(log: RunLog) -> Iterator[Table | None]:

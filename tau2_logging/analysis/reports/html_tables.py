@@ -60,7 +60,7 @@ def simulation_key(row: dict[Any, Any]) -> tuple[str, str, str]:
 
 
 def kind_of(name: str, values: pd.Series) -> str:
-    """How a column is shown: ms, usd, share, count, int, number, p, status, role, task, wide or text."""
+    """How a column is shown: ms, usd, share, int, number, p, status, role, task, wide or text."""
     if name in _KINDS:
         return _KINDS[name]
     if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
@@ -74,7 +74,7 @@ def kind_of(name: str, values: pd.Series) -> str:
     if "share" in name or name == "change" or re.search(r"_(rate|fraction)(_low|_high)?$", name):
         return "share"
     if name.endswith("tokens"):
-        return "count"
+        return "int"
     return "int" if (values.dropna() % 1 == 0).all() else "number"
 
 
@@ -84,7 +84,7 @@ def label_of(name: str) -> str:
 
 
 def _cells(values: pd.Series, kind: str) -> list[Any]:
-    if kind in ("ms", "usd", "share", "count", "int", "number", "p"):
+    if kind in ("ms", "usd", "share", "int", "number", "p"):
         numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         return [_number(value) if np.isfinite(value) else None for value in numbers]
     texts = [None if value is None or value is pd.NA or value != value else _text(value) for value in values]

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tau2_logging.analysis.options import ReportOptions
+from tau2_logging.analysis.reports.axis import on_axis, time_steps
 from tau2_logging.analysis.reports.names import heading
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
-from tau2_logging.analysis.reports.units import human_ms, on_axis, time_steps
 from tau2_logging.analysis.sections import Section, all_sections
 from tau2_logging.analysis.timeline import Timeline
 from tau2_logging.analysis.timeline_questions import chosen, label, slots
 from tau2_logging.analysis.timeline_source import timeline_of
 from tau2_logging.errors import UserError
+from tau2_logging.units import duration
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
@@ -110,7 +111,7 @@ def _simulations(rows: pd.DataFrame, start: float, scale: float, named: bool) ->
             labelled.add(row.place)
             name = label(row, several) if named else f"slot {row.place}"
             yield f'<text x="{_LEFT - 6}" y="{y + _BAR - 3}" text-anchor="end">{escape(_clip(name))}</text>'
-        told = f"{label(row, several)}: {row.status}, reward {row.reward}, {human_ms(row.end_ms - row.start_ms)}"
+        told = f"{label(row, several)}: {row.status}, reward {row.reward}, {duration(row.end_ms - row.start_ms)}"
         yield _bar(row.start_ms, row.end_ms, y, start, scale, colors("light")["other"], told)
 
 
@@ -118,7 +119,7 @@ def _calls(calls: pd.DataFrame, rows: pd.DataFrame, start: float, scale: float) 
     fill, places = colors("light"), dict(zip(rows["row"], rows["place"], strict=True))
     call: Any
     for call in calls.itertuples():
-        told = f"{ROLE_LABELS[call.lane]}: {call.name}{' (failed)' if call.error is True else ''}, {human_ms(call.own_ms)}"
+        told = f"{ROLE_LABELS[call.lane]}: {call.name}{' (failed)' if call.error is True else ''}, {duration(call.own_ms)}"
         yield _bar(call.start_ms, call.end_ms, _y(places[call.row]), start, scale, fill[call.lane], told)
 
 

@@ -9,10 +9,11 @@ import pandas as pd
 
 from tau2_logging.analysis.lanes import pack
 from tau2_logging.analysis.reports import png_figure as pic
+from tau2_logging.analysis.reports.axis import on_axis, time_steps
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
-from tau2_logging.analysis.reports.units import human_ms, on_axis, time_steps
 from tau2_logging.analysis.timeline import Timeline
 from tau2_logging.analysis.timeline_questions import label
+from tau2_logging.units import duration
 
 _ALWAYS = ("agent", "expert", "tool", "user", "judge", "evaluation")
 _WIDTH = 14.0
@@ -60,7 +61,7 @@ def _subtitle(simulation: pd.Series) -> str:
         parts.append(f"reward {float(simulation['reward']):g}")
     if isinstance(simulation["termination"], str):
         parts.append(simulation["termination"])
-    parts.append(human_ms(float(simulation["end_ms"] - simulation["start_ms"])))
+    parts.append(duration(float(simulation["end_ms"] - simulation["start_ms"])))
     if isinstance(simulation["error_type"], str):
         parts.append(simulation["error_type"])
     return "   ·   ".join(parts)
@@ -120,9 +121,9 @@ def _lane(axes: Any, calls: pd.DataFrame, lane: str, place: tuple[int, int], sta
 
 def _sums(calls: pd.DataFrame) -> str:
     own, failed = calls["own_ms"], int(calls["error"].sum())
-    text = f"{len(calls)} \u00d7 {human_ms(float(own.median()))} median\n{human_ms(float(own.sum()))} in all"
+    text = f"{len(calls)} \u00d7 {duration(float(own.median()))} median\n{duration(float(own.sum()))} in all"
     if len(calls) == 1:
-        text = f"1 \u00d7 {human_ms(float(own.iloc[0]))}"
+        text = f"1 \u00d7 {duration(float(own.iloc[0]))}"
     return text + (f", {failed} failed" if failed else "")
 
 

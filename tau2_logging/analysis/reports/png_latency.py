@@ -1,4 +1,5 @@
 """Pictures of distributions: histograms side by side, cumulative curves, first token and decoding, token lengths.
+from tau2_logging.units import duration, short_count
 
 Every function takes the table of calls that `distributions.calls_with_roles` makes, and draws the roles in it into a
 figure; None where the log has nothing to draw.
@@ -14,9 +15,10 @@ import pandas as pd
 
 from tau2_logging.analysis.columns import numbers
 from tau2_logging.analysis.reports import png_figure as pic
+from tau2_logging.analysis.reports.axis import count_steps, decades, on_axis, time_steps
 from tau2_logging.analysis.reports.distributions import MODEL_ROLES, ROLES, SMALLEST_MS, bin_edges, binned, by_role, percentile_marks
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
-from tau2_logging.analysis.reports.units import count_steps, decades, human_count, human_ms, on_axis, time_steps
+from tau2_logging.units import duration, short_count
 
 _MOST_POINTS = 4000
 _FEW = 600
@@ -100,7 +102,7 @@ def _panel(axes: Any, name: str, series: list[tuple[str, Any]], unit: str) -> No
     pic.style_axes(axes, f"{name}   n={len(every):,}", ylabel="calls", grid="y")
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, axes.get_ylim()[1] * 1.5)
-    pic.ticks(axes.yaxis, count_steps(axes.get_ylim()[1]), human_count)
+    pic.ticks(axes.yaxis, count_steps(axes.get_ylim()[1]), short_count)
     _value_axis(axes, axes.xaxis, edges[0], edges[-1], log, unit)
     _percentiles(axes, every, log, edges, unit)
 
@@ -110,13 +112,13 @@ def _value_axis(axes: Any, axis: Any, low: float, high: float, log: bool, unit: 
         (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
         limits = (low, high)
         places = [place for place in decades(low, high) if low <= place <= high]
-        text = human_ms if unit == "ms" else human_count
+        text = duration if unit == "ms" else short_count
         pic.ticks(axis, _thinned(places), text)
         (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(*limits)
     elif unit == "ms":
         pic.ticks(axis, time_steps(low, high, 5), on_axis(high))
     else:
-        pic.ticks(axis, [place for place in count_steps(high) if place >= low], human_count)
+        pic.ticks(axis, [place for place in count_steps(high) if place >= low], short_count)
 
 
 def _thinned(places: list[float]) -> list[float]:
@@ -125,7 +127,7 @@ def _thinned(places: list[float]) -> list[float]:
 
 def _percentiles(axes: Any, values: Any, log: bool, edges: Any, unit: str) -> None:
     """Dashed lines, each with its label on a line of its own, so that labels never overprint."""
-    text = human_ms if unit == "ms" else human_count
+    text = duration if unit == "ms" else short_count
     marks = percentile_marks(values)
     if text(marks[0][1]) == text(marks[-1][1]):
         marks = [("p50 to p99", marks[0][1])]
@@ -173,7 +175,7 @@ def _scatter(axes: Any, calls: pd.DataFrame, x: str, y: str, name: str) -> None:
     axes.set_xlim(0, right)
     axes.set_ylim(0, top)
     _value_axis(axes, axes.yaxis, 0, top, False, "ms" if y == "ms" else "tokens")
-    pic.ticks(axes.xaxis, count_steps(right), human_count)
+    pic.ticks(axes.xaxis, count_steps(right), short_count)
 
 
 def cumulative(calls: pd.DataFrame, title: str) -> Any:

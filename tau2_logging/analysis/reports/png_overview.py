@@ -9,10 +9,11 @@ import pandas as pd
 
 from tau2_logging.analysis.lanes import mean_in_flight
 from tau2_logging.analysis.reports import png_figure as pic
+from tau2_logging.analysis.reports.axis import count_steps, on_axis, time_steps
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
-from tau2_logging.analysis.reports.units import count_steps, human_count, human_ms, on_axis, time_steps
 from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, Timeline
 from tau2_logging.analysis.timeline_questions import BAD_STATUSES, label, slots
+from tau2_logging.units import duration, short_count
 
 MOST_NAMED_ROWS = 60
 """Up to so many simulations each has a row with its name; more are packed: a row is then a slot of the pool."""
@@ -78,7 +79,7 @@ def _subtitle(rows: pd.DataFrame, timeline: Timeline) -> str:
         parts.append(f"{len(timeline.breaks) + 1} starts, laid end to end (dashed lines)")
     if timeline.unread:
         parts.append(f"calls of {timeline.unread:,} of them not read: colors by role are of the others")
-    return "   ·   ".join([*parts, human_ms(timeline.end_ms)])
+    return "   ·   ".join([*parts, duration(timeline.end_ms)])
 
 
 def _time_axis(axes: Any, end: float, timeline: Timeline) -> None:
@@ -103,7 +104,7 @@ def _flow(axes: Any, timeline: Timeline, end: float) -> None:
     pic.style_axes(axes, "In flight: calls by role (areas) and simulations (line)", grid="y")
     top = max(float(busy.max()), float(below.max()), 1) * 1.08
     axes.set_ylim(0, top)
-    pic.ticks(axes.yaxis, count_steps(top), human_count)
+    pic.ticks(axes.yaxis, count_steps(top), short_count)
     _time_axis(axes, end, timeline)
 
 
@@ -155,7 +156,7 @@ def _row_axis(axes: Any, rows: pd.DataFrame, lines: int, named: bool, what: str)
         pic.row_labels(axes, [n + 0.5 for n in range(len(rows))], [label(row, several) for row in rows.itertuples()], 24, 7.5)
         return
     pic.style_axes(axes, f"{len(rows)} simulations in {lines} rows, as the slots of a pool ({what})", ylabel="slot", grid="")
-    pic.ticks(axes.yaxis, count_steps(lines - 1), human_count)
+    pic.ticks(axes.yaxis, count_steps(lines - 1), short_count)
 
 
 def _rgb(color: str) -> Any:

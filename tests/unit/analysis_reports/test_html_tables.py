@@ -15,7 +15,7 @@ def test_columns_are_shown_by_the_unit_in_their_names() -> None:
         "duration_ms_other": "ms",
         "cost_usd": "usd",
         "idle_share": "share",
-        "input_tokens": "count",
+        "input_tokens": "int",
         "mean": "number",
     }
     assert {name: kind_of(name, ones) for name in wanted} == wanted

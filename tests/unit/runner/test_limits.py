@@ -70,7 +70,7 @@ def test_a_budget_is_reached_and_says_by_how_much() -> None:
     """Money or tokens, whichever comes first; an unknown cost reaches nothing."""
     budget = Budget(max_cost=1.5, max_tokens=1000)
     assert budget.reached(totals(1.0, 10)) is None
-    assert budget.reached(totals(1.75, 10)) == ("max_cost", "--max-cost 1.5 is reached (spent $1.7500)")
+    assert budget.reached(totals(1.75, 10)) == ("max_cost", "--max-cost 1.5 is reached (spent $1.75)")
     assert budget.reached(totals(1.0, 1000)) == ("max_tokens_total", "--max-tokens-total 1000 is reached (used 1000)")
     assert budget.reached(totals(None, 10)) is None
     assert Budget().reached(totals(9e9, 10**12)) is None

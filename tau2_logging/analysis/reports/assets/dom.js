@@ -27,42 +27,63 @@ function draw(tag, attributes, ...children) {
   return element;
 }
 
-const DASH = "\u2013";
+// Numbers are written as in tau2_logging/units.py.
+const DASH = "-", HUGE = 1e15;
+
+function unknown(number) { return number === null || Number.isNaN(number); }
+function rounded(number, count) { return Number(number.toPrecision(count)); }
+function exponent(number) { return number ? Math.floor(Math.log10(Math.abs(number))) : 0; }
+function huge(number) { return number.toExponential(2).replace(/\.?0+e/, "e"); }
 
 function digits(number, count) {
-  if (!number) return "0";
-  const places = Math.max(0, count - 1 - Math.floor(Math.log10(Math.abs(number))));
-  return String(Number(number.toFixed(Math.min(places, 9))));
+  if (Math.abs(number) < 1e-9) return number ? number.toExponential(count - 1).replace(/\.?0+e/, "e") : "0";
+  const text = number.toFixed(Math.min(100, Math.max(0, count - 1 - exponent(number))));
+  return text.includes(".") ? text.replace(/0+$/, "").replace(/\.$/, "") : text;
 }
+
 
 const UNITS = [[3600000, "h", 2], [60000, "min", 2], [1000, "s", 1], [1, "ms", 1], [0.001, "\u00b5s", 0]];
 
 function unitFor(ms) {
-  return UNITS.find(([size, , least]) => Math.abs(ms) >= size * least) || UNITS[4];
+  return UNITS.find(([size, , least]) => Math.abs(rounded(ms, 3)) >= size * least) || UNITS[4];
 }
 
 const show = {
   ms(ms) {
-    if (ms === null || !Number.isFinite(ms)) return DASH;
+    if (unknown(ms) || !Number.isFinite(ms)) return DASH;
     if (ms === 0) return "0";
+    if (Math.abs(ms) >= HUGE) return `${huge(ms / 3600000)} h`;
     const [size, name] = unitFor(ms);
     return `${digits(ms / size, 3)} ${name}`;
   },
   usd(usd) {
-    if (usd === null || !Number.isFinite(usd)) return "unknown";
-    if (Math.abs(usd) >= 1 || usd === 0) return `$${usd.toFixed(2)}`;
-    return Math.abs(usd) >= 0.01 ? `$${usd.toFixed(4)}` : `$${digits(usd, 3)}`;
+    if (unknown(usd)) return "unknown";
+    if (usd === 0) return "free";
+    const size = Math.abs(usd), sign = usd < 0 ? "-$" : "$";
+    if (size >= HUGE || size < 1e-9) return sign + size.toExponential(1).replace(/\.?0+e/, "e");
+    const figures = rounded(size, 2) < 0.01 ? 2 : 3, places = Math.max(2, figures - 1 - exponent(rounded(size, figures)));
+    const text = size.toLocaleString("en-US", { minimumFractionDigits: places, maximumFractionDigits: places });
+    return sign + (figures === 2 ? text : text.replace(/(\.\d\d\d*?)0+$/, "$1"));
   },
   count(number) {
-    if (number === null) return DASH;
-    for (const [size, name] of [[1e9, "G"], [1e6, "M"], [1e4, "k"]]) {
-      if (Math.abs(number) >= size) return digits(number / (name === "k" ? 1e3 : size), 3) + name;
-    }
-    return number.toLocaleString("en-US");
+    if (unknown(number)) return DASH;
+    if (Math.abs(number) >= HUGE) return huge(number);
+    const [size, name] = [[1e12, "T"], [1e9, "G"], [1e6, "M"], [1e3, "k"]].find(([size]) => Math.abs(rounded(number, 3)) >= size) || [1, ""];
+    return digits(number / size, 3) + name;
   },
-  int(number) { return number === null ? DASH : number.toLocaleString("en-US"); },
-  number(number) { return number === null || !Number.isFinite(number) ? DASH : digits(number, 4); },
-  share(share) { return share === null || !Number.isFinite(share) ? DASH : `${(share * 100).toFixed(1)} %`; },
+  int(number) { return unknown(number) ? DASH : Math.abs(number) < HUGE ? number.toLocaleString("en-US", { maximumFractionDigits: 0 }) : huge(number); },
+  number(number) {
+    if (unknown(number) || !Number.isFinite(number)) return DASH;
+    const size = Math.abs(number);
+    if (size >= HUGE || (size && rounded(size, 4) < 1e-4)) return number.toExponential(3).replace(/\.?0+e/, "e");
+    return size >= 1e4 ? number.toLocaleString("en-US", { maximumFractionDigits: 0 }) : digits(number, 4);
+  },
+  share(share) {
+    if (unknown(share) || !Number.isFinite(share)) return DASH;
+    if (Math.abs(share) > 1e-9 && Math.abs(share) < 0.0005) return "<0.1 %";
+    if (share >= 0.9995 && share < 1 - 1e-9) return ">99.9 %";
+    return Math.abs(share) < HUGE ? `${(share * 100).toFixed(1)} %` : huge(share);
+  },
   p(p) { return p === null || !Number.isFinite(p) ? DASH : p < 0.001 ? "<0.001" : p.toFixed(3); },
   text(text) { return text === null ? DASH : String(text); },
 };

@@ -1,35 +1,11 @@
-"""Times and counts as a person reads them."""
+"""Round positions on an axis, and their texts."""
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tau2_logging.analysis.reports.units import count_steps, decades, human_count, human_ms, human_usd, on_axis, time_steps
-
-
-@pytest.mark.parametrize(
-    ("ms", "text"),
-    [
-        (0, "0"),
-        (0.084, "84 µs"),
-        (5, "5 ms"),
-        (412.4, "412 ms"),
-        (1250, "1.25 s"),
-        (90_000, "90 s"),
-        (180_000, "3 min"),
-        (7_200_000, "2 h"),
-        (float("nan"), "\u2013"),
-    ],
-)
-def test_a_time_is_shown_in_the_largest_unit_that_fits(ms: float, text: str) -> None:
-    assert human_ms(ms) == text
-
-
-def test_counts_and_money_keep_three_digits_and_an_unknown_price_is_a_dash_not_zero() -> None:
-    assert [human_count(n) for n in (0, 950, 12_345, 4_500_000)] == ["0", "950", "12.3k", "4.5M"]
-    assert [human_usd(n) for n in (0.0, 0.00421, 0.5, 12.3, float("nan"))] == ["$0.00", "$0.00421", "$0.50", "$12.30", "\u2013"]
+from tau2_logging.analysis.reports.axis import count_steps, decades, on_axis, time_steps
 
 
 @given(st.floats(0, 1e9), st.floats(0.01, 1e9))

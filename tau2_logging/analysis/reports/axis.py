@@ -1,54 +1,19 @@
-"""Times and counts as a person reads them, and round positions for an axis of either."""
+"""Round positions on the axis of a picture, and their texts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
 
+from tau2_logging.units import significant
+
 _UNITS = ((3_600_000.0, "h"), (60_000.0, "min"), (1000.0, "s"), (1.0, "ms"), (0.001, "µs"))
-
-
-def human_ms(ms: float, digits: int = 3) -> str:
-    """`84 µs`, `1.25 s`, `3 min`: `digits` significant digits in the largest unit that leaves at least 1 (100 s stays seconds)."""
-    if not math.isfinite(ms):
-        return "\u2013"
-    size = abs(ms)
-    if size == 0:
-        return "0"
-    for unit, name in _UNITS:
-        if size >= unit * (2 if name in ("min", "h") else 1) or name == "µs":
-            return f"{_short(ms / unit, digits)} {name}"
-    return ""
 
 
 def on_axis(high: float) -> Callable[[float], str]:
     """A text for each tick of an axis that ends at `high` ms: all in one unit."""
     unit, name = next((pair for pair in _UNITS if high >= pair[0] * (2 if pair[1] in ("min", "h") else 1)), _UNITS[-1])
-    return lambda ms: f"{_short(ms / unit, 6)} {name}" if ms else "0"
-
-
-def _short(number: float, digits: int) -> str:
-    places = max(0, digits - 1 - math.floor(math.log10(abs(number)))) if number else 0
-    text = f"{number:.{places}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-def human_count(number: float) -> str:
-    """`950`, `12.3k`, `4.5M`."""
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(number) >= unit:
-            return _short(number / unit, 3) + name
-    return _short(number, 3) if number else "0"
-
-
-def human_usd(dollars: float) -> str:
-    """`$0.0042`, `$12.30`; a dash where it is unknown."""
-    if not math.isfinite(dollars):
-        return "\u2013"
-    if abs(dollars) >= 1 or dollars == 0:
-        return f"${dollars:.2f}"
-    text = _short(dollars, 3)
-    return f"${text}0" if len(text.partition(".")[2]) == 1 else f"${text}"
+    return lambda ms: f"{significant(ms / unit, 6)} {name}" if ms else "0"
 
 
 def time_steps(low: float, high: float, about: int = 8) -> list[float]:
