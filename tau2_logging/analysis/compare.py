@@ -8,18 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tau2_logging.analysis.costs import cost_summary
-from tau2_logging.analysis.simulations import TIMED_TYPES, solved
-from tau2_logging.analysis.summary import as_floats, percentile
+from tau2_logging.analysis.differences import PAIR, duration_differences
+from tau2_logging.analysis.simulations import solved
+from tau2_logging.analysis.summary import as_floats
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tau2_logging.analysis.table import RunLog
 
-PAIR = ["domain", "task", "trial"]
-RESAMPLES = 1000
-CONFIDENCE = 0.95
-_SEED = 20261120
 _PER_RUN = frozenset(
     ("time", "run", "argv", "span", "parent", "thread", "file", "line", "row", "start_ms", "simulations", "resumed", "seeds", "level")
 )
@@ -43,21 +40,15 @@ class Comparison:
 
 
 def compare(this: RunLog, other: RunLog) -> Comparison:
-    """Compare two runs.
-
-    Latencies: medians of both, their difference and its 95 % bootstrap confidence interval (percentile method, 1000 resamples of whole
-    simulations with a fixed seed, since the calls of one simulation are not independent; the same simulations on both sides where they
-    are paired). Where no simulation is in both, each side is resampled on its own.
-    """
+    """Compare two runs: durations as `differences.duration_differences` does, with tasks as the unit."""
     pairs = _pairs(this, other)
-    paired = len(pairs) > 0
     return Comparison(
         this_run=this.run_id or "this",
         other_run=other.run_id or "other",
         pairs=len(pairs),
         only_this=len(this.simulations) - len(pairs),
         only_other=len(other.simulations) - len(pairs),
-        latency=_latency(this, other, pairs if paired else None),
+        latency=duration_differences(this, other, pairs),
         simulations=pairs,
         totals=_totals(this, other, pairs),
         settings=changed_settings(this, other),
@@ -75,70 +66,6 @@ def _pairs(this: RunLog, other: RunLog) -> pd.DataFrame:
     for name in ("reward", "duration_ms", "cost_usd"):
         pairs[f"{name}_change"] = as_floats(pairs[name]) - as_floats(pairs[f"{name}_other"])
     return pairs
-
-
-def _latency(this: RunLog, other: RunLog, pairs: pd.DataFrame | None) -> pd.DataFrame:
-    import pandas as pd
-
-    rows = []
-    for type_ in ("task_end", *TIMED_TYPES):
-        sides = [_by_simulation(log, type_, pairs) for log in (this, other)]
-        if all(len(values) for values, _, _ in sides):
-            rows.append({"type": type_, **_difference(sides, paired=pairs is not None)})
-    columns = ["type", "n", "n_other", "median_ms", "median_other_ms", "difference_ms", "low_ms", "high_ms", "change", "significant"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-_Side = tuple[Any, Any, int]
-
-
-def _by_simulation(log: RunLog, type_: str, pairs: pd.DataFrame | None) -> _Side:
-    """Durations, the number of the simulation each belongs to, and how many simulations there are."""
-    calls = log.select([*PAIR, "duration_ms"], types=[type_]).dropna(subset=["duration_ms"])
-    if type_ == "task_end":
-        calls = calls.drop_duplicates(PAIR, keep="last")
-    known = (pairs if pairs is not None else log.simulations)[PAIR].drop_duplicates()
-    calls = calls.merge(known.assign(place=np.arange(len(known))), on=PAIR)
-    return as_floats(calls["duration_ms"]), calls["place"].to_numpy(), len(known)
-
-
-def _difference(sides: list[_Side], paired: bool) -> dict[str, Any]:
-    medians = [percentile(values, 50) for values, _, _ in sides]
-    dice = np.random.default_rng(_SEED)
-    draws = [dice.multinomial(count, np.full(count, 1 / count), size=RESAMPLES) for _, _, count in sides]
-    if paired:
-        draws[1] = draws[0]
-    resampled = [_weighted_medians(values, places, drawn) for (values, places, _), drawn in zip(sides, draws, strict=True)]
-    tail = (1 - CONFIDENCE) / 2 * 100
-    spread = resampled[0] - resampled[1]
-    low, high = np.nanpercentile(spread, [tail, 100 - tail])
-    return {
-        "n": len(sides[0][0]),
-        "n_other": len(sides[1][0]),
-        "median_ms": medians[0],
-        "median_other_ms": medians[1],
-        "difference_ms": medians[0] - medians[1],
-        "low_ms": float(low),
-        "high_ms": float(high),
-        "change": medians[0] / medians[1] - 1 if medians[1] else float("nan"),
-        "significant": bool(low > 0 or high < 0),
-    }
-
-
-def _weighted_medians(values: Any, places: Any, draws: Any) -> Any:
-    """The median for each row of draws, in which simulation i counts draws[:, i] times; NaN where nothing was drawn."""
-    order = np.argsort(values, kind="stable")
-    values, places = values[order], places[order]
-    result = np.empty(len(draws))
-    for index, drawn in enumerate(draws):
-        reached = np.cumsum(drawn[places])
-        total = int(reached[-1])
-        if not total:
-            result[index] = np.nan
-            continue
-        low, high = np.searchsorted(reached, [(total - 1) // 2, total // 2], side="right")
-        result[index] = (values[low] + values[high]) / 2
-    return result
 
 
 def _totals(this: RunLog, other: RunLog, pairs: pd.DataFrame) -> pd.DataFrame:

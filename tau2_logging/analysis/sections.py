@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tau2_logging.analysis import makespan
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import cost_summary
+from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, shown_dimensions
 from tau2_logging.analysis.provenance import recorded_note
 from tau2_logging.analysis.simulations import solved
@@ -286,20 +287,24 @@ def gates(options: ReportOptions) -> Iterator[Section]:
     yield Section("Gates", columns, rows, frozenset(columns[2:5]), note, key=True)
 
 
+def _verdict(value: Any) -> str:
+    return "not measured" if is_absent(value) else "yes" if value else "no"
+
+
 def comparison_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     """This run beside another."""
     if options.compare is None:
         return
     found = log.compare(options.compare)
     shows: dict[str, tuple[str, Show]] = {
-        "type": ("type", text), "n": ("n", count), "n_other": ("n other", count), "median_ms": ("median ms", ms),
+        "type": ("type", text), "n": ("n", count), "n_other": ("n other", count), "tasks": ("tasks", count), "median_ms": ("median ms", ms),
         "median_other_ms": ("other", ms),
         "difference_ms": ("difference", ms), "low_ms": ("95 % CI from", ms), "high_ms": ("to", ms), "change": ("change", share),
-        "significant": ("beyond noise", lambda value: "yes" if value else "no"),
+        "p_holm": ("p (Holm)", number), "significant": ("beyond noise", _verdict),
     }  # fmt: skip
     note = (
         f"{found.this_run} against {found.other_run}: {found.pairs} simulations are in both, {found.only_this} in this run only, "
-        f"{found.only_other} in the other only. Bootstrap over simulations."
+        f"{found.only_other} in the other only. {DIFFERENCE_NOTE}"
     )
     yield section("Compared", found.latency, shows, note, key=True)
     totals: dict[str, tuple[str, Show]] = {name: (name, show) for name, show in

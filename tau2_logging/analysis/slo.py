@@ -182,18 +182,22 @@ def parse_percent(text: str) -> float:
 
 
 def check_slower(comparison: Comparison, allowed: float) -> list[Result]:
-    """One gate each for task duration and the agent's model calls: broken where the median is more than the allowed share slower, and the
-    confidence interval of the difference does not hold 0 (noise alone does not break it).
+    """One gate each for task duration and the agent's model calls: broken where they are more than the allowed share slower and noise alone
+    does not explain it. Where too few tasks are in both runs for a verdict, the gate is not measured, and so not met.
     """
-    results = []
-    for row in comparison.latency.to_dict("records"):
-        if row["type"] in ("task_end", "llm_call"):
-            met = not (row["change"] > allowed and row["significant"])
-            interval = f"95 % CI {row['low_ms']:+.1f} to {row['high_ms']:+.1f} ms"
-            detail = f"median {row['median_ms']:.1f} ms, was {row['median_other_ms']:.1f}; {interval}"
-            name = "task" if row["type"] == "task_end" else str(row["type"])
-            results.append(Result(f"{name} not {allowed:.4g} slower", met, row["change"], row["change"], allowed, "share", detail))
-    return results or [Result(f"not {allowed:.4g} slower", False, None, None, allowed, "share", "the runs have no type of call in common")]
+    rows = [row for row in comparison.latency.to_dict("records") if row["type"] in ("task_end", "llm_call")]
+    nothing = Result(f"not {allowed:.4g} slower", False, None, None, allowed, "share", "not measured: no type of call is in both runs")
+    return [_not_slower(row, allowed) for row in rows] or [nothing]
+
+
+def _not_slower(row: dict[Any, Any], allowed: float) -> Result:
+    gate = f"{'task' if row['type'] == 'task_end' else row['type']} not {allowed:.4g} slower"
+    if row["significant"] is None:
+        return Result(gate, False, None, None, allowed, "share", str(row["remark"]))
+    interval = f"95 % CI {row['low_ms']:+.1f} to {row['high_ms']:+.1f} ms, p (Holm) {row['p_holm']:.2g}"
+    detail = f"median {row['median_ms']:.1f} ms, was {row['median_other_ms']:.1f}; {interval}; {row['tasks']} tasks"
+    met = not (row["change"] > allowed and row["significant"])
+    return Result(gate, met, row["change"], row["change"], allowed, "share", detail)
 
 
 def as_rows(results: Iterable[Result]) -> tuple[dict[str, object], ...]:

@@ -11,6 +11,7 @@ import pandas as pd
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.deep.tables import GROUPS, TIME
+from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, shown_dimensions
 from tau2_logging.analysis.makespan import idle_tail
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
@@ -128,7 +129,7 @@ def _compare(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Tab
     found = log.compare(options.compare)
     note = (
         f"This is {found.this_run}, the other {found.other_run}: {found.pairs} simulations are in both, {found.only_this} in this run "
-        f"only, {found.only_other} in the other only. Medians, their difference, and its 95 % confidence interval (bootstrap)."
+        f"only, {found.only_other} in the other only. {DIFFERENCE_NOTE}"
     )
     yield table_data("Latency", found.latency, note)
     yield table_data("Reward and cost", found.totals)
