@@ -288,7 +288,7 @@ def gates(options: ReportOptions) -> Iterator[Section]:
 
 
 def _verdict(value: Any) -> str:
-    return "not measured" if is_absent(value) else "yes" if value else "no"
+    return "not measured" if is_unknown(value) else "yes" if value else "no"
 
 
 def comparison_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
