@@ -55,7 +55,8 @@ _ROWS = (
     (
         "call_type",
         "str",
-        "where the call went: scripted, vllm, openai, claude, another provider; local_function for tools",
+        "what served the call: scripted, openai, claude, another provider; vllm, llamacpp, sglang, litellm_proxy, ... "
+        "if the server says so itself, else openai_compatible; local_function for tools",
     ),
     ("requestor", "str", "who asked for the tool: assistant or user"),
     ("variant", "str", "variant of the user simulator"),

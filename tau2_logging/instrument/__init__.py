@@ -8,6 +8,7 @@ from tau2_logging.instrument.gate import Gate
 from tau2_logging.instrument.http import HttpInstrumentor
 from tau2_logging.instrument.litellm import LitellmInstrumentor
 from tau2_logging.instrument.maseval import MasevalInstrumentor
+from tau2_logging.instrument.serving import ProgramAt, nothing_known
 from tau2_logging.instrument.tau2 import Tau2Instrumentor
 from tau2_logging.instrument.threads import ThreadsInstrumentor
 from tau2_logging.instrument.tool_details import ToolDetails
@@ -19,7 +20,8 @@ class Instrumentation:
 
     `stream`: ask models for their answers as streams, to know the time of the first token; what callers get is the same. `gate` may let
     calls wait. `details` says how the structured events of tool calls are made; left out, no state is examined. `trace_header`: send a
-    W3C `traceparent` header with each model call, so that a server that traces can be joined with it.
+    W3C `traceparent` header with each model call, so that a server that traces can be joined with it. `program_at` tells what is known to
+    answer at a host:port: it gives calls there their `call_type`.
     """
 
     def __init__(
@@ -29,6 +31,7 @@ class Instrumentation:
         gate: Gate | None = None,
         details: ToolDetails | None = None,
         trace_header: bool = True,
+        program_at: ProgramAt = nothing_known,
     ) -> None:
         self._streaming = Streaming(stream)
         self._parts: tuple[Instrumentor, ...] = (
@@ -36,8 +39,8 @@ class Instrumentation:
             Tau2Instrumentor(logger, details),
             MasevalInstrumentor(logger),
             LitellmInstrumentor(self._streaming, gate),
-            HttpInstrumentor("httpx", self._streaming, gate, trace_header),
-            HttpInstrumentor("httpx2", self._streaming, gate, trace_header),
+            HttpInstrumentor("httpx", self._streaming, gate, trace_header, program_at),
+            HttpInstrumentor("httpx2", self._streaming, gate, trace_header, program_at),
         )
 
     @property

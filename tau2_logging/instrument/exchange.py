@@ -12,7 +12,7 @@ from typing import Any
 from tau2_logging.instrument.failure import HttpFailure
 from tau2_logging.instrument.model_call import ModelCall, Seen
 from tau2_logging.instrument.reply import read_reply
-from tau2_logging.instrument.wire import Protocol, call_type_of_host
+from tau2_logging.instrument.wire import Protocol
 from tau2_logging.instrument.wire.protocol import read_json
 from tau2_logging.instrument.wire.sse import EventStream
 
@@ -75,8 +75,6 @@ class Exchange:
         self.by_pieces = by_pieces
         self.changed_content = self._changed() if streaming.asks(self._key) else None
         call.seen = self.seen if by_pieces else None
-        host_type = call_type_of_host(request.url.host)
-        call.call_type = host_type or call.call_type
         call.endpoint = self._key[0]
         call.protocol = protocol.name
         call.sent_ns = call.simulation.logger.clock.now_ns()

@@ -20,6 +20,7 @@ from tau2_logging.instrument.gate import Gate, pass_gate, pass_gate_async
 from tau2_logging.instrument.model_call import ATTEMPT, OPEN_CALL, ModelCall
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.price import price_of
+from tau2_logging.instrument.serving import ProgramAt, named_by, nothing_known, served_by
 from tau2_logging.instrument.tap import tapped
 from tau2_logging.instrument.trace_header import add_trace_header
 from tau2_logging.instrument.wire import ProviderError, call_type_of_host, protocol_of
@@ -33,12 +34,20 @@ _RETRY_COUNT = "x-stainless-retry-count"
 class HttpInstrumentor(Instrumentor):
     """Watches the clients of one package: httpx, or httpx2, which newer SDKs use under the same names."""
 
-    def __init__(self, package: str, streaming: Streaming | None = None, gate: Gate | None = None, trace_header: bool = True) -> None:
+    def __init__(
+        self,
+        package: str,
+        streaming: Streaming | None = None,
+        gate: Gate | None = None,
+        trace_header: bool = True,
+        program_at: ProgramAt = nothing_known,
+    ) -> None:
         super().__init__()
         self._package = package
         self._streaming = streaming or Streaming()
         self._gate = gate
         self._trace_header = trace_header
+        self._program_at = program_at
         self._module: Any = None
         self._stream_cut: Any = None
 
@@ -122,6 +131,7 @@ class HttpInstrumentor(Instrumentor):
             call = self._direct_call(simulation, request, protocol.name)
         call.again()
         self._trace(call, request)
+        call.call_type = served_by(request.url, self._program_at, call.call_type)
         return Exchange(call, request, protocol, self._streaming, direct, by_pieces)
 
     def _trace(self, call: ModelCall | None, request: Any) -> None:
@@ -130,13 +140,14 @@ class HttpInstrumentor(Instrumentor):
 
     def _direct_call(self, simulation: Any, request: Any, protocol: str) -> ModelCall:
         model = model_in(request.content) or "unknown"
-        call_type = call_type_of_host(request.url.host) or protocol
+        provider = call_type_of_host(request.url.host) or protocol
         attempt = max(ATTEMPT.get(), int(request.headers.get(_RETRY_COUNT) or 0) + 1)
-        call = ModelCall(simulation, model, call_type, lambda: (read_json(request.content) or {}).get("messages"), attempt)
-        call.price = lambda reply: price_of(model, call.call_type, reply)
+        call = ModelCall(simulation, model, provider, lambda: (read_json(request.content) or {}).get("messages"), attempt)
+        call.price = lambda reply: price_of(model, provider, reply)
         return call
 
     def _arrived(self, exchange: Exchange, response: Any) -> None:
+        exchange.call.call_type = named_by(response.headers) or exchange.call.call_type
         if response.status_code >= 400:
             exchange.refused(response.status_code, response.text if response.is_closed else "")
         elif not exchange.by_pieces:

@@ -22,7 +22,7 @@ from tau2_logging.instrument.price import price_of
 from tau2_logging.instrument.stream import MeasuredStream
 from tau2_logging.logger.context import current
 
-_CALL_TYPES = {"hosted_vllm": "vllm", "vllm": "vllm", "openai": "openai", "anthropic": "claude"}
+_CALL_TYPES = {"hosted_vllm": "openai_compatible", "vllm": "vllm", "openai": "openai", "anthropic": "claude"}
 
 
 class LitellmInstrumentor(Instrumentor):
@@ -85,7 +85,7 @@ class LitellmInstrumentor(Instrumentor):
         if inspect.isawaitable(response):  # litellm.completion(acompletion=True) hands back a coroutine
             return self._ended_later(call, response)
         if hasattr(response, "__next__") or hasattr(response, "__anext__"):
-            call.price = lambda reply: price_of(call.model, call.call_type, reply)
+            call.price = lambda reply: price_of(call.model, call.provider, reply)
             return MeasuredStream(response, call, _assemble)
         call.finish(response)
         self._streaming.finished(call)
@@ -131,7 +131,9 @@ def _assemble(chunks: list[Any]) -> Any:
 
 @lru_cache(maxsize=256)
 def call_type_of(model: str, provider: str | None, api_base: str | None) -> str:
-    """Where litellm sends a call: vllm, openai, claude, or litellm's own name of the provider."""
+    """Who is to serve a call by litellm's account: openai, claude, or litellm's own name of the provider. `hosted_vllm` is whatever speaks
+    OpenAI's protocol; `vllm` is vLLM inside this process.
+    """
     if provider is None:
         import litellm
 

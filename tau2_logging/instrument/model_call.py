@@ -57,6 +57,7 @@ class ModelCall:
         self.simulation = simulation
         self.model = model
         self.call_type = call_type
+        self.provider = call_type
         self.attempt = ATTEMPT.get() if attempt is None else attempt
         self.endpoint: str | None = None
         self.protocol: str | None = None

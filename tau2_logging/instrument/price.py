@@ -7,10 +7,10 @@ from typing import Any
 
 from tau2_logging.instrument.reply import Reply
 
-_PROVIDERS = {"claude": "anthropic", "vllm": "hosted_vllm"}
+_PROVIDERS = {"claude": "anthropic", "vllm": "hosted_vllm", "openai_compatible": "hosted_vllm"}
 
 
-def price_of(model: str, call_type: str, reply: Reply) -> float | None:
+def price_of(model: str, provider: str, reply: Reply) -> float | None:
     """US dollars, with the prices of cached and reasoning tokens; None where the model, or what it used, is unknown."""
     litellm: Any = sys.modules.get("litellm")  # importing it takes seconds, and nobody here has asked for it
     if litellm is None or reply.input_tokens is None or reply.output_tokens is None:
@@ -25,7 +25,7 @@ def price_of(model: str, call_type: str, reply: Reply) -> float | None:
         cache_read_input_tokens=reply.cached_tokens or 0,
     )
     try:
-        parts = litellm.cost_per_token(model=model, custom_llm_provider=_PROVIDERS.get(call_type, call_type), usage_object=usage)
+        parts = litellm.cost_per_token(model=model, custom_llm_provider=_PROVIDERS.get(provider, provider), usage_object=usage)
     except Exception:
         return None
     return float(sum(parts))

@@ -22,6 +22,7 @@ from tau2_logging.models.scripted.plan import Action, Plan, PlanBook
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT, register
 from tau2_logging.models.servers.api import ServerApi
 from tau2_logging.models.servers.endpoints import Endpoint
+from tau2_logging.models.servers.programs import health_page
 from tau2_logging.runner.config import ModelChoice, RunConfig
 from tau2_logging.runner.providers import check_models, warm_up
 from tau2_logging.runner.serving import ModelServers, model_servers
@@ -126,9 +127,9 @@ def _places(roles: tuple[str, ...], model: ModelChoice, servers: ModelServers) -
 
 def _asked(probe: Probe) -> Probe:
     if probe.endpoint is not None:
-        ailment = ServerApi(probe.endpoint.address).ailment()
+        ailment = ServerApi(probe.endpoint.address).ailment(health_page(probe.endpoint.program))
         if ailment is not None:
-            return replace(probe, reachable=False, problem=ailment)
+            return replace(probe, reachable=False, problem=probe.endpoint.down or ailment)
         probe = replace(probe, reachable=True, listed=probe.model.llm.partition("/")[2] in probe.endpoint.models)
     streamed = _called(probe, stream=True)
     return streamed if streamed.answers else replace(_called(probe, stream=False), ttft_ms=None)

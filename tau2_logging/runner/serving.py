@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -12,13 +12,14 @@ from rich.text import Text
 from tau2_logging.errors import UserError
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.masking import mask_text
-from tau2_logging.models.servers.address import Address
-from tau2_logging.models.servers.api import ServerApi, ServerSilent
+from tau2_logging.models.servers.api import ServerApi
 from tau2_logging.models.servers.endpoints import Endpoint, Endpoints
 from tau2_logging.models.servers.fleet import Fleet
 from tau2_logging.models.servers.process import plan_servers
+from tau2_logging.models.servers.programs import health_page
 from tau2_logging.models.servers.settings import PROVIDER, ServerSettings
 from tau2_logging.models.servers.watch import MetricsWatch
+from tau2_logging.runner.asking import ask, ask_addressed, ask_all, learn
 from tau2_logging.runner.config import RunConfig
 from tau2_logging.runner.routing import Routing
 
@@ -34,7 +35,7 @@ def agent_llm(settings: ServerSettings) -> str:
     """
     if settings.served_name is not None:
         return f"{PROVIDER}/{settings.served_name}"
-    names = sorted({name for endpoint in _asked(settings) for name in endpoint.models})
+    names = sorted({name for endpoint in ask_all(settings) for name in endpoint.models})
     if len(names) != 1:
         raise UserError(f"the endpoints serve {'no model' if not names else ', '.join(names)}; choose one with --agent-llm {PROVIDER}/NAME")
     return f"{PROVIDER}/{names[0]}"
@@ -47,29 +48,20 @@ def routed_models(config: RunConfig) -> frozenset[str]:
     return frozenset(model.llm for model in config.models if model.llm.startswith(f"{PROVIDER}/") and not model.args.get("api_base"))
 
 
-def _asked(settings: ServerSettings) -> list[Endpoint]:
-    """The endpoints that run already, each asked for its models. Raises UserError when none answers."""
-    addresses = dict.fromkeys(Address.of(url) for url in settings.endpoints)
-    found = [_ask(Endpoint(address)) for address in addresses]
-    if found and all(endpoint.down is not None for endpoint in found):
-        silent = "; ".join(f"{endpoint.address.base_url}: {endpoint.down}" for endpoint in found)
-        raise UserError(f"no --endpoint answers ({silent}); start the server, or correct the address")
-    return found
-
-
-def _ask(endpoint: Endpoint) -> Endpoint:
-    try:
-        endpoint.models = tuple(ServerApi(endpoint.address).models())
-    except ServerSilent as silent:
-        endpoint.down = str(silent)
-    return endpoint
-
-
 class ModelServers:
     """What a run does with its servers. Without any, nothing happens."""
 
-    def __init__(self, settings: ServerSettings | None, routed: frozenset[str], endpoints: list[Endpoint], fleet: Fleet, say: Say) -> None:
+    def __init__(
+        self,
+        settings: ServerSettings | None,
+        routed: frozenset[str],
+        endpoints: list[Endpoint],
+        fleet: Fleet,
+        say: Say,
+        addressed: Iterable[Endpoint] = (),
+    ) -> None:
         self.endpoints = Endpoints(endpoints, self._look, self._changed)
+        self.addressed = Endpoints(addressed, self._look, self._changed)
         self.routed = routed
         self._settings = settings
         self._fleet = fleet
@@ -88,6 +80,11 @@ class ModelServers:
             yield
         finally:
             layer.uninstall()
+
+    def program_at(self, endpoint: str) -> str | None:
+        """What is known to answer at host:port."""
+        everywhere = (*self.endpoints.all, *self.addressed.all)
+        return next((one.program for one in everywhere if one.name == endpoint), None)
 
     @property
     def urls(self) -> tuple[str, ...]:
@@ -111,7 +108,7 @@ class ModelServers:
 
     def _look(self, endpoint: Endpoint) -> str | None:
         how = self._fleet.ended(endpoint.name)
-        ailment = ServerApi(endpoint.address).ailment() if how is None else None
+        ailment = _ailment(endpoint) if how is None else None
         if ailment is not None:  # a process that has just died is not yet known to have
             how = self._fleet.ended(endpoint.name, _DEATH_NEWS_S)
         endpoint.gone = how is not None
@@ -134,6 +131,12 @@ class ModelServers:
         logger.emit("server_down" if endpoint.down is not None else "server_up", fields)
 
 
+def _ailment(endpoint: Endpoint) -> str | None:
+    if not endpoint.answered:
+        return learn(endpoint)
+    return ServerApi(endpoint.address, key=endpoint.key).ailment(health_page(endpoint.program))
+
+
 @contextmanager
 def model_servers(config: RunConfig, log_directory: Path, console: Console, say: Say) -> Iterator[ModelServers]:
     """Start the servers that are asked for, find those that run, and end the former afterwards, whatever happens.
@@ -146,12 +149,12 @@ def model_servers(config: RunConfig, log_directory: Path, console: Console, say:
         fleet = Fleet([])
         if settings is not None:
             _check_used(settings, routed)
-            endpoints = _asked(settings)
+            endpoints = ask_all(settings)
             if settings.serve is not None:
                 fleet = stack.enter_context(Fleet(plan_servers(settings, log_directory)))
                 endpoints = [*_ready(fleet, settings, console, say), *endpoints]
             _check_served(endpoints, routed, say)
-        yield ModelServers(settings, routed, endpoints, fleet, say)
+        yield ModelServers(settings, routed, endpoints, fleet, say, ask_addressed(config.models))
 
 
 def _check_used(settings: ServerSettings, routed: frozenset[str]) -> None:
@@ -184,4 +187,4 @@ def _ready(fleet: Fleet, settings: ServerSettings, console: Console, say: Say) -
     with console.status("model servers") as status:
         fleet.wait_ready(name, settings.serve_timeout, lambda text: status.update(Text(text)))
     say(f"model servers: {len(fleet.processes)} ready with {name}")
-    return [_ask(Endpoint(plan.address)) for plan in fleet.plans]
+    return [ask(Endpoint(plan.address)) for plan in fleet.plans]

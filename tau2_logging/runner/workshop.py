@@ -66,7 +66,7 @@ class Workshop:
             bridge = Bridge(logger.text, LEVELS[config.log_level])
             bridge.install()
             stack.callback(bridge.uninstall)
-            self._instrument(stack)
+            self._instrument(stack, servers)
         stack.enter_context(servers.routing())
         retries = Retries(RetryPolicy(config.max_retries), config.request_timeout)
         retries.install()
@@ -77,13 +77,15 @@ class Workshop:
         stack.enter_context(quiet_litellm())
         stack.enter_context(short_turns())
 
-    def _instrument(self, stack: ExitStack) -> None:
+    def _instrument(self, stack: ExitStack, servers: ModelServers) -> None:
         config = self._config
         streams = config.stream and LEVELS[config.log_level] <= LEVELS["PROFILE"]
         limits = [shared_out(rate_limit(text), self._share) for text in config.rate_limits]
         details = ToolDetails(EnvironmentStates(self._databases), config.snapshot_writes)
         gate = RateLimits(limits) if limits else None
-        instrumentation = Instrumentation(stream=streams, gate=gate, details=details, trace_header=config.trace_header)
+        instrumentation = Instrumentation(
+            stream=streams, gate=gate, details=details, trace_header=config.trace_header, program_at=servers.program_at
+        )
         instrumentation.install()
         self.notes = instrumentation.notes
         stack.callback(instrumentation.uninstall)

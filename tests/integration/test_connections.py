@@ -72,12 +72,12 @@ def test_enough_connections_queue_nothing() -> None:
 
 
 def test_a_call_says_where_it_went_and_not_with_which_key() -> None:
-    """endpoint is host:port of the server, call_type the provider, tokens are the server's own; the key is nowhere."""
+    """endpoint is host:port, call_type the protocol if the program is not known, tokens are the server's own; the key is nowhere."""
     events, journal = calls_at_once(over=CALLS)
     host = journal[0].headers["host"]
     for event in events:
         assert event.get("endpoint") == host
-        assert event.get("call_type") == "openai"
+        assert event.get("call_type") == "openai_compatible"
         assert (event.get("input_tokens"), event.get("output_tokens"), event.get("cached_tokens")) == (10, 2, 4)
         assert event.get("finish_reason") == "stop"
         assert event.get("cost_usd") is None  # no price is known for this model

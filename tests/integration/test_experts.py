@@ -178,7 +178,7 @@ def test_a_real_client_reaches_an_expert_at_its_own_price(tmp_path: Path) -> Non
     files = RunFiles(tmp_path)
     calls = of(files.events("mock"), "expert_call")
     assert len(calls) == len(server.journal) == 4
-    assert {(call.get("call_type"), call.get("endpoint")) for call in calls} == {("openai", server.endpoint)}
+    assert {(call.get("call_type"), call.get("endpoint")) for call in calls} == {("vllm", server.endpoint)}
     assert min(float(call.get("ttft_ms") or 0) for call in calls) >= 59  # not before the server has sent it
     assert sorted((str(call.get("expert")), call.get("cost_usd")) for call in calls) == [
         ("cheap", 0.03), ("cheap", 0.03), ("dear", 3.0), ("plain", None),

@@ -41,6 +41,11 @@ class Address:
         return f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
 
     @property
+    def host(self) -> str:
+        """Its name, without the port."""
+        return urlsplit(self.root).hostname or ""
+
+    @property
     def local(self) -> bool:
         """On this machine."""
-        return urlsplit(self.root).hostname in ("127.0.0.1", "localhost", "::1")
+        return self.host in ("127.0.0.1", "localhost", "::1")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from tau2_logging.errors import Tau2LoggingError
@@ -42,6 +42,12 @@ class Endpoint:
 
     address: Address
     models: tuple[str, ...] = ()
+    program: str | None = None
+    """What answers there, by its own words (`programs`); None where they do not tell."""
+    answered: bool = False
+    """It has answered something, once at least."""
+    key: str | None = field(default=None, repr=False)
+    """For our own questions, if not the one of the environment."""
     load: float = 0.0
     """Requests running and waiting there, by its last figures."""
     broken: int = 0

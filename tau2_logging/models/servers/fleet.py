@@ -8,6 +8,7 @@ from types import TracebackType
 from tau2_logging.logger.clock import Clock
 from tau2_logging.models.servers.api import ServerApi, ServerSilent
 from tau2_logging.models.servers.process import GRACE_S, ServerDied, ServerPlan, ServerProcess
+from tau2_logging.models.servers.programs import health_page, program_at
 
 _FIRST_LOOK_S, _LONGEST_PAUSE_S = 0.05, 1.0
 
@@ -51,13 +52,13 @@ class Fleet:
         waiting = list(self.processes)
         pause_s = _FIRST_LOOK_S
         while waiting:
-            waiting = [process for process in waiting if not _ready(process, name)]
+            reasons = {process: _not_ready(process, name) for process in waiting}
+            waiting = [process for process in waiting if reasons[process] is not None]
             elapsed_s = (self._clock.now_ns() - started) / 1e9
             tell(_progress(len(self.processes), waiting, elapsed_s))
             if waiting and elapsed_s > timeout_s:
                 late = waiting[0]
-                reason = ServerApi(late.plan.address).ailment() or f"lists no model {name!r}"
-                raise _died(late, f"is not ready after {timeout_s:g} s ({reason}); give it longer with --serve-timeout")
+                raise _died(late, f"is not ready after {timeout_s:g} s ({reasons[late]}); give it longer with --serve-timeout")
             if waiting:
                 self._clock.sleep(pause_s)
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
@@ -72,21 +73,24 @@ class Fleet:
         return None
 
 
-def _ready(process: ServerProcess, name: str) -> bool:
+def _not_ready(process: ServerProcess, name: str) -> str | None:
+    """Why it is not ready; None once it is. Raises ServerDied if it never will be."""
     how = process.end()
     if how is not None:
         raise ServerDied(_with_tail(process, f"{how} before it was ready"))
     api = ServerApi(process.plan.address)
-    if api.ailment() is not None:
-        return False
     try:
-        models = api.models()
-    except ServerSilent:
-        return False
+        listing = api.listing()
+    except ServerSilent as silent:
+        return str(silent)
+    ailment = api.ailment(health_page(program_at(api, listing)))
+    if ailment is not None:
+        return ailment
+    models = listing.models
     if models and name not in models:
         wanted = f"serves {', '.join(models)} and not {name!r}; name it so with --serve, or --serve-args '--served-model-name {name}'"
         raise _died(process, wanted)
-    return name in models
+    return None if models else "lists no model"
 
 
 def _died(process: ServerProcess, what: str) -> ServerDied:
