@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _RESUMABLE = frozenset(
     ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
     + ("events", "snapshot_writes", "mask")
-    + ("no_stream", "no_trace_header", "request_timeout", "max_cost", "max_tokens_total", "rate_limit")
+    + ("no_stream", "no_trace_header", "max_retry_wait", "request_timeout", "max_cost", "max_tokens_total", "rate_limit")
     + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert")
     + ("num_servers", "gpu_ids", "tensor_parallel", "start_port", "serve_args", "serve_command", "serve_timeout", "endpoints")
     + ("metrics_interval",)
@@ -117,6 +117,11 @@ def _add_how(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--max-steps", type=int, metavar="N", help="steps of a simulation (default: 200)")
     group.add_argument("--max-errors", type=int, metavar="N", help="tool errors that end a simulation (default: 10)")
     group.add_argument("--max-retries", type=int, metavar="N", help="how often a failed model call is made again (default: 3)")
+    group.add_argument("--max-retry-wait", type=float, metavar="SECONDS", help="longest pause before that, whatever the provider asks for "
+                       "in Retry-After (default: 120)")  # fmt: skip
+    group.add_argument("--model-failures", choices=("score", "error"), help="a simulation that the agent's own model ends (empty reply, "
+                       "malformed tool call, refusal, prompt too long) has reward 0, or is an error without reward that --resume runs "
+                       "again (default: score)")  # fmt: skip
     group.add_argument("--request-timeout", type=float, metavar="SECONDS", help="time-out of a model call (default: the provider's)")
     group.add_argument("--rate-limit", action="append", metavar="[MODEL=]RPM/TPM", help="requests and tokens a minute of each model, or "
                        "of one; repeatable, either number may be left out")  # fmt: skip
@@ -231,7 +236,16 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         "max_steps",
         "max_errors",
     )
-    limits = ("max_retries", "request_timeout", "max_cost", "max_tokens_total", "task_timeout", "heartbeat")
+    limits = (
+        "max_retries",
+        "max_retry_wait",
+        "model_failures",
+        "request_timeout",
+        "max_cost",
+        "max_tokens_total",
+        "task_timeout",
+        "heartbeat",
+    )
     exports = ("otlp", "otlp_content", "prometheus")
     values = {name: given[name] for name in (*names, *limits, "log_level", "run_name", *exports) if name in given}
     if "rate_limit" in given:

@@ -51,7 +51,7 @@ _KINDS = (
     Kind("run_start", INFO, "once a run, in the log of each of its domains", _RUN),
     Kind(
         "run_end", INFO, "once a run, in the log of each of its domains",
-        (*_TIME, "simulations", "ok", "errors", "timeouts", "pending", "mean_reward", *_COUNTS[1:], *_TOKENS, "cost_usd",
+        (*_TIME, "simulations", "ok", "errors", "model_failures", "timeouts", "pending", "mean_reward", *_COUNTS[1:], *_TOKENS, "cost_usd",
          "signal", "stopped_by"),
     ),
     Kind("task_start", INFO, "a simulation begins", ("start_ms", "seed", "variant", "prompt_hash")),
@@ -95,7 +95,7 @@ _KINDS = (
     ),
     Kind(
         "retry", WARNING, "a model call is tried again",
-        ("step", "model", "attempt", "start_ms", "wait_ms", "error_type", "error_message"),
+        ("step", "model", "attempt", "start_ms", "wait_ms", "asked_ms", "error_type", "error_message"),
     ),
     Kind("stuck", WARNING, "a simulation is past its time limit", ("step", "waiting_on", "model", "elapsed_ms", "limit_ms")),
     Kind("heartbeat", INFO, "regularly for each simulation in flight", ("step", "waiting_on", "model", "elapsed_ms")),

@@ -6,9 +6,8 @@ went wrong on the wire is what a person has to know, so it gives the name.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from tau2_logging.instrument.reply import STREAM_CUT
+from tau2_logging.logger.call_problem import causes
 from tau2_logging.logger.error_text import error_text
 
 _STATUS_NAMES = {
@@ -27,7 +26,6 @@ _STATUS_NAMES = {
 _TIMEOUTS = ("APITimeoutError", "ReadTimeout", "ConnectTimeout", "WriteTimeout", "PoolTimeout", "TimeoutException")
 _CONTEXT_WORDS = ("context_length_exceeded", "maximum context length", "prompt is too long", "context window", "too many tokens")
 CONTEXT_EXCEEDED = "ContextWindowExceededError"
-_DEEPEST = 12
 _HTTP_PACKAGES = ("httpx", "httpx2")
 
 
@@ -73,13 +71,3 @@ def is_context_error(error: BaseException) -> bool:
         return False
     said = error_text(error).lower()
     return any(words in said for words in _CONTEXT_WORDS)
-
-
-def causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and those it was raised from, or while handling."""
-    at: BaseException | None = error
-    for _ in range(_DEEPEST):
-        if at is None:
-            return
-        yield at
-        at = at.__cause__ or (None if at.__suppress_context__ else at.__context__)

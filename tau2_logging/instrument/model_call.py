@@ -9,10 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tau2_logging.events.levels import DEBUG
-from tau2_logging.instrument.failure import failure_name
+from tau2_logging.instrument.problem import problem_of_error, problem_of_reply
 from tau2_logging.instrument.reply import STREAM_CUT, Reply, read_reply
 from tau2_logging.logger.context import current_expert
-from tau2_logging.logger.operation import Operation, error_fields
+from tau2_logging.logger.masking import masked_start
+from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.prompt_hash import prompt_hash, system_text
 from tau2_logging.logger.sensitive import masked, masked_text
 from tau2_logging.logger.simulation import EVALUATION, JUDGE, USER, Simulation
@@ -65,9 +66,9 @@ class ModelCall:
         self.price: Price | None = None
         self.count_tokens: Callable[[int], None] | None = None
         self._messages = messages
-        role = role_of(simulation)
-        self.expert = current_expert() if role == "expert" else None
-        self._type, self._category = _TYPES[role]
+        self.role = role_of(simulation)
+        self.expert = current_expert() if self.role == "expert" else None
+        self._type, self._category = _TYPES[self.role]
         self._begin()
 
     def _begin(self) -> None:
@@ -113,14 +114,17 @@ class ModelCall:
             self._begin()
 
     def finish(self, response: Any) -> None:
-        """The reply is there."""
-        if self._stop():
+        """The reply is there. Where a request has failed and there is none, a client has kept the failure to itself."""
+        if response is None and self.failure is not None:
+            self.fail(self.failure)
+        elif self._stop():
             self.simulation.logger.attempt(self._finish, response)
 
     def fail(self, error: BaseException) -> None:
         """The attempt failed."""
+        held = self.failure
         if self._stop():
-            self.simulation.logger.attempt(self._fail, error)
+            self.simulation.logger.attempt(self._fail, error, held)
 
     def _stop(self) -> bool:
         if self.failure is not None:
@@ -136,6 +140,7 @@ class ModelCall:
         reply = self._priced(reply)
         problem = STREAM_CUT if seen.cut else reply.problem
         failed = {"error": True, "error_type": problem} if problem else {"error": False}
+        self.simulation.call_problem = problem_of_reply(self.role, reply, problem) if problem else None
         self._count(reply, failed=bool(problem))
         self._write({**_reply_fields(reply), **failed})
         if self.count_tokens is not None:
@@ -147,9 +152,12 @@ class ModelCall:
         cost = self.expert.cost_usd(reply.input_tokens, reply.output_tokens) if self.expert is not None else None
         return reply if cost is None else replace(reply, cost_usd=cost)
 
-    def _fail(self, error: BaseException) -> None:
+    def _fail(self, error: BaseException, held: BaseException | None) -> None:
+        problem = problem_of_error(self.role, error, held)
+        self.simulation.call_problem = problem
         self._count(None, failed=True)
-        self._write({"has_tool_calls": False, **error_fields(error), "error_type": failure_name(error)})
+        said = masked_start(problem.said) or f"{type(error).__name__}()"
+        self._write({"has_tool_calls": False, "error": True, "error_type": problem.name, "error_message": said})
         self._write_payload(None)
 
     def _count(self, reply: Reply | None, failed: bool) -> None:

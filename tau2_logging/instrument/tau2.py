@@ -126,6 +126,7 @@ class Tau2Instrumentor(Instrumentor):
                 return original(orchestrator, *args, **kwargs)
             finally:
                 simulation.turn = turn
+                simulation.call_problem = None
 
         return is_agent_stuck
 
@@ -287,6 +288,8 @@ def _end_step(simulation: Simulation, orchestrator: Any, started: int, error: Ba
     }
     if error is not None:
         fields.update({"error": True, "error_type": type(error).__name__})
+    else:
+        simulation.call_problem = None  # whoever acted has made something of it
     simulation.count("steps")
     simulation.emit("step_complete", fields, span=simulation.step_span, parent=simulation.span)
     simulation.turn = None

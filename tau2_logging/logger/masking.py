@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 MASK = "***"
+_LONGEST_SECRET = 4096
+"""Characters: a secret that begins before a cut is seen whole, if it is no longer."""
 
 _SECRET_NAME = re.compile(
     r"(?:^|[_\-.])(?:api[_\-]?key|apikey|secret|secrets|password|passwd|token|authorization|auth|credentials?|private[_\-]?key|"
@@ -126,3 +128,11 @@ def _mask_json_word(word: str) -> str:
 def shorten(text: str, limit: int = 300) -> str:
     """At most `limit` characters; says how many were left out."""
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text) - limit} more characters)"
+
+
+def masked_start(text: str, limit: int = 300) -> str:
+    """The first `limit` characters, masked; says how many were left out. A server's error page may be long: the rest is not looked at."""
+    if len(text) <= limit:
+        return shorten(mask_text(text), limit)
+    shown = mask_text(text[: limit + _LONGEST_SECRET])[:limit]
+    return f"{shown}... ({len(text) - limit} more characters)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tau2_logging.logger.error_text import error_text
-from tau2_logging.logger.masking import mask_text, shorten
+from tau2_logging.logger.masking import masked_start
 from tau2_logging.logger.simulation import Simulation
 
 
@@ -49,7 +49,7 @@ class Operation:
         simulation.emit(self.type, timed, span=self.span, parent=self.parent)
 
 
-def error_fields(error: BaseException) -> dict[str, object]:
-    """`error=true` with the class of an exception and what it said, masked and shortened."""
+def error_fields(error: BaseException, limit: int = 300) -> dict[str, object]:
+    """`error=true` with the class of an exception and what it said, masked and shortened to `limit` characters."""
     name = type(error).__name__
-    return {"error": True, "error_type": name, "error_message": shorten(mask_text(error_text(error)) or f"{name}()")}
+    return {"error": True, "error_type": name, "error_message": masked_start(error_text(error), limit) or f"{name}()"}

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from tau2_logging.errors import SimulationTimeout
 from tau2_logging.events.levels import DEBUG
+from tau2_logging.logger.call_problem import CallProblem
 from tau2_logging.logger.context import bind
 from tau2_logging.logger.event_logger import EventLogger
-from tau2_logging.logger.masking import mask_text
+from tau2_logging.logger.masking import mask_text, masked_start, shorten
 from tau2_logging.logger.operation import error_fields
 from tau2_logging.logger.simulation import DONE, Simulation
 
@@ -22,8 +23,9 @@ _STOP_TOKENS = {"###STOP###": "stop", "###TRANSFER###": "transfer", "###OUT-OF-S
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a simulation ended. A failure of the infrastructure has no reward: it is not scored. `tau2_reward` is tau2's own where another
-    harness gave `reward`."""
+    """How a simulation ended. A failure of the infrastructure has no reward: it is not scored. The failure of the agent's own model has
+    reward 0 and status ok, with the `error` that it ended in. `cause` is the model call that the error comes from. `tau2_reward` is tau2's
+    own where another harness gave `reward`."""
 
     status: str
     reward: float | None = None
@@ -31,6 +33,27 @@ class Outcome:
     stop_token: str | None = None
     error: BaseException | None = None
     tau2_reward: float | None = None
+    cause: CallProblem | None = None
+
+
+def failed(simulation: Simulation, error: BaseException) -> Outcome:
+    """The outcome of a simulation that ended in an exception."""
+    return Outcome(ERROR, error=error, cause=simulation.cause_of(error))
+
+
+def told(outcome: Outcome, limit: int = 300) -> tuple[str, str] | None:
+    """(error_type, error_message) of an outcome, masked and shortened: the name that the model call has in its event, if a call is the
+    cause; the exception's class is then part of the message. None if there was no error."""
+    if outcome.error is None:
+        return None
+    fields = error_fields(outcome.error, limit)
+    kind, message = str(fields["error_type"]), str(fields["error_message"])
+    cause = outcome.cause
+    if cause is None or (cause.name == kind and cause.error is not None):
+        return kind, message
+    own = f"{kind}: {message}"
+    said = masked_start(cause.said, limit)
+    return cause.name, shorten(own if said in own else f"{said} ({own})", 2 * limit)
 
 
 def stop_token(text: str | None) -> str | None:
@@ -72,8 +95,9 @@ def end(simulation: Simulation, outcome: Outcome, measured: tuple[dict[str, floa
         **{f"{category}_ms": ms for category, ms in spent.items()},
         **simulation.usage.fields(),
     }
-    if outcome.error is not None:
-        fields.update({name: value for name, value in error_fields(outcome.error).items() if name != "error"})
+    said = told(outcome)
+    if said is not None and outcome.error is not None:
+        fields["error_type"], fields["error_message"] = said
         simulation.logger.attempt(_write_traceback, simulation, outcome.error)
     simulation.events.write()
     simulation.emit("task_end", fields, span=simulation.span)
@@ -104,6 +128,6 @@ def simulation_scope(
             end(simulation, Outcome(TIMEOUT, error=error))
             raise
         except BaseException as error:
-            end(simulation, Outcome(ERROR, error=error))
+            end(simulation, failed(simulation, error))
             raise
         end(simulation, Outcome(OK))

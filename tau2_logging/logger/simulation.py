@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tau2_logging.errors import SimulationTimeout
 from tau2_logging.events.codec import Place
 from tau2_logging.events.structured import StructuredEvent
+from tau2_logging.logger.call_problem import CallProblem, follows
 from tau2_logging.logger.event_queue import EventQueue, Make
 from tau2_logging.logger.ledger import Ledger
 
@@ -114,6 +115,7 @@ class Simulation:
         self.gold_calls = 0
         self.orchestrator: object | None = None
         self.tool_error: str | None = None
+        self.call_problem: CallProblem | None = None
         self.timed_out = threading.Event()
         self.closed = False
         self.lock = threading.Lock()
@@ -167,6 +169,11 @@ class Simulation:
     def elapsed_ms(self) -> float:
         """Milliseconds since it began."""
         return (self.logger.clock.now_ns() - self.ledger.opened_ns) / 1e6
+
+    def cause_of(self, error: BaseException) -> CallProblem | None:
+        """The problem of this turn's last model call, if the exception follows from it."""
+        problem = self.call_problem
+        return problem if problem is not None and follows(error, problem) else None
 
     def in_flight(self) -> InFlight:
         """How it stands now."""

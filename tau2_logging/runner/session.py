@@ -176,7 +176,7 @@ class _Session:
         totals = Totals(self._planned())
         for (domain, task, _), row in self.place.done.items():
             if domain in totals.domains:
-                totals.add_finished(domain, task, row.get("reward"))
+                totals.add_finished(domain, task, row.get("reward"), row.get("termination"))
         sinks: list[Sink] = [totals, *exports.sinks]
         if self.config.profile:
             sinks.append(DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level]))
@@ -207,6 +207,7 @@ class _Session:
             max_errors=config.max_errors,
             num_trials=config.num_trials,
             seed=config.seed,
+            model_failures=config.model_failures,
         )
 
     def _drive(self, executor: Executor, progress: Progress, reached: Callable[[], tuple[str, str] | None]) -> BaseException | None:
@@ -314,6 +315,7 @@ class _Session:
                 "simulations": item.done,
                 "ok": item.ok,
                 "errors": item.errors,
+                "model_failures": item.model_failures,
                 "timeouts": item.timeouts,
                 "pending": item.planned - item.done,
                 "mean_reward": item.mean_reward,

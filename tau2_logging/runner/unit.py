@@ -9,14 +9,13 @@ from typing import Any
 from tau2_logging.errors import SimulationTimeout
 from tau2_logging.instrument.tau2 import outcome_of
 from tau2_logging.logger.context import bind
-from tau2_logging.logger.error_text import error_line
 from tau2_logging.logger.event_logger import EventLogger
-from tau2_logging.logger.masking import mask_text, shorten
 from tau2_logging.logger.prompt_hash import prompt_hash
-from tau2_logging.logger.scope import ERROR, TIMEOUT, Outcome, begin, end
+from tau2_logging.logger.scope import ERROR, TIMEOUT, Outcome, begin, end, told
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT
 from tau2_logging.runner.benchmark import Benchmark, Recipe
+from tau2_logging.runner.blame import ended_by
 from tau2_logging.runner.checkpoint import Row
 from tau2_logging.runner.dumping import Dump, dumped, dumped_all
 from tau2_logging.runner.plan import Unit
@@ -49,7 +48,8 @@ def run_unit(unit: Unit, bench: Bench, begun: Begun) -> Row | None:
         except SimulationTimeout as error:
             outcome = Outcome(TIMEOUT, error=error)
         except BaseException as error:
-            outcome = Outcome(ERROR, error=error)
+            policy = bench.recipes[unit.domain].model_failures
+            outcome, result = bench.logger.attempt(ended_by, error, simulation, policy) or (Outcome(ERROR, error=error), None)
     return conclude(unit, simulation, outcome, bench, result)
 
 
@@ -89,7 +89,7 @@ def _kept(outcome: Outcome, result: Any) -> tuple[Outcome, Dump]:
 
 
 def _row(unit: Unit, outcome: Outcome, duration_ms: float, kept: Dump, partial: Dump) -> Row:
-    error = outcome.error
+    error = told(outcome, 2000)
     return Row(
         domain=unit.domain,
         task=str(unit.task.id),
@@ -99,7 +99,7 @@ def _row(unit: Unit, outcome: Outcome, duration_ms: float, kept: Dump, partial: 
         reward=outcome.reward,
         termination=outcome.termination,
         duration_ms=round(duration_ms, 3),
-        error=None if error is None else shorten(mask_text(error_line(error)), 2000),
+        error=None if error is None else error[0] if error[1] == f"{error[0]}()" else ": ".join(error),
         simulation=kept.text,
         messages=partial.text,
         note=kept.note or partial.note,

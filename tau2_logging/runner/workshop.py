@@ -19,7 +19,8 @@ from tau2_logging.runner.limits import RateLimits, rate_limit, shared_out
 from tau2_logging.runner.order import Order
 from tau2_logging.runner.plan import Unit
 from tau2_logging.runner.providers import http_connections, quiet_litellm, warm_up
-from tau2_logging.runner.retries import Retries, RetryPolicy
+from tau2_logging.runner.retries import Retries
+from tau2_logging.runner.retry_policy import RetryPolicy
 from tau2_logging.runner.serving import ModelServers
 
 Say = Callable[[str], None]
@@ -68,7 +69,8 @@ class Workshop:
             stack.callback(bridge.uninstall)
             self._instrument(stack, servers)
         stack.enter_context(servers.routing())
-        retries = Retries(RetryPolicy(config.max_retries), config.request_timeout)
+        policy = RetryPolicy(config.max_retries, max_wait_s=config.max_retry_wait)
+        retries = Retries(policy, config.request_timeout, notes=not config.profile)
         retries.install()
         stack.callback(retries.uninstall)
         recipe = self._order.recipes[config.labels[0]]

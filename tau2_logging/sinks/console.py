@@ -146,6 +146,7 @@ def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> 
     return {
         "simulations finished": f"{item.ok} of {item.planned}",
         "ended in error / time-out": f"{item.errors} / {item.timeouts}",
+        **({"ended by the agent's model": str(item.model_failures)} if item.model_failures else {}),
         "mean reward": units.reward(item.mean_reward),
         **({"mean reward by tau2's evaluator": units.reward(sum(beside) / len(beside))} if beside else {}),
         **{f"pass^{k}": units.reward(hats.get(k)) for k in shown},

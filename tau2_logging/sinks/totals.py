@@ -27,6 +27,8 @@ class DomainTotals:
     ended_s: float | None = None
     ok: int = 0
     errors: int = 0
+    model_failures: int = 0
+    """Simulations that the agent's own model ended: among `ok` if they are scored, else among `errors`."""
     timeouts: int = 0
     rewards: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     tau2_rewards: list[float] = field(default_factory=list)
@@ -88,10 +90,11 @@ class Totals(Sink):
         self.domains = {domain: DomainTotals(planned=number) for domain, number in planned.items()}
         self._lock = threading.Lock()
 
-    def add_finished(self, domain: str, task: str, reward: float | None) -> None:
+    def add_finished(self, domain: str, task: str, reward: float | None, termination: str | None = None) -> None:
         """Count a simulation that an earlier start of the run has finished."""
         totals = self.domains[domain]
         totals.ok += 1
+        totals.model_failures += termination == "agent_error"
         if reward is not None:
             totals.rewards[task].append(reward)
 
@@ -137,6 +140,7 @@ def _add_end(totals: DomainTotals, event: Event) -> None:
     status = event.get("status")
     totals.ok += status == "ok"
     totals.errors += status == "error"
+    totals.model_failures += event.get("termination") == "agent_error"
     totals.timeouts += status == "timeout"
     totals.duration_ms += _number(event, "duration_ms")
     for name in EXCLUSIVE_MS:

@@ -15,7 +15,8 @@ from tau2_logging.events.levels import PROFILE
 from tau2_logging.instrument import Gate, Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.models.servers.simulated import Reply, ServerSettings, SimulatedServer
-from tau2_logging.runner.retries import Retries, RetryPolicy
+from tau2_logging.runner.retries import Retries
+from tau2_logging.runner.retry_policy import RetryPolicy
 from tau2_logging.sinks import MemorySink
 from tests.support.litellm_clients import LEFT_OPEN
 

@@ -13,7 +13,7 @@ from rich.console import Console
 from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.runner import workshop
 from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
-from tau2_logging.runner.retries import RetryPolicy
+from tau2_logging.runner.retry_policy import RetryPolicy
 from tau2_logging.runner.session import run
 
 

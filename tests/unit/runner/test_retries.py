@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tau2_logging.instrument.failure import HttpFailure, failure_name
-from tau2_logging.runner.retries import RetryPolicy, is_retryable, retry_after_s
+from tau2_logging.runner.retry_policy import RetryPolicy, is_retryable, retry_after_s
 
 openai = pytest.importorskip("openai")
 REQUEST = httpx.Request("POST", "http://127.0.0.1/v1/chat/completions")
@@ -72,9 +72,22 @@ def test_retry_after_is_obeyed_in_seconds_or_as_a_date_wherever_it_stands() -> N
     assert retry_after_s(caused(Exception("outer"), status_error(429, {"retry-after": "2"}))) == 2.0
     soon = email.utils.formatdate(time.time() + 60, usegmt=True)
     assert 50 < (retry_after_s(status_error(429, {"retry-after": soon})) or 0) <= 60
-    for nonsense in ("soon", "-1", "nan", "1e9", ""):
+    for nonsense in ("soon", "-1", "-inf", "nan", "", "Wed, 99 Nov 2026 99:99:99 GMT", "Fri, 01 Jan 999999 00:00:00 GMT"):
         assert retry_after_s(status_error(429, {"retry-after": nonsense})) is None
+    assert retry_after_s(status_error(429, {"Retry-After-Ms": "1500", "Retry-After": "2"})) == 1.5
+    assert retry_after_s(status_error(429, {"retry-after-ms": "-5", "retry-after": "2"})) == 2.0
     assert retry_after_s(None) is None
+
+
+@pytest.mark.parametrize("asked", ["121", "1e9", "1e400", "inf", email.utils.formatdate(time.time() + 86400, usegmt=True)])
+def test_no_provider_makes_a_call_wait_longer_than_the_setting(asked: str) -> None:
+    """Whatever it asks for, and in whatever form; what it asked for is known."""
+    policy = RetryPolicy(max_wait_s=120.0)
+    error = status_error(429, {"retry-after": asked})
+    assert policy.wait_s(1, error, 0.5) == 120.0
+    assert (policy.cut_s(error) or 0) > 120.0
+    assert policy.cut_s(status_error(429, {"retry-after": "119"})) is None
+    assert RetryPolicy(max_wait_s=0.1).wait_s(5, None, 0.5) == 0.1
 
 
 def test_pauses_grow_with_jitter_up_to_the_longest() -> None:
