@@ -230,8 +230,10 @@ def server_sections(log: RunLog) -> Iterator[Section]:
     yield section("Model servers", table, {**where, **times}, SERVER_NOTE, key=True)
     load: dict[str, tuple[str, Show]] = {"calls": ("our calls", count), "errors": ("errors", count), "peak_running": ("running", count),
         "peak_waiting": ("waiting", count), "peak_kv_cache_share": ("KV cache", share), "prefix_hit_share": ("prefix hits", share),
-        "preemptions": ("preemptions", count), "samples": ("samples", count)}  # fmt: skip
-    yield section("Load of the model servers", table, {**where, **load}, "Running, waiting and KV cache at their peak.", key=True)
+        "preemptions": ("preemptions", count), "prefill_total_ms": ("prefill ms, all", ms), "decode_total_ms": ("decode ms, all", ms),
+        "samples": ("samples", count)}  # fmt: skip
+    note = "Running, waiting and KV cache at their peak; prefill and decode summed over all requests."
+    yield section("Load of the model servers", table, {**where, **load}, note, key=True)
 
 
 def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:

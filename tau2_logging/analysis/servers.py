@@ -15,12 +15,13 @@ if TYPE_CHECKING:
 
     from tau2_logging.analysis.table import RunLog
 
-_COUNTERS = ("prefix_queries", "prefix_hits", "preemptions", "prompt_tokens", "generation_tokens")
+_COUNTERS = ("prefix_queries", "prefix_hits", "preemptions", "prompt_tokens", "prompt_tokens_computed", "generation_tokens")
+_TOTALS = ("prefill", "decode")
 _GAUGES = {"running": "running", "waiting": "waiting", "kv_cache_share": "kv_cache_use"}
 TIME_COLUMNS = ("requests", *(f"{name}_mean_ms" for name in SERVER_TIMES), "client_ttft_mean_ms", "client_mean_ms")
 LOAD_COLUMNS = (
     "calls", "errors", "peak_running", "peak_waiting", "peak_kv_cache_share", "prefix_hit_share", "preemptions", "prompt_tokens",
-    "generation_tokens", "samples",
+    "generation_tokens", "prefill_total_ms", "decode_total_ms", "samples",
 )  # fmt: skip
 
 
@@ -29,8 +30,9 @@ def server_table(log: RunLog) -> pd.DataFrame:
 
     `requests` are those it finished during the run, whoever made them; means of queue, prefill, decode, ttft and e2e are by its own clock
     (sum over count, over the run), `client_*` by ours, of the run's successful calls there, in ms. `calls` and `errors` are the run's;
-    peaks are the highest that a sample saw (kv_cache_share 0 to 1), prefix_hit_share is of the prompt tokens. NaN where a server or the
-    log does not say.
+    peaks are the highest that a sample saw (kv_cache_share 0 to 1), prefix_hit_share is of the prompt tokens. `prefill_total_ms` and
+    `decode_total_ms` are sums over all requests: a server that does not count those (llama.cpp) has the sums and no means. NaN where a
+    server or the log does not say.
     """
     import pandas as pd
 
@@ -64,10 +66,17 @@ def _of_server(endpoint: str, samples: pd.DataFrame) -> dict[str, Any]:
         "requests": counts["e2e"],
         **{f"{name}_mean_ms": _ratio(sums[name], counts[name]) for name in SERVER_TIMES},
         **{f"peak_{name}": _peak(numbers(samples, field)) for name, field in _GAUGES.items()},
-        "prefix_hit_share": _ratio(grown["prefix_hits"], grown["prefix_queries"]),
+        "prefix_hit_share": _ratio(grown["prefix_hits"], _looked_up(grown)),
         **{name: grown[name] for name in ("preemptions", "prompt_tokens", "generation_tokens")},
+        **{f"{name}_total_ms": sums[name] for name in _TOTALS},
         "samples": len(samples),
     }
+
+
+def _looked_up(grown: dict[str, float]) -> float:
+    """Prompt tokens that the prefix cache was asked for: as counted, else all of the prompts."""
+    known = (grown["prefix_queries"], grown["prompt_tokens"], grown["prompt_tokens_computed"] + grown["prefix_hits"])
+    return next((value for value in known if not np.isnan(value)), float("nan"))
 
 
 def _of_calls(calls: pd.DataFrame) -> dict[str, Any]:

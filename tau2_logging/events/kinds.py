@@ -44,7 +44,8 @@ SERVER_TIMES = ("queue", "prefill", "decode", "ttft", "e2e")
 """The times a model server keeps: `<name>_sum_ms` and `<name>_count` of server_metrics."""
 _SERVER = (
     "endpoint", "model", "sample", "start_ms", "running", "waiting", "kv_cache_use", "prefix_queries", "prefix_hits", "preemptions",
-    "prompt_tokens", "generation_tokens", *(f"{name}_{part}" for name in SERVER_TIMES for part in ("sum_ms", "count")),
+    "prompt_tokens", "prompt_tokens_computed", "generation_tokens", "decode_steps",
+    *(f"{name}_{part}" for name in SERVER_TIMES for part in ("sum_ms", "count")),
 )  # fmt: skip
 
 _KINDS = (

@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from tau2_logging.errors import UserError
 from tau2_logging.logger.event_logger import EventLogger
@@ -21,6 +20,7 @@ from tau2_logging.models.servers.settings import PROVIDER, ServerSettings
 from tau2_logging.models.servers.watch import MetricsWatch
 from tau2_logging.runner.asking import ask, ask_addressed, ask_all, learn
 from tau2_logging.runner.config import RunConfig
+from tau2_logging.runner.loading import loading_told
 from tau2_logging.runner.routing import Routing
 
 _DEATH_NEWS_S = 2.0
@@ -152,7 +152,7 @@ def model_servers(config: RunConfig, log_directory: Path, console: Console, say:
             endpoints = ask_all(settings)
             if settings.serve is not None:
                 fleet = stack.enter_context(Fleet(plan_servers(settings, log_directory)))
-                endpoints = [*_ready(fleet, settings, console, say), *endpoints]
+                endpoints = [*_ready(fleet, settings, console, config.progress, say), *endpoints]
             _check_served(endpoints, routed, say)
         yield ModelServers(settings, routed, endpoints, fleet, say, ask_addressed(config.models))
 
@@ -176,7 +176,7 @@ def _check_served(endpoints: list[Endpoint], routed: frozenset[str], say: Say) -
             )
 
 
-def _ready(fleet: Fleet, settings: ServerSettings, console: Console, say: Say) -> list[Endpoint]:
+def _ready(fleet: Fleet, settings: ServerSettings, console: Console, progress: bool, say: Say) -> list[Endpoint]:
     for process in fleet.processes:
         plan = process.plan
         for line in plan.said:
@@ -184,7 +184,7 @@ def _ready(fleet: Fleet, settings: ServerSettings, console: Console, say: Say) -
         gpus = f", GPU {plan.gpus}" if plan.gpus is not None else ""
         say(f"model server {plan.number}: {plan.address.name}, pid {process.pid}{gpus}, log {plan.log}")
     name = str(settings.served_name)
-    with console.status("model servers") as status:
-        fleet.wait_ready(name, settings.serve_timeout, lambda text: status.update(Text(text)))
+    with loading_told(console if progress else None, say) as tell:
+        fleet.wait_ready(name, settings.serve_timeout, tell)
     say(f"model servers: {len(fleet.processes)} ready with {name}")
     return [ask(Endpoint(plan.address)) for plan in fleet.plans]

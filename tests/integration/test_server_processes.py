@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.models.servers.fleet import Fleet
-from tau2_logging.models.servers.process import ServerDied, ServerPlan
+from tau2_logging.models.servers.process import ServerDied, ServerPlan, port_is_free
 from tests.support.command import ROOT, environment
 from tests.support.patience import LONG_S
 from tests.support.processes import alive, gone
@@ -85,6 +85,34 @@ def test_a_server_dies_with_its_guardian(tmp_path: Path) -> None:
 EXITS = "import sys; print('loading'); sys.exit('CUDA out of memory')"
 CRASHES = "import os; os.kill(os.getpid(), 11)"
 SLOW = "import time; print('still loading', flush=True); time.sleep(60)"
+
+
+NAMED = """
+    import json, sys
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+    class Pages(BaseHTTPRequestHandler):
+        def do_GET(self):
+            listing = json.dumps({"data": [{"id": "other", "owned_by": sys.argv[2]}]})
+            found = {"/v1/models": listing, "/version": '{"version": "1"}'}.get(self.path)
+            self.send_response(200 if found else 404)
+            self.end_headers()
+            self.wfile.write((found or "").encode())
+    HTTPServer(("127.0.0.1", int(sys.argv[1])), Pages).serve_forever()
+"""
+"""A server that lists another model than it should; argv[2] owns it."""
+
+
+@pytest.mark.parametrize(
+    ("owner", "advice"),
+    [("llamacpp", "--alias m"), ("vllm", "--served-model-name m"), ("somebody", "give --serve other, with the model's path in")],
+)
+def test_advice_fits_the_program(owner: str, advice: str, tmp_path: Path) -> None:
+    """A server that offers its model under another name is told of in its own words."""
+    port = next(port for port in range(18900, 19000) if port_is_free(port))
+    plan = ServerPlan(0, port, (sys.executable, str(script(tmp_path, NAMED)), str(port), owner), None, tmp_path / "server_0.log")
+    with Fleet([plan]) as fleet, pytest.raises(ServerDied, match="serves other and not 'm'") as raised:
+        fleet.wait_ready("m", LONG_S, lambda text: None)
+    assert advice in str(raised.value)
 
 
 @pytest.mark.parametrize(

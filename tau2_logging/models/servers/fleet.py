@@ -8,7 +8,7 @@ from types import TracebackType
 from tau2_logging.logger.clock import Clock
 from tau2_logging.models.servers.api import ServerApi, ServerSilent
 from tau2_logging.models.servers.process import GRACE_S, ServerDied, ServerPlan, ServerProcess
-from tau2_logging.models.servers.programs import health_page, program_at
+from tau2_logging.models.servers.programs import LLAMACPP, VLLM, health_page, program_at
 
 _FIRST_LOOK_S, _LONGEST_PAUSE_S = 0.05, 1.0
 
@@ -83,14 +83,22 @@ def _not_ready(process: ServerProcess, name: str) -> str | None:
         listing = api.listing()
     except ServerSilent as silent:
         return str(silent)
-    ailment = api.ailment(health_page(program_at(api, listing)))
+    program = program_at(api, listing)
+    ailment = api.ailment(health_page(program))
     if ailment is not None:
         return ailment
     models = listing.models
     if models and name not in models:
-        wanted = f"serves {', '.join(models)} and not {name!r}; name it so with --serve, or --serve-args '--served-model-name {name}'"
-        raise _died(process, wanted)
+        raise _died(process, f"serves {', '.join(models)} and not {name!r}; {_how_to_name(program, name, models[0])}")
     return None if models else "lists no model"
+
+
+def _how_to_name(program: str | None, name: str, served: str) -> str:
+    if program == LLAMACPP:
+        return f"name it so with --serve-args='--alias {name}', or give --serve {served} and write the file's path in --serve-command"
+    if program == VLLM:
+        return f"name it so with --serve-args='--served-model-name {name}', or give --serve {served}"
+    return f"give --serve {served}, with the model's path in --serve-command in the place of {{model}}"
 
 
 def _died(process: ServerProcess, what: str) -> ServerDied:
@@ -106,4 +114,5 @@ def _progress(servers: int, waiting: Sequence[ServerProcess], elapsed_s: float) 
     text = f"model servers: {servers - len(waiting)} of {servers} ready, {elapsed_s:.0f} s"
     if not waiting:
         return text
-    return f"{text}; {waiting[0].plan.address.name}: {waiting[0].last_line()[:100] or 'starting'}"
+    first = waiting[0]
+    return f"{text}; {first.plan.address.name}: {first.last_line()[:100] or 'starting'} (log {first.plan.log})"

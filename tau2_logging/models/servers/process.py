@@ -94,6 +94,7 @@ def command_of(settings: ServerSettings, port: int) -> tuple[str, ...]:
         return (*words, *settings.serve_args)
     words = [*(settings.serve_command or _DEFAULT_COMMAND), model, "--host", HOST, "--port", str(port)]
     words += ["--enable-auto-tool-choice", "--tool-call-parser", settings.tool_call_parser or _parser_of(model)]
+    words.append("--enable-prompt-tokens-details")  # without it vLLM counts the tokens from its cache and tells nobody
     if settings.tensor_parallel > 1:
         words += ["--tensor-parallel-size", str(settings.tensor_parallel)]
     return (*words, *settings.serve_args)

@@ -16,6 +16,7 @@ KEY_VARIABLE = "HOSTED_VLLM_API_KEY"
 """Where litellm, and our own requests, find the servers' key, if they want one."""
 
 _POSITIVE = ("num_servers", "tensor_parallel", "serve_timeout", "metrics_interval")
+_NAMING = ("--served-model-name", "--alias")
 _TUPLES = ("gpu_ids", "serve_args", "serve_command", "endpoints")
 
 
@@ -56,13 +57,12 @@ class ServerSettings:
 
     @property
     def served_name(self) -> str | None:
-        """The name under which the servers we start offer their model."""
-        words = list(self.serve_args)
-        for at, word in enumerate(words):
-            if word == "--served-model-name" and at + 1 < len(words):
-                return words[at + 1]
-            if word.startswith("--served-model-name="):
-                return word.partition("=")[2]
+        """The name under which the servers we start offer their model: vLLM's --served-model-name, llama-server's --alias."""
+        words = [*self.serve_command, *self.serve_args]
+        for word, following in zip(words, [*words[1:], None], strict=True):
+            flag, equals, value = word.partition("=")
+            if flag in _NAMING and (equals or following is not None):
+                return (value if equals else str(following)).replace("{model}", str(self.serve))
         return self.serve
 
     @classmethod

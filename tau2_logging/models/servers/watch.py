@@ -68,7 +68,10 @@ class MetricsWatch:
         figures = read_metrics(text) if text is not None else {}
         if not figures:
             self._without.add(endpoint.name)
-            self._tell(f"{endpoint.name} has no /metrics in vLLM's names: its queue and prefill stay unknown")
+            self._tell(
+                f"{endpoint.name} has no /metrics that are known here (vLLM, llama.cpp with --metrics, SGLang with --enable-metrics): its "
+                "queue and prefill stay unknown"
+            )
             return
         endpoint.load = figures.get("running", 0) + figures.get("waiting", 0)
         number = self._samples.get(endpoint.name, 0)

@@ -59,6 +59,16 @@ def test_queue_and_prefill_stand_apart_and_beside_what_the_client_saw(tmp_path: 
     assert shown["Load of the model servers"].rows[0][:5] == ["h:1", "3", "1", "4", "9"]
 
 
+def test_a_server_that_does_not_count_its_requests_has_sums_and_no_means(tmp_path: Path) -> None:
+    """As llama.cpp; the share of the cache is of computed and cached tokens together."""
+    first = sample("h:1", 0, 0.0, prompt_tokens_computed=100, prefix_hits=10, prefill_sum_ms=1000.0, decode_sum_ms=50.0)
+    last = sample("h:1", 1, 900.0, prompt_tokens_computed=300, prefix_hits=610, prefill_sum_ms=3500.0, decode_sum_ms=150.0)
+    table = log_of(tmp_path, [first, *simulation(calls=[llm(endpoint="h:1")]), last]).model_servers().set_index("endpoint")
+    row = table.loc["h:1"]
+    assert (row["prefill_total_ms"], row["decode_total_ms"], row["prefix_hit_share"]) == (2500.0, 100.0, 600 / 800)
+    assert all(math.isnan(row[name]) for name in ("requests", "prefill_mean_ms", "decode_mean_ms", "queue_mean_ms"))
+
+
 def test_a_log_without_servers_has_no_section_of_them(tmp_path: Path) -> None:
     log = log_of(tmp_path, simulation(calls=[llm()]))
     assert log.model_servers().empty

@@ -111,7 +111,7 @@ def test_the_command_line_is_vllms() -> None:
     settings = ServerSettings(serve="Qwen/Qwen3-32B", tensor_parallel=2, serve_args=("--served-model-name", "qwen"))
     assert " ".join(command_of(settings, 8000)) == (
         "vllm serve Qwen/Qwen3-32B --host 127.0.0.1 --port 8000 --enable-auto-tool-choice --tool-call-parser hermes "
-        "--tensor-parallel-size 2 --served-model-name qwen"
+        "--enable-prompt-tokens-details --tensor-parallel-size 2 --served-model-name qwen"
     )
     assert settings.served_name == "qwen"
 
@@ -120,6 +120,21 @@ def test_another_program_gets_its_own_words() -> None:
     """With {port} in the command nothing of vLLM's is added."""
     settings = ServerSettings(serve="m.gguf", serve_command=("llama-server", "-m", "{model}", "--port={port}"), serve_args=("-c", "8192"))
     assert command_of(settings, 8001) == ("llama-server", "-m", "m.gguf", "--port=8001", "-c", "8192")
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        (ServerSettings(serve="m", serve_args=("--served-model-name=qwen",)), "qwen"),
+        (ServerSettings(serve="m.gguf", serve_args=("--alias", "smol")), "smol"),
+        (ServerSettings(serve="m.gguf", serve_command=("llama-server", "--alias", "smol", "--port", "{port}")), "smol"),
+        (ServerSettings(serve="m.gguf", serve_command=("llama-server", "--alias={model}", "--port", "{port}")), "m.gguf"),
+        (ServerSettings(serve="m", serve_args=("--served-model-name",)), "m"),
+    ],
+)
+def test_the_name_under_which_a_server_offers_its_model_is_read_from_its_words(settings: ServerSettings, name: str) -> None:
+    """vLLM's word for it and llama-server's, in either place."""
+    assert settings.served_name == name
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
