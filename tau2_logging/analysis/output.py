@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from tau2_logging.analysis.reports import deep_alone, rejected
+from tau2_logging.analysis.reports.attempts import Attempts
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,34 +21,41 @@ MARKER = "analysis.json"
 """Says which run the files in the folder are of."""
 
 
-def write_reports(log: RunLog, output_dir: Path, reports: Iterable[Report], options: ReportOptions) -> list[Path]:
-    """Write every report and the marker. Raises UserError, before anything is written, where the folder holds another run's files and
-    `options.force` is not set, or where it cannot be written.
-    """
-    from tau2_logging.analysis.reports import rejected
+def write_reports(log: RunLog, output_dir: Path, reports: Iterable[Report], options: ReportOptions) -> Attempts:
+    """Write every report and the marker; a report that fails does not stop the others.
 
+    Raises UserError, before anything is written, if the folder holds another run's files and `options.force` is not set, or if it cannot
+    be written.
+    """
     reports = list(reports)
     claim(identity(log), output_dir, (pattern for report in reports for pattern in report.FILES), options)
-    paths = [path for report in reports for path in report.write(log, output_dir, options)]
-    paths += rejected.write(log, output_dir, options)
-    _mark(output_dir, identity(log), log.files, options, paths)
-    return paths
+    attempts = Attempts()
+    for report in [*reports, cast("Report", rejected)]:
+        attempts.make(report.NAME, report.write, log, output_dir, options)
+    _mark(output_dir, identity(log), log.files, options, attempts)
+    return attempts
 
 
-def write_deep_reports(deep: LogAnalyzer, output_dir: Path, formats: Sequence[str], options: ReportOptions) -> list[Path]:
+def write_deep_reports(deep: LogAnalyzer, output_dir: Path, formats: Sequence[str], options: ReportOptions) -> Attempts:
     """The same for an analysis of results files without a log."""
-    from tau2_logging.analysis.reports import deep_alone
-
     deep_alone.check_formats(formats)
     owner = ", ".join(deep.runs)
     claim(owner, output_dir, (pattern for name in formats for pattern in deep_alone.FILES[name]), options)
-    paths = deep_alone.write(deep, output_dir, formats, options)
-    _mark(output_dir, owner, deep.recorded.sources, options, paths)
-    return paths
+    attempts = Attempts()
+    for name in formats:
+        attempts.make(name, deep_alone.write, deep, output_dir, name, options)
+    _mark(output_dir, owner, deep.recorded.sources, options, attempts)
+    return attempts
 
 
-def _mark(output_dir: Path, owner: str, sources: Iterable[str], options: ReportOptions, paths: Iterable[Path]) -> None:
-    marker = {"run": owner, "log_files": list(sources), "command": options.command, "files": sorted(path.name for path in paths)}
+def _mark(output_dir: Path, owner: str, sources: Iterable[str], options: ReportOptions, attempts: Attempts) -> None:
+    marker = {
+        "run": owner,
+        "log_files": list(sources),
+        "command": options.command,
+        "files": sorted(path.name for path in attempts.paths),
+        "failed": [vars(failure) for failure in attempts.failures],
+    }
     (output_dir / MARKER).write_text(json.dumps(marker, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

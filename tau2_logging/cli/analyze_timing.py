@@ -18,6 +18,7 @@ from tau2_logging.errors import Tau2LoggingError, UserError
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.reports.attempts import Attempts
     from tau2_logging.analysis.table import RunLog
 
 _EPILOG = """\
@@ -34,14 +35,15 @@ examples:
 objectives (--slo): ttft, tpot, e2e (the agent's model calls, ms), task (ms): each one must meet it, or the share after @;
 TYPE.STATISTIC (p50, p90, p95, p99, mean, max in ms, error_rate) of a type of event; cost_per_success, cost (USD)
 
-exit code: 0 done, 1 --strict and a line could not be read, 2 bad input, 3 a gate is broken (--slo, --fail-if-slower)
+exit code: 0 done, 1 a report could not be made, or --strict and something could not be read, 2 bad input,
+3 a gate is broken (--slo, --fail-if-slower)
 """
 _FORMATS = "console, csv, json, markdown, parquet, png, trace, speedscope, html"
 _FRUGAL = frozenset(("console", "json", "markdown"))
 _MANY_EVENTS = 3_000_000
 """About a gigabyte of log. Tables and pictures of every event take about 2.5 kB of memory for each."""
 
-_BROKEN_GATE, _STRICT, _INTERRUPTED = 3, 1, 130
+_BROKEN_GATE, _INCOMPLETE, _INTERRUPTED = 3, 1, 130
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -126,6 +128,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader of our output, `head` for one, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
+    except Exception as error:
+        from tau2_logging.analysis.reports.attempts import reason
+
+        print(f"error: the analysis failed: {reason(error)}", file=sys.stderr)
+        code = _INCOMPLETE
     sys.exit(code)
 
 
@@ -151,12 +158,12 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         formats = _affordable(log, formats)
     if args.otlp is not None:
         print(_send(log, args.otlp, args.otlp_content))
-    paths = write_reports(log, Path(args.output_dir), [load_report(name) for name in formats], options)
-    _say(log, paths, args.output_dir)
+    made = write_reports(log, Path(args.output_dir), [load_report(name) for name in formats], options)
+    _say(log, made, args.output_dir)
     if any(not gate["met"] for gate in options.slo):
         return _BROKEN_GATE
     refused = log.rejected or (options.deep is not None and options.deep.recorded.refused)
-    return _STRICT if args.strict and refused else 0
+    return _INCOMPLETE if made.failures or (args.strict and refused) else 0
 
 
 def _recordings(args: argparse.Namespace) -> list[Path]:
@@ -191,10 +198,10 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
     deep = LogAnalyzer(recordings)
     command = shlex.join(["analyze_timing_from_tau2_log.py", *arguments])
     options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep)
-    paths = write_deep_reports(deep, Path(args.output_dir), formats, options)
-    _say_written(paths, args.output_dir)
+    made = write_deep_reports(deep, Path(args.output_dir), formats, options)
+    _say_written(made, args.output_dir)
     _say_refused(deep)
-    return 0
+    return _INCOMPLETE if made.failures else 0
 
 
 def _with_deep(log: RunLog, recordings: Sequence[Path], options: ReportOptions) -> ReportOptions:
@@ -335,12 +342,15 @@ def _send(log: RunLog, endpoint: str, content: bool) -> str:
     return send_log(replay(log, content), endpoint, content)
 
 
-def _say_written(paths: Sequence[Path], output_dir: str) -> None:
-    print(f"written to {output_dir}: {', '.join(path.name for path in paths)}" if paths else "no file was asked for")
+def _say_written(made: Attempts, output_dir: str) -> None:
+    names = ", ".join(path.name for path in made.paths)
+    print(f"written to {output_dir}: {names}" if names else "No files written.")
+    for failure in made.failures:
+        print(f"error: the report {failure.report} could not be made: {failure.reason}", file=sys.stderr)
 
 
-def _say(log: RunLog, paths: Sequence[Path], output_dir: str) -> None:
-    _say_written(paths, output_dir)
+def _say(log: RunLog, made: Attempts, output_dir: str) -> None:
+    _say_written(made, output_dir)
     if log.rejected:
         first = log.rejected[0]
         print(

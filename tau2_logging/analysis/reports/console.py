@@ -13,10 +13,12 @@ from rich.table import Table
 from rich.text import Text
 
 from tau2_logging.analysis.deep.sections import brief_sections
+from tau2_logging.analysis.reports.attempts import Attempts
 from tau2_logging.analysis.sections import Section, all_sections
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.options import ReportOptions
     from tau2_logging.analysis.table import RunLog
 
@@ -34,11 +36,21 @@ def console() -> Console:
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     """Print every section. Writes no file."""
-    screen = console()
-    show(all_sections(log, options), screen)
+    attempts = Attempts()
+    attempts.make("tables", _show_tables, log, options)
     if options.deep is not None:
-        show(brief_sections(options.deep.tables), screen)
-    return []
+        attempts.make("what the agent did", _show_deep, options.deep)
+    return attempts.written()
+
+
+def _show_tables(log: RunLog, options: ReportOptions) -> tuple[()]:
+    show(all_sections(log, options), console())
+    return ()
+
+
+def _show_deep(deep: LogAnalyzer) -> tuple[()]:
+    show(brief_sections(deep.tables), console())
+    return ()
 
 
 def show(sections: Iterable[Section], screen: Console) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tau2_logging.analysis.latency import DIMENSIONS
 from tau2_logging.analysis.options import output_file
 from tau2_logging.analysis.reports import deep_files
+from tau2_logging.analysis.reports.attempts import Attempts
 from tau2_logging.analysis.table_files import write_csv
 
 if TYPE_CHECKING:
@@ -22,41 +25,50 @@ FILES = (
     "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv", "model_servers.csv", "events.csv",
     deep_files.CSV_FILES,
 )  # fmt: skip
+ALWAYS = ("latency_by_type.csv", "cost_table.csv", "tasks.csv", "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv")
+"""Files that are written with a heading alone, too."""
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Write one file a table; those of a dimension that the log does not have are left out."""
-    paths = [_write(table, output_file(output_dir, name)) for name, table in tables(log, options).items()]
-    events = output_file(output_dir, "events.csv")
-    write_csv(log.events, events)
-    deep = [] if options.deep is None else deep_files.write_csv(options.deep, output_dir)
-    return [*paths, events, *deep]
+    """Write one file a table; those of a dimension, of experts or of servers that the log does not have are left out."""
+    attempts = Attempts()
+    for name, table in tables(log, options).items():
+        attempts.make(name, _write, table, output_file(output_dir, name), name in ALWAYS)
+    attempts.make("events.csv", _write_events, log, output_file(output_dir, "events.csv"))
+    if options.deep is not None:
+        attempts.make(deep_files.CSV_FILES, deep_files.write_csv, options.deep, output_dir)
+    return attempts.written()
 
 
-def tables(log: RunLog, options: ReportOptions) -> dict[str, pd.DataFrame]:
-    """File name and table, without the events themselves."""
-    found = {"latency_by_type.csv": log.latency()}
-    for name in DIMENSIONS:
-        table = log.latency(name)
-        if len(table):
-            found[f"latency_by_{name}.csv"] = table
+def tables(log: RunLog, options: ReportOptions) -> dict[str, Callable[[], pd.DataFrame]]:
+    """File name and how its table is made, without the events themselves."""
+    return {
+        "latency_by_type.csv": log.latency,
+        **{f"latency_by_{name}.csv": partial(log.latency, name) for name in DIMENSIONS},
+        "cost_table.csv": partial(log.costs, prices=options.prices),
+        "experts.csv": partial(log.experts, options.prices),
+        "tasks.csv": partial(_tasks, log, options),
+        "time_budget.csv": log.budget,
+        "critical_path.csv": log.critical_path,
+        "slowest_calls.csv": partial(log.outliers, options.top),
+        "errors.csv": log.errors,
+        "model_servers.csv": log.model_servers,
+    }
+
+
+def _tasks(log: RunLog, options: ReportOptions) -> pd.DataFrame:
     costs = log.task_costs(options.prices).rename(columns=lambda name: f"priced_{name}" if name.endswith("cost_usd") else name)
-    keys = ["run", "domain", "task", "trial"]
-    found["cost_table.csv"] = log.costs(prices=options.prices)
-    experts = log.experts(options.prices)
-    if len(experts):
-        found["experts.csv"] = experts
-    found["tasks.csv"] = log.simulations.merge(costs, on=keys, how="left")
-    found["time_budget.csv"] = log.budget()
-    found["critical_path.csv"] = log.critical_path()
-    found["slowest_calls.csv"] = log.outliers(options.top)
-    found["errors.csv"] = log.errors()
-    servers = log.model_servers()
-    if len(servers):
-        found["model_servers.csv"] = servers
-    return found
+    return log.simulations.merge(costs, on=["run", "domain", "task", "trial"], how="left")
 
 
-def _write(table: pd.DataFrame, path: Path) -> Path:
+def _write(made: Callable[[], pd.DataFrame], path: Path, always: bool) -> list[Path]:
+    table = made()
+    if table.empty and not always:
+        return []
     table.to_csv(path, index=False, lineterminator="\n")
-    return path
+    return [path]
+
+
+def _write_events(log: RunLog, path: Path) -> list[Path]:
+    write_csv(log.events, path)
+    return [path]

@@ -32,19 +32,17 @@ def check_formats(names: Iterable[str]) -> None:
         raise UserError(f"--format {missing[0]} needs a log; of results files there are {', '.join(FILES)}")
 
 
-def write(deep: LogAnalyzer, output_dir: Path, formats: Iterable[str], options: ReportOptions) -> list[Path]:
-    """Write the formats, in their order."""
-    paths: list[Path] = []
-    for name in formats:
-        if name == "console":
-            console.show(brief_sections(deep.tables), console.console())
-        elif name == "csv":
-            paths += deep_files.write_csv(deep, output_dir)
-        elif name == "json":
-            paths.append(deep_files.write_json(deep, output_dir))
-        elif name == "markdown":
-            paths.append(deep_files.write_markdown(deep, output_dir, options.title))
-        else:
-            paths.append(output_file(output_dir, html.FILES[0]))
-            paths[-1].write_text(html.page(report_data_without_log(deep, options)), encoding="utf-8")
-    return paths
+def write(deep: LogAnalyzer, output_dir: Path, name: str, options: ReportOptions) -> list[Path]:
+    """Write one format."""
+    if name == "console":
+        console.show(brief_sections(deep.tables), console.console())
+        return []
+    if name == "csv":
+        return deep_files.write_csv(deep, output_dir)
+    if name == "json":
+        return deep_files.write_json(deep, output_dir)
+    if name == "markdown":
+        return deep_files.write_markdown(deep, output_dir, options.title)
+    path = output_file(output_dir, html.FILES[0])
+    path.write_text(html.page(report_data_without_log(deep, options)), encoding="utf-8")
+    return [path]

@@ -19,11 +19,11 @@ MOST_ROWS = 40
 """Rows of one table in Markdown."""
 
 
-def write_json(deep: LogAnalyzer, output_dir: Path) -> Path:
+def write_json(deep: LogAnalyzer, output_dir: Path) -> list[Path]:
     """Every table with all rows: {schema, schema_version, runs, sources, tables: {key: {title, group, note, rows}}, sankey}."""
     path = output_file(output_dir, JSON_FILE)
     path.write_text(json.dumps(plain(content(deep)), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    return path
+    return [path]
 
 
 def content(deep: LogAnalyzer) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def content(deep: LogAnalyzer) -> dict[str, Any]:
     }
 
 
-def write_markdown(deep: LogAnalyzer, output_dir: Path, title: str = "") -> Path:
+def write_markdown(deep: LogAnalyzer, output_dir: Path, title: str = "") -> list[Path]:
     """Every table, group by group, each with at most 40 rows."""
     path = output_file(output_dir, MARKDOWN_FILE)
     parts = [f"# {escape(title or 'What the agent did')}\n"]
@@ -52,7 +52,7 @@ def write_markdown(deep: LogAnalyzer, output_dir: Path, title: str = "") -> Path
         if tables:
             parts += [f"## {name}\n", *tables]
     path.write_text("\n".join(parts), encoding="utf-8")
-    return path
+    return [path]
 
 
 def write_csv(deep: LogAnalyzer, output_dir: Path) -> list[Path]:

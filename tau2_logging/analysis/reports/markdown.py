@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tau2_logging.analysis.deep.sections import brief_sections
 from tau2_logging.analysis.options import output_file
 from tau2_logging.analysis.reports import deep_files
+from tau2_logging.analysis.reports.attempts import Attempts
 from tau2_logging.analysis.reports.markdown_text import as_markdown, escape
 from tau2_logging.analysis.sections import all_sections, cost_sections
 
@@ -21,14 +22,27 @@ FILES = ("cost_table.md", "summary.md", deep_files.MARKDOWN_FILE)
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     """Write the files."""
-    costs, summary = (output_file(output_dir, name) for name in FILES[:2])
-    costs.write_text("\n".join(as_markdown(section) for section in cost_sections(log, options)), encoding="utf-8")
+    attempts = Attempts()
+    attempts.make(FILES[0], _write_costs, log, output_dir, options)
+    attempts.make(FILES[1], _write_summary, log, output_dir, options)
+    if options.deep is not None:
+        attempts.make(FILES[2], deep_files.write_markdown, options.deep, output_dir, options.title)
+    return attempts.written()
+
+
+def _write_costs(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
+    path = output_file(output_dir, FILES[0])
+    path.write_text("\n".join(as_markdown(section) for section in cost_sections(log, options)), encoding="utf-8")
+    return [path]
+
+
+def _write_summary(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
+    path = output_file(output_dir, FILES[1])
     parts = [as_markdown(section) for section in all_sections(log, options) if section.key]
     if options.deep is not None:
         parts += [as_markdown(section) for section in brief_sections(options.deep.tables)]
-    summary.write_text(f"# {escape(options.title or _title(log))}\n\n" + "\n".join(parts), encoding="utf-8")
-    deep = [] if options.deep is None else [deep_files.write_markdown(options.deep, output_dir, options.title)]
-    return [costs, summary, *deep]
+    path.write_text(f"# {escape(options.title or _title(log))}\n\n" + "\n".join(parts), encoding="utf-8")
+    return [path]
 
 
 def _title(log: RunLog) -> str:

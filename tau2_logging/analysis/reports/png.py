@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis.options import ReportOptions, output_file
+from tau2_logging.analysis.reports.attempts import Attempts
 from tau2_logging.analysis.reports.distributions import calls_with_roles
 from tau2_logging.analysis.reports.names import heading, row_name
-from tau2_logging.analysis.timeline import Timeline
 from tau2_logging.analysis.timeline_questions import chosen
 from tau2_logging.analysis.timeline_source import timeline_of
 
@@ -20,38 +21,47 @@ FILES = ("latency_histograms.png", "latency_cdf.png", "ttft_decode.png", "token_
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Draws what the log has: no calls, no distributions; no tasks, no Gantt. Returns the files it wrote."""
+    """Draw what the log has: no calls, no distributions; no tasks, no Gantt. Return the files written."""
     title = options.title or heading(log)
-    timeline = timeline_of(log)
-    return [*_distributions(log, output_dir, title), *_gantts(timeline, output_dir, title, options)]
+    attempts = Attempts()
+    attempts.make("distributions", _distributions, log, output_dir, title)
+    attempts.make("timelines", _timelines, log, output_dir, title, options)
+    return attempts.written()
 
 
 def _distributions(log: RunLog, output_dir: Path, title: str) -> list[Path]:
     from tau2_logging.analysis.reports import png_latency as pictures
-    from tau2_logging.analysis.reports.png_figure import save
 
     calls = calls_with_roles(log)
-    if calls.empty:
-        return []
-    drawn = {
-        "latency_histograms.png": pictures.histograms(calls, f"Latency, {title}"),
-        "latency_cdf.png": pictures.cumulative(calls, f"Latency, cumulative, {title}"),
-        "ttft_decode.png": pictures.first_token(calls, f"First token and decoding, {title}"),
-        "token_lengths.png": pictures.token_lengths(calls, f"Tokens, {title}"),
-    }
-    return [save(figure, output_file(output_dir, name)) for name, figure in drawn.items() if figure is not None]
+    attempts = Attempts()
+    if not calls.empty:
+        for name, draw, said in (
+            ("latency_histograms.png", pictures.histograms, "Latency"),
+            ("latency_cdf.png", pictures.cumulative, "Latency, cumulative"),
+            ("ttft_decode.png", pictures.first_token, "First token and decoding"),
+            ("token_lengths.png", pictures.token_lengths, "Tokens"),
+        ):
+            attempts.make(name, _save, output_file(output_dir, name), draw, calls, f"{said}, {title}")
+    return attempts.written()
 
 
-def _gantts(timeline: Timeline, output_dir: Path, title: str, options: ReportOptions) -> list[Path]:
-    from tau2_logging.analysis.reports.png_figure import save
+def _timelines(log: RunLog, output_dir: Path, title: str, options: ReportOptions) -> list[Path]:
     from tau2_logging.analysis.reports.png_gantt import gantt
     from tau2_logging.analysis.reports.png_overview import overview
 
-    if timeline.rows.empty:
-        return []
-    made = [save(overview(timeline, title), output_file(output_dir, "run_overview.png"))]
-    several = timeline.rows["domain"].nunique() > 1
-    for row in chosen(timeline, options.tasks):
-        name = row_name(timeline.rows.loc[row], several)
-        made.append(save(gantt(timeline, row), output_file(output_dir, f"gantt_{name}.png")))
-    return made
+    timeline = timeline_of(log)
+    attempts = Attempts()
+    if not timeline.rows.empty:
+        attempts.make("run_overview.png", _save, output_file(output_dir, "run_overview.png"), overview, timeline, title)
+        several = timeline.rows["domain"].nunique() > 1
+        for row in chosen(timeline, options.tasks):
+            name = f"gantt_{row_name(timeline.rows.loc[row], several)}.png"
+            attempts.make(name, _save, output_file(output_dir, name), gantt, timeline, row)
+    return attempts.written()
+
+
+def _save(path: Path, draw: Callable[..., Any], *args: object) -> list[Path]:
+    from tau2_logging.analysis.reports.png_figure import save
+
+    figure = draw(*args)
+    return [] if figure is None else [save(figure, path)]

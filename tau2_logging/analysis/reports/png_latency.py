@@ -103,26 +103,29 @@ def _panel(axes: Any, name: str, series: list[tuple[str, Any]], unit: str) -> No
     axes.set_xlim(edges[0], edges[-1])
     axes.set_ylim(0, axes.get_ylim()[1] * 1.5)
     pic.ticks(axes.yaxis, count_steps(axes.get_ylim()[1]), short_count)
-    _value_axis(axes, axes.xaxis, edges[0], edges[-1], log, unit)
+    value_axis(axes, axes.xaxis, edges[0], edges[-1], log, unit)
     _percentiles(axes, every, log, edges, unit)
 
 
-def _value_axis(axes: Any, axis: Any, low: float, high: float, log: bool, unit: str) -> None:
+def value_axis(axes: Any, axis: Any, low: float, high: float, log: bool, unit: str) -> None:
+    """Limits, ticks and texts of an axis of ms or tokens."""
     if log:
         (axes.set_xscale if axis is axes.xaxis else axes.set_yscale)("log")
         limits = (low, high)
-        places = [place for place in decades(low, high) if low <= place <= high]
+        places = [place for place in decades(low, high) if low <= place <= high] or _linear(low, high, unit)
         text = duration if unit == "ms" else short_count
         pic.ticks(axis, _thinned(places), text)
         (axes.set_xlim if axis is axes.xaxis else axes.set_ylim)(*limits)
-    elif unit == "ms":
-        pic.ticks(axis, time_steps(low, high, 5), on_axis(high))
     else:
-        pic.ticks(axis, [place for place in count_steps(high) if place >= low], short_count)
+        pic.ticks(axis, _linear(low, high, unit), on_axis(high) if unit == "ms" else short_count)
+
+
+def _linear(low: float, high: float, unit: str) -> list[float]:
+    return time_steps(low, high, 5) if unit == "ms" else [place for place in count_steps(high) if place >= low]
 
 
 def _thinned(places: list[float]) -> list[float]:
-    return places[:: -(-len(places) // 7)]
+    return places[:: max(1, -(-len(places) // 7))]
 
 
 def _percentiles(axes: Any, values: Any, log: bool, edges: Any, unit: str) -> None:
@@ -174,7 +177,7 @@ def _scatter(axes: Any, calls: pd.DataFrame, x: str, y: str, name: str) -> None:
     right = max(float(p.max()) for p in places if len(p)) * 1.03 + 1e-6
     axes.set_xlim(0, right)
     axes.set_ylim(0, top)
-    _value_axis(axes, axes.yaxis, 0, top, False, "ms" if y == "ms" else "tokens")
+    value_axis(axes, axes.yaxis, 0, top, False, "ms" if y == "ms" else "tokens")
     pic.ticks(axes.xaxis, count_steps(right), short_count)
 
 
@@ -196,7 +199,7 @@ def cumulative(calls: pd.DataFrame, title: str) -> Any:
     pic.style_axes(axes[0], "share of calls that took at most so long", grid="both")
     pic.style_axes(axes[1], "share that took at least so long", grid="both")
     for one in axes:
-        _value_axis(one, one.xaxis, low * 0.9, high * 1.1, True, "ms")
+        value_axis(one, one.xaxis, low * 0.9, high * 1.1, True, "ms")
     axes[0].set_ylim(0, 1.01)
     pic.ticks(axes[0].yaxis, (0, 0.25, 0.5, 0.75, 0.9, 1), lambda share: f"{share:.0%}")
     axes[1].set_yscale("log")

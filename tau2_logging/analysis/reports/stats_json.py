@@ -12,6 +12,7 @@ from tau2_logging.analysis.costs import TOKENS, cost_summary, priced_calls
 from tau2_logging.analysis.latency import DIMENSIONS
 from tau2_logging.analysis.options import output_file
 from tau2_logging.analysis.reports import deep_files
+from tau2_logging.analysis.reports.attempts import Attempts
 from tau2_logging.analysis.reports.plain import plain, records
 from tau2_logging.analysis.simulations import solved
 from tau2_logging.analysis.summary import as_floats
@@ -27,9 +28,17 @@ SCHEMA_VERSION = 1
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     """Write stats.json, and deep.json where there is a deep analysis."""
+    attempts = Attempts()
+    attempts.make(FILES[0], _write_statistics, log, output_dir, options)
+    if options.deep is not None:
+        attempts.make(FILES[1], deep_files.write_json, options.deep, output_dir)
+    return attempts.written()
+
+
+def _write_statistics(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     path = output_file(output_dir, FILES[0])
     path.write_text(json.dumps(plain(statistics(log, options)), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    return [path] if options.deep is None else [path, deep_files.write_json(options.deep, output_dir)]
+    return [path]
 
 
 def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
