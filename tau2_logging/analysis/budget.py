@@ -8,6 +8,7 @@ import numpy as np
 
 from tau2_logging.analysis.simulations import KEY
 from tau2_logging.analysis.summary import as_floats
+from tau2_logging.analysis.waits import retry_waits
 from tau2_logging.events import EXCLUSIVE_MS, MODEL_CALL_TYPES
 
 if TYPE_CHECKING:
@@ -43,11 +44,13 @@ def task_budget(log: RunLog) -> pd.DataFrame:
         queued = np.minimum(queues.get(type_, 0.0), exclusive[name])
         result[_SERVICE[name]] = exclusive[name] - queued
         result["queue_ms"] = result.get("queue_ms", 0.0) + queued
-    retry = np.minimum(_sums(log, table, ("retry",), "wait_ms").get("retry", 0.0), exclusive["other_ms"])
-    result["retry_wait_ms"] = retry
-    for name in ("tool_ms", "evaluation_ms", "setup_ms"):
+    between, evaluating = retry_waits(log, table)
+    between, evaluating = np.minimum(between, exclusive["other_ms"]), np.minimum(evaluating, exclusive["evaluation_ms"])
+    result["retry_wait_ms"] = between + evaluating
+    for name in ("tool_ms", "setup_ms"):
         result[name] = exclusive[name]
-    result["other_ms"] = exclusive["other_ms"] - retry
+    result["evaluation_ms"] = exclusive["evaluation_ms"] - evaluating
+    result["other_ms"] = exclusive["other_ms"] - between
     untracked = as_floats(table["duration_ms"]) - sum(exclusive[name] for name in EXCLUSIVE_MS)
     result["untracked_ms"] = np.where(np.abs(untracked) < _ROUNDING_MS, 0.0, untracked)
     return result[[*KEY, "status", "duration_ms", *KINDS_OF_TIME]].reset_index(drop=True)

@@ -90,6 +90,15 @@ def pack(starts: Iterable[float], ends: Iterable[float]) -> list[int]:
     return rows
 
 
+def union(starts: Any, ends: Any) -> float:
+    """How long at least one interval is open."""
+    starts, ends = np.asarray(starts, float), np.asarray(ends, float)
+    order = np.argsort(starts, kind="stable")
+    starts, ends = starts[order], ends[order]
+    before = np.concatenate([[-np.inf], np.maximum.accumulate(ends)[:-1]]) if len(ends) else ends
+    return float(np.maximum(ends - np.maximum(starts, before), 0.0).sum())
+
+
 def in_flight(starts: Any, ends: Any) -> tuple[Array, Array]:
     """Moments at which the number of open intervals changes, and the number from then on. Both of one length."""
     starts, ends = np.asarray(starts, float), np.asarray(ends, float)

@@ -1,17 +1,19 @@
-"""What decided how long the run took: the chain of simulations that ended last, stragglers, idle workers, concurrency, context growth."""
+"""How long the run took, how many simulations and calls it had open at a time, stragglers, idle workers, context growth."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
+from tau2_logging.analysis.critical_path import chain
+from tau2_logging.analysis.run_clock import sessions
 from tau2_logging.analysis.simulations import KEY, TIMED_TYPES
 from tau2_logging.analysis.summary import as_floats, percentile
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tau2_logging.analysis.table import RunLog
 
 
@@ -27,55 +29,53 @@ def workers(log: RunLog) -> pd.DataFrame:
     return pairs[[*KEY, "start_ms", "end_ms", "duration_ms", "thread"]].sort_values("end_ms", kind="stable", ignore_index=True)
 
 
-def critical_path(log: RunLog) -> pd.DataFrame:
-    """The simulations and calls that decided the makespan, in order of time.
-
-    The run ends with its last simulation; that one began when its worker (thread) was done with the one before, and so on back to the
-    begin. Columns: KEY, type, name (model or function), step, start_ms, duration_ms, share (of the chain's time), line.
-    """
-    chain = _chain(workers(log))
-    calls = log.select([*KEY, "type", "model", "function", "step", "start_ms", "duration_ms", "file", "line"], types=TIMED_TYPES)
-    calls = calls.merge(chain[[*KEY, "start_ms", "end_ms"]].rename(columns={"start_ms": "begin", "end_ms": "end"}), on=KEY)
-    inside = (as_floats(calls["start_ms"]) >= as_floats(calls["begin"]) - 1e-3) & (as_floats(calls["start_ms"]) <= as_floats(calls["end"]))
-    calls = calls[inside].sort_values("start_ms", kind="stable", ignore_index=True)
-    whole = float(np.sum(as_floats(chain["duration_ms"])))
-    calls["name"] = calls["model"].fillna(calls["function"])
-    calls["share"] = as_floats(calls["duration_ms"]) / whole if whole else np.nan
-    return calls[[*KEY, "type", "name", "step", "start_ms", "duration_ms", "share", "file", "line"]]
-
-
-def _chain(table: pd.DataFrame) -> pd.DataFrame:
-    if table.empty:
-        return table
-    last = table.iloc[-1]
-    same = table[(table["thread"] == last["thread"]).fillna(True).to_numpy(dtype=bool)]
-    chain, begin = [last.name], float(last["start_ms"])
-    for place in same.index[::-1]:
-        if float(same.at[place, "end_ms"]) <= begin + 1.0 and place not in chain:
-            chain.append(place)
-            begin = float(same.at[place, "start_ms"])
-    return table.loc[chain[::-1]]
-
-
 def idle_tail(log: RunLog) -> dict[str, float | int | None]:
-    """The end of the run, when no simulation was left to begin.
+    """How long the run took, and its end, when no simulation was left to begin.
 
-    makespan_ms: first start to last end; tail_ms: from the last start to the end; idle_worker_ms: what workers waited there in all, each
-    from its last end to the run's; idle_share: of all workers' time; workers: threads that ran simulations.
+    workers: slots for one simulation at a time (see `attempts`). makespan_ms: first simulation's start to last end, of each start of the
+    run, without the pauses between them. starts: how often the run was started. start_up_ms: from those starts to their first simulation,
+    not in makespan_ms. tail_ms: from the last simulation's start to the end; idle_worker_ms: what slots were empty after their last
+    simulation; idle_share: of all slots' time. chain_ms: what the critical path's simulations took.
     """
-    table = workers(log)
+    table = log.attempts
     if table.empty:
-        return {"workers": 0, "makespan_ms": None, "tail_ms": None, "idle_worker_ms": None, "idle_share": None}
-    begin, end = float(table["start_ms"].min()), float(table["end_ms"].max())
-    last_ends = table.groupby("thread", dropna=False)["end_ms"].max()
-    idle = float((end - last_ends).sum())
+        return dict.fromkeys(_TAIL) | {"workers": 0}
+    figures = pd.DataFrame([_session_figures(session) for _, session in table.groupby("session")])
+    whole, room = float(figures["length"].sum()), float((figures["length"] * figures["slots"]).sum())
+    idle = float(figures["idle"].sum())
     return {
-        "workers": len(last_ends),
-        "makespan_ms": end - begin,
-        "tail_ms": end - float(table["start_ms"].max()),
+        "workers": int(figures["slots"].max()),
+        "makespan_ms": whole,
+        "starts": len(figures),
+        "start_up_ms": start_up_ms(log),
+        "tail_ms": float(figures["tail"].iloc[-1]),
         "idle_worker_ms": idle,
-        "idle_share": idle / (len(last_ends) * (end - begin)) if end > begin else 0.0,
+        "idle_share": idle / room if room else 0.0,
+        "chain_ms": float(chain(log)["duration_ms"].sum()),
     }
+
+
+_TAIL = ("workers", "makespan_ms", "starts", "start_up_ms", "tail_ms", "idle_worker_ms", "idle_share", "chain_ms")
+
+
+def _session_figures(table: pd.DataFrame) -> dict[str, float]:
+    end = float(table["until_ms"].max())
+    ends = table.groupby("slot")["until_ms"].max()
+    length = end - float(table["at_ms"].min())
+    return {"length": length, "slots": len(ends), "idle": float((end - ends).sum()), "tail": end - float(table["at_ms"].max())}
+
+
+def start_up_ms(log: RunLog) -> float | None:
+    """From each start of the run to its first simulation, by the time of day, all starts together; None if the log does not say.
+
+    That is what it took to set out, starting worker processes and model servers above all.
+    """
+    marks = log.select(["run", "file", "type", "time"], types=["run_start", "task_start"])
+    first = marks.groupby([sessions(marks), "type"])["time"].min().unstack() if len(marks) else pd.DataFrame()
+    if not {"run_start", "task_start"} <= set(first):
+        return None
+    took = (first["task_start"] - first["run_start"]).dropna()
+    return float(took.dt.total_seconds().clip(lower=0).sum() * 1000) if len(took) else None
 
 
 def stragglers(log: RunLog, top: int = 10) -> pd.DataFrame:
@@ -103,21 +103,34 @@ def in_flight(start: Any, end: Any) -> tuple[Any, Any]:
 
 
 def concurrency(log: RunLog) -> pd.DataFrame:
-    """Time-weighted concurrency of simulations and of model and tool calls: what, mean, p50, p95, max, busy_ms (at least one open)."""
-    import pandas as pd
+    """Time-weighted concurrency of simulations and of model and tool calls: what, mean, p50, p95, max, busy_ms (at least one open).
 
+    All are taken over the whole run, from its first simulation to its last without pauses, so that mean times wall time is the calls' time.
+    """
+    spans = {"simulation": log.attempts[["start_ms", "end_ms"]]}
+    spans |= {type_: log.select(["start_ms", "end_ms"], types=[type_]) for type_ in TIMED_TYPES}
+    whole = run_length(log, spans.values())
     rows = []
-    for what, types in (("simulation", ["task_end"]), *((type_, [type_]) for type_ in TIMED_TYPES)):
-        table = log.select(["start_ms", "end_ms"], types=types)
+    for what, table in spans.items():
         moments, counts = in_flight(as_floats(table["start_ms"]), as_floats(table["end_ms"]))
         if len(moments):
-            rows.append({"what": what, **_weighted(np.diff(moments), counts[:-1])})
+            rows.append({"what": what, **_weighted(np.diff(moments), counts[:-1], whole)})
     return pd.DataFrame(rows, columns=["what", "mean", "p50", "p95", "max", "busy_ms"])
 
 
-def _weighted(lengths: Any, counts: Any) -> dict[str, float]:
-    """Statistics of the count over the time from the first start to the last end."""
+def run_length(log: RunLog, spans: Iterable[pd.DataFrame]) -> float:
+    """How long the run took, in ms; from the first call to the last if the log has no simulations."""
+    if len(log.attempts):
+        return float(log.attempts["until_ms"].max())
+    both = pd.concat([table[["start_ms", "end_ms"]] for table in spans])
+    return float(both["end_ms"].max() - both["start_ms"].min())
+
+
+def _weighted(lengths: Any, counts: Any, whole: float) -> dict[str, float]:
+    """Statistics of the count over a run that took `whole` ms; what the intervals do not cover is time with none open."""
     time = np.bincount(np.maximum(counts, 0), weights=lengths)
+    busy = float(time[1:].sum())
+    time[0] = max(0.0, whole - busy)
     total = float(time.sum())
     reached = np.cumsum(time)
     return {
@@ -125,7 +138,7 @@ def _weighted(lengths: Any, counts: Any) -> dict[str, float]:
         "p50": float(np.searchsorted(reached, 0.5 * total)),
         "p95": float(np.searchsorted(reached, 0.95 * total)),
         "max": float(counts.max()),
-        "busy_ms": total - float(time[0]),
+        "busy_ms": busy,
     }
 
 
@@ -134,8 +147,6 @@ def latency_by_concurrency(log: RunLog, type_: str = "llm_call") -> pd.DataFrame
 
     Columns: in_flight (as `4-7`), n, mean_ms, p50_ms, p95_ms, queue_mean_ms; ranges double.
     """
-    import pandas as pd
-
     calls = log.select(["start_ms", "end_ms", "duration_ms", "queue_ms"], types=[type_]).dropna(subset=["start_ms", "end_ms"])
     start = as_floats(calls["start_ms"])
     moments, counts = in_flight(start, as_floats(calls["end_ms"]))

@@ -20,15 +20,15 @@ def on_one_clock(events: pd.DataFrame) -> pd.DataFrame:
     events = events.copy(deep=False)
     events["key"] = events.groupby([column(events, name).astype(object).rename(name) for name in KEY], dropna=False, sort=False).ngroup()
     wall = _wall_ms(events)
-    start, duration = _sane(numbers(events, "start_ms")), np.fmax(_sane(_durations(events)), 0.0)
-    session = _sessions(events, wall)
+    start, duration = sane(numbers(events, "start_ms")), np.fmax(sane(_durations(events)), 0.0)
+    session, resumed = _sessions(events, wall)
     cursor, breaks = 0.0, []
     at = np.full(len(events), np.nan)
-    for number in range(int(session.max()) + 1 if len(session) else 0):
+    for number in range(len(resumed)):
         mine = session == number
         began = _began(wall[mine], start[mine], duration[mine])
         own = np.where(np.isnan(start[mine]), wall[mine] - began - np.nan_to_num(duration[mine]), start[mine])
-        at[mine] = own - _first(own, start[mine]) + cursor
+        at[mine] = own - _first(own, start[mine], resumed[number]) + cursor
         cursor = float(np.nanmax(at[mine] + np.nan_to_num(duration[mine]), initial=cursor))
         breaks.append(cursor)
     events["at_ms"], events["until_ms"] = at, at + np.nan_to_num(duration)
@@ -36,12 +36,15 @@ def on_one_clock(events: pd.DataFrame) -> pd.DataFrame:
     return events
 
 
-def _first(own: Any, start: Any) -> float:
-    """What becomes 0: the run's own 0, or the first event where that came before it or where no event says its start."""
+def _first(own: Any, start: Any, resumed: bool) -> float:
+    """What becomes 0: the run's own 0, or the first event if that came before it or no event says its start.
+
+    The clock of a run goes on while it pauses, so that of a resumed start it is the first event.
+    """
     earliest = float(np.nanmin(own, initial=np.inf))
     if not np.isfinite(earliest):
         return 0.0
-    return earliest if np.isnan(start).all() else min(earliest, 0.0)
+    return earliest if resumed or np.isnan(start).all() else min(earliest, 0.0)
 
 
 def _wall_ms(events: pd.DataFrame) -> Any:
@@ -57,7 +60,7 @@ def _durations(events: pd.DataFrame) -> Any:
     return np.where(events["type"].isin(("heartbeat", "stuck")).to_numpy(), elapsed, duration)
 
 
-def _sane(values: Any) -> Any:
+def sane(values: Any) -> Any:
     """Times that a log can mean; a forged 1e300 must not stretch every picture to nothing."""
     return np.where(np.abs(values) <= _LONGEST_MS, values, np.nan)
 
@@ -70,8 +73,13 @@ def _began(wall: Any, start: Any, duration: Any) -> float:
     return float(np.nanmin(wall - np.nan_to_num(duration))) if not np.isnan(wall).all() else 0.0
 
 
-def _sessions(events: pd.DataFrame, wall: Any) -> Any:
-    """Number of the start (of which run) that an event belongs to, 0-based, in order of wall time.
+def sessions(events: pd.DataFrame) -> Any:
+    """Number of the start (of which run) that each event belongs to, 0-based, in order of wall time. Needs type, time, run and file."""
+    return _sessions(events, _wall_ms(events))[0]
+
+
+def _sessions(events: pd.DataFrame, wall: Any) -> tuple[Any, list[bool]]:
+    """Number of each event's start as in `sessions`, and for each start whether it resumed a run.
 
     Each start writes one run_start into the log of each of its domains, at nearly one time. What a file says is of the start that it
     named last; what comes before it names any is of the run's first.
@@ -85,7 +93,8 @@ def _sessions(events: pd.DataFrame, wall: Any) -> Any:
     session = session.fillna(session.groupby(run).transform("min"))
     session = session.fillna(pd.Series(wall, index=events.index).groupby(run).transform("min")).fillna(0.0)
     order = pd.DataFrame({"session": session, "run": run})
-    return order.groupby(["session", "run"], sort=True).ngroup().to_numpy()
+    found = order.drop_duplicates().sort_values(["session", "run"])
+    return order.groupby(["session", "run"], sort=True).ngroup().to_numpy(), found["run"].duplicated().tolist()
 
 
 _ONE_START_MS = 1000.0

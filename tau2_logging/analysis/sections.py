@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis import makespan
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import cost_summary
+from tau2_logging.analysis.critical_path import chain, critical_kinds
 from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, shown_dimensions
 from tau2_logging.analysis.provenance import recorded_note
@@ -128,7 +129,11 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
         ["simulations", f"{len(table):,} ({statuses})"],
         ["mean reward", f"{known.mean():.4f} ({int(solved(table).sum())} solved)" if len(known) else ABSENT],
         *_beside(table),
-        ["wall time", f"{duration(idle['makespan_ms'])}, {idle['workers']} workers, {share(idle['idle_share'])} idle at the end"],
+        [
+            "wall time",
+            f"{duration(idle['makespan_ms'])}{_starts(idle)}, {idle['workers']} workers, {share(idle['idle_share'])} idle at the end",
+        ],
+        *_start_up(idle),
         ["cost", f"{usd(costs['total_usd'])} (agent {usd(costs['agent_usd'])}, benchmark {usd(costs['benchmark_usd'])})"],
         ["cost per solved task", usd(costs["per_solved_usd"])],
         ["lines", f"{sum(r.lines for r in log.readings):,} read, {log.rejected_count:,} could not be read"],
@@ -136,6 +141,28 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
     others = [run for run in log.runs if run != log.run_id] if log.run_id else []
     note = f"The files hold {len(others)} other run(s): {', '.join(others[:5])}; choose one with --run ID, or --run all." if others else ""
     return Section("Run", ["", ""], rows, note=" ".join(filter(None, (recorded_note(log), note))), key=True)
+
+
+def _starts(idle: Mapping[str, float | int | None]) -> str:
+    starts = idle["starts"] or 0
+    return f" in {starts} starts, without the pauses" if starts > 1 else ""
+
+
+def _start_up(idle: Mapping[str, float | int | None]) -> list[list[str]]:
+    known = idle["start_up_ms"] is not None
+    return [["start-up", f"{duration(idle['start_up_ms'])}, before the first simulation: not in the wall time"]] if known else []
+
+
+def chain_note(log: RunLog) -> str:
+    """What the critical path is, and how much of the wall time it covers."""
+    idle, links = makespan.idle_tail(log), chain(log)
+    whole = idle["makespan_ms"] or float("nan")
+    took = f"{duration(idle['chain_ms'])}, {share((idle['chain_ms'] or 0.0) / whole)} of the wall time"
+    return (
+        f"{len(links)} simulation(s) one after the other in one slot, back from the one that ended last, took {took}. Shares are of the "
+        "chain's time; calls at the same time each count their own. After the last simulation had started, "
+        f"{duration(idle['tail_ms'])} passed, and workers waited {duration(idle['idle_worker_ms'])} in all."
+    )
 
 
 def _beside(table: pd.DataFrame) -> list[list[str]]:
@@ -184,15 +211,12 @@ def time_sections(log: RunLog) -> Iterator[Section]:
         "kind": ("kind", text), "total_ms": ("total ms", ms), "share": ("share", share), "mean_ms": ("ms a simulation", ms),
     }  # fmt: skip
     yield section("Time budget", total_budget(budget), shows, note, key=True)
-    idle = makespan.idle_tail(log)
     path = log.critical_path()
     if len(path):
-        chain = path[["domain", "task", "trial"]].drop_duplicates()
-        note = (
-            f"The run took as long as this chain of {len(chain)} simulation(s) on one worker; shown are its slowest calls. After the last "
-            f"simulation had begun, {duration(idle['tail_ms'])} passed, and workers waited {duration(idle['idle_worker_ms'])} in all."
-        )
-        yield section("Critical path", path.nlargest(8, "duration_ms"), _CALL, note)
+        kinds: dict[str, tuple[str, Show]] = {"type": ("type", text), "name": ("model or function", text), "n": ("n", count),
+            "duration_ms": ("total ms", ms), "share": ("share of chain", share)}  # fmt: skip
+        yield section("Critical path", critical_kinds(path), kinds, chain_note(log), top=12)
+        yield section("Slowest on the critical path", path.nlargest(8, "duration_ms"), {**_CALL, "share": ("share of chain", share)})
     yield section("Stragglers", log.stragglers(), _CALL, "Simulations that ended after 95 % of them had.")
     levels: dict[str, tuple[str, Show]] = {
         "what": ("what", text), "mean": ("mean", number), "p50": ("p50", number), "p95": ("p95", number), "max": ("max", number),

@@ -23,6 +23,7 @@ import numpy as np
 
 from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.latency import LATENCY_TYPES, tpot_ms
+from tau2_logging.analysis.makespan import idle_tail
 from tau2_logging.analysis.summary import as_floats, percentile
 from tau2_logging.errors import UserError
 
@@ -164,8 +165,7 @@ def _goodput(log: RunLog, what: str, objectives: list[Objective]) -> Result:
     for objective in objectives:
         values, failed = measured(log, objective.name)
         good = good & ~failed & (values <= objective.limit)
-    times = log.simulations
-    span = float(np.nanmax(as_floats(times["end_ms"]), initial=0.0) - np.nanmin(as_floats(times["start_ms"]), initial=0.0)) / 1000
+    span = (idle_tail(log)["makespan_ms"] or 0.0) / 1000
     share = float(np.mean(good)) if np.size(good) else 0.0
     needed = min(objective.share for objective in objectives)
     rate = f", {np.sum(good) / span:.4g} a second" if span > 0 else ""

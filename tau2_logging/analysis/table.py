@@ -87,6 +87,13 @@ class RunLog:
 
         return simulation_table(self)
 
+    @cached_property
+    def attempts(self) -> pd.DataFrame:
+        """One row an attempt at a simulation, with its slot and its place in the time the run worked; see `attempts.attempt_table`."""
+        from tau2_logging.analysis.attempts import attempt_table
+
+        return attempt_table(self)
+
     def _run_events(self, type_: str) -> dict[str | None, dict[str, object]]:
         table = self.select(types=[type_])
         rows = table.drop(columns=["end_ms", "role"], errors="ignore").to_dict("records")
@@ -148,8 +155,8 @@ class RunLog:
         return task_budget(self)
 
     def critical_path(self) -> pd.DataFrame:
-        """The calls that decided the makespan; see `makespan.critical_path`."""
-        from tau2_logging.analysis.makespan import critical_path
+        """The calls and waits that decided the makespan; see `critical_path.critical_path`."""
+        from tau2_logging.analysis.critical_path import critical_path
 
         return critical_path(self)
 

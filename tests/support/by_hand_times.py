@@ -41,3 +41,41 @@ def holm(p_values: Iterable[float]) -> list[float]:
     values = list(p_values)
     ordered = sorted(values)
     return [min(1.0, max((len(values) - at) * q for at, q in enumerate(ordered) if q <= p)) for p in values]
+
+
+Span = tuple[float, float]
+
+
+def busiest(spans: Iterable[Span]) -> int:
+    """The most spans open at one moment; one that begins where another ends is after it."""
+    changes = sorted((moment, change) for start, end in spans for moment, change in ((start, 1), (end, -1)))
+    now = most = 0
+    for _, change in changes:
+        now += change
+        most = max(most, now)
+    return most
+
+
+def covered(spans: Iterable[Span]) -> float:
+    """How long at least one span is open."""
+    total, reached = 0.0, float("-inf")
+    for start, end in sorted(spans):
+        total += max(0.0, end - max(start, reached))
+        reached = max(reached, end)
+    return total
+
+
+def simulations(path: Path) -> list[Span]:
+    """Start and end of every simulation that ended, attempts that were made again included."""
+    return [_span(event) for event in events(path, "task_end")]
+
+
+def calls(path: Path, type_: str, task: str | None = None) -> list[Span]:
+    """Start and end of the calls of one type; of a retry, of its wait."""
+    return [_span(event) for event in events(path, type_) if task in (None, event.task)]
+
+
+def _span(event: Event) -> Span:
+    start = float(str(event.get("start_ms")))
+    length = event.get("wait_ms") if event.type == "retry" else event.get("duration_ms")
+    return start, start + float(str(length))

@@ -10,12 +10,12 @@ import pandas as pd
 
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import cost_summary
+from tau2_logging.analysis.critical_path import critical_kinds
 from tau2_logging.analysis.deep.tables import GROUPS, TIME
 from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, shown_dimensions
-from tau2_logging.analysis.makespan import idle_tail
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
-from tau2_logging.analysis.sections import SERVER_NOTE, WORKER_NOTE
+from tau2_logging.analysis.sections import SERVER_NOTE, WORKER_NOTE, chain_note
 from tau2_logging.analysis.servers import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.timeline import Timeline
 from tau2_logging.units import duration, money, share
@@ -80,12 +80,9 @@ def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
     budget = log.budget()
     yield table_data("Time budget", total_budget(budget), "All simulations together: exclusive times, which add up to 100 %.")
     yield from _servers(log)
-    idle, path = idle_tail(log), log.critical_path()
-    note = (
-        "The run took as long as this chain of simulations on one worker. After the last simulation had begun, "
-        f"{duration(_float(idle['tail_ms']))} passed, in which workers waited {duration(_float(idle['idle_worker_ms']))} in all."
-    )
-    yield table_data("Critical path: the calls that decided how long the run took", path, note, rows_of)
+    path = log.critical_path()
+    yield table_data("Critical path: what decided how long the run took", critical_kinds(path), chain_note(log))
+    yield table_data("Calls and waits on the critical path", path, "In order of time.", rows_of)
     yield table_data("Stragglers", log.stragglers(), "Simulations that ended after 95 % of them had.", rows_of)
     yield table_data("Concurrency", log.concurrency(), "How many were open at once, weighted by time.")
     yield table_data("Worker processes", log.worker_processes(), WORKER_NOTE)
@@ -98,10 +95,6 @@ def _servers(log: RunLog) -> Iterator[Table | None]:
     table = log.model_servers()
     yield table_data("Model servers", table[["endpoint", *TIME_COLUMNS]], SERVER_NOTE)
     yield table_data("Load of the model servers", table[["endpoint", *LOAD_COLUMNS]])
-
-
-def _float(value: float | None) -> float:
-    return float("nan") if value is None else float(value)
 
 
 def _cost(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Table | None]:
