@@ -28,6 +28,10 @@ class CodecError(Tau2LoggingError):
         self.column = column
 
 
+class SimulationInterrupted(BaseException):
+    """Raised inside a simulation that the run does not wait for, because it has been stopped. Not an `Exception`, as SimulationTimeout."""
+
+
 class SimulationTimeout(BaseException):
     """Raised inside a simulation that passed its time limit, so that it stops at its next step.
 

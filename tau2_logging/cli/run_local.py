@@ -318,16 +318,16 @@ def _json_object(given: dict[str, Any], name: str) -> dict[str, Any]:
 def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
     import dataclasses
 
-    from tau2_logging.runner.checkpoint import read_run
-    from tau2_logging.runner.config import RunConfig, server_settings
+    from tau2_logging.runner.config import server_settings
     from tau2_logging.runner.experts import with_experts
+    from tau2_logging.runner.saved_run import saved_config
 
     fixed = sorted(given.keys() - _RESUMABLE)
     if fixed:
         flags = ", ".join(f"--{name.replace('_', '-')}" for name in fixed)
         raise UserError(f"{flags} cannot be changed by --resume, which repeats the run's own settings; leave it out or start a new run")
     directory = Path(given["resume"])
-    config = RunConfig.from_json(read_run(directory)["config"])
+    config = saved_config(directory)
     if directory.resolve() != (config.log_dir / "runs" / directory.name).resolve():
         config = dataclasses.replace(config, log_dir=directory.resolve().parent.parent)
     if "executor" in given:

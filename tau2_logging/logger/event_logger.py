@@ -33,7 +33,7 @@ class EventLogger:
     `sinks` are owned by it: `close` closes them. `origin_ns` is the monotonic time that `start_ms` counts from; a resumed run passes
     one that lies before its own start. `masking` is one of sensitive.LEVELS: with `all`, personal data is masked in every sink; what is
     masked at all in arguments and results is up to those who make the events. `host` and `worker` stand in every event of a simulation,
-    where a worker process writes them.
+    where a worker process writes them. `lost_elsewhere` is what each worker has told of lines that it could not write, with the reason.
     """
 
     def __init__(
@@ -56,6 +56,7 @@ class EventLogger:
         self.failures = 0
         self.masking = masking
         self.unwritten = Unwritten()
+        self.lost_elsewhere: dict[str, tuple[int, str]] = {}
         self.wants_structured = any(sink.wants_structured for sink in self.sinks)
         self._personal = masking == ALL
         self._threshold = min((sink.level for sink in self.sinks), default=INFO)
@@ -192,6 +193,15 @@ class EventLogger:
         except Exception:
             self.failed()
             return None
+
+    def lost(self) -> tuple[int, str]:
+        """How many lines could not be written here and, as they have told, by the workers; and why."""
+        told = [*(sink.lost() for sink in self.sinks), *self.lost_elsewhere.values()]
+        return sum(lines for lines, _ in told), "; ".join(sorted({reason for _, reason in told if reason}))
+
+    def reopened(self) -> list[str]:
+        """Files that were moved away or removed and have been opened again."""
+        return [path for sink in self.sinks for path in sink.reopened()]
 
     def close(self) -> None:
         """Close every sink, whatever the others do, when the structured events that wait have been written."""

@@ -17,6 +17,8 @@ from tau2_logging.logger.operation import error_fields
 from tau2_logging.logger.simulation import DONE, Simulation
 
 OK, ERROR, TIMEOUT = "ok", "error", "timeout"
+INTERRUPTED = "interrupted"
+"""Status of a simulation in the checkpoint that was in flight when the run was stopped. It has no task_end: it has not ended."""
 
 _STOP_TOKENS = {"###STOP###": "stop", "###TRANSFER###": "transfer", "###OUT-OF-SCOPE###": "out_of_scope"}
 

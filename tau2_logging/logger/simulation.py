@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tau2_logging.errors import SimulationTimeout
+from tau2_logging.errors import SimulationInterrupted, SimulationTimeout
 from tau2_logging.events.codec import Place
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.call_problem import CallProblem, follows
@@ -118,6 +118,7 @@ class Simulation:
         self.call_problem: CallProblem | None = None
         self.timed_out = threading.Event()
         self.closed = False
+        self.abandoned = False
         self.lock = threading.Lock()
         self._waiting: dict[str, Waiting] = {}
         self._place = Place(task, domain, trial, logger.run_id, logger.host, logger.worker)
@@ -181,12 +182,19 @@ class Simulation:
         waited_ms = (self.logger.clock.now_ns() - waiting.since_ns) / 1e6
         return InFlight(self.domain, self.task, self.elapsed_ms(), waiting.what, waiting.model, waited_ms)
 
-    def abandon(self) -> None:
-        """The run ends without it: it writes nothing more, and stops at its next step."""
-        self.closed = True
+    def abandon(self) -> bool:
+        """The run ends without it: it writes nothing more, and stops at its next step. False if it has ended already."""
+        with self.lock:
+            if self.phase == DONE:
+                return False
+            self.phase = DONE
+        self.closed = self.abandoned = True
         self.timed_out.set()
+        return True
 
     def check_timeout(self) -> None:
-        """Raise SimulationTimeout if the watchdog has given this simulation up."""
+        """Raise SimulationTimeout if the watchdog has given this simulation up, SimulationInterrupted if the run has been stopped."""
+        if self.abandoned:
+            raise SimulationInterrupted(f"task {self.task}: the run was stopped")
         if self.timed_out.is_set():
             raise SimulationTimeout(f"task {self.task} passed its time limit")

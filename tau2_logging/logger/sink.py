@@ -37,5 +37,9 @@ class Sink:
         """How many lines the system refused to write, and why."""
         return 0, ""
 
+    def reopened(self) -> list[str]:
+        """Files that were moved away or removed and have been opened again."""
+        return []
+
     def close(self) -> None:
         """Flush and release; called once."""

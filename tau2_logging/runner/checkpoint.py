@@ -8,16 +8,29 @@ runs/<run>/results_{domain}.json          tau2's own Results format, assembled a
 from __future__ import annotations
 
 import json
+import math
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.logfmt import clean
+from tau2_logging.logger.masking import shorten
+from tau2_logging.runner.dumping import dumped
 from tau2_logging.sinks.appender import Appender
 
 Key = tuple[str, str, int]
+_ROW_TYPES: dict[str, tuple[type, ...]] = {
+    "domain": (str,),
+    "task": (str,),
+    "trial": (int,),
+    "status": (str,),
+    "reward": (int, float, type(None)),
+    "seed": (int, type(None)),
+    "simulation": (dict, type(None)),
+}
 
 
 @dataclass(frozen=True)
@@ -64,56 +77,89 @@ class Checkpoint:
     def append(self, row: Row) -> None:
         """Keep a finished simulation. Raises OSError where the disk refuses: what is lost here is the result."""
         file = self._files[row.domain]
+        file.follow()
         file.append(row.line())
         if file.error is not None:
             raise file.error
+
+    def reopened(self) -> list[str]:
+        """Files that were moved away or removed and have been opened again."""
+        return [str(file.path) for file in self._files.values() if file.reopened]
 
     def close(self) -> None:
         for file in self._files.values():
             file.close()
 
 
-def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a checkpoint, in order; a line cut short by a kill is passed over."""
+def read_rows(path: Path, refused: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The lines of a checkpoint, in order; a line cut short by a kill is passed over.
+
+    So is one that was edited or damaged so that it cannot be a row; `refused` is told which and why.
+    """
     if not path.exists():
         return
     with open(path, encoding="utf-8", errors="replace") as file:
-        for line in file:
+        for number, line in enumerate(file, 1):
             try:
                 row = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 continue
-            if isinstance(row, dict) and {"domain", "task", "trial", "status"} <= row.keys():
+            wrong = _misfit(row)
+            if wrong is None:
                 yield row
+            elif refused is not None:
+                refused.append(f"{path.name}, line {number}: {wrong}")
 
 
-def finished(directory: Path, domains: Iterable[str]) -> dict[Key, dict[str, Any]]:
-    """The simulations that need not be run again: those with status ok. Their rows are without the bulk of the conversation."""
+def _misfit(row: Any) -> str | None:
+    """Why something cannot be a row."""
+    if not isinstance(row, dict):
+        return "it is no object"
+    for name, kinds in _ROW_TYPES.items():
+        value = row.get(name)
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            return f"{name} is {shorten(json.dumps(value), 60)}"
+    reward = row.get("reward")
+    return f"reward is {reward}" if isinstance(reward, float) and not math.isfinite(reward) else None
+
+
+def finished(directory: Path, domains: Iterable[str], refused: list[str] | None = None) -> dict[Key, dict[str, Any]]:
+    """The simulations that need not be run again: those with status ok whose result is there. Their rows are without the bulk of the
+    conversation; `refused` is told of rows that cannot be read."""
     found: dict[Key, dict[str, Any]] = {}
     for domain in domains:
-        for row in read_rows(directory / f"simulations_{domain}.jsonl"):
-            if row["status"] == "ok":
-                row.pop("simulation", None)
+        for row in read_rows(directory / f"simulations_{domain}.jsonl", refused):
+            if row["status"] == "ok" and row.pop("simulation", None) is not None:
                 row.pop("messages", None)
                 found[row["domain"], row["task"], row["trial"]] = row
+            elif row["status"] == "ok" and refused is not None:
+                refused.append(f"simulations_{domain}.jsonl: task {shorten(row['task'], 60)} is ok, but its simulation is null")
     return found
 
 
-def write_results(directory: Path, domain: str, info_json: str, tasks: Iterable[Any], timestamp: str) -> Path:
-    """Assemble tau2's Results of a domain from the checkpoint, in one pass and without holding it in memory.
+def results_path(directory: Path, domain: str) -> Path:
+    """Where tau2's Results of a domain are written."""
+    return directory / f"results_{domain}.json"
 
-    Simulations that failed are not in it: an infrastructure failure is no reward of 0.
+
+def write_results(directory: Path, domain: str, info_json: str, tasks: Iterable[Any], timestamp: str) -> set[Key]:
+    """Assemble tau2's Results of a domain from the checkpoint, in one pass and without holding it in memory; which simulations it holds.
+
+    Simulations that failed are not in it: an infrastructure failure is no reward of 0. Raises OSError if it cannot be written; what was
+    there before is then still there.
     """
-    path = directory / f"results_{domain}.json"
+    path = results_path(directory, domain)
     part = path.with_suffix(".part")
+    written: set[Key] = set()
     with open(part, "w", encoding="utf-8") as file:
-        task_list = ",".join(task.model_dump_json() for task in tasks)
+        task_list = ",".join(str(dumped(task).text) for task in tasks)
         file.write(f'{{"timestamp": {json.dumps(timestamp)}, "info": {info_json}, "tasks": [{task_list}], "simulations": [')
         for number, row in enumerate(_last_ok(directory / f"simulations_{domain}.jsonl")):
-            file.write(("," if number else "") + "\n" + json.dumps(row["simulation"], ensure_ascii=False))
+            file.write(("," if number else "") + "\n" + clean(json.dumps(row["simulation"], ensure_ascii=False)))
+            written.add((row["domain"], row["task"], row["trial"]))
         file.write("]}\n")
     os.replace(part, path)
-    return path
+    return written
 
 
 def _last_ok(path: Path) -> Iterator[dict[str, Any]]:
@@ -143,4 +189,16 @@ def read_run(directory: Path) -> dict[str, Any]:
         raise UserError(f"cannot read {path}: {error}") from error
     if not isinstance(data, dict) or "config" not in data or "run_id" not in data:
         raise UserError(f"{path} does not describe a run; give a folder under <log-dir>/runs/")
+    for name, right in _RUN_CHECKS.items():
+        if not right(data.get(name)):
+            value = shorten(repr(data.get(name)), 80)
+            raise UserError(f"{path} was edited or damaged: {name} is {value}; restore it, or start a new run")
     return data
+
+
+_RUN_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "run_id": lambda value: isinstance(value, str) and value.isprintable() and "/" not in value and value.strip(".") != "",
+    "config": lambda value: isinstance(value, dict),
+    "started_wall": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e11,
+    "trial_seeds": lambda value: isinstance(value, list) and all(type(seed) is int for seed in value),
+}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import random
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -60,6 +61,8 @@ def make_plan(config: RunConfig, benchmark: Benchmark, given: Mapping[str, list[
     _known("domain", config.domains, benchmark.domains(), "--list-domains shows them")
     if len(set(config.domains)) != len(config.domains):
         raise UserError(f"--domains names one twice: {' '.join(config.domains)}")
+    for domain in config.domains:
+        _check_name(domain)
     agents = {label: agent_name(config, label) for label in config.labels}
     for agent in dict.fromkeys(agents.values()):
         _known("agent", [agent], benchmark.agents(), "register your own with tau2's registry")
@@ -75,6 +78,8 @@ def make_plan(config: RunConfig, benchmark: Benchmark, given: Mapping[str, list[
     chosen = {
         domain: given[domain] if given is not None and domain in given else _select(config, benchmark, domain) for domain in config.domains
     }
+    for domain, tasks in chosen.items():
+        _check_ids(domain, tasks)
     suited = {domain: _suited(tasks, benchmark, agents.values()) for domain, tasks in chosen.items()}
     units = [
         Unit(label, task, trial, seeds[trial])
@@ -89,6 +94,14 @@ def make_plan(config: RunConfig, benchmark: Benchmark, given: Mapping[str, list[
         random.Random(f"cells|{config.seed}").shuffle(units)
     left_out = {domain: len(tasks) - len(suited[domain]) for domain, tasks in chosen.items()}
     return Plan(tuple(units), tuple(seeds), users[config.labels[0]], left_out, users, agents)
+
+
+def _check_name(domain: str) -> None:
+    """Files are named after a domain, and arms (`retail@anger`)."""
+    wrong = next((character for character in domain if character in "@/\\" or not character.isprintable()), None)
+    if wrong is not None or not domain.strip("."):
+        what = f"its name holds {wrong!r}" if wrong is not None else "files cannot be named after it"
+        raise UserError(f"domain {domain!r} cannot be run: {what}; register it with tau2 under a name of letters, digits, - and _")
 
 
 def _suited(tasks: list[Any], benchmark: Benchmark, agents: Iterable[str]) -> list[Any]:
@@ -125,6 +138,16 @@ def _select(config: RunConfig, benchmark: Benchmark, domain: str) -> list[Any]:
         wanted = set(config.task_ids)
         tasks = [task for task in tasks if str(task.id) in wanted]
     return tasks[: config.num_tasks] if config.num_tasks is not None else tasks
+
+
+def _check_ids(domain: str, tasks: Sequence[Any]) -> None:
+    """A task's id names its simulations in every log: of two alike, one would be lost."""
+    ids = Counter(str(task.id) for task in tasks)
+    twice = [name for name, number in ids.items() if number > 1]
+    if twice:
+        raise UserError(
+            f"domain {domain} has {ids[twice[0]]} tasks of the id {shorten(repr(twice[0]), 60)}; give each task an id of its own"
+        )
 
 
 def _no_task(task_id: str, domain: str, split: str, ids: Sequence[str]) -> str:

@@ -7,9 +7,10 @@ import platform
 import queue
 import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -23,19 +24,23 @@ from tau2_logging.instrument import distribution_version
 from tau2_logging.logger.clock import Clock, utc_offset
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.masking import masked_argv
+from tau2_logging.logger.scope import OK
 from tau2_logging.logger.sink import Sink
 from tau2_logging.runner.benchmark import Benchmark, Recipe
-from tau2_logging.runner.checkpoint import Checkpoint, write_results, write_run
+from tau2_logging.runner.checkpoint import Checkpoint, Key, Row, write_results, write_run
 from tau2_logging.runner.config import THREADS, ModelChoice, RunConfig
+from tau2_logging.runner.ending import Ending
 from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import Executor, Failure, ThreadsExecutor, make_crew
 from tau2_logging.runner.exports import Exports, check_exports
 from tau2_logging.runner.harness import load_benchmark
 from tau2_logging.runner.limits import Budget, rate_limit
 from tau2_logging.runner.order import Order
-from tau2_logging.runner.place import RunPlace, new_place, resumed_place
+from tau2_logging.runner.place import RunPlace, locked_place, within_plan
 from tau2_logging.runner.plan import Plan, make_plan
 from tau2_logging.runner.providers import check_models, check_prices
+from tau2_logging.runner.run_console import RunConsole
+from tau2_logging.runner.run_lock import RunLock
 from tau2_logging.runner.serving import ModelServers, model_servers
 from tau2_logging.runner.unit import Bench
 from tau2_logging.runner.watchdog import Watchdog
@@ -86,13 +91,13 @@ def _session(
     tasks: Mapping[str, list[Any]] | None = None,
 ) -> Iterator[_Session]:
     """A session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
+    config = replace(config, log_dir=config.log_dir.absolute())  # an agent may change the working directory
     benchmark = load_benchmark(config)
     with offered(benchmark.registry, config):
         plan = make_plan(config, benchmark, tasks)
         _check(config, plan, benchmark)
-        place = resumed_place(config, resume) if resume is not None else new_place(config)
-        place.directory.mkdir(parents=True, exist_ok=True)
-        yield _Session(config, benchmark, plan, place, argv or [], console or Console())
+        with locked_place(config, resume) as (place, lock):
+            yield _Session(config, benchmark, plan, within_plan(place, plan), lock, argv or [], RunConsole(console))
 
 
 def _check(config: RunConfig, plan: Plan, benchmark: Benchmark) -> None:
@@ -112,30 +117,37 @@ def _check(config: RunConfig, plan: Plan, benchmark: Benchmark) -> None:
 
 
 class _Session:
-    def __init__(self, config: RunConfig, benchmark: Benchmark, plan: Plan, place: RunPlace, argv: list[str], console: Console) -> None:
+    def __init__(
+        self, config: RunConfig, benchmark: Benchmark, plan: Plan, place: RunPlace, lock: RunLock, argv: list[str], console: RunConsole
+    ) -> None:
         self.config = config
         self.benchmark = benchmark
         self.plan = plan
         self.place = place
+        self.lock = lock
         self.argv = argv
         self.console = console
         self.todo = tuple(unit for unit in plan.units if unit.key not in place.done)
         self.recipes = {label: self._recipe(label) for label in config.labels}
         self.order = Order(config, place.run_id, place.directory, self.recipes)
         self.stop = _Stop()
-        self.notes: list[str] = []
+        self.notes: list[str] = [] if not place.damaged else [_damaged(place.damaged)]
+        self.ending = Ending(place.directory)
         self.replaced = 0
+        self.finished = set(place.done)
 
     def run(self) -> int:
         with ExitStack() as stack:
             stack.callback(self.benchmark.close)
+            stack.enter_context(self.console.outliving_hangup())
             needed = self.config if self.todo else replace(self.config, servers=None)
-            servers = stack.enter_context(model_servers(needed, self.place.directory / "servers", self.console, self._say))
+            servers = stack.enter_context(model_servers(needed, self.place.directory / "servers", self.console.console, self._say))
             workshop = self._workshop(stack)
             if not self.place.resumed:
                 self.place = replace(self.place, started_wall=time.time())
             exports = stack.enter_context(Exports(self.config, self.place.started_wall, self._planned(), self._say))
             totals, logger = self._open_logger(stack, exports)
+            self.console.log_to(lambda text: logger.text(None, text))
             checkpoint = Checkpoint(self.place.directory, self.config.labels)
             stack.callback(checkpoint.close)
             self._write_run_json()
@@ -146,12 +158,15 @@ class _Session:
             self._announce(exports)
             budget = Budget(self.config.max_cost, self.config.max_tokens_total)
             self._write_start(logger)
-            progress = Progress(totals, self.console, self.config.progress)
+            progress = Progress(totals, self.console.console, self.config.progress)
             with _signals(self.stop, executor), servers.watched(logger):
                 failure = self._drive(executor, progress, lambda: budget.reached(totals))
             self.notes += workshop.notes if workshop is not None else []
             self._write_end(logger, totals)
+            if isinstance(failure, OSError):
+                self.ending.stopped_by(failure)
             self._write_results()
+            self.ending.check_files(logger, checkpoint)
             self.notes += exports.finish()
             return self._report(totals, logger, failure)
 
@@ -214,7 +229,10 @@ class _Session:
         left = len(self.todo)
         progress.start()
         try:
-            executor.start()
+            try:
+                executor.start()
+            except OSError as error:
+                return error
             while left > 0 and self.stop.signal is None and not (self.stop.limit and executor.idle):
                 try:
                     report = executor.reports.get(timeout=_TICK_S)
@@ -225,7 +243,10 @@ class _Session:
                 if report is not None:
                     left -= 1
                     self.replaced += report.note is not None
+                    self._count(report)
                 executor.look()
+                self.lock.freshen()
+                self.console.look()
                 progress.update(executor.in_flight())
                 if self.stop.limit is None and (limit := reached()) is not None:
                     self.stop.limit = limit
@@ -235,10 +256,15 @@ class _Session:
             progress.stop(executor.in_flight())
             executor.close()
 
+    def _count(self, row: Row) -> None:
+        if row.status == OK and row.simulation is not None:
+            self.finished.add(row.key)
+
     def _announce(self, exports: Exports) -> None:
         config = self.config
-        for note in exports.notes:
+        for note in (*exports.notes, *self.notes):
             self._say(note)
+        self.notes.clear()
         if config.all_scripted:
             self._say(
                 "No real model is evaluated: the built-in scripted models play agent, user and judge. "
@@ -257,7 +283,7 @@ class _Session:
         self._say(f"run {self.place.run_id}: {len(self.todo)} simulations, {config.max_concurrency} at a time")
 
     def _say(self, text: str) -> None:
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.console.say(text)
 
     def _versions(self) -> dict[str, Any]:
         return {
@@ -281,7 +307,12 @@ class _Session:
             "argv": masked_argv(self.argv),
             **self._versions(),
         }
-        write_run(self.place.directory, data)
+        try:
+            write_run(self.place.directory, data)
+        except OSError as error:
+            raise UserError(
+                f"cannot write {self.place.directory}/run.json: {error.strerror}; make room or choose another --log-dir"
+            ) from error
 
     def _write_start(self, logger: EventLogger) -> None:
         for domain, recipe in self.recipes.items():
@@ -335,11 +366,14 @@ class _Session:
 
     def _write_results(self) -> None:
         for label, recipe in self.recipes.items():
-            info = self.benchmark.info_json(recipe)
-            write_results(self.place.directory, label, info, self.plan.tasks(label), time.strftime("%Y-%m-%dT%H:%M:%S"))
+            self.ending.write_results(label, partial(self._write_results_of, label, recipe), self.finished)
+
+    def _write_results_of(self, label: str, recipe: Recipe) -> set[Key]:
+        info, now = self.benchmark.info_json(recipe), time.strftime("%Y-%m-%dT%H:%M:%S")
+        return write_results(self.place.directory, label, info, self.plan.tasks(label), now)
 
     def _report(self, totals: Totals, logger: EventLogger, failure: BaseException | None) -> int:
-        self.console.print(summary_table(totals))
+        self.console.show(summary_table(totals))
         directory = self.place.directory
         self._say(f"results: {directory}/results_<domain>.json ({', '.join(self.config.labels)})")
         if self.config.profile:
@@ -351,28 +385,29 @@ class _Session:
             self._say(
                 f"note: {self.replaced} simulations hold text or values that UTF-8 and JSON cannot hold; U+FFFD or a name took their place"
             )
-        for note in self.notes:
+        for note in (*self.notes, *self.ending.notes):
             self._say(f"note: {note}")
-        lost = [sink.lost() for sink in logger.sinks]
-        if any(lines for lines, _ in lost):
-            reasons = "; ".join(sorted({reason for _, reason in lost if reason}))
-            self._say(f"warning: {sum(lines for lines, _ in lost)} log lines could not be written ({reasons})")
         if logger.failures:
             self._say(f"warning: {logger.failures} events could not be made; the first failure is in {self.config.log_dir}/eval_*.log")
-        if failure is not None:
-            if not isinstance(failure, OSError):
-                raise failure
-            raise UserError(f"the run stopped: cannot keep results in {directory} ({failure}); make room and --resume {directory}")
+        if failure is not None and not isinstance(failure, OSError):
+            raise failure
+        for problem in self.ending.problems:
+            self._say(f"error: {problem}")
         if self.stop.limit is not None:
             self._say(f"stopped: {self.stop.limit[1]}; to spend more, --resume with a higher one, which counts anew")
-        unfinished = sum(item.planned - item.ok for item in totals.domains.values())
+        unfinished = sum(item.planned - item.ok for item in totals.domains.values()) + self.ending.missing
         if unfinished:
             self._say(
                 f"{unfinished} of {len(self.plan.units)} simulations are not finished; go on with: python run_local.py --resume {directory}"
             )
         if self.stop.signal is not None:
             return 128 + int(self.stop.signal)
-        return EXIT_OK if unfinished == 0 else EXIT_FAILED
+        return EXIT_OK if unfinished == 0 and not self.ending.problems else EXIT_FAILED
+
+
+def _damaged(rows: Sequence[str]) -> str:
+    more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
+    return f"note: rows that were edited or damaged are passed over, what they stood for is run again: {rows[0]}{more}"
 
 
 @contextmanager

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tau2_logging.errors import SimulationTimeout
+from tau2_logging.errors import SimulationInterrupted, SimulationTimeout
 from tau2_logging.instrument.tau2 import outcome_of
 from tau2_logging.logger.context import bind
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.prompt_hash import prompt_hash
-from tau2_logging.logger.scope import ERROR, TIMEOUT, Outcome, begin, end, told
+from tau2_logging.logger.scope import ERROR, INTERRUPTED, TIMEOUT, Outcome, begin, end, told
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT
 from tau2_logging.runner.benchmark import Benchmark, Recipe
@@ -74,6 +74,19 @@ def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench,
     row = _row(unit, outcome, measured[1], kept, partial or Dump())
     if row.note is not None:
         bench.logger.text(unit.domain, f"task {row.task} trial {row.trial}: {row.note}")
+    bench.keep(row)
+    return row
+
+
+def interrupt(unit: Unit, simulation: Simulation, bench: Bench) -> Row | None:
+    """The run has been stopped, and does not wait for this one: keep a row that says so. None if the simulation has ended already."""
+    waiting = simulation.waiting()
+    elapsed_ms = simulation.elapsed_ms()
+    if not simulation.abandon():
+        return None
+    error = SimulationInterrupted(f"the run was stopped while it waited on {waiting.what}")
+    partial = bench.logger.attempt(_partial_trajectory, simulation) or Dump()
+    row = _row(unit, Outcome(INTERRUPTED, error=error), elapsed_ms, Dump(), partial)
     bench.keep(row)
     return row
 

@@ -94,6 +94,7 @@ class Workshop:
 
     def _enter_environments(self, stack: ExitStack) -> None:
         if not self._config.fast_env:
+            self._try_environments()
             return
         databases, tools = FastDatabases(), FastTools()
         self._databases = databases
@@ -106,9 +107,13 @@ class Workshop:
         for part in self._benchmark.fast_parts():
             part.install()
             stack.callback(part.uninstall)
-        for domain in self._config.domains:
-            self._benchmark.try_environment(domain)  # parse now, not in the first simulations' time
+        self._try_environments()
         stack.enter_context(frozen_heap())
+
+    def _try_environments(self) -> None:
+        """Read the data now, not in the first simulations' time; what cannot be made is said before anything is paid."""
+        for domain in self._config.domains:
+            self._benchmark.try_environment(domain)
 
     def _check_databases(self, databases: Any) -> None:
         for path in databases.damaged():

@@ -15,6 +15,7 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import lru_cache
@@ -25,18 +26,27 @@ from tau2_logging.errors import UserError
 
 SLOW_NS = 2_000_000
 PATIENCE_NS = 50_000_000
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+LOOK_NS = 1_000_000_000
+"""A file that has been moved away or removed (logrotate) is opened again within this time."""
 SETTLED_S = 0.1
 """A line that has not grown for so long is not being written: what wrote it was killed."""
 
 
 class Appender:
-    """One file, appended to. `lost` counts lines the system refused (a full disk); `error` is the last reason."""
+    """One file, appended to. `lost` counts lines the system refused (a full disk); `error` is the last reason; `reopened` counts how often
+    the file was gone, moved away or removed, and was opened again.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.lost = 0
         self.error: OSError | None = None
+        self.reopened = 0
+        self.torn = False
+        self._lock = threading.Lock()
         self.fd = open_for_append(path)
+        self.next_look_ns = perf_counter_ns() + LOOK_NS
         self.held = _held_write()
         self._opened_ns = perf_counter_ns()
         self._stalled_ns = 0
@@ -45,14 +55,52 @@ class Appender:
         """Append `line`, which ends in a newline; it may be several. Never raises."""
         append_to_all((self,), line)
 
-    def write_rest(self, line: bytes) -> None:
+    def write_rest(self, line: bytes, written: int) -> None:
         """Let the system take its time over what it has not taken at once. Never raises."""
         try:
-            while line:
-                line = line[os.write(self.fd, line) :]
+            while written < len(line):
+                written += os.write(self.fd, line[written:])
         except OSError as error:
-            self.lost += line.count(b"\n")
+            self.lost += line.count(b"\n", written)
+            if written:
+                self.torn = line[written - 1 : written] != b"\n"
             self.error = error
+
+    def end_torn_line(self) -> None:
+        """What a full disk has taken of an earlier line shall not swallow the next one. Never raises."""
+        try:
+            self.torn = os.write(self.fd, b"\n") != 1
+        except OSError as error:
+            self.error = error
+
+    def follow(self) -> None:
+        """Open the file again if it is not at its path any more. Never raises.
+
+        The new file takes the place of the old one under the same descriptor, so that a line that another thread writes goes to one of
+        the two whole.
+        """
+        self.next_look_ns = perf_counter_ns() + LOOK_NS
+        with self._lock:
+            if self.fd < 0 or self._in_place():
+                return
+            try:
+                self._open_again()
+            except OSError as error:
+                self.error = error
+                self.lost += 1
+
+    def _open_again(self) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        fd = os.open(self.path, _FLAGS, 0o644)
+        os.dup2(fd, self.fd, inheritable=False)
+        os.close(fd)
+        self.reopened += 1
+
+    def _in_place(self) -> bool:
+        try:
+            return os.path.samestat(os.stat(self.path), os.fstat(self.fd))
+        except OSError:
+            return False
 
     def was_slow(self, took_ns: int) -> None:
         """A line took this long with the lock held."""
@@ -62,9 +110,10 @@ class Appender:
 
     def close(self) -> None:
         """Release the file; more lines are counted as lost."""
-        fd, self.fd, self.held = self.fd, -1, None
-        if fd >= 0:
-            os.close(fd)
+        with self._lock:
+            fd, self.fd, self.held = self.fd, -1, None
+            if fd >= 0:
+                os.close(fd)
 
 
 def append_to_all(files: Sequence[Appender], line: bytes) -> None:
@@ -73,13 +122,23 @@ def append_to_all(files: Sequence[Appender], line: bytes) -> None:
     begun = perf_counter_ns()
     for file in files:
         held = file.held
+        if begun > file.next_look_ns:
+            file.follow()
+        if file.torn:
+            file.end_torn_line()
         written = held(file.fd, line, size) if held is not None else 0
         if written != size:
-            file.write_rest(line[max(written, 0) :])
+            file.write_rest(line, max(written, 0))
     took = perf_counter_ns() - begun
     if took > SLOW_NS:
         for file in files:
             file.was_slow(took)
+
+
+def lost_lines(files: Sequence[Appender]) -> tuple[int, str]:
+    """How many lines the system refused to write into these files, and why."""
+    reasons = {str(file.error) for file in files if file.error is not None}
+    return sum(file.lost for file in files), "; ".join(sorted(reasons))
 
 
 def open_for_append(path: Path) -> int:
@@ -88,7 +147,7 @@ def open_for_append(path: Path) -> int:
     Raises UserError where the file cannot be written.
     """
     try:
-        fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o644)
+        fd = os.open(path, _FLAGS, 0o644)
         if ends_unfinished(path):
             os.write(fd, b"\n")
     except OSError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tau2_logging.events.label import plain_domain
 from tau2_logging.logger.sink import Sink
-from tau2_logging.sinks.appender import Appender, append_to_all
+from tau2_logging.sinks.appender import Appender, append_to_all, lost_lines
 
 
 class DomainFiles(Sink):
@@ -57,14 +57,18 @@ class DomainFiles(Sink):
 
     def lost(self) -> tuple[int, str]:
         """How many lines the system refused to write, and why."""
-        files = [file for pair in self._files.values() for file in pair]
-        reasons = {str(file.error) for file in files if file.error is not None}
-        return sum(file.lost for file in files), "; ".join(sorted(reasons))
+        return lost_lines(self._all())
+
+    def reopened(self) -> list[str]:
+        """Files that were moved away or removed and have been opened again."""
+        return [str(file.path) for file in self._all() if file.reopened]
 
     def close(self) -> None:
-        for pair in self._files.values():
-            for file in pair:
-                file.close()
+        for file in self._all():
+            file.close()
+
+    def _all(self) -> list[Appender]:
+        return [file for pair in list(self._files.values()) for file in pair]
 
 
 def events_path(directory: Path, domain: str) -> Path:

@@ -11,7 +11,7 @@ from pathlib import Path
 from tau2_logging.events.jsonl import encode_event
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.sink import NO_LINES, Sink
-from tau2_logging.sinks.appender import Appender
+from tau2_logging.sinks.appender import Appender, lost_lines
 
 NO_DOMAIN = "none"
 
@@ -56,8 +56,11 @@ class StructuredFiles(Sink):
 
     def lost(self) -> tuple[int, str]:
         """How many lines the system refused to write, and why."""
-        files = list(self._files.values())
-        return sum(file.lost for file in files), "; ".join(sorted({str(file.error) for file in files if file.error is not None}))
+        return lost_lines(list(self._files.values()))
+
+    def reopened(self) -> list[str]:
+        """Files that were moved away or removed and have been opened again."""
+        return [str(file.path) for file in list(self._files.values()) if file.reopened]
 
     def close(self) -> None:
         for file in self._files.values():

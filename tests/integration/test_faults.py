@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tau2_logging.errors import UserError
 from tau2_logging.runner import checkpoint
 from tau2_logging.runner.checkpoint import read_rows
 from tau2_logging.sinks.appender import Appender
@@ -170,12 +169,16 @@ def test_resume_runs_what_is_missing_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_full_disk_stops_the_run_with_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When results cannot be kept the run stops and says so: what would be lost is what it was paid for."""
+    """When results cannot be kept the run stops, shows its table and says what to do: what would be lost is what it was paid for."""
 
     class Full(Appender):
         def append(self, line: bytes) -> None:
             self.error = OSError(28, "No space left on device")
 
     monkeypatch.setattr(checkpoint, "Appender", Full)
-    with pytest.raises(UserError, match=r"No space left on device.*--resume"):
-        run_quietly(scripted(tmp_path, num_tasks=2))
+    code, printed = run_quietly(scripted(tmp_path, num_tasks=2))
+    assert code == 1
+    assert "simulations finished" in printed
+    said = next(line for line in printed.splitlines() if line.startswith("error: "))
+    assert "No space left on device" in said
+    assert f"make room and --resume {tmp_path}" in said

@@ -207,6 +207,8 @@ class Crew:
         if news.broken is not None:
             self.reports.put(Failure(RuntimeError(f"worker {worker.name}: {news.broken}")))
         self._relay(news)
+        if news.unwritten[0]:
+            self._bench.logger.lost_elsewhere[worker.name] = news.unwritten
         for row in news.rows:
             if member.units.pop(row.key, None) is not None:
                 self._bench.keep(row)

@@ -43,7 +43,8 @@ Said = list[tuple[str | None, str]]
 
 @dataclass(frozen=True)
 class Turn:
-    """What a worker has to tell: `host` with its first one, when it is ready; what has happened since the last; what is in flight now.
+    """What a worker has to tell: `host` with its first one, when it is ready; what has happened since the last; what is in flight now;
+    how many lines it could not write so far, and why (`unwritten`).
 
     `refused`: why it cannot begin, for a person. `broken`: what broke outside of any simulation.
     """
@@ -57,13 +58,17 @@ class Turn:
     structured: list[StructuredEvent] = field(default_factory=list)
     said: list[str] = field(default_factory=list)
     in_flight: list[InFlight] = field(default_factory=list)
+    unwritten: tuple[int, str] = (0, "")
 
 
 class Station:
     """What `station` gives: `take` a unit, `fetch` what there is to tell."""
 
-    def __init__(self, executor: ThreadsExecutor, workshop: Workshop, uplink: Uplink, said: queue.SimpleQueue[str]) -> None:
+    def __init__(
+        self, executor: ThreadsExecutor, workshop: Workshop, uplink: Uplink, said: queue.SimpleQueue[str], logger: EventLogger
+    ) -> None:
         self._executor = executor
+        self._logger = logger
         self._workshop = workshop
         self._uplink = uplink
         self._said = said
@@ -80,7 +85,7 @@ class Station:
         rows, broken = self._reports(wait_s)
         lines, texts, structured = self._uplink.fetch()
         said = [self._said.get() for _ in range(self._said.qsize())]
-        return Turn(None, None, broken, rows, lines, texts, structured, said, self._executor.in_flight())
+        return Turn(None, None, broken, rows, lines, texts, structured, said, self._executor.in_flight(), self._logger.lost())
 
     def _reports(self, wait_s: float) -> tuple[list[Row], str | None]:
         rows: list[Row] = []
@@ -125,7 +130,7 @@ def station(order: Order, post: Post) -> Iterator[Station]:
         executor.start()
         stack.callback(executor.close)
         stack.callback(_tell_notes, workshop, said)
-        yield Station(executor, workshop, uplink, said)
+        yield Station(executor, workshop, uplink, said, logger)
 
 
 def _tell_notes(workshop: Workshop, said: queue.SimpleQueue[str]) -> None:

@@ -11,12 +11,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 
 from tau2_logging.logger.scope import TIMEOUT, Outcome
 from tau2_logging.logger.simulation import InFlight, Simulation
 from tau2_logging.runner.executors.report import Failure, Report
 from tau2_logging.runner.plan import Unit
-from tau2_logging.runner.unit import Bench, conclude, run_unit
+from tau2_logging.runner.unit import Bench, conclude, interrupt, run_unit
 from tau2_logging.runner.watchdog import Watchdog
 
 THREAD_NAME = "simulation"
@@ -79,10 +80,13 @@ class ThreadsExecutor:
             self._changed.notify_all()
 
     def close(self) -> None:
-        """Abandon what is in flight: it writes nothing more, and stops at its next step."""
+        """Abandon what is in flight: it is kept as interrupted, writes nothing more, and stops at its next step."""
         self.stop()
-        for simulation in self._flying.copy().values():
-            simulation.abandon()
+        for unit, simulation in self._flying.copy().items():
+            with suppress(OSError):  # a full disk has been told already, or is told when totals are compared
+                row = interrupt(unit, simulation, self._bench)
+                if row is not None:
+                    self.reports.put(row)
 
     def _give_up(self, unit: Unit) -> None:
         """Stop waiting for a unit in flight: its slot is given to a new thread."""

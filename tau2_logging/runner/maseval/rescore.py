@@ -14,7 +14,7 @@ from typing import Any
 from tau2_logging.environments import FastDatabases
 from tau2_logging.errors import UserError
 from tau2_logging.runner.benchmark import Benchmark, Recipe
-from tau2_logging.runner.checkpoint import Checkpoint, Row, write_results
+from tau2_logging.runner.checkpoint import Checkpoint, Row, results_path, write_results
 from tau2_logging.runner.maseval.conversation import NoConversation
 from tau2_logging.runner.maseval.scoring import HARNESS_REWARD, Repetition, simulation_of
 from tau2_logging.sinks.totals import pass_at, pass_hat
@@ -118,7 +118,8 @@ class _Domain:
             used = [task for report in reports if (task := self._one(report, checkpoint)) is not None]
         tasks = {str(task.id): task for task in used}.values()
         info = self._benchmark.info_json(_recipe(self._domain, reports))
-        self._found.results = write_results(self._output, self._domain, info, tasks, time.strftime("%Y-%m-%dT%H:%M:%S"))
+        write_results(self._output, self._domain, info, tasks, time.strftime("%Y-%m-%dT%H:%M:%S"))
+        self._found.results = results_path(self._output, self._domain)
         return self._found
 
     def _one(self, report: Mapping[str, Any], checkpoint: Checkpoint) -> Any:
