@@ -9,6 +9,7 @@ from typing import Any
 from tau2_logging.errors import SimulationInterrupted, SimulationTimeout
 from tau2_logging.instrument.tau2 import outcome_of
 from tau2_logging.logger.context import bind
+from tau2_logging.logger.error_text import error_line
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.prompt_hash import prompt_hash
 from tau2_logging.logger.scope import ERROR, INTERRUPTED, TIMEOUT, Outcome, begin, end, told
@@ -66,6 +67,16 @@ def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench,
     Whatever an agent, a tool, a model or tau2 has made of the simulation, there is an event and a row, and both say the same.
     Raises OSError if the row cannot be kept.
     """
+    try:
+        row = _concluded(unit, simulation, outcome, bench, result)
+    except BaseException as error:  # nothing that a simulation has left behind may end the run
+        row = _last_resort(unit, simulation, error, bench)
+    if row is not None:
+        bench.keep(row)
+    return row
+
+
+def _concluded(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench, result: Any) -> Row | None:
     measured = simulation.ledger.milliseconds()
     outcome, kept = _kept(outcome, result)
     if not end(simulation, outcome, measured):
@@ -74,8 +85,18 @@ def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench,
     row = _row(unit, outcome, measured[1], kept, partial or Dump())
     if row.note is not None:
         bench.logger.text(unit.domain, f"task {row.task} trial {row.trial}: {row.note}")
-    bench.keep(row)
     return row
+
+
+def _last_resort(unit: Unit, simulation: Simulation, error: BaseException, bench: Bench) -> Row:
+    """An event and a row of nothing but the failure to make them."""
+    bench.logger.failed()
+    duration_ms = simulation.elapsed_ms()
+    start_ms = bench.logger.since_start_ms(simulation.ledger.opened_ns)
+    fields = {"status": ERROR, "error_type": type(error).__name__, "start_ms": start_ms, "duration_ms": duration_ms}
+    simulation.emit("task_end", fields, span=simulation.span)
+    simulation.closed = True
+    return replace(_row(unit, Outcome(ERROR), duration_ms, Dump(), Dump()), error=error_line(error))
 
 
 def interrupt(unit: Unit, simulation: Simulation, bench: Bench) -> Row | None:

@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from tau2_logging.logger import scope
+from tau2_logging.logger.scope import Outcome
+from tau2_logging.runner import unit
 from tau2_logging.runner.checkpoint import read_rows
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, check_times, of
@@ -69,6 +72,27 @@ ERRORS = {
     "KeyboardInterrupt": "KeyboardInterrupt",
     "GeneratorExit": "GeneratorExit",
 }
+
+
+@pytest.mark.parametrize("place", [unit, scope], ids=["row", "event"])
+def test_a_failure_of_our_own_ends_one_simulation(place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If an event or a row of a simulation cannot be made, there is a bare one of each, and the run goes on."""
+    made = scope.told
+
+    def told(outcome: Outcome, limit: int = 300) -> tuple[str, str] | None:
+        if "fault" in str(outcome.error):
+            raise RuntimeError("cannot be told")
+        return made(outcome, limit)
+
+    monkeypatch.setattr(place, "told", told)
+    code, _ = run_quietly(scripted(tmp_path, agent={"faults": {"server_error": 0.4}}, max_retries=0))
+    rows = list(read_rows(RunFiles(tmp_path).only_run() / "simulations_mock.jsonl"))
+    ends = of(RunFiles(tmp_path).events("mock"), "task_end")
+    assert code == 1
+    assert len(rows) == len(ends) == 9
+    broken = {row["task"] for row in rows if row["status"] == "error"}
+    assert broken == {end.task for end in ends if end.get("status") == "error"}
+    assert 0 < len(broken) < 9
 
 
 @pytest.mark.parametrize("reward", [float("nan"), float("inf"), "much", object()])
