@@ -116,16 +116,27 @@ def _total(calls: pd.DataFrame) -> float | None:
     return None if calls["price_usd"].isna().any() else float(calls["price_usd"].sum())
 
 
+PRICED_AS_COLUMNS = ["model", "agent_usd", "benchmark_usd", "all_usd", "known_usd", "unknown_calls"]
+
+
 def priced_as(log: RunLog, models: Sequence[str], prices: PriceTable | None = None) -> pd.DataFrame:
-    """What the tokens of this run would cost on other models: model, agent_usd, benchmark_usd, all_usd, price_date; NaN is unknown."""
+    """What the tokens of this run would cost on other models: PRICED_AS_COLUMNS and price_date.
+
+    NaN is unknown: everything of a model without price, else a side with a call whose tokens are not known. `unknown_calls` counts such
+    calls, `known_usd` is the price of the others; a call that failed and used no token is free.
+    """
     import pandas as pd
 
     prices = prices or default_prices()
     calls = priced_calls(log, prices)
-    used = calls[calls["input_tokens"].notna()]
+    used = calls[calls["price_source"] != "free"]
+    nothing = 0.0 if len(calls) or log.simulations.empty else np.nan
     rows = []
     for model in models:
-        cost = pd.Series(table_prices(used.assign(model=model), prices), index=used.index)
-        sides = {side: cost[used["side"] == side].sum(skipna=False) for side in ("agent", "benchmark")}
-        rows.append({"model": model, "agent_usd": sides["agent"], "benchmark_usd": sides["benchmark"], "all_usd": sum(sides.values())})
-    return pd.DataFrame(rows, columns=["model", "agent_usd", "benchmark_usd", "all_usd"]).assign(price_date=prices.date)
+        priced = used.assign(price_usd=table_prices(used.assign(model=model), prices))
+        unknown = priced["price_usd"].isna().sum() if prices.find(model) else np.nan
+        costs = {side: priced.loc[priced["side"] == side, "price_usd"].sum(skipna=False) for side in ("agent", "benchmark")}
+        sides = {f"{side}_usd": cost + nothing for side, cost in costs.items()}
+        known = priced["price_usd"].sum(min_count=1)
+        rows.append({"model": model, **sides, "all_usd": sum(sides.values()), "known_usd": known, "unknown_calls": unknown})
+    return pd.DataFrame(rows, columns=PRICED_AS_COLUMNS).assign(price_date=prices.date)

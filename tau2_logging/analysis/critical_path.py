@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 def critical_path(log: RunLog) -> pd.DataFrame:
     """The calls and waits that decided how long the run took, in order of time; see `chain` for the simulations they belong to.
 
-    Columns: KEY, type, name (model or function), step, start_ms, duration_ms, share (of the chain's time), file, line. Besides calls there
-    are `retry` (waits before retries) and, at the begin of each simulation, `setup` and `other` (what its end sums up).
+    Columns: KEY, type, name (model or function), step, start_ms, duration_ms, share_of_chain (of the chain's time), file, line. Besides
+    calls there are `retry` (waits before retries) and, at the begin of each simulation, `setup` and `other` (what its end sums up).
     """
     links = chain(log)
     spans = links[[*KEY, "start_ms", "end_ms"]].rename(columns={"start_ms": "begin", "end_ms": "end"})
@@ -32,8 +32,8 @@ def critical_path(log: RunLog) -> pd.DataFrame:
     shown = [*KEY, "type", "name", "step", "start_ms", "duration_ms", "file", "line"]
     path = pd.concat([calls[shown], _besides(log, links)[shown]], ignore_index=True).sort_values("start_ms", kind="stable")
     whole = float(np.sum(as_floats(links["duration_ms"])))
-    path["share"] = as_floats(path["duration_ms"]) / whole if whole else np.nan
-    return with_key(path)[[*shown[:-2], "share", "file", "line"]].reset_index(drop=True)
+    path["share_of_chain"] = as_floats(path["duration_ms"]) / whole if whole else np.nan
+    return with_key(path)[[*shown[:-2], "share_of_chain", "file", "line"]].reset_index(drop=True)
 
 
 def _besides(log: RunLog, links: pd.DataFrame) -> pd.DataFrame:
@@ -47,12 +47,12 @@ def _besides(log: RunLog, links: pd.DataFrame) -> pd.DataFrame:
 
 
 def critical_kinds(path: pd.DataFrame) -> pd.DataFrame:
-    """The critical path by type and name: type, name, n, duration_ms, share (of the chain's time), largest first.
+    """The critical path by type and name: type, name, n, duration_ms, share_of_chain, largest first.
 
     Calls that ran at the same time each count their own.
     """
     table = path.groupby(["type", "name"], dropna=False, sort=False).agg(
-        n=("type", "size"), duration_ms=("duration_ms", "sum"), share=("share", "sum")
+        n=("type", "size"), duration_ms=("duration_ms", "sum"), share_of_chain=("share_of_chain", "sum")
     )
     return table.reset_index().sort_values("duration_ms", ascending=False, kind="stable", ignore_index=True)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tau2_logging.analysis.columns import numbers
 from tau2_logging.analysis.summary import SUMMARY_COLUMNS, as_floats, percentile, summarize
 from tau2_logging.events import MODEL_CALL_TYPES
 
@@ -19,13 +20,19 @@ LATENCY_TYPES = (*MODEL_CALL_TYPES, "tool_call", "evaluation", "step_complete", 
 DIMENSIONS = ("domain", "model", "function", "expert", "requestor", "host", "worker")
 
 METRIC_NOTES = (
-    "TTFT, TPOT, E2E latency and goodput as vLLM's serving benchmark defines them: E2E latency is the whole call, TTFT the time to the "
-    "first token, TPOT = (E2E latency - TTFT) / (output tokens - 1) of calls with more than one output token. The log keeps no time of "
-    "each token, so that of inter-token latency (ITL) only the mean is known: all decode time over all tokens after the first. "
-    "Percentiles interpolate linearly (numpy's method='linear'); the standard deviation has ddof=1."
+    "E2E latency is the whole call; TTFT the time to the first token and TPOT = (time from the first token to the last) / (output tokens - "
+    "1), of calls with more than one, both without the wait in the runner's own queue. The log keeps no time of each token, so that of "
+    "inter-token latency (ITL) only the mean is known: all decode time over all tokens after the first; out tok/s is its inverse. They "
+    "rest on `timed` calls: of a call whose reply came as a whole they are unknown. Percentiles interpolate linearly (numpy's "
+    "method='linear'); the standard deviation has ddof=1."
 )
 
-_COLUMNS = ("type", "duration_ms", "total_duration_ms", "error", "ttft_ms", "decode_ms", "output_tokens")
+SHARE_NOTE = (
+    "Times in ms; share of the time all simulations took, those that were run again included. Steps and tasks contain the calls. A "
+    "simulation that ended in error or time-out is an error of task_end. "
+)
+
+_COLUMNS = ("type", "duration_ms", "total_duration_ms", "queue_ms", "error", "status", "ttft_ms", "decode_ms", "output_tokens")
 
 
 def shown_dimensions(log: RunLog) -> list[str]:
@@ -38,9 +45,10 @@ def shown_dimensions(log: RunLog) -> list[str]:
 def latency_table(log: RunLog, by: str | Sequence[str] = "type") -> pd.DataFrame:
     """Durations by type, or by type and other columns (`domain`, `model`, `function`, `expert`, `requestor`, any field).
 
-    Columns: the keys, n, errors, mean_ms, std_ms (ddof=1), min_ms, p50_ms, p90_ms, p95_ms, p99_ms, max_ms, total_ms, share (of the time all
-    simulations took; calls of different roles are disjoint, steps and tasks contain them), and for model calls p50 of TTFT and TPOT
-    (vLLM's definitions), mean_itl_ms and output_tokens_per_s (tokens of all calls over the time of all calls).
+    Columns: the keys, n, errors (of simulations also time-outs), mean_ms, std_ms (ddof=1), min_ms, p50_ms, p90_ms, p95_ms, p99_ms, max_ms,
+    total_ms, share (of the time all attempts at simulations took, those that were run again included, as are their calls; steps and tasks
+    contain the calls), and for model calls p50 of TTFT and TPOT, mean_itl_ms and output_tokens_per_s (while the model wrote, without
+    queues), and `timed`, the calls these rest on.
     """
     import pandas as pd
 
@@ -59,42 +67,51 @@ def _rows(calls: pd.DataFrame, keys: list[str], whole_ms: float) -> list[dict[st
     calls = calls.dropna(subset=extra) if extra else calls
     rows = []
     for key, group in calls.groupby(keys, sort=False, dropna=False):
-        figures = summarize(as_floats(group["ms"]), int(group["error"].fillna(False).sum()))
+        figures = summarize(as_floats(group["ms"]), int(failures(group).sum()))
         share = figures["total_ms"] / whole_ms if whole_ms else float("nan")
         rows.append({**dict(zip(keys, key, strict=True)), **figures, "share": share, **_token_figures(group)})
     return rows
 
 
-_TOKEN_COLUMNS = ("p50_ttft_ms", "p95_ttft_ms", "p50_tpot_ms", "mean_itl_ms", "output_tokens_per_s")
+_TOKEN_COLUMNS = ("p50_ttft_ms", "p95_ttft_ms", "p50_tpot_ms", "mean_itl_ms", "output_tokens_per_s", "timed")
 
 
-def _token_figures(group: pd.DataFrame) -> dict[str, float]:
+def failures(calls: pd.DataFrame) -> Any:
+    """Which events tell of a failure: a call with an error, a simulation that ended in error or time-out."""
+    failed = calls["error"].fillna(False).to_numpy(dtype=bool)
+    return failed | calls["status"].isin(["error", "timeout"]).to_numpy(dtype=bool)
+
+
+def _token_figures(group: pd.DataFrame) -> dict[str, float | int]:
     ttft, tpot, output = (as_floats(group[name]) for name in ("ttft_ms", "tpot_ms", "output_tokens"))
-    ms = as_floats(group["ms"])
-    timed = ~np.isnan(output) & ~np.isnan(ms)
-    decode = ~np.isnan(tpot)
-    later_tokens = float(np.sum(output[decode] - 1))
+    timed = ~np.isnan(tpot)
+    tokens = float(np.sum(output[timed] - 1))
+    decode_ms = float(np.sum(tpot[timed] * (output[timed] - 1)))
     return {
         "p50_ttft_ms": percentile(ttft[~np.isnan(ttft)], 50),
         "p95_ttft_ms": percentile(ttft[~np.isnan(ttft)], 95),
-        "p50_tpot_ms": percentile(tpot[decode], 50),
-        "mean_itl_ms": float(np.sum(tpot[decode] * (output[decode] - 1))) / later_tokens if later_tokens else float("nan"),
-        "output_tokens_per_s": _rate(output[timed], ms[timed]),
+        "p50_tpot_ms": percentile(tpot[timed], 50),
+        "mean_itl_ms": decode_ms / tokens if tokens else float("nan"),
+        "output_tokens_per_s": tokens / decode_ms * 1000 if decode_ms else float("nan"),
+        "timed": int(timed.sum()),
     }
 
 
-def _rate(tokens: Any, ms: Any) -> float:
-    time = float(np.sum(ms))
-    return float(np.sum(tokens)) / time * 1000 if time else float("nan")
+_TPOT_COLUMNS = ("duration_ms", "queue_ms", "ttft_ms", "decode_ms", "output_tokens")
 
 
 def tpot_ms(calls: pd.DataFrame) -> Any:
-    """vLLM's time per output token, (E2E latency - TTFT) / (output tokens - 1), in ms; NaN without TTFT or a second token."""
-    output = as_floats(calls["output_tokens"])
+    """Time per output token after the first, in ms, of each call; NaN without the time of the first token or a second one.
+
+    The log says how long the model wrote (`decode_ms`); if it does not, that is what is left of the call without the runner's own queue.
+    """
+    duration, queue, ttft, decode, output = (numbers(calls, name) for name in _TPOT_COLUMNS)
     later = np.where(output > 1, output - 1, np.nan)
-    return (as_floats(calls["duration_ms"]) - as_floats(calls["ttft_ms"])) / later
+    left = duration - np.nan_to_num(queue) - ttft
+    return np.where(np.isnan(decode), left, decode) / later
 
 
 def total_time(log: RunLog) -> float:
-    """The time all simulations took together, in ms; of unfinished ones nothing is known."""
-    return float(np.nansum(as_floats(log.simulations["duration_ms"])))
+    """The time all simulations took together, in ms, those that were run again included; what their calls are a share of."""
+    table = log.attempts if len(log.attempts) else log.simulations
+    return float(np.nansum(as_floats(table["duration_ms"])))

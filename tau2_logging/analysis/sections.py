@@ -12,7 +12,7 @@ from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.critical_path import chain, critical_kinds
 from tau2_logging.analysis.differences import DIFFERENCE_NOTE
-from tau2_logging.analysis.latency import METRIC_NOTES, shown_dimensions
+from tau2_logging.analysis.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.provenance import recorded_note
 from tau2_logging.analysis.simulations import solved
 from tau2_logging.analysis.summary import as_floats, equal_bins
@@ -82,13 +82,13 @@ _LATENCY: dict[str, tuple[str, Show]] = {
 }  # fmt: skip
 _TOKENS: dict[str, tuple[str, Show]] = {
     "p50_ttft_ms": ("TTFT p50", ms), "p95_ttft_ms": ("TTFT p95", ms), "p50_tpot_ms": ("TPOT p50", ms), "mean_itl_ms": ("ITL mean", ms),
-    "output_tokens_per_s": ("out tok/s", number),
+    "output_tokens_per_s": ("out tok/s", number), "timed": ("timed", count),
 }  # fmt: skip
 _CALL: dict[str, tuple[str, Show]] = {
     "type": ("type", text), "domain": ("domain", text), "task": ("task", text), "trial": ("trial", text), "status": ("status", text),
     "step": ("step", text), "name": ("model or function", text), "model": ("model", text), "function": ("function", text),
     "waiting_on": ("waited on", text), "elapsed_ms": ("for ms", ms), "last_type": ("last event", text), "error_type": ("error", text),
-    "n": ("n", count), "calls": ("of calls", count), "share": ("share", share),
+    "n": ("n", count), "calls": ("of calls", count), "share": ("share", share), "share_of_chain": ("share of chain", share),
     "wait_ms": ("waited ms", ms), "max_attempt": ("attempts", count),
     "output_tokens": ("output tokens", count), "duration_ms": ("ms", ms), "times_median": ("x median", number),
     "behind_ms": ("behind ms", ms),
@@ -174,7 +174,7 @@ def _beside(table: pd.DataFrame) -> list[list[str]]:
 
 def latency_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     """By type, then by everything else, then the bins."""
-    note = "Times in ms; share of the time all simulations took. Steps and tasks contain the calls. " + METRIC_NOTES
+    note = SHARE_NOTE + METRIC_NOTES
     first: dict[str, tuple[str, Show]] = {"type": ("type", text)}
     yield section("Latency by type", log.latency(), {**first, **_LATENCY}, note, key=True)
     yield section("Tokens over time", _with_tokens(log.latency("model")), {**first, "model": ("model", text), **_TOKENS}, key=True)
@@ -187,7 +187,7 @@ def latency_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
 
 
 def _with_tokens(table: pd.DataFrame) -> pd.DataFrame:
-    return table[table[list(_TOKENS)].notna().any(axis=1)]
+    return table[table[[name for name in _TOKENS if name != "timed"]].notna().any(axis=1)]
 
 
 def _bins(log: RunLog, bins: int) -> Iterator[Section]:
@@ -214,9 +214,9 @@ def time_sections(log: RunLog) -> Iterator[Section]:
     path = log.critical_path()
     if len(path):
         kinds: dict[str, tuple[str, Show]] = {"type": ("type", text), "name": ("model or function", text), "n": ("n", count),
-            "duration_ms": ("total ms", ms), "share": ("share of chain", share)}  # fmt: skip
+            "duration_ms": ("total ms", ms), "share_of_chain": ("share of chain", share)}  # fmt: skip
         yield section("Critical path", critical_kinds(path), kinds, chain_note(log), top=12)
-        yield section("Slowest on the critical path", path.nlargest(8, "duration_ms"), {**_CALL, "share": ("share of chain", share)})
+        yield section("Slowest on the critical path", path.nlargest(8, "duration_ms"), _CALL)
     yield section("Stragglers", log.stragglers(), _CALL, "Simulations that ended after 95 % of them had.")
     levels: dict[str, tuple[str, Show]] = {
         "what": ("what", text), "mean": ("mean", number), "p50": ("p50", number), "p95": ("p95", number), "max": ("max", number),
@@ -272,6 +272,7 @@ def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
         table = log.priced_as(options.price_as, options.prices)
         shows: dict[str, tuple[str, Show]] = {
             "model": ("model", text), "agent_usd": ("agent", usd), "benchmark_usd": ("benchmark", usd), "all_usd": ("all", usd),
+            "known_usd": ("of the calls with known price", usd), "unknown_calls": ("calls of unknown price", count),
         }  # fmt: skip
         yield section("The same tokens on other models", table, shows, f"Prices of {date}.")
 

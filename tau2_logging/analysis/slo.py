@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tau2_logging.analysis.costs import cost_summary
-from tau2_logging.analysis.latency import LATENCY_TYPES, tpot_ms
+from tau2_logging.analysis.latency import LATENCY_TYPES, failures, tpot_ms
 from tau2_logging.analysis.makespan import idle_tail
 from tau2_logging.analysis.summary import as_floats, percentile
 from tau2_logging.errors import UserError
@@ -52,7 +52,9 @@ class Objective:
 
 @dataclass(frozen=True)
 class Result:
-    """A gate and how it went. `value`: failure-adjusted; `plain`: without failures; both None where the log does not say."""
+    """A gate and how it went. `value`: failure-adjusted; `plain`: over what did not fail. None where the log does not say, or the figure is
+    about failures or money itself.
+    """
 
     gate: str
     met: bool
@@ -95,13 +97,13 @@ def _check_one(log: RunLog, objective: Objective, prices: PriceTable | None) -> 
     if objective.statistic == "error_rate":
         rate = float(failed.mean())
         return Result(
-            objective.text, rate <= objective.limit, rate, rate, objective.limit, "share", f"{failed.sum()} of {len(failed)} failed"
+            objective.text, rate <= objective.limit, rate, None, objective.limit, "share", f"{failed.sum()} of {len(failed)} failed"
         )
     if objective.statistic is None:
         return _check_each(objective, values, failed)
     adjusted = np.where(failed, np.inf, values)
     adjusted = adjusted[~np.isnan(adjusted)]
-    value, plain = _statistic(adjusted, objective.statistic), _statistic(values[~np.isnan(values)], objective.statistic)
+    value, plain = _statistic(adjusted, objective.statistic), _statistic(values[~failed & ~np.isnan(values)], objective.statistic)
     met = bool(value <= objective.limit)
     return Result(objective.text, met, value, plain, objective.limit, "ms", f"{failed.sum()} of {len(failed)} failed")
 
@@ -122,7 +124,7 @@ def _check_cost(log: RunLog, objective: Objective, prices: PriceTable | None) ->
         why = "no simulation was solved" if not summary["solved"] and objective.name == "cost_per_success" else ""
         why = f"{summary['unknown_calls']} calls have no known price" if summary["unknown_calls"] else why
         return Result(objective.text, False, None, None, objective.limit, "USD", why)
-    return Result(objective.text, value <= objective.limit, value, value, objective.limit, "USD", f"{summary['solved']} simulations solved")
+    return Result(objective.text, value <= objective.limit, value, None, objective.limit, "USD", f"{summary['solved']} simulations solved")
 
 
 def _statistic(values: Any, name: str) -> float:
@@ -133,14 +135,17 @@ def _statistic(values: Any, name: str) -> float:
     return float(values.max()) if name == "max" else percentile(values, float(name[1:]))
 
 
+_MEASURED = ("duration_ms", "total_duration_ms", "queue_ms", "ttft_ms", "decode_ms", "output_tokens", "error", "status")
+
+
 def measured(log: RunLog, name: str) -> tuple[Any, Any]:
     """What a metric measured, in ms, and which of them failed. Requests (ttft, tpot, e2e) are the agent's model calls."""
     if name == "task":
         simulations = log.simulations
         return as_floats(simulations["duration_ms"]), (simulations["status"] != "ok").to_numpy(dtype=bool)
     type_ = "llm_call" if name in REQUEST_METRICS else name
-    calls = log.select(["duration_ms", "total_duration_ms", "ttft_ms", "output_tokens", "error", "status"], types=[type_])
-    failed = calls["error"].fillna(False).to_numpy(dtype=bool) | calls["status"].isin(["error", "timeout"]).to_numpy(dtype=bool)
+    calls = log.select(_MEASURED, types=[type_])
+    failed = failures(calls)
     if name == "ttft":
         return as_floats(calls["ttft_ms"]), failed
     if name == "tpot":
@@ -165,12 +170,14 @@ def _goodput(log: RunLog, what: str, objectives: list[Objective]) -> Result:
     for objective in objectives:
         values, failed = measured(log, objective.name)
         good = good & ~failed & (values <= objective.limit)
+    worked = good[~failed] if np.size(good) else good
     span = (idle_tail(log)["makespan_ms"] or 0.0) / 1000
     share = float(np.mean(good)) if np.size(good) else 0.0
     needed = min(objective.share for objective in objectives)
     rate = f", {np.sum(good) / span:.4g} a second" if span > 0 else ""
     detail = f"{np.sum(good)} of {np.size(good)} meet {' and '.join(objective.text for objective in objectives)}{rate}"
-    return Result(f"goodput of {what}", share >= needed, share, share, needed, "share", detail)
+    plain = float(np.mean(worked)) if np.size(worked) else None
+    return Result(f"goodput of {what}", share >= needed, share, plain, needed, "share", detail)
 
 
 def parse_percent(text: str) -> float:
@@ -197,7 +204,7 @@ def _not_slower(row: dict[Any, Any], allowed: float) -> Result:
     interval = f"95 % CI {row['low_ms']:+.1f} to {row['high_ms']:+.1f} ms, p (Holm) {row['p_holm']:.2g}"
     detail = f"median {row['median_ms']:.1f} ms, was {row['median_other_ms']:.1f}; {interval}; {row['tasks']} tasks"
     met = not (row["change"] > allowed and row["significant"])
-    return Result(gate, met, row["change"], row["change"], allowed, "share", detail)
+    return Result(gate, met, row["change"], None, allowed, "share", detail)
 
 
 def as_rows(results: Iterable[Result]) -> tuple[dict[str, object], ...]:

@@ -13,8 +13,12 @@ from tau2_logging.events import EXCLUSIVE_MS, MODEL_CALL_TYPES, Event
 from tau2_logging.events.levels import PROFILE
 from tau2_logging.logger.sink import Sink
 
-COUNTED = ("llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "cached_tokens", "reasoning_tokens")
-"""Counts of task_end that are summed for run_end."""
+CALLS = {
+    "llm_call": "llm_calls", "user_sim": "user_calls", "expert_call": "expert_calls", "evaluator": "judge_calls", "tool_call": "tool_calls",
+}  # fmt: skip
+"""What an event is counted as for run_end: when it comes, since the simulation may be broken off before it ends."""
+
+COUNTED = (*CALLS.values(), "cached_tokens", "reasoning_tokens")
 
 
 @dataclass
@@ -103,6 +107,8 @@ class Totals(Sink):
         if totals is None:
             return
         with self._lock:
+            if event.type in CALLS:
+                totals.counted[CALLS[event.type]] += 1
             if event.type in MODEL_CALL_TYPES:
                 _add_call(totals, event)
             elif event.type == "tool_call":
@@ -129,6 +135,8 @@ def _number(event: Event, name: str) -> float:
 def _add_call(totals: DomainTotals, event: Event) -> None:
     totals.input_tokens += int(_number(event, "input_tokens"))
     totals.output_tokens += int(_number(event, "output_tokens"))
+    for name in ("cached_tokens", "reasoning_tokens"):
+        totals.counted[name] += int(_number(event, name))
     totals.call_errors += event.get("error") is True
     if event.get("cost_usd") is not None:
         totals.cost_usd = None if totals.cost_usd is None else totals.cost_usd + _number(event, "cost_usd")
@@ -145,8 +153,6 @@ def _add_end(totals: DomainTotals, event: Event) -> None:
     totals.duration_ms += _number(event, "duration_ms")
     for name in EXCLUSIVE_MS:
         totals.spent_ms[name] += _number(event, name)
-    for name in COUNTED:
-        totals.counted[name] += int(_number(event, name))
     if status == "ok" and event.get("reward") is not None:
         totals.rewards[str(event.task)].append(_number(event, "reward"))
     if event.get("tau2_reward") is not None:

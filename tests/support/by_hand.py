@@ -22,6 +22,7 @@ class Figures:
 
     calls: Counter[str] = field(default_factory=Counter)
     tokens: Counter[str] = field(default_factory=Counter)
+    cached: int = 0
     cost_usd: float = 0.0
     waited_ms: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     tools: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(lambda: [0, 0]))
@@ -73,7 +74,14 @@ def _add(found: Figures, message: Data, since_ms: float | None, names: dict[str,
         tool[1] += message["error"] is True if "error" in message else str(message["content"]).startswith("Error: ")
         return
     found.cost_usd += message.get("cost") or 0.0
+    found.cached += _cached(message)
     found.tokens.update({name: count for name, count in (message.get("usage") or {}).items() if isinstance(count, int)})
+
+
+def _cached(message: Data) -> int:
+    """Prompt tokens from the provider's cache: beside tau2's own counts, or in the reply that it kept."""
+    usages = message.get("usage") or {}, (message.get("raw_data") or {}).get("usage") or {}
+    return next((count for usage in usages if (count := (usage.get("prompt_tokens_details") or {}).get("cached_tokens"))), 0)
 
 
 def _seconds(text: str | None) -> float | None:

@@ -17,9 +17,10 @@ def check_log(found: Figures, log: RunLog) -> None:
     """Calls, tokens, money, latencies, tools and outcomes of a log that was made of a file."""
     calls = log.calls
     assert Counter(calls["type"]) == found.calls
-    totals = calls.reindex(columns=["input_tokens", "output_tokens", "cost_usd"]).sum()  # what no call has is no column
+    totals = calls.reindex(columns=["input_tokens", "output_tokens", "cached_tokens", "cost_usd"]).sum()  # what no call has is no column
     assert totals["input_tokens"] == found.tokens["prompt_tokens"]
     assert totals["output_tokens"] == found.tokens["completion_tokens"]
+    assert totals["cached_tokens"] == found.cached
     assert totals["cost_usd"] == pytest.approx(found.cost_usd)
     latency = log.latency().set_index("type")
     for type_, times in found.waited_ms.items():

@@ -79,3 +79,9 @@ def _span(event: Event) -> Span:
     start = float(str(event.get("start_ms")))
     length = event.get("wait_ms") if event.type == "retry" else event.get("duration_ms")
     return start, start + float(str(length))
+
+
+def decoded(path: Path) -> list[tuple[float, float]]:
+    """(ms from the first token to the last, tokens after the first) of the agent's calls that say both."""
+    found = [event for event in events(path, "llm_call") if event.get("decode_ms") is not None]
+    return [(float(str(event.get("decode_ms"))), int(str(event.get("output_tokens"))) - 1) for event in found]

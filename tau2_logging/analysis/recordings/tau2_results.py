@@ -138,13 +138,21 @@ def _call(message: Message, names: Mapping[str, str], models: Mapping[str, Any])
 
 
 def _tokens(message: Message) -> Fields:
+    """Tokens as tau2 notes them; cached and reasoning tokens, which it may leave out, also from the provider's own reply (`raw_data`)."""
     usage = mapping(message.get("usage"))
+    both = (usage, mapping(mapping(message.get("raw_data")).get("usage")))
     given = {
-        "input_tokens": usage.get("prompt_tokens"),
-        "output_tokens": usage.get("completion_tokens"),
-        "cached_tokens": mapping(usage.get("prompt_tokens_details")).get("cached_tokens"),
+        "input_tokens": [usage.get("prompt_tokens")],
+        "output_tokens": [usage.get("completion_tokens")],
+        "cached_tokens": [mapping(part.get("prompt_tokens_details")).get("cached_tokens") for part in both],
+        "reasoning_tokens": [mapping(part.get("completion_tokens_details")).get("reasoning_tokens") for part in both],
     }
-    return {name: int(value) for name, value in given.items() if value is not None}
+    found = {name: next((value for value in values if _is_count(value)), None) for name, values in given.items()}
+    return {name: int(value) for name, value in found.items() if value is not None}
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
 def mapping(value: object) -> Mapping[str, Any]:

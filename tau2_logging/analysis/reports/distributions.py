@@ -1,7 +1,7 @@
 """What the histograms of the pictures and of the page have in common: roles, bins, percentiles.
 
-Percentiles interpolate linearly, as numpy's default does. TTFT and TPOT as vLLM's benchmark defines them: time to the first
-token, and (duration - TTFT) / (output tokens - 1). Failed calls are in the durations, as in the table of latencies.
+Percentiles interpolate linearly, as numpy's default does. TTFT is the time to the first token, TPOT that from the first token to the last
+over (output tokens - 1), both without the runner's own queue. Failed calls are in the durations, as in the table of latencies.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tau2_logging.analysis.columns import numbers
+from tau2_logging.analysis.latency import tpot_ms
 from tau2_logging.analysis.timeline import LANE_OF
 
 if TYPE_CHECKING:
@@ -40,10 +41,7 @@ def with_roles(calls: pd.DataFrame) -> pd.DataFrame:
     """The same for a table of calls."""
     calls = calls.assign(role=calls["type"].map(LANE_OF), ms=numbers(calls, "duration_ms"))
     calls = calls[np.isfinite(calls["ms"])]
-    output, ttft = numbers(calls, "output_tokens"), numbers(calls, "ttft_ms")
-    with np.errstate(divide="ignore", invalid="ignore"):
-        tpot = np.where(output > 1, (calls["ms"].to_numpy() - ttft) / (output - 1), np.nan)
-    timed: pd.DataFrame = calls.assign(tpot_ms=tpot)
+    timed: pd.DataFrame = calls.assign(tpot_ms=tpot_ms(calls))
     return timed
 
 

@@ -13,7 +13,7 @@ from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.critical_path import critical_kinds
 from tau2_logging.analysis.deep.tables import GROUPS, TIME
 from tau2_logging.analysis.differences import DIFFERENCE_NOTE
-from tau2_logging.analysis.latency import METRIC_NOTES, shown_dimensions
+from tau2_logging.analysis.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
 from tau2_logging.analysis.sections import SERVER_NOTE, WORKER_NOTE, chain_note
 from tau2_logging.analysis.servers import LOAD_COLUMNS, TIME_COLUMNS
@@ -70,8 +70,7 @@ def _all(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[tuple[s
 
 
 def _latency(log: RunLog) -> Iterator[Table | None]:
-    note = "Share is of the time all simulations took; steps and tasks contain the calls. " + METRIC_NOTES
-    yield table_data("By type", log.latency(), note)
+    yield table_data("By type", log.latency(), SHARE_NOTE + METRIC_NOTES)
     for name in shown_dimensions(log):
         yield table_data(f"By {name}", log.latency(name))
 

@@ -91,7 +91,27 @@ def test_an_objective_is_met_or_broken(log: RunLog, text: str, met: bool) -> Non
 def test_a_failed_call_counts_as_infinite_and_the_plain_figure_stands_beside_it(log: RunLog) -> None:
     result = gate(log, "llm_call.p99:100000")
     assert result.value == math.inf
-    assert result.plain == np.percentile([5.0, *(100.0 * i for i in range(1, 10))], 99)
+    assert result.plain == np.percentile([100.0 * i for i in range(1, 10)], 99)
+
+
+def test_what_is_about_failures_or_money_has_no_figure_without_failures(log: RunLog) -> None:
+    for text in ("llm_call.error_rate:0.1", "cost_per_success:0.05"):
+        assert gate(log, text).plain is None
+
+
+def test_goodput_without_failures_is_of_the_requests_that_did_not_fail(log: RunLog) -> None:
+    """5 of 9 answered calls have their first token in 50 ms, and 5 of all 10."""
+    result = check(log, [parse_objective("ttft:50")])[-1]
+    assert (result.value, result.plain) == (0.5, 5 / 9)
+
+
+def test_goodput_a_second_is_over_the_time_the_run_worked(tmp_path: Path) -> None:
+    """A run of 4 s that began late on its clock, and paused."""
+    events = [
+        *[event("run_start", None, 100.0), *simulation("a", 100_000.0, duration_ms=2000.0)],
+        *[event("run_start", None, 200.0, resumed=True), *simulation("b", 200_000.0, duration_ms=2000.0)],
+    ]
+    assert check(log_of(tmp_path, events), [parse_objective("task:3000")])[-1].detail.endswith("0.5 a second")
 
 
 def test_goodput_is_the_share_of_requests_that_meet_all_objectives(log: RunLog) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from statistics import median
 
 import numpy as np
 import pytest
@@ -13,9 +14,12 @@ from tau2_logging.analysis import load_log, makespan
 from tau2_logging.analysis.budget import KINDS_OF_TIME, total_budget
 from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.prices import PriceTable, default_prices, read_prices
+from tau2_logging.analysis.slo import check, parse_objective
 from tau2_logging.analysis.summary import percentile
 from tau2_logging.errors import UserError
 from tau2_logging.events import decode
+from tests.support.by_hand_times import calls as calls_of
+from tests.support.by_hand_times import covered, decoded, simulations
 from tests.unit.analysis.samples import event, llm, log_of, simulation, write
 
 
@@ -54,7 +58,50 @@ def test_tpot_is_the_time_after_the_first_token_over_the_tokens_after_it(tmp_pat
     row = log_of(tmp_path, [llm(ms=300.0, ttft_ms=100.0, output_tokens=11)]).latency("model").iloc[0]
     assert row["p50_tpot_ms"] == 20.0
     assert row["mean_itl_ms"] == 20.0
-    assert row["output_tokens_per_s"] == pytest.approx(11 / 0.3)
+    assert row["output_tokens_per_s"] == pytest.approx(10 / 0.2)
+
+
+def test_how_fast_a_model_writes_does_not_depend_on_the_runners_own_queue(tmp_path: Path) -> None:
+    """Two calls of different speed, one of which waited 9 s for a place in the connection pool and was closed late."""
+    calls = [
+        llm(ms=9400.0, queue_ms=9000.0, ttft_ms=100.0, decode_ms=200.0, output_tokens=11),
+        llm(ms=700.0, queue_ms=0.0, ttft_ms=100.0, decode_ms=600.0, output_tokens=21),
+    ]
+    path = write(tmp_path, simulation(calls=calls))
+    row = load_log(path).latency("model").iloc[0]
+    spans = decoded(path)
+    ms, tokens = (math.fsum(column) for column in zip(*spans, strict=True))
+    assert row["p50_tpot_ms"] == pytest.approx(median(ms / tokens for ms, tokens in spans))
+    assert (row["mean_itl_ms"], row["output_tokens_per_s"]) == pytest.approx((ms / tokens, 1000 * tokens / ms))
+    assert all(result.met for result in check(load_log(path), [parse_objective("tpot:30")]))
+
+
+def test_of_a_reply_that_came_as_a_whole_the_speed_is_unknown_and_it_counts_in_no_mean(tmp_path: Path) -> None:
+    calls = [llm(ms=1000.0, output_tokens=101), llm(ms=300.0, ttft_ms=100.0, decode_ms=200.0, output_tokens=11)]
+    table = log_of(tmp_path, [*calls, llm(ms=500.0, type_="user_sim")]).latency("model").set_index("type")
+    assert table.loc["llm_call", ["mean_itl_ms", "output_tokens_per_s", "timed"]].tolist() == [20.0, 50.0, 1]
+    assert table.loc["user_sim", ["p50_tpot_ms", "mean_itl_ms", "output_tokens_per_s"]].isna().all()
+    assert table.loc["user_sim", "timed"] == 0
+
+
+def test_share_is_never_over_all_where_simulations_were_run_again(tmp_path: Path) -> None:
+    """The time of all attempts is what their calls are a share of."""
+    events = [
+        *simulation("a", 0.0, [llm("a", 0.0, ms=800.0)], status="timeout", reward=None, duration_ms=2000.0),
+        *simulation("a", 3000.0, [llm("a", 3000.0, ms=400.0)], duration_ms=500.0),
+    ]
+    path = write(tmp_path, events)
+    table = load_log(path).latency().set_index("type")
+    whole = covered(simulations(path))
+    assert table.loc["task_end", "share"] == pytest.approx(1.0)
+    assert table.loc["llm_call", "share"] == pytest.approx(covered(calls_of(path, "llm_call")) / whole) == pytest.approx(1200 / 2500)
+
+
+def test_time_outs_and_errors_of_simulations_are_errors_of_task_end_as_in_its_gate(tmp_path: Path) -> None:
+    ends = [("a", "ok"), ("b", "timeout"), ("c", "error"), ("d", "timeout")]
+    log = log_of(tmp_path, [one for task, status in ends for one in simulation(task, status=status)])
+    assert log.latency().set_index("type").loc["task_end", "errors"] == 3
+    assert check(log, [parse_objective("task_end.error_rate:0")])[0].value == 0.75
 
 
 def test_a_resumed_simulation_counts_once_with_its_last_attempt_and_its_calls_count_all(tmp_path: Path) -> None:
@@ -138,6 +185,23 @@ def test_the_same_tokens_on_another_model(tmp_path: Path) -> None:
     table = log.priced_as(["gpt-4.1", "nobody/knows"]).set_index("model")
     assert table.loc["gpt-4.1", "agent_usd"] == pytest.approx(10.0)
     assert table.loc["nobody/knows"].drop("price_date").isna().all()
+
+
+def test_what_another_model_would_cost_is_unknown_without_token_counts(tmp_path: Path) -> None:
+    calls = [llm(input_tokens=None, output_tokens=None), llm(type_="user_sim", input_tokens=None, output_tokens=None)]
+    row = log_of(tmp_path, simulation(calls=calls)).priced_as(["gpt-4.1"]).iloc[0]
+    assert row[["agent_usd", "benchmark_usd", "all_usd", "known_usd"]].isna().all()
+    assert row["unknown_calls"] == 2
+
+
+def test_a_what_if_that_lacks_one_call_is_no_total_and_says_what_is_known(tmp_path: Path) -> None:
+    """A failed call without tokens is free on any model; one that was answered is not."""
+    failed = llm(error=True, input_tokens=None, output_tokens=None)
+    calls = [llm(input_tokens=10**6, output_tokens=0, cached_tokens=0), llm(input_tokens=None, output_tokens=None), failed]
+    row = log_of(tmp_path, [*calls, llm(type_="user_sim", input_tokens=10**6, output_tokens=0)]).priced_as(["gpt-4.1"]).iloc[0]
+    assert math.isnan(row["agent_usd"])
+    assert math.isnan(row["all_usd"])
+    assert row[["benchmark_usd", "known_usd", "unknown_calls"]].tolist() == [2.0, 4.0, 1]
 
 
 def test_the_time_budget_adds_up_to_every_simulations_duration(big: Path) -> None:

@@ -285,6 +285,20 @@ def test_of_a_voice_run_the_tool_calls_are_read(tmp_path: Path) -> None:
     assert (costs["total_usd"], costs["agent_usd"], costs["benchmark_usd"]) == (0.75, 0.5, 0.25)
 
 
+def test_cached_tokens_are_read_from_the_reply_that_tau2_kept(tmp_path: Path) -> None:
+    """v1 notes prompt and completion tokens alone; the provider's own usage stands in raw_data. What-if prices rest on it."""
+    raw = {"usage": {"prompt_tokens_details": {"cached_tokens": 900}, "completion_tokens_details": {"reasoning_tokens": 5}}}
+    asked = replied("assistant", 2.0, 1000, 10, 0.5, raw_data=raw, tool_calls=[call(1, "look_up")])
+    messages = [message("user", 1.0), asked, result(1, 2.5), replied("assistant", 3.0, 1000, 10, 0.5)]
+    data = file([simulation("1", messages)], [{"id": "1"}])
+    path = written(tmp_path / "r.json", data)
+    log = load_results([path])[0]
+    check_log(figures(data), log)
+    assert log.calls.set_index("type").loc["llm_call", "reasoning_tokens"].fillna(0).tolist() == [5, 0]
+    fresh, cached, output = 2.0 * 1100 / 1e6, 0.5 * 900 / 1e6, 8.0 * 20 / 1e6
+    assert log.priced_as(["gpt-4.1"])["agent_usd"].tolist() == [pytest.approx(fresh + cached + output)]
+
+
 def test_simulations_at_once_have_workers_of_their_own(tmp_path: Path) -> None:
     """Nobody recorded who ran what: as many workers as were busy at once, so that the run's end is not laid at one of them."""
     begun = ((0, 20.0), (5, 20.0), (21, 10.0))

@@ -64,6 +64,19 @@ def test_calls_are_summed_over_all_roles(logger: EventLogger, totals: Totals) ->
     assert totals.overall("input_tokens") == 40
 
 
+def test_a_simulation_that_is_broken_off_has_its_calls_in_the_totals(logger: EventLogger, totals: Totals) -> None:
+    """After Ctrl-C nothing ends: calls, their errors and tokens are counted as they come, all of them or none."""
+    simulation = begin(logger, "retail", "7")
+    simulation.emit("tool_call", {"error": True})
+    simulation.emit("llm_call", {"input_tokens": 10, "cached_tokens": 4, "reasoning_tokens": 2})
+    simulation.emit("expert_call", {"cached_tokens": 3})
+    simulation.abandon()
+    item = totals.domains["retail"]
+    counted = {name: number for name, number in item.counted.items() if number}
+    assert counted == {"tool_calls": 1, "llm_calls": 1, "expert_calls": 1, "cached_tokens": 7, "reasoning_tokens": 2}
+    assert (item.tool_errors, item.input_tokens, item.done) == (1, 10, 0)
+
+
 def test_one_call_of_unknown_price_makes_the_cost_unknown(logger: EventLogger, totals: Totals) -> None:
     """A failed call without tokens costs nothing and changes nothing."""
     simulation = Simulation(logger, "retail", "7")
