@@ -9,17 +9,15 @@ import numpy as np
 
 from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.differences import PAIR, duration_differences
+from tau2_logging.analysis.pooling import facts, setting_differences
 from tau2_logging.analysis.simulations import solved
 from tau2_logging.analysis.summary import as_floats
+from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tau2_logging.analysis.table import RunLog
-
-_PER_RUN = frozenset(
-    ("time", "run", "argv", "span", "parent", "thread", "file", "line", "row", "start_ms", "simulations", "resumed", "seeds", "level")
-)
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,13 @@ class Comparison:
 
 
 def compare(this: RunLog, other: RunLog) -> Comparison:
-    """Compare two runs: durations as `differences.duration_differences` does, with tasks as the unit."""
+    """Compare two runs: durations as `differences.duration_differences` does, with tasks as the unit.
+
+    Raises UserError where one side is several runs.
+    """
+    for log in (this, other):
+        if len(log.by_run) > 1:
+            raise UserError(f"a run is compared with one run; choose one of {', '.join(log.runs)} with --run and --compare-run")
     pairs = _pairs(this, other)
     return Comparison(
         this_run=this.run_id or "this",
@@ -96,16 +100,6 @@ def changed_settings(this: RunLog, other: RunLog) -> pd.DataFrame:
     """Fields of run_start in which the runs differ: field, this, other. Values that differ in any two runs (time, id) are left out."""
     import pandas as pd
 
-    sides = [_settings(log) for log in (this, other)]
-    names = [name for name in dict.fromkeys([*sides[0], *sides[1]]) if name not in _PER_RUN]
-    rows = [(name, sides[0].get(name), sides[1].get(name)) for name in names if sides[0].get(name) != sides[1].get(name)]
+    found = setting_differences(facts(this) + facts(other))
+    rows = [(name, *values) for name, values in found.items()]
     return pd.DataFrame(rows, columns=["field", "this", "other"])
-
-
-def _settings(log: RunLog) -> dict[str, str]:
-    found: dict[str, dict[str, None]] = {}
-    for fields in log.run_start.values():
-        for name, value in fields.items():
-            if value is not None and value == value:  # not NaN
-                found.setdefault(name, {})[str(value)] = None
-    return {name: ", ".join(values) for name, values in found.items()}

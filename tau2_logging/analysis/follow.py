@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tau2_logging.analysis.load import load_log
@@ -11,7 +11,9 @@ from tau2_logging.analysis.table import RunLog
 from tau2_logging.errors import UserError
 
 
-def follow(files: Callable[[], list[str]], run: str, interval_s: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[RunLog]:
+def follow(
+    files: Callable[[], list[str]], run: str | Sequence[str], interval_s: float, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[RunLog]:
     """The log, again and again as it grows; the last one is that of the ended run.
 
     `files` is asked each time, since a domain's log may appear late. A log that is not there or holds no event yet is waited for.

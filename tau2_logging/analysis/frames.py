@@ -22,9 +22,9 @@ ROLES = {
 
 
 def frame(
-    store: Store, files: Sequence[str], types: Iterable[str], columns: Iterable[str] | None = None, run: str | None = None
+    store: Store, files: Sequence[str], types: Iterable[str], columns: Iterable[str] | None = None, runs: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Events of some types as a DataFrame in the order of the files. `run`: only this run's (None: every one).
+    """Events of some types as a DataFrame in the order of the files. `runs`: only theirs (none: every one's).
 
     Columns: as asked for, else every one that occurs. Derived ones: `end_ms`, `role`; `file` is the path.
     """
@@ -32,7 +32,7 @@ def frame(
 
     types = [type_ for type_ in types if type_ in store.types()]
     names = list(columns) if columns is not None else all_columns(store, types)
-    masks = {type_: _run_mask(store, type_, run) for type_ in types}
+    masks = {type_: _run_mask(store, type_, runs) for type_ in types}
     rows = _joined(store, types, "row", masks)
     order = np.argsort(rows, kind="stable")
     data = {name: _derived(store, types, name, masks, order, files) for name in names}
@@ -48,10 +48,11 @@ def all_columns(store: Store, types: Iterable[str]) -> list[str]:
 _FIRST = ("file", "line", "level", "time", "task", "thread", "type")
 
 
-def _run_mask(store: Store, type_: str, run: str | None) -> Array | None:
-    if run is None:
+def _run_mask(store: Store, type_: str, runs: Sequence[str]) -> Array | None:
+    if not runs:
         return None
-    return np.asarray(store.column(type_, "run") == store.dictionary("run").known(run))
+    codes = [store.dictionary("run").known(run) for run in runs]
+    return np.asarray(np.isin(store.column(type_, "run"), codes) if len(codes) > 1 else store.column(type_, "run") == codes[0])
 
 
 def _joined(store: Store, types: Iterable[str], name: str, masks: dict[str, Array | None]) -> Array:

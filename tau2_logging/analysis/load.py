@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -28,14 +28,15 @@ MOST_REJECTED = 100_000
 """Lines that cannot be read are kept up to that many, and counted beyond."""
 
 WORKERS = min(4, os.cpu_count() or 1)
-LATEST, ALL = "latest", "all"
+LATEST, ALL, LATEST_OF_EACH = "latest", "all", "latest of each file"
 
 
-def load_log(paths: str | Path | Iterable[str | Path], run: str = LATEST, limit_bytes: int = LIMIT_BYTES) -> RunLog:
-    """The log of one run.
+def load_log(paths: str | Path | Iterable[str | Path], run: str | Sequence[str] = LATEST, limit_bytes: int = LIMIT_BYTES) -> RunLog:
+    """The log of one run, or of several.
 
-    `paths`: one file or several (`.gz`, `.zst`, `-` for standard input), of one run's domains for example. `run`: `latest`, `all`, or
-    the id of a run. `limit_bytes`: columns held in memory; what comes beyond is mapped from temporary files.
+    `paths`: one file or several (`.gz`, `.zst`, `-` for standard input), of one run's domains for example. `run`: `latest`, `all`,
+    `latest of each file`, the id of a run, or several ids. `limit_bytes`: columns held in memory; what comes beyond is mapped from
+    temporary files.
     Raises UserError where a file is missing, no event is found, or the run is not in the files.
     """
     files = as_paths(paths)
@@ -50,7 +51,7 @@ def load_log(paths: str | Path | Iterable[str | Path], run: str = LATEST, limit_
     if not any(reading.events for reading in readings):
         raise UserError(_nothing_found(readings))
     store.place_calls_without_start()
-    return RunLog(store, files, readings, refused, choose_run(store, run))
+    return RunLog(store, files, readings, refused, choose_runs(store, run))
 
 
 def _block_reader(store: Store, files: list[str]) -> FastReader | CompiledReader:
@@ -58,22 +59,26 @@ def _block_reader(store: Store, files: list[str]) -> FastReader | CompiledReader
     return FastReader(store) if library is None else CompiledReader(library, store)
 
 
-def choose_run(store: Store, run: str) -> str | None:
-    """The id of the run that `latest`, `all` or an id names; None for all of them."""
+def choose_runs(store: Store, run: str | Sequence[str]) -> list[str]:
+    """The ids of the runs that `latest`, `all`, `latest of each file` or ids name; none for all of them. Raises UserError."""
     runs = store.dictionary("run").texts
-    if run == ALL or not runs:
-        return None
-    if run == LATEST:
-        return latest_run(store)
-    if run not in runs:
-        raise UserError(f"no run {run!r} in the log; it holds {', '.join(runs[:10])}")
-    return run
+    wanted = [run] if isinstance(run, str) else list(run)
+    if ALL in wanted or not runs:
+        return []
+    chosen: list[str] = []
+    for name in wanted:
+        if name not in (LATEST, LATEST_OF_EACH) and name not in runs:
+            raise UserError(f"no run {name!r} in the log; it holds {', '.join(runs[:10])}")
+        chosen += latest_runs(store, name == LATEST_OF_EACH) if name in (LATEST, LATEST_OF_EACH) else [name]
+    return list(dict.fromkeys(chosen))
 
 
-def latest_run(store: Store) -> str:
-    """The run whose first event is the latest by the clock on the wall, by the order of reading where clocks agree."""
-    firsts = store.first_rows("run")
-    return store.dictionary("run").texts[max(firsts, key=lambda code: firsts[code][::-1])]
+def latest_runs(store: Store, of_each_file: bool = False) -> list[str]:
+    """The run (of each file) whose first event is the latest by the clock on the wall, by the order of reading where clocks agree."""
+    latest: dict[int, tuple[tuple[int, int], int]] = {}
+    for (file, code), (row, time) in store.first_rows("run", by_file=of_each_file).items():
+        latest[file] = max(latest.get(file, ((time, row), code)), ((time, row), code))
+    return [store.dictionary("run").texts[code] for _, code in latest.values()]
 
 
 def _nothing_found(readings: list[Reading]) -> str:

@@ -35,10 +35,11 @@ def idle_tail(log: RunLog) -> dict[str, float | int | None]:
     workers: slots for one simulation at a time (see `attempts`). makespan_ms: first simulation's start to last end, of each start of the
     run, without the pauses between them. starts: how often the run was started. start_up_ms: from those starts to their first simulation,
     not in makespan_ms. tail_ms: from the last simulation's start to the end; idle_worker_ms: what slots were empty after their last
-    simulation; idle_share: of all slots' time. chain_ms: what the critical path's simulations took.
+    simulation; idle_share: of all slots' time. chain_ms: what the critical path's simulations took. Of several
+    runs, which have no clock in common, nothing is known.
     """
     table = log.attempts
-    if table.empty:
+    if table.empty or len(log.by_run) > 1:
         return dict.fromkeys(_TAIL) | {"workers": 0}
     figures = pd.DataFrame([_session_figures(session) for _, session in table.groupby("session")])
     whole, room = float(figures["length"].sum()), float((figures["length"] * figures["slots"]).sum())

@@ -32,7 +32,7 @@ def write_reports(log: RunLog, output_dir: Path, reports: Iterable[Report], opti
     attempts = Attempts()
     for report in [*reports, cast("Report", rejected)]:
         attempts.make(report.NAME, report.write, log, output_dir, options)
-    _mark(output_dir, identity(log), log.files, options, attempts)
+    mark(output_dir, identity(log), log.files, options, attempts)
     return attempts
 
 
@@ -44,16 +44,17 @@ def write_deep_reports(deep: LogAnalyzer, output_dir: Path, formats: Sequence[st
     attempts = Attempts()
     for name in formats:
         attempts.make(name, deep_alone.write, deep, output_dir, name, options)
-    _mark(output_dir, owner, deep.recorded.sources, options, attempts)
+    mark(output_dir, owner, deep.recorded.sources, options, attempts)
     return attempts
 
 
-def _mark(output_dir: Path, owner: str, sources: Iterable[str], options: ReportOptions, attempts: Attempts) -> None:
+def mark(output_dir: Path, owner: str, sources: Iterable[str], options: ReportOptions, attempts: Attempts) -> None:
+    """Say in the folder whose files it holds."""
     marker = {
         "run": owner,
         "log_files": list(sources),
         "command": options.command,
-        "files": sorted(path.name for path in attempts.paths),
+        "files": sorted(str(path.relative_to(output_dir)) for path in attempts.paths),
         "failed": [vars(failure) for failure in attempts.failures],
     }
     (output_dir / MARKER).write_text(json.dumps(marker, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -61,7 +62,11 @@ def _mark(output_dir: Path, owner: str, sources: Iterable[str], options: ReportO
 
 def identity(log: RunLog) -> str:
     """What tells one analysis from another: the run, or the runs, or the files of a log without runs."""
-    return log.run_id or ", ".join(log.runs) or ", ".join(Path(name).name for name in log.files)
+    return (
+        log.run_id
+        or ", ".join(one.run_id or "without a name" for one in log.by_run if log.runs)
+        or ", ".join(Path(name).name for name in log.files)
+    )
 
 
 def claim(identity: str, output_dir: Path, patterns: Iterable[str], options: ReportOptions) -> None:

@@ -14,7 +14,7 @@ from tau2_logging.analysis.critical_path import chain, critical_kinds
 from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.provenance import recorded_note
-from tau2_logging.analysis.simulations import solved
+from tau2_logging.analysis.simulations import score
 from tau2_logging.analysis.summary import as_floats, equal_bins
 from tau2_logging.units import ABSENT, count, duration, is_unknown, number, share
 from tau2_logging.units import milliseconds as ms
@@ -117,18 +117,12 @@ def _in_order(log: RunLog, options: ReportOptions) -> Iterator[Section]:
 
 def overview(log: RunLog, options: ReportOptions) -> Section:
     """The run in a few lines."""
-    table = log.simulations
-    reward = as_floats(table["reward"])
-    known = reward[~(reward != reward)]
-    statuses = ", ".join(f"{count} {name}" for name, count in table["status"].value_counts().items())
     costs = cost_summary(log, options.prices)
     idle = makespan.idle_tail(log)
     rows = [
         ["run", log.run_id or ("all runs" if log.runs else "not named in the log")],
         ["domains", ", ".join(log.domains) or ABSENT],
-        ["simulations", f"{len(table):,} ({statuses})"],
-        ["mean reward", f"{known.mean():.4f} ({int(solved(table).sum())} solved)" if len(known) else ABSENT],
-        *_beside(table),
+        *outcome(log.simulations),
         [
             "wall time",
             f"{duration(idle['makespan_ms'])}{_starts(idle)}, {idle['workers']} workers, {share(idle['idle_share'])} idle at the end",
@@ -163,6 +157,18 @@ def chain_note(log: RunLog) -> str:
         "chain's time; calls at the same time each count their own. After the last simulation had started, "
         f"{duration(idle['tail_ms'])} passed, and workers waited {duration(idle['idle_worker_ms'])} in all."
     )
+
+
+def outcome(table: pd.DataFrame) -> list[list[str]]:
+    """How many simulations there were and how they ended, and their mean reward with its denominator."""
+    statuses = ", ".join(f"{count} {name}" for name, count in table["status"].value_counts().items())
+    found = score(table)
+    return [
+        ["simulations", f"{len(table):,} ({statuses})"],
+        ["mean reward", found.headline],
+        ["solved", f"{found.solved:,} of {found.scored:,} scored"],
+        *_beside(table),
+    ]
 
 
 def _beside(table: pd.DataFrame) -> list[list[str]]:

@@ -9,6 +9,7 @@ import numpy as np
 from tau2_logging.analysis.summary import as_floats
 from tau2_logging.events import EXCLUSIVE_MS, KINDS, MODEL_CALL_TYPES
 from tau2_logging.events.fields import field_type
+from tau2_logging.score import Score, score_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +36,11 @@ def solved(simulations: pd.DataFrame) -> pd.Series[bool]:
     import pandas as pd
 
     return pd.Series(as_floats(simulations["reward"]) >= 1 - 1e-6, index=simulations.index)
+
+
+def score(simulations: pd.DataFrame) -> Score:
+    """The outcome of simulations with its denominator."""
+    return score_of(zip(as_floats(simulations["reward"]), simulations["status"], strict=True))
 
 
 def simulation_table(log: RunLog) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tau2_logging.analysis.typed import NO_INT, Cell, column_kind, fit
+from tau2_logging.analysis.typed import NO_INT, Cell, column_kind, fit, row_file
 from tau2_logging.analysis.words import Words
 from tau2_logging.errors import CodecError
 from tau2_logging.events.fields import field_type
@@ -160,16 +160,21 @@ class Store:
         """Names of the columns that any of the types has."""
         return list(dict.fromkeys(name for type_ in types for chunk in self._chunks.get(type_, ()) for name in chunk))
 
-    def first_rows(self, name: str) -> dict[int, tuple[int, int]]:
-        """The codes of a text column in order of first appearance, each with the row and the time of its first event."""
-        first: dict[int, tuple[int, int]] = {}
+    def first_rows(self, name: str, by_file: bool = False) -> dict[tuple[int, int], tuple[int, int]]:
+        """The (file, code) pairs of a text column in order of first appearance, each with the row and the time of its first event.
+
+        The file is 0 throughout unless they are wanted by file.
+        """
+        first: dict[tuple[int, int], tuple[int, int]] = {}
         for type_ in self._chunks:
-            rows, times = self.column(type_, "row"), self.column(type_, "time")
-            codes, places = _firsts(self.column(type_, name), rows)
-            for code, place in zip(codes.tolist(), places.tolist(), strict=True):
-                found = (int(rows[place]), int(times[place]))
-                first[code] = min(found, first.get(code, found))
-        first.pop(-1, None)
+            rows, times, codes = self.column(type_, "row"), self.column(type_, "time"), self.column(type_, name)
+            files = row_file(rows) if by_file else np.zeros(len(rows), dtype=np.int64)
+            for file in np.unique(files).tolist():
+                places = np.flatnonzero(files == file)
+                for code, place in zip(*(part.tolist() for part in _firsts(codes[places], rows[places])), strict=True):
+                    found = (int(rows[places[place]]), int(times[places[place]]))
+                    if code >= 0:
+                        first[file, code] = min(found, first.get((file, code), found))
         return dict(sorted(first.items(), key=lambda item: item[1]))
 
     def column(self, type_: str, name: str) -> Array:

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tau2_logging.analysis.frames import frame
+from tau2_logging.analysis.keyed import always_each_run, each_run
 from tau2_logging.analysis.line import Rejected
 from tau2_logging.analysis.simulations import TIMED_TYPES
 from tau2_logging.analysis.store import Store
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from tau2_logging.analysis.compare import Comparison
     from tau2_logging.analysis.prices import PriceTable
+
+NAMELESS = ""
+"""Stands for the events that name no run, in a log in which others do."""
 
 
 @dataclass(frozen=True)
@@ -31,33 +35,72 @@ class Reading:
 
 
 class RunLog:
-    """The events of one run (or of all runs of some files), made by `load_log`.
+    """The events of one run, or of several, made by `load_log`.
 
-    `files`: paths as they were given. `runs`: ids of every run in the files, in order of first appearance. `run_id`: the run chosen;
-    None where all are, or where the log knows no runs (the older runner's). `rejected`: lines that could not be read. Tables are made
-    when they are first asked for and then kept.
+    `files`: paths as they were given. `runs`: ids of every run in the files, in order of first appearance. `chosen`: the runs this log is
+    of; empty for all of them. `rejected`: lines that could not be read. Tables are made when they are first asked for and then kept.
+
+    Of several runs every table is keyed by `run`: runs differ in agent, model or settings, and a figure over all of them is a figure of
+    none. `by_run` has a log of each; `pool` gives a log whose rates and sums are over all, for runs that are alike (see `pooling`).
     """
 
     def __init__(
-        self, store: Store, files: Sequence[str], readings: Sequence[Reading], rejected: Sequence[Rejected], run_id: str | None
+        self,
+        store: Store,
+        files: Sequence[str],
+        readings: Sequence[Reading],
+        rejected: Sequence[Rejected],
+        chosen: Sequence[str],
+        pooled: bool = False,
     ) -> None:
         self.store = store
         self.files = list(files)
         self.readings = list(readings)
         self.rejected = list(rejected)
-        self.run_id = run_id
+        self.chosen = tuple(chosen)
+        self.pooled = pooled
         self._latencies: dict[tuple[str, ...], pd.DataFrame] = {}
+
+    @property
+    def run_id(self) -> str | None:
+        """The run; None where there are several, or where the log names no run (the older runner's)."""
+        return (self.chosen[0] or None) if len(self.chosen) == 1 else None
+
+    @cached_property
+    def by_run(self) -> list[RunLog]:
+        """A log of each run, in order of first appearance; events without a run, beside others that have one, are a run without a name."""
+        if len(self.chosen) == 1 or not self.runs:
+            return [self]
+        names = [run for run in self.runs if run in self.chosen] if self.chosen else [*self.runs, *self._nameless]
+        return [self] if len(names) < 2 else [self._of([name]) for name in names]
+
+    @property
+    def _nameless(self) -> list[str]:
+        return [NAMELESS] if any(bool((self.store.column(type_, "run") < 0).any()) for type_ in self.store.types()) else []
+
+    def pool(self) -> RunLog:
+        """The same events as one record: rates, sums and distributions are over all runs, what a clock says still by run.
+
+        Raises UserError where the runs differ in settings or in the texts of their tasks.
+        """
+        from tau2_logging.analysis.pooling import check_alike, facts
+
+        check_alike(facts(self))
+        return self._of(self.chosen, pooled=True)
+
+    def _of(self, chosen: Sequence[str], pooled: bool = False) -> RunLog:
+        return RunLog(self.store, self.files, self.readings, self.rejected, chosen, pooled)
 
     @property
     def rejected_count(self) -> int:
         """Lines that could not be read; `rejected` holds the first 100,000 of them."""
         return sum(reading.rejected for reading in self.readings)
 
-    @property
+    @cached_property
     def runs(self) -> list[str]:
         """Ids of the runs in the files, in order of first appearance."""
         texts = self.store.dictionary("run").texts
-        return [texts[code] for code in self.store.first_rows("run")]
+        return [texts[code] for _, code in self.store.first_rows("run")]
 
     @cached_property
     def domains(self) -> list[str]:
@@ -66,7 +109,7 @@ class RunLog:
 
     def select(self, columns: Iterable[str] | None = None, types: Iterable[str] | None = None) -> pd.DataFrame:
         """Some columns of the events of some types, in file order. Takes memory for these columns alone."""
-        return frame(self.store, self.files, types if types is not None else self.store.types(), columns, self.run_id)
+        return frame(self.store, self.files, types if types is not None else self.store.types(), columns, self.chosen)
 
     @cached_property
     def events(self) -> pd.DataFrame:
@@ -115,6 +158,7 @@ class RunLog:
 
         return log_html(self)
 
+    @each_run
     def latency(self, by: str | Sequence[str] = "type") -> pd.DataFrame:
         """Durations by type, or by type and `by`; see `latency.latency_table`. Every report asks for the same ones, so they are kept."""
         from tau2_logging.analysis.latency import latency_table
@@ -124,108 +168,126 @@ class RunLog:
             self._latencies[key] = latency_table(self, by)
         return self._latencies[key].copy()
 
+    @each_run
     def costs(self, by: Sequence[str] = ("side", "role", "model"), prices: PriceTable | None = None) -> pd.DataFrame:
         """Tokens and money by role and model; see `costs.cost_table`."""
         from tau2_logging.analysis.costs import cost_table
 
         return cost_table(self, by, prices)
 
+    @each_run
     def experts(self, prices: PriceTable | None = None) -> pd.DataFrame:
         """Calls, time and money of each expert model; see `experts.expert_table`."""
         from tau2_logging.analysis.experts import expert_table
 
         return expert_table(self, prices)
 
+    @each_run
     def task_costs(self, prices: PriceTable | None = None) -> pd.DataFrame:
         """Money by simulation; see `costs.task_costs`."""
         from tau2_logging.analysis.costs import task_costs
 
         return task_costs(self, prices)
 
+    @each_run
     def priced_as(self, models: Sequence[str], prices: PriceTable | None = None) -> pd.DataFrame:
         """What these tokens would cost on other models; see `costs.priced_as`."""
         from tau2_logging.analysis.costs import priced_as
 
         return priced_as(self, models, prices)
 
+    @each_run
     def budget(self) -> pd.DataFrame:
         """Where the time of each simulation went; see `budget.task_budget`."""
         from tau2_logging.analysis.budget import task_budget
 
         return task_budget(self)
 
+    @always_each_run
     def critical_path(self) -> pd.DataFrame:
         """The calls and waits that decided the makespan; see `critical_path.critical_path`."""
         from tau2_logging.analysis.critical_path import critical_path
 
         return critical_path(self)
 
+    @always_each_run
     def stragglers(self) -> pd.DataFrame:
         """The simulations that kept the run from ending; see `makespan.stragglers`."""
         from tau2_logging.analysis.makespan import stragglers
 
         return stragglers(self)
 
+    @always_each_run
     def concurrency(self) -> pd.DataFrame:
         """Time-weighted concurrency; see `makespan.concurrency`."""
         from tau2_logging.analysis.makespan import concurrency
 
         return concurrency(self)
 
+    @always_each_run
     def worker_processes(self) -> pd.DataFrame:
         """The worker processes and what each did; see `worker_processes.worker_processes`."""
         from tau2_logging.analysis.worker_processes import worker_processes
 
         return worker_processes(self)
 
+    @always_each_run
     def latency_by_concurrency(self, type_: str = "llm_call") -> pd.DataFrame:
         """Latency by calls in flight; see `makespan.latency_by_concurrency`."""
         from tau2_logging.analysis.makespan import latency_by_concurrency
 
         return latency_by_concurrency(self, type_)
 
+    @each_run
     def context_growth(self) -> pd.DataFrame:
         """How the agent's prompt grows from call to call; see `makespan.context_growth`."""
         from tau2_logging.analysis.makespan import context_growth
 
         return context_growth(self)
 
+    @always_each_run
     def model_servers(self) -> pd.DataFrame:
         """What the model servers say of themselves; see `servers.server_table`."""
         from tau2_logging.analysis.servers import server_table
 
         return server_table(self)
 
+    @each_run
     def outliers(self, top: int = 20) -> pd.DataFrame:
         """The slowest calls; see `outliers.slowest_calls`."""
         from tau2_logging.analysis.outliers import slowest_calls
 
         return slowest_calls(self, top)
 
+    @each_run
     def errors(self) -> pd.DataFrame:
         """Failed calls by type, name and class of failure; see `outliers.errors`."""
         from tau2_logging.analysis.outliers import errors
 
         return errors(self)
 
+    @each_run
     def retries(self) -> pd.DataFrame:
         """Repeated model calls; see `outliers.retries`."""
         from tau2_logging.analysis.outliers import retries
 
         return retries(self)
 
+    @each_run
     def truncations(self) -> pd.DataFrame:
         """Replies cut at the length limit; see `outliers.truncations`."""
         from tau2_logging.analysis.outliers import truncations
 
         return truncations(self)
 
+    @always_each_run
     def stuck(self) -> pd.DataFrame:
         """Simulations that never ended, and what they waited on; see `outliers.unfinished`."""
         from tau2_logging.analysis.outliers import unfinished
 
         return unfinished(self)
 
+    @each_run
     def repeated_calls(self) -> pd.DataFrame:
         """Identical tool calls made again; see `outliers.repeated_calls`."""
         from tau2_logging.analysis.outliers import repeated_calls

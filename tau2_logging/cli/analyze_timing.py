@@ -18,8 +18,11 @@ from tau2_logging.errors import Tau2LoggingError, UserError
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.reports import Report
     from tau2_logging.analysis.reports.attempts import Attempts
     from tau2_logging.analysis.table import RunLog
+
+    Gates = Callable[[RunLog, ReportOptions], ReportOptions]
 
 _EPILOG = """\
 examples:
@@ -73,7 +76,9 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--results", nargs="+", action="extend", default=[], metavar="FILE",
                        help="results files of tau2 (v0.1 to v1) that were recorded without a log, or .eval of Inspect AI")  # fmt: skip
     group.add_argument("--log-glob", "--log_glob", default="tau2_*.log*", metavar="PATTERN", help="which ones (default: %(default)s)")
-    group.add_argument("--run", default="latest", metavar="ID", help="latest, all, or the id of a run (default: latest)")
+    group.add_argument("--run", nargs="+", default=["latest"], metavar="ID",
+                       help="latest, all, or ids of runs (default: the latest, of several --log_file that of each file)")  # fmt: skip
+    group.add_argument("--pool", action="store_true", help="also add several runs up; refused unless settings and task texts agree")
     group.add_argument("--strict", action="store_true", help="exit 1 if a line cannot be read")
     group.add_argument("--follow", action="store_true", help="show the tables and refresh them until the run has ended")
     group.add_argument("--interval", type=float, default=2.0, metavar="S", help="seconds between refreshes (default: 2)")
@@ -138,7 +143,6 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Do what the arguments say; the exit code."""
-    from tau2_logging.analysis.output import write_reports
     from tau2_logging.analysis.reports import load_report, parse_formats
 
     _check_numbers(args)
@@ -148,9 +152,9 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         return _run_without_log(args, recordings, formats if args.format else (), arguments)
     files = _files(args)
     options, gates = _options(args, arguments)
-    log = _results(args) if args.results else _follow(args, files, options) if args.follow else _load(files(), args.run)
+    log = _results(args) if args.results else _follow(args, files, options) if args.follow else _load(files(), _which(args))
+    log = log.pool() if args.pool else log
     _check_tasks(log, args.tasks)
-    options = gates(log, options)
     if args.deep:
         told = [Path(name) for name in args.results if name.endswith(".json")]  # of .eval the deep analysis knows what the log says
         options = _with_deep(log, [*recordings, *told], options)
@@ -158,12 +162,36 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         formats = _affordable(log, formats)
     if args.otlp is not None:
         print(_send(log, args.otlp, args.otlp_content))
-    made = write_reports(log, Path(args.output_dir), [load_report(name) for name in formats], options)
+    made, broken = _write(log, Path(args.output_dir), [load_report(name) for name in formats], options, gates)
     _say(log, made, args.output_dir)
-    if any(not gate["met"] for gate in options.slo):
+    if broken:
         return _BROKEN_GATE
     refused = log.rejected or (options.deep is not None and options.deep.recorded.refused)
     return _INCOMPLETE if made.failures or (args.strict and refused) else 0
+
+
+def _write(log: RunLog, output_dir: Path, reports: Sequence[Report], options: ReportOptions, gates: Gates) -> tuple[Attempts, bool]:
+    """(what was written, whether a gate is broken): of one run, or of several, each with its own gates and in its own folder."""
+    from tau2_logging.analysis.output import write_reports
+    from tau2_logging.analysis.several import write_runs
+
+    broken: list[object] = []
+
+    def gated(one: RunLog, own: ReportOptions) -> ReportOptions:
+        own = gates(one, own)
+        broken.extend(gate["gate"] for gate in own.slo if not gate["met"])
+        return own
+
+    if len(log.by_run) > 1:
+        return write_runs(log, output_dir, reports, options, gated), bool(broken)
+    return write_reports(log, output_dir, reports, gated(log, options)), bool(broken)
+
+
+def _which(args: argparse.Namespace) -> list[str]:
+    """The runs to read. Every file that was named is wanted; of a folder the latest run is."""
+    from tau2_logging.analysis.load import LATEST, LATEST_OF_EACH
+
+    return [LATEST_OF_EACH] if args.run == [LATEST] and args.log_dir is None else list(args.run)
 
 
 def _recordings(args: argparse.Namespace) -> list[Path]:
@@ -195,7 +223,7 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
         raise UserError(f"--{asked[0].replace('_', '-')} needs a log; {recordings[0]} is none")
     formats = formats or tuple(deep_alone.FILES)
     deep_alone.check_formats(formats)
-    deep = LogAnalyzer(recordings)
+    deep = LogAnalyzer(recordings, pool=args.pool)
     command = shlex.join(["analyze_timing_from_tau2_log.py", *arguments])
     options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep)
     made = write_deep_reports(deep, Path(args.output_dir), formats, options)
@@ -258,13 +286,13 @@ def _results(args: argparse.Namespace) -> RunLog:
     return log
 
 
-def _load(files: list[str], run_name: str) -> RunLog:
+def _load(files: list[str], runs: Sequence[str]) -> RunLog:
     from tau2_logging.analysis.load import load_log
 
-    return load_log(files, run_name)
+    return load_log(files, runs)
 
 
-def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[ReportOptions, Callable[[RunLog, ReportOptions], ReportOptions]]:
+def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[ReportOptions, Gates]:
     """The options, and a function that adds the results of the gates once there is a log. All bad input is found here."""
     from dataclasses import replace
 
@@ -300,7 +328,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
 def _other(args: argparse.Namespace) -> RunLog:
     """The run to compare with: logs, or results files where this one is read from results files."""
     if not args.results:
-        return _load(args.compare, args.compare_run)
+        return _load(args.compare, [args.compare_run])
     from tau2_logging.analysis.recordings import load_results
 
     return load_results([Path(name) for name in args.compare], args.compare_run)[0]
@@ -343,8 +371,15 @@ def _send(log: RunLog, endpoint: str, content: bool) -> str:
 
 
 def _say_written(made: Attempts, output_dir: str) -> None:
-    names = ", ".join(path.name for path in made.paths)
-    print(f"written to {output_dir}: {names}" if names else "No files written.")
+    """Which files there are now: by name, or, of several runs, how many in which folder; and which reports failed."""
+    by_folder: dict[str, list[str]] = {}
+    for path in dict.fromkeys(made.paths):
+        by_folder.setdefault(str(path.parent), []).append(path.name)
+    for folder, names in by_folder.items():
+        number = f" {len(names)} file(s):" if len(by_folder) > 1 else ""
+        print(f"written to {folder}:{number} {', '.join(names)}")
+    if not made.paths:
+        print(f"No files written to {output_dir}.")
     for failure in made.failures:
         print(f"error: the report {failure.report} could not be made: {failure.reason}", file=sys.stderr)
 

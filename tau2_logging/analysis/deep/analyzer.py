@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,8 @@ from tau2_logging.analysis.deep import (
 )
 from tau2_logging.analysis.deep.recorded import Recorded
 from tau2_logging.analysis.deep.sources import Files, beside, read, sort_out
-from tau2_logging.analysis.deep.tables import DeepTable, all_tables
+from tau2_logging.analysis.deep.tables import TABLES, DeepTable, typed
+from tau2_logging.analysis.keyed import keyed
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
@@ -38,68 +39,88 @@ Tables = dict[str, pd.DataFrame]
 class LogAnalyzer:
     """The analysis of one path or several: results files of tau2 (also recorded without us), events, logs, run folders.
 
-    `run`: which run of the logs, as for `load_log`. Beside a log, results and events of its run are found by themselves. Tables are
+    `run`: which run of the logs, as for `load_log`. Of several runs every table is keyed by `run`; `pool` makes one record of runs that are
+    alike (raises UserError where they are not). Beside a log, results and events of its run are found automatically. Tables are
     DataFrames; a rate comes with its numerator, its denominator, the number of tasks, and a 95 % interval (`_low`, `_high`); what the
     record is too small for is NaN with a `remark`, what it does not hold is None or `unknown`. Raises UserError for bad input.
     """
 
-    def __init__(self, paths: str | Path | Iterable[str | Path], run: str = "latest") -> None:
+    def __init__(self, paths: str | Path | Iterable[str | Path], run: str = "latest", pool: bool = False) -> None:
         files = sort_out(paths)
         log = None
         if files.logs:
             from tau2_logging.analysis.load import load_log
 
             log = load_log(files.logs, run)
-        self._start(log, files)
+        self._start(log, files, pool)
 
     @classmethod
     def of_log(cls, log: RunLog, paths: Iterable[str | Path] = ()) -> LogAnalyzer:
         """The analysis of a log that was read already, with what lies beside it and more paths."""
         analyzer = cls.__new__(cls)
-        analyzer._start(log, sort_out(paths))
+        analyzer._start(log, sort_out(paths), log.pooled)
         return analyzer
 
-    def _start(self, log: RunLog | None, files: Files) -> None:
+    def of_run(self, run: str) -> LogAnalyzer:
+        """The analysis of one of its runs."""
+        analyzer = LogAnalyzer.__new__(LogAnalyzer)
+        analyzer.recorded, analyzer.pooled = self.recorded.of_run(run), False
+        return analyzer
+
+    def _start(self, log: RunLog | None, files: Files, pool: bool) -> None:
         if log is not None:
             found = beside(log)
             for name in ("results", "checkpoints", "events"):
                 setattr(files, name, list(dict.fromkeys([*getattr(files, name), *getattr(found, name)])))
+        self.pooled = pool
         self.recorded: Recorded = read(files, log)
+        if pool:
+            self.recorded = self.recorded.pooled()
 
     @cached_property
     def tables(self) -> list[DeepTable]:
         """Every table that has a row, in the order of reading."""
-        return list(all_tables(self.recorded))
+        return [DeepTable(kind, typed(frame)) for kind in TABLES if len(frame := self._of(kind.make))]
 
     @property
     def runs(self) -> list[str]:
         """Names of the runs."""
-        return [str(name) for name in self.recorded.simulations["run"].drop_duplicates()]
+        return self.recorded.runs
+
+    @cached_property
+    def _parts(self) -> list[tuple[str, Recorded]]:
+        """What tables are made of: each run by itself, or everything where it is one run, or pooled."""
+        whole = self.pooled or len(self.runs) < 2
+        return [("", self.recorded)] if whole else [(run, self.recorded.of_run(run)) for run in self.runs]
+
+    def _of(self, make: Callable[..., pd.DataFrame], *by: str) -> pd.DataFrame:
+        """A table of the whole record, or of each of its runs."""
+        tables = [(run, make(recorded, *by)) for run, recorded in self._parts]
+        return tables[0][1] if len(tables) == 1 else keyed(tables)
 
     def get_basic_statistics(self) -> Tables:
         """How many simulations, tasks, tool calls, reference actions and model messages, by domain; and the distributions of their sizes.
 
         `values` gives n, mean, standard deviation (ddof=1), quartiles, p95 (linear interpolation, from 20 values on) and extremes.
         """
-        return {"counts": _counts(self.recorded), "values": bottlenecks.values(self.recorded)}
+        return {"counts": self._of(_counts), "values": self._of(bottlenecks.values)}
 
     def get_execution_results(self) -> Tables:
         """The first outcome: failed calls of calls, by domain, requestor, type of tool and tool. Wilson's interval at the effective
         number of calls n/deff, deff by Rao and Scott (1992), t of tasks-1 degrees (Korn and Graubard 1998).
         """
         by = execution.execution_by
-        recorded = self.recorded
-        return {"execution": by(recorded, "domain", "requestor", "tool_type"), "by_tool": by(recorded, "domain", "requestor", "tool")}
+        return {"execution": self._of(by, "domain", "requestor", "tool_type"), "by_tool": self._of(by, "domain", "requestor", "tool")}
 
     def get_recall_results(self) -> Tables:
         """The second outcome: reference actions made of those there are, by tau2's own rule (`Action.compare_with_tool_call`), reads and
         writes apart; every action that was not made with the nearest call, argument by argument.
         """
         return {
-            "recall": recall.recall_by(self.recorded, "domain", "tool_type"),
-            "by_tool": recall.recall_by(self.recorded, "domain", "requestor", "tool_type", "tool"),
-            "missed_actions": recall.missed_actions(self.recorded),
-            "argument_misses": recall.argument_misses(self.recorded),
+            "recall": self._of(recall.recall_by, "domain", "tool_type"),
+            "by_tool": self._of(recall.recall_by, "domain", "requestor", "tool_type", "tool"),
+            "missed_actions": self._of(recall.missed_actions),
+            "argument_misses": self._of(recall.argument_misses),
         }
 
     def get_reward_results(self) -> Tables:
@@ -107,11 +128,11 @@ class LogAnalyzer:
         checks of the evaluator, how simulations ended.
         """
         return {
-            "success": rewards.success_by(self.recorded, "domain"),
-            "pass_k": rewards.pass_k(self.recorded),
-            "parts": rewards.reward_parts(self.recorded),
-            "checks": rewards.checks(self.recorded),
-            "terminations": rewards.terminations(self.recorded),
+            "success": self._of(rewards.success_by, "domain"),
+            "pass_k": self._of(rewards.pass_k),
+            "parts": self._of(rewards.reward_parts),
+            "checks": self._of(rewards.checks),
+            "terminations": self._of(rewards.terminations),
         }
 
     def get_results(self) -> dict[str, Tables]:
@@ -120,18 +141,18 @@ class LogAnalyzer:
 
     def get_requestor_comparison(self) -> Tables:
         """Agent and user: calls, failed calls with interval, Cliff's delta, p of the score test clustered by task (Boos 1992)."""
-        return {"requestors": execution.requestors(self.recorded)}
+        return {"requestors": self._of(execution.requestors)}
 
     def get_argument_analysis(self) -> Tables:
         """Arguments: which were given, of what type, checked against the tool's signature (from events), seen in the conversation before
         or not, and how often calls fail by number of arguments. Shares with clustered Wilson intervals.
         """
         return {
-            "argument_use": arguments.argument_use(self.recorded),
-            "schema_checks": arguments.schema_checks(self.recorded),
-            "unseen_values": arguments.unseen_values(self.recorded),
-            "unseen_and_errors": arguments.unseen_and_errors(self.recorded),
-            "errors_by_argument_count": arguments.errors_by_argument_count(self.recorded),
+            "argument_use": self._of(arguments.argument_use),
+            "schema_checks": self._of(arguments.schema_checks),
+            "unseen_values": self._of(arguments.unseen_values),
+            "unseen_and_errors": self._of(arguments.unseen_and_errors),
+            "errors_by_argument_count": self._of(arguments.errors_by_argument_count),
         }
 
     def get_argument_correlation_analysis(self) -> Tables:
@@ -139,17 +160,17 @@ class LogAnalyzer:
         p of the score test on ranks clustered by task, adjusted by Holm (1979) over each table.
         """
         return {
-            "call_correlations": correlations.call_correlations(self.recorded),
-            "simulation_correlations": correlations.simulation_correlations(self.recorded),
+            "call_correlations": self._of(correlations.call_correlations),
+            "simulation_correlations": self._of(correlations.simulation_correlations),
         }
 
     def get_performance_analysis(self) -> Tables:
         """Times in ms: by role, by tool (mean, p50, p95 from 20 values on, max, total, share), between calls; and the distributions."""
         return {
-            "time_by_role": bottlenecks.time_by_role(self.recorded),
-            "slow_tools": bottlenecks.slow_tools(self.recorded),
-            "between_calls": bottlenecks.between_calls(self.recorded),
-            "values": bottlenecks.values(self.recorded),
+            "time_by_role": self._of(bottlenecks.time_by_role),
+            "slow_tools": self._of(bottlenecks.slow_tools),
+            "between_calls": self._of(bottlenecks.between_calls),
+            "values": self._of(bottlenecks.values),
         }
 
     def get_performance_bottlenecks(self) -> Tables:
@@ -157,11 +178,11 @@ class LogAnalyzer:
         repeats.
         """
         return {
-            "time_by_role": bottlenecks.time_by_role(self.recorded),
-            "slow_tools": bottlenecks.slow_tools(self.recorded),
-            "slow_simulations": bottlenecks.slow_simulations(self.recorded),
-            "loops": loops.loops(self.recorded),
-            "repeated_calls": loops.repeated_calls(self.recorded),
+            "time_by_role": self._of(bottlenecks.time_by_role),
+            "slow_tools": self._of(bottlenecks.slow_tools),
+            "slow_simulations": self._of(bottlenecks.slow_simulations),
+            "loops": self._of(loops.loops),
+            "repeated_calls": self._of(loops.repeated_calls),
         }
 
     def get_error_analysis(self) -> Tables:
@@ -169,11 +190,11 @@ class LogAnalyzer:
         (`root_causes.CAUSES`).
         """
         return {
-            "error_kinds": taxonomy.error_kinds(self.recorded),
-            "error_examples": taxonomy.error_examples(self.recorded),
-            "after_errors": taxonomy.after_errors(self.recorded),
-            "cause_counts": root_causes.cause_counts(self.recorded),
-            "root_causes": root_causes.root_causes(self.recorded),
+            "error_kinds": self._of(taxonomy.error_kinds),
+            "error_examples": self._of(taxonomy.error_examples),
+            "after_errors": self._of(taxonomy.after_errors),
+            "cause_counts": self._of(root_causes.cause_counts),
+            "root_causes": self._of(root_causes.root_causes),
         }
 
     def get_temporal_analysis(self) -> Tables:
@@ -181,10 +202,10 @@ class LogAnalyzer:
         Cliff's delta and p of the score test on ranks clustered by task, adjusted by Holm.
         """
         return {
-            "trends": trends.trends(self.recorded),
-            "over_the_run": trends.over_the_run(self.recorded),
-            "errors_over_the_run": trends.errors_over_the_run(self.recorded),
-            "errors_over_the_simulation": trends.errors_over_the_simulation(self.recorded),
+            "trends": self._of(trends.trends),
+            "over_the_run": self._of(trends.over_the_run),
+            "errors_over_the_run": self._of(trends.errors_over_the_run),
+            "errors_over_the_simulation": self._of(trends.errors_over_the_simulation),
         }
 
     def get_tool_efficiency_metrics(self) -> Tables:
@@ -192,10 +213,10 @@ class LogAnalyzer:
         and task.
         """
         return {
-            "tool_efficiency": efficiency.tool_efficiency(self.recorded),
-            "path_efficiency": efficiency.path_efficiency(self.recorded),
-            "path_lengths": efficiency.path_lengths(self.recorded),
-            "task_difficulty": efficiency.task_difficulty(self.recorded),
+            "tool_efficiency": self._of(efficiency.tool_efficiency),
+            "path_efficiency": self._of(efficiency.path_efficiency),
+            "path_lengths": self._of(efficiency.path_lengths),
+            "task_difficulty": self._of(efficiency.task_difficulty),
         }
 
     def get_tool_use_analysis(self) -> Tables:
@@ -203,10 +224,10 @@ class LogAnalyzer:
         transitions within a simulation; loops.
         """
         return {
-            "diversity": diversity.diversity(self.recorded),
-            "tool_shares": diversity.tool_shares(self.recorded),
-            "transitions": transitions.transitions(self.recorded),
-            "loops": loops.loops(self.recorded),
+            "diversity": self._of(diversity.diversity),
+            "tool_shares": self._of(diversity.tool_shares),
+            "transitions": self._of(transitions.transitions),
+            "loops": self._of(loops.loops),
         }
 
     def get_context_length_analysis(self) -> Tables:
@@ -214,13 +235,13 @@ class LogAnalyzer:
         pairs within tasks; success by span beside what the other trials of the same tasks make one expect.
         """
         return {
-            "within_tasks": context_length.within_tasks(self.recorded),
-            "success_by_context": context_length.success_by_context(self.recorded),
+            "within_tasks": self._of(context_length.within_tasks),
+            "success_by_context": self._of(context_length.success_by_context),
         }
 
     def get_sankey(self) -> list[dict[str, Any]]:
-        """Nodes and links of the calls one after the other, by domain; see `transitions.sankey`."""
-        return transitions.sankey(self.recorded)
+        """Nodes and links of the calls one after the other, by domain (and by run, where there are several); see `transitions.sankey`."""
+        return [{"run": run or None, **flow} for run, recorded in self._parts for flow in transitions.sankey(recorded)]
 
     def get_comprehensive_analysis(self) -> dict[str, dict[str, Any]]:
         """Every part above, by name."""

@@ -20,7 +20,9 @@ def combined(results: Rows, logs: Rows, events: Rows) -> Rows:
     A simulation is told by the results file where that holds it, else by the log, else by its events. Calls of the log are those of the
     trajectory in the same order; events are found by call id, or by order where the simulation is not in a results file.
     """
-    found = Rows(gold=_once(results.gold, ["domain", "task", "index"]), remarks=events.remarks, refused=[*results.refused, *events.refused])
+    found = Rows(
+        gold=_once(results.gold, ["run", "domain", "task", "index"]), remarks=events.remarks, refused=[*results.refused, *events.refused]
+    )
     told = {key_of(row): row for row in _once(results.simulations, RUN_KEY)}
     of_log = {key_of(row): row for row in logs.simulations}
     found.simulations = [{**row, **_ended(of_log.get(key, {}))} for key, row in told.items()]

@@ -6,7 +6,7 @@ A value that the sources do not hold is None or NaN; nothing is guessed. `merge.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
@@ -29,7 +29,7 @@ CALL_COLUMNS = (
     "complexity", "missing", "unexpected", "wrong_type", "outside_enum", "seen", "error", "error_text", "result", "state_changed", "at_s",
     "gap_ms", "duration_ms", "prompt_tokens", "history",
 )  # fmt: skip
-GOLD_COLUMNS = (*TASK_KEY, "index", "action_id", "requestor", "tool", "tool_type", "arguments", "compare_args")
+GOLD_COLUMNS = ("run", *TASK_KEY, "index", "action_id", "requestor", "tool", "tool_type", "arguments", "compare_args")
 REMARK_COLUMNS = (*RUN_KEY, "kind", "tool", "what", "outcome", "tokens_before", "tokens_after")
 REPLY_COLUMNS = (*RUN_KEY, "turn", "role", "at_s", "took_ms", "prompt_tokens", "reply_tokens", "error_type")
 
@@ -59,9 +59,9 @@ class Recorded:
     what the evaluator asserted ({"communicate": [[text, met], ...], "assertions": ..., "environment": ...}), `talk` whether its messages
     are known. `calls`: one row a live tool call, in order; `position` counts them in its simulation from 0, `seen` says of each argument
     whether its value stood in the conversation before. `history`: the calls that stood in the trajectory before the simulation began (a
-    task may start in the middle of a talk): nobody made them, but tau2's action check counts them. `gold`: the reference actions of the
-    tasks. `replies`: the messages of models, `took_ms` since the message before. `remarks`: what an agent put right (`correction`) or
-    left out (`context_reduction`).
+    task may start in the middle of a talk): nobody made them, but tau2's action check counts them. `gold`: the reference actions of each
+    run's tasks, in which releases of tau2 differ. `replies`: the messages of models, `took_ms` since the message before. `remarks`: what
+    an agent put right (`correction`) or left out (`context_reduction`).
     """
 
     simulations: pd.DataFrame
@@ -77,6 +77,24 @@ class Recorded:
     def tool_types_known(self) -> bool:
         """Whether any call says if its tool reads or writes."""
         return bool(self.calls["tool_type"].notna().any())
+
+    @property
+    def runs(self) -> list[str]:
+        """Names of the runs, in the order of the simulations."""
+        return [str(name) for name in self.simulations["run"].drop_duplicates()]
+
+    def of_run(self, run: str) -> Recorded:
+        """What was recorded of one run."""
+        parts = ("simulations", "calls", "gold", "replies", "history", "remarks")
+        return replace(self, **{name: _of_run(getattr(self, name), run) for name in parts})
+
+    def pooled(self) -> Recorded:
+        """All runs as one record: the reference actions of a task once. Only for runs whose task texts agree."""
+        return replace(self, gold=self.gold.drop_duplicates([*TASK_KEY, "index"], keep="last").reset_index(drop=True))
+
+
+def _of_run(table: pd.DataFrame, run: str) -> pd.DataFrame:
+    return table[table["run"].astype(str) == run].reset_index(drop=True)
 
 
 def tables(rows: Rows, sources: Iterable[str]) -> Recorded:
@@ -95,7 +113,7 @@ def tables(rows: Rows, sources: Iterable[str]) -> Recorded:
     return Recorded(
         in_order(simulations, RUN_KEY),
         calls[~before].reset_index(drop=True),
-        in_order(frame(rows.gold, GOLD_COLUMNS), [*TASK_KEY, "index"]),
+        in_order(frame(rows.gold, GOLD_COLUMNS), ["run", *TASK_KEY, "index"]),
         in_order(replies, [*RUN_KEY, "turn"]),
         calls[before].reset_index(drop=True),
         in_order(frame(rows.remarks, REMARK_COLUMNS), RUN_KEY),

@@ -63,7 +63,7 @@ def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
     domain, policy = domain_of(path, data), environment.get("policy") or ""
     rows = Rows()
     for task in data["tasks"]:
-        rows.gold += list(gold_rows(domain, task))
+        rows.gold += list(gold_rows(run, domain, task))
     tasks = {str(task["id"]): task for task in data["tasks"]}
     for task, trial, simulation in simulations_of(data, path):
         key = {"run": run, "domain": domain, "task": task, "trial": trial}
@@ -146,12 +146,12 @@ def history_length(task: Mapping[str, Any]) -> int:
     return len(list(flat((task.get("initial_state") or {}).get("message_history") or ())))
 
 
-def gold_rows(domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
+def gold_rows(run: str, domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
     """The reference actions of a task."""
     criteria = task.get("evaluation_criteria") or {}
     for index, action in enumerate(criteria.get("actions") or ()):
         yield {
-            "domain": domain, "task": str(task["id"]), "index": index, "action_id": action.get("action_id"),
+            "run": run, "domain": domain, "task": str(task["id"]), "index": index, "action_id": action.get("action_id"),
             "requestor": action.get("requestor") or "assistant", "tool": action["name"], "arguments": action.get("arguments") or {},
             "compare_args": action.get("compare_args"),
         }  # fmt: skip

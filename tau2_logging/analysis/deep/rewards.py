@@ -45,14 +45,13 @@ def pass_hat_k(successes: int, trials: int, k: int) -> float:
 def pass_k(recorded: Recorded) -> pd.DataFrame:
     """pass^k by domain for every k up to the largest number of trials: mean over tasks of C(c, k)/C(n, k).
 
-    Only tasks with at least k scored trials count (`tasks`; the others in `tasks_left_out`). The interval is over tasks. `expected_passes`
-    is the sum of the estimates, the numerator.
+    Only tasks with at least k scored trials count (`of_tasks`); the others are in `tasks_left_out`, tasks without any scored trial among
+    them. The interval is over tasks. `expected_passes` is the sum of the estimates, the numerator.
     """
     simulations = recorded.simulations.assign(solved=solved(recorded.simulations))
-    scored = simulations[simulations["solved"].notna()]
     rows: list[Row] = []
     rates: list[Rate] = []
-    for domain, group in scored.groupby("domain", dropna=False):
+    for domain, group in simulations.groupby("domain", dropna=False):
         trials = group.groupby("task")["solved"].agg(["sum", "count"])
         for k in range(1, int(trials["count"].max()) + 1):
             able = trials[trials["count"] >= k]

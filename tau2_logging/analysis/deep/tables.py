@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -125,14 +125,6 @@ class DeepTable:
 
     kind: TableKind
     frame: pd.DataFrame
-
-
-def all_tables(recorded: Recorded) -> Iterator[DeepTable]:
-    """Every table that has a row."""
-    for kind in TABLES:
-        frame = kind.make(recorded)
-        if len(frame):
-            yield DeepTable(kind, typed(frame))
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -22,14 +22,14 @@ def recorded_file(name: str) -> Path:
     return inside if inside.is_file() else Path(name)
 
 
-def load_results(paths: Sequence[Path], run: str = LATEST) -> tuple[RunLog, Missing]:
+def load_results(paths: Sequence[Path], run: str | Sequence[str] = LATEST) -> tuple[RunLog, Missing]:
     """Recordings as a log that was read, and what they do not hold. `run`: as `load_log` takes it, but the latest of several files is
     all of them: whoever names them wants them. Raises UserError.
     """
     missing = Missing()
     made = log_lines(paths, missing)
     with TemporaryDirectory(prefix="tau2_recorded_") as folder:
-        log = load_log(_write(made, Path(folder)), ALL if run == LATEST and len(set(paths)) > 1 else run)
+        log = load_log(_write(made, Path(folder)), ALL if run in (LATEST, [LATEST]) and len(set(paths)) > 1 else run)
     log.files = [str(path) for path in paths]
     return log, missing
 

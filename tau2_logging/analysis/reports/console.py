@@ -62,7 +62,7 @@ def show(sections: Iterable[Section], screen: Console) -> None:
 
 def everything(log: RunLog, options: ReportOptions) -> RenderableType:
     """All sections as one thing to show, for `--follow`."""
-    return Group(*(as_renderable(section) for section in all_sections(log, options) if section.key))
+    return Group(*(as_renderable(section) for one in log.by_run for section in all_sections(one, options) if section.key))
 
 
 def as_renderable(section: Section) -> RenderableType:

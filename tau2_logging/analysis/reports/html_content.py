@@ -16,6 +16,7 @@ from tau2_logging.analysis.reports.html_data import MOST_CALLS, MOST_SIMULATIONS
 from tau2_logging.analysis.reports.html_sections import PAGES, sections
 from tau2_logging.analysis.reports.names import heading
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
+from tau2_logging.analysis.simulations import score
 from tau2_logging.analysis.timeline import Timeline
 from tau2_logging.analysis.timeline_source import timeline_of
 from tau2_logging.units import duration, money, short_count
@@ -133,11 +134,12 @@ def _tiles(timeline: Timeline, calls: pd.DataFrame) -> list[list[str | None]]:
 def _simulation_tiles(timeline: Timeline) -> list[list[str | None]]:
     rows = timeline.rows[timeline.rows["counted"].astype(bool)]
     bad = [f"{count} {name}" for name, count in rows["status"].value_counts().items() if name != "ok"]
-    tiles: list[list[str | None]] = [["simulations", f"{len(rows):,}", ", ".join(bad) or "all ended well"]]
-    reward = numbers(rows, "reward")
-    known = reward[np.isfinite(reward)]
-    if len(known):
-        tiles.append(["mean reward", f"{known.mean():.3f}", f"{int((known >= 1).sum()):,} of {len(rows):,} solved"])
+    found = score(rows)
+    mean = "none" if found.mean is None else f"{found.mean:.3f}"
+    tiles: list[list[str | None]] = [
+        ["simulations", f"{len(rows):,}", ", ".join(bad) or "all ended well"],
+        ["mean reward", mean, f"{found.headline}; {found.solved:,} solved"],
+    ]
     length = (rows["end_ms"] - rows["start_ms"]).to_numpy()
     tiles.append(
         ["wall time", duration(timeline.end_ms), f"{length.sum() / max(timeline.end_ms, 1e-3):.1f} simulations at a time on average"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis.reports.html_content import meanings
@@ -26,29 +27,46 @@ _NO_RUN: dict[str, Any] = {
 
 def report_data_without_log(deep: LogAnalyzer, options: ReportOptions) -> dict[str, Any]:
     """Everything the page shows, as `html_content.report_data` gives it of a log."""
-    pages: dict[str, list[Table]] = {page: [] for page in PAGES}
-    add_deep(pages, deep)
     names = ", ".join(deep.runs)
+    title = options.title or (names if len(names) < 60 else f"{len(deep.runs)} results files")
+    return _page_data(title, "From results files, without a log.", deep.recorded.sources, [], replace(options, deep=deep))
+
+
+def overview_data(title: str, files: Sequence[str], tables: Sequence[Table], options: ReportOptions) -> dict[str, Any]:
+    """What the page above the folders of several runs shows: tables of the runs, and those of the deep analysis, keyed by run."""
+    return _page_data(title, "Several runs, each by itself in the folder of its name.", files, tables, options)
+
+
+def _page_data(title: str, subtitle: str, files: Sequence[str], tables: Sequence[Table], options: ReportOptions) -> dict[str, Any]:
+    pages: dict[str, list[Table]] = {"overview": list(tables), **{page: [] for page in PAGES}}
+    if options.deep is not None:
+        add_deep(pages, options.deep)
     return {
         **_NO_RUN,
         "lanes": list(LANES),
-        "title": options.title or (names if len(names) < 60 else f"{len(deep.runs)} results files"),
-        "subtitle": "From results files, without a log.",
+        "title": title,
+        "subtitle": subtitle,
         "notes": [],
-        "tiles": tiles(deep),
+        "tiles": [] if options.deep is None else tiles(options.deep),
         "pages": pages,
         "names": {name: title for name, title in PAGES.items() if pages[name] and name not in ("latency", "about")},
-        "facts": [["files", ", ".join(deep.recorded.sources)], *([["made with", options.command]] if options.command else [])],
+        "facts": [["files", ", ".join(files)], *([["made with", options.command]] if options.command else [])],
         "meanings": meanings(options),
         "experiment": None,
-        "sankey": deep.get_sankey(),
+        "sankey": [] if options.deep is None else options.deep.get_sankey(),
         "roles": ROLE_LABELS,
         "colors": {theme: colors(theme) for theme in ("light", "dark")},
     }
 
 
 def tiles(deep: LogAnalyzer) -> list[Sequence[str | None]]:
-    """The three outcomes in all, each with what it is a share of."""
+    """The three outcomes, each with what it is a share of; of several runs, those of each."""
+    if deep.pooled or len(deep.runs) < 2:
+        return _tiles(deep)
+    return [[f"{what}, {run}", *rest] for run in deep.runs for what, *rest in _tiles(deep.of_run(run))]
+
+
+def _tiles(deep: LogAnalyzer) -> list[Sequence[str | None]]:
     calls, simulations = deep.recorded.calls, deep.recorded.simulations
     failed = int(calls["error"].eq(True).sum())
     found: list[Sequence[str | None]] = [

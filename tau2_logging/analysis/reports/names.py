@@ -30,7 +30,14 @@ def heading(log: RunLog) -> str:
     """What a log is called at the head of a report: its run, or its runs, or its files where it names no run."""
     if log.run_id:
         return f"Run {log.run_id}"
-    return f"{len(log.runs)} runs" if log.runs else ", ".join(Path(name).name for name in log.files)
+    if len(log.by_run) > 1:
+        return f"{len(log.by_run)} runs"
+    return f"Run {log.runs[0]}" if log.runs else ", ".join(Path(name).name for name in log.files)
+
+
+def run_folder(log: RunLog) -> str:
+    """The folder of a run among several."""
+    return safe_name(log.run_id) if log.run_id else "without_a_name"
 
 
 def row_name(row: Any, several_domains: bool) -> str:

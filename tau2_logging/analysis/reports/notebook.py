@@ -36,22 +36,29 @@ _STYLE = (
 
 
 def log_html(log: RunLog) -> str:
-    """What `RunLog` shows itself as: the tables of a summary, then where the time of its longest simulations went."""
+    """What `RunLog` shows itself as: of each run the tables of a summary, then where the time of its longest simulations went."""
+    return f'{_STYLE}<div class="t2l">{"".join(_run_html(one) for one in log.by_run)}</div>'
+
+
+def _run_html(log: RunLog) -> str:
     sections = [_table(section) for section in all_sections(log, ReportOptions()) if section.key and section.rows]
     timeline = timeline_of(log)
     picture = "" if timeline.rows.empty else timeline_svg(timeline)
-    return f'{_STYLE}<div class="t2l"><h3>{escape(heading(log))}</h3>{"".join(sections)}{picture}</div>'
+    return f"<h3>{escape(heading(log))}</h3>{''.join(sections)}{picture}"
 
 
 def timeline_html(log: RunLog, tasks: Sequence[str] = (), most: int = MOST_ROWS) -> str:
-    """The timeline of the named tasks (`7`, `retail:7`), or of all simulations in the slots they ran in, at most `most` rows.
+    """The timeline of the named tasks (`7`, `retail:7`), or of all simulations in the slots they ran in, at most `most` rows; of several
+    runs one under the other, since they have no clock in common.
 
     Raises UserError where no simulation is of that name.
     """
-    timeline = timeline_of(log)
-    if tasks and not chosen(timeline, tasks):
+    drawn = [one for one in log.by_run if not tasks or chosen(timeline_of(one), tasks)]
+    if not drawn:
         raise UserError(f"no task {' '.join(tasks)} in the log")
-    return f'{_STYLE}<div class="t2l">{timeline_svg(timeline, tasks, most)}</div>'
+    heads = [f"<h3>{escape(heading(one))}</h3>" if len(log.by_run) > 1 else "" for one in drawn]
+    pictures = [head + timeline_svg(timeline_of(one), tasks, most) for head, one in zip(heads, drawn, strict=True)]
+    return f'{_STYLE}<div class="t2l">{"".join(pictures)}</div>'
 
 
 def _table(section: Section) -> str:

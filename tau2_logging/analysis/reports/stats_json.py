@@ -14,8 +14,7 @@ from tau2_logging.analysis.options import output_file
 from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.attempts import Attempts
 from tau2_logging.analysis.reports.plain import plain, records
-from tau2_logging.analysis.simulations import solved
-from tau2_logging.analysis.summary import as_floats
+from tau2_logging.analysis.simulations import score
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.options import ReportOptions
@@ -83,17 +82,11 @@ def tokens(log: RunLog) -> dict[str, Any]:
 
 
 def tasks(log: RunLog) -> dict[str, Any]:
-    """Counts by outcome, mean reward of those that have one, and the simulations themselves."""
+    """Counts by outcome, mean reward of those that have one with its denominator, and the simulations themselves."""
     table = log.simulations
-    reward = as_floats(table["reward"])
-    known = reward[~(reward != reward)]
-    return {
-        "n": len(table),
-        **{str(status): int(amount) for status, amount in table["status"].value_counts().items()},
-        "solved": int(solved(table).sum()),
-        "mean_reward": float(known.mean()) if len(known) else None,
-        "simulations": records(table),
-    }
+    statuses = {str(status): int(amount) for status, amount in table["status"].value_counts().items()}
+    found = score(table).as_json()
+    return {"n": found.pop("simulations"), **statuses, **found, "simulations": records(table)}
 
 
 def outliers(log: RunLog, options: ReportOptions) -> dict[str, Any]:

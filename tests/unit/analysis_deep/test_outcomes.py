@@ -73,14 +73,15 @@ def test_what_stood_in_the_talk_before_the_simulation_began_is_nobodys_call(tmp_
 
 def test_pass_k_is_the_share_of_k_trials_without_a_failure(tmp_path: Path) -> None:
     """C(c, k)/C(n, k), checked by going through every choice of k of the trials; tasks with fewer trials are left out, and said so."""
-    outcomes = {"0": [1, 1, 0, 1], "1": [0, 0, 1, 0], "2": [1, 1, 1, 1], "3": [1, 0]}
+    outcomes = {"0": [1, 1, 0, 1], "1": [0, 0, 1, 0], "2": [1, 1, 1, 1], "3": [1, 0], "4": []}
     runs = [simulation(name, trial, reward=float(good)) for name, trials in outcomes.items() for trial, good in enumerate(trials)]
+    runs.append(simulation("4", 0, reward=None))  # no trial of it is scored
     table = rewards.pass_k(recorded(tmp_path, [task(name) for name in outcomes], runs)).set_index("k")
     for k in (1, 2, 3, 4):
         able = [trials for trials in outcomes.values() if len(trials) >= k]
         chosen = [[all(pick) for pick in combinations(trials, k)] for trials in able]
         assert table.loc[k, "expected_passes"] == pytest.approx(sum(sum(one) / len(one) for one in chosen))
-        assert (table.loc[k, "of_tasks"], table.loc[k, "tasks_left_out"]) == (len(able), 4 - len(able))
+        assert (table.loc[k, "of_tasks"], table.loc[k, "tasks_left_out"]) == (len(able), 5 - len(able))
 
 
 def test_a_simulation_without_a_reward_is_not_a_failure(tmp_path: Path) -> None:

@@ -54,12 +54,12 @@ def test_a_call_without_a_result_was_not_made_and_a_result_without_a_call_is_cou
 
 
 def test_two_files_are_two_runs(tmp_path: Path) -> None:
-    """The same task and trial in both is two simulations of one task."""
+    """Each has its own rates; pooled, the same task and trial in both is two simulations of one task."""
     paths = [write(tmp_path / f"{name}.json", results([task("0")], [simulation("0")])) for name in ("one", "other")]
     found = LogAnalyzer(paths)
     assert found.runs == ["one", "other"]
-    [row] = found.get_reward_results()["success"].to_dict("records")
-    assert (row["simulations"], row["tasks"]) == (2, 1)
+    rows = [found.get_reward_results()["success"] for found in (found, LogAnalyzer(paths, pool=True))]
+    assert [table[["simulations", "tasks"]].to_numpy().tolist() for table in rows] == [[[1, 1], [1, 1]], [[2, 1]]]
 
 
 def test_a_domain_is_called_as_it_was_run_and_not_as_its_environment_is(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 // The calls of all simulations one after the other: column n holds the n-th call, a ribbon is how many went from one tool to the next.
 const NODE = 12, GAP = 7;
 
-function sankey({ domain, simulations, nodes, links }) {
+function sankey({ run, domain, simulations, nodes, links }) {
   const columns = Math.max(...nodes.map(([column]) => column)) + 1, W = 1200, H = 420, head = 18;
   const most = Math.max(...Array.from({ length: columns }, (_, c) => nodes.filter(([column]) => column === c).length));
   const unit = (H - head - GAP * most) / simulations, step = (W - 150) / Math.max(columns - 1, 1);
@@ -22,7 +22,8 @@ function sankey({ domain, simulations, nodes, links }) {
     svg.append(path);
   }
   for (const box of boxes) svg.append(nodeOf(box, Math.max(8, Math.floor(Math.min(step - NODE - 12, 150) / 6.7))));
-  return card(`${SEVERAL_DOMAINS || DATA.sankey.length > 1 ? `${domain}: ` : ""}which call follows which`, svg,
+  const of = [run, SEVERAL_DOMAINS || DATA.sankey.length > 1 ? domain : null].filter(Boolean).join(", ");
+  return card(`${of ? `${of}: ` : ""}which call follows which`, svg,
     make("p", { class: "hint" }, `The agent's first ${columns} calls in ${show.int(simulations)} simulations that made any; height is the number of simulations. Gray: no further call.`));
 }
 

@@ -1,0 +1,73 @@
+"""Tables of several runs: each run's own rows, keyed by `run`. Runs are added up only in a log that says it is pooled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RUN = "run"
+
+
+class HasRuns(Protocol):
+    """What can be split into its runs."""
+
+    @property
+    def run_id(self) -> str | None: ...
+
+    @property
+    def pooled(self) -> bool: ...
+
+    @property
+    def by_run(self) -> Sequence[Any]: ...
+
+
+P = ParamSpec("P")
+L = TypeVar("L", bound=HasRuns)
+Method = Callable[Concatenate[L, P], "pd.DataFrame"]
+
+
+def each_run(method: Method[L, P]) -> Method[L, P]:
+    """A table whose rates and sums are of one run: of several runs it is made for each and keyed by run, unless the log is pooled."""
+
+    @wraps(method)
+    def table(log: L, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+        return method(log, *args, **kwargs) if log.pooled else _of_each(method, log, *args, **kwargs)
+
+    return table
+
+
+def always_each_run(method: Method[L, P]) -> Method[L, P]:
+    """A table that makes sense on one run's clock alone: of several runs it is keyed by run, pooled or not."""
+
+    @wraps(method)
+    def table(log: L, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+        return _of_each(method, log, *args, **kwargs)
+
+    return table
+
+
+def _of_each(method: Method[L, P], log: L, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+    if len(log.by_run) < 2:
+        return method(log, *args, **kwargs)
+    return keyed((str(one.run_id), method(one, *args, **kwargs)) for one in log.by_run)
+
+
+def keyed(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
+    """The tables of several runs under one another, with `run` as the first column."""
+    import pandas as pd
+
+    whole = [_with_run(run, table) for run, table in tables]
+    names = list(dict.fromkeys(str(name) for table in whole for name in table))
+    parts = [table.dropna(axis=1, how="all") for table in whole if len(table)]  # pandas guesses types of columns without a value
+    rows = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return rows.reindex(columns=pd.Index(names, dtype=object))
+
+
+def _with_run(run: str, table: pd.DataFrame) -> pd.DataFrame:
+    rest = table.drop(columns=RUN, errors="ignore")
+    rest.insert(0, RUN, run)
+    return rest

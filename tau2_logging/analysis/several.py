@@ -1,0 +1,53 @@
+"""Several runs in one analysis: each by itself in a folder of its own, and what they have in common beside one another above."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tau2_logging.analysis.output import claim, identity, mark, write_reports
+from tau2_logging.analysis.reports import overview
+from tau2_logging.analysis.reports.attempts import Attempts
+from tau2_logging.analysis.reports.names import run_folder
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.reports import Report
+    from tau2_logging.analysis.table import RunLog
+
+Analysis = tuple["RunLog", "ReportOptions"]
+
+
+def write_runs(log: RunLog, output_dir: Path, reports: Sequence[Report], options: ReportOptions, gated: Gated) -> Attempts:
+    """Write the overview of a log of several runs, then each run's own reports into `output_dir/<run>/`.
+
+    `gated` adds the results of the gates to the options of one run. The folder of a run holds what an analysis of that run alone
+    writes. Raises UserError, before anything is written, where a folder holds another run's files and `options.force` is not set.
+    """
+    analyses = [(one, gated(one, _of_run(one, options))) for one in log.by_run]
+    patterns = [pattern for report in reports for pattern in report.FILES]
+    claim(identity(log), output_dir, [*patterns, *overview.FILES], options)
+    for one, _ in analyses:
+        claim(identity(one), output_dir / run_folder(one), patterns, options)
+    attempts = Attempts()
+    for name in dict.fromkeys(report.NAME for report in reports):
+        attempts.make(name, overview.write, log, analyses, output_dir, name, options)
+    for one, own in analyses:
+        attempts.make(f"run {one.run_id}", _alone, one, output_dir / run_folder(one), reports, own)
+    mark(output_dir, identity(log), log.files, options, attempts)
+    return attempts
+
+
+def _alone(log: RunLog, output_dir: Path, reports: Sequence[Report], options: ReportOptions) -> list[Path]:
+    return write_reports(log, output_dir, reports, options).written()
+
+
+Gated = Callable[["RunLog", "ReportOptions"], "ReportOptions"]
+
+
+def _of_run(log: RunLog, options: ReportOptions) -> ReportOptions:
+    if options.deep is None or log.run_id not in options.deep.runs:
+        return replace(options, deep=None)
+    return replace(options, deep=options.deep.of_run(log.run_id))
