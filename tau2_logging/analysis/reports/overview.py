@@ -116,14 +116,14 @@ def _json(log: RunLog, analyses: Sequence[tuple[RunLog, ReportOptions]], output_
     path = output_file(output_dir, "stats.json")
     data = plain({**head, "settings_that_differ": _different(log), "by_run": by_run, **pooled})
     path.write_text(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
-    return [path, *([] if options.deep is None else [deep_files.write_json(options.deep, output_dir)])]
+    return [path, *([] if options.deep is None else deep_files.write_json(options.deep, output_dir))]
 
 
 def _markdown(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     path = output_file(output_dir, "summary.md")
     parts = [as_markdown(found) for found in sections(log, options) if found.rows and found.key]
     path.write_text(f"# {options.title or f'{len(log.by_run)} runs'}\n\n" + "\n".join(parts), encoding="utf-8")
-    return [path, *([] if options.deep is None else [deep_files.write_markdown(options.deep, output_dir, options.title)])]
+    return [path, *([] if options.deep is None else deep_files.write_markdown(options.deep, output_dir, options.title))]
 
 
 def _html(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
