@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,9 +32,16 @@ ALWAYS = ("latency_by_type.csv", "cost_table.csv", "tasks.csv", "time_budget.csv
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     """Write one file a table; those of a dimension, of experts or of servers that the log does not have are left out."""
     attempts = Attempts()
-    for name, table in tables(log, options).items():
-        attempts.make(name, _write, table, output_file(output_dir, name), name in ALWAYS)
+    attempts.make("tables", write_tables, tables(log, options), output_dir, options)
     attempts.make("events.csv", _write_events, log, output_file(output_dir, "events.csv"))
+    return attempts.written()
+
+
+def write_tables(made: Mapping[str, Callable[[], pd.DataFrame]], output_dir: Path, options: ReportOptions) -> list[Path]:
+    """Write tables by file name, and those of the deep analysis."""
+    attempts = Attempts()
+    for name, table in made.items():
+        attempts.make(name, _write, table, output_file(output_dir, name), name in ALWAYS)
     if options.deep is not None:
         attempts.make(deep_files.CSV_FILES, deep_files.write_csv, options.deep, output_dir)
     return attempts.written()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -101,12 +102,8 @@ def _console(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path
 
 
 def _csv(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    tables = {"runs.csv": runs_table(log, options), "settings_that_differ.csv": settings_table(log), **csv_tables.tables(log, options)}
-    paths = []
-    for name, table in tables.items():
-        paths.append(output_file(output_dir, name))
-        table.to_csv(paths[-1], index=False, lineterminator="\n")
-    return [*paths, *([] if options.deep is None else deep_files.write_csv(options.deep, output_dir))]
+    own = {"runs.csv": partial(runs_table, log, options), "settings_that_differ.csv": partial(settings_table, log)}
+    return csv_tables.write_tables({**own, **csv_tables.tables(log, options)}, output_dir, options)
 
 
 def _json(log: RunLog, analyses: Sequence[tuple[RunLog, ReportOptions]], output_dir: Path, options: ReportOptions) -> list[Path]:
