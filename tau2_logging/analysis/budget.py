@@ -30,9 +30,9 @@ _SERVICE = {"llm_ms": "agent_service_ms", "user_ms": "user_service_ms", "expert_
 def task_budget(log: RunLog) -> pd.DataFrame:
     """One row a simulation that ended: KEY, status, duration_ms, and `KINDS_OF_TIME`, which add up to duration_ms.
 
-    Service is the exclusive time of a role's model calls without the part they queued in the runner's own process; queue and the waits
-    before retries stand apart; untracked is what the log does not account for (0 but for rounding). Where a log has no exclusive times
-    (the older runner's), they are the sums of the calls. In ms.
+    Service is the exclusive time of a role's model calls without the part they queued in the runner's own process; queue stands apart,
+    and so do the waits before retries and for servers that are down (retry_wait); untracked is what the log does not account for (0 but
+    for rounding). Where a log has no exclusive times (the older runner's), they are the sums of the calls. In ms.
     """
     table = log.simulations.dropna(subset=["duration_ms"])
     if table.empty:

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tau2_logging.analysis.simulations import KEY, TIMED_TYPES, with_key
 from tau2_logging.analysis.summary import as_floats
-from tau2_logging.analysis.waits import retry_waits
+from tau2_logging.analysis.waits import WAITS, retry_waits
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
@@ -19,12 +19,12 @@ def critical_path(log: RunLog) -> pd.DataFrame:
     """The calls and waits that decided how long the run took, in order of time; see `chain` for the simulations they belong to.
 
     Columns: KEY, type, name (model or function), step, start_ms, duration_ms, share_of_chain (of the chain's time), file, line. Besides
-    calls there are `retry` (waits before retries) and, at the begin of each simulation, `setup` and `other` (what its end sums up).
+    calls there are `retry` and `server_wait` and, at the begin of each simulation, `setup` and `other` (what its end sums up).
     """
     links = chain(log)
     spans = links[[*KEY, "start_ms", "end_ms"]].rename(columns={"start_ms": "begin", "end_ms": "end"})
     columns = [*KEY, "type", "model", "function", "step", "start_ms", "duration_ms", "wait_ms", "file", "line"]
-    calls = log.select(columns, types=(*TIMED_TYPES, "retry")).merge(spans, on=KEY)
+    calls = log.select(columns, types=(*TIMED_TYPES, *WAITS)).merge(spans, on=KEY)
     inside = (as_floats(calls["start_ms"]) >= as_floats(calls["begin"]) - 1e-3) & (as_floats(calls["start_ms"]) <= as_floats(calls["end"]))
     calls = calls[inside]
     calls["duration_ms"] = calls["duration_ms"].fillna(calls["wait_ms"])

@@ -17,7 +17,7 @@ from tau2_logging.events.semconv import SPAN_TYPES
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
 
-_TYPES = ("run_start", "task_start", *SPAN_TYPES, "retry", "stuck")
+_TYPES = ("run_start", "task_start", *SPAN_TYPES, "retry", "server_wait", "stuck")
 _NOT_FIELDS = frozenset(("file", "line", "level", "time", "task", "thread", "type", "end_ms", "role"))
 _CHUNK = 20_000
 

@@ -54,7 +54,7 @@ def _wall_ms(events: pd.DataFrame) -> Any:
 
 def _durations(events: pd.DataFrame) -> Any:
     duration = numbers(events, "duration_ms")
-    for name, types in (("total_duration_ms", ("step_complete",)), ("wait_ms", ("retry",))):
+    for name, types in (("total_duration_ms", ("step_complete",)), ("wait_ms", ("retry", "server_wait"))):
         duration = np.where(np.isnan(duration) & events["type"].isin(types).to_numpy(), numbers(events, name), duration)
     elapsed = numbers(events, "elapsed_ms")
     return np.where(events["type"].isin(("heartbeat", "stuck")).to_numpy(), elapsed, duration)

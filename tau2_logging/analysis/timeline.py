@@ -22,10 +22,12 @@ LANE_OF = {
     "evaluator": "judge",
     "evaluation": "evaluation",
     "retry": "retry",
+    "server_wait": "retry",
     "heartbeat": "waiting",
     "stuck": "waiting",
 }
-"""Which lane an event of this type is drawn in. `retry` holds pauses between attempts, `waiting` what never came back."""
+"""Which lane an event of this type is drawn in. `retry` holds pauses between attempts and waits
+for servers that are down, `waiting` what never came back."""
 
 EXCLUSIVE_ROLES = {
     "llm_ms": "agent", "expert_ms": "expert", "tool_ms": "tool", "user_ms": "user", "judge_ms": "judge", "evaluation_ms": "evaluation",

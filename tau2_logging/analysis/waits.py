@@ -1,4 +1,4 @@
-"""Waits before retries as wall time: what a simulation waited while nothing else of it was at work."""
+"""Waits before retries, and for servers that are down, as wall time: what a simulation waited while nothing else of it was at work."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from tau2_logging.analysis.table import RunLog
 
+WAITS = ("retry", "server_wait")
 _AT_WORK = (*MODEL_CALL_TYPES, "tool_call")
 
 
@@ -27,7 +28,7 @@ def retry_waits(log: RunLog, table: pd.DataFrame) -> tuple[Any, Any]:
     """
     before, within = np.zeros(len(table)), np.zeros(len(table))
     events = _placed(log, table)
-    for place in events.loc[events["type"] == "retry", "place"].unique():
+    for place in events.loc[events["type"].isin(WAITS), "place"].unique():
         before[place], within[place] = _split(events[events["place"] == place])
     return before, within
 
@@ -35,9 +36,9 @@ def retry_waits(log: RunLog, table: pd.DataFrame) -> tuple[Any, Any]:
 def _placed(log: RunLog, table: pd.DataFrame) -> pd.DataFrame:
     """Waits, calls and evaluations of the simulations that had a wait: type, place (row of the table), start_ms, end_ms."""
     spans = table[KEY].assign(begin=as_floats(table["start_ms"]), until=as_floats(table["end_ms"]), place=np.arange(len(table)))
-    waits = log.select([*KEY, "start_ms", "wait_ms"], types=["retry"]).dropna(subset=["start_ms", "wait_ms"])
+    waits = log.select([*KEY, "start_ms", "wait_ms"], types=WAITS).dropna(subset=["start_ms", "wait_ms"])
     spans = spans.merge(waits[KEY].drop_duplicates(), on=KEY)
-    types = (*_AT_WORK, "evaluation", "retry") if len(spans) else ("retry",)
+    types = (*_AT_WORK, "evaluation", *WAITS) if len(spans) else WAITS
     events = log.select([*KEY, "type", "start_ms", "end_ms", "wait_ms"], types=types).dropna(subset=["start_ms"]).merge(spans, on=KEY)
     events["end_ms"] = events["end_ms"].fillna(events["start_ms"] + events["wait_ms"])
     begin = as_floats(events["start_ms"])
@@ -46,7 +47,7 @@ def _placed(log: RunLog, table: pd.DataFrame) -> pd.DataFrame:
 
 def _split(events: pd.DataFrame) -> tuple[float, float]:
     calls = events[events["type"].isin(_AT_WORK)]
-    waits = events[events["type"] == "retry"]
+    waits = events[events["type"].isin(WAITS)]
     evaluated = waits["start_ms"] >= events.loc[events["type"] == "evaluation", "start_ms"].min() - 1e-3
     return _alone(waits[~evaluated], calls), _alone(waits[evaluated], calls)
 

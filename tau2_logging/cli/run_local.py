@@ -25,7 +25,7 @@ _RESUMABLE = frozenset(
     + ("no_stream", "no_trace_header", "max_retry_wait", "request_timeout", "max_cost", "max_tokens_total", "rate_limit")
     + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert")
     + ("num_servers", "gpu_ids", "tensor_parallel", "start_port", "serve_args", "serve_command", "serve_timeout", "endpoints")
-    + ("metrics_interval",)
+    + ("metrics_interval", "server_wait")
     + ("executor", "workers", "ray_address")
     + ("otlp", "otlp_content", "prometheus")
 )
@@ -101,6 +101,8 @@ def _add_servers(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--serve-command", metavar="WORDS", help="what to start in the place of 'vllm serve'; may hold {port} and {model}")
     group.add_argument("--serve-timeout", type=float, metavar="SECONDS", help="until they have to be ready (default: 1800)")
     group.add_argument("--endpoint", action="append", dest="endpoints", metavar="URL", help="a server that runs already; may be repeated")
+    group.add_argument("--server-wait", type=float, metavar="SECONDS", help="how long calls wait while no server of their model answers; "
+                       "no simulation is started meanwhile (default: 600)")  # fmt: skip
     group.add_argument("--metrics-interval", type=float, metavar="SECONDS", help="between two looks at the servers' figures (default: 5)")
     group.add_argument("--check", action="store_true", help="ask each model one small question, show what works, and leave")
 
@@ -245,6 +247,7 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         "max_tokens_total",
         "task_timeout",
         "heartbeat",
+        "server_wait",
     )
     exports = ("otlp", "otlp_content", "prometheus")
     values = {name: given[name] for name in (*names, *limits, "log_level", "run_name", *exports) if name in given}

@@ -40,7 +40,7 @@ _ROWS = (
     ("duration_ms", "ms", "length of the operation on a monotonic clock"),
     ("total_duration_ms", "ms", "length of a step with everything in it"),
     ("elapsed_ms", "ms", "time since what is waited on began"),
-    ("wait_ms", "ms", "pause before the next attempt"),
+    ("wait_ms", "ms", "pause before the next attempt, or wait until a server was back"),
     ("asked_ms", "ms", "pause that the provider asked for, if it was longer than --max-retry-wait and was cut down to it"),
     ("limit_ms", "ms", "the limit that was passed"),
     ("queue_ms", "ms", "part of duration_ms spent waiting in this process (connection pool, rate limit)"),
@@ -161,7 +161,7 @@ _ROWS = (
     ("pending", "int", "simulations not finished when the run stopped"),
     ("mean_reward", "float", "mean reward of the simulations that finished"),
     ("signal", "str", "signal that stopped the run"),
-    ("stopped_by", "str", "limit that stopped the run: max_cost or max_tokens_total"),
+    ("stopped_by", "str", "what stopped the run: max_cost, max_tokens_total, server_wait (no server was back in time), servers_ended"),
     # model servers; counters and sums are cumulative, as the server gives them
     ("sample", "int", "0-based number of the sample of this server, in this start of the run"),
     ("running", "int", "requests the server is working on"),

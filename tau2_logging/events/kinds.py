@@ -98,6 +98,10 @@ _KINDS = (
         "retry", WARNING, "a model call is tried again",
         ("step", "model", "attempt", "start_ms", "wait_ms", "asked_ms", "error_type", "error_message"),
     ),
+    Kind(
+        "server_wait", WARNING, "a model call has waited because none of its servers answered; error=true if in vain",
+        ("step", "model", "endpoint", "attempt", "start_ms", "wait_ms", "error", "error_message"),
+    ),
     Kind("stuck", WARNING, "a simulation is past its time limit", ("step", "waiting_on", "model", "elapsed_ms", "limit_ms")),
     Kind("heartbeat", INFO, "regularly for each simulation in flight", ("step", "waiting_on", "model", "elapsed_ms")),
     Kind("server_metrics", PROFILE, "regularly for each model server, at the start and at the end", _SERVER),

@@ -24,7 +24,7 @@ from tau2_logging.events.trace_ids import span_id, trace_id
 
 _CALLS = (*MODEL_CALL_TYPES, "tool_call")
 _PAYLOADS = ("llm_payload", "tool_payload")
-_MOMENTS = ("retry", "stuck", "context_reduction")
+_MOMENTS = ("retry", "server_wait", "stuck", "context_reduction")
 """What becomes an event of the simulation's span. Other kinds may say what was said, and go along only with the content."""
 
 _IGNORED = (*_PAYLOADS, "heartbeat", "run_start", "run_end")

@@ -15,10 +15,12 @@ from tau2_logging.models.servers.settings import KEY_VARIABLE, ServerSettings
 from tau2_logging.runner.config import ModelChoice
 
 
-def ask_all(settings: ServerSettings) -> list[Endpoint]:
-    """The endpoints that run already. Raises UserError when none answers."""
+def ask_all(settings: ServerSettings, vouched: bool = False) -> list[Endpoint]:
+    """The endpoints that run already. Raises UserError when none answers, unless they are known to have answered (`vouched`)."""
     found = [ask(Endpoint(address)) for address in dict.fromkeys(map(Address.of, settings.endpoints))]
-    if found and all(endpoint.down is not None for endpoint in found):
+    for endpoint in found:
+        endpoint.answered |= vouched
+    if not vouched and found and all(endpoint.down is not None for endpoint in found):
         silent = "; ".join(f"{endpoint.address.base_url}: {endpoint.down}" for endpoint in found)
         raise UserError(f"no --endpoint answers ({silent}); start the server, or correct the address")
     return found

@@ -101,6 +101,7 @@ class RunConfig:
     max_tokens_total: int | None = None
     rate_limits: tuple[str, ...] = ()
     task_timeout: float | None = None
+    server_wait: float = 600.0
     heartbeat: float = 30.0
     log_level: str = "PROFILE"
     log_dir: Path = Path("logs")
@@ -138,6 +139,8 @@ class RunConfig:
             value = getattr(self, name)
             if value is not None and not 0 < value < float("inf"):
                 raise UserError(f"--{name.replace('_', '-')} is {value:g}; give {unit} above 0")
+        if not 0 <= self.server_wait < float("inf"):
+            raise UserError(f"--server-wait is {self.server_wait:g}; give seconds, 0 for not at all")
         if not self.profile and (self.max_cost or self.max_tokens_total or self.rate_limits):
             raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
         if self.model_failures not in MODEL_FAILURES:

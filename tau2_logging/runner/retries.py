@@ -28,6 +28,7 @@ from tau2_logging.logger.call_problem import CallProblem
 from tau2_logging.logger.context import current
 from tau2_logging.logger.error_text import error_text
 from tau2_logging.logger.masking import masked_start
+from tau2_logging.runner.outages import NOBODY, Outages, Servers
 from tau2_logging.runner.repeats import REPEATS_OF_DETERMINISTIC, is_deterministic, may_be_mended, reply_of
 from tau2_logging.runner.retry_policy import RetryPolicy, is_retryable
 
@@ -40,24 +41,31 @@ _INSIDE: ContextVar[bool] = ContextVar("tau2_logging_inside_retries", default=Fa
 
 @dataclass
 class Asked:
-    """What a call asks for, and how many bad answers it has got."""
+    """What a call asks for, where, and how many bad answers it has got."""
 
     model: str
     is_deterministic: Callable[[], bool] = lambda: False
     bad_answers: int = 0
+    url: str | None = None
+    """Where it goes, if it says so itself."""
+    servers: Servers = ()
+    """Those that could answer it, if they are known."""
 
 
 class Retries:
     """Wraps what makes model calls, while it is installed: litellm's functions, wherever they are bound, and the two SDKs' requests.
 
     `request_timeout_s` is given to calls that have none of their own. `notes`: keep what went wrong with a simulation's last call, because
-    nothing is measured that would keep it.
+    nothing is measured that would keep it. `outages` tells for which calls there is nothing but to wait until a server is back.
     """
 
-    def __init__(self, policy: RetryPolicy, request_timeout_s: float | None = None, notes: bool = False) -> None:
+    def __init__(
+        self, policy: RetryPolicy, request_timeout_s: float | None = None, notes: bool = False, outages: Outages | None = None
+    ) -> None:
         self._policy = policy
         self._timeout_s = request_timeout_s
         self._notes = notes
+        self._outages = outages or Outages(NOBODY, (), NOBODY, 0.0)
         self._random = random.Random(0)
         self._patches = Patches()
 
@@ -79,7 +87,7 @@ class Retries:
         def completion(*args: Any, **kwargs: Any) -> Any:
             if _INSIDE.get() or kwargs.get("acompletion"):
                 return original(*args, **kwargs)
-            return self.call(lambda: original(*args, **self._arguments(kwargs)), _asked_of(args, kwargs))
+            return self.call(lambda: original(*args, **self._arguments(kwargs)), self._known(_asked_of(args, kwargs)))
 
         return completion
 
@@ -87,9 +95,13 @@ class Retries:
         async def acompletion(*args: Any, **kwargs: Any) -> Any:
             if _INSIDE.get():
                 return await original(*args, **kwargs)
-            return await self.call_async(lambda: original(*args, **self._arguments(kwargs)), _asked_of(args, kwargs))
+            return await self.call_async(lambda: original(*args, **self._arguments(kwargs)), self._known(_asked_of(args, kwargs)))
 
         return acompletion
+
+    def _known(self, asked: Asked) -> Asked:
+        asked.servers = self._outages.servers_of(asked.model, asked.url)
+        return asked
 
     def _arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:
         timeout = {"timeout": self._timeout_s} if self._timeout_s is not None and kwargs.get("timeout") is None else {}
@@ -99,7 +111,7 @@ class Retries:
         def request(client: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
             if not self._is_ours(options):
                 return original(client, cast_to, options, **kwargs)
-            return self.call(lambda: original(client, cast_to, self._options(options), **kwargs), _asked_in(options))
+            return self.call(lambda: original(client, cast_to, self._options(options), **kwargs), self._known(_asked_in(client, options)))
 
         return request
 
@@ -107,7 +119,9 @@ class Retries:
         async def request(client: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
             if not self._is_ours(options):
                 return await original(client, cast_to, options, **kwargs)
-            return await self.call_async(lambda: original(client, cast_to, self._options(options), **kwargs), _asked_in(options))
+            return await self.call_async(
+                lambda: original(client, cast_to, self._options(options), **kwargs), self._known(_asked_in(client, options))
+            )
 
         return request
 
@@ -119,40 +133,56 @@ class Retries:
         return options.model_copy(update={"max_retries": 0, **({"timeout": self._timeout_s} if timeout else {})})
 
     def call(self, make: Callable[[], Any], asked: Asked) -> Any:
-        """Make a call until it succeeds or the retries run out; then raise, or hand back, what the last attempt gave."""
+        """Make a call until it succeeds or the retries run out; then raise, or hand back, what the last attempt gave. An attempt that
+        failed because no server is there is not counted as a retry: the next one is made when a server is back.
+        """
+        retry = 1
         for attempt in itertools.count(1):
             _check_timeout()
+            with self._outages.waiting(asked.servers, asked.model, attempt) as pauses:
+                for pause_s in pauses:
+                    _pause(pause_s)
             with _attempt(attempt):
                 try:
                     response, error = make(), None
                 except Exception as raised:
                     response, error = None, raised
-            problem = self._problem(asked, response, error, attempt)
+            if self._outages.caused(asked.servers, asked.url, error):
+                continue
+            problem = self._problem(asked, response, error, retry)
             if problem is None:
                 return self._given(response, error)
-            with self._waiting(attempt, error, problem, asked.model) as wait_s:
+            with self._waiting(retry, attempt + 1, error, problem, asked.model) as wait_s:
                 _pause(wait_s)
+            retry += 1
         raise AssertionError  # the count has no end
 
     async def call_async(self, make: Callable[[], Awaitable[Any]], asked: Asked) -> Any:
         """The same for a call that is awaited."""
+        retry = 1
         for attempt in itertools.count(1):
             _check_timeout()
+            with self._outages.waiting(asked.servers, asked.model, attempt) as pauses:
+                for pause_s in pauses:
+                    await asyncio.sleep(pause_s)
             with _attempt(attempt):
                 try:
                     response, error = await make(), None
                 except Exception as raised:
                     response, error = None, raised
-            problem = self._problem(asked, response, error, attempt)
+            if await asyncio.to_thread(self._outages.caused, asked.servers, asked.url, error):
+                continue
+            problem = self._problem(asked, response, error, retry)
             if problem is None:
                 return self._given(response, error)
-            with self._waiting(attempt, error, problem, asked.model) as wait_s:
+            with self._waiting(retry, attempt + 1, error, problem, asked.model) as wait_s:
                 await asyncio.sleep(wait_s)
+            retry += 1
         raise AssertionError
 
-    def _problem(self, asked: Asked, response: Any, error: Exception | None, attempt: int) -> str | None:
+    def _problem(self, asked: Asked, response: Any, error: Exception | None, retry: int) -> str | None:
         """Why the call is to be made again, None if it is not. A bad answer to a deterministic request is bought only once more."""
-        if attempt > self._policy.max_retries:
+        if retry > self._policy.max_retries:
             return None
         if error is not None:
             return failure_name(error) if is_retryable(error) else None
@@ -172,7 +202,7 @@ class Retries:
         return response
 
     @contextmanager
-    def _waiting(self, retry: int, error: Exception | None, problem: str, model: str) -> Iterator[float]:
+    def _waiting(self, retry: int, attempt: int, error: Exception | None, problem: str, model: str) -> Iterator[float]:
         wait_s = self._policy.wait_s(retry, error, self._random.random())
         cut_s = self._policy.cut_s(error)
         simulation = current()
@@ -186,7 +216,7 @@ class Retries:
         fields = {
             "step": simulation.step,
             "model": model,
-            "attempt": retry + 1,
+            "attempt": attempt,
             "start_ms": simulation.logger.since_start_ms(started),
             "wait_ms": wait_s * 1000,
             "asked_ms": None if cut_s is None else cut_s * 1000,
@@ -237,9 +267,10 @@ def _noted(response: Any, error: Exception | None) -> CallProblem | None:
 
 def _asked_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Asked:
     model = str(kwargs.get("model") or (args[0] if args else ""))
-    return Asked(model, lambda: is_deterministic(kwargs, model))
+    url = kwargs.get("api_base") or kwargs.get("base_url")
+    return Asked(model, lambda: is_deterministic(kwargs, model), url=str(url) if url else None)
 
 
-def _asked_in(options: Any) -> Asked:
+def _asked_in(client: Any, options: Any) -> Asked:
     body = options.json_data if isinstance(options.json_data, dict) else {}
-    return Asked(str(body.get("model", "")), lambda: is_deterministic(body))
+    return Asked(str(body.get("model", "")), lambda: is_deterministic(body), url=str(client.base_url))

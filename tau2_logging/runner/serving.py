@@ -12,7 +12,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.masking import mask_text
 from tau2_logging.models.servers.api import ServerApi
-from tau2_logging.models.servers.endpoints import Endpoint, Endpoints
+from tau2_logging.models.servers.endpoints import Endpoint, Endpoints, NoEndpoint
 from tau2_logging.models.servers.fleet import Fleet
 from tau2_logging.models.servers.process import plan_servers
 from tau2_logging.models.servers.programs import health_page
@@ -21,6 +21,7 @@ from tau2_logging.models.servers.watch import MetricsWatch
 from tau2_logging.runner.asking import ask, ask_addressed, ask_all, learn
 from tau2_logging.runner.config import RunConfig
 from tau2_logging.runner.loading import loading_told
+from tau2_logging.runner.outages import Outages
 from tau2_logging.runner.routing import Routing
 
 _DEATH_NEWS_S = 2.0
@@ -59,10 +60,13 @@ class ModelServers:
         fleet: Fleet,
         say: Say,
         addressed: Iterable[Endpoint] = (),
+        wait_s: float = 0.0,
     ) -> None:
         self.endpoints = Endpoints(endpoints, self._look, self._changed)
         self.addressed = Endpoints(addressed, self._look, self._changed)
         self.routed = routed
+        self.outages = Outages(self.endpoints, routed, self.addressed, wait_s)
+        self._groups = list(dict.fromkeys((*map(self.outages.servers_of, routed), *((one,) for one in self.addressed.all))))
         self._settings = settings
         self._fleet = fleet
         self._say = say
@@ -86,6 +90,14 @@ class ModelServers:
         everywhere = (*self.endpoints.all, *self.addressed.all)
         return next((one.program for one in everywhere if one.name == endpoint), None)
 
+    def waits(self) -> str | None:
+        """What calls wait for and for how long, in words; None if they do not. No simulation is to be started meanwhile."""
+        return next((text for servers in self._groups if (text := self.outages.of(servers)) is not None), None)
+
+    def lost(self) -> NoEndpoint | None:
+        """Why calls of a model do not wait for its servers any longer; None if they do, or if there is no need."""
+        return next((over for servers in self._groups if (over := self.outages.over(servers)) is not None), None)
+
     @property
     def urls(self) -> tuple[str, ...]:
         """Where they are."""
@@ -94,17 +106,27 @@ class ModelServers:
     @contextmanager
     def watched(self, logger: EventLogger, samples: bool = True) -> Iterator[None]:
         """Their figures are written (`samples`), and those that fail are asked again."""
-        if self._settings is None:
+        if not self._groups and self._settings is None:
             yield
             return
         self._logger = logger
-        watch = MetricsWatch(self.endpoints, logger, self._settings.metrics_interval if samples else None, self._say)
+        interval_s = self._settings.metrics_interval if samples and self._settings is not None else None
+        watch = MetricsWatch(self.endpoints, logger, interval_s, self._say, self._look_again)
         watch.start()
         try:
             yield
         finally:
             watch.stop()
             self._logger = None
+
+    def _look_again(self) -> None:
+        """Notice processes that have ended, and ask servers that are left out."""
+        for endpoint in self.endpoints.all:
+            if endpoint.down is None and (how := self._fleet.ended(endpoint.name)) is not None:
+                self.endpoints.failed(endpoint, how)
+        for servers in (self.endpoints, self.addressed):
+            servers.waited_for = self.waits() is not None
+            servers.look_again()
 
     def _look(self, endpoint: Endpoint) -> str | None:
         how = self._fleet.ended(endpoint.name)
@@ -117,7 +139,8 @@ class ModelServers:
     def _changed(self, endpoint: Endpoint) -> None:
         logger = self._logger
         what = "answers again" if endpoint.down is None else f"is left out: {endpoint.down}"
-        self._say(f"{endpoint.name} {what}")
+        outage = " (no simulation is started meanwhile)" if endpoint.down is not None and self.waits() else ""
+        self._say(f"{endpoint.name} {what}{outage}")
         if logger is None:
             return
         fields: dict[str, object] = {
@@ -138,8 +161,9 @@ def _ailment(endpoint: Endpoint) -> str | None:
 
 
 @contextmanager
-def model_servers(config: RunConfig, log_directory: Path, console: Console, say: Say) -> Iterator[ModelServers]:
-    """Start the servers that are asked for, find those that run, and end the former afterwards, whatever happens.
+def model_servers(config: RunConfig, log_directory: Path, console: Console, say: Say, vouched: bool = False) -> Iterator[ModelServers]:
+    """Start the servers that are asked for, find those that run, and end the former afterwards, whatever happens. `vouched`: the endpoints
+    have answered the run, and one that does not now is waited for.
 
     Raises UserError for what cannot be, ServerDied where a server does not come up.
     """
@@ -149,12 +173,12 @@ def model_servers(config: RunConfig, log_directory: Path, console: Console, say:
         fleet = Fleet([])
         if settings is not None:
             _check_used(settings, routed)
-            endpoints = ask_all(settings)
+            endpoints = ask_all(settings, vouched)
             if settings.serve is not None:
                 fleet = stack.enter_context(Fleet(plan_servers(settings, log_directory)))
                 endpoints = [*_ready(fleet, settings, console, config.progress, say), *endpoints]
             _check_served(endpoints, routed, say)
-        yield ModelServers(settings, routed, endpoints, fleet, say, ask_addressed(config.models))
+        yield ModelServers(settings, routed, endpoints, fleet, say, ask_addressed(config.models), config.server_wait)
 
 
 def _check_used(settings: ServerSettings, routed: frozenset[str]) -> None:

@@ -30,6 +30,7 @@ from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Key, Row, write_results, write_run
 from tau2_logging.runner.config import THREADS, ModelChoice, RunConfig
 from tau2_logging.runner.ending import Ending
+from tau2_logging.runner.ends import End, end_of
 from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import Executor, Failure, ThreadsExecutor, make_crew
 from tau2_logging.runner.exports import Exports, check_exports
@@ -59,10 +60,11 @@ _DEFAULT_ARGS = {"temperature": 0.0}
 
 @dataclass
 class _Stop:
-    """Why the run stops before its end: the signal that asked for it, or the limit that is reached and what to say of it."""
+    """Why the run stops before its end: the signal that asked for it, or what has ended it and when it is to be over (time.monotonic)."""
 
     signal: signal.Signals | None = None
-    limit: tuple[str, str] | None = None
+    end: End | None = None
+    at_latest: float = float("inf")
 
 
 def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = None, console: Console | None = None) -> int:
@@ -160,7 +162,7 @@ class _Session:
             self._write_start(logger)
             progress = Progress(totals, self.console.console, self.config.progress)
             with _signals(self.stop, executor), servers.watched(logger):
-                failure = self._drive(executor, progress, lambda: budget.reached(totals))
+                failure = self._drive(executor, progress, servers, lambda: end_of(budget, totals, servers))
             self.notes += workshop.notes if workshop is not None else []
             self._write_end(logger, totals)
             if isinstance(failure, OSError):
@@ -181,8 +183,9 @@ class _Session:
     def _executor(self, bench: Bench, servers: ModelServers) -> Executor:
         config = self.config
         if config.executor == THREADS:
-            return ThreadsExecutor(bench, self.todo, config.max_concurrency, Watchdog(config.heartbeat, config.task_timeout))
-        return make_crew(self.order, bench, self.todo, self.place.started_wall, servers.urls, self._say)
+            watchdog = Watchdog(config.heartbeat, config.task_timeout)
+            return ThreadsExecutor(bench, self.todo, config.max_concurrency, watchdog, servers.waits)
+        return make_crew(self.order, bench, self.todo, self.place.started_wall, servers, self._say)
 
     def _planned(self) -> dict[str, int]:
         return {label: sum(unit.domain == label for unit in self.plan.units) for label in self.config.labels}
@@ -225,7 +228,7 @@ class _Session:
             model_failures=config.model_failures,
         )
 
-    def _drive(self, executor: Executor, progress: Progress, reached: Callable[[], tuple[str, str] | None]) -> BaseException | None:
+    def _drive(self, executor: Executor, progress: Progress, servers: ModelServers, end: Callable[[], End | None]) -> BaseException | None:
         left = len(self.todo)
         progress.start()
         try:
@@ -233,7 +236,7 @@ class _Session:
                 executor.start()
             except OSError as error:
                 return error
-            while left > 0 and self.stop.signal is None and not (self.stop.limit and executor.idle):
+            while left > 0 and self.stop.signal is None and not self._is_over(executor):
                 try:
                     report = executor.reports.get(timeout=_TICK_S)
                 except queue.Empty:
@@ -247,9 +250,9 @@ class _Session:
                 executor.look()
                 self.lock.freshen()
                 self.console.look()
-                progress.update(executor.in_flight())
-                if self.stop.limit is None and (limit := reached()) is not None:
-                    self.stop.limit = limit
+                progress.update(executor.in_flight(), servers.waits())
+                if self.stop.end is None and (ended := end()) is not None:
+                    self.stop.end, self.stop.at_latest = ended, time.monotonic() + ended.patience_s
                     executor.stop()  # what is in flight has been paid for and ends in its own time
             return None
         finally:
@@ -259,6 +262,9 @@ class _Session:
     def _count(self, row: Row) -> None:
         if row.status == OK and row.simulation is not None:
             self.finished.add(row.key)
+
+    def _is_over(self, executor: Executor) -> bool:
+        return self.stop.end is not None and (executor.idle or time.monotonic() > self.stop.at_latest)
 
     def _announce(self, exports: Exports) -> None:
         config = self.config
@@ -358,7 +364,7 @@ class _Session:
                 "output_tokens": item.output_tokens,
                 "cost_usd": item.cost_usd,
                 "signal": self.stop.signal.name if self.stop.signal is not None else None,
-                "stopped_by": self.stop.limit[0] if self.stop.limit is not None else None,
+                "stopped_by": self.stop.end.name if self.stop.end is not None else None,
                 "domain": domain,
                 "run": self.place.run_id,
             }
@@ -393,8 +399,8 @@ class _Session:
             raise failure
         for problem in self.ending.problems:
             self._say(f"error: {problem}")
-        if self.stop.limit is not None:
-            self._say(f"stopped: {self.stop.limit[1]}; to spend more, --resume with a higher one, which counts anew")
+        if self.stop.end is not None:
+            self._say(f"stopped: {self.stop.end.text}; {self.stop.end.advice}")
         unfinished = sum(item.planned - item.ok for item in totals.domains.values()) + self.ending.missing
         if unfinished:
             self._say(

@@ -70,7 +70,7 @@ class Workshop:
             self._instrument(stack, servers)
         stack.enter_context(servers.routing())
         policy = RetryPolicy(config.max_retries, max_wait_s=config.max_retry_wait)
-        retries = Retries(policy, config.request_timeout, notes=not config.profile)
+        retries = Retries(policy, config.request_timeout, notes=not config.profile, outages=servers.outages)
         retries.install()
         stack.callback(retries.uninstall)
         recipe = self._order.recipes[config.labels[0]]

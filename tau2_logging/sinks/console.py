@@ -30,6 +30,7 @@ class Progress:
         self._said = (-PLAIN_EVERY_S, -1)
         self._already = {domain: item.done for domain, item in totals.domains.items()}
         self._live: Live | None = None
+        self._waits: str | None = None
 
     def start(self) -> None:
         """Begin to draw."""
@@ -37,8 +38,9 @@ class Progress:
             self._live = Live(self.render([]), console=self._console, refresh_per_second=4, transient=False)
             self._live.start()
 
-    def update(self, in_flight: Sequence[InFlight]) -> None:
-        """Show where things are."""
+    def update(self, in_flight: Sequence[InFlight], waits: str | None = None) -> None:
+        """Show where things are; `waits` says what the run as a whole waits for."""
+        self._waits = waits
         if self._live is not None:
             self._live.update(self.render(in_flight))
         elif self._enabled:
@@ -88,9 +90,9 @@ class Progress:
         return Group(table, Text(self.line(in_flight), style="dim", overflow="fold"))
 
     def line(self, in_flight: Sequence[InFlight]) -> str:
-        """The line of totals: in flight, the slowest and what it waits on, tokens, money, errors, retries."""
+        """The line of totals: what is waited for, in flight, the slowest and what it waits on, tokens, money, errors, retries."""
         totals = self._totals
-        parts = [_in_flight(in_flight)]
+        parts = [*([self._waits] if self._waits else ()), _in_flight(in_flight)]
         tokens = [units.short_count(totals.overall(name) or 0) for name in ("input_tokens", "output_tokens")]
         parts.append(f"tokens {tokens[0]} in {tokens[1]} out")
         parts.append(f"cost {units.money(totals.overall('cost_usd'))}")

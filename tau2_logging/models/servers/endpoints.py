@@ -1,4 +1,4 @@
-"""Which server a call goes to.
+"""Which server a call goes to, and which of them are down.
 
 A simulation stays where it is, for the sake of the server's prefix cache; a new one goes where the fewest are. A server that does not
 answer is left out, its simulations move at their next call, and it is asked again after a while.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -18,6 +18,8 @@ from tau2_logging.models.servers.address import Address
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 1.0, 30.0
 """Before a server that was left out is asked again: the first time, and at most."""
+LONGEST_WAITED_FOR_S = 2.0
+"""At most, while calls can go nowhere else."""
 _PATIENCE = 3
 """Calls in a row that break off before a server that says it is well is left out, if there is another."""
 
@@ -36,9 +38,9 @@ class NoEndpoint(Tau2LoggingError):
         self.for_good = for_good
 
 
-@dataclass
+@dataclass(eq=False)
 class Endpoint:
-    """A server and what is known of it. `models` is empty where it has not said."""
+    """A server and what is known of it. Compared by identity. `models` is empty where it has not said."""
 
     address: Address
     models: tuple[str, ...] = ()
@@ -54,9 +56,10 @@ class Endpoint:
     """Calls in a row that broke off."""
     down: str | None = None
     """Why it is left out."""
+    down_since_ns: int = 0
     gone: bool = False
     """It has ended, and nobody will start it again."""
-    next_look_ns: int = 0
+    looked_ns: int = 0
     wait_s: float = FIRST_WAIT_S
 
     @property
@@ -67,6 +70,16 @@ class Endpoint:
     def serves(self, model: str) -> bool:
         """Whether calls of the model can go there."""
         return not self.models or model in self.models
+
+
+def is_outage(servers: Sequence[Endpoint]) -> bool:
+    """Whether none of these servers answers. One that has never answered is no outage: its address is wrong, or it was never started."""
+    return bool(servers) and all(one.down is not None for one in servers) and any(one.answered for one in servers)
+
+
+def known_of(servers: Sequence[Endpoint]) -> str:
+    """What is wrong with each, in words."""
+    return "; ".join(f"{one.name}: {one.down}" for one in servers)
 
 
 Look = Callable[[Endpoint], "str | None"]
@@ -83,17 +96,26 @@ class Endpoints:
         self._look = look
         self._changed = changed
         self._clock = clock or Clock()
+        self.waited_for = False
+        """Whether calls wait because none of their servers answers."""
         self._at: dict[tuple[Client, str], Endpoint] = {}
         self._lock = threading.Lock()
+
+    def servers_of(self, model: str) -> tuple[Endpoint, ...]:
+        """The servers that could answer a call of the model."""
+        return tuple(endpoint for endpoint in self.all if endpoint.serves(model))
+
+    def named(self, name: str) -> Endpoint | None:
+        """The server at host:port."""
+        return next((endpoint for endpoint in self.all if endpoint.name == name), None)
 
     def choose(self, model: str, client: Client | None) -> Endpoint:
         """Where a call of the model goes. Raises NoEndpoint when none of its servers answers."""
         with self._lock:
-            there = [endpoint for endpoint in self.all if endpoint.serves(model)]
+            there = self.servers_of(model)
             up = [endpoint for endpoint in there if endpoint.down is None]
             if not up:
-                known = "; ".join(f"{one.name}: {one.down}" for one in there) or "there is none"
-                raise NoEndpoint(f"no server of {model} answers: {known}", all(one.gone for one in there))
+                raise NoEndpoint(f"no server of {model} answers: {known_of(there) or 'there is none'}", all(one.gone for one in there))
             if client is None:
                 return self._least_loaded(up)
             kept = self._at.get((client, model))
@@ -113,6 +135,7 @@ class Endpoints:
     def succeeded(self, endpoint: Endpoint) -> None:
         """A call was answered."""
         endpoint.broken = 0
+        endpoint.answered = True
 
     def failed(self, endpoint: Endpoint, reason: str, broke_off: bool = True) -> None:
         """A call failed. The server is asked how it is, and left out if it is not well, or breaks off calls again and again."""
@@ -125,20 +148,24 @@ class Endpoints:
             left_out = ailment is not None and endpoint.down is None
             if left_out:
                 endpoint.down, endpoint.wait_s = ailment, FIRST_WAIT_S
-                endpoint.next_look_ns = self._clock.now_ns() + int(FIRST_WAIT_S * 1e9)
+                endpoint.down_since_ns = endpoint.looked_ns = self._clock.now_ns()
         if left_out:
             self._changed(endpoint)
 
     def look_again(self) -> None:
         """Ask those that were left out, where it is time; each time that it is for nothing, the wait doubles."""
         for endpoint in self.all:
-            if endpoint.down is None or endpoint.gone or self._clock.now_ns() < endpoint.next_look_ns:
+            if endpoint.down is None or endpoint.gone or self._clock.now_ns() < self._next_look_ns(endpoint):
                 continue
             ailment = self._look(endpoint)
             with self._lock:
                 endpoint.down = ailment
                 endpoint.broken = 0
                 endpoint.wait_s = min(2 * endpoint.wait_s, LONGEST_WAIT_S)
-                endpoint.next_look_ns = self._clock.now_ns() + int(endpoint.wait_s * 1e9)
+                endpoint.looked_ns = self._clock.now_ns()
             if ailment is None:
                 self._changed(endpoint)
+
+    def _next_look_ns(self, endpoint: Endpoint) -> int:
+        wait_s = min(endpoint.wait_s, LONGEST_WAITED_FOR_S) if self.waited_for else endpoint.wait_s
+        return endpoint.looked_ns + int(wait_s * 1e9)

@@ -20,11 +20,19 @@ class MetricsWatch:
     Its thread never raises, and a server that hangs delays only it. A server without figures is told of once (`tell`) and left alone.
     """
 
-    def __init__(self, endpoints: Endpoints, logger: EventLogger, interval_s: float | None, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        logger: EventLogger,
+        interval_s: float | None,
+        tell: Callable[[str], None],
+        look_again: Callable[[], None] | None = None,
+    ) -> None:
         self._endpoints = endpoints
         self._logger = logger
         self._interval_s = interval_s
         self._tell = tell
+        self._look_again = look_again or endpoints.look_again
         self._samples: dict[str, int] = {}
         self._without: set[str] = set()
         self._stop = threading.Event()
@@ -54,7 +62,7 @@ class MetricsWatch:
         every_s = self._interval_s or _LOOK_S
         due = clock.now_ns() + int(every_s * 1e9)
         while not self._stop.wait(min(_LOOK_S, every_s)):
-            self._logger.attempt(self._endpoints.look_again)
+            self._logger.attempt(self._look_again)
             if clock.now_ns() >= due:
                 due += int(every_s * 1e9)
                 self.sample()
@@ -63,8 +71,10 @@ class MetricsWatch:
         at_ns = self._logger.clock.now_ns()
         try:
             text = ServerApi(endpoint.address).metrics()
-        except Tau2LoggingError:
-            return  # whether it is well, the calls find out
+        except Tau2LoggingError as error:
+            if endpoint.answered:  # in worker processes the calls are made elsewhere, and nobody here would know
+                self._endpoints.failed(endpoint, str(error), broke_off=False)
+            return
         figures = read_metrics(text) if text is not None else {}
         if not figures:
             self._without.add(endpoint.name)

@@ -9,13 +9,14 @@ from tau2_logging.runner.executors.crew import Crew, Inbox, Staff, Worker, share
 from tau2_logging.runner.limits import rate_limit, shared_out
 from tau2_logging.runner.order import Order, Post
 from tau2_logging.runner.plan import Unit
+from tau2_logging.runner.serving import ModelServers
 from tau2_logging.runner.unit import Bench
 
 
 def make_crew(
-    order: Order, bench: Bench, units: Sequence[Unit], started_wall: float, urls: tuple[str, ...], say: Callable[[str], None]
+    order: Order, bench: Bench, units: Sequence[Unit], started_wall: float, servers: ModelServers, say: Callable[[str], None]
 ) -> Crew:
-    """The workers of a run, none of them started. `urls`: the model servers. Raises UserError where there can be none."""
+    """The workers of a run, none of them started. Raises UserError where there can be none."""
     config, logger = order.config, bench.logger
     staff = _staff(order)
     slots = shared_slots(config.max_concurrency, config.workers or staff.cpus, len(units))
@@ -27,11 +28,11 @@ def make_crew(
             name=f"w{number}", number=number, share=len(slots), slots=slots_here,
             started_wall=started_wall, origin_ns=logger.origin_ns if staff.own_files else None,
             own_files=staff.own_files, uplink_level=logger.relayed_level(staff.own_files),
-            endpoints=urls, environment=staff.environment,
+            endpoints=servers.urls, environment=staff.environment,
         )  # fmt: skip
         return staff.hire(post, inbox)
 
-    return Crew(bench, units, slots, staff, hire, say)
+    return Crew(bench, units, slots, staff, hire, say, servers.waits)
 
 
 def _staff(order: Order) -> Staff:

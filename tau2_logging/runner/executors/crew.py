@@ -18,7 +18,7 @@ from tau2_logging.logger.masking import mask_text, shorten
 from tau2_logging.logger.scope import ERROR, Outcome, begin
 from tau2_logging.logger.simulation import InFlight
 from tau2_logging.runner.checkpoint import Key
-from tau2_logging.runner.executors.report import Failure, Report
+from tau2_logging.runner.executors.report import Failure, Held, Report, free
 from tau2_logging.runner.executors.station import Turn
 from tau2_logging.runner.order import Post
 from tau2_logging.runner.plan import Unit
@@ -105,11 +105,18 @@ class Member:
 class Crew:
     """Runs units on workers with so many `slots` each. All is done in one thread of its own.
 
-    `say` is told when a worker ends that should not.
+    `say` is told when a worker ends that should not. No unit is given out while `held` says why.
     """
 
     def __init__(
-        self, bench: Bench, units: Iterable[Unit], slots: Sequence[int], staff: Staff, hire: Hire, say: Callable[[str], None]
+        self,
+        bench: Bench,
+        units: Iterable[Unit],
+        slots: Sequence[int],
+        staff: Staff,
+        hire: Hire,
+        say: Callable[[str], None],
+        held: Held = free,
     ) -> None:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._bench = bench
@@ -118,6 +125,7 @@ class Crew:
         self._hire = hire
         self._staff = staff
         self._say = say
+        self._held = held
         self._inbox: Inbox = queue.SimpleQueue()
         self._members: dict[Worker, Member] = {}
         self._hired = 0
@@ -277,7 +285,7 @@ class Crew:
 
     def _deal(self) -> None:
         """Give out what there is, to whoever has the most room."""
-        while self._pending and not self._stopped:
+        while self._pending and not self._stopped and self._held() is None:
             member = max(self._members.values(), key=lambda member: member.free, default=None)
             if member is None or member.free <= 0:
                 return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,6 +20,15 @@ class Failure:
 
 Report = Row | Failure | None
 """A finished simulation; None only wakes who waits for reports."""
+
+
+Held = Callable[[], "str | None"]
+"""Why no unit is to be started now; None if there is no reason."""
+
+
+def free() -> None:
+    """Nothing holds units back."""
+    return
 
 
 class Executor(Protocol):

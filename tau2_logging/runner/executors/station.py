@@ -117,7 +117,7 @@ def station(order: Order, post: Post) -> Iterator[Station]:
         stack.callback(benchmark.close)
         stack.enter_context(offered(benchmark.registry, config))
         quiet = Console(file=open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
-        servers = stack.enter_context(model_servers(_at_servers(config, post), order.directory, quiet, lambda text: None))
+        servers = stack.enter_context(model_servers(_at_servers(config, post), order.directory, quiet, lambda text: None, vouched=True))
         workshop = Workshop(order, benchmark, said.put, post.slots, post.share)
         workshop.prepare(stack)
         uplink = Uplink(post.uplink_level, not post.own_files, config.writes_events)

@@ -15,23 +15,27 @@ from contextlib import suppress
 
 from tau2_logging.logger.scope import TIMEOUT, Outcome
 from tau2_logging.logger.simulation import InFlight, Simulation
-from tau2_logging.runner.executors.report import Failure, Report
+from tau2_logging.runner.executors.report import Failure, Held, Report, free
 from tau2_logging.runner.plan import Unit
 from tau2_logging.runner.unit import Bench, conclude, interrupt, run_unit
 from tau2_logging.runner.watchdog import Watchdog
 
 THREAD_NAME = "simulation"
+_HELD_S = 0.1
 APART_S, LONGEST_RAMP_S = 0.02, 2.0
 """Workers begin a little apart. All at once they would queue for the interpreter, in step from then on, and their calls with them."""
 
 
 class ThreadsExecutor:
-    """Runs units, `workers` at a time. With `units` None they are given one by one with `add`, by whoever runs a worker process."""
+    """Runs units, `workers` at a time. With `units` None they are given one by one with `add`, by whoever runs a worker process. None is
+    started while `held` says why.
+    """
 
-    def __init__(self, bench: Bench, units: Iterable[Unit] | None, workers: int, watchdog: Watchdog) -> None:
+    def __init__(self, bench: Bench, units: Iterable[Unit] | None, workers: int, watchdog: Watchdog, held: Held = free) -> None:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._bench = bench
         self._watchdog = watchdog
+        self._held = held
         self._pending = deque(units or ())
         self._more = units is None
         self._workers = workers if self._more else min(workers, max(len(self._pending), 1))
@@ -123,6 +127,8 @@ class ThreadsExecutor:
     def _take(self) -> Unit | None:
         with self._changed:
             self._changed.wait_for(lambda: self._pending or not self._more)
+            while self._pending and self._held() is not None:
+                self._changed.wait(_HELD_S)
             return self._pending.popleft() if self._pending else None
 
     def _begun(self, unit: Unit, simulation: Simulation) -> None:
