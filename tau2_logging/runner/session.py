@@ -29,8 +29,8 @@ from tau2_logging.logger.sink import Sink
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Key, Row, write_results, write_run
 from tau2_logging.runner.config import THREADS, ModelChoice, RunConfig
+from tau2_logging.runner.early_end import End, end_of
 from tau2_logging.runner.ending import Ending
-from tau2_logging.runner.ends import End, end_of
 from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import Executor, Failure, ThreadsExecutor, make_crew
 from tau2_logging.runner.exports import Exports, check_exports

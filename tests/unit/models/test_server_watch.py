@@ -73,6 +73,15 @@ def test_figures_are_taken_at_the_start_and_at_the_end_and_give_the_load() -> No
     assert told == []
 
 
+def test_a_server_that_stops_answering_is_noticed_where_no_calls_are_made() -> None:
+    """As in the process of a run whose simulations run in others."""
+    with pages({"/metrics": "vllm:num_requests_running 0\n"}) as there:
+        endpoint = Endpoint(there, ("m",), answered=True)
+    _, told = watched(endpoint)
+    assert endpoint.down == "connection refused"
+    assert told == [f"{endpoint.name} connection refused"]
+
+
 def test_a_server_without_health_is_well_when_it_lists_its_models() -> None:
     """As programs other than vLLM do."""
     with pages({"/v1/models": '{"data": [{"id": "m"}]}'}) as lists, pages({"/v1/models": "<html>"}) as other, pages({}) as nothing:

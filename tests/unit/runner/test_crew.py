@@ -78,7 +78,8 @@ class Scene:
         self.logger = EventLogger("r", [self.sink], self.clock)
         bench = Bench(SimpleNamespace(), self.logger, {}, self.kept.append)  # type: ignore[arg-type]
         staff: Any = SimpleNamespace(own_files=False, close=lambda: None)
-        self.crew = Crew(bench, self.units, slots, staff, self.hire, self.said.append)
+        self.held: str | None = None
+        self.crew = Crew(bench, self.units, slots, staff, self.hire, self.said.append, lambda: self.held)
 
     def hire(self, number: int, slots: int, inbox: Inbox) -> TestWorker:
         worker = TestWorker(f"w{number}", slots, inbox, queue.SimpleQueue())
@@ -98,6 +99,19 @@ def scene() -> Iterator[Scene]:
     yield made
     made.crew.close()
     assert all(worker.ended for worker in made.workers)
+
+
+def test_nothing_is_given_out_while_units_are_held_back(scene: Scene) -> None:
+    """A worker that is ready has to wait; what it says next gets it its units."""
+    first = scene.workers[0]
+    scene.held = "waiting for a server"
+    first.say(Turn(host="a"))
+    first.say(Turn())
+    with pytest.raises(queue.Empty):
+        first.given.get(timeout=0.2)
+    scene.held = None
+    first.say(Turn())
+    assert first.next() is not first.next()
 
 
 def test_nobody_is_given_more_than_its_slots(scene: Scene) -> None:
