@@ -249,6 +249,21 @@ SERVER_NOTE = (
 )
 
 
+WAITING_NOTE = (
+    "Means, in ms. By the server's own clock, call by call, of those calls that it told of: queue is the wait for a place in its batch, "
+    "prefill the work on the prompt, TTFT both, decode the tokens after the first. The rest of a call is the network, proxies and the "
+    "client. A figure that the server does not tell is left out."
+)
+
+
+_WAITING: dict[str, tuple[str, Show]] = {
+    "role": ("role", text), "model": ("model", text), "endpoint": ("server", text), "source": ("told by", text), "told": ("told", count),
+    "calls": ("of calls", count), "server_queue_mean_ms": ("queue mean", ms), "server_queue_p95_ms": ("queue p95", ms),
+    "server_prefill_mean_ms": ("prefill mean", ms), "server_decode_mean_ms": ("decode mean", ms), "server_ttft_mean_ms": ("TTFT mean", ms),
+    "server_e2e_mean_ms": ("at the server", ms), "network_mean_ms": ("rest", ms), "call_mean_ms": ("whole call", ms),
+}  # fmt: skip
+
+
 def server_sections(log: RunLog) -> Iterator[Section]:
     """The model servers: where their time went, and how full they were."""
     table = log.model_servers()
@@ -263,6 +278,7 @@ def server_sections(log: RunLog) -> Iterator[Section]:
         "preemptions": ("preemptions", count), "prefill_total_ms": ("prefill ms, all", ms), "decode_total_ms": ("decode ms, all", ms),
         "samples": ("samples", count)}  # fmt: skip
     note = "Running, waiting and KV cache at their peak; prefill and decode summed over all requests."
+    yield section("Waiting at the server", log.waiting_at_servers(), _WAITING, WAITING_NOTE, key=True)
     yield section("Load of the model servers", table, {**where, **load}, note, key=True)
 
 

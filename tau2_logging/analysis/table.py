@@ -253,6 +253,13 @@ class RunLog:
         return server_table(self)
 
     @each_run
+    def waiting_at_servers(self) -> pd.DataFrame:
+        """Where the model calls waited, by their servers' clocks; see `server_calls.waiting_table`."""
+        from tau2_logging.analysis.server_calls import waiting_table
+
+        return waiting_table(self)
+
+    @each_run
     def outliers(self, top: int = 20) -> pd.DataFrame:
         """The slowest calls; see `outliers.slowest_calls`."""
         from tau2_logging.analysis.outliers import slowest_calls

@@ -45,7 +45,7 @@ ROW_FIELDS = (
 CALL_FIELDS = (
     "type", "step", "model", "expert", "function", "call_type", "requestor", "has_tool_calls", "queue_ms", "ttft_ms", "decode_ms",
     "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd", "finish_reason", "attempt", "error", "error_type",
-    "error_message", "endpoint", "span", "parent", "file", "line",
+    "error_message", "endpoint", "server_queue_ms", "server_prefill_ms", "server_decode_ms", "span", "parent", "file", "line",
 )  # fmt: skip
 
 ROUNDING_MS = 0.002

@@ -11,6 +11,7 @@ import pandas as pd
 
 from tau2_logging.analysis.columns import numbers
 from tau2_logging.analysis.run_clock import KEY
+from tau2_logging.analysis.server_calls import with_server_times
 from tau2_logging.analysis.timeline import COLUMNS, TYPES, Timeline, build_timeline
 from tau2_logging.analysis.timeline_questions import ended_badly
 
@@ -39,13 +40,13 @@ def read_timeline(log: RunLog, most: int = MOST_EVENTS) -> Timeline:
     """
     types = log.select(["type"], TYPES)["type"]
     if len(types) <= most:
-        return build_timeline(log.select(COLUMNS, TYPES))
+        return build_timeline(with_server_times(log, log.select(COLUMNS, TYPES)))
     marks = types.isin(_MARKS).to_numpy()
     simulation, names = _numbered(log)
     kept = _kept(log, names, np.bincount(simulation, minlength=len(names)), most - int(marks.sum()))
     mask = marks | kept[simulation]
     events = pd.DataFrame({name: log.select([name], TYPES)[name][mask] for name in COLUMNS})
-    timeline = build_timeline(events)
+    timeline = build_timeline(with_server_times(log, events))
     read = set(names[kept])
     rows = timeline.rows.assign(read=[name in read for name in _names(timeline.rows)])
     return replace(timeline, rows=rows)

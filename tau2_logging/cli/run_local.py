@@ -27,7 +27,7 @@ _RESUMABLE = frozenset(
     + ("num_servers", "gpu_ids", "tensor_parallel", "start_port", "serve_args", "serve_command", "serve_timeout", "endpoints")
     + ("metrics_interval", "server_wait")
     + ("executor", "workers", "ray_address")
-    + ("otlp", "otlp_content", "prometheus")
+    + ("otlp", "otlp_content", "prometheus", "receive_traces")
 )
 _EPILOG = """\
 examples:
@@ -104,6 +104,8 @@ def _add_servers(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--server-wait", type=float, metavar="SECONDS", help="how long calls wait while no server of their model answers; "
                        "no simulation is started meanwhile (default: 600)")  # fmt: skip
     group.add_argument("--metrics-interval", type=float, metavar="SECONDS", help="between two looks at the servers' figures (default: 5)")
+    group.add_argument("--receive-traces", metavar="HOST:PORT", help="receive the spans of model servers that were not started here "
+                       "(OTLP/HTTP): each call by its server's clock; with --serve this is done anyway")  # fmt: skip
     group.add_argument("--check", action="store_true", help="ask each model one small question, show what works, and leave")
 
 
@@ -249,7 +251,7 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         "heartbeat",
         "server_wait",
     )
-    exports = ("otlp", "otlp_content", "prometheus")
+    exports = ("otlp", "otlp_content", "prometheus", "receive_traces")
     values = {name: given[name] for name in (*names, *limits, "log_level", "run_name", *exports) if name in given}
     if "rate_limit" in given:
         values["rate_limits"] = tuple(given["rate_limit"])

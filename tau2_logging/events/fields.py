@@ -184,6 +184,13 @@ _ROWS = (
     ("ttft_count", "int", "requests in ttft_sum_ms"),
     ("e2e_sum_ms", "ms", "time of all requests from their arrival at the server to their end"),
     ("e2e_count", "int", "requests in e2e_sum_ms: those the server has finished"),
+    # one call as its model server saw it, by the server's clock
+    ("server_source", "str", "who told it: trace (the server's OpenTelemetry span of the request) or reply (timings in its answer)"),
+    ("server_queue_ms", "ms", "waiting in the server's queue"),
+    ("server_ttft_ms", "ms", "from the request's arrival at the server to its first token: queue and prefill"),
+    ("server_prefill_ms", "ms", "from the request's start in the engine to its first token"),
+    ("server_decode_ms", "ms", "from the first token to the last"),
+    ("server_e2e_ms", "ms", "from the request's arrival at the server to its end"),
     # DEBUG payloads
     ("messages", "str", "messages sent to the model, JSON, secrets masked"),
     ("reply", "str", "the model's reply, JSON, secrets masked"),

@@ -42,6 +42,8 @@ EXCLUSIVE_MS = ("llm_ms", "user_ms", "tool_ms", "expert_ms", "judge_ms", "evalua
 
 SERVER_TIMES = ("queue", "prefill", "decode", "ttft", "e2e")
 """The times a model server keeps: `<name>_sum_ms` and `<name>_count` of server_metrics."""
+SERVER_CALL_MS = tuple(f"server_{name}_ms" for name in ("queue", "ttft", "prefill", "decode", "e2e"))
+"""The times of one call by its model server's clock: fields of server_call."""
 _SERVER = (
     "endpoint", "model", "sample", "start_ms", "running", "waiting", "kv_cache_use", "prefix_queries", "prefix_hits", "preemptions",
     "prompt_tokens", "prompt_tokens_computed", "generation_tokens", "decode_steps",
@@ -105,6 +107,11 @@ _KINDS = (
     Kind("stuck", WARNING, "a simulation is past its time limit", ("step", "waiting_on", "model", "elapsed_ms", "limit_ms")),
     Kind("heartbeat", INFO, "regularly for each simulation in flight", ("step", "waiting_on", "model", "elapsed_ms")),
     Kind("server_metrics", PROFILE, "regularly for each model server, at the start and at the end", _SERVER),
+    Kind(
+        "server_call", PROFILE,
+        "each model call whose server tells its own times, after the call's event; `span` and `parent` are the call's",
+        ("step", "model", "endpoint", "server_source", *SERVER_CALL_MS, "input_tokens", "output_tokens", "cached_tokens"),
+    ),
     Kind("server_down", WARNING, "a model server is left out, until it is well again", ("endpoint", "model", "start_ms", "error_message")),
     Kind("server_up", INFO, "it is back", ("endpoint", "model", "start_ms")),
     Kind("worker_up", INFO, "a worker process is ready for simulations", ("start_ms", "simulations")),

@@ -27,7 +27,7 @@ _PAYLOADS = ("llm_payload", "tool_payload")
 _MOMENTS = ("retry", "server_wait", "stuck", "context_reduction")
 """What becomes an event of the simulation's span. Other kinds may say what was said, and go along only with the content."""
 
-_IGNORED = (*_PAYLOADS, "heartbeat", "run_start", "run_end")
+_IGNORED = (*_PAYLOADS, "server_call", "heartbeat", "run_start", "run_end")
 MOST_MOMENTS = 128
 """Of retries and the like, so many are kept with a simulation's span; OpenTelemetry's own default limit."""
 

@@ -21,7 +21,7 @@ THREADS, PROCESSES, RAY = EXECUTORS = ("threads", "processes", "ray")
 SCORE, AS_ERROR = MODEL_FAILURES = ("score", "error")
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
-_OF_A_START = ("otlp", "otlp_content", "prometheus")
+_OF_A_START = ("otlp", "otlp_content", "prometheus", "receive_traces")
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,7 @@ class RunConfig:
     otlp: str | None = None
     otlp_content: bool = False
     prometheus: int | None = None
+    receive_traces: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("num_trials", "max_concurrency", "max_steps", "max_errors"):

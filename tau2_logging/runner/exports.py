@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from tau2_logging.events import Event
 from tau2_logging.logger.sink import Sink
 from tau2_logging.runner.config import RunConfig
+from tau2_logging.runner.server_traces import check_receiving
 
 if TYPE_CHECKING:
     from tau2_logging.sinks.otlp import OtlpSink
@@ -54,6 +55,7 @@ class Exports:
 
 def check_exports(config: RunConfig) -> None:
     """Raise UserError for an address that is none or a package that is missing, before anything is done or written."""
+    check_receiving(config)
     if config.otlp is not None:
         from tau2_logging.sinks.otlp_sender import base_url
 

@@ -17,6 +17,7 @@ from tau2_logging.models.servers.fleet import Fleet
 from tau2_logging.models.servers.process import plan_servers
 from tau2_logging.models.servers.programs import health_page
 from tau2_logging.models.servers.settings import PROVIDER, ServerSettings
+from tau2_logging.models.servers.tracing import with_spans
 from tau2_logging.models.servers.watch import MetricsWatch
 from tau2_logging.runner.asking import ask, ask_addressed, ask_all, learn
 from tau2_logging.runner.config import RunConfig
@@ -161,9 +162,11 @@ def _ailment(endpoint: Endpoint) -> str | None:
 
 
 @contextmanager
-def model_servers(config: RunConfig, log_directory: Path, console: Console, say: Say, vouched: bool = False) -> Iterator[ModelServers]:
+def model_servers(
+    config: RunConfig, log_directory: Path, console: Console, say: Say, vouched: bool = False, traces: str | None = None
+) -> Iterator[ModelServers]:
     """Start the servers that are asked for, find those that run, and end the former afterwards, whatever happens. `vouched`: the endpoints
-    have answered the run, and one that does not now is waited for.
+    have answered the run, and one that does not now is waited for. Servers that are started send their spans to `traces`.
 
     Raises UserError for what cannot be, ServerDied where a server does not come up.
     """
@@ -175,7 +178,8 @@ def model_servers(config: RunConfig, log_directory: Path, console: Console, say:
             _check_used(settings, routed)
             endpoints = ask_all(settings, vouched)
             if settings.serve is not None:
-                fleet = stack.enter_context(Fleet(plan_servers(settings, log_directory)))
+                plans = plan_servers(settings, log_directory)
+                fleet = stack.enter_context(Fleet(plans if traces is None else [with_spans(plan, traces) for plan in plans]))
                 endpoints = [*_ready(fleet, settings, console, config.progress, say), *endpoints]
             _check_served(endpoints, routed, say)
         yield ModelServers(settings, routed, endpoints, fleet, say, ask_addressed(config.models), config.server_wait)

@@ -42,6 +42,7 @@ from tau2_logging.runner.plan import Plan, make_plan
 from tau2_logging.runner.providers import check_models, check_prices
 from tau2_logging.runner.run_console import RunConsole
 from tau2_logging.runner.run_lock import RunLock
+from tau2_logging.runner.server_traces import ServerTraces
 from tau2_logging.runner.serving import ModelServers, model_servers
 from tau2_logging.runner.unit import Bench
 from tau2_logging.runner.watchdog import Watchdog
@@ -143,12 +144,15 @@ class _Session:
             stack.callback(self.benchmark.close)
             stack.enter_context(self.console.outliving_hangup())
             needed = self.config if self.todo else replace(self.config, servers=None)
-            servers = stack.enter_context(model_servers(needed, self.place.directory / "servers", self.console.console, self._say))
+            traces = stack.enter_context(ServerTraces(needed, self._say))
+            logs = self.place.directory / "servers"
+            servers = stack.enter_context(model_servers(needed, logs, self.console.console, self._say, traces=traces.endpoint))
             workshop = self._workshop(stack)
             if not self.place.resumed:
                 self.place = replace(self.place, started_wall=time.time())
             exports = stack.enter_context(Exports(self.config, self.place.started_wall, self._planned(), self._say))
-            totals, logger = self._open_logger(stack, exports)
+            totals, logger = self._open_logger(stack, [*exports.sinks, *traces.sinks])
+            traces.write_with(logger)
             self.console.log_to(lambda text: logger.text(None, text))
             checkpoint = Checkpoint(self.place.directory, self.config.labels)
             stack.callback(checkpoint.close)
@@ -163,6 +167,7 @@ class _Session:
             progress = Progress(totals, self.console.console, self.config.progress)
             with _signals(self.stop, executor), servers.watched(logger):
                 failure = self._drive(executor, progress, servers, lambda: end_of(budget, totals, servers))
+                self.notes += traces.finish(lambda: self.stop.signal is not None or failure is not None)
             self.notes += workshop.notes if workshop is not None else []
             self._write_end(logger, totals)
             if isinstance(failure, OSError):
@@ -190,12 +195,12 @@ class _Session:
     def _planned(self) -> dict[str, int]:
         return {label: sum(unit.domain == label for unit in self.plan.units) for label in self.config.labels}
 
-    def _open_logger(self, stack: ExitStack, exports: Exports) -> tuple[Totals, EventLogger]:
+    def _open_logger(self, stack: ExitStack, more: Sequence[Sink]) -> tuple[Totals, EventLogger]:
         totals = Totals(self._planned())
         for (domain, task, _), row in self.place.done.items():
             if domain in totals.domains:
                 totals.add_finished(domain, task, row.get("reward"), row.get("termination"))
-        sinks: list[Sink] = [totals, *exports.sinks]
+        sinks: list[Sink] = [totals, *more]
         if self.config.profile:
             sinks.append(DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level]))
         if self.config.writes_events:

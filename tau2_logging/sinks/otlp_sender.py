@@ -1,4 +1,6 @@
-"""Spans and metrics to an OTLP/HTTP endpoint, by OpenTelemetry's own SDK. The only module that imports it (requirements-otel.txt)."""
+"""Spans and metrics to an OTLP/HTTP endpoint, and spans from model servers, by OpenTelemetry's own packages (requirements-otel.txt).
+
+The only module that imports them."""
 
 from __future__ import annotations
 
@@ -13,11 +15,13 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import Event
 from tau2_logging.events.semconv import METRICS, SCHEMA_URL, measurements
 from tau2_logging.events.traces import Span
+from tau2_logging.sinks.server_spans import ServerSpan
 from tau2_logging.version import __version__
 
 try:
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricExportResult
     from opentelemetry.sdk.resources import Resource
@@ -28,13 +32,16 @@ try:
     from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
     from opentelemetry.trace.status import Status, StatusCode
 except ImportError as missing:
-    raise UserError(f"--otlp needs OpenTelemetry's SDK ({missing}); install it with: pip install -r requirements-otel.txt") from missing
+    raise UserError(
+        f"OpenTelemetry's packages are needed ({missing}); install them with: pip install -r requirements-otel.txt"
+    ) from missing
 
 TIMEOUT_S = 10.0
 REACH_S = 1.0
 """How long an endpoint may take to accept a connection before it counts as unreachable."""
 
 NAME = "tau2_logging"
+_NUMBERS = ("int_value", "double_value")
 _NO_METRICS = ("404", "405", "501")
 
 
@@ -146,6 +153,21 @@ def _context(trace_id: int, span_id: int) -> SpanContext:
     return SpanContext(trace_id, span_id, is_remote=False, trace_flags=TraceFlags(TraceFlags.SAMPLED))
 
 
+def read_spans(body: bytes) -> list[ServerSpan]:
+    """The spans of an OTLP request in protobuf. Raises ValueError where it is none."""
+    try:
+        request = ExportTraceServiceRequest.FromString(body)
+    except Exception as error:  # protobuf's own, of a package that nothing else here needs
+        raise ValueError(f"no OTLP trace request: {error}") from error
+    return [_server_span(span) for resource in request.resource_spans for scope in resource.scope_spans for span in scope.spans]
+
+
+def _server_span(span: Any) -> ServerSpan:
+    numbers = {item.key: getattr(item.value, kind) for item in span.attributes if (kind := item.value.WhichOneof("value")) in _NUMBERS}
+    parent = int.from_bytes(span.parent_span_id, "big")
+    return ServerSpan(int.from_bytes(span.span_id, "big"), parent or None, numbers)
+
+
 class _Heard(logging.Filter):
     """What the exporters log of a failure: kept for the one sentence that we say, and passed on to nobody."""
 
@@ -170,4 +192,4 @@ class _Heard(logging.Filter):
             logger.removeFilter(self)
 
 
-__all__ = ["Sender", "base_url"]
+__all__ = ["Sender", "base_url", "read_spans"]

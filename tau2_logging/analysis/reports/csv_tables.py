@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 NAME = "csv"
 FILES = (
     "latency_by_type.csv", *(f"latency_by_{name}.csv" for name in DIMENSIONS), "cost_table.csv", "experts.csv", "tasks.csv",
-    "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv", "model_servers.csv", "events.csv",
+    "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv", "model_servers.csv", "waiting_at_servers.csv",
+    "events.csv",
     deep_files.CSV_FILES,
 )  # fmt: skip
 ALWAYS = ("latency_by_type.csv", "cost_table.csv", "tasks.csv", "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv")
@@ -60,6 +61,7 @@ def tables(log: RunLog, options: ReportOptions) -> dict[str, Callable[[], pd.Dat
         "slowest_calls.csv": partial(log.outliers, options.top),
         "errors.csv": log.errors,
         "model_servers.csv": log.model_servers,
+        "waiting_at_servers.csv": log.waiting_at_servers,
     }
 
 

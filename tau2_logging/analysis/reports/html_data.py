@@ -30,7 +30,7 @@ _COUNTS = (
     "retries", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens",
 )  # fmt: skip
 _CALL_COUNTS = ("step", "attempt", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "line")
-_CALL_TIMES = ("queue_ms", "ttft_ms", "decode_ms")
+_CALL_TIMES = ("queue_ms", "ttft_ms", "decode_ms", "server_queue_ms", "server_prefill_ms", "server_decode_ms")
 _CALL_TEXTS = ("model", "call_type", "requestor", "finish_reason", "error_type", "error_message")
 
 Columns = dict[str, Any]

@@ -15,7 +15,7 @@ from tau2_logging.analysis.deep.tables import GROUPS, TIME
 from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
-from tau2_logging.analysis.sections import SERVER_NOTE, WORKER_NOTE, chain_note
+from tau2_logging.analysis.sections import SERVER_NOTE, WAITING_NOTE, WORKER_NOTE, chain_note
 from tau2_logging.analysis.servers import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.timeline import Timeline
 from tau2_logging.units import duration, money, share
@@ -93,6 +93,7 @@ def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
 def _servers(log: RunLog) -> Iterator[Table | None]:
     table = log.model_servers()
     yield table_data("Model servers", table[["endpoint", *TIME_COLUMNS]], SERVER_NOTE)
+    yield table_data("Waiting at the server", log.waiting_at_servers(), WAITING_NOTE)
     yield table_data("Load of the model servers", table[["endpoint", *LOAD_COLUMNS]])
 
 

@@ -44,6 +44,7 @@ _COUNTED = ("agent", "expert", "tool", "user", "judge", "evaluation")
 _ARGUMENTS = (
     "step", "model", "function", "expert", "call_type", "requestor", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens",
     "ttft_ms", "decode_ms", "queue_ms", "cost_usd", "finish_reason", "attempt", "error_type", "error_message", "endpoint", "line",
+    "server_queue_ms", "server_prefill_ms", "server_decode_ms",
 )  # fmt: skip
 _OUTCOME = (
     "status", "reward", "termination", *EXCLUSIVE_ROLES, "steps", "tool_errors", "cost_usd", "error_type", "error_message",

@@ -61,6 +61,7 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         "context_growth": records(log.context_growth()),
         "worker_processes": records(log.worker_processes()),
         "model_servers": records(log.model_servers()),
+        "waiting_at_servers": records(log.waiting_at_servers()),
         "outliers": outliers(log, options),
         "gates": list(options.slo),
         "rejected_lines": log.rejected_count,

@@ -43,6 +43,8 @@ class ServerPlan:
     log: Path
     said: list[str] = field(default_factory=list, compare=False)
     """What is to be told about the plan."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Added to ours."""
 
     @property
     def address(self) -> Address:
@@ -129,7 +131,7 @@ class ServerProcess:
     def __init__(self, plan: ServerPlan, grace_s: float = GRACE_S) -> None:
         self.plan = plan
         plan.log.parent.mkdir(parents=True, exist_ok=True)
-        environ = {**os.environ, **({} if plan.gpus is None else {"CUDA_VISIBLE_DEVICES": plan.gpus})}
+        environ = {**os.environ, **plan.environment, **({} if plan.gpus is None else {"CUDA_VISIBLE_DEVICES": plan.gpus})}
         words = [sys.executable, "-I", "-S", str(Path(guardian.__file__)), f"{grace_s:g}", *plan.command]
         with plan.log.open("ab") as log:
             self._guardian = subprocess.Popen(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
 from tau2_logging.errors import UserError
@@ -59,7 +60,7 @@ class ServerSettings:
     def served_name(self) -> str | None:
         """The name under which the servers we start offer their model: vLLM's --served-model-name, llama-server's --alias."""
         words = [*self.serve_command, *self.serve_args]
-        for word, following in zip(words, [*words[1:], None], strict=True):
+        for word, following in zip_longest(words, words[1:]):
             flag, equals, value = word.partition("=")
             if flag in _NAMING and (equals or following is not None):
                 return (value if equals else str(following)).replace("{model}", str(self.serve))

@@ -98,7 +98,9 @@ function taskDetail(sim) {
 }
 
 const CALL_COLUMNS = [
-  ["queue_ms", "queue", "ms"], ["ttft_ms", "first token", "ms"], ["decode_ms", "decode", "ms"], ["input_tokens", "in", "int"], ["cached_tokens", "cached", "int"],
+  ["queue_ms", "queue", "ms"], ["ttft_ms", "first token", "ms"], ["decode_ms", "decode", "ms"],
+  ["server_queue_ms", "server: queue", "ms"], ["server_prefill_ms", "server: prefill", "ms"], ["server_decode_ms", "server: decode", "ms"],
+  ["input_tokens", "in", "int"], ["cached_tokens", "cached", "int"],
   ["output_tokens", "out", "int"], ["reasoning_tokens", "reasoning", "int"], ["cost_usd", "cost", "usd"], ["attempt", "attempt", "int"], ["finish_reason", "finish", "text"],
   ["requestor", "asked by", "text"], ["error_type", "error", "text"], ["error_message", "message", "wide"],
 ];

@@ -18,6 +18,7 @@ from tau2_logging.models.servers.simulated.metrics import Metrics
 from tau2_logging.models.servers.simulated.prompt import BLOCK_TOKENS, CACHE_BLOCKS, BadRequest, PrefixCache, Prompt
 from tau2_logging.models.servers.simulated.reply import Piece, Reply, ToolUse, spoil
 from tau2_logging.models.servers.simulated.settings import ServerSettings
+from tau2_logging.models.servers.simulated.spans import SpanExporter
 
 
 class Wire(Protocol):
@@ -68,6 +69,7 @@ class Engine:
         self._script: deque[Reply] = deque()
         self._cache = PrefixCache()
         self._metrics = Metrics(settings.models[0], settings.metric_names)
+        self._spans = SpanExporter(settings.traces_endpoint, settings.traces_every_s) if settings.traces_endpoint is not None else None
         self._started_s = time.monotonic()
         self._in_use = 0
         self.closing = False
@@ -150,3 +152,11 @@ class Engine:
         self._in_use -= usage.prompt
         self.batch.leave()
         self._metrics.end(exchange)
+        if self._spans is not None:
+            self._spans.put(exchange)
+
+    def close(self) -> None:
+        """Send the spans that are left, and close the journal."""
+        if self._spans is not None:
+            self._spans.close()
+        self.journal.close()

@@ -79,7 +79,7 @@ class Metrics:
         self._finished["length" if finish == "length" else finish if finish == "abort" else "stop"] += 1
         self._counters["prompt_tokens_total"] += exchange.prompt_tokens or 0
         self._counters["generation_tokens_total"] += exchange.completion_tokens or 0
-        for name, value_ms, times in _observed(exchange):
+        for name, value_ms, times in observed(exchange):
             self._histograms[name].observe(value_ms / 1000, times)
 
     def text(self, running: int, waiting: int, cache_use: float) -> str:
@@ -106,7 +106,7 @@ class Metrics:
         return f"vllm:{OLD_NAMES.get(name, name) if self._old else name}"
 
 
-def _observed(exchange: Exchange) -> Iterator[tuple[str, float, int]]:
+def observed(exchange: Exchange) -> Iterator[tuple[str, float, int]]:
     """(histogram, milliseconds, how many times) of an exchange: what has happened of it."""
     queued = exchange.queue_ms or 0.0
     yield "request_queue_time_seconds", queued, 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -77,6 +78,8 @@ def _add_replies(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--turns", type=int, default=2, metavar="N", help="what a user simulator says before it ends the conversation")
     group.add_argument("--reply-tokens", type=int, metavar="N", help="length of what an agent says (default: as it comes)")
     group.add_argument("--journal", type=Path, metavar="FILE", help="append each exchange as a JSON line")
+    group.add_argument("--otlp-traces-endpoint", metavar="URL", help="send a span of each request there by OTLP/HTTP, as vLLM does; every "
+                       "5 s, or what OTEL_BSP_SCHEDULE_DELAY says in ms")  # fmt: skip
     group.add_argument("--metric-names", choices=METRIC_NAMES, default="new", help="names at /metrics: of new or old vLLM")
 
 
@@ -117,7 +120,14 @@ def _settings(chosen: argparse.Namespace, models: tuple[str, ...]) -> ServerSett
         metric_names=chosen.metric_names,
         startup_s=chosen.startup_s,
         journal_limit=0,
+        traces_endpoint=chosen.otlp_traces_endpoint,
+        traces_every_s=_every_s(os.environ.get("OTEL_BSP_SCHEDULE_DELAY")),
     )
+
+
+def _every_s(delay_ms: str | None) -> float:
+    """By the variable that OpenTelemetry's own exporters read."""
+    return int(delay_ms) / 1000 if delay_ms is not None and delay_ms.isdigit() else ServerSettings.traces_every_s
 
 
 def _faults(text: str) -> Any:

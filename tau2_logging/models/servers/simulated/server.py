@@ -112,4 +112,4 @@ class SimulatedServer:
             self._failed = failed
         finally:
             await site.close()
-            self._engine.journal.close()
+            self._engine.close()

@@ -11,7 +11,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.models.servers.simulated.reply import FAULTS
 
 METRIC_NAMES = ("new", "old")
-_AT_LEAST_ZERO = ("ttft_ms", "itl_ms", "retry_after_s", "startup_s")
+_AT_LEAST_ZERO = ("ttft_ms", "itl_ms", "retry_after_s", "startup_s", "traces_every_s")
 _COUNTS = ("batch_size", "max_context", "turns", "reply_tokens")
 
 
@@ -24,7 +24,8 @@ class ServerSettings:
     than `max_context` tokens are refused. As a user simulator the server speaks `turns` times and then ends the conversation; as an agent
     it says texts of `reply_tokens` tokens (None: as they come). `retry_after_s` is sent with a 429. With an `api_key`, any other key is
     refused. `stream_usage` False leaves usage out of OpenAI's streams. `metric_names` are those of a new or an old vLLM. For `startup_s`
-    seconds everything is answered with 503. The journal in memory keeps the last `journal_limit` exchanges (None: all).
+    seconds everything is answered with 503. The journal in memory keeps the last `journal_limit` exchanges (None: all). Spans of the
+    requests go to `traces_endpoint`, an OTLP/HTTP address with its path, every `traces_every_s` seconds.
     """
 
     models: tuple[str, ...] = ("sim",)
@@ -43,6 +44,8 @@ class ServerSettings:
     metric_names: str = "new"
     startup_s: float = 0.0
     journal_limit: int | None = None
+    traces_endpoint: str | None = None
+    traces_every_s: float = 5.0
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -54,6 +57,10 @@ class ServerSettings:
             value = getattr(self, name)
             if value is not None and (not isinstance(value, int) or value < 1):
                 raise UserError(f"simulated server: {name} is {value!r}; give a whole number of at least 1")
+        if self.traces_endpoint is not None and not self.traces_endpoint.startswith(("http://", "https://")):
+            raise UserError(
+                f"simulated server: traces_endpoint is {self.traces_endpoint!r}; give one such as http://127.0.0.1:4318/v1/traces"
+            )
         if self.metric_names not in METRIC_NAMES:
             raise UserError(f"simulated server: metric_names is {self.metric_names!r}; give one of {', '.join(METRIC_NAMES)}")
         _check_rates(self.faults)
