@@ -15,9 +15,12 @@ from typing import Any
 
 from tau2_logging.events.levels import level_name
 from tau2_logging.logger.context import current
-from tau2_logging.logger.masking import mask_text
+from tau2_logging.logger.error_text import traceback_text
+from tau2_logging.logger.masking import mask_text, masked_start
 from tau2_logging.logger.records import BRIDGE_MARK
 
+_LONGEST_TEXT = 20_000
+"""Characters of one message. tau2 logs a model's error page whole, a prompt of a few pages as well."""
 _TYPE = re.compile(r"(?<![A-Za-z0-9_])type=")
 _LINES = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
@@ -92,7 +95,8 @@ class Bridge:
         domain = simulation.domain if simulation is not None else None
         where = f" task={simulation.task}" if simulation is not None else ""
         suffix = f"\n{_exception_text(exception)}" if exception else ""
-        self._write(domain, harmless(f"{level} {source}{where} | {text}{suffix}"))
+        said = text if len(text) <= _LONGEST_TEXT else masked_start(text, _LONGEST_TEXT)
+        self._write(domain, harmless(f"{level} {source}{where} | {said}{suffix}"))
 
 
 class _RecordHandler(logging.Handler):
@@ -109,12 +113,8 @@ class _RecordHandler(logging.Handler):
 
 
 def _exception_text(exception: object) -> str:
-    import traceback
-
     error = getattr(exception, "value", exception)
-    if isinstance(error, BaseException):
-        return "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    return str(exception)
+    return traceback_text(error) if isinstance(error, BaseException) else str(exception)
 
 
 def silence_loguru() -> bool:

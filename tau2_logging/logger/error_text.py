@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import traceback
+
 from tau2_logging.events.logfmt import clean
+from tau2_logging.logger.masking import masked_start
+
+_LONGEST_PART = 4000
+"""Characters of a frame or a message of a traceback: a server's error page may be in it several times over."""
 
 
 def error_text(error: BaseException) -> str:
@@ -17,3 +23,9 @@ def error_line(error: BaseException) -> str:
     """The exception's class and its own words. Never raises."""
     said = error_text(error)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def traceback_text(error: BaseException) -> str:
+    """The exception's traceback, masked; long messages are cut."""
+    parts = traceback.format_exception(type(error), error, error.__traceback__)
+    return "".join(masked_start(part.rstrip("\n"), _LONGEST_PART) + "\n" for part in parts)

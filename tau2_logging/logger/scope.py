@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,8 +10,9 @@ from tau2_logging.errors import SimulationTimeout
 from tau2_logging.events.levels import DEBUG
 from tau2_logging.logger.call_problem import CallProblem
 from tau2_logging.logger.context import bind
+from tau2_logging.logger.error_text import traceback_text
 from tau2_logging.logger.event_logger import EventLogger
-from tau2_logging.logger.masking import mask_text, masked_start, shorten
+from tau2_logging.logger.masking import masked_start, shorten
 from tau2_logging.logger.operation import error_fields
 from tau2_logging.logger.simulation import DONE, Simulation
 
@@ -108,7 +108,7 @@ def end(simulation: Simulation, outcome: Outcome, measured: tuple[dict[str, floa
 
 
 def _write_traceback(simulation: Simulation, error: BaseException) -> None:
-    text = mask_text("".join(traceback.format_exception(type(error), error, error.__traceback__)))
+    text = traceback_text(error)
     simulation.logger.text(simulation.domain, f"task {simulation.task} ended in an error:\n{text}")
     if simulation.logger.enabled(DEBUG):
         simulation.emit("traceback", {"step": simulation.step, "error_type": type(error).__name__, "traceback": text})
