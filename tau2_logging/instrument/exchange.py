@@ -11,6 +11,7 @@ from typing import Any
 
 from tau2_logging.instrument.failure import HttpFailure
 from tau2_logging.instrument.model_call import ModelCall, Seen
+from tau2_logging.instrument.no_answer import failure_in, said_in
 from tau2_logging.instrument.reply import read_reply
 from tau2_logging.instrument.wire import Protocol
 from tau2_logging.instrument.wire.protocol import read_json
@@ -134,7 +135,15 @@ class Exchange:
 
     def refused(self, status: int, text: str) -> None:
         """It was answered with a status of 400 or more."""
-        self.failed(HttpFailure(status, said_in(text)))
+        self.failed(HttpFailure(status, said_in(read_json(text), text)))
+
+    def came(self, content: bytes) -> None:
+        """The bytes of an answer that is no stream are there, with a status below 400."""
+        failure = failure_in(content)
+        if failure is None:
+            self.answered(read_json(content))
+        else:
+            self.failed(failure)
 
     def answered(self, body: Any) -> None:
         """The whole answer is there."""
@@ -161,14 +170,6 @@ def model_in(content: bytes) -> str | None:
     """The model a request asks for. Clients write it near the front or the end; what a message quotes has its quotes escaped."""
     found = _MODEL.search(content)
     return str(json.loads(found.group(1))) if found else None
-
-
-def said_in(text: str) -> str:
-    """The message of an error's body; the body itself where it is of another shape."""
-    body = read_json(text)
-    error = body.get("error", body) if isinstance(body, dict) else body
-    message = error.get("message") if isinstance(error, dict) else None
-    return str(message or text)[:1000]
 
 
 def plain_headers(headers: Any) -> list[tuple[str, str]]:

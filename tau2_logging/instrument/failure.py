@@ -30,11 +30,12 @@ _HTTP_PACKAGES = ("httpx", "httpx2")
 
 
 class HttpFailure(Exception):
-    """A server's answer with a status of 400 or more, to a request of which nobody has said yet that it failed."""
+    """A server's answer that is none of a model, to a request of which nobody has said yet that it failed: with a status of 400 or more,
+    or with 200 and an error as its body, which may say the status that was `meant`."""
 
-    def __init__(self, status: int, text: str) -> None:
+    def __init__(self, status: int, text: str, meant: int | None = None) -> None:
         super().__init__(f"HTTP {status}: {text}")
-        self.status_code = status
+        self.status_code = meant or status
         self.text = text
 
 
@@ -47,7 +48,8 @@ def failure_name(error: BaseException) -> str:
     if is_context_error(error):
         return CONTEXT_EXCEEDED
     if isinstance(error, HttpFailure):
-        return _STATUS_NAMES.get(error.status_code, "InternalServerError" if error.status_code >= 500 else "BadRequestError")
+        others = "InternalServerError" if error.status_code >= 500 else "BadRequestError" if error.status_code >= 400 else "APIError"
+        return _STATUS_NAMES.get(error.status_code, others)
     return type(error).__name__
 
 

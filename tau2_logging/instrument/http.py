@@ -151,7 +151,7 @@ class HttpInstrumentor(Instrumentor):
         if response.status_code >= 400:
             exchange.refused(response.status_code, response.text if response.is_closed else "")
         elif not exchange.by_pieces:
-            exchange.answered(read_json(response.content))
+            exchange.came(response.content)
         else:
             tapped(self._module, exchange, response)
 

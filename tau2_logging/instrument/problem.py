@@ -32,7 +32,7 @@ def problem_of_error(role: str | None, error: BaseException, held: BaseException
     raised = None if isinstance(error, HttpFailure) else error
     said = error_text(error)
     if isinstance(held, HttpFailure) and _letters(held.text[:_TELLING]) not in _letters(said[:_LOOKED_AT]):
-        said = f"{said[:_LOOKED_AT]} ({held})"
+        said = f"{held} ({said[:_LOOKED_AT]})" if said else str(held)
     return CallProblem(role, failure_name(error), said, raised)
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from tau2_logging.instrument.exchange import Exchange
 from tau2_logging.instrument.wire import ProviderError
-from tau2_logging.instrument.wire.protocol import read_json
 from tau2_logging.instrument.wire.sse import EventFilter
 
 
@@ -66,7 +65,7 @@ class _Watch:
     def _end(self, by_reader: bool) -> None:
         exchange = self._exchange
         if not self._is_stream:
-            exchange.answered(read_json(self._whole))
+            exchange.came(self._whole)
             return
         exchange.end()
         if not exchange.assembler.complete and not by_reader:

@@ -51,10 +51,12 @@ def told(outcome: Outcome, limit: int = 300) -> tuple[str, str] | None:
     fields = error_fields(outcome.error, limit)
     kind, message = str(fields["error_type"]), str(fields["error_message"])
     cause = outcome.cause
-    if cause is None or (cause.name == kind and cause.error is not None):
+    if cause is None:
         return kind, message
-    own = f"{kind}: {message}"
     said = masked_start(cause.said, limit)
+    if cause.error is outcome.error:
+        return cause.name, said or message if cause.name == kind else shorten(f"{kind}: {said or message}", 2 * limit)
+    own = f"{kind}: {message}"
     return cause.name, shorten(own if said in own else f"{said} ({own})", 2 * limit)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import litellm
 
+from tau2_logging.instrument.no_answer import is_answer
 from tau2_logging.instrument.reply import EMPTY_REPLY, MALFORMED_JSON, Reply, read_reply
 from tau2_logging.instrument.wire.protocol import read_json
 from tau2_logging.models.scripted.provider import PROVIDER
@@ -20,10 +21,9 @@ def reply_of(response: Any) -> Reply | None:
     """A client's response, read: litellm's, that of the openai or the anthropic SDK, or the raw response of either. None for a stream and
     for anything that is not read here."""
     if hasattr(response, "choices"):
-        return read_reply(response)
+        return read_reply(response) if response.choices or not getattr(response, "error", None) else None
     body = _body(response)
-    known = body is not None and ("choices" in body or body.get("type") == "message" or body.get("object") == "response")
-    return read_reply(body) if known else None
+    return read_reply(body) if body is not None and is_answer(body) else None
 
 
 def _body(response: Any) -> Mapping[str, Any] | None:

@@ -28,6 +28,7 @@ from tau2_logging.logger.call_problem import CallProblem
 from tau2_logging.logger.context import current
 from tau2_logging.logger.error_text import error_text
 from tau2_logging.logger.masking import masked_start
+from tau2_logging.logger.simulation import Simulation
 from tau2_logging.runner.outages import NOBODY, Outages, Servers
 from tau2_logging.runner.repeats import REPEATS_OF_DETERMINISTIC, is_deterministic, may_be_mended, reply_of
 from tau2_logging.runner.retry_policy import RetryPolicy, is_retryable
@@ -221,7 +222,7 @@ class Retries:
             "wait_ms": wait_s * 1000,
             "asked_ms": None if cut_s is None else cut_s * 1000,
             "error_type": problem,
-            "error_message": masked_start(error_text(error)) if error is not None else None,
+            "error_message": _said(simulation, error),
         }
         simulation.emit("retry", fields, span=span, parent=simulation.step_span)
         try:
@@ -254,6 +255,14 @@ def _pause(wait_s: float) -> None:
         simulation.timed_out.wait(wait_s)
 
 
+def _said(simulation: Simulation, error: Exception | None) -> str | None:
+    """What the attempt's own event says, with what the server said; else what the exception says."""
+    problem = simulation.call_problem
+    if problem is not None and problem.error in (None, error):
+        return masked_start(problem.said)
+    return masked_start(error_text(error)) if error is not None else None
+
+
 def _noted(response: Any, error: Exception | None) -> CallProblem | None:
     if error is not None:
         return problem_of_error(acting_now(), error)
@@ -272,5 +281,6 @@ def _asked_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Asked:
 
 
 def _asked_in(client: Any, options: Any) -> Asked:
-    body = options.json_data if isinstance(options.json_data, dict) else {}
+    parts = (options.json_data, getattr(options, "extra_json", None))
+    body = {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
     return Asked(str(body.get("model", "")), lambda: is_deterministic(body), url=str(client.base_url))
