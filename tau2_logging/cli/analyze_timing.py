@@ -6,7 +6,6 @@ Only argparse is imported here, so that --help answers at once; everything else 
 from __future__ import annotations
 
 import argparse
-import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tau2_logging.errors import Tau2LoggingError, UserError
+from tau2_logging.leaving import carry_out
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
@@ -46,7 +46,7 @@ _FRUGAL = frozenset(("console", "json", "markdown"))
 _MANY_EVENTS = 3_000_000
 """About a gigabyte of log. Tables and pictures of every event take about 2.5 kB of memory for each."""
 
-_BROKEN_GATE, _INCOMPLETE, _INTERRUPTED = 3, 1, 130
+_BROKEN_GATE, _INCOMPLETE = 3, 1
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -122,23 +122,20 @@ def _add_questions(group: argparse._ArgumentGroup) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, analyze, and end the process with its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    args = build_parser().parse_args(arguments)
+    parser = build_parser()
+    args = parser.parse_args(arguments)
+    carry_out(parser.prog, lambda: _analyze(args, arguments))
+
+
+def _analyze(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     try:
-        code = run(args, arguments)
-    except Tau2LoggingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = _INTERRUPTED
-    except BrokenPipeError:  # the reader of our output, `head` for one, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+        return run(args, arguments)
+    except (Tau2LoggingError, OSError):
+        raise
     except Exception as error:
         from tau2_logging.analysis.reports.attempts import reason
 
-        print(f"error: the analysis failed: {reason(error)}", file=sys.stderr)
-        code = _INCOMPLETE
-    sys.exit(code)
+        raise Tau2LoggingError(f"the analysis failed: {reason(error)}") from error
 
 
 def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:

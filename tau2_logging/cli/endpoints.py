@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tau2_logging.cli.leaving import carry_out
+from tau2_logging.leaving import carry_out
 
 _EPILOG = """\
 examples:
@@ -70,8 +70,9 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; ends the process with its exit code."""
-    args = build_parser().parse_args(argv)
-    carry_out(_COMMANDS[args.command], args)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    carry_out(parser.prog, lambda: _COMMANDS[args.command](args))
 
 
 def _render(args: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from tau2_logging.cli.run_local import main as run_local
 from tau2_logging.errors import UserError
+from tau2_logging.leaving import leave, tell
 
 PROG = "tau2-enhanced"
 
@@ -57,8 +58,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         words = translated(sys.argv[1:] if argv is None else argv)
     except UserError as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        tell(f"{PROG}: error: {error}")
+        leave(error.exit_code)
     run_local(words, PROG)
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.errors import Tau2LoggingError
+from tau2_logging.leaving import exit_code, leave
 
 if TYPE_CHECKING:
     from tau2_logging.runner.maseval.rescore import Rescored
@@ -31,14 +30,15 @@ def build_parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> int:
     """Score and print. Exit code 0, 1 or 2."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    args = build_parser().parse_args(argv)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    return exit_code(parser.prog, lambda: _rescore(args))
+
+
+def _rescore(args: argparse.Namespace) -> int:
     from tau2_logging.runner.maseval.rescore import rescore
 
-    try:
-        found = rescore(args.reports, args.output)
-    except Tau2LoggingError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return error.exit_code
+    found = rescore(args.reports, args.output)
     for domain, rescored in found.items():
         print(summary(domain, rescored))
     return int(any(rescored.left_out for rescored in found.values()))
@@ -69,4 +69,4 @@ def _figures(rewards: dict[str, list[float]]) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.cli.leaving import carry_out
+from tau2_logging.leaving import carry_out
 
 _EPILOG = """\
 examples:
@@ -53,8 +53,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; ends the process with its exit code."""
-    args = build_parser().parse_args(argv)
-    carry_out(_COMMANDS[args.command], args)
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    carry_out(parser.prog, lambda: _COMMANDS[args.command](args))
 
 
 def _merge(args: argparse.Namespace) -> int:

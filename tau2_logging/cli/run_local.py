@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tau2_logging.errors import Tau2LoggingError, UserError
+from tau2_logging.errors import UserError
 from tau2_logging.events.levels import LEVELS
+from tau2_logging.leaving import carry_out, tell
 
 if TYPE_CHECKING:
     from tau2_logging.runner.config import ModelChoice, RunConfig
@@ -29,6 +30,8 @@ _RESUMABLE = frozenset(
     + ("executor", "workers", "ray_address")
     + ("otlp", "otlp_content", "prometheus", "receive_traces")
 )
+_SHOWN = frozenset(("list_domains", "list_tasks", "check"))
+"""Flags that make the command one that shows something, and runs nothing."""
 _EPILOG = """\
 examples:
   python run_local.py --domains retail                      scripted models, no key, no network
@@ -163,20 +166,8 @@ def main(argv: Sequence[str] | None = None, prog: str = "run_local.py") -> None:
     """Run the command; ends the process with its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    try:
-        given = vars(build_parser(prog).parse_args(words))
-        code = _command(given, words)
-    except Tau2LoggingError as error:
-        print(f"{prog}: {error}", file=sys.stderr)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    from tau2_logging.cli.leaving import leave
-
-    leave(code)
+    given = vars(build_parser(prog).parse_args(words))
+    carry_out(prog, lambda: _command(given, words), output_matters=not given.keys().isdisjoint(_SHOWN))
 
 
 def _command(given: dict[str, Any], words: list[str]) -> int:
@@ -296,7 +287,7 @@ def _models(given: dict[str, Any]) -> tuple[ModelChoice, ModelChoice, ModelChoic
 
 
 def _hint(text: str) -> None:
-    print(text, file=sys.stderr)
+    tell(text)
 
 
 def _model(given: dict[str, Any], role: str, default: str) -> ModelChoice:

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 
-from tau2_logging.errors import Tau2LoggingError
+from tau2_logging.leaving import carry_out
 
 PROG = "python -m tau2_logging.experiments"
 _EPILOG = """\
@@ -132,17 +131,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; ends the process with its exit code."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
     args = build_parser().parse_args(argv)
-    try:
-        code = command_of(args)(args)
-    except Tau2LoggingError as error:
-        print(f"{PROG}: {error}", file=sys.stderr)
-        code = error.exit_code
-    except KeyboardInterrupt:
-        code = 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
-    _leave(code)
+    carry_out(PROG, lambda: command_of(args)(args))
 
 
 def command_of(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
@@ -155,13 +144,6 @@ def command_of(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
     from tau2_logging.experiments import commands
 
     return getattr(commands, {"launch": "run", "monitor": "status"}.get(args.command, args.command))  # type: ignore[no-any-return]
-
-
-def _leave(code: int) -> None:
-    """End the process; a simulation that hangs in a network call, which a stopped run may have left, must not keep it."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import os
 import secrets
 import threading
 import traceback
+import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
@@ -21,6 +23,18 @@ from tau2_logging.logger.sink import NO_LINES, Sink
 from tau2_logging.logger.unwritten import Unwritten
 
 T = TypeVar("T")
+
+_LOGGERS: weakref.WeakSet[EventLogger] = weakref.WeakSet()
+
+
+def _tell_copies_apart() -> None:
+    """In a copy of this process (os.fork, multiprocessing) spans get another beginning, so that no two events bear the same."""
+    for logger in _LOGGERS:
+        logger.name_spans_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_tell_copies_apart)
 
 _LEVELS = {kind.name: kind.level for kind in KINDS.values()}
 _TEXTS = frozenset(("arguments", "result", "messages", "reply", "error_message", "traceback", "summary"))
@@ -63,12 +77,17 @@ class EventLogger:
         self._event_threshold = min((sink.level for sink in self.sinks if sink.wants_events), default=NO_LINES)
         self._wall = WallText(self.clock)
         self._spans = itertools.count(1)
-        self._prefix = secrets.token_hex(3)
+        self.name_spans_anew()
         self._forward = RecordForwarder()
+        _LOGGERS.add(self)
 
     def new_span(self) -> str:
         """An id that is unique within the run, also over its resumptions and processes."""
         return f"{self._prefix}{next(self._spans):x}"
+
+    def name_spans_anew(self) -> None:
+        """Choose the beginning of the spans that follow."""
+        self._prefix = secrets.token_hex(3)
 
     def since_start_ms(self, now_ns: int) -> float:
         """Milliseconds from the begin of the run to a monotonic time."""

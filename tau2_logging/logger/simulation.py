@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -119,6 +120,7 @@ class Simulation:
         self.timed_out = threading.Event()
         self.closed = False
         self.abandoned = False
+        self._pid = os.getpid()
         self.lock = threading.Lock()
         self._waiting: dict[str, Waiting] = {}
         self._place = Place(task, domain, trial, logger.run_id, logger.host, logger.worker)
@@ -181,6 +183,13 @@ class Simulation:
         waiting = self.waiting()
         waited_ms = (self.logger.clock.now_ns() - waiting.since_ns) / 1e6
         return InFlight(self.domain, self.task, self.elapsed_ms(), waiting.what, waiting.model, waited_ms)
+
+    def end_copy(self) -> None:
+        """End this process if it is a copy that an agent or a tool made with os.fork and that came back out of it: it would go on with the
+        simulation like the original, pay for its calls again and write the same events and rows. One that ends by itself, as those of
+        multiprocessing do, never gets here."""
+        if os.getpid() != self._pid:
+            os._exit(0)
 
     def abandon(self) -> bool:
         """The run ends without it: it writes nothing more, and stops at its next step. False if it has ended already."""

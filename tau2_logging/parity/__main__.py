@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from tau2_logging.errors import UserError
+from tau2_logging.leaving import exit_code, leave
 from tau2_logging.parity.case import Case
 from tau2_logging.parity.compare import compare
 from tau2_logging.parity.findings import deliberate_kinds, findings
@@ -57,11 +57,9 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Compare and print. Exit code 0, 1 or 2; see `--help`."""
-    try:
-        return _run(build_parser().parse_args(argv))
-    except UserError as wrong:
-        print(f"error: {wrong}", file=sys.stderr)
-        return wrong.exit_code
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    return exit_code(parser.prog, lambda: _run(args))
 
 
 def _run(args: argparse.Namespace) -> int:
@@ -105,4 +103,4 @@ def _write(path: Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

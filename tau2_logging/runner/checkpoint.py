@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -142,11 +142,13 @@ def results_path(directory: Path, domain: str) -> Path:
     return directory / f"results_{domain}.json"
 
 
-def write_results(directory: Path, domain: str, info_json: str, tasks: Iterable[Any], timestamp: str) -> set[Key]:
+def write_results(
+    directory: Path, domain: str, info_json: str, tasks: Iterable[Any], timestamp: str, wanted: Set[Key] | None = None
+) -> set[Key]:
     """Assemble tau2's Results of a domain from the checkpoint, in one pass and without holding it in memory; which simulations it holds.
 
-    Simulations that failed are not in it: an infrastructure failure is no reward of 0. Raises OSError if it cannot be written; what was
-    there before is then still there.
+    Simulations that failed are not in it: an infrastructure failure is no reward of 0. Nor are those that are not `wanted`: somebody has
+    put them there. Raises OSError if it cannot be written; what was there before is then still there.
     """
     path = results_path(directory, domain)
     part = path.with_suffix(".part")
@@ -154,19 +156,20 @@ def write_results(directory: Path, domain: str, info_json: str, tasks: Iterable[
     with open(part, "w", encoding="utf-8") as file:
         task_list = ",".join(str(dumped(task).text) for task in tasks)
         file.write(f'{{"timestamp": {json.dumps(timestamp)}, "info": {info_json}, "tasks": [{task_list}], "simulations": [')
-        for number, row in enumerate(_last_ok(directory / f"simulations_{domain}.jsonl")):
-            file.write(("," if number else "") + "\n" + clean(json.dumps(row["simulation"], ensure_ascii=False)))
+        for row in _first_ok(directory / f"simulations_{domain}.jsonl", wanted):
+            file.write(("," if written else "") + "\n" + clean(json.dumps(row["simulation"], ensure_ascii=False)))
             written.add((row["domain"], row["task"], row["trial"]))
         file.write("]}\n")
     os.replace(part, path)
     return written
 
 
-def _last_ok(path: Path) -> Iterator[dict[str, Any]]:
-    seen: set[tuple[str, int]] = set()
+def _first_ok(path: Path, wanted: Set[Key] | None) -> Iterator[dict[str, Any]]:
+    seen: set[Key] = set()
     for row in read_rows(path):
-        key = (row["task"], row["trial"])
-        if row["status"] == "ok" and row.get("simulation") is not None and key not in seen:
+        key = (row["domain"], row["task"], row["trial"])
+        known = wanted is None or key in wanted
+        if known and row["status"] == "ok" and row.get("simulation") is not None and key not in seen:
             seen.add(key)
             yield row
 

@@ -11,7 +11,9 @@ from typing import Any
 from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import arm_label, arm_of
+from tau2_logging.events.levels import LEVELS
 from tau2_logging.logger.masking import MASK, mask
+from tau2_logging.logger.sensitive import LEVELS as MASKING_LEVELS
 from tau2_logging.models.experts import ADVISE, MODES, Expert
 from tau2_logging.models.servers.settings import ServerSettings
 from tau2_logging.users import Variant
@@ -146,6 +148,9 @@ class RunConfig:
             raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
         if self.model_failures not in MODEL_FAILURES:
             raise UserError(f"--model-failures is {self.model_failures!r}; give {' or '.join(MODEL_FAILURES)}")
+        for name, value, offered in (("log_level", self.log_level, LEVELS), ("masking", self.masking, MASKING_LEVELS)):
+            if value not in offered:
+                raise UserError(f"no {name} {value!r}; there are {', '.join(offered)}")
         self._check_executor()
         self._check_harness()
         self._check_exports()

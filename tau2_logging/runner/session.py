@@ -381,7 +381,8 @@ class _Session:
 
     def _write_results_of(self, label: str, recipe: Recipe) -> set[Key]:
         info, now = self.benchmark.info_json(recipe), time.strftime("%Y-%m-%dT%H:%M:%S")
-        return write_results(self.place.directory, label, info, self.plan.tasks(label), now)
+        planned = {unit.key for unit in self.plan.units}
+        return write_results(self.place.directory, label, info, self.plan.tasks(label), now, planned)
 
     def _report(self, totals: Totals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.show(summary_table(totals))

@@ -67,6 +67,7 @@ def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench,
     Whatever an agent, a tool, a model or tau2 has made of the simulation, there is an event and a row, and both say the same.
     Raises OSError if the row cannot be kept.
     """
+    simulation.end_copy()
     try:
         row = _concluded(unit, simulation, outcome, bench, result)
     except BaseException as error:  # nothing that a simulation has left behind may end the run

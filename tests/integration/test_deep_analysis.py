@@ -205,7 +205,7 @@ def test_bad_input_gives_one_line(case: str, run: Path, tmp_path: Path, capsys: 
     words, says = BAD[case]
     assert command("--log_file", *(word.format(results=results, folder=tmp_path) for word in words), "--output_dir", tmp_path / "out") == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: ")
+    assert error.startswith("analyze_timing_from_tau2_log.py: error: ")
     assert error.count("\n") == 1
     assert says in error
 

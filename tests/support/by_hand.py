@@ -121,26 +121,3 @@ def checked_actions(data: Data) -> tuple[int, int]:
     """(made, all) reference actions as tau2 itself noted it with the simulations that it evaluated."""
     checks = [check for one in data["simulations"] for check in (one["reward_info"] or {}).get("action_checks") or []]
     return sum(check["action_match"] is True for check in checks), len(checks)
-
-
-def kinds_of_calls(data: Data) -> Counter[str]:
-    """Every tool call as one of on_path, failed, repeated, extra. A reference action is made once, by the first call to succeed."""
-    tasks = {str(task["id"]): (task.get("evaluation_criteria") or {}).get("actions") or [] for task in data["tasks"]}
-    found: Counter[str] = Counter()
-    for simulation in data["simulations"]:
-        left, before = list(tasks[str(simulation["task_id"])]), []
-        failed = {message["id"]: message["error"] for message in simulation["messages"] if message["role"] == "tool"}
-        for call in [call for message in simulation["messages"] for call in message.get("tool_calls") or []]:
-            made = [action for action in left if _matches(action, call)]
-            same = {name: call[name] for name in ("name", "arguments", "requestor")}
-            kind = "failed" if failed[call["id"]] else "on_path" if made else "repeated" if same in before else "extra"
-            if kind == "on_path":
-                left.remove(made[0])
-            before.append(same)
-            found[kind] += 1
-    return found
-
-
-def calls_a_simulation(data: Data) -> list[int]:
-    """How many tool calls were executed in each simulation, in the order of the file."""
-    return [sum(message["role"] == "tool" for message in simulation["messages"]) for simulation in data["simulations"]]

@@ -1,7 +1,8 @@
-"""Kill runs at random moments: `python kill_driver.py DIRECTORY KILLS`.
+"""Kill runs at random moments: `python kill_driver.py DIRECTORY KILLS [threads|processes]`.
 
-tau2 is imported once; each run is a forked child, killed with SIGKILL after a random time and resumed, until it completes. A child notes
-the span of every event whose call has returned in `returned.txt`, by a way of its own. Prints a JSON report.
+tau2 is imported once; each run is a forked child, killed with SIGKILL after a random time and resumed, until it completes. A child that
+runs simulations in threads notes the span of every event whose call has returned in `returned.txt`, by a way of its own. Prints a JSON
+report, with the processes that outlived their run.
 """
 
 from __future__ import annotations
@@ -25,6 +26,10 @@ from tau2_logging.runner.benchmark import Benchmark
 from tests.support.in_process import run_quietly, scripted
 
 LATENCY = {"ttft_ms": 12, "spread": 0.5}
+EXECUTOR = sys.argv[3] if len(sys.argv) > 3 else "threads"
+MARK = "TAU2_LOGGING_KILL_DRIVER"
+"""A variable by which every process that a run has started is known."""
+LIVES = 6
 
 
 def note_returns(log_dir: Path) -> None:
@@ -43,8 +48,10 @@ def note_returns(log_dir: Path) -> None:
 
 def child(log_dir: Path, resume: Path | None) -> None:
     """Run to the end, or until killed."""
-    note_returns(log_dir)
-    config = scripted(log_dir, agent=LATENCY, user=LATENCY, num_trials=2, max_concurrency=4, run_name="r", events=True)
+    workers = {"executor": EXECUTOR, "workers": 2} if EXECUTOR == "processes" else {}
+    if not workers:
+        note_returns(log_dir)
+    config = scripted(log_dir, agent=LATENCY, user=LATENCY, num_trials=2, max_concurrency=4, run_name="r", events=True, **workers)
     code = 1
     try:
         code, _ = run_quietly(config, resume)
@@ -65,6 +72,7 @@ def one_life(log_dir: Path, after_s: float | None) -> bool:
     """Fork a run; True if it was killed, False if it came to its end first."""
     directory = log_dir / "runs" / "r"
     resume = directory if (directory / "run.json").exists() else None
+    os.environ[MARK] = str(log_dir)
     pid = os.fork()
     if pid == 0:
         child(log_dir, resume)
@@ -85,7 +93,9 @@ def main() -> None:
     Benchmark.load()
     source = random.Random(20)
     (target / "whole").mkdir()
+    began = time.monotonic()
     one_life(target / "whole", None)
+    span = (0.1, 0.9) if EXECUTOR == "threads" else (0.5, time.monotonic() - began)
     import_what_a_run_imports(target / "whole")
     kills: Counter[str] = Counter()
     number = 0
@@ -93,12 +103,29 @@ def main() -> None:
         log_dir = target / "killed" / f"{number:02d}"
         log_dir.mkdir(parents=True)
         number += 1
-        for _ in range(6):
-            if not one_life(log_dir, source.uniform(0.1, 0.9)):
+        for _ in range(min(LIVES, wanted - kills.total())):
+            if not one_life(log_dir, source.uniform(*span)):
                 break
             kills[log_dir.name] += 1
         one_life(log_dir, None)
-    print(json.dumps({"kills": kills.total(), "kills_of": kills}))
+    print(json.dumps({"kills": kills.total(), "kills_of": kills, "orphans": orphans(target)}))
+
+
+def orphans(target: Path) -> list[str]:
+    """Command lines of processes that a run has started and that are still there when they have had time to notice its end."""
+    mark = f"{MARK}={target}".encode()
+    for _ in range(100):
+        found = [entry for entry in Path("/proc").glob("[0-9]*") if entry.name != str(os.getpid()) and mark in _bytes(entry / "environ")]
+        if not found:
+            return []
+        time.sleep(0.1)
+    return [_bytes(entry / "cmdline").replace(b"\0", b" ").decode(errors="replace") for entry in found]
+
+
+def _bytes(path: Path) -> bytes:
+    with contextlib.suppress(OSError):
+        return path.read_bytes()
+    return b""
 
 
 if __name__ == "__main__":

@@ -16,20 +16,24 @@ LEAST_FOR_P95 = 20
 
 
 def times(table: pd.DataFrame, by: Sequence[str], column: str) -> pd.DataFrame:
-    """n, total, mean, p50, p95 and max of a column of ms; the largest total first. A p95 needs 20 values."""
+    """n, total, share of the total, mean, p50, p95 and max of a column of ms; the largest total first. A p95 needs 20 values."""
     table = table[table[column].notna()]
+    whole = float(table[column].sum())
     rows = []
     for key, group in table.groupby(list(by), dropna=False):
         values = group[column].to_numpy(dtype=float)
         p95 = percentile(values, 95) if len(values) >= LEAST_FOR_P95 else np.nan
-        rows.append((*key, len(values), float(values.sum()), values.mean(), percentile(values, 50), p95, values.max()))
-    names = pd.Index([*by, "n", "total_ms", "mean_ms", "p50_ms", "p95_ms", "max_ms"])
+        total = float(values.sum())
+        rows.append(
+            (*key, len(values), total, total / whole if whole else np.nan, values.mean(), percentile(values, 50), p95, values.max())
+        )
+    names = pd.Index([*by, "n", "total_ms", "share", "mean_ms", "p50_ms", "p95_ms", "max_ms"])
     return pd.DataFrame(rows, columns=names).sort_values("total_ms", ascending=False, kind="stable", ignore_index=True)
 
 
 def time_by_role(recorded: Recorded) -> pd.DataFrame:
-    """Time of agent, user, tools, experts and judges, by domain; `share` is of the time the domain's simulations took. `measured` says
-    how: by a log's clock, or as the gap between two messages' time stamps, which holds whatever else went on in it.
+    """Time of agent, user and tools, by domain; `measured` says how: by a log's clock, or as the gap between two messages' time stamps,
+    which holds whatever else went on in it.
     """
     replies = recorded.replies[["domain", "role", "took_ms", "error_type"]].rename(columns={"took_ms": "ms"})
     known = set(recorded.calls.loc[recorded.calls["duration_ms"].notna(), "domain"])
@@ -37,22 +41,14 @@ def time_by_role(recorded: Recorded) -> pd.DataFrame:
     tools = recorded.calls[["domain", "duration_ms"]].rename(columns={"duration_ms": "ms"}).assign(role="tool")
     table = pd.concat([replies[["domain", "role", "ms"]].assign(ms=lambda t: t["ms"].astype(float)), tools], ignore_index=True)
     result = times(table, ["domain", "role"], "ms")
-    seconds = recorded.simulations.groupby("domain", dropna=False)["duration_s"].sum(min_count=1)
-    whole = result["domain"].map(seconds).astype(float) * 1000
-    result.insert(4, "share", result["total_ms"] / whole.where(whole > 0))
     return result.assign(measured=["clock" if domain in known else "time stamps" for domain in result["domain"]])
 
 
 def slow_tools(recorded: Recorded) -> pd.DataFrame:
-    """Time by tool: n, total, share_of_tool_time (of the domain), mean, p50, p95, max; from the clock if there is one, else from time
-    stamps.
-    """
+    """Time by tool: n, total, share of all tool time, mean, p50, p95, max; from the clock where there is one, else from time stamps."""
     calls = recorded.calls
     calls = calls.assign(ms=calls["duration_ms"].where(calls["duration_ms"].notna(), calls["gap_ms"]))
-    result = times(calls, ["domain", "requestor", "tool"], "ms")
-    whole = result.groupby("domain", dropna=False)["total_ms"].transform("sum")
-    result.insert(5, "share_of_tool_time", result["total_ms"] / whole.where(whole > 0))
-    return result
+    return times(calls, ["domain", "requestor", "tool"], "ms")
 
 
 def slow_simulations(recorded: Recorded, most: int = 20) -> pd.DataFrame:
@@ -82,7 +78,7 @@ def between_calls(recorded: Recorded) -> pd.DataFrame:
     calls = recorded.calls
     gap = calls.groupby([*RUN_KEY, "requestor"], sort=False, dropna=False)["at_s"].diff() * 1000
     result = times(calls.assign(between=gap), ["domain", "requestor"], "between")
-    return result.drop(columns="total_ms")
+    return result.drop(columns=["total_ms", "share"])
 
 
 def values(recorded: Recorded) -> pd.DataFrame:
@@ -90,11 +86,11 @@ def values(recorded: Recorded) -> pd.DataFrame:
     max.
     """
     simulations = recorded.simulations
-    made = calls_made(recorded)
+    sums = recorded.calls.groupby(RUN_KEY, dropna=False)
     mine = recorded.replies[recorded.replies["role"] == "assistant"]
     columns: dict[str, pd.DataFrame] = {
-        "calls a simulation": made.rename(columns={"calls": "value"}),
-        "failed calls a simulation": made.rename(columns={"failed": "value"}),
+        "calls a simulation": sums.size().rename("value").reset_index(),
+        "failed calls a simulation": sums["error"].agg(lambda e: float(e.eq(True).sum())).rename("value").reset_index(),
         "arguments a call": recorded.calls.rename(columns={"argument_count": "value"}),
         "bytes of arguments": recorded.calls.rename(columns={"argument_bytes": "value"}),
         "complexity of arguments": recorded.calls.rename(columns={"complexity": "value"}),
@@ -109,19 +105,6 @@ def values(recorded: Recorded) -> pd.DataFrame:
             rows.append((domain, name, *_spread(group["value"].to_numpy(dtype=float))))
     names = ["domain", "of", "n", "mean", "std", "min", "p25", "p50", "p75", "p95", "max"]
     return pd.DataFrame(rows, columns=pd.Index(names))
-
-
-def calls_made(recorded: Recorded) -> pd.DataFrame:
-    """RUN_KEY, calls and failed calls of every simulation whose calls are known, be they none: its messages are there, or its run's log
-    tells of calls.
-    """
-    calls = recorded.calls.assign(failed=recorded.calls["error"].eq(True))
-    sums = calls.groupby(RUN_KEY, dropna=False).agg(calls=("tool", "size"), failed=("failed", "sum")).reset_index()
-    table = recorded.simulations[[*RUN_KEY, "talk"]].merge(sums, on=RUN_KEY, how="left")
-    in_run = table.groupby(["run", "domain"], dropna=False)
-    by_log = (in_run["calls"].transform("count") > 0) & ~in_run["talk"].transform(lambda talk: talk.eq(True).any())
-    known = table["talk"].eq(True) | by_log | table["calls"].notna()
-    return table[known].fillna({"calls": 0, "failed": 0})
 
 
 def _spread(found: Any) -> tuple[float, ...]:

@@ -16,31 +16,21 @@ from tau2_logging.analysis.deep.rewards import solved
 
 
 def calls_on_path(recorded: Recorded) -> pd.DataFrame:
-    """The calls with `on_path`: the call succeeded and is the first of its simulation to match (by tau2's rule) a reference action that no
-    earlier call has taken; None if the task or the arguments are not known.
+    """The calls with `on_path`: some reference action of the task matches (tau2's rule); None where the task or the arguments are not
+    known.
 
     A read that is not a reference action is not wrong by that: agents may look things up otherwise than the reference does.
     """
     wanted: dict[Any, list[Row]] = {}
     for row in records(recorded.gold):
         wanted.setdefault((row["domain"], row["task"]), []).append(row)
-    left: dict[Any, list[Row]] = {}
-    path = []
-    for row in records(recorded.calls):
-        of_task = wanted.get((row["domain"], row["task"]))
-        known = of_task is not None and row["arguments"] is not None
-        path.append(_takes(row, left.setdefault(key_of(row), list(of_task or ()))) if known else None)
+    path = [
+        None
+        if (row["domain"], row["task"]) not in wanted or row["arguments"] is None
+        else any(matches(gold["tool"], gold["arguments"], gold["compare_args"], row) for gold in wanted[row["domain"], row["task"]])
+        for row in records(recorded.calls)
+    ]
     return recorded.calls.assign(on_path=pd.Series(path, index=recorded.calls.index, dtype=object))
-
-
-def _takes(call: Row, left: list[Row]) -> bool:
-    """Whether the call makes one of the reference actions that are left, which it takes away."""
-    if call["error"] is True:
-        return False
-    found = next((at for at, gold in enumerate(left) if matches(gold["tool"], gold["arguments"], gold["compare_args"], call)), None)
-    if found is not None:
-        del left[found]
-    return found is not None
 
 
 def tool_efficiency(recorded: Recorded) -> pd.DataFrame:
@@ -62,14 +52,17 @@ def tool_efficiency(recorded: Recorded) -> pd.DataFrame:
 
 
 def path_lengths(recorded: Recorded) -> pd.DataFrame:
-    """One row a simulation with known reference actions: calls, reference actions, made ones, `detour` = calls / reference actions (1 is
-    the reference itself), solved. Each call is one of on_path, failed, repeated (identical to an earlier one) and extra.
+    """One row a simulation with known reference actions: calls, reference actions, made ones, calls on the path, failed calls, repeats,
+    extra calls that neither failed nor repeated, `detour` = calls / reference actions (1 is the reference itself), solved.
     """
     calls = calls_on_path(recorded)
     repeated = marked_repeats(recorded)["repeated"].reindex(calls.index)
-    failed, path = calls["error"].eq(True), calls["on_path"].eq(True)
-    again = repeated.eq(True) & ~failed & ~path
-    calls = calls.assign(path=path, failed=failed, repeated=again, extra=~failed & ~path & ~again)
+    calls = calls.assign(
+        extra=calls["on_path"].eq(False) & ~calls["error"].eq(True) & ~repeated.eq(True),
+        failed=calls["error"].eq(True),
+        repeated=repeated.eq(True),
+        path=calls["on_path"].eq(True),
+    )
     sums = by_simulation(records(calls))
     actions = gold_actions(recorded).groupby(RUN_KEY, dropna=False)["made"].agg(["sum", "size"]).to_dict("index")
     simulations = recorded.simulations.assign(solved=solved(recorded.simulations))

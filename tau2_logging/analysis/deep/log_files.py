@@ -85,7 +85,7 @@ def _payload(row: dict[Any, Any]) -> Row:
     return {**found, "error_text": result} if result.startswith("Error: ") else found
 
 
-_ROLES = {"llm_call": "assistant", "user_sim": "user", "expert_call": "expert", "evaluator": "judge"}
+_ROLES = {"llm_call": "assistant", "user_sim": "user"}
 
 
 def _model_calls(log: RunLog, starts: dict[tuple[Any, ...], Any]) -> Iterator[Row]:

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from tau2_logging.analysis.deep.recorded import RUN_KEY, Row, Rows
-from tau2_logging.analysis.deep.tool_types import built_in_type
 
 Key = tuple[Any, ...]
 
@@ -107,8 +106,7 @@ def _replies(results: Rows, logs: Rows) -> list[Row]:
 
 
 def _spread_tool_types(rows: Rows) -> None:
-    """A tool that is known to write writes everywhere in its domain; of tau2's own tools it is known without any source."""
+    """A tool that is known to write writes everywhere in its domain."""
     types = {(row.get("domain"), row.get("tool")): row["tool_type"] for row in (*rows.gold, *rows.calls) if row.get("tool_type")}
     for row in (*rows.calls, *rows.gold):
-        domain, tool = row.get("domain"), row.get("tool")
-        row["tool_type"] = row.get("tool_type") or types.get((domain, tool)) or built_in_type(domain, tool)
+        row["tool_type"] = row.get("tool_type") or types.get((row.get("domain"), row.get("tool")))

@@ -60,8 +60,8 @@ class Recorded:
     are known. `calls`: one row a live tool call, in order; `position` counts them in its simulation from 0, `seen` says of each argument
     whether its value stood in the conversation before. `history`: the calls that stood in the trajectory before the simulation began (a
     task may start in the middle of a talk): nobody made them, but tau2's action check counts them. `gold`: the reference actions of each
-    run's tasks, in which releases of tau2 differ. `replies`: the messages of models (role assistant, user, tool; from a log also expert
-    and judge), `took_ms` since the one before. `remarks`: what an agent put right (`correction`) or left out (`context_reduction`).
+    run's tasks, in which releases of tau2 differ. `replies`: the messages of models, `took_ms` since the message before. `remarks`: what
+    an agent put right (`correction`) or left out (`context_reduction`).
     """
 
     simulations: pd.DataFrame

@@ -46,17 +46,11 @@ class Evidence:
     loop: Row | None
     spare: frozenset[int] = frozenset()
     """Reference actions that a solved simulation of the same task went without (not made, or refused every time)."""
-    reference: bool = True
-    """Whether the task's reference actions are known, be they none."""
 
     @property
     def missed(self) -> list[Row]:
-        """Reference actions that were not made and may have cost what was lost, without the spare ones; those that write if there are any.
-
-        A tool that is known not to write cannot have cost the state of the database, only the check of actions.
-        """
+        """Reference actions that were not made, without the spare ones: those that write where that is known, else all."""
         missed = [action for action in self.actions if not action["made"] and action["index"] not in self.spare]
-        missed = [action for action in missed if action["tool_type"] in ("write", None) or self.may_have_cost("ACTION")]
         return [action for action in missed if action["tool_type"] == "write"] or missed
 
     def may_have_cost(self, *parts: str) -> bool:
@@ -138,15 +132,13 @@ def _unmet(kind: str, part: str) -> Callable[[Evidence], str | None]:
 
 
 def _extra_change(found: Evidence) -> str | None:
-    if "DB" not in lost_parts(found.simulation) or not found.reference:
+    if "DB" not in lost_parts(found.simulation) or not found.actions:
         return None
     others = [
         call for call in found.calls if call["tool_type"] == "write" and call["error"] is False and not _is_reference(call, found.actions)
     ]
     if others:
         return f"{others[0]['tool']} {as_json(others[0]['arguments'])} is no reference action{_more(others)}"
-    if not found.actions:
-        return None
     return "every reference action was made, and the database still differs: something else was changed, or in another order"
 
 
@@ -192,11 +184,9 @@ def evidence(recorded: Recorded) -> Iterator[Evidence]:
     calls, actions = by_simulation(records(recorded.calls)), by_simulation(records(gold_actions(recorded)))
     circles = {key_of(row): row for row in reversed(records(loops(recorded)))}
     spare = _spare_actions(records(recorded.simulations[good]), actions)
-    known = set(recorded.gold["domain"])
     for row in records(recorded.simulations[~good]):
         key = key_of(row)
-        missable = frozenset(spare[row["domain"], row["task"]])
-        yield Evidence(row, calls[key], actions[key], circles.get(key), missable, row["domain"] in known)
+        yield Evidence(row, calls[key], actions[key], circles.get(key), frozenset(spare[row["domain"], row["task"]]))
 
 
 def _spare_actions(simulations: list[Row], actions: Mapping[Key, list[Row]]) -> defaultdict[tuple[Any, Any], set[int]]:

@@ -23,9 +23,6 @@ PRECONDITION = "precondition"
 MALFORMED = "malformed JSON"
 TRANSFER = "transfer"
 PROVIDER = "provider"
-EMPTY = "empty reply"
-REFUSAL = "refusal"
-CONTEXT = "out of context"
 OTHER = "other"
 
 SCHEMA_CHECKS = ("missing", "unexpected", "wrong_type", "outside_enum")
@@ -81,8 +78,7 @@ RULES = (
     ),
     Rule(
         POLICY,
-        r"cannot be|can only|not allowed|not permitted|should (be|match)|must be|too many|exceeds|only .* (can|may)|policy"
-        r"|does not add up",
+        r"cannot be|can only|not allowed|not permitted|should (be|match)|must be|too many|exceeds|only .* (can|may)|policy",
         "a rule of the domain forbids it, whatever the state",
     ),
     Rule(
@@ -93,7 +89,7 @@ RULES = (
 )
 """In this order: a tool that is not found is no entity, a plan that a line does not have is a state."""
 
-KINDS = (SCHEMA, UNKNOWN_ENTITY, POLICY, PRECONDITION, HALLUCINATED_TOOL, MALFORMED, TRANSFER, PROVIDER, EMPTY, REFUSAL, CONTEXT, OTHER)
+KINDS = (SCHEMA, UNKNOWN_ENTITY, POLICY, PRECONDITION, HALLUCINATED_TOOL, MALFORMED, TRANSFER, PROVIDER, OTHER)
 
 TRANSFER_WORD = "transfer_to_human"
 
@@ -122,8 +118,7 @@ def error_kinds(recorded: Recorded) -> pd.DataFrame:
     """Each kind of error by domain: how many of how many calls, with interval, in how many simulations, the tool most hit, an example.
 
     `transfer` counts hand-overs to a human that the task's reference actions do not have, of all simulations whose reference actions are
-    known. Failed model calls are counted of all model calls of the same role: what the model itself did (`malformed JSON`, `empty reply`,
-    `refusal`, `out of context`) apart from what its `provider` did.
+    known; `malformed JSON` and `provider` also count failed model calls, of all model calls.
     """
     failed = with_kinds(recorded.calls)
     rows: list[Row] = []
@@ -175,32 +170,25 @@ def _transfers(recorded: Recorded) -> list[tuple[Row, Rate]]:
     return found
 
 
-_CALLS_OF = {"assistant": "the agent", "user": "the user", "expert": "experts", "judge": "judges"}
-
-
 def _model_errors(recorded: Recorded) -> list[tuple[Row, Rate]]:
-    """Failed model calls by role, known from the log alone."""
-    replies = recorded.replies[recorded.replies["role"].isin(list(_CALLS_OF))]
-    kinds = replies["error_type"].map(_kind_of_model_error, na_action="ignore").astype(object)
+    """Failed model calls, known from the log alone."""
+    replies = recorded.replies
+    if replies["error_type"].isna().all():
+        return []
+    kinds = replies["error_type"].map(lambda text: None if text is None or text != text else _kind_of_model_error(text))
     found = []
-    for (domain, role), calls in replies.assign(kind=kinds).groupby(["domain", "role"], dropna=False):
-        for kind, group in calls.dropna(subset=["kind"]).groupby("kind"):
-            example = _example(group.assign(error_text=group["error_type"], tool=group["role"]))
-            row = {"domain": domain, "kind": kind, "of": f"model calls of {_CALLS_OF[str(role)]}", **example}
-            found.append((row, rate_of(calls["kind"].eq(kind), cluster_codes(calls))))
+    for (domain, kind), group in replies.assign(kind=kinds).dropna(subset=["kind"]).groupby(["domain", "kind"]):
+        of_domain = replies["domain"].eq(domain)
+        example = {**_example(group.assign(error_text=group["error_type"], tool=group["role"]))}
+        rate = rate_of(kinds[of_domain].eq(kind), cluster_codes(replies[of_domain]))
+        found.append(({"domain": domain, "kind": kind, "of": "model calls", **example}, rate))
     return found
 
 
-_BY_MODEL = (
-    (EMPTY, r"empty ?reply"), (REFUSAL, r"refusal|content ?(policy|filter)"), (CONTEXT, r"context ?(window|length)"),
-    (MALFORMED, r"malformed|json ?decode"),
-)  # fmt: skip
-"""What a model itself did, by the class of the failure; all else is the provider's."""
-
-
 def _kind_of_model_error(text: object) -> str:
-    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(text)).lower()
-    return next((kind for kind, pattern in _BY_MODEL if re.search(pattern, words)), PROVIDER)
+    words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", str(text))
+    kind = kind_of_error(words)
+    return kind if kind == MALFORMED else PROVIDER
 
 
 def error_examples(recorded: Recorded, most: int = 5) -> pd.DataFrame:

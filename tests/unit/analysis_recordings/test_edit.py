@@ -78,7 +78,7 @@ def test_nothing_is_overwritten_unasked(tmp_path: Path, capsys: Any) -> None:
     assert command("to-log", path, "-o", tmp_path) == 0
     assert command("to-log", path, "-o", tmp_path) == 2
     assert command("to-log", path, "-o", tmp_path, "--force") == 0
-    errors = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
+    errors = [line for line in capsys.readouterr().err.splitlines() if ": error: " in line]
     assert len(errors) == 3
     assert not (tmp_path / "n.json").exists()
 

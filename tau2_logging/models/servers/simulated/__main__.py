@@ -9,21 +9,21 @@ import sys
 import threading
 from collections.abc import Sequence
 
-from tau2_logging.errors import UserError
-from tau2_logging.models.servers.simulated.options import Options, read_options
+from tau2_logging.leaving import exit_code, leave
+from tau2_logging.models.servers.simulated.options import PROGRAM, Options, read_options
 from tau2_logging.models.servers.simulated.server import SimulatedServer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Serve until a signal or the end of the lifetime. Exit code 0, 1 for --die-after, 2 for bad input."""
-    try:
-        options = read_options(sys.argv[1:] if argv is None else argv)
-        with SimulatedServer(options.settings, host=options.host, port=options.port, journal=options.journal) as server:
-            _greet(options, server.url)
-            return _wait(options)
-    except UserError as wrong:
-        print(f"error: {wrong}", file=sys.stderr)
-        return wrong.exit_code
+    """Serve until a signal or the end of the lifetime. Exit code 0, 1 for --die-after, 2 for bad input, 130 after Ctrl-C."""
+    return exit_code(PROGRAM, lambda: _serve(sys.argv[1:] if argv is None else argv), output_matters=False)
+
+
+def _serve(argv: Sequence[str]) -> int:
+    options = read_options(argv)
+    with SimulatedServer(options.settings, host=options.host, port=options.port, journal=options.journal) as server:
+        _greet(options, server.url)
+        return _wait(options)
 
 
 def _greet(options: Options, url: str) -> None:
@@ -34,8 +34,7 @@ def _greet(options: Options, url: str) -> None:
 
 def _wait(options: Options) -> int:
     ended = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: ended.set())
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
     dies = options.die_after_s is not None and options.die_after_s < options.lifetime_s
     if not ended.wait(options.die_after_s if dies else options.lifetime_s) and dies:
         print("fatal: the engine core has died, as --die-after said it would", file=sys.stderr, flush=True)
@@ -44,4 +43,4 @@ def _wait(options: Options) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

@@ -1,0 +1,139 @@
+"""The nine commands end in one way: bad input, Ctrl-C, a reader that has gone, output that cannot be written."""
+
+from __future__ import annotations
+
+import errno
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+from tau2_logging import leaving
+from tau2_logging.cli import analyze_timing, endpoints, enhanced, rescore, results, run_local
+from tau2_logging.errors import Tau2LoggingError, UserError
+from tau2_logging.experiments import __main__ as experiments
+from tau2_logging.models.servers.simulated import __main__ as simulated
+from tau2_logging.parity import __main__ as parity
+from tests.support.command import ROOT, environment
+from tests.support.patience import LONG_S
+
+
+class Command(NamedTuple):
+    """How a command is started, words that are right for it, words with a mistake, and what does its work."""
+
+    program: list[str]
+    main: Callable[..., Any]
+    words: list[str]
+    wrong: list[str]
+    place: Any
+    name: str
+
+
+def module(name: str) -> list[str]:
+    """A command of `python -m`."""
+    return [sys.executable, "-m", name]
+
+
+COMMANDS = {
+    "run_local.py": Command([sys.executable, "run_local.py"], run_local.main, [], ["--resume", "no/run"], run_local, "_command"),
+    "analyze_timing_from_tau2_log.py": Command(
+        [sys.executable, "analyze_timing_from_tau2_log.py"], analyze_timing.main, [], ["--log_file", "no.log"], analyze_timing, "run"
+    ),
+    "tau2-enhanced": Command(
+        module("tau2_logging.cli.enhanced"), enhanced.main, ["run", "--domain", "mock"],
+        ["run", "--domain", "mock", "--task-set-name", "x"], run_local, "_command",
+    ),
+    "results": Command(
+        module("tau2_logging.cli.results"), results.main, ["merge", "a", "-o", "b"], ["merge", "no.json", "-o", "b.json"],
+        results._COMMANDS, "merge",
+    ),
+    "endpoints": Command(
+        module("tau2_logging.cli.endpoints"), endpoints.main, ["validate", "a"], ["validate", "no.yaml"], endpoints._COMMANDS, "validate",
+    ),
+    "rescore": Command(module("tau2_logging.cli.rescore"), rescore.main, ["a"], ["no.jsonl"], rescore, "_rescore"),
+    "experiments": Command(
+        module("tau2_logging.experiments"), experiments.main, ["status", "a"], ["status", "no/plan"], experiments, "command_of",
+    ),
+    "parity": Command(module("tau2_logging.parity"), parity.main, [], ["--left", "maseval"], parity, "_run"),
+    "simulated server": Command(
+        module("tau2_logging.models.servers.simulated"), simulated.main, ["sim"], ["--port", "0"], simulated, "_serve",
+    ),
+}  # fmt: skip
+
+
+def ends(command: Command, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
+    """The exit code of a command whose work raises this."""
+
+    def work(*_: Any) -> int:
+        raise error
+
+    value = (lambda _: work) if command.name == "command_of" else work
+    if isinstance(command.place, dict):
+        monkeypatch.setitem(command.place, command.name, value)
+    else:
+        monkeypatch.setattr(command.place, command.name, value)
+    monkeypatch.setattr(leaving, "SIMULATION_THREAD", "none")  # others' simulations may hang in this process
+    try:
+        return int(command.main(command.words))
+    except SystemExit as left:
+        return int(left.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (UserError("no task '9'; give another"), 2, "error: no task '9'; give another\n"),
+        (Tau2LoggingError("the server has gone"), 1, "error: the server has gone\n"),
+        (KeyboardInterrupt(), 130, "interrupted\n"),
+        (BrokenPipeError(), 0, ""),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "No space left on device\n"),
+    ],
+    ids=["bad input", "other failure", "Ctrl-C", "closed pipe", "full disk"],
+)
+@pytest.mark.parametrize("name", COMMANDS)
+def test_they_end_in_one_way(
+    name: str, error: BaseException, code: int, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each has the same exit code for the same thing, and at most one line, which begins with the command's name."""
+    command = COMMANDS[name]
+    assert ends(command, monkeypatch, error) == code
+    err = capsys.readouterr().err
+    assert err.endswith(said)
+    assert err.count("\n") == said.count("\n")
+    assert not said or err.startswith(f"{_prog(command)}: ")
+
+
+def _prog(command: Command) -> str:
+    words = command.program[1:]
+    name = "tau2-enhanced" if words[-1].endswith("enhanced") else " ".join(words)
+    return f"python {name}" if name.startswith("-m") else name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_mistake_is_one_line_and_exit_code_2(name: str, tmp_path: Path) -> None:
+    """Started as a person does, with a mistake: one line after argparse's own fashion, nothing on stdout, no traceback."""
+    command = COMMANDS[name]
+    program = [str(ROOT / word) if word.endswith(".py") else word for word in command.program]
+    done = subprocess.run(
+        [*program, *command.wrong], cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, timeout=LONG_S,
+        check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr
+    assert done.stderr.startswith(f"{_prog(command)}: error: ")
+    assert done.stderr.count("\n") == 1
+
+
+def test_output_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """A command that is for its output says that it could not be written, and Python's own complaint at the end is not heard."""
+    if not Path("/dev/full").exists():
+        pytest.skip("needs /dev/full")
+    with open("/dev/full", "w") as full:
+        words = [*module("tau2_logging.experiments"), "variants", "list"]
+        done = subprocess.run(
+            words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=LONG_S, check=False
+        )
+    assert done.returncode == 1
+    assert done.stderr == "python -m tau2_logging.experiments: error: [Errno 28] No space left on device\n"
