@@ -214,7 +214,7 @@ class FastReader:
 
     def _float(self, text: Text, column: str, start: Array, end: Array) -> tuple[Array, Array]:
         """Times and prices have a fixed number of decimals; other decimals (rewards) are few and found by their text."""
-        if field_type(column) != "float":
+        if field_type(column) != "float" and len(start):
             token = text.get(int(start[0]), int(end[0]))
             decimals = len(token) - token.find(b".") - 1
             if b"." in token and decimals in (2, 3, 6, 9):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tau2_logging.analysis.store import Array, Store
-from tau2_logging.analysis.typed import MISFIT, NO_INT, column_kind, row_file, row_line
+from tau2_logging.analysis.typed import NO_INT, column_kind, row_file, row_line
 from tau2_logging.events import FIELDS
 from tau2_logging.events.logfmt import Value, decode_value
 
@@ -121,8 +121,6 @@ def _tokens(store: Store, name: str, array: Array) -> Any:
     values: list[Value] = [decode_value(token, None) for token in store.dictionary(name).texts]
     used = [values[code] for code in np.unique(array) if code >= 0]
     objects = np.array([*values, None], dtype=object)[array]
-    if name.endswith(MISFIT):
-        return _objects(objects)
     kinds = {type(value) for value in used}
     if kinds == {bool}:
         return pd.array(objects, dtype="boolean")

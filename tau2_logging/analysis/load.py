@@ -17,11 +17,12 @@ from tau2_logging.analysis.fastread import FastReader, Parsed
 from tau2_logging.analysis.kernel import kernel
 from tau2_logging.analysis.line import Line, Rejected
 from tau2_logging.analysis.lines import is_whole, not_utf8, read_line, rejected
+from tau2_logging.analysis.plausible import doubtful, leave_out
 from tau2_logging.analysis.sources import as_paths, blocks, domain_of, holds_only_events, size_of
 from tau2_logging.analysis.store import LIMIT_BYTES, Store
 from tau2_logging.analysis.swar import PAD, Text
 from tau2_logging.analysis.table import Reading, RunLog
-from tau2_logging.analysis.typed import Cell, row_number, typed_row
+from tau2_logging.analysis.typed import Cell, is_text, row_number, typed_row
 from tau2_logging.errors import UserError
 
 MOST_REJECTED = 100_000
@@ -101,7 +102,7 @@ class _Reader:
         self._name, self._number = name, number
         self._events_only = holds_only_events(name)
         self._domain = domain_of(name)
-        self._counts = dict.fromkeys(("lines", "events", "other", "rejected"), 0)
+        self._counts = dict.fromkeys(("lines", "events", "other", "rejected", "values"), 0)
 
     def read(self, pool: Executor) -> Reading:
         """Everything in the file. Blocks are parsed in the pool and stored in their order."""
@@ -119,7 +120,10 @@ class _Reader:
         first_line = self._counts["lines"] + 1
         first_row = row_number(self._number, first_line)
         self._counts["lines"] += parsed.lines
-        for type_, chunk in parsed.chunks:
+        for type_, found in parsed.chunks:
+            chunk = _believed(found, parsed)
+            if not len(chunk["row"]):
+                continue
             chunk["row"] = chunk["row"] + first_row
             if "run" not in chunk:
                 self._complete(chunk)
@@ -147,17 +151,25 @@ class _Reader:
             found = f"not UTF-8 at byte {place + 1}"
         if isinstance(found, Line) and not ended and not is_whole(found, self._store.dictionary("run").texts):
             found = "cut short: the last line has no newline, and its end is missing"
+        if isinstance(found, Line) and not is_text(found.type):
+            found = "the type holds half of a character (a lone surrogate)"
         if isinstance(found, Line):
             self._counts["events"] += 1
-            rows.setdefault(found.type, []).append(self._row(found, number))
+            row = self._row(found, number)
+            for reason in leave_out(found, row):
+                self._refuse("values", number, reason, text)
+            rows.setdefault(found.type, []).append(row)
         elif found is not None:
-            self._counts["rejected"] += 1
-            if len(self._refused) < MOST_REJECTED:
-                self._refused.append(rejected(self._name, number, found, text))
+            self._refuse("rejected", number, found, text)
         elif text.strip():
             self._counts["other"] += 1
 
-    def _row(self, line: Line, number: int) -> Mapping[str, Cell]:
+    def _refuse(self, what: str, number: int, reason: str, text: str) -> None:
+        self._counts[what] += 1
+        if len(self._refused) < MOST_REJECTED:
+            self._refused.append(rejected(self._name, number, reason, text))
+
+    def _row(self, line: Line, number: int) -> dict[str, Cell]:
         row = typed_row(line)
         row["row"] = row_number(self._number, number)
         if "run" not in row:
@@ -173,3 +185,12 @@ class _Reader:
             chunk["trial"] = np.zeros(length, dtype=np.int64)
         if self._domain is not None and "domain" not in chunk:
             chunk["domain"] = np.full(length, self._store.dictionary("domain").code(self._domain), dtype=np.int32)
+
+
+def _believed(chunk: dict[str, NDArray[Any]], parsed: Parsed) -> dict[str, NDArray[Any]]:
+    """The chunk without the lines that hold a value outside its limits: these are read again, one by one, for the reason."""
+    wrong = doubtful(chunk)
+    if wrong is None:
+        return chunk
+    parsed.slow.append(chunk["row"][wrong])
+    return {name: column[~wrong] for name, column in chunk.items()}

@@ -130,7 +130,7 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
         *_start_up(idle),
         ["cost", f"{usd(costs['total_usd'])} (agent {usd(costs['agent_usd'])}, benchmark {usd(costs['benchmark_usd'])})"],
         ["cost per solved task", usd(costs["per_solved_usd"])],
-        ["lines", f"{sum(r.lines for r in log.readings):,} read, {log.rejected_count:,} could not be read"],
+        ["lines", _lines(log)],
     ]
     others = [run for run in log.runs if run != log.run_id] if log.run_id else []
     note = f"The files hold {len(others)} other run(s): {', '.join(others[:5])}; choose one with --run ID, or --run all." if others else ""
@@ -169,6 +169,12 @@ def outcome(table: pd.DataFrame) -> list[list[str]]:
         ["solved", f"{found.solved:,} of {found.scored:,} scored"],
         *_beside(table),
     ]
+
+
+def _lines(log: RunLog) -> str:
+    lines, rejected, values = (sum(getattr(reading, name) for reading in log.readings) for name in ("lines", "rejected", "values"))
+    said = f"{lines:,} read, {rejected:,} could not be read"
+    return f"{said}; {values:,} values are left out of their events" if values else said
 
 
 def _beside(table: pd.DataFrame) -> list[list[str]]:
@@ -368,8 +374,8 @@ def comparison_sections(log: RunLog, options: ReportOptions) -> Iterator[Section
 
 
 def rejected_section(log: RunLog) -> Section:
-    """Lines that could not be read."""
+    """Lines and values that could not be read."""
     rows = [[entry.file, str(entry.line), entry.reason] for entry in log.rejected[:10]]
     more = log.rejected_count - len(rows)
     note = "All of them are in rejected_lines.txt." + (f" {more:,} more." if more > 0 else "")
-    return Section("Lines that could not be read", ["file", "line", "reason"], rows, frozenset(("line",)), note)
+    return Section("Lines and values that could not be read", ["file", "line", "reason"], rows, frozenset(("line",)), note)

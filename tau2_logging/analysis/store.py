@@ -113,7 +113,7 @@ class Store:
         """One value as it is held, from a bare token; None where it does not fit the column."""
         kind = column_kind(column)
         if kind == "token":
-            return np.array(self.dictionary(column).code(token), dtype=_DTYPE[kind])
+            return None if "\\ud" in token.lower() else np.array(self.dictionary(column).code(token), dtype=_DTYPE[kind])
         try:
             cell = fit(kind, decode_value(token, field_type(column)))
         except CodecError:

@@ -75,9 +75,12 @@ class Text:
 
     def stands(self, places: Array, literal: bytes) -> Array:
         """Whether a literal stands at each of some offsets inside the text."""
-        if len(literal) > PAD:
-            tail = np.minimum(places + PAD, PAD + self.size)
-            return self.stands(places, literal[:PAD]) & self.stands(tail, literal[PAD:])
+        result = self._stands(places, literal[:PAD])
+        for begin in range(PAD, len(literal), PAD):
+            result &= self._stands(np.minimum(places + begin, PAD + self.size), literal[begin : begin + PAD])
+        return result
+
+    def _stands(self, places: Array, literal: bytes) -> Array:
         count = -(-len(literal) // 8)
         words = self._pieces(count)[places].view("<u8").reshape(-1, count)
         result = np.ones(len(places), dtype=bool)

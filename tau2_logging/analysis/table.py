@@ -25,20 +25,24 @@ NAMELESS = ""
 
 @dataclass(frozen=True)
 class Reading:
-    """What was read and how it went, by file: number of lines, of events, of other text."""
+    """What was read and how it went, by file: number of lines, of events, of other text, of lines that could not be read, and of values
+    that were left out of events (see `plausible`).
+    """
 
     file: str
     lines: int
     events: int
     other: int
     rejected: int
+    values: int = 0
 
 
 class RunLog:
     """The events of one run, or of several, made by `load_log`.
 
     `files`: paths as they were given. `runs`: ids of every run in the files, in order of first appearance. `chosen`: the runs this log is
-    of; empty for all of them. `rejected`: lines that could not be read. Tables are made when they are first asked for and then kept.
+    of; empty for all of them. `rejected`: lines that could not be read, values that were left out. Tables are made when they are first asked for
+    and then kept.
 
     Of several runs every table is keyed by `run`: runs differ in agent, model or settings, and a figure over all of them is a figure of
     none. `by_run` has a log of each; `pool` gives a log whose rates and sums are over all, for runs that are alike (see `pooling`).
@@ -93,8 +97,8 @@ class RunLog:
 
     @property
     def rejected_count(self) -> int:
-        """Lines that could not be read; `rejected` holds the first 100,000 of them."""
-        return sum(reading.rejected for reading in self.readings)
+        """Lines that could not be read and values that were left out; `rejected` holds the first 100,000 of them."""
+        return sum(reading.rejected + reading.values for reading in self.readings)
 
     @cached_property
     def runs(self) -> list[str]:

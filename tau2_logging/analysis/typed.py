@@ -1,7 +1,7 @@
 """The types of columns, and one event as a row of them.
 
-A field of the table has the table's type. A value that does not fit it (`duration_ms=abc`), and every field that is not in the table,
-is kept as the token it was written as, in a column of its own, and gets its type from how the values look when a table is made.
+A field of the table has the table's type. A field that is not in the table is kept as the token it was written as, and gets its type from
+how the values look when a table is made. A value that does not fit its field (`duration_ms=abc`) is left out later, by `plausible`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ PAYLOADS = frozenset(("messages", "reply", "arguments", "result", "traceback", "
 """Text that is different each time and may be long: kept out of memory where there is much of it."""
 
 MISFIT = ":text"
-"""Ending of the column that keeps values which do not fit their field's type."""
+"""Ending of the name of a value that does not fit its field's type, until it is left out."""
 
 FIELD = ":field"
 """Ending of the column of a field that bears the name of a column of ours, `line=` for one."""
@@ -88,10 +88,15 @@ def own_column(name: str) -> str:
 def _put(row: dict[str, Cell], name: str, value: Value) -> None:
     fitted = fit(column_kind(name), value)
     if fitted is None:
-        known = field_type(name) is not None or name in _META_KIND
+        known = field_type(name) is not None or name in _META_KIND or not is_text(value)
         row[name + MISFIT if known else name] = encode_value(value, None)
     else:
         row[name] = fitted
+
+
+def is_text(value: Value) -> bool:
+    """Whether a value can be written as UTF-8: half of a surrogate pair cannot."""
+    return not isinstance(value, str) or value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def fit(kind: str, value: Value) -> Cell | None:
@@ -99,7 +104,7 @@ def fit(kind: str, value: Value) -> Cell | None:
     if kind == "bool":
         return value if isinstance(value, bool) else None
     if kind in ("text", "payload"):
-        return str(value)
+        return str(value) if is_text(value) else None
     if kind == "id":
         return value if isinstance(value, str) and value and not value.endswith("\0") else None
     if isinstance(value, (bool, str)) or kind == "token":

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tau2_logging.analysis.swar import MASK, Text
+from tau2_logging.analysis.typed import is_text
 
 Array = NDArray[Any]
 INVALID = -2
@@ -34,7 +35,7 @@ def literal(token: str) -> str | None:
         value = json.loads(token)
     except ValueError:
         return None
-    return value if isinstance(value, str) else None
+    return value if isinstance(value, str) and is_text(value) else None
 
 
 class Words:

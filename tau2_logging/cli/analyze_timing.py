@@ -386,7 +386,8 @@ def _say(log: RunLog, made: Attempts, output_dir: str) -> None:
     if log.rejected:
         first = log.rejected[0]
         print(
-            f"warning: {log.rejected_count:,} line(s) could not be read, the first is {first.file}:{first.line}: {first.reason}; "
+            f"warning: {log.rejected_count:,} line(s) or value(s) could not be read, the first is "
+            f"{first.file}:{first.line}: {first.reason}; "
             f"see {output_dir}/rejected_lines.txt",
             file=sys.stderr,
         )

@@ -117,7 +117,7 @@ def _notes(log: RunLog, run: dict[str, Any], timeline: Timeline) -> list[list[An
         text = f"The log is very large: the calls of {timeline.unread:,} short simulations that ended well are not drawn."
         notes.append([text, False])
     if log.rejected:
-        notes.append([f"{log.rejected_count:,} lines of the log could not be read; they are listed under About.", True])
+        notes.append([f"{log.rejected_count:,} lines or values of the log could not be read; they are listed under About.", True])
     others = [run_id for run_id in log.runs if run_id != log.run_id]
     if log.run_id and others:
         notes.append([f"The log holds {len(others)} other runs: {', '.join(others[-5:])}. This is {log.run_id}.", False])

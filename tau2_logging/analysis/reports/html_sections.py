@@ -151,4 +151,4 @@ def _in_unit(value: object, unit: str) -> str:
 
 def _rejected(log: RunLog) -> Iterator[Table | None]:
     frame = pd.DataFrame([{"file": bad.file, "line": bad.line, "reason": bad.reason, "text": bad.text[:300]} for bad in log.rejected[:200]])
-    yield table_data("Lines that could not be read", frame, f"{log.rejected_count:,} in all; rejected_lines.txt has every one.")
+    yield table_data("Lines and values that could not be read", frame, f"{log.rejected_count:,} in all; rejected_lines.txt has every one.")

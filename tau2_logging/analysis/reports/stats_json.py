@@ -64,7 +64,8 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         "waiting_at_servers": records(log.waiting_at_servers()),
         "outliers": outliers(log, options),
         "gates": list(options.slo),
-        "rejected_lines": log.rejected_count,
+        "rejected_lines": sum(reading.rejected for reading in log.readings),
+        "rejected_values": sum(reading.values for reading in log.readings),
     }
     if options.price_as:
         result["priced_as"] = records(log.priced_as(options.price_as, options.prices))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from pathlib import Path
 
 import pytest
@@ -82,13 +83,44 @@ def test_an_unknown_field_is_a_column_of_the_type_it_looks_like(tmp_path: Path) 
     assert log.events["load"].tolist() == [0.5, 1.0]
 
 
-def test_a_value_that_does_not_fit_its_field_is_kept_beside_it(tmp_path: Path) -> None:
-    data = LINE.replace(b"duration_ms=100.000", b"duration_ms=soon")
-    log = damaged(tmp_path, data + b"\n")
-    assert (
-        log.events["duration_ms:text"].tolist() == ["soon"] if "duration_ms" not in log.events else log.events["duration_ms"].isna().all()
-    )
-    assert not log.rejected
+@pytest.mark.parametrize(
+    ("said", "column", "reason"),
+    [
+        ("duration_ms=soon", "duration_ms", "duration_ms=soon is not a number of milliseconds"),
+        ("duration_ms=nan", "duration_ms", "duration_ms=nan is not a number of milliseconds"),
+        ("duration_ms=-100.000", "duration_ms", "duration_ms=-100 is less than 0"),
+        ("duration_ms=1e308", "duration_ms", "duration_ms=1e+308 is more than 1e+12"),
+        ("input_tokens=-5", "input_tokens", "input_tokens=-5 is less than 0"),
+        ("input_tokens=1.5", "input_tokens", "input_tokens=1.5 is not a whole number"),
+        ("cost_usd=-20.000000000", "cost_usd", "cost_usd=-20 is less than 0"),
+        ("reward=1e308", "reward", "reward=1e+308 is more than 1e+09"),
+        ("error=maybe", "error", "error=maybe is not true or false"),
+        ('model="\\ud83d"', "model", "model holds half of a character (a lone surrogate)"),
+    ],
+)
+def test_a_value_that_no_run_can_have_is_left_out_of_its_event_and_counted(said: str, column: str, reason: str, tmp_path: Path) -> None:
+    """The same alone, among lines that are well, and if every line has it."""
+    wrong = re.sub(rf' {column}=("[^"]*"|\S+)'.encode(), b"", LINE) + f" {said}\n".encode()
+    for text, bad in ((wrong, 1), (wrong * 60, 60), ((LINE + b"\n") * 200 + wrong, 1)):
+        log = damaged(tmp_path, text)
+        assert [entry.reason for entry in log.rejected] == [f"{reason}; the value is left out"] * bad
+        assert log.readings[0].events == log.readings[0].lines == text.count(b"\n")
+        assert (log.readings[0].rejected, log.readings[0].values) == (0, bad)
+        shown = log.select([column, "line"])
+        assert shown[column].tail(bad).isna().all()
+
+
+def test_a_constant_of_three_hundred_thousand_letters_on_many_lines_is_read(tmp_path: Path) -> None:
+    text = encode(llm(error_message="x" * 300_000, gpu="y" * 300_000)).encode() + b"\n"
+    log = damaged(tmp_path, text * 12)
+    assert log.events["error_message"].str.len().tolist() == log.events["gpu"].str.len().tolist() == [300_000] * 12
+
+
+def test_an_event_of_another_age_keeps_all_but_its_time(tmp_path: Path) -> None:
+    log = damaged(tmp_path, LINE.replace(b"2026-", b"9999-") + b"\n" + LINE + b"\n")
+    assert log.events["time"].isna().tolist() == [True, False]
+    assert [entry.line for entry in log.rejected] == [1]
+    assert len(log.simulations) == 1
 
 
 def test_tables_are_the_same_when_columns_had_to_go_to_disk(tmp_path: Path) -> None:
