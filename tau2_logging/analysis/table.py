@@ -41,8 +41,8 @@ class RunLog:
     """The events of one run, or of several, made by `load_log`.
 
     `files`: paths as they were given. `runs`: ids of every run in the files, in order of first appearance. `chosen`: the runs this log is
-    of; empty for all of them. `rejected`: lines that could not be read, values that were left out. Tables are made when they are first asked for
-    and then kept.
+    of; empty for all of them. `rejected`: lines that could not be read, values that were left out. Tables are made when they are first
+    asked for and then kept.
 
     Of several runs every table is keyed by `run`: runs differ in agent, model or settings, and a figure over all of them is a figure of
     none. `by_run` has a log of each; `pool` gives a log whose rates and sums are over all, for runs that are alike (see `pooling`).
