@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tau2_logging.analysis.columns import numbers
+from tau2_logging.analysis.ending import is_error
 from tau2_logging.analysis.summary import SUMMARY_COLUMNS, as_floats, percentile, summarize
 from tau2_logging.events import MODEL_CALL_TYPES
 
@@ -32,7 +33,18 @@ SHARE_NOTE = (
     "simulation that ended in error or time-out is an error of task_end. "
 )
 
-_COLUMNS = ("type", "duration_ms", "total_duration_ms", "queue_ms", "error", "status", "ttft_ms", "decode_ms", "output_tokens")
+_COLUMNS = (
+    "type",
+    "duration_ms",
+    "total_duration_ms",
+    "queue_ms",
+    "error",
+    "status",
+    "termination",
+    "ttft_ms",
+    "decode_ms",
+    "output_tokens",
+)
 
 
 def shown_dimensions(log: RunLog) -> list[str]:
@@ -79,7 +91,8 @@ _TOKEN_COLUMNS = ("p50_ttft_ms", "p95_ttft_ms", "p50_tpot_ms", "mean_itl_ms", "o
 def failures(calls: pd.DataFrame) -> Any:
     """Which events tell of a failure: a call with an error, a simulation that ended in error or time-out."""
     failed = calls["error"].fillna(False).to_numpy(dtype=bool)
-    return failed | calls["status"].isin(["error", "timeout"]).to_numpy(dtype=bool)
+    ended = calls["status"].isin(["error", "timeout"]) | calls["termination"].map(is_error)
+    return failed | ended.to_numpy(dtype=bool)
 
 
 def _token_figures(group: pd.DataFrame) -> dict[str, float | int]:

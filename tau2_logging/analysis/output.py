@@ -1,4 +1,4 @@
-"""The output folder: whose results are in it, and who may overwrite them."""
+"""The output folder: whose results are in it, and where those of another run go."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from tau2_logging.analysis.reports import deep_alone, rejected
 from tau2_logging.analysis.reports.attempts import Attempts
+from tau2_logging.analysis.reports.names import safe_name
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
@@ -24,11 +25,11 @@ MARKER = "analysis.json"
 def write_reports(log: RunLog, output_dir: Path, reports: Iterable[Report], options: ReportOptions) -> Attempts:
     """Write every report and the marker; a report that fails does not stop the others.
 
-    Raises UserError, before anything is written, if the folder holds another run's files and `options.force` is not set, or if it cannot
-    be written.
+    Where the folder holds another run's files, they go into a folder of their own in it (see `claim`). Raises UserError, before anything is
+    written, if that cannot be written.
     """
     reports = list(reports)
-    claim(identity(log), output_dir, (pattern for report in reports for pattern in report.FILES), options)
+    output_dir = claim(identity(log), output_dir, (pattern for report in reports for pattern in report.FILES), options)
     attempts = Attempts()
     for report in [*reports, cast("Report", rejected)]:
         attempts.make(report.NAME, report.write, log, output_dir, options)
@@ -40,7 +41,7 @@ def write_deep_reports(deep: LogAnalyzer, output_dir: Path, formats: Sequence[st
     """The same for an analysis of results files without a log."""
     deep_alone.check_formats(formats)
     owner = ", ".join(deep.runs)
-    claim(owner, output_dir, (pattern for name in formats for pattern in deep_alone.FILES[name]), options)
+    output_dir = claim(owner, output_dir, (pattern for name in formats for pattern in deep_alone.FILES[name]), options)
     attempts = Attempts()
     for name in formats:
         attempts.make(name, deep_alone.write, deep, output_dir, name, options)
@@ -69,27 +70,34 @@ def identity(log: RunLog) -> str:
     )
 
 
-def claim(identity: str, output_dir: Path, patterns: Iterable[str], options: ReportOptions) -> None:
-    """Make sure that the folder may be written: no file that fits a pattern is of another run."""
+def claim(identity: str, output_dir: Path, patterns: Iterable[str], options: ReportOptions) -> Path:
+    """The folder to write to: the one that was named, or, if another run's files are in it and `options.force` is not set, a folder in it
+    that is called after this run. Raises UserError if it cannot be written, or if that folder, too, is another's.
+    """
+    _check_writable(output_dir)
+    patterns = list(patterns)
+    if options.force or _is_free(identity, output_dir, patterns):
+        return output_dir
+    own = output_dir / safe_name(identity)
+    _check_writable(own)
+    if not _is_free(identity, own, patterns):
+        raise UserError(f"{output_dir} and {own} hold files of other runs; choose another --output_dir, or overwrite them with --force")
+    return own
+
+
+def _check_writable(folder: Path) -> None:
     try:
-        output_dir.mkdir(parents=True, exist_ok=True)
-        probe = output_dir / ".write_test"
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".write_test"
         probe.touch()
         probe.unlink()
     except OSError as error:
-        raise UserError(f"cannot write to {output_dir}: {error.strerror}; choose another --output_dir") from error
-    if options.force:
-        return
-    found = [path for pattern in patterns for path in output_dir.glob(pattern)]
-    if not found:
-        return
-    owner = _owner(output_dir / MARKER)
-    if owner != identity:
-        whose = f"run {owner}" if owner else "something else"
-        raise UserError(
-            f"{output_dir} holds files of {whose} ({found[0].name}{', ...' if len(found) > 1 else ''}), this is {identity}; "
-            "choose another --output_dir, or overwrite them with --force"
-        )
+        raise UserError(f"cannot write to {folder}: {error.strerror}; choose another --output_dir") from error
+
+
+def _is_free(identity: str, folder: Path, patterns: Iterable[str]) -> bool:
+    """Whether no file in it that fits a pattern is of another run."""
+    return not any(True for pattern in patterns for _ in folder.glob(pattern)) or _owner(folder / MARKER) == identity
 
 
 def _owner(marker: Path) -> str | None:

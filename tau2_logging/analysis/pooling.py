@@ -55,7 +55,7 @@ def _tasks(log: RunLog) -> dict[tuple[str, str], str]:
 
 
 def setting_differences(runs: Sequence[RunFacts], but: Iterable[str] = ()) -> dict[str, list[str | None]]:
-    """Settings in which runs differ: name, and the value of each run (None: it does not say)."""
+    """Settings in which runs differ: name, and the value of each run (None: it does not say). `but`: settings left out."""
     left_out = frozenset(but)
     names = dict.fromkeys(name for run in runs for name in run.settings if name not in left_out)
     found = {name: [run.settings.get(name) for run in runs] for name in names}

@@ -23,3 +23,9 @@ def recorded_note(log: RunLog) -> str:
         f"Made from {names}, recorded without a log{bound if gaps else ''}. Time to first token, queueing, retries, setup are not in it; "
         "workers are as many as were busy at once; lines are those of the log that `python -m tau2_logging.cli.results to-log` makes of it."
     )
+
+
+def without_failed_calls(log: RunLog) -> bool:
+    """Whether the log was made from results files of tau2, in which a model call that failed has left no trace."""
+    files = log.select(["recorded_from"], types=["run_start"])["recorded_from"].dropna()
+    return len(files) > 0 and not files.astype(str).str.endswith(".eval").any()

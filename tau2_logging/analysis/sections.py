@@ -336,7 +336,7 @@ def gates(options: ReportOptions) -> Iterator[Section]:
     for gate in sorted(options.slo, key=lambda gate: bool(gate["met"])):
         show = {"ms": ms, "USD": usd}.get(str(gate["unit"]), share)
         shown = [show(gate[name]) for name in ("value", "plain", "limit")]
-        rows.append(["met" if gate["met"] else "BROKEN", str(gate["gate"]), *shown, str(gate["detail"])])
+        rows.append([str(gate["status"]), str(gate["gate"]), *shown, str(gate["detail"])])
     columns = ["", "gate", "value", "without failures", "limit", "detail"]
     note = "A failed call counts as infinitely long. Goodput as vLLM defines it: the share that meets every objective."
     yield Section("Gates", columns, rows, frozenset(columns[2:5]), note, key=True)

@@ -24,13 +24,11 @@ def write_runs(log: RunLog, output_dir: Path, reports: Sequence[Report], options
     """Write the overview of a log of several runs, then each run's own reports into `output_dir/<run>/`.
 
     `gated` adds the results of the gates to the options of one run. The folder of a run holds what an analysis of that run alone
-    writes. Raises UserError, before anything is written, where a folder holds another run's files and `options.force` is not set.
+    writes. Raises UserError, before anything is written, if the folder cannot be written.
     """
     analyses = [(one, gated(one, _of_run(one, options))) for one in log.by_run]
     patterns = [pattern for report in reports for pattern in report.FILES]
-    claim(identity(log), output_dir, [*patterns, *overview.FILES], options)
-    for one, _ in analyses:
-        claim(identity(one), output_dir / run_folder(one), patterns, options)
+    output_dir = claim(identity(log), output_dir, [*patterns, *overview.FILES], options)
     attempts = Attempts()
     for name in dict.fromkeys(report.NAME for report in reports):
         attempts.make(name, overview.write, log, analyses, output_dir, name, options)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tau2_logging.analysis.ending import named_statuses
 from tau2_logging.analysis.summary import as_floats
 from tau2_logging.events import EXCLUSIVE_MS, KINDS, MODEL_CALL_TYPES
 from tau2_logging.events.fields import field_type
@@ -47,11 +48,11 @@ def simulation_table(log: RunLog) -> pd.DataFrame:
     """One row a simulation, in order of first start.
 
     Columns: run, domain, task, trial, attempts (how often it was started), every field of task_end, start_ms, end_ms, and status: ok,
-    error, timeout, or unfinished where its last start has no end. What a resumed run says twice counts as its last start to end;
-    calls of earlier attempts were made and paid for, so the tables of calls and costs do count them.
-    Logs without task events (the older runner's) get one row a task, from its first to its last event, status unknown.
+    error, timeout, a termination that names an error (agent_error, infrastructure_error, ...), or unfinished if its last start has no
+    end. What a resumed run says twice counts as its last start to end; calls of earlier attempts were made and paid for, so the tables of
+    calls and costs do count them. Logs without task events (the older runner's) get one row a task, from its first to its last event,
+    status unknown.
     """
-    import pandas as pd
 
     started = _marked(log, "task_start")
     ended = _marked(log, "task_end")
@@ -64,7 +65,7 @@ def simulation_table(log: RunLog) -> pd.DataFrame:
         last_end.rename(columns={"row": "end_row", "start_ms": "ended_start_ms"}), on=KEY, how="outer", sort=False
     )
     table = table.merge(with_key(attempts.reset_index()), on=KEY, how="left").sort_values("row", kind="stable", ignore_index=True)
-    return _settle(table, pd)
+    return _settle(table)
 
 
 def _marked(log: RunLog, type_: str) -> pd.DataFrame:
@@ -72,7 +73,9 @@ def _marked(log: RunLog, type_: str) -> pd.DataFrame:
     return log.select(columns, types=[type_])
 
 
-def _settle(table: pd.DataFrame, pd: object) -> pd.DataFrame:
+def _settle(table: pd.DataFrame) -> pd.DataFrame:
+    import pandas as pd
+
     open_again = table["row"].notna() & ~(table["end_row"] > table["row"])
     table = table.rename(columns={"start_ms": "last_start_ms"})
     outcome = [name for name in KINDS["task_end"].fields if name in table]
@@ -82,6 +85,7 @@ def _settle(table: pd.DataFrame, pd: object) -> pd.DataFrame:
     table["start_ms"] = np.where(open_again, table["last_start_ms"], table["ended_start_ms"].fillna(table["last_start_ms"]))
     table["end_ms"] = table["start_ms"] + table["duration_ms"]
     table["status"] = table["status"].astype(object).where(~open_again, UNFINISHED)
+    table["status"] = pd.Series(named_statuses(table["status"], table["termination"]), index=table.index, dtype=object)
     table["attempts"] = table["attempts"].fillna(1).astype("int64")
     first = [*KEY, "status", "reward", "termination", "stop_token", "start_ms", "end_ms", "duration_ms", *EXCLUSIVE_MS]
     rest = [name for name in outcome if name not in first]

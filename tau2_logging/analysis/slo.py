@@ -24,8 +24,10 @@ import numpy as np
 from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.latency import LATENCY_TYPES, failures, tpot_ms
 from tau2_logging.analysis.makespan import idle_tail
+from tau2_logging.analysis.provenance import without_failed_calls
 from tau2_logging.analysis.summary import as_floats, percentile
 from tau2_logging.errors import UserError
+from tau2_logging.events import MODEL_CALL_TYPES
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.compare import Comparison
@@ -93,7 +95,9 @@ def _check_one(log: RunLog, objective: Objective, prices: PriceTable | None) -> 
         return _check_cost(log, objective, prices)
     values, failed = measured(log, objective.name)
     if np.isnan(values[~failed]).all() and not (failed.any() and objective.statistic == "error_rate"):
-        return Result(objective.text, False, None, None, objective.limit, "ms", f"the log holds no {objective.name}")
+        return _not_measured(objective, f"the log holds no {objective.name}")
+    if objective.statistic == "error_rate" and objective.name in MODEL_CALL_TYPES and without_failed_calls(log):
+        return _not_measured(objective, "results files hold no failed model calls")
     if objective.statistic == "error_rate":
         rate = float(failed.mean())
         return Result(
@@ -106,6 +110,11 @@ def _check_one(log: RunLog, objective: Objective, prices: PriceTable | None) -> 
     value, plain = _statistic(adjusted, objective.statistic), _statistic(values[~failed & ~np.isnan(values)], objective.statistic)
     met = bool(value <= objective.limit)
     return Result(objective.text, met, value, plain, objective.limit, "ms", f"{failed.sum()} of {len(failed)} failed")
+
+
+def _not_measured(objective: Objective, why: str) -> Result:
+    unit = "USD" if objective.name in RUN_METRICS else "share" if objective.statistic == "error_rate" else "ms"
+    return Result(objective.text, False, None, None, objective.limit, unit, f"not measured: {why}")
 
 
 def _check_each(objective: Objective, values: Any, failed: Any) -> Result:
@@ -123,7 +132,7 @@ def _check_cost(log: RunLog, objective: Objective, prices: PriceTable | None) ->
     if value is None:
         why = "no simulation was solved" if not summary["solved"] and objective.name == "cost_per_success" else ""
         why = f"{summary['unknown_calls']} calls have no known price" if summary["unknown_calls"] else why
-        return Result(objective.text, False, None, None, objective.limit, "USD", why)
+        return _not_measured(objective, why)
     return Result(objective.text, value <= objective.limit, value, None, objective.limit, "USD", f"{summary['solved']} simulations solved")
 
 
@@ -135,7 +144,7 @@ def _statistic(values: Any, name: str) -> float:
     return float(values.max()) if name == "max" else percentile(values, float(name[1:]))
 
 
-_MEASURED = ("duration_ms", "total_duration_ms", "queue_ms", "ttft_ms", "decode_ms", "output_tokens", "error", "status")
+_MEASURED = ("duration_ms", "total_duration_ms", "queue_ms", "ttft_ms", "decode_ms", "output_tokens", "error", "status", "termination")
 
 
 def measured(log: RunLog, name: str) -> tuple[Any, Any]:
@@ -167,13 +176,15 @@ def goodput(log: RunLog, objectives: Iterable[Objective]) -> list[Result]:
 
 def _goodput(log: RunLog, what: str, objectives: list[Objective]) -> Result:
     good: Any = True
+    needed = min(objective.share for objective in objectives)
     for objective in objectives:
         values, failed = measured(log, objective.name)
+        if np.isnan(values[~failed]).all() and not (len(failed) and failed.all()):
+            return Result(f"goodput of {what}", False, None, None, needed, "share", f"not measured: the log holds no {objective.name}")
         good = good & ~failed & (values <= objective.limit)
     worked = good[~failed] if np.size(good) else good
     span = (idle_tail(log)["makespan_ms"] or 0.0) / 1000
     share = float(np.mean(good)) if np.size(good) else 0.0
-    needed = min(objective.share for objective in objectives)
     rate = f", {np.sum(good) / span:.4g} a second" if span > 0 else ""
     detail = f"{np.sum(good)} of {np.size(good)} meet {' and '.join(objective.text for objective in objectives)}{rate}"
     plain = float(np.mean(worked)) if np.size(worked) else None
@@ -208,5 +219,11 @@ def _not_slower(row: dict[Any, Any], allowed: float) -> Result:
 
 
 def as_rows(results: Iterable[Result]) -> tuple[dict[str, object], ...]:
-    """Results as plain rows, for reports."""
-    return tuple(asdict(result) for result in results)
+    """Results as plain rows, for reports, each with its `status`: met, BROKEN, or not measured, which is not met either."""
+    return tuple({**asdict(result), "status": _status(result)} for result in results)
+
+
+def _status(result: Result) -> str:
+    if result.met:
+        return "met"
+    return "not measured" if result.value is None else "BROKEN"

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.columns import column
+from tau2_logging.analysis.ending import named_statuses
 from tau2_logging.analysis.run_clock import KEY, on_one_clock
 
 LANE_OF = {
@@ -142,6 +143,7 @@ def _rows(placed: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
     for name in ROW_FIELDS:
         rows[name] = column(ends, name).to_numpy(dtype=object)
     rows["status"] = rows["status"].where(rows["status"].notna(), np.where(ends["type"].notna(), "ok", _without_end(placed)))
+    rows["status"] = pd.Series(named_statuses(rows["status"], rows["termination"]), index=rows.index, dtype=object)
     rows["counted"] = rows["nth"] == rows.groupby("key")["nth"].transform("max")
     rows = rows.sort_values(["start_ms", "end_ms"], kind="stable").reset_index(drop=True)
     rows["row"], rows["read"] = rows.index, True

@@ -8,11 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tau2_logging.analysis.ending import STATUSES
 from tau2_logging.analysis.lanes import pack
 from tau2_logging.analysis.timeline import ROUNDING_MS, Timeline
-
-BAD_STATUSES = ("error", "timeout", "unfinished")
-"""How a simulation should not end; `unknown` is none of them."""
 
 
 def slots(rows: pd.DataFrame) -> Any:
@@ -33,7 +31,7 @@ def label(row: Any, several_domains: bool = True) -> str:
 
 def ended_badly(rows: pd.DataFrame) -> Any:
     """Rows with an error, a time-out, no end, or no full reward, as an array of truths."""
-    return (rows["status"].isin(BAD_STATUSES) | (pd.to_numeric(rows["reward"], errors="coerce") < 1)).to_numpy(dtype=bool)
+    return (rows["status"].isin(STATUSES) | (pd.to_numeric(rows["reward"], errors="coerce") < 1)).to_numpy(dtype=bool)
 
 
 def chosen(timeline: Timeline, tasks: Sequence[str] = ()) -> list[int]:

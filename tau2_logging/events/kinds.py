@@ -30,9 +30,9 @@ _MODEL_CALL = (
     "finish_reason", "attempt", "endpoint", "cost_usd", "timing", "error", "error_type", "error_message", "prompt_hash",
 )  # fmt: skip
 _RUN = (
-    "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "harness", "agent", "user",
-    "agent_llm", "user_llm", "judge_llm", "experts", "expert_mode", "seed", "seeds", "simulations", "resumed",
-    "recorded_from", "argv",
+    "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "harness", "agent", "agent_args",
+    "user", "agent_llm", "agent_llm_args", "user_llm", "user_llm_args", "judge_llm", "judge_llm_args", "experts", "expert_mode",
+    "expert_args", "max_steps", "max_errors", "seed", "seeds", "simulations", "resumed", "recorded_from", "argv",
 )  # fmt: skip
 _COUNTS = (
     "steps", "llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "tool_errors", "llm_errors", "retries",
@@ -57,7 +57,7 @@ _KINDS = (
         (*_TIME, "simulations", "ok", "errors", "model_failures", "timeouts", "pending", "mean_reward", *_COUNTS[1:], *_TOKENS, "cost_usd",
          "signal", "stopped_by"),
     ),
-    Kind("task_start", INFO, "a simulation begins", ("start_ms", "seed", "variant", "prompt_hash")),
+    Kind("task_start", INFO, "a simulation begins", ("start_ms", "seed", "task_hash", "variant", "prompt_hash")),
     Kind(
         "task_end", INFO, "a simulation ends",
         ("status", "reward", "tau2_reward", "termination", "stop_token", *_TIME, *EXCLUSIVE_MS, *_COUNTS, *_TOKENS, "cost_usd",

@@ -82,7 +82,7 @@ def _measured(experiment: Experiment) -> pd.DataFrame:
     if not experiment.logs:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in KEY} | {name: pd.Series(dtype=float) for name in _MEASURED.values()})
     table = load_log(experiment.logs, experiment.plan.name).simulations
-    table = table[table["status"].eq("ok") & table["domain"].astype(str).str.contains("@")]
+    table = table[(table["status"].eq("ok") | table["reward"].notna()) & table["domain"].astype(str).str.contains("@")]
     place = table["domain"].astype(str).str.partition("@")
     columns = {new: pd.to_numeric(table[old], errors="coerce").astype(float) for old, new in _MEASURED.items()}
     trial = pd.to_numeric(table["trial"]).astype("int64")

@@ -18,6 +18,7 @@ from tau2_logging.instrument.evaluation import begin_evaluation, end_evaluation
 from tau2_logging.instrument.live_tool import write_tool_call
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.tool_details import ERROR, ToolCallDetails, ToolDetails
+from tau2_logging.instrument.trials import Trials
 from tau2_logging.logger.context import current
 from tau2_logging.logger.error_text import error_text
 from tau2_logging.logger.event_logger import EventLogger
@@ -42,6 +43,7 @@ class Tau2Instrumentor(Instrumentor):
         super().__init__()
         self._logger = logger
         self._details = details or ToolDetails()
+        self._trials = Trials()
 
     def supported(self) -> bool:
         return has_module("tau2", "registry")
@@ -72,7 +74,7 @@ class Tau2Instrumentor(Instrumentor):
             if self._logger is None or not self.installed or current() is not None:
                 return original(*args, **kwargs)
             domain, task, seed = _identity(args, kwargs)
-            with simulation_scope(self._logger, domain, task, trial=None, seed=seed) as simulation:
+            with simulation_scope(self._logger, domain, task, self._trials.number(domain, task, seed), seed) as simulation:
                 result = original(*args, **kwargs)
                 self._logger.attempt(_end_with, simulation, result)
             return result

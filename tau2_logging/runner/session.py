@@ -44,6 +44,7 @@ from tau2_logging.runner.run_console import RunConsole
 from tau2_logging.runner.run_lock import RunLock
 from tau2_logging.runner.server_traces import ServerTraces
 from tau2_logging.runner.serving import ModelServers, model_servers
+from tau2_logging.runner.start_fields import settings_fields
 from tau2_logging.runner.unit import Bench
 from tau2_logging.runner.watchdog import Watchdog
 from tau2_logging.runner.workshop import Workshop
@@ -332,13 +333,7 @@ class _Session:
                 **self._versions(),
                 "utc_offset": utc_offset(logger.clock),
                 "harness": self.benchmark.harness,
-                "agent": recipe.agent,
-                "user": recipe.user,
-                "agent_llm": recipe.agent_llm,
-                "user_llm": recipe.user_llm,
-                "judge_llm": recipe.judge_llm,
-                "experts": ",".join(f"{expert.alias}={expert.model}" for expert in self.config.experts) or None,
-                "expert_mode": self.config.expert_mode if self.config.experts else None,
+                **settings_fields(self.config.within(domain), recipe),
                 "seed": self.config.seed,
                 "seeds": ",".join(map(str, self.plan.seeds)),
                 "simulations": sum(unit.domain == domain for unit in self.plan.units),
@@ -386,6 +381,8 @@ class _Session:
 
     def _report(self, totals: Totals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.show(summary_table(totals))
+        for domain, item in totals.domains.items():
+            self._say(f"{domain}: mean reward {item.score.headline}")
         directory = self.place.directory
         self._say(f"results: {directory}/results_<domain>.json ({', '.join(self.config.labels)})")
         if self.config.profile:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tau2_logging.errors import SimulationInterrupted, SimulationTimeout
+from tau2_logging.events.task_hash import task_hash
 from tau2_logging.instrument.tau2 import outcome_of
 from tau2_logging.logger.context import bind
 from tau2_logging.logger.error_text import error_line
@@ -37,7 +38,7 @@ class Bench:
 
 def run_unit(unit: Unit, bench: Bench, begun: Begun) -> Row | None:
     """Run a simulation, write its events and keep its row. None if the watchdog gave it up meanwhile and has done all that."""
-    more = bench.logger.attempt(_user_fields, unit, bench)
+    more = bench.logger.attempt(_start_fields, unit, bench)
     simulation = begin(bench.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed, more)
     begun(unit, simulation)
     result: Any = None
@@ -54,11 +55,20 @@ def run_unit(unit: Unit, bench: Bench, begun: Begun) -> Row | None:
     return conclude(unit, simulation, outcome, bench, result)
 
 
-def _user_fields(unit: Unit, bench: Bench) -> dict[str, object]:
-    """Fields of task_start that say who the user is: its variant, and the hash of the prompt its model is to be sent."""
+def _start_fields(unit: Unit, bench: Bench) -> dict[str, object]:
+    """Fields of task_start: hashes of the task's text and of the prompt that the user's model is to be sent, and the user's variant."""
     recipe = bench.recipes[unit.domain]
     prompt = bench.logger.attempt(bench.benchmark.user_prompt, recipe, unit.task)
-    return {"variant": bench.benchmark.variant_of(recipe.user), "prompt_hash": None if prompt is None else prompt_hash(prompt)}
+    dumped_task = bench.logger.attempt(_as_json, unit.task)
+    return {
+        "task_hash": None if dumped_task is None else task_hash(dumped_task),
+        "variant": bench.benchmark.variant_of(recipe.user),
+        "prompt_hash": None if prompt is None else prompt_hash(prompt),
+    }
+
+
+def _as_json(task: Any) -> dict[str, Any] | None:
+    return task.model_dump(mode="json") if hasattr(task, "model_dump") else None
 
 
 def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench, result: Any = None) -> Row | None:

@@ -147,6 +147,7 @@ def open_for_append(path: Path) -> int:
     Raises UserError where the file cannot be written.
     """
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         fd = os.open(path, _FLAGS, 0o644)
         if ends_unfinished(path):
             os.write(fd, b"\n")

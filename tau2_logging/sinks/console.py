@@ -136,7 +136,7 @@ def summary_table(totals: Totals) -> Table:
     shown = {1, *(max(item.pass_hat(), default=1) for item in totals.domains.values())}
     experts = any(item.spent_ms["expert_ms"] for item in totals.domains.values())
     columns = [_summary_column(item, sorted(shown), experts) for item in totals.domains.values()]
-    for name in max(columns, key=len):
+    for name in dict.fromkeys(name for column in sorted(columns, key=len, reverse=True) for name in column):
         table.add_row(name, *(column.get(name, "-") for column in columns))
     return table
 
@@ -150,6 +150,8 @@ def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> 
         "ended in error / time-out": f"{item.errors} / {item.timeouts}",
         **({"ended by the agent's model": str(item.model_failures)} if item.model_failures else {}),
         "mean reward": units.reward(item.mean_reward),
+        "scored": f"{item.score.scored} of {item.score.simulations}",
+        **({"mean reward if the others fail": units.reward(item.score.mean_if_failed)} if item.score.unscored else {}),
         **({"mean reward by tau2's evaluator": units.reward(sum(beside) / len(beside))} if beside else {}),
         **{f"pass^{k}": units.reward(hats.get(k)) for k in shown},
         **{f"pass@{k}": units.reward(ats.get(k)) for k in shown if k > 1},

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tau2_logging.events import EXCLUSIVE_MS, MODEL_CALL_TYPES, Event
 from tau2_logging.events.levels import PROFILE
 from tau2_logging.logger.sink import Sink
+from tau2_logging.score import SOLVED_WITHIN, Score
 
 CALLS = {
     "llm_call": "llm_calls", "user_sim": "user_calls", "expert_call": "expert_calls", "evaluator": "judge_calls", "tool_call": "tool_calls",
@@ -57,6 +58,14 @@ class DomainTotals:
         """Mean over the simulations that finished."""
         rewards = [reward for trials in self.rewards.values() for reward in trials]
         return sum(rewards) / len(rewards) if rewards else None
+
+    @property
+    def score(self) -> Score:
+        """The outcome of the simulations that have ended, with its denominator."""
+        rewards = [reward for trials in self.rewards.values() for reward in trials]
+        unscored = Counter({"error": self.errors, "timeout": self.timeouts, "ok": self.ok - len(rewards)})
+        solved = sum(abs(reward - 1) <= SOLVED_WITHIN for reward in rewards)
+        return Score(self.done, len(rewards), solved, sum(rewards), +unscored)
 
     def pass_hat(self) -> dict[int, float]:
         """pass^k, that all of k trials succeed; see `pass_hat`."""

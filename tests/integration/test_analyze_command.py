@@ -114,11 +114,14 @@ def test_a_task_may_be_named_with_its_domain(log: Path, tmp_path: Path) -> None:
 
 
 def test_files_of_another_run_are_not_overwritten_without_force(log: Path, tmp_path: Path) -> None:
+    """The same command on a second run's log writes into a folder of that run, and says so; --force overwrites."""
     assert analyze("--log_file", log, "--output_dir", tmp_path, *QUICK).returncode == 0
     assert analyze("--log_file", log, "--output_dir", tmp_path, *QUICK).returncode == 0
     before = (tmp_path / "stats.json").read_bytes()
     other = analyze("--log_file", GOLDEN / "current/tau2_mock.log", "--output_dir", tmp_path, *QUICK)
-    assert (other.returncode, "--force" in other.stderr) == (2, True)
+    [own] = [path for path in tmp_path.iterdir() if path.is_dir()]
+    assert (other.returncode, f"written to {own}: stats.json" in other.stdout) == (0, True)
+    assert json.loads((own / "stats.json").read_text())["run"] in own.name
     assert (tmp_path / "stats.json").read_bytes() == before
     assert analyze("--log_file", GOLDEN / "current/tau2_mock.log", "--output_dir", tmp_path, *QUICK, "--force").returncode == 0
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from tau2_logging.analysis.deep.recorded import Row, Rows
 from tau2_logging.analysis.deep.results_files import SHOWN, size_of
+from tau2_logging.analysis.pooling import facts
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
@@ -23,16 +24,22 @@ def read_log(log: RunLog) -> Rows:
     starts = {_key_of(row): row["start_ms"] for row in log.simulations.to_dict("records")}
     rows.calls = list(_tool_calls(log, starts))
     rows.replies = list(_model_calls(log, starts))
+    for found in facts(log):
+        rows.settings.append({**found.settings, "run": found.run})
+        for (domain, task), text in found.tasks.items():
+            rows.tasks.append({"run": found.run, "domain": domain, "task": task, "task_hash": text})
     return rows
 
 
 def _key_of(row: dict[Any, Any]) -> tuple[Any, ...]:
-    return tuple(None if pd.isna(row[name]) else row[name] for name in _KEY)
+    """The simulation of a row; a log that numbers no trials has one of each task."""
+    run, domain, task, trial = (None if pd.isna(row.get(name)) else row[name] for name in _KEY)
+    return run, domain, task, 0 if trial is None else trial
 
 
 def _key(row: dict[Any, Any]) -> Row:
     run, domain, task, trial = _key_of(row)
-    return {"run": run, "domain": domain, "task": None if task is None else str(task), "trial": None if trial is None else int(trial)}
+    return {"run": run, "domain": domain, "task": None if task is None else str(task), "trial": int(trial)}
 
 
 def _simulation(row: dict[Any, Any]) -> Row:

@@ -5,13 +5,14 @@ A value that the sources do not hold is None or NaN; nothing is guessed. `merge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pandas as pd
 
 from tau2_logging.analysis.line import Rejected
+from tau2_logging.analysis.pooling import PER_RUN, RunFacts, check_alike
 
 Row = dict[str, Any]
 
@@ -36,7 +37,8 @@ REPLY_COLUMNS = (*RUN_KEY, "turn", "role", "at_s", "took_ms", "prompt_tokens", "
 
 @dataclass
 class Rows:
-    """Rows being read. `calls` in the order they were made; `refused` are lines that could not be read."""
+    """Rows being read. `calls` in the order they were made; `refused` are lines that could not be read. `settings`: what each run was made
+    with, as run_start says it; `tasks`: run, domain, task and the hash of its text."""
 
     simulations: list[Row] = field(default_factory=list)
     calls: list[Row] = field(default_factory=list)
@@ -44,6 +46,8 @@ class Rows:
     replies: list[Row] = field(default_factory=list)
     remarks: list[Row] = field(default_factory=list)
     refused: list[Rejected] = field(default_factory=list)
+    settings: list[Row] = field(default_factory=list)
+    tasks: list[Row] = field(default_factory=list)
 
     def add(self, other: Rows) -> None:
         """Append the rows of another source."""
@@ -72,6 +76,8 @@ class Recorded:
     remarks: pd.DataFrame
     refused: tuple[Rejected, ...] = ()
     sources: tuple[str, ...] = ()
+    facts: tuple[RunFacts, ...] = ()
+    """What each run was made with."""
 
     @property
     def tool_types_known(self) -> bool:
@@ -89,7 +95,8 @@ class Recorded:
         return replace(self, **{name: _of_run(getattr(self, name), run) for name in parts})
 
     def pooled(self) -> Recorded:
-        """All runs as one record: the reference actions of a task once. Only for runs whose task texts agree."""
+        """All runs as one record, the reference actions of a task once. Raises UserError where settings or texts of tasks differ."""
+        check_alike(self.facts)
         return replace(self, gold=self.gold.drop_duplicates([*TASK_KEY, "index"], keep="last").reset_index(drop=True))
 
 
@@ -119,7 +126,19 @@ def tables(rows: Rows, sources: Iterable[str]) -> Recorded:
         in_order(frame(rows.remarks, REMARK_COLUMNS), RUN_KEY),
         tuple(rows.refused),
         tuple(sources),
+        tuple(_facts(rows)),
     )
+
+
+def _facts(rows: Rows) -> Iterator[RunFacts]:
+    for run in dict.fromkeys(str(row["run"]) for row in rows.simulations):
+        settings: dict[str, dict[str, None]] = {}
+        for row in rows.settings:
+            for name, value in row.items() if str(row["run"]) == run else ():
+                if value is not None and name not in PER_RUN:
+                    settings.setdefault(name, {})[str(value)] = None
+        texts = {(str(row["domain"]), str(row["task"])): str(row["task_hash"]) for row in rows.tasks if str(row["run"]) == run}
+        yield RunFacts(run, {name: ", ".join(values) for name, values in settings.items()}, texts)
 
 
 def frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataFrame:

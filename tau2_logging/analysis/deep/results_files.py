@@ -10,9 +10,12 @@ from typing import Any
 
 from tau2_logging.analysis.deep.messages import failed, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.recorded import Row, Rows
+from tau2_logging.analysis.deep.run_info import settings_of
 from tau2_logging.analysis.deep.seen import Conversation
+from tau2_logging.analysis.ending import named, recorded_ending
 from tau2_logging.analysis.lines import rejected
 from tau2_logging.errors import UserError
+from tau2_logging.events.task_hash import task_hash
 
 RUN_FILE = "run.json"
 """Lies in the folder of a run of ours."""
@@ -61,9 +64,10 @@ def read_json(path: Path) -> Any:
 def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
     environment = data["info"].get("environment_info") or {}
     domain, policy = domain_of(path, data), environment.get("policy") or ""
-    rows = Rows()
+    rows = Rows(settings=[{"run": run, **settings_of(data["info"])}])
     for task in data["tasks"]:
         rows.gold += list(gold_rows(run, domain, task))
+        rows.tasks.append({"run": run, "domain": domain, "task": str(task["id"]), "task_hash": task_hash(task)})
     tasks = {str(task["id"]): task for task in data["tasks"]}
     for task, trial, simulation in simulations_of(data, path):
         key = {"run": run, "domain": domain, "task": task, "trial": trial}
@@ -160,10 +164,12 @@ def gold_rows(run: str, domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
 def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: str = "", ticket: str = "", history: int = 0) -> None:
     """The rows of tau2's SimulationRun, whose first `history` messages were there before it began."""
     reward = simulation.get("reward_info") or {}
+    termination = simulation.get("termination_reason")
+    status, given = recorded_ending(termination, reward.get("reward"))
     messages = messages_of(simulation)
     began = moment(simulation.get("start_time"))
     rows.simulations.append({
-        **key, "status": "ok", "reward": reward.get("reward"), "termination": simulation.get("termination_reason"),
+        **key, "status": named(status, termination), "reward": given, "termination": termination,
         "started": simulation.get("start_time"), "duration_s": simulation.get("duration"), "agent_cost_usd": simulation.get("agent_cost"),
         "user_cost_usd": simulation.get("user_cost"), "parts": reward.get("reward_breakdown"), "checks": _checks(reward),
         "talk": bool(messages or ticks_of(simulation)),

@@ -75,10 +75,10 @@ class Talk:
     unpriced: bool = False
     began_s: float = 0.0
 
-    def begin(self, at_s: float, seed: object) -> None:
+    def begin(self, at_s: float, seed: object, task_hash: str | None = None) -> None:
         """task_start."""
         self.began_s = at_s
-        self._add("task_start", at_s, {"start_ms": (at_s - self.origin_s) * 1000, "seed": seed}, "")
+        self._add("task_start", at_s, {"start_ms": (at_s - self.origin_s) * 1000, "seed": seed, "task_hash": task_hash}, "")
 
     def call(self, type_: str, at_s: float, duration_ms: float | None, timing: str | None, fields: Fields) -> None:
         """A call that ended at `at_s`; `timing` says how its duration is known (None: it is not), `fields` the rest of its event."""

@@ -13,8 +13,11 @@ from typing import Any
 
 from tau2_logging.analysis.deep.messages import Message, failed, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.results_files import domain_of, history_length, read_file, simulations_of
+from tau2_logging.analysis.deep.run_info import settings_of
+from tau2_logging.analysis.ending import OK, recorded_ending
 from tau2_logging.analysis.recordings.talk import GAP, MEASURED, Fields, Line, Missing, Talk, note_call, run_lines
 from tau2_logging.errors import UserError
+from tau2_logging.events.task_hash import task_hash
 
 _STOPS = {"###STOP###": "stop", "###TRANSFER###": "transfer", "###OUT-OF-SCOPE###": "out_of_scope"}
 
@@ -36,11 +39,12 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
     origin = min((began for *_, began in simulations if began is not None), default=0.0)
     histories = {str(task["id"]): history_length(task) for task in data["tasks"]}
     actions = {str(task["id"]): _actions(task) for task in data["tasks"]}
+    texts = {str(task["id"]): task_hash(task) for task in data["tasks"]}
     models = {"assistant": agent.get("llm"), "user": user.get("llm")}
     talks = []
     for number, (task, trial, simulation, began) in enumerate(simulations):
         talk = Talk({**context, "trial": trial}, task, f"r{number:x}x", origin)
-        talk.begin(origin if began is None else began, simulation.get("seed"))
+        talk.begin(origin if began is None else began, simulation.get("seed"), texts.get(task))
         missing.counts["task"] += bool(_checked(simulation) - actions.get(task, set()))
         if simulation.get("messages"):
             _tell(talk, simulation, histories.get(task, 0), models, missing)
@@ -48,9 +52,7 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
             _tell_ticks(talk, simulation, missing)
         talks.append(talk)
     about: Fields = {
-        "tau2_version": f"tau2 at {str(info.get('git_commit') or 'an unknown commit')[:12]}", "agent": agent.get("implementation"),
-        "user": user.get("implementation"), "agent_llm": agent.get("llm"), "user_llm": user.get("llm"), "seed": info.get("seed"),
-        "recorded_from": path.name if path.name != "results.json" else f"{path.parent.name}/{path.name}",
+        **settings_of(info), "recorded_from": path.name if path.name != "results.json" else f"{path.parent.name}/{path.name}",
     }  # fmt: skip
     yield from run_lines(talks, origin, about, context)
 
@@ -164,9 +166,15 @@ def _outcome(simulation: Mapping[str, Any], messages: Sequence[Message]) -> Fiel
     termination = simulation.get("termination_reason")
     text = next((str(message.get("content")) for message in reversed(messages) if message.get("role") == "user"), "")
     stopped = next((name for token, name in _STOPS.items() if token in text), None) if termination == "user_stop" else None
-    reward = mapping(simulation.get("reward_info")).get("reward")
-    outcome: Fields = {"status": "ok", "reward": reward, "termination": termination, "stop_token": stopped}
+    status, reward = recorded_ending(termination, mapping(simulation.get("reward_info")).get("reward"))
+    outcome: Fields = {"status": status, "reward": reward, "termination": termination, "stop_token": stopped, **_error(simulation, status)}
     agent, user = simulation.get("agent_cost"), simulation.get("user_cost")
     if messages or not agent or not user:
         return outcome
     return {**outcome, "cost_usd": float(agent) + float(user), "agent_cost_usd": float(agent)}
+
+
+def _error(simulation: Mapping[str, Any], status: str) -> Fields:
+    """What tau2 noted of the error that ended a simulation."""
+    noted = mapping(simulation.get("info"))
+    return {} if status == OK else {"error_type": str(noted.get("error_type") or simulation.get("termination_reason"))}

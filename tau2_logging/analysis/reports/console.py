@@ -77,7 +77,7 @@ def as_renderable(section: Section) -> RenderableType:
 
 def _cell(value: str) -> Text:
     printable = "".join(letter if letter.isprintable() else "\ufffd" for letter in value)
-    return Text(printable, style={"BROKEN": "bold red", "met": "green", "unknown": "yellow"}.get(printable, ""))
+    return Text(printable, style={"BROKEN": "bold red", "not measured": "bold red", "met": "green", "unknown": "yellow"}.get(printable, ""))
 
 
 def watch(logs: Iterator[RunLog], options: ReportOptions) -> RunLog:

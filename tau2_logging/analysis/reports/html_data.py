@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.columns import column, numbers
+from tau2_logging.analysis.ending import STATUSES
 from tau2_logging.analysis.lanes import mean_in_flight
 from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, LANES, Timeline
-from tau2_logging.analysis.timeline_questions import BAD_STATUSES, ended_badly, slots
+from tau2_logging.analysis.timeline_questions import ended_badly, slots
 
 MOST_CALLS = 100_000
 """About 9 MB of the page; browsers open it in a second or two."""
@@ -83,7 +84,7 @@ def run_data(timeline: Timeline, first: Iterable[str] = (), most_calls: int = MO
     data = {"sims": sims, "calls": _calls(calls, starts, strings), "steps": _steps(steps, starts, strings), "flow": flow(timeline)}
     return {
         **data, "strings": strings.texts, "lanes": list(LANES), "end": round(timeline.end_ms * 1000), "breaks": list(timeline.breaks),
-        "bad": [strings.code(status) for status in BAD_STATUSES], "without_detail": len(rows) - len(detail), "most_calls": most_calls,
+        "bad": [strings.code(status) for status in STATUSES], "without_detail": len(rows) - len(detail), "most_calls": most_calls,
         "without_row": len(timeline.rows) - len(rows),
     }  # fmt: skip
 

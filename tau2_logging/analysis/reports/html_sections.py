@@ -134,7 +134,7 @@ def _gates(options: ReportOptions) -> Iterator[Table | None]:
     rows = []
     for gate in options.slo:
         shown = {name: _in_unit(gate[name], str(gate["unit"])) for name in ("value", "plain", "limit")}
-        rows.append({"status": "met" if gate["met"] else "broken", "gate": gate["gate"], **shown, "detail": gate["detail"]})
+        rows.append({"status": str(gate["status"]).lower(), "gate": gate["gate"], **shown, "detail": gate["detail"]})
     frame = pd.DataFrame(rows).rename(columns={"plain": "without failures"})
     yield table_data(
         "Gates", frame, "A failed call counts as infinitely long. Goodput as vLLM defines it: the share that meets every objective."

@@ -7,6 +7,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tau2_logging.units import is_unknown
+
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
 
@@ -44,7 +46,7 @@ def row_name(row: Any, several_domains: bool) -> str:
     """The same for a row of the timeline: the task, after its domain where there are several, before its trial and attempt."""
     parts = [safe_name(str(row.domain))] if several_domains and isinstance(row.domain, str) else []
     parts.append(safe_name(str(row.task)))
-    trial = int(row.trial) if row.trial == row.trial and row.trial is not None else 0
+    trial = 0 if is_unknown(row.trial) else int(row.trial)
     if trial:
         parts.append(f"trial{trial}")
     if not row.counted:

@@ -7,12 +7,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tau2_logging.analysis.ending import STATUSES
 from tau2_logging.analysis.lanes import mean_in_flight
 from tau2_logging.analysis.reports import png_figure as pic
 from tau2_logging.analysis.reports.axis import count_steps, on_axis, time_steps
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
+from tau2_logging.analysis.simulations import score
 from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, Timeline
-from tau2_logging.analysis.timeline_questions import BAD_STATUSES, label, slots
+from tau2_logging.analysis.timeline_questions import label, slots
 from tau2_logging.units import duration, short_count
 
 MOST_NAMED_ROWS = 60
@@ -72,9 +74,8 @@ def _boxes(height: float, tall: tuple[float, ...], above: tuple[float, ...]) -> 
 def _subtitle(rows: pd.DataFrame, timeline: Timeline) -> str:
     counts = rows["status"].value_counts()
     parts = [f"{len(rows):,} simulation{'s' * (len(rows) != 1)}", *(f"{count} {status}" for status, count in counts.items())]
-    reward = pd.to_numeric(rows["reward"], errors="coerce")
-    if reward.notna().any():
-        parts.append(f"mean reward {reward.mean():.3f}")
+    if len(rows):
+        parts.append(f"mean reward {score(rows).headline}")
     if timeline.breaks:
         parts.append(f"{len(timeline.breaks) + 1} starts, laid end to end (dashed lines)")
     if timeline.unread:
@@ -131,7 +132,7 @@ def _paint_lengths(image: Any, rows: pd.DataFrame, end: float) -> None:
     first = (rows["start_ms"].to_numpy() / end * _PIXELS).astype(int)
     last = np.ceil(rows["end_ms"].to_numpy() / end * _PIXELS).astype(int)
     for slot, left, right, tone, status in zip(rows["slot"], first, last, shade, rows["status"], strict=False):
-        image[slot, left:right] = _rgb(_BAD if status in BAD_STATUSES else _SHADES[tone])
+        image[slot, left:right] = _rgb(_BAD if status in STATUSES else _SHADES[tone])
         if right - left > 3:
             image[slot, left] = 1.0
 
@@ -141,7 +142,7 @@ def _show(axes: Any, image: Any, timeline: Timeline, rows: pd.DataFrame, end: fl
     axes.imshow(image, extent=(0, end, lines, 0), aspect="auto", interpolation="nearest")
     for edge in range(1, lines if lines <= 2 * MOST_NAMED_ROWS else 1):
         axes.axhline(edge, color="white", linewidth=1.0)
-    bad = rows[rows["status"].isin(BAD_STATUSES)]
+    bad = rows[rows["status"].isin(STATUSES)]
     if crosses:
         axes.plot(
             bad["end_ms"] + 0.005 * end, bad["slot"] + 0.5, "x", color=_BAD, markersize=5, markeredgewidth=1.6, clip_on=False, zorder=6

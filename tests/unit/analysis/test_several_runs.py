@@ -15,6 +15,7 @@ import pytest
 from tau2_logging.analysis import RunLog, load_log
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.cli import analyze_timing
+from tau2_logging.errors import UserError
 from tests.support.recordings import action, call, results, simulation, task, write
 from tests.support.report_samples import Sample
 from tests.support.report_samples import write as write_log
@@ -185,3 +186,9 @@ def test_results_of_two_agents_keep_their_own_rates_and_reference_actions(two_ag
             for part in table.values() if isinstance(table, dict) else [table]:
                 assert part.empty or "run" in part
     assert {flow["run"] for flow in found.get_sankey()} == {"x", "y"}
+
+
+def test_results_files_whose_task_texts_differ_are_not_pooled(two_agents: list[Path]) -> None:
+    with pytest.raises(UserError, match=r"the text of 1 task\(s\) \(retail:1\)"):
+        LogAnalyzer(two_agents, pool=True)
+    assert LogAnalyzer([two_agents[0], two_agents[0]], pool=True).get_reward_results()["success"]["simulations"].tolist() == [3]

@@ -120,5 +120,5 @@ function swatch(role) {
   square.style.background = color(role);
   return square;
 }
-function badge(word) { return word === null ? DASH : make("span", { class: `badge ${/^[a-z]+$/.test(word) ? word : ""}` }, word); }
+function badge(word) { return word === null ? DASH : make("span", { class: `badge ${/_error$|^not measured$/.test(word) ? "error" : /^[a-z]+$/.test(word) ? word : ""}` }, word); }
 function card(title, ...children) { return make("section", { class: "card" }, title && make("h2", {}, title), children); }
