@@ -29,6 +29,7 @@ def exit_code(prog: str, work: Callable[[], int], output_matters: bool = True) -
 
     `output_matters`: what is printed is what the command is for. Otherwise the loss of it changes no exit code.
     """
+    _fill_closed_places()
     try:
         code = work()
         if output_matters and sys.stdout is not None and not sys.stdout.closed:
@@ -45,6 +46,16 @@ def exit_code(prog: str, work: Callable[[], int], output_matters: bool = True) -
     except OSError as error:
         tell(f"{prog}: error: {error}")
         return 1
+
+
+def _fill_closed_places() -> None:
+    """A process that was started without one of its standard streams (`>&-`) must not have its first file take that place: whatever
+    prints past Python would go into the file."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
 
 
 def tell(text: str) -> None:

@@ -39,7 +39,8 @@ examples:
   python run_local.py --domains retail --agent-llm gpt-4.1 --user-llm gpt-4.1 --num-trials 4
   python run_local.py --resume logs/runs/20261120-174501-1f3a
 
-exit code: 0 every simulation finished, 1 some ended in error or time-out, 2 bad input, 130 and 143 stopped by Ctrl-C and SIGTERM
+exit code: 0 every simulation finished, 1 some ended in error or time-out, or something could not be written, 2 bad input,
+130 and 143 stopped by Ctrl-C and SIGTERM
 """
 
 
