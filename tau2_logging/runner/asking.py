@@ -27,13 +27,16 @@ def ask_all(settings: ServerSettings, vouched: bool = False) -> list[Endpoint]:
 
 
 def ask_addressed(models: Iterable[ModelChoice]) -> list[Endpoint]:
-    """The servers that models name with an `api_base` of their own, providers that everybody knows left out."""
+    """The servers that models name with an `api_base` of their own, providers that everybody knows left out. One that answers, but gives no
+    list of models, may serve them all the same."""
     found: dict[Address, Endpoint] = {}
     for model in models:
         address = _own_address(model)
         if address is not None and address not in found:
             key = model.args.get("api_key")
             found[address] = ask(Endpoint(address, key=key if isinstance(key, str) else None))
+            if found[address].answered:
+                found[address].unlisted, found[address].down = found[address].down, None
     return list(found.values())
 
 

@@ -158,7 +158,8 @@ class ModelServers:
 def _ailment(endpoint: Endpoint) -> str | None:
     if not endpoint.answered:
         return learn(endpoint)
-    return ServerApi(endpoint.address, key=endpoint.key).ailment(health_page(endpoint.program))
+    ailment = ServerApi(endpoint.address, key=endpoint.key).ailment(health_page(endpoint.program))
+    return ailment if ailment != endpoint.unlisted else None
 
 
 @contextmanager

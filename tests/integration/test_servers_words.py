@@ -83,6 +83,14 @@ def test_a_pause_that_was_cut_down_says_what_was_asked_for(asked: str, tmp_path:
     assert (retry.get("wait_ms"), retry.get("asked_ms")) == (50.0, float(asked) * 1000)
 
 
+def test_a_server_without_a_list_of_models_is_not_taken_for_one_that_is_down(tmp_path: Path) -> None:
+    """It answers GET /v1/models with 501, and calls with errors: the simulation ends, it is not kept waiting."""
+    with one_answer(503, {"error": {"message": "no worker is free"}}) as server:
+        row, events, _ = ended(tmp_path, server, server_wait=600.0)
+    assert (row["status"], of(events, "server_wait", "server_down")) == ("error", [])
+    assert "no worker is free" in row["error"]
+
+
 def chat(text: str | None) -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
     usage = {"prompt_tokens": 5, "completion_tokens": 1, "total_tokens": 6}

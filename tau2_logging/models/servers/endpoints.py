@@ -48,6 +48,8 @@ class Endpoint:
     """What answers there, by its own words (`programs`); None where they do not tell."""
     answered: bool = False
     """It has answered something, once at least."""
+    unlisted: str | None = None
+    """What it said from the start in the place of a list of models."""
     key: str | None = field(default=None, repr=False)
     """For our own questions, if not the one of the environment."""
     load: float = 0.0
