@@ -13,7 +13,7 @@ PUBLIC = {
         "CONTEXT_FIELDS", "EVENTS_SCHEMA", "EVENT_CLASSES", "EXCLUSIVE_MS", "FIELDS", "KINDS", "LEVELS", "MODEL_CALL_TYPES", "PROFILE",
         "SCHEMA_VERSION", "USER_JUDGE", "Change", "ContextReductionEvent", "CorrectionEvent", "Event", "Field", "Kind", "RejectedLine",
         "Sensitive", "StateChangeEvent", "StateSnapshot", "StructuredEvent", "ToolExecutionEvent", "apply_changes", "canonical_fields",
-        "decode", "decode_event", "difference", "encode", "encode_event", "level_name", "read_events",
+        "decode", "decode_event", "difference", "encode", "encode_event", "level_name", "level_of", "read_events",
     ],
     "tau2_logging.logger": [
         "Clock", "EventLogger", "FakeClock", "Outcome", "Simulation", "Sink", "bind", "carried", "current", "simulation_scope",

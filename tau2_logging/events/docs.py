@@ -41,7 +41,8 @@ end is `start_ms + duration_ms`; `start_ms` counts from the begin of the run.
 A value is a bare token, or a JSON string where it holds a space, a quote, `=`, a backslash or anything unprintable, is empty, or would be
 read back as another type. In such a string `=` is written `\\u003d`: no value can be taken for a field.
 
-Levels: {levels}.
+Levels: {levels}. The level is the kind's, raised by the outcome: a failed call (`error=true`) is at least a WARNING, a `task_end` with
+`status=error` or `timeout` is an ERROR, and a WARNING if the agent's own model ended the simulation and it is scored.
 """
 
 

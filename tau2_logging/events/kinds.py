@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from tau2_logging.events.levels import DEBUG, INFO, PROFILE, USER_JUDGE, WARNING
+from tau2_logging.events.levels import DEBUG, ERROR, INFO, PROFILE, USER_JUDGE, WARNING
 
 SCHEMA_VERSION = 1
 """Version of the line format; written in run_start, raised when a reader of the old one would misread the new."""
@@ -122,5 +123,22 @@ _KINDS = (
 )  # fmt: skip
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _KINDS}
+
+_LEVELS = {kind.name: kind.level for kind in _KINDS}
+
+
+def level_of(type_: str, fields: Mapping[str, object]) -> int:
+    """Level of an event: its kind's, raised by the outcome. INFO for a type that is not in the table.
+
+    A failed call, step or evaluation is at least a WARNING. A simulation that ended in error or time-out is an ERROR; one that the agent's
+    own model ended, and that is scored, a WARNING.
+    """
+    level = _LEVELS.get(type_, INFO)
+    ended = type_ == "task_end"
+    if ended and fields.get("status") in ("error", "timeout"):
+        return max(level, ERROR)
+    failed = fields.get("error") is True or (ended and fields.get("error_type") is not None)
+    return max(level, WARNING) if failed else level
+
 
 MODEL_CALL_TYPES = ("llm_call", "expert_call", "user_sim", "evaluator")

@@ -37,6 +37,7 @@ class _Call:
     def __init__(self) -> None:
         self.reached = False
         self.error_type: str | None = None
+        self.error: BaseException | None = None
 
 
 _CALL: ContextVar[_Call | None] = ContextVar("tau2_logging_maseval_call", default=None)
@@ -144,7 +145,7 @@ class MasevalInstrumentor(Instrumentor):
                 finally:
                     _CALL.reset(token)
                 if live is not None:
-                    simulation.logger.attempt(live.end, call.error_type if call.reached else REFUSED, result)
+                    simulation.logger.attempt(live.end, call.error_type if call.reached else REFUSED, result, call.error)
                 return result
 
             return execute
@@ -176,9 +177,9 @@ class MasevalInstrumentor(Instrumentor):
             try:
                 result = tool(*args, **kwargs)
             except BaseException as error:
-                call.error_type = type(error).__name__
+                call.error_type, call.error = type(error).__name__, error
                 if live is not None:
-                    simulation.logger.attempt(live.end, call.error_type, error_text(error))
+                    simulation.logger.attempt(live.end, call.error_type, error_text(error), error)
                 raise
             if live is not None:
                 simulation.logger.attempt(live.end, None, result)
@@ -278,11 +279,11 @@ class _LiveTool:
         self.step = _Step(simulation, ENVIRONMENT)
         self.operation = Operation(simulation, "tool_call", "tool", name)
 
-    def end(self, error_type: str | None, result: Any) -> None:
+    def end(self, error_type: str | None, result: Any, error: BaseException | None = None) -> None:
         """Write tool_call and step_complete."""
         if not self.operation.stop():
             return
-        write_tool_call(self.operation, self.name, self.requestor, self.arguments, error_type, result)
+        write_tool_call(self.operation, self.name, self.requestor, self.arguments, error_type, result, error)
         self.step.end(AGENT if self.requestor == "assistant" else USER)
 
 

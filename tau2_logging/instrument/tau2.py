@@ -155,7 +155,7 @@ class Tau2Instrumentor(Instrumentor):
                     simulation.logger.attempt(self._fail_tool, operation, message, error, details)
                 raise
             finally:
-                simulation.tool_error = None
+                simulation.tool_error = simulation.tool_exception = None
 
         return get_response
 
@@ -163,13 +163,13 @@ class Tau2Instrumentor(Instrumentor):
         if operation.stop():
             failed = bool(response.error)
             error_type = (operation.simulation.tool_error or UNKNOWN_ERROR) if failed else None
-            _write_tool(operation, message, error_type, response.content)
+            _write_tool(operation, message, error_type, response.content, operation.simulation.tool_exception)
             if details is not None:
                 self._details.after(details, operation, error_type, response.content)
 
     def _fail_tool(self, operation: Operation, message: Any, error: BaseException, details: ToolCallDetails | None) -> None:
         if operation.stop():
-            _write_tool(operation, message, type(error).__name__, error_text(error))
+            _write_tool(operation, message, type(error).__name__, error_text(error), error)
             if details is not None:
                 self._details.after(details, operation, type(error).__name__, error_text(error))
 
@@ -184,7 +184,7 @@ class Tau2Instrumentor(Instrumentor):
             try:
                 return original(environment, *args, **kwargs)
             except Exception as error:
-                simulation.tool_error = type(error).__name__
+                simulation.tool_error, simulation.tool_exception = type(error).__name__, error
                 raise
 
         return make_tool_call
@@ -305,8 +305,8 @@ def _begin_tool(simulation: Simulation, message: Any) -> Operation | None:
     return simulation.logger.attempt(Operation, simulation, "tool_call", "tool", str(message.name))
 
 
-def _write_tool(operation: Operation, message: Any, error_type: str | None, result: Any) -> None:
-    write_tool_call(operation, str(message.name), str(message.requestor), message.arguments, error_type, result)
+def _write_tool(operation: Operation, message: Any, error_type: str | None, result: Any, error: BaseException | None) -> None:
+    write_tool_call(operation, str(message.name), str(message.requestor), message.arguments, error_type, result, error)
 
 
 def _write_agent_summary(simulation: Simulation) -> None:

@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from tau2_logging.events import KINDS, Event
+from tau2_logging.events import Event, level_of
 from tau2_logging.events.codec import Place, decode, encode_in, encode_parts, event_of
 from tau2_logging.events.levels import DEBUG, INFO
 from tau2_logging.events.structured import StructuredEvent, make_event
@@ -36,7 +36,6 @@ def _tell_copies_apart() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_tell_copies_apart)
 
-_LEVELS = {kind.name: kind.level for kind in KINDS.values()}
 _TEXTS = frozenset(("arguments", "result", "messages", "reply", "error_message", "traceback", "summary"))
 """Fields in which personal data may stand."""
 
@@ -110,9 +109,9 @@ class EventLogger:
         task: str | None = None,
         level: int | None = None,
     ) -> None:
-        """Write an event. `level` defaults to the kind's own, INFO for a type that is not in the table. Never raises."""
+        """Write an event. `level` defaults to that of `level_of`. Never raises."""
         try:
-            level = _LEVELS.get(type_, INFO) if level is None else level
+            level = level_of(type_, fields) if level is None else level
             forward = self._forward.enabled(level)
             if level >= self._threshold or forward:
                 fields = _without_personal(fields) if self._personal else fields
@@ -129,7 +128,7 @@ class EventLogger:
     def emit_in(self, place: Place, type_: str, fields: Mapping[str, object], span: str | None, parent: str | None) -> None:
         """The same for an event of a simulation, whose context is turned into text only once. Never raises."""
         try:
-            level = _LEVELS.get(type_, INFO)
+            level = level_of(type_, fields)
             forward = self._forward.enabled(level)
             if level >= self._threshold or forward:
                 fields = _without_personal(fields) if self._personal else fields

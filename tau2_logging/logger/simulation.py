@@ -116,6 +116,7 @@ class Simulation:
         self.gold_calls = 0
         self.orchestrator: object | None = None
         self.tool_error: str | None = None
+        self.tool_exception: BaseException | None = None
         self.call_problem: CallProblem | None = None
         self.timed_out = threading.Event()
         self.closed = False

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tau2_logging.events import LEVELS
 from tau2_logging.runner import checkpoint
 from tau2_logging.runner.checkpoint import read_rows
 from tau2_logging.sinks.appender import Appender
@@ -30,6 +31,33 @@ def test_a_bad_tool_call_is_an_error_of_the_call(fault: str, error_type: str, tm
     assert {event.get("error_type") for event in failed} == {error_type}
     assert all(event.get("status") == "ok" for event in of(events, "task_end"))
     check_run(tmp_path, ["mock"], HISTORIES)
+
+
+def test_a_tool_that_raised_is_a_warning_and_at_debug_leaves_its_traceback(tmp_path: Path) -> None:
+    """The traceback is of the tool's own exception, which tau2 turns into a text, and bears the span of the call."""
+    run_quietly(scripted(tmp_path, agent={"faults": {"invalid_args": 0.5}}, log_level="DEBUG"))
+    events = RunFiles(tmp_path).events("mock")
+    calls = of(events, "tool_call")
+    failed = {event.get("span"): event for event in calls if event.get("error")}
+    assert failed
+    assert {event.level for event in failed.values()} == {LEVELS["WARNING"]}
+    assert {event.level for event in calls if not event.get("error")} == {LEVELS["PROFILE"]}
+    raised = {event.get("span"): event for event in of(events, "traceback")}
+    assert raised.keys() == failed.keys()
+    for span, event in raised.items():
+        assert str(event.get("traceback")).rstrip().splitlines()[-1].startswith(f"{failed[span].get('error_type')}: ")
+        assert event.get("step") == failed[span].get("step")
+
+
+def test_the_level_error_alone_shows_the_simulations_that_failed(tmp_path: Path) -> None:
+    """--log-level ERROR, and grep '^\\[ERROR' at any level, find the same task_end lines."""
+    for level in ("ERROR", "PROFILE"):
+        run_quietly(scripted(tmp_path / level, agent={"faults": {"server_error": 0.6}}, max_retries=0, log_level=level, seed=3))
+    lines = {level: (tmp_path / level / "tau2_mock.log").read_text().splitlines() for level in ("ERROR", "PROFILE")}
+    failed = [line for line in lines["PROFILE"] if line.startswith("[ERROR")]
+    assert failed
+    assert all(" type=task_end status=error " in line for line in failed)
+    assert len([line for line in lines["PROFILE"] if " type=task_end status=error " in line]) == len(failed) == len(lines["ERROR"])
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tau2_logging.analysis.lanes import pack
-from tau2_logging.events import KINDS, MODEL_CALL_TYPES, SCHEMA_VERSION
+from tau2_logging.events import MODEL_CALL_TYPES, SCHEMA_VERSION, level_of
 from tau2_logging.events.codec import encode_parts
 
 MEASURED, GAP = "measured", "gap"
@@ -57,7 +57,7 @@ class Line:
     def text(self) -> str:
         """As it stands in the log, without the newline."""
         time = datetime.fromtimestamp(self.at_s).isoformat(sep=" ", timespec="milliseconds")
-        return encode_parts(KINDS[self.type].level, time, self.task, self.thread, self.type, self.fields)
+        return encode_parts(level_of(self.type, self.fields), time, self.task, self.thread, self.type, self.fields)
 
 
 @dataclass

@@ -6,8 +6,35 @@ import re
 
 import pytest
 
-from tau2_logging.events import CONTEXT_FIELDS, EXCLUSIVE_MS, FIELDS, KINDS, LEVELS, MODEL_CALL_TYPES, PROFILE, USER_JUDGE, level_name
+from tau2_logging.events import (
+    CONTEXT_FIELDS,
+    EXCLUSIVE_MS,
+    FIELDS,
+    KINDS,
+    LEVELS,
+    MODEL_CALL_TYPES,
+    PROFILE,
+    USER_JUDGE,
+    level_name,
+    level_of,
+)
 from tau2_logging.logger.ledger import CATEGORIES, OTHER
+
+
+@pytest.mark.parametrize("type_", [*KINDS, "my_event"])
+@pytest.mark.parametrize("fields", [{}, {"error": True}, {"error": False}, {"status": "ok"}, {"status": "error"}, {"status": "timeout"},
+                                    {"status": "ok", "error_type": "EmptyReply"}])  # fmt: skip
+def test_the_level_is_the_kind_s_raised_by_the_outcome_and_never_below_it(type_: str, fields: dict[str, object]) -> None:
+    kind = KINDS[type_].level if type_ in KINDS else LEVELS["INFO"]
+    expected = kind
+    if fields.get("error"):
+        expected = max(kind, LEVELS["WARNING"])
+    if type_ == "task_end" and fields.get("status") in ("error", "timeout"):
+        expected = LEVELS["ERROR"]
+    if type_ == "task_end" and "error_type" in fields:
+        expected = LEVELS["WARNING"]
+    assert level_of(type_, fields) == expected >= kind
+
 
 RESERVED = {"task", "thread", "type"}
 
