@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 _MARKS = ("run_start", "run_end", "task_start", "task_end")
 _ROUNDING_MS = 0.01
-COLUMNS = [*KEY, "attempt", "ended", "start_ms", "end_ms", "duration_ms", "session", "at_ms", "until_ms", "slot"]
+COLUMNS = [*KEY, "attempt", "ended", "status", "start_ms", "end_ms", "duration_ms", "session", "at_ms", "until_ms", "slot"]
 
 
 def attempt_table(log: RunLog) -> pd.DataFrame:
     """One row an attempt, in order of its start: COLUMNS.
 
-    attempt: from 1. ended: whether there is a task_end; an attempt without one lasts to the last thing that is known of it. start_ms and
-    end_ms are by the log's clock, at_ms and until_ms by one that stops while the run does: the run's starts (session: 0, 1, ...) follow
-    each other, each from its first simulation to its last. slot: from 0, within the session.
+    attempt: from 1. ended: whether there is a task_end, with its status; an attempt without one lasts to the last thing that is known of
+    it. start_ms and end_ms are by the log's clock, at_ms and until_ms by one that stops while the run does: the run's starts (session: 0,
+    1, ...) follow each other, each from its first simulation to its last. slot: from 0, within the session.
     """
-    marks = log.select([*KEY, "row", "file", "type", "time", "start_ms", "duration_ms"], types=_MARKS)
+    marks = log.select([*KEY, "row", "file", "type", "time", "status", "start_ms", "duration_ms"], types=_MARKS)
     marks["session"] = sessions(marks)
     marks = marks[marks["type"].isin(("task_start", "task_end")) & marks["task"].notna()]
     table = _paired(marks)
@@ -51,7 +51,11 @@ def _paired(marks: pd.DataFrame) -> pd.DataFrame:
     marks = marks.assign(key=key, attempt=starts.groupby(key).cumsum().clip(lower=1))
     each = ["key", "attempt"]
     first = marks.drop_duplicates(each)[[*KEY, *each, "row", "session", "start_ms"]]
-    ends = marks[~starts].drop_duplicates(each, keep="last")[[*each, "start_ms", "duration_ms"]].rename(columns={"start_ms": "began"})
+    ends = (
+        marks[~starts]
+        .drop_duplicates(each, keep="last")[[*each, "status", "start_ms", "duration_ms"]]
+        .rename(columns={"start_ms": "began"})
+    )
     table = first.merge(ends, on=each, how="left")
     table["start_ms"] = table["began"].fillna(table["start_ms"])
     table["end_ms"], table["ended"] = table["start_ms"] + table["duration_ms"], table["duration_ms"].notna()

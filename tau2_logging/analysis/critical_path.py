@@ -30,16 +30,31 @@ def critical_path(log: RunLog) -> pd.DataFrame:
     calls["duration_ms"] = calls["duration_ms"].fillna(calls["wait_ms"])
     calls["name"] = calls["model"].fillna(calls["function"])
     shown = [*KEY, "type", "name", "step", "start_ms", "duration_ms", "file", "line"]
-    path = pd.concat([calls[shown], _besides(log, links)[shown]], ignore_index=True).sort_values("start_ms", kind="stable")
+    path = pd.concat([calls[[*shown, "begin"]], _besides(log, links)[[*shown, "begin"]]], ignore_index=True)
+    path = pd.concat([path, _unanswered(path, links)], ignore_index=True).sort_values("start_ms", kind="stable")
     whole = float(np.sum(as_floats(links["duration_ms"])))
     path["share_of_chain"] = as_floats(path["duration_ms"]) / whole if whole else np.nan
     return with_key(path)[[*shown[:-2], "share_of_chain", "file", "line"]].reset_index(drop=True)
+
+
+def _unanswered(path: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
+    """What simulations of the chain waited on when they were given up or stopped, of which no event tells: the rest of their time."""
+    links = links[~links["ended"] | links["status"].eq("timeout")]
+    told = path.groupby([*KEY, "begin"], dropna=False)["duration_ms"].sum().rename("told").reset_index()
+    rest = links[[*KEY, "start_ms", "end_ms", "duration_ms"]].assign(begin=links["start_ms"]).merge(told, on=[*KEY, "begin"], how="left")
+    rest["duration_ms"] -= rest["told"].fillna(0.0)
+    rest["start_ms"] = rest["end_ms"] - rest["duration_ms"]
+    return rest[rest["duration_ms"] > _ROUNDING_MS].assign(type="unanswered").drop(columns=["end_ms", "told"])
+
+
+_ROUNDING_MS = 1.0
 
 
 def _besides(log: RunLog, links: pd.DataFrame) -> pd.DataFrame:
     """Setup of the chain's simulations, and what is left of each beside calls and waits."""
     ends = log.select([*KEY, "start_ms", "setup_ms", "other_ms", "file", "line"], types=["task_end"])
     rows = ends.merge(links[[*KEY, "start_ms", "end_ms"]], on=[*KEY, "start_ms"])
+    rows["begin"] = rows["start_ms"]
     rows["other_ms"] = as_floats(rows["other_ms"]) - retry_waits(log, rows)[0]
     parts = [rows.assign(type=name, name=None, step=None, duration_ms=rows[f"{name}_ms"]) for name in ("setup", "other")]
     table = pd.concat(parts, ignore_index=True)

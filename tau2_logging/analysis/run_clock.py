@@ -48,8 +48,8 @@ def _first(own: Any, start: Any, resumed: bool) -> float:
 
 
 def _wall_ms(events: pd.DataFrame) -> Any:
-    times = pd.to_datetime(events["time"], errors="coerce")
-    return (times - pd.Timestamp(0)).dt.total_seconds().to_numpy(dtype=float) * 1000.0
+    times = events["time"].to_numpy().astype("datetime64[ms]")  # in milliseconds: nanoseconds end with the year 2262
+    return np.where(np.isnat(times), np.nan, times.astype(np.int64).astype(float))
 
 
 def _durations(events: pd.DataFrame) -> Any:

@@ -102,6 +102,16 @@ def test_setup_waits_and_what_is_left_are_on_the_critical_path_which_adds_up(wai
     assert table.sum() == covered(simulations(waiting))
 
 
+def test_what_a_simulation_waited_for_when_it_was_given_up_is_on_the_critical_path(tmp_path: Path) -> None:
+    """No event tells of a call that never came back; nor of anything after a kill."""
+    timed_out = simulation("a", 0.0, [llm("a", 0.0, ms=1000.0)], status="timeout", duration_ms=5000.0, setup_ms=0.0, other_ms=500.0)
+    killed = [event("task_start", "b", 5.0, start_ms=5000.0), llm("b", 5500.0, ms=1500.0)]
+    log = load_log(write(tmp_path, [*timed_out, *killed]))
+    table = critical_kinds(log.critical_path()).groupby("type")["duration_ms"].sum()
+    assert table.to_dict() == {"llm_call": 2500.0, "other": 500.0, "unanswered": 4000.0}
+    assert table.sum() == idle_tail(log)["chain_ms"] == 7000.0
+
+
 def test_a_wait_beside_a_call_of_another_expert_is_no_time_of_its_own(tmp_path: Path) -> None:
     """Two experts at once: one waits 3 s, of which the other works 2 s. 1 s was waited."""
     events = [
@@ -155,3 +165,9 @@ def test_a_simulation_that_never_ended_has_a_slot_until_the_last_that_is_known_o
     ]
     found = idle_tail(load_log(write(tmp_path, events)))
     assert (found["workers"], found["makespan_ms"], found["idle_worker_ms"]) == (2, 5000.0, 4000.0)
+
+
+def test_a_time_of_day_that_no_clock_shows_stops_no_figure(tmp_path: Path) -> None:
+    path = write(tmp_path, [*simulation("a", 0.0, duration_ms=1000.0), *simulation("b", 1000.0, duration_ms=1000.0)])
+    path.write_text(path.read_text().replace("2026-11-20 17:45:02", "9999-12-31 23:59:59"))
+    assert idle_tail(load_log(path))["makespan_ms"] == 2000.0
