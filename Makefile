@@ -1,5 +1,6 @@
 # make run    install and run the main job: retail, with the built-in scripted models
 # make test   install and run the whole test suite
+# make real-servers   llama.cpp, vLLM for CPUs, LiteLLM's proxy and a small model into .real-servers, for python -m benchmarks.real_servers
 # make lint   ruff and mypy;  make bench   the benchmarks;  make lock   pin the dependencies anew
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 # uv takes a quarter of the time that pip takes. Where there is none for a machine, or it cannot reach an index that only pip's settings name, pip does it.
 INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r $< || $(PIP_INSTALL) -r $<
 
-.PHONY: run test lint bench lock clean
+.PHONY: run test lint bench real-servers lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python run_local.py --domains retail --log-level PROFILE
@@ -22,6 +23,9 @@ lint: $(VENV)/test.stamp
 
 bench: $(VENV)/test.stamp
 	$(BIN)/python -m benchmarks
+
+real-servers: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks.real_servers.install
 
 # A stamp, and not the interpreter, which is there before pip is: what was broken off is done again.
 $(VENV)/venv.stamp:
