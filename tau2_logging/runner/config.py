@@ -23,6 +23,8 @@ THREADS, PROCESSES, RAY = EXECUTORS = ("threads", "processes", "ray")
 SCORE, AS_ERROR = MODEL_FAILURES = ("score", "error")
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
+DEFAULT_ARGS = {"temperature": 0.0}
+"""Of a model's calls, if the person gives none: tau2's own."""
 _OF_A_START = ("otlp", "otlp_content", "prometheus", "receive_traces")
 
 

@@ -1,9 +1,8 @@
-"""`--check`: one small call with a tool for each model at each place it is served, and a table of what works."""
+"""`--check`: a small question with a tool for each model at each place it is served, asked as the run asks, and a table of what works."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -16,33 +15,22 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from tau2_logging.instrument.reply import read_reply
-from tau2_logging.logger.masking import mask_text, shorten
+from tau2_logging.instrument import Instrumentation
+from tau2_logging.logger.error_text import error_text
+from tau2_logging.logger.masking import masked_start
 from tau2_logging.models.scripted.plan import Action, Plan, PlanBook
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT, register
 from tau2_logging.models.servers.api import ServerApi
 from tau2_logging.models.servers.endpoints import Endpoint
 from tau2_logging.models.servers.programs import health_page
-from tau2_logging.runner.config import ModelChoice, RunConfig
+from tau2_logging.runner.config import DEFAULT_ARGS, ModelChoice, RunConfig
+from tau2_logging.runner.probing import TASK, Answer, asked_as_run, asked_plainly, differences
 from tau2_logging.runner.providers import check_models, warm_up
 from tau2_logging.runner.serving import ModelServers, model_servers
 
 EXIT_USABLE, EXIT_UNUSABLE = 0, 1
 PROBE_TIMEOUT_S = 60.0
 _AT_ONCE = 8
-_TASK = "check/weather"
-_TOOL = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "description": "The weather in a city now.",
-        "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    },
-}
-_MESSAGES = [
-    {"role": "system", "content": "You are an assistant with tools. Use a tool where one helps."},
-    {"role": "user", "content": "What is the weather in Paris now? Look it up with the tool get_weather."},
-]
 
 
 @dataclass(frozen=True)
@@ -57,7 +45,7 @@ class Probe:
     listed: bool | None = None
     answers: bool = False
     calls_tools: bool = False
-    streams: bool = False
+    streams: bool | None = None
     usage: bool = False
     ttft_ms: float | None = None
     problem: str = field(default="")
@@ -73,7 +61,7 @@ def check(config: RunConfig, console: Console | None = None) -> int:
     out = console or Console()
     check_models(config.models)
     book = PlanBook()
-    domain, _, task = _TASK.partition("/")
+    domain, _, task = TASK.partition("/")
     book.add(domain, Plan(task, (Action("assistant", "get_weather", {"city": "Paris"}),)))
     register(book)
     warm_up()
@@ -84,16 +72,28 @@ def check(config: RunConfig, console: Console | None = None) -> int:
     with (
         _quiet_litellm(),
         model_servers(config, log_directory(config.log_dir), out, say) as servers,
+        Instrumentation(stream=config.stream, trace_header=config.trace_header, program_at=servers.program_at) as instrumentation,
         ThreadPoolExecutor(_AT_ONCE) as pool,
     ):
         probes = list(pool.map(_asked, _planned(config, servers)))
+    probes = [_without_streams(probe, instrumentation.notes) for probe in probes]
     out.print(_table(probes))
     for probe in probes:
         if probe.problem:
             say(f"{probe.model.llm}{_at(probe)}: {probe.problem}")
+    for note in instrumentation.notes:
+        say(f"note: {note}")
     unusable = sum(not probe.usable for probe in probes)
     say("every model can be used" if not unusable else f"{unusable} of {len(probes)} cannot be used")
     return EXIT_UNUSABLE if unusable else EXIT_USABLE
+
+
+def _without_streams(probe: Probe, notes: Iterable[str]) -> Probe:
+    """A stream was wanted and cannot be had: a note names model and place."""
+    if probe.endpoint is None or probe.streams is not None:
+        return probe
+    place = f"{probe.model.llm.partition('/')[2]} at {probe.endpoint.name}"
+    return replace(probe, streams=False) if any(place in note for note in notes) else probe
 
 
 def log_directory(log_dir: Path) -> Path:
@@ -131,70 +131,50 @@ def _asked(probe: Probe) -> Probe:
         if ailment is not None:
             return replace(probe, reachable=False, problem=probe.endpoint.down or ailment)
         probe = replace(probe, reachable=True, listed=probe.model.llm.partition("/")[2] in probe.endpoint.models)
-    streamed = _called(probe, stream=True)
-    return streamed if streamed.answers else replace(_called(probe, stream=False), ttft_ms=None)
-
-
-def _called(probe: Probe, stream: bool) -> Probe:
-    started = time.perf_counter()
     try:
-        response = litellm.completion(**_arguments(probe, stream))
-        heard = _listened(response) if stream else _Heard(response, None, bool(read_reply(response).output_tokens))
+        return _heard(probe, *_answers(_arguments(probe)))
     except Exception as error:
-        return replace(probe, problem=shorten(mask_text(f"{type(error).__name__}: {error}")))
-    reply = read_reply(heard.response)
+        return replace(probe, problem=masked_start(f"{type(error).__name__}: {error_text(error)}"))
+
+
+def _answers(arguments: Mapping[str, Any]) -> tuple[Answer, Answer | None]:
+    """(the answer that the run would get, a plain one beside it if the run's is a stream). Asked twice the way the run asks: which servers
+    stream as they answer is known from their first answer on.
+    """
+    first, second = asked_as_run(arguments), asked_as_run(arguments)
+    if first.streamed and second.streamed:
+        return second, asked_plainly(arguments)
+    return (first, second) if first.streamed else (second, first if second.streamed else None)
+
+
+def _heard(probe: Probe, answer: Answer, plain: Answer | None) -> Probe:
+    reply = answer.reply
     tools = reply.has_tool_calls and reply.problem is None
+    weak = "" if tools or "agent" not in probe.roles else "answers in words where it should call the tool"
+    differs = differences(answer, plain) if plain is not None else ""
     return replace(
         probe,
         answers=reply.problem is None,
         calls_tools=tools,
-        streams=heard.first is not None,
-        usage=heard.usage,
-        ttft_ms=None if heard.first is None else (heard.first - started) * 1000,
-        problem=reply.problem or ("" if tools or "agent" not in probe.roles else "answers in words where it should call the tool"),
+        streams=answer.streamed if plain is not None else None,
+        usage=answer.counted,
+        ttft_ms=answer.ttft_ms,
+        problem="; ".join(filter(None, (reply.problem or weak, differs and f"streams are not to be trusted here: {differs}"))),
     )
 
 
-@dataclass(frozen=True)
-class _Heard:
-    """A reply put together, when its first piece came (perf_counter), whether the provider counted its tokens."""
-
-    response: Any
-    first: float | None
-    usage: bool
-
-
-def _listened(stream: Any) -> _Heard:
-    first = None
-    chunks = []
-    for chunk in stream:
-        if first is None and _says_something(chunk):
-            first = time.perf_counter()
-        chunks.append(chunk)
-    came = getattr(stream, "chunks", chunks)  # litellm hands out a usage of its own making where the provider sent none
-    usage = any(getattr(chunk, "usage", None) is not None for chunk in came)
-    return _Heard(litellm.stream_chunk_builder(chunks, messages=_MESSAGES), first, usage)
-
-
-def _says_something(chunk: Any) -> bool:
-    deltas = [choice.delta for choice in chunk.choices]
-    return any(getattr(delta, name, None) for delta in deltas for name in ("content", "tool_calls", "reasoning_content"))
-
-
-def _arguments(probe: Probe, stream: bool) -> dict[str, Any]:
-    own: Mapping[str, Any] = probe.model.args
-    words: dict[str, Any] = {"model": probe.model.llm, "messages": _MESSAGES, "tools": [_TOOL], **own, "max_retries": 0, "num_retries": 0}
+def _arguments(probe: Probe) -> dict[str, Any]:
+    """As the run has them: with tau2's temperature if the person gave no arguments, and without retries that nobody sees."""
+    words: dict[str, Any] = {"model": probe.model.llm, **(probe.model.args or DEFAULT_ARGS), "max_retries": 0, "num_retries": 0}
     words.setdefault("timeout", probe.timeout_s)
     if probe.model.scripted:
-        words[TASK_ARGUMENT] = _TASK
+        words[TASK_ARGUMENT] = TASK
     if probe.endpoint is not None:
         words["api_base"] = probe.endpoint.address.base_url
-    if stream:
-        words.update(stream=True, stream_options={"include_usage": True})
     return words
 
 
-_CAPTION = "TTFT in ms, opening the connection included; an agent has to call tools"
+_CAPTION = "streams, TTFT (ms): - if the run asks plainly; an agent has to call tools"
 _MARKS = {"reachable": "up", "listed": "listed", "answers": "answers", "calls_tools": "tools", "streams": "streams", "usage": "usage"}
 
 

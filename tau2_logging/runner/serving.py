@@ -140,7 +140,7 @@ class ModelServers:
     def _changed(self, endpoint: Endpoint) -> None:
         logger = self._logger
         what = "answers again" if endpoint.down is None else f"is left out: {endpoint.down}"
-        outage = " (no simulation is started meanwhile)" if endpoint.down is not None and self.waits() else ""
+        outage = " (no simulation is started meanwhile)" if endpoint.down is not None and not endpoint.gone and self.waits() else ""
         self._say(f"{endpoint.name} {what}{outage}")
         if logger is None:
             return

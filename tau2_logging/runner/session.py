@@ -28,7 +28,7 @@ from tau2_logging.logger.scope import OK
 from tau2_logging.logger.sink import Sink
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Key, Row, write_results, write_run
-from tau2_logging.runner.config import THREADS, ModelChoice, RunConfig
+from tau2_logging.runner.config import DEFAULT_ARGS, THREADS, ModelChoice, RunConfig
 from tau2_logging.runner.early_end import End, end_of
 from tau2_logging.runner.ending import Ending
 from tau2_logging.runner.enhanced import offered
@@ -57,7 +57,6 @@ from tau2_logging.version import __version__
 EXIT_OK, EXIT_FAILED = 0, 1
 _TICK_S = 0.25
 _MANY_THREADS = 32
-_DEFAULT_ARGS = {"temperature": 0.0}
 
 
 @dataclass
@@ -221,11 +220,11 @@ class _Session:
             agent=self.plan.agents[label],
             user=self.plan.users[label],
             agent_llm=config.agent_model.llm,
-            agent_args={**(config.agent_model.args or _DEFAULT_ARGS), **quiet},
+            agent_args={**(config.agent_model.args or DEFAULT_ARGS), **quiet},
             user_llm=config.user_model.llm,
-            user_args={**(config.user_model.args or _DEFAULT_ARGS), **quiet},
+            user_args={**(config.user_model.args or DEFAULT_ARGS), **quiet},
             judge_llm=judge.llm if judge is not None else None,
-            judge_args={**((judge.args if judge is not None else None) or _DEFAULT_ARGS), **quiet},
+            judge_args={**((judge.args if judge is not None else None) or DEFAULT_ARGS), **quiet},
             repetition_judge=judge is not None and judge.named,
             max_steps=config.max_steps,
             max_errors=config.max_errors,

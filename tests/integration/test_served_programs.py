@@ -65,6 +65,17 @@ def test_a_proxys_other_models_are_never_asked(tmp_path: Path) -> None:
     assert "/health" not in proxy.asked
 
 
+def test_the_check_compares_a_stream_with_the_plain_answer_where_the_run_would_stream() -> None:
+    """What an agent would get and what it should get are both said."""
+    served: dict[str, Any] = {"agent_model": ModelChoice("hosted_vllm/m"), "domains": ("mock",), "stream": True}
+    with playing(Played(streams_calls_as_text=True)) as played:
+        out = io.StringIO()
+        code = check(RunConfig(servers=Settings(endpoints=(played.url,)), **served), Console(file=out, width=120))
+    assert code == 1
+    assert 'tool calls none as a stream, get_weather({"city": "Paris"}) plainly' in out.getvalue()
+    assert "finish_reason stop as a stream, tool_calls plainly" in out.getvalue()
+
+
 def test_a_proxy_that_wants_a_key_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its own answer is a bare 500."""
     monkeypatch.delenv("HOSTED_VLLM_API_KEY", raising=False)

@@ -24,6 +24,8 @@ class Played:
     dead: frozenset[str] = frozenset()
     health_asks_models: bool = False
     wants_key: bool = False
+    streams_calls_as_text: bool = False
+    """As a server does whose parser of streams does not know the model's tool calls."""
     url: str = ""
     asked: list[str] = field(default_factory=list)
     """Paths of pages."""
@@ -73,7 +75,9 @@ def _handler(played: Played) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             played.completed.append(asked["model"])
-            if asked["model"] in played.dead:
+            if asked.get("stream") and played.streams_calls_as_text:
+                self._answer(200, _as_text(asked), "text/event-stream")
+            elif asked["model"] in played.dead:
                 self._answer(500, json.dumps({"error": {"message": "no backend", "type": "server_error"}}))
             else:
                 self._answer(200, json.dumps(_completion(asked)))
@@ -85,9 +89,9 @@ def _handler(played: Played) -> type[BaseHTTPRequestHandler]:
             data = [{"id": name, "object": "model", "owned_by": played.owner} for name in played.models]
             self._answer(200, json.dumps({"object": "list", "data": data}))
 
-        def _answer(self, status: int, body: str) -> None:
+        def _answer(self, status: int, body: str, content_type: str = "application/json") -> None:
             self.send_response_only(status)
-            for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body.encode())), **played.headers}.items():
+            for name, value in {"Content-Type": content_type, "Content-Length": str(len(body.encode())), **played.headers}.items():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body.encode())
@@ -96,6 +100,18 @@ def _handler(played: Played) -> type[BaseHTTPRequestHandler]:
             return
 
     return Handler
+
+
+def _as_text(asked: dict[str, Any]) -> str:
+    head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": asked["model"]}
+    text = '<tool_call>{"name": "get_weather", "arguments": {"city": "Paris"}}</tool_call>'
+    usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+    chunks = (
+        {**head, "choices": [{"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}]},
+        {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]},
+        {**head, "choices": [], "usage": usage},
+    )
+    return "".join(f"data: {json.dumps(chunk)}\n\n" for chunk in chunks) + "data: [DONE]\n\n"
 
 
 def _completion(asked: dict[str, Any]) -> dict[str, Any]:
