@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import io
 import sys
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, cast
@@ -12,10 +14,12 @@ from tau2_logging.analysis.swar import PAD, Text
 from tau2_logging.errors import UserError
 
 BLOCK_BYTES = 8 << 20
+_PACKED_BYTES = 1 << 16
 LONGEST_LINE = 256 << 20
 """A line that is longer is cut in pieces of that size, none of which is an event."""
 
 STDIN = "-"
+_GZIP, _ZSTD, _UTF_16 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"\xff\xfe", b"\xfe\xff")
 
 
 def as_paths(paths: str | Path | Iterable[str | Path]) -> list[str]:
@@ -77,10 +81,17 @@ def open_bytes(name: str) -> IO[bytes]:
     """The bytes of a source, decompressed. The caller closes it (standard input stays open)."""
     if name == STDIN:
         return cast("IO[bytes]", sys.stdin.buffer)
-    if name.endswith(".gz"):
+    with Path(name).open("rb") as file:
+        begin = file.read(8)
+    if name.endswith(".gz") or begin.startswith(_GZIP):
         return cast("IO[bytes]", gzip.open(name, "rb"))
-    if name.endswith((".zst", ".zstd")):
+    if name.endswith((".zst", ".zstd")) or begin.startswith(_ZSTD):
         return _open_zstd(name)
+    if begin.startswith(_UTF_16) or (len(begin) == 8 and (begin[::2] == bytes(4)) != (begin[1::2] == bytes(4))):
+        raise UserError(
+            f"{name} is UTF-16, as PowerShell's `>` writes it; turn it into UTF-8: iconv -f UTF-16 -t UTF-8 {name} > utf8.log, or in "
+            f"PowerShell: Get-Content {name} | Set-Content -Encoding utf8 utf8.log"
+        )
     return Path(name).open("rb", buffering=0)
 
 
@@ -89,7 +100,48 @@ def _open_zstd(name: str) -> IO[bytes]:
         import zstandard
     except ImportError as error:
         raise UserError(f"{name} is compressed with zstd; pip install zstandard, or decompress it first") from error
-    return cast("IO[bytes]", zstandard.open(name, "rb"))
+    return cast("IO[bytes]", _Unpacked(Path(name).open("rb"), zstandard))
+
+
+class _Unpacked(io.RawIOBase):
+    """The content of a file of zstd frames. Unlike `zstandard.open` it tells a file that is cut off from one that is whole."""
+
+    def __init__(self, file: IO[bytes], zstandard: Any) -> None:
+        self._file = file
+        self._new, self._error = zstandard.ZstdDecompressor, zstandard.ZstdError
+        self._frame: Any = None
+        self._packed, self._rest = b"", b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, room: Any) -> int:
+        """Fill the room as far as the next piece goes. Raises EOFError if the file ends within a frame, ValueError if it is damaged."""
+        while not self._rest and self._next():
+            pass
+        count = min(len(room), len(self._rest))
+        room[:count], self._rest = self._rest[:count], self._rest[count:]
+        return count
+
+    def _next(self) -> bool:
+        self._packed = self._packed or self._file.read(_PACKED_BYTES)
+        if not self._packed:
+            if self._frame is not None:
+                raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+            return False
+        self._frame = self._frame or self._new().decompressobj()
+        try:
+            self._rest = self._frame.decompress(self._packed)
+        except self._error as error:
+            raise ValueError(f"damaged zstd data: {error}") from error
+        self._packed = self._frame.unused_data
+        if self._frame.eof:
+            self._frame = None
+        return True
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 def blocks(name: str, free: list[Text], size: int = BLOCK_BYTES) -> Iterator[Text]:
@@ -101,7 +153,7 @@ def blocks(name: str, free: list[Text], size: int = BLOCK_BYTES) -> Iterator[Tex
     file = open_bytes(name)
     try:
         yield from _blocks(file, free, min(size, _size_of(name)))
-    except (OSError, EOFError, ValueError) as error:
+    except (OSError, EOFError, ValueError, zlib.error) as error:
         raise UserError(f"cannot read {name}: {error}") from error
     finally:
         if name != STDIN:

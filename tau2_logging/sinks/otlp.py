@@ -30,6 +30,36 @@ PATIENCE_S = 5.0
 """How long the end of a run waits for the endpoint."""
 
 
+class _Portions:
+    """Sends what is at the left of a queue, as much at a time as the endpoint takes; `sent` and `unsent` count spans.
+
+    A request that is refused as too large is halved; a span that is too large alone is left out, so that it does not hold up the others.
+    After a success portions grow again, slowly: one long conversation does not make every later request small.
+    """
+
+    def __init__(self, sender: Sender) -> None:
+        self.sent = self.unsent = 0
+        self._sender = sender
+        self._size = BATCH
+
+    def send(self, spans: deque[Span]) -> bool:
+        """Send the next portion and take it out of the queue. False if the endpoint takes nothing now; the spans then stay."""
+        batch = list(islice(spans, self._size))
+        if self._sender.send(batch):
+            self.sent += len(batch)
+            self._size = min(BATCH, self._size + 1 + self._size // 8)
+        elif not self._sender.too_large:
+            return False
+        elif len(batch) > 1:
+            self._size = len(batch) // 2
+            return True
+        else:
+            self.unsent += 1
+        for _ in batch:
+            spans.popleft()
+        return True
+
+
 class OtlpSink(Sink):
     """Sends a trace for each simulation to `endpoint`. `sent` and `unsent` count spans.
 
@@ -42,16 +72,26 @@ class OtlpSink(Sink):
 
     def __init__(self, endpoint: str, origin_ns: int, content: bool = False, say: Callable[[str], None] = lambda text: None) -> None:
         self.level = DEBUG if content else PROFILE
-        self.sent = self.unsent = 0
         self._say = say
         self._said = False
         self._sender = Sender(endpoint)
+        self._portions = _Portions(self._sender)
         self._builder = TraceBuilder(origin_ns, content)
         self._events: deque[Event] = deque()
         self._spans: deque[Span] = deque()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._work, name="otlp", daemon=True)
         self._thread.start()
+
+    @property
+    def sent(self) -> int:
+        """Spans that the endpoint took."""
+        return self._portions.sent
+
+    @property
+    def unsent(self) -> int:
+        """Spans that it will not get."""
+        return self._portions.unsent
 
     def write_event(self, event: Event) -> None:
         self._events.append(event)
@@ -66,7 +106,7 @@ class OtlpSink(Sink):
             self._sender.interrupt()
             self._thread.join(PATIENCE_S)
         self._sender.close()
-        self.unsent += len(self._spans)
+        self._portions.unsent += len(self._spans)
         self._spans.clear()
 
     def report(self) -> str:
@@ -102,17 +142,14 @@ class OtlpSink(Sink):
             self._spans.extend(self._builder.close())
         while len(self._spans) > MOST_KEPT:
             self._spans.popleft()
-            self.unsent += 1
+            self._portions.unsent += 1
 
     def _send(self) -> bool:
-        batch = list(islice(self._spans, BATCH))
-        if not self._sender.send(batch):
+        before = self.unsent
+        took = self._portions.send(self._spans)
+        if not took or self.unsent > before:
             self._complain(self._sender.reason)
-            return False
-        for _ in batch:
-            self._spans.popleft()
-        self.sent += len(batch)
-        return True
+        return took
 
     def _complain(self, reason: str) -> None:
         if not self._said:
@@ -129,16 +166,17 @@ def send_runs(runs: Iterable[tuple[int, Iterable[Event]]], endpoint: str, conten
     Raises UserError where the endpoint is no address or does not take them.
     """
     sender = Sender(endpoint, FINISHED_TIMEOUT_S)
-    sent = 0
+    portions = _Portions(sender)
     try:
         for origin_ns, events in runs:
             for batch in _batches(events, origin_ns, content, sender):
-                _send_or_raise(sender, batch, sent)
-                sent += len(batch)
+                _send_or_raise(sender, portions, deque(batch))
         sender.send_metrics()
     finally:
         sender.close()
-    return f"{sent} spans sent to {mask_text(sender.endpoint)}" + ("; it takes no metrics" if sender.metrics_refused else "")
+    lost = f", {portions.unsent} are too large for it: {mask_text(sender.reason)}" if portions.unsent else ""
+    metrics = "; it takes no metrics" if sender.metrics_refused else ""
+    return f"{portions.sent} spans sent to {mask_text(sender.endpoint)}{lost}{metrics}"
 
 
 def _batches(events: Iterable[Event], origin_ns: int, content: bool, sender: Sender) -> Iterator[list[Span]]:
@@ -154,12 +192,13 @@ def _batches(events: Iterable[Event], origin_ns: int, content: bool, sender: Sen
         yield batch
 
 
-def _send_or_raise(sender: Sender, batch: list[Span], before: int) -> None:
-    if not sender.send(batch):
-        raise UserError(
-            f"{mask_text(sender.endpoint)} does not take spans ({mask_text(sender.reason)}), after {before} that it took; "
-            "is it up, and is it an OTLP/HTTP endpoint? A key goes into OTEL_EXPORTER_OTLP_HEADERS"
-        )
+def _send_or_raise(sender: Sender, portions: _Portions, spans: deque[Span]) -> None:
+    while spans:
+        if not portions.send(spans):
+            raise UserError(
+                f"{mask_text(sender.endpoint)} does not take spans ({mask_text(sender.reason)}), after {portions.sent} that it took; "
+                "is it up, and is it an OTLP/HTTP endpoint? A key goes into OTEL_EXPORTER_OTLP_HEADERS"
+            )
 
 
 __all__ = ["OtlpSink", "send_runs"]

@@ -5,6 +5,7 @@ The only module that imports them."""
 from __future__ import annotations
 
 import logging
+import re
 import socket
 import urllib.request
 from collections.abc import Sequence
@@ -43,6 +44,11 @@ REACH_S = 1.0
 NAME = "tau2_logging"
 _NUMBERS = ("int_value", "double_value")
 _NO_METRICS = ("404", "405", "501")
+_TOO_LARGE = re.compile(
+    r"code: 413|too[ _-]large|larger than (the )?max|exceed\w* (the )?(max|limit|size)|size limit|RESOURCE_EXHAUSTED.*(size|larg)",
+    re.IGNORECASE,
+)
+"""How endpoints refuse a request for its size: by status, or in words under another one."""
 
 
 def base_url(endpoint: str) -> str:
@@ -90,6 +96,11 @@ class Sender:
         if not self._reached:
             self.reason = "no answer before the end of the run" if self._interrupted else self._heard.reason()
         return self._reached
+
+    @property
+    def too_large(self) -> bool:
+        """Whether the last attempt failed only because it was too much at once."""
+        return not self._interrupted and _TOO_LARGE.search(self.reason) is not None
 
     def record(self, event: Event) -> None:
         """Add a model call to the metrics."""

@@ -30,9 +30,12 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`with Receiver() as endpoint:`. `spans` and `points` (metric name, attributes, count, sum) grow; `status` is what it answers."""
+    """`with Receiver() as endpoint:`. `spans` and `points` (metric name, attributes, count, sum) grow; `status` is what it answers; a
+    request of spans of more than `most_bytes` is refused with `too_large`."""
 
     status: int = 200
+    most_bytes: int | None = None
+    too_large: tuple[int, str] = (413, "")
     spans: list[Received] = field(default_factory=list)
     metrics: list[ExportMetricsServiceRequest] = field(default_factory=list)
     resources: list[dict[str, Any]] = field(default_factory=list)
@@ -44,13 +47,24 @@ class Receiver:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
+                size = int(self.headers["Content-Length"])
+                body = self.rfile.read(size)
+                if receiver.most_bytes is not None and size > receiver.most_bytes and "traces" in self.path:
+                    self.refuse(*receiver.too_large)
+                    return
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 receiver.take(self.path, body)
                 self.send_response(receiver.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            def refuse(self, status: int, said: str) -> None:
+                receiver.requests += 1
+                self.send_response(status, said or None)
+                self.send_header("Content-Length", str(len(said)))
+                self.end_headers()
+                self.wfile.write(said.encode())
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass

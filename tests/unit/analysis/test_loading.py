@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,33 @@ def test_compressed_logs_give_the_same_table(tmp_path: Path) -> None:
     expected = load_log(plain).events.drop(columns="file")
     for ending in (".gz", ".zst"):
         assert load_log(f"{plain}{ending}").events.drop(columns="file").equals(expected)
+
+
+@pytest.mark.parametrize("cut", [0.02, 0.51, 0.99])
+@pytest.mark.parametrize("frames", [1, 40])
+@pytest.mark.parametrize("packed", [gzip.compress, zstandard.compress])
+def test_a_compressed_log_that_is_cut_off_or_damaged_is_told_by_name_and_reason(
+    packed: Callable[[bytes], bytes], frames: int, cut: float, tmp_path: Path
+) -> None:
+    ending = ".gz" if packed is gzip.compress else ".zst"
+    text = b"".join(encode(one).encode() + b"\n" for one in simulation(calls=[llm(str(number)) for number in range(50)]))
+    data = packed(text) * frames
+    whole = damaged(tmp_path, data, f"tau2_retail.log{ending}")
+    assert whole.readings[0].events == 52 * frames
+    for wrong in (data[: int(len(data) * cut)], data[:20] + b"\xff" * 40 + data[60:]):
+        with pytest.raises(UserError, match=rf"cannot read .*retail\.log\{ending}"):
+            damaged(tmp_path, wrong, f"tau2_retail.log{ending}")
+
+
+@pytest.mark.parametrize("packed", [gzip.compress, zstandard.compress])
+def test_a_compressed_log_under_a_plain_name_is_read(packed: Callable[[bytes], bytes], tmp_path: Path) -> None:
+    assert damaged(tmp_path, packed(LINE + b"\n")).readings[0].events == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_log_in_utf_16_is_named_as_such(encoding: str, tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"tau2_retail\.log is UTF-16, .* iconv -f UTF-16"):
+        damaged(tmp_path, LINE.decode().encode(encoding))
 
 
 def test_windows_line_ends_change_nothing(tmp_path: Path) -> None:
