@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ from tau2_logging.experiments.cells import MISSING, TERMINATIONS, by_task
 from tau2_logging.experiments.effects import LEVEL, REWARD_BOUNDS, effects
 from tau2_logging.experiments.manipulation import Verdict
 from tau2_logging.experiments.plan import ExperimentPlan
-from tau2_logging.experiments.statistics import bca_interval, mcnemar_exact, pass_hat_k
+from tau2_logging.experiments.statistics import bca_interval, holm, mcnemar_exact, pass_hat_k
 
 SECONDARY = {
     "cost_usd": "cost, USD", "input_tokens": "input tokens", "output_tokens": "output tokens", "turns": "turns of the user",
@@ -105,18 +105,43 @@ _EXPLORING = "Exploratory: paired by task, BCa 95 % intervals, p adjusted by Ben
 def primary_table(plan: ExperimentPlan, cells: pd.DataFrame, verdicts: Sequence[Verdict], resamples: int = 9999) -> pd.DataFrame:
     """A row for each arm: rates, difference with interval, p; of an arm that was not delivered only that."""
     spoken = [verdict.arm for verdict in verdicts if verdict.may_speak]
+    rows = [row for domain, mine in of_domains(plan, cells) for row in _primary_rows(plan, mine, domain, spoken, resamples)]
+    columns = ["domain", "arm", "tasks", "success_rate", "reference_rate", "difference", "difference_low", "difference_high", "p", "p_holm",
+               "remark"]  # fmt: skip
+    found = pd.DataFrame(rows, columns=columns)
+    found["p_holm"] = found["p_holm"].astype(float)
+    known = found["p"].notna()
+    found.loc[known, "p_holm"] = holm(list(found.loc[known, "p"]))
+    return found
+
+
+def of_domains(plan: ExperimentPlan, cells: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The cells of each domain: tasks of two domains are never one sample."""
+    return [(domain, cells[cells["domain"].eq(domain)]) for domain in plan.tasks]
+
+
+def _keyed(plan: ExperimentPlan, cells: pd.DataFrame, make: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
+    """A table of each domain, under one another."""
+    tables = [make(mine).assign(domain=domain) for domain, mine in of_domains(plan, cells)]
+    whole = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
+    return whole[["domain", *(name for name in whole if name != "domain")]]
+
+
+def _primary_rows(
+    plan: ExperimentPlan, cells: pd.DataFrame, domain: str, spoken: Sequence[str], resamples: int
+) -> Iterator[dict[str, Any]]:
     means = by_task(cells, "success")
     found = {effect.arm: effect for effect in effects(means, plan.reference, spoken, plan.config.seed, resamples, REWARD_BOUNDS)}
-    rows: list[dict[str, Any]] = []
     for arm in plan.compared:
         effect = found.get(arm)
         if effect is None:
-            rows.append({"arm": arm, "remark": NOTHING_SAID})
+            yield {"domain": domain, "arm": arm, "remark": NOTHING_SAID}
             continue
         both = means[[plan.reference, arm]].dropna()
         interval = effect.comparison.interval
-        rows.append(
+        yield (
             {
+                "domain": domain,
                 "arm": arm,
                 "tasks": interval.tasks,
                 "success_rate": both[arm].mean(),
@@ -125,16 +150,17 @@ def primary_table(plan: ExperimentPlan, cells: pd.DataFrame, verdicts: Sequence[
                 "difference_low": interval.low,
                 "difference_high": interval.high,
                 "p": effect.comparison.p,
-                "p_holm": effect.p_adjusted,
                 "remark": interval.remark or None,
             }
         )
-    columns = ["arm", "tasks", "success_rate", "reference_rate", "difference", "difference_low", "difference_high", "p", "p_holm", "remark"]
-    return pd.DataFrame(rows, columns=columns)
 
 
 def pass_k_table(plan: ExperimentPlan, cells: pd.DataFrame, resamples: int = 9999) -> pd.DataFrame:
-    """pass^1 to pass^k of each arm with intervals."""
+    """pass^1 to pass^k of each arm with intervals, by domain."""
+    return _keyed(plan, cells, lambda mine: _pass_k(plan, mine, resamples))
+
+
+def _pass_k(plan: ExperimentPlan, cells: pd.DataFrame, resamples: int) -> pd.DataFrame:
     rows = []
     for arm in plan.arms:
         mine = cells[cells["arm"].eq(arm) & cells["status"].eq("ok")]
@@ -151,7 +177,11 @@ def pass_k_table(plan: ExperimentPlan, cells: pd.DataFrame, resamples: int = 999
 
 
 def cell_counts(plan: ExperimentPlan, cells: pd.DataFrame) -> pd.DataFrame:
-    """What there is of each arm."""
+    """What there is of each arm, by domain."""
+    return _keyed(plan, cells, lambda mine: _counts(plan, mine))
+
+
+def _counts(plan: ExperimentPlan, cells: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for arm in plan.arms:
         status = cells[cells["arm"].eq(arm)]["status"]
@@ -165,20 +195,25 @@ def secondary_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[st
     scored = cells[cells["status"].eq("ok")].copy()
     scored["duration_s"] = scored["duration_ms"] / 1000
     scored["agent_call_s"] = scored["llm_ms"] / scored["agent_calls"].where(scored["agent_calls"] > 0) / 1000
-    return _explored(plan, {label: by_task(scored, name) for name, label in SECONDARY.items()}, arms, "measure", resamples, None)
+    means = {(domain, label): by_task(mine, name) for domain, mine in of_domains(plan, scored) for name, label in SECONDARY.items()}
+    return _explored(plan, means, arms, "measure", resamples, None)
 
 
 def termination_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[str], resamples: int = 9999) -> pd.DataFrame:
     """Shares of the ways in which conversations end, for those that occur."""
     scored = cells[cells["status"].eq("ok")]
     occurring = [name for name in TERMINATIONS if scored["termination"].eq(name).any()]
-    shares = {name: by_task(scored.assign(share=scored["termination"].eq(name).astype(float)), "share") for name in occurring}
+    shares = {
+        (domain, name): by_task(mine.assign(share=mine["termination"].eq(name).astype(float)), "share")
+        for domain, mine in of_domains(plan, scored)
+        for name in occurring
+    }
     return _explored(plan, shares, arms, "termination", resamples, REWARD_BOUNDS)
 
 
 def _explored(
     plan: ExperimentPlan,
-    means: Mapping[str, pd.DataFrame],
+    means: Mapping[tuple[str, str], pd.DataFrame],
     arms: Sequence[str],
     what: str,
     resamples: int,
@@ -187,14 +222,14 @@ def _explored(
     from tau2_logging.experiments.statistics import benjamini_hochberg
 
     rows = []
-    for name, table in means.items():
+    for (domain, name), table in means.items():
         table = table.reindex(columns=list(plan.arms))
         for effect in effects(table, plan.reference, arms, plan.config.seed, resamples, bounds, exploring=True):
             interval, both = effect.comparison.interval, table[[plan.reference, effect.arm]].dropna()
             if both.empty:
                 continue
             rows.append(
-                {what: name, "arm": effect.arm, "mean": both[effect.arm].mean(), "reference": both[plan.reference].mean(),
+                {"domain": domain, what: name, "arm": effect.arm, "mean": both[effect.arm].mean(), "reference": both[plan.reference].mean(),
                  "difference": interval.estimate, "difference_low": interval.low, "difference_high": interval.high,
                  "p": effect.comparison.p, "tasks": interval.tasks, "remark": interval.remark or None}
             )  # fmt: skip
@@ -205,16 +240,14 @@ def _explored(
 
 
 def mcnemar_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
-    """For one trial a task: discordant tasks and the exact p, adjusted by Holm."""
-    from tau2_logging.experiments.statistics import holm
-
-    means = by_task(cells, "success")
-    found = [(arm, mcnemar_exact(means[plan.reference], means[arm])) for arm in arms]
-    adjusted = holm([item.p for _, item in found])
+    """For one trial a task: discordant tasks and the exact p, adjusted by Holm over arms and domains."""
+    means = {domain: by_task(mine, "success") for domain, mine in of_domains(plan, cells)}
+    found = [(domain, arm, mcnemar_exact(table[plan.reference], table[arm])) for domain, table in means.items() for arm in arms]
+    adjusted = holm([item.p for *_, item in found])
     return pd.DataFrame(
         [
-            {"arm": arm, "tasks": item.tasks, "lost": item.lost, "won": item.won, "p": item.p, "p_holm": p}
-            for (arm, item), p in zip(found, adjusted, strict=True)
+            {"domain": domain, "arm": arm, "tasks": item.tasks, "lost": item.lost, "won": item.won, "p": item.p, "p_holm": p}
+            for (domain, arm, item), p in zip(found, adjusted, strict=True)
         ]
     )
 
@@ -245,7 +278,11 @@ def _delivery(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 def conclusions(plan: ExperimentPlan, primary: pd.DataFrame) -> list[str]:
     """What may be said, a sentence an arm."""
-    return [_sentence(plan, row) for row in primary.to_dict("records")]
+    return [_sentence(plan, {**row, "arm": _name(plan, row)}) for row in primary.to_dict("records")]
+
+
+def _name(plan: ExperimentPlan, row: Mapping[Any, Any]) -> str:
+    return f"{row['arm']} in {row['domain']}" if len(plan.tasks) > 1 else str(row["arm"])
 
 
 def _sentence(plan: ExperimentPlan, row: Mapping[Any, Any]) -> str:

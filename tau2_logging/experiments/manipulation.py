@@ -39,8 +39,8 @@ class Verdict:
 
 
 def marker_table(plan: ExperimentPlan, cells: pd.DataFrame, seed: int = 0, resamples: int = 9999) -> pd.DataFrame:
-    """A row for each arm with a variant, what it is held against (reference, placebo) and marker: both means, their paired difference with
-    95 % interval, p (adjusted by Benjamini and Hochberg within arm and comparison), and which way was declared.
+    """A row for each domain, arm with a variant, what it is held against (reference, placebo) and marker: both means, their paired
+    difference with 95 % interval, p (adjusted by Benjamini and Hochberg within domain, arm and comparison), and which way was declared.
     """
     rows = []
     for arm in _with_text(plan):
@@ -49,9 +49,10 @@ def marker_table(plan: ExperimentPlan, cells: pd.DataFrame, seed: int = 0, resam
         for other in dict.fromkeys((plan.reference, *([PLACEBO] if PLACEBO in plan.arms else []))):
             if other == arm:
                 continue
-            counted = _counted(cells, (arm, other), variant.cues)
-            for marker in MARKERS:
-                rows.append(_row(counted, arm, other, marker, variant.expect, seed, resamples))
+            for domain in plan.tasks:
+                counted = _counted(cells[cells["domain"].eq(domain)], (arm, other), variant.cues)
+                for marker in MARKERS:
+                    rows.append({"domain": domain, **_row(counted, arm, other, marker, variant.expect, seed, resamples)})
     return _adjusted(pd.DataFrame(rows))
 
 
@@ -84,7 +85,7 @@ def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
 
     if table.empty:
         return table
-    adjusted = table.groupby(["arm", "against"], sort=False)["p"].transform(lambda column: benjamini_hochberg(list(column)))
+    adjusted = table.groupby(["domain", "arm", "against"], sort=False)["p"].transform(lambda column: benjamini_hochberg(list(column)))
     table.insert(list(table.columns).index("p") + 1, "p_adjusted", adjusted)
     return table
 
@@ -103,7 +104,8 @@ def _verdict(plan: ExperimentPlan, arm: str, table: pd.DataFrame, injected: Inje
         if not isinstance(row["declared"], str) or (row["against"] != plan.reference and row["marker"] != "cue_phrases"):
             continue
         if not _moved(row):
-            reasons.append(f"{row['marker']} did not go {row['declared']} against {row['against']}: {_shown(row)}")
+            where = f" in {row['domain']}" if len(plan.tasks) > 1 else ""
+            reasons.append(f"{row['marker']} did not go {row['declared']} against {row['against']}{where}: {_shown(row)}")
     if reasons:
         return Verdict(arm, NOT_DELIVERED, tuple(reasons))
     return Verdict(arm, DELIVERED if variant.expect else UNDECLARED)

@@ -117,10 +117,14 @@ def page_data(experiment: Experiment, findings: Findings) -> dict[str, Any]:
     return {
         "reference": findings.plan.reference,
         "conclusions": list(findings.conclusions),
-        "forest": plain(records(findings.table("primary"))),
+        "forest": [_named(row, len(findings.plan.tasks) > 1) for row in plain(records(findings.table("primary")))],
         "tables": [table for table in tables if table is not None],
         "conversations": list(conversations(experiment, findings)),
     }
+
+
+def _named(row: dict[str, Any], several: bool) -> dict[str, Any]:
+    return {**row, "arm": f"{row['arm']}, {row['domain']}"} if several else row
 
 
 def _html_table(table: Table) -> dict[str, Any] | None:

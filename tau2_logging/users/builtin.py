@@ -18,9 +18,9 @@ PLACEBO = Variant(
 FRUSTRATION = Variant(
     "frustration",
     "You are frustrated that you have to deal with this at all, and it shows in the way you write. You sound weary and put out, and you "
-    'sigh a little. In most of your messages there is a phrase like "this is so frustrating" or "I expected this to be easier", or one '
+    'sigh a little. In most of your messages there is a phrase like "this is so frustrating" or "I am so tired of this", or one '
     "that means the same. You stay like that from the first message to the last, whatever the agent answers.",
-    ("this is so frustrating", "I expected this to be easier"),
+    ("this is so frustrating", "I am so tired of this"),
     {"cue_phrases": UP, "sentiment": DOWN},
     "weary and put out",
 )

@@ -88,9 +88,8 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         settings = ScriptedSettings.of(optional_params)
         domain, task = _task_of(optional_params)
         turn = _turn_of(messages)
-        draw = random.Random(
-            f"{settings.seed}|{domain}/{task}|{model}|{turn}|{self._times_made(settings, f'{domain}/{task}', model, turn)}"
-        )
+        number = self._times_made(settings, f"{domain}/{task}", model, turn)
+        draw = random.Random(f"{settings.seed}|{_dice_of(domain, task)}|{model}|{turn}|{number}")
         fault = settings.draw_fault(draw)
         _raise_fault(fault, model)
         prompt = prompt_tokens(messages, optional_params.get("tools"))
@@ -131,9 +130,9 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
             )
         if model == "expert":
             return expert_turn(plan, messages, params.get("tools"))
-        if model == "agent" and drops_task(settings, f"{plain_domain(domain or '')}/{task}", messages):
+        if model == "agent" and drops_task(settings, _dice_of(domain, task), messages):
             return Speech(text=CLOSING)
-        again = first_call(messages) if settings.loops(random.Random(f"{settings.seed}|{domain}/{task}|loop")) else None
+        again = first_call(messages) if settings.loops(random.Random(f"{settings.seed}|{_dice_of(domain, task)}|loop")) else None
         return again or agent_turn(plan, messages, params.get("tools"))
 
     def _times_made(self, settings: ScriptedSettings, task: str, model: str, turn: str) -> int:
@@ -164,6 +163,11 @@ def _task_of(params: Mapping[str, Any]) -> tuple[str | None, str | None]:
         return domain, task
     simulation = current()
     return (simulation.domain, simulation.task) if simulation is not None else (None, None)
+
+
+def _dice_of(domain: str | None, task: str | None) -> str:
+    """What the dice are thrown for: the task, whatever the arm is called that it runs in."""
+    return f"{plain_domain(domain or '')}/{task}"
 
 
 def _turn_of(messages: Sequence[Mapping[str, Any]]) -> str:

@@ -97,17 +97,21 @@ function pagerButtons(state, pages, total, page, update) {
 // `rate_low` and `rate_high` are drawn in the cell of `rate`.
 function isBound(name, place) { const base = name.replace(/_(low|high)$/, ""); return base !== name && place(base) >= 0 && place(`${base}_low`) >= 0 && place(`${base}_high`) >= 0 && base.endsWith("rate"); }
 
-// A share with its 95 % interval: the number, and on a line from 0 to 1 the interval and the point.
-function interval(value, low, high) {
+// A share with its 95 % interval: the number, and on a line from 0 to 1 the interval and the point. A difference of shares is in points,
+// on a line from -1 to 1 with a mark at 0.
+function interval(value, low, high, difference) {
   if (value === null) return DASH;
-  if (low === null) return show.share(value);
-  const x = (share) => 2 + share * 76;
+  const shown = difference ? points(value) : show.share(value);
+  if (low === null) return shown;
+  const x = difference ? (share) => 40 + share * 38 : (share) => 2 + share * 76;
   const picture = draw("svg", { viewBox: "0 0 80 12", class: "interval", "aria-hidden": "true" },
     draw("line", { x1: 2, x2: 78, y1: 6, y2: 6, class: "axis" }), draw("line", { x1: x(low), x2: Math.max(x(high), x(low) + 1), y1: 6, y2: 6, class: "reach" }),
-    draw("circle", { cx: x(value), cy: 6, r: 3, class: "point" }));
-  const bounds = `${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)} %`;
-  return make("span", { class: "rate", title: `95 % interval ${bounds}` }, `${show.share(value)} `, make("span", { class: "hint" }, bounds), picture);
+    difference && draw("line", { x1: 40, x2: 40, y1: 1, y2: 11, class: "axis" }), draw("circle", { cx: x(value), cy: 6, r: 3, class: "point" }));
+  const bounds = difference ? `${points(low)} to ${points(high)}` : `${(low * 100).toFixed(1)} to ${(high * 100).toFixed(1)} %`;
+  return make("span", { class: "rate", title: `95 % interval ${bounds}` }, `${shown} `, make("span", { class: "hint" }, bounds), picture);
 }
+
+function points(share) { return `${share >= 0 ? "+" : "\u2212"}${Math.abs(share * 100).toFixed(1)} points`; }
 
 // A table as the report embeds it: {title, note, columns: [[name, label, kind]], rows}.
 function embedded(one) {
@@ -115,7 +119,7 @@ function embedded(one) {
   const columns = one.columns.map(([name, label, kind]) => {
     const low = place(`${name}_low`), high = place(`${name}_high`);
     const bounded = low >= 0 && high >= 0 && kind === "share";
-    return { name, label, kind, wide: kind === "wide", ...renderer(kind), ...(bounded ? { render: (value, row) => interval(value, row[low], row[high]) } : {}) };
+    return { name, label, kind, wide: kind === "wide", ...renderer(kind), ...(bounded ? { render: (value, row) => interval(value, row[low], row[high], name.startsWith("difference")) } : kind === "share" && name.startsWith("difference") ? { render: (value) => (value === null ? DASH : points(value)) } : {}) };
   }).map((column) => ({ ...column, hidden: isBound(column.name, place) }));
   const sims = one.rows_of, page = one.rows.length > 40 ? 25 : PAGE;
   return card(one.title, table({ columns, rows: one.rows, note: one.note, link: sims ? (row) => simulationLink(sims[one.rows.indexOf(row)]) : null, page }));
