@@ -217,3 +217,11 @@ def test_pass_at_k_and_pass_hat_k_are_the_shares_of_samples_that_succeed() -> No
     assert pass_hat(rewards) == pytest.approx({k: share(all, k) for k in (1, 2, 3)})
     assert pass_at(rewards) == pytest.approx({k: share(any, k) for k in (1, 2, 3)})
     assert pass_at({}) == pass_hat({}) == {}
+
+
+def test_the_mean_reward_has_its_denominator(logger: EventLogger, totals: Totals) -> None:
+    """1 of 4 scored with 1, three without a reward: 0.25 if those had failed."""
+    for task, outcome in (("1", Outcome(OK, reward=1.0)), ("2", Outcome(ERROR)), ("3", Outcome(ERROR)), ("4", Outcome(TIMEOUT))):
+        finish(logger, task, outcome)
+    said = "1.000 of 1 scored; 2 of 4 ended in error, 1 of 4 timed out (0.250 if those fail)"
+    assert totals.domains["retail"].score.headline == said

@@ -1,0 +1,66 @@
+"""run_start says what a person varies, without secrets; a task's hash says whether two releases mean the same task."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tau2_logging.analysis.deep.run_info import settings_of
+from tau2_logging.events import KINDS
+from tau2_logging.events.task_hash import task_hash
+from tau2_logging.models.experts import Expert
+from tau2_logging.runner.benchmark import Recipe
+from tau2_logging.runner.config import RunConfig
+from tau2_logging.runner.start_fields import settings_fields
+
+KEY = "sk-abcdefghijklmnopqrstuvwxyz123456"
+
+
+def fields(agent_args: dict[str, Any]) -> dict[str, Any]:
+    expert = Expert("planner", "gpt-4.1", {"temperature": 0.3, "api_key": KEY}, prompt="Plan.")
+    config = RunConfig(agent="expert_agent", agent_args={"attempts": 2}, experts=(expert,))
+    given = {"agent_args": {**agent_args, "num_retries": 0}, "user_args": {"temperature": 0.7}, "judge_args": {"seed": 1}}
+    recipe = Recipe("retail", "expert_agent", "user_simulator", "gpt-4.1", user_llm="gpt-4.1-mini", judge_llm="gpt-5", 
+                    repetition_judge=False, max_steps=200, max_errors=10, num_trials=1, seed=300, **given)  # fmt: skip
+    return settings_fields(config, recipe)
+
+
+def test_arguments_of_agent_user_judge_and_experts_are_told_and_secrets_masked() -> None:
+    found = fields({"temperature": 0.2, "api_key": KEY})
+    assert KEY not in str(found)
+    assert json.loads(found["agent_llm_args"])["temperature"] == 0.2
+    assert (found["user_llm_args"], found["judge_llm_args"]) == ('{"temperature": 0.7}', '{"seed": 1}')
+    assert json.loads(found["agent_args"]) == {"attempts": 2}
+    assert json.loads(found["expert_args"])["planner"]["args"]["temperature"] == 0.3
+    assert found.keys() <= set(KINDS["run_start"].fields)
+    assert fields({"temperature": 0.2}) != fields({"temperature": 0.3})
+
+
+def test_results_files_say_the_same_from_their_info_and_texts_that_may_be_secrets_are_masked() -> None:
+    info = {
+        "agent_info": {
+            "implementation": "llm_agent",
+            "llm": "gpt-4.1",
+            "llm_args": {"temperature": 0.2, "api_key": KEY, "organization": "x"},
+        }
+    }
+    found = settings_of(info)
+    assert KEY not in str(found)
+    assert json.loads(found["agent_llm_args"]) == {"api_key": "***", "organization": "***", "temperature": 0.2}
+
+
+def test_a_task_s_hash_is_that_of_what_it_asks_for() -> None:
+    """Nulls that one release writes and another leaves out change nothing; another argument of a reference action does."""
+    task = {
+        "id": "7",
+        "user_scenario": {"persona": None, "instructions": "Cancel it."},
+        "actions": [{"name": "cancel", "arguments": {"id": 1}}],
+    }
+    same = {
+        "actions": [{"arguments": {"id": 1}, "name": "cancel"}],
+        "user_scenario": {"instructions": "Cancel it."},
+        "id": "7",
+        "ticket": "",
+    }
+    other = {**task, "actions": [{"name": "cancel", "arguments": {"id": 2}}]}
+    assert task_hash(task) == task_hash(same) != task_hash(other)
