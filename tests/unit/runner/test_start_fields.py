@@ -20,7 +20,7 @@ def fields(agent_args: dict[str, Any]) -> dict[str, Any]:
     expert = Expert("planner", "gpt-4.1", {"temperature": 0.3, "api_key": KEY}, prompt="Plan.")
     config = RunConfig(agent="expert_agent", agent_args={"attempts": 2}, experts=(expert,))
     given = {"agent_args": {**agent_args, "num_retries": 0}, "user_args": {"temperature": 0.7}, "judge_args": {"seed": 1}}
-    recipe = Recipe("retail", "expert_agent", "user_simulator", "gpt-4.1", user_llm="gpt-4.1-mini", judge_llm="gpt-5", 
+    recipe = Recipe("retail", "expert_agent", "user_simulator", "gpt-4.1", user_llm="gpt-4.1-mini", judge_llm="gpt-5",
                     repetition_judge=False, max_steps=200, max_errors=10, num_trials=1, seed=300, **given)  # fmt: skip
     return settings_fields(config, recipe)
 
