@@ -106,7 +106,7 @@ def leaves_process(event: Event) -> bool:
 
 def error_type(event: Event) -> str | None:
     """Value of `error.type`; None for what succeeded."""
-    failed = event.get("status") not in (None, "ok") or event.get("error") is True
+    failed = event.get("status") not in (None, "ok") or event.get("error") is True or event.get("error_type") is not None
     return str(event.get("error_type") or event.get("status") or "_OTHER") if failed else None
 
 

@@ -184,9 +184,11 @@ def cell_counts(plan: ExperimentPlan, cells: pd.DataFrame) -> pd.DataFrame:
 def _counts(plan: ExperimentPlan, cells: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for arm in plan.arms:
-        status = cells[cells["arm"].eq(arm)]["status"]
+        mine = cells[cells["arm"].eq(arm)]
+        status = mine["status"]
         bad = {name: int(status.eq(name).sum()) for name in ("error", "timeout", MISSING)}
-        rows.append({"arm": arm, "planned": len(status), "scored": int(status.eq("ok").sum()), **bad})
+        failed = int((status.eq("ok") & mine["termination"].eq("agent_error")).sum())
+        rows.append({"arm": arm, "planned": len(status), "scored": int(status.eq("ok").sum()), "model_failures": failed, **bad})
     return pd.DataFrame(rows)
 
 

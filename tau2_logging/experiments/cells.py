@@ -15,7 +15,7 @@ from tau2_logging.runner.checkpoint import read_rows
 
 KEY = ["arm", "domain", "task", "trial"]
 MISSING = "missing"
-TERMINATIONS = ("user_stop", "transfer", "out_of_scope", "agent_stop", "max_steps", "too_many_errors", "other")
+TERMINATIONS = ("user_stop", "transfer", "out_of_scope", "agent_stop", "max_steps", "too_many_errors", "agent_error", "other")
 """tau2 ends transfers and out-of-scope as user_stop too; the user's last words tell them apart."""
 
 _TOKENS = {"###TRANSFER###": "transfer", "###OUT-OF-SCOPE###": "out_of_scope"}

@@ -77,6 +77,7 @@ class _Meters:
         self.planned = Gauge("tau2_simulations_planned", "Simulations of the run", ("domain",), registry=registry)
         self.in_flight = Gauge("tau2_simulations_in_flight", "Simulations that have begun and not ended", ("domain",), registry=registry)
         self.ended = counter("tau2_simulations", "Simulations that ended", "domain", "status")
+        self.model_failures = counter("tau2_model_failures", "Simulations that the agent's own model ended", "domain", "error_type")
         self.reward = counter("tau2_reward", "Sum of the rewards; over ok simulations this is the mean", "domain")
         self.task_s = histogram("tau2_simulation_duration_seconds", "Length of simulations", _TASK_S, "domain")
         self.calls = counter("tau2_model_calls", "Model calls", *call, "error_type")
@@ -118,6 +119,8 @@ class _Meters:
     def _end(self, event: Event, domain: str) -> None:
         self.in_flight.labels(domain).dec()
         self.ended.labels(domain, str(event.get("status"))).inc()
+        if event.get("termination") == "agent_error":
+            self.model_failures.labels(domain, str(event.get("error_type") or "")).inc()
         self.reward.labels(domain).inc(_number(event, "reward"))
         self.task_s.labels(domain).observe(_seconds(event, "duration_ms"))
 

@@ -145,3 +145,20 @@ def test_an_outage_of_the_agents_server_is_not_the_agents_failure(tmp_path: Path
     assert run.code == 1
     assert (run.row["status"], run.row["reward"], run.row["termination"]) == ("error", None, None)
     assert run.end["error_type"] == "InternalServerError"
+
+
+@pytest.mark.parametrize("source", ["log", "results"])
+def test_the_analysis_counts_it_as_a_failure_of_the_agent_and_says_why(source: str, tmp_path: Path) -> None:
+    """Scored, in pass^k, under its own status and cause, with what the call was named."""
+    from tau2_logging.analysis.deep import LogAnalyzer
+
+    run = ran(tmp_path, BAD["empty"][0], "agent")
+    paths = sorted(tmp_path.glob("tau2_*.log") if source == "log" else run.files.only_run().glob("results_*.json"))
+    tables = {table.kind.key: table.frame for table in LogAnalyzer(paths).tables}
+    (cause,) = tables["root_causes"].to_dict("records")
+    assert (cause["cause"], cause["reward"]) == ("no usable reply", 0.0)
+    assert "EmptyReply" in cause["evidence"]
+    (passed,) = tables["pass_k"].to_dict("records")
+    assert (passed["expected_passes"], passed["of_tasks"], passed["tasks_left_out"]) == (0.0, 1, 0)
+    (how,) = tables["terminations"].to_dict("records")
+    assert (how["termination"], how["mean_reward"]) == ("agent_error", 0.0)

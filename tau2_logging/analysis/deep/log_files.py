@@ -47,7 +47,14 @@ def _simulation(row: dict[Any, Any]) -> Row:
     return {
         **_key(row), "status": row["status"], "reward": row["reward"], "termination": _text(row["termination"]),
         "started": None, "duration_s": duration / 1000, "agent_cost_usd": row.get("agent_cost_usd"), "talk": False,
+        "ended_in": _ended_in(row),
     }  # fmt: skip
+
+
+def _ended_in(row: dict[Any, Any]) -> str | None:
+    """The error of task_end, in words."""
+    said = [text for name in ("error_type", "error_message") if (text := _text(row.get(name))) is not None]
+    return ": ".join(said) or None
 
 
 def _text(value: Any) -> str | None:

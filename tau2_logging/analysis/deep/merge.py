@@ -63,7 +63,7 @@ def _once(rows: Iterable[Row], names: list[str]) -> list[Row]:
 
 def _ended(row: Row) -> Row:
     """How the log says that the simulation ended, and how long it took by a monotonic clock."""
-    return {name: row[name] for name in ("status", "duration_s") if row.get(name) is not None and row[name] == row[name]}
+    return {name: row[name] for name in ("status", "duration_s", "ended_in") if row.get(name) is not None and row[name] == row[name]}
 
 
 def _enrich(calls: Iterable[Row], others: dict[Any, Row], names: Iterable[str]) -> None:

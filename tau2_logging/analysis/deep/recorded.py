@@ -24,6 +24,7 @@ TASK_KEY = ["domain", "task"]
 
 SIMULATION_COLUMNS = (
     *RUN_KEY, "status", "reward", "termination", "started", "duration_s", "agent_cost_usd", "user_cost_usd", "parts", "checks", "talk",
+    "ended_in",
 )  # fmt: skip
 CALL_COLUMNS = (
     *RUN_KEY, "position", "turn", "call_id", "requestor", "tool", "tool_type", "arguments", "argument_count", "argument_bytes",

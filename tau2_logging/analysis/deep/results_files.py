@@ -172,7 +172,7 @@ def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: 
         **key, "status": named(status, termination), "reward": given, "termination": termination,
         "started": simulation.get("start_time"), "duration_s": simulation.get("duration"), "agent_cost_usd": simulation.get("agent_cost"),
         "user_cost_usd": simulation.get("user_cost"), "parts": reward.get("reward_breakdown"), "checks": _checks(reward),
-        "talk": bool(messages or ticks_of(simulation)),
+        "talk": bool(messages or ticks_of(simulation)), "ended_in": (reward.get("info") or {}).get("note"),
     })  # fmt: skip
     timed = list(_timed(messages, began))
     heard: Conversation | None = Conversation(policy, ticket)

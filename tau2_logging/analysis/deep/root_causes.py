@@ -64,10 +64,24 @@ class Evidence:
 
 def _not_scored(found: Evidence) -> str | None:
     simulation = found.simulation
-    if simulation["status"] in ("error", "timeout", "unfinished"):
-        return f"the run ended it: {simulation['status']}"
     reason = str(simulation["termination"])
-    return reason if reason.endswith("_error") or simulation["reward"] != simulation["reward"] else None
+    scored = simulation["reward"] == simulation["reward"]
+    if scored and (reason == "agent_error" or not reason.endswith("_error")):
+        return None
+    if simulation["status"] in ("error", "timeout", "unfinished"):
+        return f"the run ended it: {simulation['status']}{_ended_in(found)}"
+    return f"{reason}{_ended_in(found)}"
+
+
+def _no_usable_reply(found: Evidence) -> str | None:
+    if found.simulation["termination"] != "agent_error":
+        return None
+    return f"agent_error{_ended_in(found)}"
+
+
+def _ended_in(found: Evidence) -> str:
+    text = found.simulation["ended_in"]
+    return f": {text}" if isinstance(text, str) else ""
 
 
 def _loop(found: Evidence) -> str | None:
@@ -148,6 +162,12 @@ def _is_reference(call: Row, actions: list[Row]) -> bool:
 
 CAUSES: tuple[tuple[str, str, Callable[[Evidence], str | None]], ...] = (
     ("not scored", "the run, the agent or the user ended in an error or a time-out", _not_scored),
+    (
+        "no usable reply",
+        "the agent's model gave nothing of which tau2 can make a message: an empty reply, a malformed call, a refusal, a "
+        "prompt that was too long",
+        _no_usable_reply,
+    ),
     ("loop", "the same calls at least 3 times in a row, until steps or errors ran out", _loop),
     ("too many errors", "tau2 stopped it for its failed calls", _too_many_errors),
     ("out of steps", "tau2's step limit", _out_of_steps),

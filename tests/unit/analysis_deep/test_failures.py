@@ -79,7 +79,8 @@ CASES = {
     "action failed": ([call("cancel", error=REFUSED, order_id="#1")], {}, REFUSED),
     "information not given": ([call("cancel", order_id="#1")], {"communicate_checks": [{"info": "54.04", "met": False}]}, "54.04"),
     "extra change": ([call("cancel", order_id="#1")], {"parts": {"DB": 0.0}}, "the database still differs"),
-    "not scored": ([], {"termination_reason": "agent_error"}, "agent_error"),
+    "no usable reply": ([], {"termination_reason": "agent_error"}, "agent_error"),
+    "not scored": ([], {"termination_reason": "infrastructure_error", "reward_info": None}, "infrastructure_error"),
     "unknown": ([call("cancel", order_id="#1")], {}, "None"),
 }
 
