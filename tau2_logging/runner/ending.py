@@ -8,17 +8,18 @@ from pathlib import Path
 from tau2_logging.logger.error_text import error_line
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.runner.checkpoint import Checkpoint, Key, results_path
+from tau2_logging.runner.checkpoint import finished as finished_rows
 
 
 class Ending:
-    """`problems` are what a person has to do something about: the run then exits with 1. `missing` counts simulations that finished and
-    were lost; `notes` are worth knowing.
+    """`problems` are what a person has to do something about: the run then exits with 1. `kept` counts the simulations that finished and
+    are on disk; `notes` are worth knowing.
     """
 
     def __init__(self, directory: Path) -> None:
         self.problems: list[str] = []
         self.notes: list[str] = []
-        self.missing = 0
+        self.kept = 0
         self._directory = directory
 
     def stopped_by(self, failure: OSError) -> None:
@@ -32,9 +33,9 @@ class Ending:
             kept = write()
         except Exception as error:
             self.problems.append(f"{path} could not be written ({error_line(error)}); {self._go_on('make room')}")
-            return
+            kept = set(finished_rows(self._directory, [label]))
+        self.kept += len(kept)
         lost = {key for key in finished if key[0] == label} - kept
-        self.missing += len(lost)
         if lost:
             what = f"{len(lost)} simulations that finished are not in {self._directory / f'simulations_{label}.jsonl'}"
             self.problems.append(f"{what}: it was removed or changed while the run went on; {self._go_on('leave it alone')}")

@@ -403,7 +403,7 @@ class _Session:
             self._say(f"error: {problem}")
         if self.stop.end is not None:
             self._say(f"stopped: {self.stop.end.text}; {self.stop.end.advice}")
-        unfinished = sum(item.planned - item.ok for item in totals.domains.values()) + self.ending.missing
+        unfinished = len(self.plan.units) - self.ending.kept
         if unfinished:
             self._say(
                 f"{unfinished} of {len(self.plan.units)} simulations are not finished; go on with: python run_local.py --resume {directory}"
