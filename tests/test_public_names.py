@@ -27,7 +27,9 @@ PUBLIC = {
         "Comparison", "Design", "Discordance", "Interval", "bca_interval", "benjamini_hochberg", "compare", "detectable", "differences",
         "holm", "mcnemar_exact", "pass_hat_k", "power_of", "sign_flip_p", "trials_needed",
     ],
-    "tau2_logging.instrument": ["Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module"],
+    "tau2_logging.instrument": [
+        "TTFT_MODES", "Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module",
+    ],
     "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
     "tau2_logging.models.servers.simulated": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],
     "tau2_logging": ["load_ipython_extension", "unload_ipython_extension"],

@@ -42,7 +42,7 @@ def measure(domain: str, concurrency: int, trials: int, told: dict[str, float], 
         model = ModelChoice("hosted_vllm/sim", {"api_base": f"{server.stdout.readline().split()[-1]}/v1"})
         config = RunConfig(
             domains=(domain,), num_tasks=8, num_trials=trials, max_concurrency=concurrency, agent_model=model, user_model=model,
-            log_dir=directory, progress=False,
+            log_dir=directory, progress=False, ttft="on",
         )  # fmt: skip
         run(config, None, [], Console(file=io.StringIO()))
         server.terminate()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _RESUMABLE = frozenset(
     ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
     + ("events", "snapshot_writes", "mask")
-    + ("no_stream", "no_trace_header", "max_retry_wait", "request_timeout", "max_cost", "max_tokens_total", "rate_limit")
+    + ("ttft", "no_trace_header", "max_retry_wait", "request_timeout", "max_cost", "max_tokens_total", "rate_limit")
     + ("agent_llm_args", "user_llm_args", "judge_llm_args", "expert")
     + ("num_servers", "gpu_ids", "tensor_parallel", "start_port", "serve_args", "serve_command", "serve_timeout", "endpoints")
     + ("metrics_interval", "server_wait")
@@ -152,7 +152,10 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
                        "results (default: credentials are masked)")  # fmt: skip
     group.add_argument("--log-dir", metavar="DIR", help="where logs go (default: logs)")
     group.add_argument("--run-name", metavar="NAME", help="name of the run (default: date, time and four random digits)")
-    group.add_argument("--no-stream", action="store_true", help="do not ask models for streams: no time to first token is measured")
+    group.add_argument("--ttft", choices=("auto", "on", "off"), help="make calls as streams to measure time to first token: auto (default) "
+                       "at hosts whose streams are known to bring the same answer; on everywhere, which may change what an agent gets "
+                       "from a server that parses streamed tool calls; off nowhere")  # fmt: skip
+    group.add_argument("--no-stream", action="store_const", dest="ttft", const="off", help="the same as --ttft off")
     group.add_argument("--no-trace-header", action="store_true", help="send no traceparent header with model calls, by which servers that "
                        "trace can be joined with them (see docs/vllm.md)")  # fmt: skip
     group.add_argument("--otlp", metavar="ENDPOINT", help="also send a trace of each simulation, and metrics, to an OpenTelemetry "
@@ -244,7 +247,7 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         "server_wait",
     )
     exports = ("otlp", "otlp_content", "prometheus", "receive_traces")
-    values = {name: given[name] for name in (*names, *limits, "log_level", "run_name", *exports) if name in given}
+    values = {name: given[name] for name in (*names, *limits, "log_level", "run_name", "ttft", *exports) if name in given}
     if "rate_limit" in given:
         values["rate_limits"] = tuple(given["rate_limit"])
     for name in ("domains", "task_ids", "modules"):
@@ -254,8 +257,6 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         values["log_dir"] = Path(given["log_dir"])
     if "no_progress" in given:
         values["progress"] = False
-    if "no_stream" in given:
-        values["stream"] = False
     if "no_trace_header" in given:
         values["trace_header"] = False
     if "no_profile" in given:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from tau2_logging.instrument.base import Instrumentor, distribution_version, has_module
-from tau2_logging.instrument.exchange import Streaming
 from tau2_logging.instrument.gate import Gate
 from tau2_logging.instrument.http import HttpInstrumentor
 from tau2_logging.instrument.litellm import LitellmInstrumentor
 from tau2_logging.instrument.maseval import MasevalInstrumentor
 from tau2_logging.instrument.serving import ProgramAt, nothing_known
+from tau2_logging.instrument.streaming import TTFT_MODES, Streaming
 from tau2_logging.instrument.tau2 import Tau2Instrumentor
 from tau2_logging.instrument.threads import ThreadsInstrumentor
 from tau2_logging.instrument.tool_details import ToolDetails
@@ -18,7 +18,8 @@ from tau2_logging.logger.event_logger import EventLogger
 class Instrumentation:
     """All instrumentors as one: `install`, then `uninstall` to leave no trace. Usable as a context manager.
 
-    `stream`: ask models for their answers as streams, to know the time of the first token; what callers get is the same. `gate` may let
+    `ttft`: whether whole answers are asked for as streams, to know the time of the first token: `auto` (at hosts whose streams are known
+    to bring the same), `on` (everywhere; a server's parser of streamed tool calls may change what the agent gets) or `off`. `gate` may let
     calls wait. `details` says how the structured events of tool calls are made; left out, no state is examined. `trace_header`: send a
     W3C `traceparent` header with each model call, so that a server that traces can be joined with it. `program_at` tells what is known to
     answer at a host:port: it gives calls there their `call_type`.
@@ -27,13 +28,13 @@ class Instrumentation:
     def __init__(
         self,
         logger: EventLogger | None = None,
-        stream: bool = True,
+        ttft: str = "auto",
         gate: Gate | None = None,
         details: ToolDetails | None = None,
         trace_header: bool = True,
         program_at: ProgramAt = nothing_known,
     ) -> None:
-        self._streaming = Streaming(stream)
+        self._streaming = Streaming(ttft)
         self._parts: tuple[Instrumentor, ...] = (
             ThreadsInstrumentor(),
             Tau2Instrumentor(logger, details),
@@ -66,4 +67,4 @@ class Instrumentation:
         self.uninstall()
 
 
-__all__ = ["Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module"]
+__all__ = ["TTFT_MODES", "Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module"]

@@ -6,6 +6,8 @@ went wrong on the wire is what a person has to know, so it gives the name.
 
 from __future__ import annotations
 
+import re
+
 from tau2_logging.instrument.reply import STREAM_CUT
 from tau2_logging.logger.call_problem import causes
 from tau2_logging.logger.error_text import error_text
@@ -24,8 +26,16 @@ _STATUS_NAMES = {
     504: "Timeout",
 }
 _TIMEOUTS = ("APITimeoutError", "ReadTimeout", "ConnectTimeout", "WriteTimeout", "PoolTimeout", "TimeoutException")
-_CONTEXT_WORDS = ("context_length_exceeded", "maximum context length", "prompt is too long", "context window", "too many tokens")
+_CONTEXT_WORDS = re.compile(
+    r"context[_ ](length|size|window|limit)|maximum (model|prompt|allowed|input) length|(input|prompt|request) is too (long|large)"
+    r"|too many (input |prompt )?tokens|maximum number of (input )?tokens|reduce the length of the (messages|prompt|input)"
+    r"|tokens`? (plus|\+) `?max_(new_)?tokens|exceeds the (available|maximum) context|longer than the (maximum )?(model|context)",
+    re.IGNORECASE,
+)
+"""How servers say that a prompt does not fit (OpenAI, Anthropic, Gemini, Mistral, Groq, xAI, Bedrock, vLLM, SGLang, TGI, llama.cpp)."""
 CONTEXT_EXCEEDED = "ContextWindowExceededError"
+_CONTEXT_STATUS = (400, 413, 422)
+_LONGEST_READ = 5000
 _HTTP_PACKAGES = ("httpx", "httpx2")
 
 
@@ -69,7 +79,6 @@ def is_context_error(error: BaseException) -> bool:
     """Whether a provider refused a prompt for its length: asking again cannot help."""
     if type(error).__name__ == CONTEXT_EXCEEDED:
         return True
-    if getattr(error, "status_code", None) not in (400, 413):
+    if getattr(error, "status_code", None) not in _CONTEXT_STATUS:
         return False
-    said = error_text(error).lower()
-    return any(words in said for words in _CONTEXT_WORDS)
+    return _CONTEXT_WORDS.search(error_text(error)[:_LONGEST_READ]) is not None

@@ -14,12 +14,12 @@ from functools import lru_cache
 from typing import Any
 
 from tau2_logging.instrument.base import Instrumentor, distribution_version
-from tau2_logging.instrument.exchange import Streaming
 from tau2_logging.instrument.gate import Gate, pass_gate, pass_gate_async
 from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.price import price_of
 from tau2_logging.instrument.stream import MeasuredStream
+from tau2_logging.instrument.streaming import Streaming
 from tau2_logging.logger.context import current
 
 _CALL_TYPES = {"hosted_vllm": "openai_compatible", "vllm": "vllm", "openai": "openai", "anthropic": "claude"}
@@ -85,10 +85,10 @@ class LitellmInstrumentor(Instrumentor):
         if inspect.isawaitable(response):  # litellm.completion(acompletion=True) hands back a coroutine
             return self._ended_later(call, response)
         if hasattr(response, "__next__") or hasattr(response, "__anext__"):
-            call.price = lambda reply: price_of(call.model, call.provider, reply)
             return MeasuredStream(response, call, _assemble)
         call.finish(response)
-        self._streaming.finished(call)
+        if call.protocol is None and call.endpoint is not None:
+            self._streaming.not_read(call.model, call.endpoint)
         return response
 
     async def _ended_later(self, call: ModelCall, response: Any) -> Any:
@@ -120,6 +120,7 @@ def _begin_call(simulation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], 
     call_type = call_type_of(model, kwargs.get("custom_llm_provider"), kwargs.get("api_base") or kwargs.get("base_url"))
     call = ModelCall(simulation, model, call_type, messages, attempt)
     call.handled = handled
+    call.price = lambda reply: price_of(call.model, call.provider, reply)
     return call
 
 

@@ -21,6 +21,17 @@ from tau2_logging.logger.simulation import EVALUATION, JUDGE, USER, Simulation
 ATTEMPT: ContextVar[int] = ContextVar("tau2_logging_attempt", default=1)
 """Which try of a call this is; set by whoever retries."""
 
+
+@dataclass
+class Again:
+    """Requests that were made once more within one attempt: plainly, in place of a stream that was not to be trusted."""
+
+    times: int = 0
+
+
+MADE_AGAIN: ContextVar[Again | None] = ContextVar("tau2_logging_made_again", default=None)
+"""Counts them for whoever retries the call."""
+
 OPEN_CALL: ContextVar[ModelCall | None] = ContextVar("tau2_logging_open_call", default=None)
 """The call that is being made, for the layers below it: its connection, a nested SDK."""
 
@@ -41,7 +52,7 @@ def role_of(simulation: Simulation) -> str:
 
 @dataclass(frozen=True)
 class Seen:
-    """What the bytes of a stream said: the reply, token counts and all; `cut` where it ended without a reason."""
+    """What the bytes of an answer said: the reply, token counts and all; `cut` where a stream ended without a reason."""
 
     reply: Reply | None = None
     cut: bool = False
@@ -51,7 +62,8 @@ class ModelCall:
     """An attempt. `finish` or `fail` writes its event, whichever comes first.
 
     What is made below it in secret (an SDK's own retry) is another attempt of the same call: `hold` when a request has failed, `again`
-    when one more is made. `seen` tells what was seen on the wire of a stream that somebody above reads.
+    when one more is made, `discard` when an answer is given up for another. `seen` tells what was seen on the wire. Where
+    `begins_with_role`, a stream's first event comes with the first token, and its last with the last, whatever they bring.
     """
 
     def __init__(self, simulation: Simulation, model: str, call_type: str, messages: object = None, attempt: int | None = None) -> None:
@@ -65,6 +77,7 @@ class ModelCall:
         self.handled: BaseException | None = None
         self.price: Price | None = None
         self.count_tokens: Callable[[int], None] | None = None
+        self.begins_with_role = False
         self._messages = messages
         self.role = role_of(simulation)
         self.expert = current_expert() if self.role == "expert" else None
@@ -110,8 +123,21 @@ class ModelCall:
         """One more request is made after the failed one: that was an attempt of its own."""
         if self.failure is not None:
             self.fail(self.failure)
-            self.attempt += 1
-            self._begin()
+            self._next()
+
+    def discard(self, problem: str, message: str, body: Any) -> None:
+        """Its answer (None where there is none) is not used, and one more request is made: what it has cost is told all the same."""
+        if self._stop():
+            self.simulation.logger.attempt(self._finish, body, {"error_type": problem, "error_message": masked_start(message)})
+        self._next()
+
+        again = MADE_AGAIN.get()
+        if again is not None:
+            again.times += 1
+
+    def _next(self) -> None:
+        self.attempt += 1
+        self._begin()
 
     def finish(self, response: Any) -> None:
         """The reply is there. Where a request has failed and there is none, a client has kept the failure to itself."""
@@ -132,16 +158,16 @@ class ModelCall:
             return True
         return self._operation.stop()
 
-    def _finish(self, response: Any) -> None:
+    def _finish(self, response: Any, why_not: Mapping[str, object] | None = None) -> None:
         seen = self.seen() if self.seen is not None else Seen()
         reply = _with_counts(read_reply(response), seen.reply)
         if reply.cost_usd is None and self.price is not None:
             reply = replace(reply, cost_usd=self.price(reply))
         reply = self._priced(reply)
         problem = STREAM_CUT if seen.cut else reply.problem
-        failed = {"error": True, "error_type": problem} if problem else {"error": False}
+        failed = {"error": True, "error_type": problem, **(why_not or {})} if problem or why_not else {"error": False}
         self.simulation.call_problem = problem_of_reply(self.role, reply, problem) if problem else None
-        self._count(reply, failed=bool(problem))
+        self._count(reply, failed=bool(failed["error"]))
         self._write({**_reply_fields(reply), **failed})
         if self.count_tokens is not None:
             self.count_tokens((reply.input_tokens or 0) + (reply.output_tokens or 0))
@@ -222,9 +248,9 @@ class ModelCall:
 
 
 def _with_counts(reply: Reply, counted: Reply | None) -> Reply:
-    """The reply with the provider's own counts, where a library above has lost them on the way and made up others."""
-    names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "written_tokens")
-    if counted is None or counted.output_tokens is None or counted.output_tokens == reply.output_tokens:
+    """The reply with the provider's own counts, if a library above has made up others: what the provider has not said is unknown."""
+    names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "written_tokens", "written_1h_tokens")
+    if counted is None or (counted.input_tokens, counted.output_tokens) == (reply.input_tokens, reply.output_tokens):
         return reply
     return replace(reply, cost_usd=None, **{name: getattr(counted, name) for name in names})
 
@@ -242,7 +268,7 @@ def _reply_fields(reply: Reply) -> dict[str, object]:
 
 
 def _response_json(response: Any) -> str:
-    if isinstance(response, Mapping):
+    if response is None or isinstance(response, Mapping):
         return json.dumps(response, ensure_ascii=False, default=str)
     choice = response.choices[0]
     message = getattr(choice, "message", choice)

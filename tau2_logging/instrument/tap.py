@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import zlib
+from collections.abc import AsyncIterator, Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
 from tau2_logging.instrument.exchange import Exchange
 from tau2_logging.instrument.wire import ProviderError
-from tau2_logging.instrument.wire.sse import EventFilter
 
 
 def tapped(module: Any, exchange: Exchange, response: Any) -> None:
-    """Have the answer's bytes pass through the exchange; `module` is the package (httpx or httpx2) the response is of."""
-    encoding = response.headers.get("content-encoding", "identity")
-    if encoding != "identity":
-        exchange.failed(ValueError(f"an answer in content-encoding {encoding}, which was not asked for"))
-        return
+    """Have the answer's bytes pass the exchange; `module` is the package (httpx or httpx2) the response is of."""
     sync, by_await = _classes(module)
     is_async = isinstance(response.stream, module.AsyncByteStream) and not isinstance(response.stream, module.SyncByteStream)
     response.stream = (by_await if is_async else sync)(response.stream, _Watch(exchange, response))
+
+
+def _decoder(encoding: str) -> Callable[[bytes], bytes] | None:
+    """What a compressed answer says, piece by piece; None for a form that is not read here."""
+    if encoding in ("", "identity"):
+        return lambda chunk: chunk
+    if encoding in ("gzip", "x-gzip", "deflate"):
+        return zlib.decompressobj(wbits=47 if "gzip" in encoding else zlib.MAX_WBITS).decompress
+    return None
 
 
 class _Watch:
@@ -27,22 +32,20 @@ class _Watch:
 
     def __init__(self, exchange: Exchange, response: Any) -> None:
         self._exchange = exchange
-        self._is_stream = "text/event-stream" in response.headers.get("content-type", "")
-        self._passed_on = EventFilter(exchange.hides) if self._is_stream and exchange.changed_content is not None else None
+        self._is_stream = "application/json" not in response.headers.get("content-type", "")
+        self._decoded = _decoder(response.headers.get("content-encoding", "").lower())
         self._whole = b""
         self._ended = False
         self._attempt = exchange.call.simulation.logger.attempt
 
-    def saw(self, chunk: bytes) -> bytes:
-        """Look at a chunk; returns what the reader is to get of it."""
+    def saw(self, chunk: bytes) -> None:
+        """Look at a chunk."""
         self._attempt(self._saw, chunk)
-        return chunk if self._passed_on is None else self._passed_on.feed(chunk)
-
-    def rest(self) -> bytes:
-        """What has been held back when the bytes end."""
-        return b"" if self._passed_on is None else self._passed_on.close()
 
     def _saw(self, chunk: bytes) -> None:
+        if self._decoded is None:
+            return
+        chunk = self._decoded(chunk)
         if not self._is_stream:
             self._whole += chunk
             return
@@ -68,7 +71,7 @@ class _Watch:
             exchange.came(self._whole)
             return
         exchange.end()
-        if not exchange.assembler.complete and not by_reader:
+        if self._decoded is not None and not by_reader and not (exchange.assembler.complete or exchange.assembler.over):
             exchange.cut()
         exchange.answered(exchange.assembler.body())
 
@@ -83,10 +86,8 @@ def _classes(module: Any) -> tuple[type, type]:
         def __iter__(self) -> Iterator[bytes]:
             try:
                 for chunk in self._stream:
-                    if shown := self._watch.saw(chunk):
-                        yield shown
-                if rest := self._watch.rest():
-                    yield rest
+                    self._watch.saw(chunk)
+                    yield chunk
             except GeneratorExit:
                 raise
             except BaseException as error:
@@ -106,10 +107,8 @@ def _classes(module: Any) -> tuple[type, type]:
         async def __aiter__(self) -> AsyncIterator[bytes]:
             try:
                 async for chunk in self._stream:
-                    if shown := self._watch.saw(chunk):
-                        yield shown
-                if rest := self._watch.rest():
-                    yield rest
+                    self._watch.saw(chunk)
+                    yield chunk
             except GeneratorExit:
                 raise
             except BaseException as error:

@@ -12,6 +12,7 @@ from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import arm_label, arm_of
 from tau2_logging.events.levels import LEVELS
+from tau2_logging.instrument import TTFT_MODES
 from tau2_logging.logger.masking import MASK, mask
 from tau2_logging.logger.sensitive import LEVELS as MASKING_LEVELS
 from tau2_logging.models.experts import ADVISE, MODES, Expert
@@ -112,7 +113,7 @@ class RunConfig:
     run_name: str | None = None
     progress: bool = True
     profile: bool = True
-    stream: bool = True
+    ttft: str = "auto"
     trace_header: bool = True
     fast_env: bool = True
     events: bool | None = None
@@ -153,6 +154,8 @@ class RunConfig:
         for name, value, offered in (("log_level", self.log_level, LEVELS), ("masking", self.masking, MASKING_LEVELS)):
             if value not in offered:
                 raise UserError(f"no {name} {value!r}; there are {', '.join(offered)}")
+        if self.ttft not in TTFT_MODES:
+            raise UserError(f"--ttft is {self.ttft!r}; give one of {', '.join(TTFT_MODES)}")
         self._check_executor()
         self._check_harness()
         self._check_exports()
@@ -257,6 +260,7 @@ class RunConfig:
     def from_json(cls, data: Mapping[str, Any]) -> RunConfig:
         """From run.json. A masked secret stays masked (see `masked_secret`)."""
         known = {item.name for item in dataclasses.fields(cls)}
+        data = {**({"ttft": "off"} if data.get("stream") is False else {}), **data}  # as version 0.1.0 wrote it
         values = {name: value for name, value in data.items() if name in known}
         for name in ("agent_model", "user_model", "judge_model"):
             if values.get(name) is not None:

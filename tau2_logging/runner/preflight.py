@@ -72,7 +72,7 @@ def check(config: RunConfig, console: Console | None = None) -> int:
     with (
         _quiet_litellm(),
         model_servers(config, log_directory(config.log_dir), out, say) as servers,
-        Instrumentation(stream=config.stream, trace_header=config.trace_header, program_at=servers.program_at) as instrumentation,
+        Instrumentation(ttft=config.ttft, trace_header=config.trace_header, program_at=servers.program_at) as instrumentation,
         ThreadPoolExecutor(_AT_ONCE) as pool,
     ):
         probes = list(pool.map(_asked, _planned(config, servers)))

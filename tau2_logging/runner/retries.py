@@ -14,13 +14,13 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.instrument.acting import acting_now
 from tau2_logging.instrument.failure import failure_name
 from tau2_logging.instrument.litellm import wrap_completions
-from tau2_logging.instrument.model_call import ATTEMPT
+from tau2_logging.instrument.model_call import ATTEMPT, MADE_AGAIN, Again
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.problem import problem_of_error, problem_of_reply
 from tau2_logging.instrument.wire import protocol_of
@@ -51,6 +51,7 @@ class Asked:
     """Where it goes, if it says so itself."""
     servers: Servers = ()
     """Those that could answer it, if they are known."""
+    again: Again = field(default_factory=Again)
 
 
 class Retries:
@@ -143,7 +144,7 @@ class Retries:
             with self._outages.waiting(asked.servers, asked.model, attempt) as pauses:
                 for pause_s in pauses:
                     _pause(pause_s)
-            with _attempt(attempt):
+            with _attempt(attempt, asked.again):
                 try:
                     response, error = make(), None
                 except Exception as raised:
@@ -166,7 +167,7 @@ class Retries:
             with self._outages.waiting(asked.servers, asked.model, attempt) as pauses:
                 for pause_s in pauses:
                     await asyncio.sleep(pause_s)
-            with _attempt(attempt):
+            with _attempt(attempt, asked.again):
                 try:
                     response, error = await make(), None
                 except Exception as raised:
@@ -192,7 +193,7 @@ class Retries:
             return None
         asked.bad_answers += 1
         limit = REPEATS_OF_DETERMINISTIC if asked.is_deterministic() else self._policy.max_retries
-        return reply.problem if asked.bad_answers <= limit else None
+        return reply.problem if asked.bad_answers + asked.again.times <= limit else None
 
     def _given(self, response: Any, error: Exception | None) -> Any:
         simulation = current()
@@ -232,13 +233,14 @@ class Retries:
 
 
 @contextmanager
-def _attempt(number: int) -> Iterator[None]:
-    tokens = ATTEMPT.set(number), _INSIDE.set(True)
+def _attempt(number: int, again: Again) -> Iterator[None]:
+    tokens = ATTEMPT.set(number + again.times), _INSIDE.set(True), MADE_AGAIN.set(again)
     try:
         yield
     finally:
         ATTEMPT.reset(tokens[0])
         _INSIDE.reset(tokens[1])
+        MADE_AGAIN.reset(tokens[2])
 
 
 def _check_timeout() -> None:

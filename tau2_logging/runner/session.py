@@ -286,6 +286,11 @@ class _Session:
                 f"{config.max_concurrency} simulations at a time share one interpreter, and calls wait for it; "
                 "--executor processes gives each core one (docs/executors.md)"
             )
+        if config.ttft == "on":
+            self._say(
+                "--ttft on: calls are made as streams. A server may parse streamed tool calls differently from whole ones, so results may "
+                "differ from a run without it; answers that look wrong are asked for again without a stream."
+            )
         for domain, number in self.plan.left_out.items():
             if number:
                 self._say(f"{domain}: {number} tasks left out that agent {config.agent} cannot do")

@@ -81,12 +81,12 @@ class Workshop:
 
     def _instrument(self, stack: ExitStack, servers: ModelServers) -> None:
         config = self._config
-        streams = config.stream and LEVELS[config.log_level] <= LEVELS["PROFILE"]
+        ttft = config.ttft if LEVELS[config.log_level] <= LEVELS["PROFILE"] else "off"
         limits = [shared_out(rate_limit(text), self._share) for text in config.rate_limits]
         details = ToolDetails(EnvironmentStates(self._databases), config.snapshot_writes)
         gate = RateLimits(limits) if limits else None
         instrumentation = Instrumentation(
-            stream=streams, gate=gate, details=details, trace_header=config.trace_header, program_at=servers.program_at
+            ttft=ttft, gate=gate, details=details, trace_header=config.trace_header, program_at=servers.program_at
         )
         instrumentation.install()
         self.notes = instrumentation.notes

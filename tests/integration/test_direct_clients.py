@@ -119,32 +119,32 @@ def test_when_retries_run_out_the_caller_gets_the_clients_own_error(way: Callabl
 
 @pytest.mark.parametrize("way", [with_openai, with_litellm])
 def test_a_server_that_cannot_stream_is_asked_plainly_and_that_is_said_once(way: Any, caplog: pytest.LogCaptureFixture) -> None:
-    """The first refusal is no failure, and there is no second."""
-    with SimulatedServer(ServerSettings(can_stream=False)) as server, simulation() as sink:
+    """The first refusal is an attempt of its own, and there is no second."""
+    with SimulatedServer(ServerSettings(can_stream=False)) as server, simulation(ttft="on") as sink:
         for _ in range(3):
             assert way(server).choices[0].message.content
         asked = [exchange.stream for exchange in server.journal]
     assert asked == [True, False, False, False]
-    assert [event.get("error") for event in sink.of("llm_call")] == [False] * 3
-    assert [event.get("ttft_ms") for event in sink.of("llm_call")] == [None] * 3
-    assert len([record for record in caplog.records if "refuses to stream" in record.message]) == 1
+    assert attempts(sink.of("llm_call")) == [(1, True, "StreamRefused"), (2, False, None), (1, False, None), (1, False, None)]
+    assert [event.get("ttft_ms") for event in sink.of("llm_call")] == [None] * 4
+    assert len([record for record in caplog.records if "Streaming is off" in record.message]) == 1
 
 
 def test_a_server_that_streams_without_counts_is_asked_plainly(caplog: pytest.LogCaptureFixture) -> None:
-    """Of the first answer the counts stay unknown; the others have them."""
-    with SimulatedServer(ServerSettings(stream_usage=False)) as server, simulation() as sink:
+    """Of the first stream the counts are unknown, and so is its price; the answer that counts has them."""
+    with SimulatedServer(ServerSettings(stream_usage=False)) as server, simulation(ttft="on") as sink:
         for _ in range(2):
             with_openai(server)
         asked = [exchange.stream for exchange in server.journal]
-    assert asked == [True, False]
-    assert [event.get("input_tokens") is None for event in sink.of("llm_call")] == [True, False]
+    assert asked == [True, False, False]
+    assert [event.get("input_tokens") is None for event in sink.of("llm_call")] == [True, False, False]
     assert sink.of("llm_call")[0].get("cost_usd") is None
-    assert len([record for record in caplog.records if "without token counts" in record.message]) == 1
+    assert len([record for record in caplog.records if "Streaming is off" in record.message]) == 1
 
 
 def test_without_streaming_nothing_is_asked_differently() -> None:
-    """`stream=False`: requests go out as they are, a caller's own stream included."""
-    with SimulatedServer(ServerSettings()) as server, simulation(stream=False) as sink:
+    """`ttft="off"`: requests go out as they are, a caller's own stream included."""
+    with SimulatedServer(ServerSettings()) as server, simulation(ttft="off") as sink:
         with_openai(server)
         with_openai(server, stream=True)
         first, second = server.journal
@@ -193,8 +193,9 @@ def test_a_known_price_is_paid_for_each_kind_of_token() -> None:
     with SimulatedServer(ServerSettings(models=("gpt-4.1",))) as server, simulation() as sink:
         for stream in (False, True):
             server.script(counted, counted)
-            with_openai(server, model="gpt-4.1", stream=stream)
-            arguments = {"api_base": server.base_url, "api_key": "sk-x", "stream": stream}
+            how = {"stream": True, "stream_options": {"include_usage": True}} if stream else {}
+            with_openai(server, model="gpt-4.1", **how)
+            arguments = {"api_base": server.base_url, "api_key": "sk-x", **how}
             for _ in litellm.completion(model="openai/gpt-4.1", messages=MESSAGES, **arguments):
                 pass
     assert [event.get("cost_usd") for event in sink.of("llm_call")] == pytest.approx([expected] * 4)
@@ -234,7 +235,7 @@ class Narrow(Gate):
 def test_waiting_for_the_rate_is_queueing(way: Callable[[SimulatedServer], Any]) -> None:
     """Part of the call and not of its time to first token; what it used is told to the gate."""
     gate = Narrow()
-    with SimulatedServer(ServerSettings(ttft_ms=30)) as server, simulation(gate=gate) as sink:
+    with SimulatedServer(ServerSettings(ttft_ms=30)) as server, simulation(gate=gate, ttft="on") as sink:
         way(server)
     (event,) = sink.of("llm_call")
     queued, first = float(event.get("queue_ms") or 0), float(event.get("ttft_ms") or 0)

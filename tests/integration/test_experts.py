@@ -173,7 +173,7 @@ def test_a_real_client_reaches_an_expert_at_its_own_price(tmp_path: Path) -> Non
         where = f"openai/test,api_base={server.base_url},api_key=sk-local-0123456789"
         prices = [",input_cost_per_token=0.001,output_cost_per_token=0.01", ",input_cost_per_token=0.1,output_cost_per_token=1", ""]
         experts = parse_experts(f"{name}={where}{price}" for name, price in zip(("cheap", "dear", "plain"), prices, strict=True))
-        config = scripted(tmp_path, experts=experts, task_ids=("create_task_1",))
+        config = scripted(tmp_path, experts=experts, task_ids=("create_task_1",), ttft="on")
         assert run_quietly(config)[0] == 0
     files = RunFiles(tmp_path)
     calls = of(files.events("mock"), "expert_call")

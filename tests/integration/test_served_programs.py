@@ -67,8 +67,8 @@ def test_a_proxys_other_models_are_never_asked(tmp_path: Path) -> None:
 
 def test_the_check_compares_a_stream_with_the_plain_answer_where_the_run_would_stream() -> None:
     """What an agent would get and what it should get are both said."""
-    served: dict[str, Any] = {"agent_model": ModelChoice("hosted_vllm/m"), "domains": ("mock",), "stream": True}
-    with playing(Played(streams_calls_as_text=True)) as played:
+    served: dict[str, Any] = {"agent_model": ModelChoice("hosted_vllm/m"), "domains": ("mock",), "ttft": "on"}
+    with playing(Played(streams_no_calls=True)) as played:
         out = io.StringIO()
         code = check(RunConfig(servers=Settings(endpoints=(played.url,)), **served), Console(file=out, width=120))
     assert code == 1

@@ -36,7 +36,7 @@ def test_measured_token_times_are_those_of_the_server(concurrency: int, settings
         assert server.stdout is not None
         base = server.stdout.readline().split()[-1]
         model = ModelChoice("hosted_vllm/sim", {"api_base": f"{base}/v1"})
-        run_quietly(scripted(tmp_path, agent_model=model, user_model=model, max_concurrency=concurrency, **settings))
+        run_quietly(scripted(tmp_path, agent_model=model, user_model=model, max_concurrency=concurrency, ttft="on", **settings))
         server.terminate()
     told = {(line["prompt_tokens"], line["completion_tokens"]): line["decode_ms"] for line in map(json.loads, journal.open())}
     calls = of(RunFiles(tmp_path).events("mock"), "llm_call", "user_sim")

@@ -161,7 +161,7 @@ def test_only_the_header_is_added() -> None:
         client = openai.OpenAI(
             base_url="http://gpu-box/v1", api_key="sk-x", http_client=httpx.Client(transport=httpx.MockTransport(answer))
         )
-        with client, simulation(stream=False, **how):
+        with client, simulation(ttft="off", **how):
             client.chat.completions.create(model="sim", messages=MESSAGES, temperature=0)
     traced, plain = seen
     assert (traced.method, traced.url, traced.content) == (plain.method, plain.url, plain.content)

@@ -24,7 +24,7 @@ class Played:
     dead: frozenset[str] = frozenset()
     health_asks_models: bool = False
     wants_key: bool = False
-    streams_calls_as_text: bool = False
+    streams_no_calls: bool = False
     """As a server does whose parser of streams does not know the model's tool calls."""
     url: str = ""
     asked: list[str] = field(default_factory=list)
@@ -75,8 +75,8 @@ def _handler(played: Played) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
             played.completed.append(asked["model"])
-            if asked.get("stream") and played.streams_calls_as_text:
-                self._answer(200, _as_text(asked), "text/event-stream")
+            if asked.get("stream") and played.streams_no_calls:
+                self._answer(200, _without_calls(asked), "text/event-stream")
             elif asked["model"] in played.dead:
                 self._answer(500, json.dumps({"error": {"message": "no backend", "type": "server_error"}}))
             else:
@@ -102,9 +102,9 @@ def _handler(played: Played) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _as_text(asked: dict[str, Any]) -> str:
+def _without_calls(asked: dict[str, Any]) -> str:
     head = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": asked["model"]}
-    text = '<tool_call>{"name": "get_weather", "arguments": {"city": "Paris"}}</tool_call>'
+    text = "I am looking that up."
     usage = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
     chunks = (
         {**head, "choices": [{"index": 0, "delta": {"role": "assistant", "content": text}, "finish_reason": None}]},

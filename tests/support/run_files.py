@@ -116,7 +116,11 @@ def check_times(end: Event) -> None:
 
 def check_spans(events: list[Event]) -> None:
     """Spans are unique, parents exist, and every event knows its run."""
-    spans = [event.get("span") for event in events if event.type not in ("task_start", "llm_payload", "tool_payload") and event.get("span")]
+    spans = [
+        event.get("span")
+        for event in events
+        if event.type not in ("task_start", "llm_payload", "tool_payload", "traceback") and event.get("span")
+    ]
     assert len(spans) == len(set(spans))
     parents = {event.get("parent") for event in events} - {None}
     assert parents <= set(spans)

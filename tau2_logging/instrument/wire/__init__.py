@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from tau2_logging.instrument.wire.anthropic_messages import AnthropicMessages
-from tau2_logging.instrument.wire.hosts import call_type_of_host
+from tau2_logging.instrument.wire.errors import ProviderError
+from tau2_logging.instrument.wire.hosts import call_type_of_host, named_by, same_either_way
 from tau2_logging.instrument.wire.openai_chat import OpenAIChat
 from tau2_logging.instrument.wire.openai_responses import OpenAIResponses
-from tau2_logging.instrument.wire.protocol import Assembler, Protocol, ProviderError
+from tau2_logging.instrument.wire.protocol import Assembler, Protocol
 
 PROTOCOLS: tuple[Protocol, ...] = (OpenAIChat(), AnthropicMessages(), OpenAIResponses())
 
@@ -16,4 +17,4 @@ def protocol_of(method: str, path: str) -> Protocol | None:
     return next((protocol for protocol in PROTOCOLS if path.rstrip("/").endswith(protocol.path)), None) if method == "POST" else None
 
 
-__all__ = ["PROTOCOLS", "Assembler", "Protocol", "ProviderError", "call_type_of_host", "protocol_of"]
+__all__ = ["PROTOCOLS", "Assembler", "Protocol", "ProviderError", "call_type_of_host", "named_by", "protocol_of", "same_either_way"]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tau2_logging.instrument.wire.protocol import Assembler, Protocol, ProviderError, read_json
+from tau2_logging.instrument.wire.errors import ProviderError, status_of
+from tau2_logging.instrument.wire.merging import merge
+from tau2_logging.instrument.wire.protocol import Assembler, Protocol, read_json
 
 _GROWING = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
-_STATUS = {
+_STATUS = {  # https://docs.anthropic.com/en/api/errors
     "invalid_request_error": 400,
     "authentication_error": 401,
     "permission_error": 403,
@@ -36,32 +38,34 @@ class _Message(Assembler):
         self._message: dict[str, Any] = {}
         self._blocks: dict[int, dict[str, Any]] = {}
         self._inputs: dict[int, str] = {}
+        self._last = 0
 
     def feed(self, data: Any) -> bool:
         event = read_json(data)
         if not isinstance(event, dict):
             return False
-        take = getattr(self, f"_{event.get('type')}", None)
-        return bool(take(event)) if take is not None else False
-
-    def _error(self, event: dict[str, Any]) -> None:
-        kind = (event.get("error") or {}).get("type", "")
-        raise ProviderError(_STATUS.get(kind, 500), event)
+        if event.get("error"):
+            raise ProviderError(_status_of(event["error"]), {"type": "error", **event})
+        take = _TAKES.get(str(event.get("type")))
+        return bool(take(self, event)) if take is not None else False
 
     def _message_start(self, event: dict[str, Any]) -> None:
         self._message = dict(event.get("message") or {})
+        self.begun = True
 
     def _content_block_start(self, event: dict[str, Any]) -> bool:
+        index = event.get("index")
         block = dict(event.get("content_block") or {})
-        self._blocks[event["index"]] = block
+        self._last = len(self._blocks) if index is None else int(index)
+        self._blocks[self._last] = block
         return block.get("type") == "tool_use"
 
     def _content_block_delta(self, event: dict[str, Any]) -> bool:
-        index, delta = event["index"], event.get("delta") or {}
-        kind = delta.get("type")
+        index, delta = event.get("index"), event.get("delta") or {}
+        index, kind = self._last if index is None else int(index), delta.get("type")
         block = self._blocks.setdefault(index, {"type": "text"})
         if kind == "input_json_delta":
-            self._inputs[index] = self._inputs.get(index, "") + delta.get("partial_json", "")
+            self._inputs[index] = self._inputs.get(index, "") + (delta.get("partial_json") or "")
             return bool(delta.get("partial_json"))
         if kind == "citations_delta":
             block["citations"] = [*(block.get("citations") or ()), delta.get("citation")]
@@ -69,14 +73,15 @@ class _Message(Assembler):
         name = _GROWING.get(kind or "")
         if name is None:
             return False
-        block[name] = (block.get(name) or "") + delta.get(name, "")
+        block[name] = (block.get(name) or "") + (delta.get(name) or "")
         return kind != "signature_delta" and bool(delta.get(name))
 
     def _message_delta(self, event: dict[str, Any]) -> None:
         self._message.update(event.get("delta") or {})
         self._message.update({name: value for name, value in event.items() if name not in ("type", "delta", "usage")})
-        counted = {name: value for name, value in (event.get("usage") or {}).items() if value is not None}
-        self._message["usage"] = {**(self._message.get("usage") or {}), **counted}
+        usage = dict(self._message.get("usage") or {})
+        merge(usage, event.get("usage") or {})  # some gateways repeat the counts of the start as 0
+        self._message["usage"] = usage
         self.complete = bool(self._message.get("stop_reason"))
 
     def _message_stop(self, event: dict[str, Any]) -> None:
@@ -100,3 +105,17 @@ class _Message(Assembler):
     @property
     def has_usage(self) -> bool:
         return bool((self._message.get("usage") or {}).get("output_tokens"))
+
+
+_TAKES = {
+    "message_start": _Message._message_start,
+    "content_block_start": _Message._content_block_start,
+    "content_block_delta": _Message._content_block_delta,
+    "message_delta": _Message._message_delta,
+    "message_stop": _Message._message_stop,
+}
+
+
+def _status_of(error: Any) -> int | None:
+    known = _STATUS.get(str(error.get("type"))) if isinstance(error, dict) else None
+    return status_of(error) if known is None else known

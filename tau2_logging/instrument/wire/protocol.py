@@ -10,22 +10,15 @@ from typing import Any
 _MENTIONS_STREAM = re.compile(rb'"stream(_options)?"')
 
 
-class ProviderError(Exception):
-    """A stream brought an error instead of its end: what the same request would have been answered without a stream."""
-
-    def __init__(self, status: int, body: Any) -> None:
-        super().__init__(f"the stream ended in an error of the provider: {json.dumps(body)[:300]}")
-        self.status = status
-        self.body = body
-
-
 class Assembler(ABC):
     """Reads the events of one stream and puts them together to the body that the same request has without a stream."""
 
+    begun = False
+    """The model has begun to answer: a first event of its own has come, with or without a token."""
     complete = False
-    """The stream has said why it ends; one that ends without having said so was cut."""
+    """The stream has said why it ends."""
     over = False
-    """The stream has said that nothing more comes."""
+    """The stream has said that nothing more comes: its protocol's end, whatever the connection does."""
 
     @abstractmethod
     def feed(self, data: Any) -> bool:
@@ -38,7 +31,7 @@ class Assembler(ABC):
     @property
     @abstractmethod
     def has_usage(self) -> bool:
-        """Whether the provider has said how many tokens it counts."""
+        """Whether the provider has said how many tokens it counts; a count of 0 was filled in by somebody."""
 
 
 class Protocol(ABC):
@@ -64,14 +57,6 @@ class Protocol(ABC):
         if _MENTIONS_STREAM.search(content) is None:
             return content.rstrip()[:-1] + b"," + self.stream_fields
         return self._as_stream_read(content)
-
-    def with_usage(self, content: bytes) -> bytes | None:
-        """The body of a request for a stream, changed to ask for token counts too; None where they come by themselves."""
-        return None
-
-    def is_usage(self, data: bytes) -> bool:
-        """Whether an event holds nothing but the token counts that `with_usage` has asked for."""
-        return False
 
     def _as_stream_read(self, content: bytes) -> bytes | None:
         asked = read_json(content)

@@ -1,11 +1,12 @@
-"""Server-sent events, as far as model servers use them (WHATWG HTML, section 9.2.6): `data` lines, an empty line ends an event."""
+"""Server-sent events, as far as model servers use them (WHATWG HTML, section 9.2.6): `data` lines, an empty line ends an event.
+
+Two forms of errors are no `data` of their own: llama.cpp's `error` field, and an event named `error` whose data is the bare error. Both are
+handed on as an object with the key `error`, as every other server writes them.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
-
-_BETWEEN_EVENTS = re.compile(rb"(\r?\n\r?\n)")
+from collections.abc import Iterator
 
 
 class EventStream:
@@ -14,6 +15,7 @@ class EventStream:
     def __init__(self) -> None:
         self._rest = b""
         self._data: list[bytes] = []
+        self._name = b""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """The data of the events that `chunk` ends, in order."""
@@ -28,30 +30,23 @@ class EventStream:
         self._rest = b""
 
     def _line(self, line: bytes) -> Iterator[bytes]:
-        if line.startswith(b"data:"):
-            self._data.append(line[5:].removeprefix(b" "))
-        elif not line.strip() and self._data:
-            yield b"\n".join(self._data)
-            self._data = []
+        field, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        if field == b"data":
+            self._data.append(value)
+        elif field == b"error":
+            self._data.append(_as_error(value))
+        elif field == b"event":
+            self._name = value
+        elif not line.strip():
+            yield from self._event()
+
+    def _event(self) -> Iterator[bytes]:
+        data, name = b"\n".join(self._data), self._name
+        self._data, self._name = [], b""
+        if data:
+            yield _as_error(data) if name == b"error" and b'"error"' not in data else data
 
 
-class EventFilter:
-    """Passes bytes on, event by event, without the events whose data `drops` says so of."""
-
-    def __init__(self, drops: Callable[[bytes], bool]) -> None:
-        self._drops = drops
-        self._rest = b""
-
-    def feed(self, chunk: bytes) -> bytes:
-        """What is to be passed on of the events that `chunk` ends."""
-        *events, self._rest = _BETWEEN_EVENTS.split(self._rest + chunk)
-        return b"".join(event + gap for event, gap in zip(events[::2], events[1::2], strict=True) if not self._dropped(event))
-
-    def close(self) -> bytes:
-        """What is left when the bytes end."""
-        rest, self._rest = self._rest, b""
-        return rest
-
-    def _dropped(self, event: bytes) -> bool:
-        stream = EventStream()
-        return any(self._drops(data) for data in [*stream.feed(event), *stream.close()])
+def _as_error(value: bytes) -> bytes:
+    return b'{"error": ' + value + b"}"

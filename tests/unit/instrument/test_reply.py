@@ -55,6 +55,33 @@ def test_arguments_that_are_not_json_are_a_malformed_call(arguments: Any) -> Non
     assert read_reply(response(None, [call("{}"), call(arguments)])).problem == "MalformedToolCall"
 
 
+@pytest.mark.parametrize("name", [None, ""])
+def test_a_call_of_a_function_without_a_name_is_malformed(name: str | None) -> None:
+    """Whatever its arguments are."""
+    nameless = Of(type="function", function=Of(name=name, arguments="{}"))
+    assert read_reply(response(None, [nameless])).problem == "MalformedToolCall"
+
+
+CUSTOM = {"type": "custom", "id": "1", "custom": {"name": "sql", "input": "select 1"}}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"choices": [{"message": {"content": None, "tool_calls": [CUSTOM]}}]},
+        {"choices": [{"message": {"content": None, "function_call": {"name": "f", "arguments": "{}"}}}]},
+        {"choices": [{"message": {"content": None, "audio": {"data": "..."}}}]},
+        {"type": "message", "content": [{"type": "server_tool_use", "name": "web_search", "input": {}}], "stop_reason": "end_turn"},
+        {"type": "message", "content": [], "stop_reason": "pause_turn"},
+        {"object": "response", "status": "completed", "output": [{"type": "custom_tool_call", "name": "sql", "input": "select 1"}]},
+        {"object": "response", "status": "queued", "output": []},
+    ],
+)
+def test_a_call_of_another_kind_and_an_answer_under_way_are_no_empty_replies(body: dict[str, Any]) -> None:
+    """They would be asked for, and paid, again."""
+    assert read_reply(body).problem is None
+
+
 @pytest.mark.parametrize("nothing", [None, Of(), Of(choices=[]), Of(choices=[Of()]), "text"])
 def test_something_that_is_no_reply_is_read_as_an_empty_one(nothing: Any) -> None:
     """Whatever a provider hands back, reading it does not raise."""

@@ -62,10 +62,11 @@ def test_a_response_is_the_one_that_was_asked_for() -> None:
     assert event.get("ttft_ms") is not None
 
 
-def test_a_response_that_breaks_off_was_cut() -> None:
-    """Without its last event there is no answer, and the caller is told so by the client's own error."""
+def test_a_response_that_breaks_off_is_asked_for_again_without_a_stream() -> None:
+    """Without its last event there is no answer; the caller gets the plain one, and both requests are told."""
     sink = MemorySink(PROFILE)
-    scope = simulation_scope(EventLogger("r", [sink]), "mock", "t", 0)
-    with client(EVENTS[:-1]) as cut, Instrumentation(), scope, pytest.raises(openai.APIConnectionError):
-        cut.responses.create(model="gpt-5", input="hello")
-    assert [event.get("error_type") for event in sink.of("llm_call")] == ["StreamCut"]
+    with client(EVENTS[:-1]) as cut, Instrumentation(), simulation_scope(EventLogger("r", [sink]), "mock", "t", 0):
+        seen = cut.responses.create(model="gpt-5", input="hello")
+    assert seen.to_dict() == ANSWER
+    events = sink.of("llm_call")
+    assert [(event.get("attempt"), event.get("error_type")) for event in events] == [(1, "StreamCut"), (2, None)]

@@ -123,7 +123,8 @@ class Engine:
         limit = self.settings.max_context
         if reply.fault is None and limit is not None and prompt.tokens > limit:
             reply = replace(reply, fault="context_length")
-        return spoil(reply, reply.fault)
+        reply = spoil(reply, reply.fault)
+        return reply.plain if reply.plain is not None and not prompt.stream else reply
 
     def begin(self, wire: Wire, exchange: Exchange, prompt: Prompt, reply: Reply, asked_s: float) -> Run:
         """The request has got the place that it asked for at `asked_s`: its prefill begins now."""

@@ -93,7 +93,7 @@ def _call(answer: Answer, number: int, use: ToolUse, arguments: str) -> dict[str
 
 def head(answer: Answer) -> bytes:
     """What a stream begins with, before any token."""
-    return _chunk(answer, {"role": "assistant", "content": None if answer.reply.text is None else ""})
+    return _chunk(answer, {"role": "assistant", "content": None if answer.reply.text is None else "", "refusal": None})
 
 
 def piece(answer: Answer, one: Piece) -> bytes:
@@ -108,7 +108,7 @@ def piece(answer: Answer, one: Piece) -> bytes:
 def tail(answer: Answer) -> bytes:
     """Why it ended, what it counts."""
     if answer.finish is None:
-        return end() if int(answer.digits, 16) % 2 else b""
+        return b""
     usage = _event({**_frame(answer, "chat.completion.chunk"), "choices": [], "usage": _usage(answer)}) if answer.with_usage else b""
     return _chunk(answer, {}, answer.finish) + usage + end()
 

@@ -11,8 +11,9 @@ from tau2_logging.errors import UserError
 REFUSED_AT_ONCE = ("rate_limit", "server_error", "overloaded", "bad_gateway", "context_length", "bad_key")
 """Faults that are an error response before the model sees the request."""
 BEFORE_THE_MODEL = (*REFUSED_AT_ONCE, "reset", "hang")
-SPOILT = ("malformed_tool", "empty_reply")
-"""Faults of the model's own words: the response itself is in order."""
+SPOILT = ("malformed_tool", "empty_reply", "tool_as_text")
+"""Faults of the model's own words: the response itself is in order. `tool_as_text` is one of streams alone: the parser of whole answers
+finds the call that the parser of streams lets pass as text."""
 FAULTS = (*BEFORE_THE_MODEL, "stream_cut", "stream_end", "stream_error", *SPOILT)
 """Everything that can be made to go wrong with a response."""
 
@@ -34,7 +35,8 @@ class Reply:
     """What the server says to one request; whatever is None follows from the request and the settings.
 
     `tokens` are the pieces in which `text` is sent (by default about 4 characters each); `fault` is one of FAULTS; the *_tokens override
-    what is counted (in tokens), the *_ms what the settings say (in milliseconds). Raises UserError for a fault that does not exist.
+    what is counted (in tokens), the *_ms what the settings say (in milliseconds). `plain` is said instead to a request that is no stream,
+    as servers with two parsers do. Raises UserError for a fault that does not exist.
     """
 
     text: str | None = None
@@ -50,6 +52,7 @@ class Reply:
     ttft_ms: float | None = None
     itl_ms: float | None = None
     tokens: Sequence[str] | None = None
+    plain: Reply | None = None
 
     def __post_init__(self) -> None:
         if self.fault is not None and self.fault not in FAULTS:
@@ -104,6 +107,9 @@ def _cut(text: str) -> list[str]:
 
 def spoil(reply: Reply, fault: str | None) -> Reply:
     """The reply with a fault of the model in it; another fault leaves it as it is."""
+    if fault == "tool_as_text" and reply.tools:
+        calls = "".join(f'<tool_call>{{"name": "{use.name}", "arguments": {use.arguments}}}</tool_call>' for use in reply.tools)
+        return replace(reply, text=(reply.text or "") + calls, tools=(), tokens=None, plain=reply)
     if fault == "empty_reply":
         return replace(reply, text=None, tools=(), reasoning=None, refusal=None, tokens=None)
     if fault == "malformed_tool":

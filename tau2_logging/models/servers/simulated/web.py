@@ -16,6 +16,8 @@ from tau2_logging.models.servers.simulated.exchange import Exchange
 from tau2_logging.models.servers.simulated.prompt import Prompt
 from tau2_logging.models.servers.simulated.reply import REFUSED_AT_ONCE, Reply
 
+SERVER = "tau2-logging-simulated"
+"""What it calls itself, so that clients who know it need not take it for what it plays."""
 _LARGEST_BODY = 64 * 1024 * 1024
 _FOREVER_S = 24 * 3600.0
 _BAD_GATEWAY = "<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gateway</h1></body></html>"
@@ -32,6 +34,7 @@ class Site:
     async def open(self, host: str, port: int) -> int:
         """Listen; the port, which is a free one where `port` is 0. Raises OSError."""
         app = web.Application(client_max_size=_LARGEST_BODY)
+        app.on_response_prepare.append(_name_itself)
         app.router.add_get("/health", self._health)
         app.router.add_get("/v1/models", self._models)
         app.router.add_get("/metrics", self._metrics)
@@ -64,6 +67,10 @@ class Site:
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(text=self._engine.metrics(), content_type="text/plain", charset="utf-8")
+
+
+async def _name_itself(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers["Server"] = SERVER
 
 
 class _Endpoint:
