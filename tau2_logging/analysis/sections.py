@@ -257,8 +257,9 @@ SERVER_NOTE = (
 
 WAITING_NOTE = (
     "Means, in ms. By the server's own clock, call by call, of those calls that it told of: queue is the wait for a place in its batch, "
-    "prefill the work on the prompt, TTFT both, decode the tokens after the first. The rest of a call is the network, proxies and the "
-    "client. A figure that the server does not tell is left out."
+    "prefill the work on the prompt, decode the tokens after the first, TTFT from the request's arrival to the first token. At the server "
+    "is all of it, with the server's own work around the model. The rest of a call is the network, proxies and the client. A figure that "
+    "the server does not tell is left out."
 )
 
 

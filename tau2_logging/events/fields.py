@@ -195,7 +195,11 @@ _ROWS = (
     # one call as its model server saw it, by the server's clock
     ("server_source", "str", "who told it: trace (the server's OpenTelemetry span of the request) or reply (timings in its answer)"),
     ("server_queue_ms", "ms", "waiting in the server's queue"),
-    ("server_ttft_ms", "ms", "from the request's arrival at the server to its first token: queue and prefill"),
+    (
+        "server_ttft_ms",
+        "ms",
+        "from the request's arrival at the server to its first token: queue, prefill, and the server's own work before",
+    ),
     ("server_prefill_ms", "ms", "from the request's start in the engine to its first token"),
     ("server_decode_ms", "ms", "from the first token to the last"),
     ("server_e2e_ms", "ms", "from the request's arrival at the server to its end"),

@@ -169,6 +169,7 @@ class ModelCall:
         self.simulation.call_problem = problem_of_reply(self.role, reply, problem) if problem else None
         self._count(reply, failed=bool(failed["error"]))
         self._write({**_reply_fields(reply), **failed})
+        self._write_server_times(seen.reply or reply)
         if self.count_tokens is not None:
             self.count_tokens((reply.input_tokens or 0) + (reply.output_tokens or 0))
         self._write_payload(response)
@@ -235,6 +236,13 @@ class ModelCall:
             return None, None
         sent_ns = self._operation.started_ns + self.queue_ns if self.sent_ns is None else self.sent_ns
         return (self.first_token_ns - sent_ns) / 1e6, (self.last_token_ns - self.first_token_ns) / 1e6
+
+    def _write_server_times(self, reply: Reply) -> None:
+        """What the server has put into its answer of its own times; beside the call, as where it sends a span."""
+        if reply.server_times:
+            operation = self._operation
+            about = {"step": operation.step, "model": self.model, "endpoint": self.endpoint, "server_source": "reply"}
+            self.simulation.emit("server_call", {**about, **reply.server_times}, span=operation.span, parent=operation.parent)
 
     def _write_payload(self, response: Any) -> None:
         simulation = self.simulation

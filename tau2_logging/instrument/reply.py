@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from tau2_logging.instrument.reply_times import server_times
 
 EMPTY_REPLY = "EmptyReply"
 MALFORMED_JSON = "MalformedToolCall"
@@ -19,7 +21,8 @@ _UNDER_WAY = ("queued", "in_progress")
 @dataclass(frozen=True)
 class Reply:
     """A model's answer, read. None is what the provider did not say. `written_tokens` went into the provider's cache, which has a price of
-    its own, and `written_1h_tokens` of them for an hour, which has another; `problem` names a reply that gives no message."""
+    its own, and `written_1h_tokens` of them for an hour, which has another; `problem` names a reply that gives no message.
+    `server_times` are what the server says of its own times, as fields of `server_call`."""
 
     has_tool_calls: bool
     finish_reason: str | None
@@ -31,6 +34,7 @@ class Reply:
     written_1h_tokens: int | None = None
     cost_usd: float | None = None
     problem: str | None = None
+    server_times: Mapping[str, object] = field(default_factory=dict)
 
 
 def read_reply(response: Any) -> Reply:
@@ -65,6 +69,7 @@ def _read_chat(response: Any) -> Reply:
         reasoning_tokens=_number(_get(usage, "completion_tokens_details"), "reasoning_tokens"),
         cost_usd=None if usage is None else _cost(response),
         problem=_problem(message, tool_calls, finish_reason),
+        server_times=server_times(response) if isinstance(response, Mapping) else {},
     )
 
 
