@@ -44,7 +44,7 @@ _ROWS = (
     ("asked_ms", "ms", "pause that the provider asked for, if it was longer than --max-retry-wait and was cut down to it"),
     ("limit_ms", "ms", "the limit that was passed"),
     ("queue_ms", "ms", "part of duration_ms spent waiting in this process (connection pool, rate limit)"),
-    ("ttft_ms", "ms", "time to first token (first content, reasoning or tool-call delta), from when the request went out, after queue_ms"),
+    ("ttft_ms", "ms", "time to first token of a stream, from when the request went out: first content or call, on vLLM the first chunk"),
     ("decode_ms", "ms", "from the first token to the last"),
     # who and what
     ("step", "int", "orchestrator step, 0-based"),

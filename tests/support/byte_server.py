@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -43,8 +43,8 @@ class ByteServer:
 
 
 @contextmanager
-def byte_server(answers: Answers) -> Iterator[ByteServer]:
-    """A server that says this to everybody, until the end of the block."""
+def byte_server(answers: Answers | Callable[[dict[str, Any]], Answers]) -> Iterator[ByteServer]:
+    """A server that says this to everybody, or what follows from the body of a request, until the end of the block."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -53,12 +53,16 @@ def byte_server(answers: Answers) -> Iterator[ByteServer]:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             server.asked.append(bool(body.get("stream")))
             server.bodies.append(body)
+            said = answers(body) if callable(answers) else answers
             if not body.get("stream"):
-                self._whole(answers.plain_status, answers.plain)
-            elif answers.refusal is not None:
-                self._whole(*answers.refusal)
+                self._whole(said.plain_status, said.plain)
+            elif said.refusal is not None:
+                self._whole(*said.refusal)
             else:
-                self._stream()
+                self._stream(said)
+
+        def do_GET(self) -> None:
+            self._whole(404, {"error": "not here"})
 
         def _whole(self, status: int, body: dict[str, Any]) -> None:
             content = json.dumps(body).encode()
@@ -68,19 +72,19 @@ def byte_server(answers: Answers) -> Iterator[ByteServer]:
             self.end_headers()
             self.wfile.write(content)
 
-        def _stream(self) -> None:
-            content = gzip.compress(answers.stream) if answers.encoding == "gzip" else answers.stream
+        def _stream(self, said: Answers) -> None:
+            content = gzip.compress(said.stream) if said.encoding == "gzip" else said.stream
             self.send_response(200)
-            self.send_header("content-type", answers.content_type)
+            self.send_header("content-type", said.content_type)
             self.send_header("transfer-encoding", "chunked")
-            if answers.encoding is not None:
-                self.send_header("content-encoding", answers.encoding)
+            if said.encoding is not None:
+                self.send_header("content-encoding", said.encoding)
             self.end_headers()
             self.wfile.write(f"{len(content):x}\r\n".encode() + content + b"\r\n")
             self.wfile.flush()
-            if answers.end == OPEN:
+            if said.end == OPEN:
                 server.stopping.wait()
-            if answers.end == CLOSED:
+            if said.end == CLOSED:
                 self.wfile.write(b"0\r\n\r\n")
             else:
                 self.close_connection = True
