@@ -14,6 +14,7 @@ from tau2_logging.errors import UserError
 
 _TABLE = Path(__file__).with_name("prices.json")
 _PER_MILLION = 1e-6
+_MOST_PER_MILLION = 1_000_000.0
 _PROVIDERS = ("openai", "anthropic", "gemini", "google", "vertex_ai", "deepseek")
 """Prefixes that do not change the price; elsewhere (openrouter, azure, a host of one's own) it may differ, so it is unknown."""
 
@@ -75,7 +76,7 @@ def read_prices(path: str | Path) -> PriceTable:
         models = {str(name): _price(row) for name, row in data["models"].items()}
     except OSError as error:
         raise UserError(f"cannot read the price file {path}: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         form = '{"date": "2026-11-20", "models": {"my/model": {"input": 0.4, "output": 1.6, "cached": 0.1}}}'
         raise UserError(f"{path} is no price table ({error}); write US dollars per million tokens as {form}") from error
     return PriceTable(str(data.get("date", "no date given")), str(data.get("source", path)), models)
@@ -83,4 +84,7 @@ def read_prices(path: str | Path) -> PriceTable:
 
 def _price(row: Mapping[str, Any]) -> Price:
     cached = row.get("cached")
-    return Price(float(row["input"]), float(row["output"]), None if cached is None else float(cached))
+    price = Price(float(row["input"]), float(row["output"]), None if cached is None else float(cached))
+    if not all(0 <= rate <= _MOST_PER_MILLION for rate in (price.input, price.output, price.cached or 0.0)):
+        raise ValueError(f"a price must be between 0 and {_MOST_PER_MILLION:,}, not {dict(row)}")
+    return price

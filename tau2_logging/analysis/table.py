@@ -63,6 +63,7 @@ class RunLog:
         self.rejected = list(rejected)
         self.chosen = tuple(chosen)
         self.pooled = pooled
+        self._more_refused = 0
         self._latencies: dict[tuple[str, ...], pd.DataFrame] = {}
 
     @property
@@ -98,7 +99,12 @@ class RunLog:
     @property
     def rejected_count(self) -> int:
         """Lines that could not be read and values that were left out; `rejected` holds the first 100,000 of them."""
-        return sum(reading.rejected + reading.values for reading in self.readings)
+        return self._more_refused + sum(reading.rejected + reading.values for reading in self.readings)
+
+    def refuse(self, entries: Sequence[Rejected]) -> None:
+        """Add what could not be read of the recording that this log was made of."""
+        self._more_refused += len(entries)
+        self.rejected += entries
 
     @cached_property
     def runs(self) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ def _columns(kind: type[StructuredEvent]) -> Mapping[str, Any]:
 
 
 _COLUMNS: dict[type, Mapping[str, Any]] = {kind: _columns(kind) for kind in (*EVENT_CLASSES, StructuredEvent)}
+_TYPES: dict[type, dict[str, str]] = {kind: {item.name: str(item.type) for item in fields(kind)} for kind in _COLUMNS}
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def decode_event(line: str) -> StructuredEvent:
     """
     try:
         data = json.loads(line)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise CodecError(f"no JSON: {error}") from error
     if not isinstance(data, dict) or not isinstance(data.get("type"), str):
         raise CodecError("no structured event: expected a JSON object with a type")
@@ -59,7 +60,32 @@ def decode_event(line: str) -> StructuredEvent:
         known = {name: _read(data.pop(name), item_class) for name, item_class in _COLUMNS[kind].items() if name in data}
     except (TypeError, AttributeError) as error:
         raise CodecError(f"a {data.get('type', kind.type)} whose fields have another shape: {error}") from error
+    types = _TYPES[kind]
+    if wrong := next((name for name, value in known.items() if not _fits(types[name], value)), None):
+        raise CodecError(f"{wrong} is {str(known[wrong])[:60]!r}, which is not {types[wrong]}")
     return kind(**known, extra=data)
+
+
+_TESTS: dict[str, Callable[[Any], bool]] = {
+    "None": lambda value: value is None,
+    "str": lambda value: isinstance(value, str),
+    "bool": lambda value: isinstance(value, bool),
+    "int": lambda value: isinstance(value, int) and not isinstance(value, bool),
+    "float": lambda value: isinstance(value, int | float) and not isinstance(value, bool),
+}
+
+
+def _fits(annotation: str, value: Any) -> bool:
+    """Whether a value has one of the types of a field."""
+    parts = [part.strip() for part in annotation.split("|")]
+    return any(_TESTS[part](value) if part in _TESTS else _is_container(part, value) for part in parts)
+
+
+def _is_container(annotation: str, value: Any) -> bool:
+    if annotation.startswith("tuple"):
+        plain = annotation == "tuple[str, ...]"
+        return isinstance(value, tuple) and all(isinstance(item, str) for item in value if plain)
+    return annotation == "Any" or isinstance(value, Mapping)
 
 
 def read_events(path: Path) -> Iterator[StructuredEvent | RejectedLine]:

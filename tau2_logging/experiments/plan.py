@@ -116,13 +116,13 @@ def read_plan(path: Path) -> Experiment:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read the plan {path}: {error.strerror}; make one with: python -m tau2_logging.experiments plan") from error
-    except ValueError as error:
-        raise UserError(f"{path} is not JSON: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is not JSON that can be read: {error}") from error
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
         raise UserError(f"{path} is no plan of this version; make one with: python -m tau2_logging.experiments plan")
     try:
         config = RunConfig.from_json(data["config"])
         plan = ExperimentPlan(data["name"], data["reference"], config, data["tasks"], data.get("assumed") or {})
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise UserError(f"{path} is no complete plan ({type(error).__name__}: {error}); make it anew") from error
     return Experiment(plan, path.parent)

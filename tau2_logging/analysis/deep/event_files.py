@@ -7,18 +7,23 @@ from pathlib import Path
 from tau2_logging.analysis.deep.recorded import Row, Rows
 from tau2_logging.analysis.deep.results_files import SHOWN
 from tau2_logging.analysis.line import Rejected
+from tau2_logging.analysis.typed import is_text
 from tau2_logging.errors import UserError
 from tau2_logging.events import ContextReductionEvent, CorrectionEvent, RejectedLine, StructuredEvent, ToolExecutionEvent, read_events
 
 LIVE = (None, "live")
+_MOST = 1e15
 
 
 def read_event_file(path: Path) -> Rows:
     """The rows of an events file. A line that cannot be read is kept apart; a file without an event raises UserError."""
     rows, events = Rows(), 0
-    for event in read_events(path):
+    for number, event in enumerate(read_events(path), 1):
         if isinstance(event, RejectedLine):
             rows.refused.append(Rejected(str(path), event.number, event.reason, ""))
+            continue
+        if wrong := _unbelievable(event):
+            rows.refused.append(Rejected(str(path), number, wrong, ""))
             continue
         events += 1
         if isinstance(event, ToolExecutionEvent) and event.phase in LIVE:
@@ -28,6 +33,16 @@ def read_event_file(path: Path) -> Rows:
     if not events:
         raise UserError(f"no event in {path}; give events_<domain>.jsonl of a run, or its folder")
     return rows
+
+
+def _unbelievable(event: StructuredEvent) -> str | None:
+    """Why an event is refused whose values have their types: a number that no run can have, half of a character."""
+    for name, value in vars(event).items():
+        if isinstance(value, int | float) and not 0 <= value <= _MOST:
+            return f"{name} is {value}, which no run can have"
+        if isinstance(value, str) and not is_text(value):
+            return f"{name} holds half of a character (a lone surrogate)"
+    return None
 
 
 def _key(event: StructuredEvent) -> Row:

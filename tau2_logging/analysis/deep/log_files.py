@@ -90,7 +90,7 @@ def _tool_calls(log: RunLog, starts: dict[tuple[Any, ...], Any]) -> Iterator[Row
 def _payload(row: dict[Any, Any]) -> Row:
     try:
         arguments = json.loads(row.get("arguments") or "")
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return {}
     if not isinstance(arguments, dict):
         return {}

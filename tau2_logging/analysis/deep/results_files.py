@@ -10,9 +10,11 @@ from typing import Any
 
 from tau2_logging.analysis.deep.messages import failed, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.recorded import Row, Rows
+from tau2_logging.analysis.deep.recorded_values import problem
 from tau2_logging.analysis.deep.run_info import settings_of
 from tau2_logging.analysis.deep.seen import Conversation
 from tau2_logging.analysis.ending import named, recorded_ending
+from tau2_logging.analysis.line import Rejected
 from tau2_logging.analysis.lines import rejected
 from tau2_logging.errors import UserError
 from tau2_logging.events.task_hash import task_hash
@@ -35,7 +37,7 @@ def read_results(path: Path, run: str) -> Rows:
     data = read_file(path)
     try:
         return _rows(data, path, run)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UserError(f"{path} is no results file of tau2 that can be read: {type(error).__name__}: {error}") from error
 
 
@@ -57,6 +59,8 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is nested too deep to be a file of tau2") from error
     except ValueError as error:
         raise UserError(f"{path} is not JSON: {error}; was it cut short?") from error
 
@@ -69,23 +73,39 @@ def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
         rows.gold += list(gold_rows(run, domain, task))
         rows.tasks.append({"run": run, "domain": domain, "task": str(task["id"]), "task_hash": task_hash(task)})
     tasks = {str(task["id"]): task for task in data["tasks"]}
-    for task, trial, simulation in simulations_of(data, path):
+    for task, trial, simulation in simulations_of(data, path, rows.refused):
         key = {"run": run, "domain": domain, "task": task, "trial": trial}
         about = tasks.get(task, {})
-        add_simulation(rows, key, simulation, policy, about.get("ticket") or "", history_length(about))
+        one = Rows()
+        try:
+            add_simulation(one, key, simulation, policy, about.get("ticket") or "", history_length(about))
+            rows.add(one)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            rows.refused.append(Rejected(str(path), 0, f"simulation of task {task}: {type(error).__name__}: {error}", ""))
     _learn_tool_types(rows, data)
     return rows
 
 
-def simulations_of(data: Mapping[str, Any], path: Path) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """(task, trial, tau2's SimulationRun) of each simulation, also of v1's folder, in the order of the file."""
+def simulations_of(data: Mapping[str, Any], path: Path, refused: list[Rejected] | None = None) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """(task, trial, tau2's SimulationRun) of each simulation, also of v1's folder, in the order of the file.
+
+    `refused`: takes those that cannot be read. Raises UserError for one if nobody takes it.
+    """
     trials: dict[str, list[int]] = defaultdict(list)
-    for simulation in _simulations(data, path):
+    before = len(refused or ())
+    for number, simulation in enumerate(_simulations(data, path), 1):
+        if wrong := problem(simulation):
+            if refused is None:
+                raise UserError(f"{path}: simulation {number} cannot be read: {wrong}")
+            refused.append(Rejected(str(path), number, f"simulation {number} is left out: {wrong}", ""))
+            continue
         if "task_id" not in simulation:
             raise UserError(f"{path}: a simulation does not say which task it is of (it has no task_id); nothing can be said by task")
         task = str(simulation["task_id"])
         trials[task].append(_free_trial(simulation.get("trial"), trials[task]))
         yield task, trials[task][-1], simulation
+    if refused is not None and len(refused) > before and not trials:
+        raise UserError(f"{path}: none of its simulations can be read; {refused[before].reason}")
 
 
 def _free_trial(trial: Any, used: Sequence[int]) -> int:
@@ -127,7 +147,10 @@ def run_name(path: Path) -> str:
 
 def _simulations(data: Mapping[str, Any], path: Path) -> Iterator[Any]:
     folder = path.parent / "simulations"
-    yield from data.get("simulations") or ()
+    found = data.get("simulations") or ()
+    if not isinstance(found, list | tuple):
+        raise UserError(f"{path} is no results file of tau2: its simulations are no list")
+    yield from found
     if path.name == "results.json" and not data.get("simulations") and folder.is_dir():
         for file in sorted(folder.glob("*.json")):
             yield read_json(file)
@@ -138,6 +161,7 @@ def _learn_tool_types(rows: Rows, data: Mapping[str, Any]) -> None:
     types = {
         check["action"]["name"]: check["tool_type"]
         for simulation in data.get("simulations") or ()
+        if problem(simulation) is None
         for check in (simulation.get("reward_info") or {}).get("action_checks") or ()
         if check.get("tool_type")
     }

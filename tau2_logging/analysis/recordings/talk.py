@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tau2_logging.analysis.lanes import pack
+from tau2_logging.analysis.line import Rejected
 from tau2_logging.events import MODEL_CALL_TYPES, SCHEMA_VERSION, level_of
 from tau2_logging.events.codec import encode_parts
 
@@ -37,6 +38,8 @@ class Missing:
     """What could have been recorded and was not, counted."""
 
     counts: Counter[str] = field(default_factory=Counter)
+    refused: list[Rejected] = field(default_factory=list)
+    """Simulations that could not be read."""
 
     def sentences(self) -> list[str]:
         """For a person: what there is no figure of, and what the figures rest on."""

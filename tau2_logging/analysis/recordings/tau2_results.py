@@ -27,7 +27,7 @@ def results_lines(path: Path, run: str, missing: Missing) -> tuple[str, list[Lin
     data = read_file(path)
     try:
         return domain_of(path, data), list(_lines(data, path, run, missing))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UserError(f"{path} is no results file of tau2 that can be read: {type(error).__name__}: {error}") from error
 
 
@@ -35,7 +35,7 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
     info = data["info"]
     agent, user = mapping(info.get("agent_info")), mapping(info.get("user_info"))
     context: Fields = {"domain": domain_of(path, data), "run": run}
-    simulations = [(task, trial, one, _began(one)) for task, trial, one in simulations_of(data, path)]
+    simulations = [(task, trial, one, _began(one)) for task, trial, one in simulations_of(data, path, missing.refused)]
     origin = min((began for *_, began in simulations if began is not None), default=0.0)
     histories = {str(task["id"]): history_length(task) for task in data["tasks"]}
     actions = {str(task["id"]): _actions(task) for task in data["tasks"]}
