@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tau2_logging.events import MODEL_CALL_TYPES
+from tau2_logging.events import MODEL_CALL_TYPES, SCHEMA_VERSION
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
+
+
+def newer_format(log: RunLog) -> list[str]:
+    """A sentence if a newer version of this package wrote the log: what it means may have changed."""
+    schemas = log.select(["schema"], types=["run_start"])["schema"].dropna()
+    newest = int(schemas.max()) if len(schemas) else SCHEMA_VERSION
+    if newest <= SCHEMA_VERSION:
+        return []
+    return [f"The log has format {newest}, and this version reads up to {SCHEMA_VERSION}: update tau2-logging, or figures may be wrong."]
 
 
 def recorded_note(log: RunLog) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.critical_path import chain, critical_kinds
 from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
-from tau2_logging.analysis.provenance import recorded_note
+from tau2_logging.analysis.provenance import newer_format, recorded_note
 from tau2_logging.analysis.simulations import score
 from tau2_logging.analysis.summary import as_floats, equal_bins
 from tau2_logging.units import ABSENT, count, duration, is_unknown, number, share
@@ -134,7 +134,9 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
     ]
     others = [run for run in log.runs if run != log.run_id] if log.run_id else []
     note = f"The files hold {len(others)} other run(s): {', '.join(others[:5])}; choose one with --run ID, or --run all." if others else ""
-    return Section("Run", ["", ""], rows, note=" ".join(filter(None, (recorded_note(log), note))), key=True)
+    return Section(
+        "Run", ["", ""], rows, note=" ".join(filter(None, (recorded_note(log), *newer_format(log), *_sentences(log.notes), note))), key=True
+    )
 
 
 def _starts(idle: Mapping[str, float | int | None]) -> str:
@@ -169,6 +171,10 @@ def outcome(table: pd.DataFrame) -> list[list[str]]:
         ["solved", f"{found.solved:,} of {found.scored:,} scored"],
         *_beside(table),
     ]
+
+
+def _sentences(notes: Iterable[str]) -> list[str]:
+    return [f"{note[:1].upper()}{note[1:].rstrip('.')}." for note in notes]
 
 
 def _lines(log: RunLog) -> str:

@@ -63,6 +63,7 @@ class RunLog:
         self.rejected = list(rejected)
         self.chosen = tuple(chosen)
         self.pooled = pooled
+        self.notes: list[str] = []
         self._more_refused = 0
         self._latencies: dict[tuple[str, ...], pd.DataFrame] = {}
 

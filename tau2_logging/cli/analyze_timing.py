@@ -140,6 +140,7 @@ def _analyze(args: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Do what the arguments say; the exit code."""
+    from tau2_logging.analysis.provenance import newer_format
     from tau2_logging.analysis.reports import load_report, parse_formats
 
     _check_numbers(args)
@@ -163,7 +164,7 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     _say(log, made, args.output_dir)
     if broken:
         return _BROKEN_GATE
-    refused = log.rejected or (options.deep is not None and options.deep.recorded.refused)
+    refused = log.rejected or newer_format(log) or (options.deep is not None and options.deep.recorded.refused)
     return _INCOMPLETE if made.failures or (args.strict and refused) else 0
 
 

@@ -77,6 +77,11 @@ class LogAnalyzer:
         if pool:
             self.recorded = self.recorded.pooled()
 
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of the record before any figure."""
+        return self.recorded.notes
+
     @cached_property
     def tables(self) -> list[DeepTable]:
         """Every table that has a row, in the order of reading."""

@@ -77,13 +77,23 @@ def gold_actions(recorded: Recorded) -> pd.DataFrame:
     rows = [
         {**{name: simulation[name] for name in RUN_KEY}, **_one(action, calls[key_of(simulation)])}
         for simulation in records(known)
-        for action in wanted.get((simulation["domain"], simulation["task"]), ())
+        for action in _actions_of(simulation, wanted)
     ]
     return frame(rows, COLUMNS).astype({"made": bool, "partly": bool, "failed": bool})
 
 
+def _actions_of(simulation: Row, wanted: Mapping[tuple[Any, Any], list[Row]]) -> Iterable[Row]:
+    """The reference actions of a simulation: those it was checked against, if they are not its task's."""
+    checked: list[Row] | None = simulation.get("action_checks")
+    return wanted.get((simulation["domain"], simulation["task"]), ()) if checked is None else checked
+
+
 def _one(action: Row, calls: list[Row]) -> Row:
     arguments, compare = action["arguments"], action["compare_args"]
+    if "made" in action:  # the file's own check
+        row = {name: action[name] for name in ("index", "action_id", "requestor", "tool", "tool_type", "made")}
+        row = {**row, "wanted": arguments, "compare": compare, "partly": False, "failed": False}
+        return row if action["made"] else {**row, **_nearest(action, calls)}
     found = [call for call in calls if matches(action["tool"], arguments, compare, call)]
     full = [call for call in found if not differences(arguments, call["arguments"], compare)]
     row = {

@@ -24,6 +24,7 @@ TASK_KEY = ["domain", "task"]
 
 SIMULATION_COLUMNS = (
     *RUN_KEY, "status", "reward", "termination", "started", "duration_s", "agent_cost_usd", "user_cost_usd", "parts", "checks", "talk",
+    "action_checks",
     "ended_in",
 )  # fmt: skip
 CALL_COLUMNS = (
@@ -60,13 +61,14 @@ class Rows:
 class Recorded:
     """The tables of some simulations.
 
-    `simulations`: one row each; `reward` NaN where it was not evaluated, `parts` the reward by basis ({"DB": 1.0, ...}) or None, `checks`
-    what the evaluator asserted ({"communicate": [[text, met], ...], "assertions": ..., "environment": ...}), `talk` whether its messages
-    are known. `calls`: one row a live tool call, in order; `position` counts them in its simulation from 0, `seen` says of each argument
+    `simulations`: one row each; `reward` NaN where it was not evaluated, `parts` the reward by basis ({"DB": 1.0, ...}) or None,
+    `checks` what the evaluator asserted ({"communicate": [[text, met], ...], "assertions": ..., "environment": ...}), `talk` whether
+    its messages are known, `action_checks` the reference actions that it was checked against and what came of it, if they are not its
+    task's. `calls`: one row a live tool call, in order; `position` counts them in its simulation from 0, `seen` says of each argument
     whether its value stood in the conversation before. `history`: the calls that stood in the trajectory before the simulation began (a
-    task may start in the middle of a talk): nobody made them, but tau2's action check counts them. `gold`: the reference actions of each
-    run's tasks, in which releases of tau2 differ. `replies`: the messages of models, `took_ms` since the message before. `remarks`: what
-    an agent put right (`correction`) or left out (`context_reduction`).
+    task may start in the middle of a talk): nobody made them, but tau2's action check counts them. `gold`: the reference actions of
+    each run's tasks, in which releases of tau2 differ. `replies`: the messages of models, `took_ms` since the message before.
+    `remarks`: what an agent put right (`correction`) or left out (`context_reduction`).
     """
 
     simulations: pd.DataFrame
@@ -79,6 +81,21 @@ class Recorded:
     sources: tuple[str, ...] = ()
     facts: tuple[RunFacts, ...] = ()
     """What each run was made with."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader must know of the record before any figure."""
+        found = []
+        if foreign := int(self.simulations["action_checks"].notna().sum()):
+            found.append(
+                f"{foreign:,} of {len(self.simulations):,} simulations were checked against reference actions of another task than the one "
+                "they name: tasks and simulations are mixed up in the file. Recall of these is by the file's own checks; what is said by "
+                "task may be wrong."
+            )
+        if self.refused:
+            said = f"{len(self.refused):,} lines or simulations could not be read and are left out"
+            found.append(f"{said}; the first: {self.refused[0].reason}.")
+        return found
 
     @property
     def tool_types_known(self) -> bool:

@@ -79,6 +79,7 @@ def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
         one = Rows()
         try:
             add_simulation(one, key, simulation, policy, about.get("ticket") or "", history_length(about))
+            one.simulations[0]["action_checks"] = foreign_checks(simulation, about)
             rows.add(one)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             rows.refused.append(Rejected(str(path), 0, f"simulation of task {task}: {type(error).__name__}: {error}", ""))
@@ -183,6 +184,24 @@ def gold_rows(run: str, domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
             "requestor": action.get("requestor") or "assistant", "tool": action["name"], "arguments": action.get("arguments") or {},
             "compare_args": action.get("compare_args"),
         }  # fmt: skip
+
+
+def foreign_checks(simulation: Mapping[str, Any], task: Mapping[str, Any]) -> list[Row] | None:
+    """The reference actions that a simulation was checked against, and whether they were made, if they are not those of its task: in such a
+    file tasks and simulations are mixed up. None if they are the task's, or if the file holds no checks."""
+    checks = (simulation.get("reward_info") or {}).get("action_checks") or ()
+    actions = [(check["action"], bool(check.get("action_match")), check.get("tool_type")) for check in checks]
+    own = {action.get("action_id") for action in (task.get("evaluation_criteria") or {}).get("actions") or ()}
+    if not {action.get("action_id") for action, *_ in actions} - own:
+        return None
+    return [
+        {
+            "index": index, "action_id": action.get("action_id"), "requestor": action.get("requestor") or "assistant",
+            "tool": action["name"], "tool_type": tool_type, "arguments": action.get("arguments") or {},
+            "compare_args": action.get("compare_args"), "made": made,
+        }
+        for index, (action, made, tool_type) in enumerate(actions)
+    ]  # fmt: skip
 
 
 def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: str = "", ticket: str = "", history: int = 0) -> None:

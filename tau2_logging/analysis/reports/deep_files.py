@@ -37,6 +37,7 @@ def content(deep: LogAnalyzer) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "runs": deep.runs,
         "sources": list(deep.recorded.sources),
+        "notes": deep.notes,
         "refused_lines": len(deep.recorded.refused),
         "tables": tables,
         "sankey": deep.get_sankey(),
@@ -46,7 +47,7 @@ def content(deep: LogAnalyzer) -> dict[str, Any]:
 def write_markdown(deep: LogAnalyzer, output_dir: Path, title: str = "") -> list[Path]:
     """Every table, group by group, each with at most 40 rows."""
     path = output_file(output_dir, MARKDOWN_FILE)
-    parts = [f"# {escape(title or 'What the agent did')}\n"]
+    parts = [f"# {escape(title or 'What the agent did')}\n", *(f"> {escape(note)}\n" for note in deep.notes)]
     for group, name in GROUPS.items():
         tables = [as_markdown(as_section(table, MOST_ROWS), level=3) for table in deep.tables if table.kind.group == group]
         if tables:

@@ -46,7 +46,7 @@ def _page_data(title: str, subtitle: str, files: Sequence[str], tables: Sequence
         "lanes": list(LANES),
         "title": title,
         "subtitle": subtitle,
-        "notes": [],
+        "notes": [] if options.deep is None else [[note, True] for note in options.deep.notes],
         "tiles": [] if options.deep is None else tiles(options.deep),
         "pages": pages,
         "names": {name: title for name, title in PAGES.items() if pages[name] and name not in ("latency", "about")},
