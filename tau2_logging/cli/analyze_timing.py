@@ -43,6 +43,7 @@ exit code: 0 done, 1 a report could not be made, or --strict and something could
 """
 _FORMATS = "console, csv, json, markdown, parquet, png, trace, speedscope, html"
 _FRUGAL = frozenset(("console", "json", "markdown"))
+_MOST_BINS = 1000
 _MANY_EVENTS = 3_000_000
 """About a gigabyte of log. Tables and pictures of every event take about 2.5 kB of memory for each."""
 
@@ -255,6 +256,8 @@ def _check_numbers(args: argparse.Namespace) -> None:
     for name, least in (("bins", 0), ("top", 1), ("interval", 0.05)):
         if getattr(args, name) < least:
             raise UserError(f"--{name} {getattr(args, name)} is too small; it must be at least {least}")
+    if args.bins > _MOST_BINS:
+        raise UserError(f"--bins {args.bins} is too many to read; it must be at most {_MOST_BINS:,}. events.csv has every duration")
 
 
 def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
