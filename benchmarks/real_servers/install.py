@@ -55,7 +55,7 @@ def library(always: bool = False) -> None:
     if always or not llama_library.runs_here():
         llama_library.build(packages.python_311())
         if not llama_library.runs_here():
-            raise SetupError(f"the library built for this processor does not run on it; see {folders.BUILD}")
+            raise SetupError(f"the library that was built here does not run here; see {folders.BUILD}")
 
 
 def vllm() -> None:

@@ -1,4 +1,4 @@
-"""llama.cpp's library for CPUs, built for this processor: the one in the server's wheel ends with "Illegal instruction" on most.
+"""llama.cpp's library for CPUs, built here: the one in the server's wheel ends with "Illegal instruction" on most processors.
 
 Standard library only. A C++ compiler must be there; cmake and ninja are installed.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 import urllib.error
@@ -18,22 +19,25 @@ from benchmarks.real_servers import folders
 from benchmarks.real_servers.packages import BUILD_TOOLS, LLAMA_SOURCE, SetupError, pip, run, virtual_environment
 
 NAME = "libggml-cpu.so"
-_PROBE_PORT = 28699
 _PROBE_S = 120.0
+_LEFT_OUT = ("LLAMA_BUILD_TESTS", "LLAMA_BUILD_EXAMPLES", "LLAMA_BUILD_TOOLS", "LLAMA_BUILD_SERVER")
+_OPTIONS = ("-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=ON", "-DGGML_NATIVE=OFF", *(f"-D{name}=OFF" for name in _LEFT_OUT))
+"""Not for this very processor (GGML_NATIVE): some virtual machines name instructions, AMX above all, that they do not let a program use."""
 _ILLEGAL = -signal.SIGILL
 
 
 def runs_here() -> bool:
     """Whether the server starts on this processor: it computes a token before it says that it is well. Raises SetupError."""
+    port = _free_port()
     server = subprocess.Popen(
-        [folders.LLAMA_PROGRAMS / "llama-server", "-m", folders.GGUF, "--port", str(_PROBE_PORT), "-c", "256", "-t", "1"],
+        [folders.LLAMA_PROGRAMS / "llama-server", "-m", folders.GGUF, "--host", "127.0.0.1", "--port", str(port), "-c", "256", "-t", "1"],
         env={**os.environ, "LD_LIBRARY_PATH": str(folders.LLAMA_PROGRAMS)},
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
     )  # fmt: skip
     try:
         deadline = time.monotonic() + _PROBE_S
         while server.poll() is None and time.monotonic() < deadline:
-            if _is_well():
+            if _is_well(port):
                 return True
             time.sleep(0.2)
     finally:
@@ -44,9 +48,15 @@ def runs_here() -> bool:
     raise SetupError(f"llama-server did not start within {_PROBE_S:g} s (exit code {server.returncode}); run it by hand: {server.args!r}")
 
 
-def _is_well() -> bool:
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _is_well(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{_PROBE_PORT}/health", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
@@ -58,13 +68,12 @@ def build(python: str) -> None:
         raise SetupError("llama.cpp's CPU library has to be built for this processor: install a C++ compiler (Debian: g++)")
     tools = virtual_environment(folders.TOOLS, python)
     pip(tools, "install", "--quiet", *BUILD_TOOLS)
-    source = _source(tools) / "llama.cpp" / "ggml"
     programs = tools.parent
-    options = ("-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={programs / 'ninja'}", "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_SHARED_LIBS=ON")
-    run([str(programs / "cmake"), "-S", str(source), "-B", str(folders.BUILD), *options, "-DGGML_NATIVE=ON"])
+    options = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={programs / 'ninja'}", *_OPTIONS]
+    run([str(programs / "cmake"), "-S", str(_source(tools) / "llama.cpp"), "-B", str(folders.BUILD), *options])
     run([str(programs / "cmake"), "--build", str(folders.BUILD), "--target", "ggml-cpu"])
     for old in folders.LLAMA_PROGRAMS.glob(f"{NAME}*"):
-        shutil.copyfile(folders.BUILD / "src" / NAME, old)
+        shutil.copyfile(folders.BUILD / "bin" / NAME, old)
 
 
 def _source(python: Path) -> Path:
