@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from benchmarks.real_servers.checks import Checks
@@ -16,28 +17,35 @@ WAYS: dict[str, list[str]] = {
     "ttft on": ["--ttft", "on"],
 }
 """What is compared with --no-profile."""
+WARNING = "results may differ"
+"""What a run with --ttft on says at its start: nothing shows in a stream that its server's parser has mended a call."""
 _TASK = ["--domains", "mock", "--task-ids", "create_task_1", "--max-steps", "4", "--max-retries", "1"]
 _USER = {"temperature": 0, "max_tokens": 12}
 
 
-def check(server: Server, model: str, folder: Path, only: list[str] | None = None) -> Checks:
-    """20 forms, each in all ways. A stream that differs must be told of in the run's output."""
+def check(server: Server, model: str, folder: Path, only: Iterable[str] | None = None) -> Checks:
+    """20 forms, each in all ways. With --ttft on a form may end differently if the run has said so."""
     checks = Checks("forced forms")
+    forms = list(only or FORMS)
     equal = dict.fromkeys(WAYS, 0)
-    for number, form in enumerate(only or FORMS):
+    for number, form in enumerate(forms):
         plain = _played(server, model, folder, form, f"{number}-plain", ["--no-profile"])
         for way, words in WAYS.items():
             run = _played(server, model, folder, form, f"{number}-{way.replace(' ', '-')}", words)
             difference = outcome_difference(plain, run)
             equal[way] += difference is None
-            checks.true(f"{form}, {way}", difference is None, difference or "as without profiling")
+            said = difference is not None and WARNING in run.output
+            checks.true(f"{form}, {way}", difference is None or said, _told(difference, said))
     for way, count in equal.items():
-        checks.equal(
-            f"forms that end as without profiling, {way}",
-            f"{count} of {len(only or FORMS)}",
-            f"{len(only or FORMS)} of {len(only or FORMS)}",
-        )
+        seen = f"{count} of {len(forms)}"
+        checks.true(f"forms that end as without profiling, {way}", count == len(forms) or way == "ttft on", seen)
     return checks
+
+
+def _told(difference: str | None, said: bool) -> str:
+    if difference is None:
+        return "as without profiling"
+    return f"the run said that {WARNING}: {difference}" if said else difference
 
 
 def _played(server: Server, model: str, folder: Path, form: str, name: str, words: list[str]) -> Run:
@@ -48,7 +56,7 @@ def outcome_difference(one: Run, other: Run) -> str | None:
     """Where two runs of the same simulations differ: exit code, status, reward, or the conversation; None if nowhere."""
     if one.code != other.code:
         return f"exit code {one.code} and {other.code}"
-    for left, right in zip(one.rows, other.rows, strict=False):
+    for left, right in zip(one.rows, other.rows, strict=True):
         for name in ("task", "status", "reward", "termination", "error"):
             if left.get(name) != right.get(name):
                 return f"task {left['task']}: {name} {left.get(name)} and {right.get(name)}"
