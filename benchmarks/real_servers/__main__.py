@@ -3,8 +3,9 @@
     python -m benchmarks.real_servers                              everything, about 25 minutes on two cores
     python -m benchmarks.real_servers --only llama proxy           without vLLM, five minutes
 
-vllm    mock and retail at 1 and 4 at a time, 12 for 4 places, streamed texts, 20 forced forms of tool calls, context exceeded
+vllm    mock and retail at 1 and 4 at a time, 12 for 4 places, context exceeded, 20 forced forms of tool calls (a tiny random model)
 forms   the forced forms alone: --forms chooses among them
+text    streamed texts of SmolLM2 on vLLM
 serve   --serve with vLLM: a run to its end, and one that is killed
 llama   mock and retail at 1 and 4 at a time, streamed texts, killed for 20 s and back, context exceeded
 proxy   LiteLLM's proxy before llama.cpp, with a model beside it that nobody may ask
@@ -38,9 +39,15 @@ def vllm_part(folder: Path, forms: list[str] | None) -> Iterator[Checks]:
     with servers.vllm(folder, folders.TINY, *options) as server:
         yield against_counters.check_runs(server, "tiny", folder, receive)
         yield against_counters.check_full(server, "tiny", folder, receive)
-        yield against_counters.check_streamed_text(server, "tiny", folder)
         yield outages.check_context_exceeded(server, "tiny", folder, _LONG)
         yield forced_forms.check(server, "tiny", folder, forms)
+    yield ended(server)
+
+
+def text_part(folder: Path, forms: list[str] | None) -> Iterator[Checks]:
+    """vLLM with a model that says something: the tiny one has made its tokens before the server gets to send the first."""
+    with servers.vllm(folder, folders.WEIGHTS) as server:
+        yield against_counters.check_streamed_text(server, "smollm2", folder)
     yield ended(server)
 
 
@@ -73,9 +80,9 @@ def proxy_part(folder: Path, forms: list[str] | None) -> Iterator[Checks]:
 
 
 PARTS: dict[str, Callable[[Path, list[str] | None], Iterator[Checks]]] = {
-    "llama": llama_part, "proxy": proxy_part, "vllm": vllm_part, "serve": serve_part, "forms": forms_part,
+    "llama": llama_part, "proxy": proxy_part, "vllm": vllm_part, "text": text_part, "serve": serve_part, "forms": forms_part,
 }  # fmt: skip
-ALL = ("llama", "proxy", "vllm", "serve")
+ALL = ("llama", "proxy", "vllm", "text", "serve")
 """`forms` is part of `vllm`."""
 
 
