@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def obstacle(settings: ServerSettings) -> str | None:
         return None
     if not any(Path(word).name == "vllm" or word.startswith("vllm.") for word in words):
         return f"{words[0]!r} is not known to send them, as vLLM does"
-    return None if _has_exporter(words[0]) else f"vLLM's environment has no OpenTelemetry (pip install {_PACKAGES})"
+    return None if _has_exporter(_program(words)) else f"vLLM's environment has no OpenTelemetry (pip install {_PACKAGES})"
 
 
 def with_spans(plan: ServerPlan, url: str) -> ServerPlan:
@@ -40,6 +41,11 @@ def with_spans(plan: ServerPlan, url: str) -> ServerPlan:
     for name in ("NO_PROXY", "no_proxy"):
         environment[name] = ",".join(part for part in (os.environ.get(name), HOST) if part)
     return replace(plan, command=(*plan.command, FLAG, url), environment={**environment, **plan.environment})
+
+
+def _program(words: Sequence[str]) -> str:
+    """vLLM's, or the interpreter that runs it as a module: what comes before it (env, nice, numactl) only starts it."""
+    return next((word for word in words if Path(word).name == "vllm" or Path(word).name.startswith("python")), words[0])
 
 
 def _has_exporter(program: str) -> bool:

@@ -38,6 +38,17 @@ def test_vllm_is_asked_where_its_own_interpreter_can_send(tmp_path: Path, monkey
     assert obstacle(ServerSettings(serve="m")) is None
 
 
+@pytest.mark.parametrize("launcher", [("env", "A=1"), ("nice", "-n", "5"), ()])
+def test_a_launcher_before_vllm_is_not_taken_for_it(tmp_path: Path, launcher: tuple[str, ...]) -> None:
+    """The interpreter that is looked at is vLLM's own, whatever starts it."""
+    pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
+    able = program(tmp_path, "vllm", f"#!{sys.executable}")
+    assert obstacle(ServerSettings(serve="m", serve_command=(*launcher, able, "serve"))) is None
+    bare = program(tmp_path, "python-bare", "#!/bin/sh\nexit 1")
+    unable = program(tmp_path, "vllm", f"#!{bare}")
+    assert "no OpenTelemetry" in str(obstacle(ServerSettings(serve="m", serve_command=(*launcher, unable, "serve"))))
+
+
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
