@@ -98,6 +98,9 @@ class Endpoints:
         self._look = look
         self._changed = changed
         self._clock = clock or Clock()
+        for endpoint in self.all:
+            if endpoint.down is not None:  # since when, nobody knows: an outage is counted from where we meet it
+                endpoint.down_since_ns = endpoint.looked_ns = self._clock.now_ns()
         self.waited_for = False
         """Whether calls wait because none of their servers answers."""
         self._at: dict[tuple[Client, str], Endpoint] = {}

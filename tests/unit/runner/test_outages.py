@@ -12,7 +12,7 @@ from tau2_logging.logger.clock import FakeClock
 from tau2_logging.logger.context import bind
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.endpoints import LONGEST_WAITED_FOR_S, Endpoint, Endpoints, NoEndpoint
-from tau2_logging.runner.outages import Outages
+from tau2_logging.runner.outages import NOBODY, Outages
 from tau2_logging.runner.retries import Asked, Retries
 from tau2_logging.runner.retry_policy import RetryPolicy
 from tau2_logging.sinks import MemorySink
@@ -100,6 +100,17 @@ def test_an_outage_is_over_after_its_limit_or_if_the_servers_have_ended() -> Non
     over = scene.outages.over(scene.outages.servers_of("hosted_vllm/m"))
     assert over is not None
     assert over.for_good
+
+
+def test_an_outage_that_was_there_before_us_is_counted_from_when_we_met_it() -> None:
+    """A run that is resumed, or a worker that is started, in the middle of one waits as long as any other."""
+    clock = FakeClock(10**15)
+    server = Endpoint(Address("http://s:1"), ("m",), answered=True, down="connection refused")
+    pool = Endpoints((server,), lambda one: one.down, lambda one: None, clock)
+    outages = Outages(pool, ("hosted_vllm/m",), NOBODY, 60.0, clock)
+    assert outages.over((server,)) is None
+    clock.advance(61_000)
+    assert outages.over((server,)) is not None
 
 
 def test_a_server_that_has_never_answered_is_not_waited_for() -> None:
