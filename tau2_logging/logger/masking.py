@@ -7,83 +7,47 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from tau2_logging.logger.named_secrets import holds_named, mask_named
+from tau2_logging.logger.token_forms import holds_form, mask_forms
+
 MASK = "***"
 _LONGEST_SECRET = 4096
 """Characters: a secret that begins before a cut is seen whole, if it is no longer."""
 
 _SECRET_NAME = re.compile(
-    r"(?:^|[_\-.])(?:api[_\-]?key|apikey|secret|secrets|password|passwd|token|authorization|auth|credentials?|private[_\-]?key|"
-    r"access[_\-]?key(?:[_\-]?id)?)$",
+    r"(?:^|[_\-.])(?:api[_\-]?keys?|secrets?(?:[_\-]?key)?|pass(?:word|wd|phrase|code)s?|pwd|tokens?|authorization|auth|credentials?|"
+    r"cookies?|private[_\-]?key|(?:subscription|account|signing|encryption)[_\-]?key|access[_\-]?key(?:[_\-]?id)?)$",
     re.IGNORECASE,
 )
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _HARMLESS_NAMES = frozenset(f"{word}_token" for word in ("bos", "eos", "pad", "unk", "sep", "cls", "mask", "stop", "end_of_text"))
-_SECRET_TEXT = re.compile(
-    r"""
-      \b(?:sk|pk|rk)-[A-Za-z0-9_\-]{8,}                    # OpenAI, Anthropic and many others
-    | \bAIza[0-9A-Za-z_\-]{20,}                            # Google
-    | \b(?:gh[pousr]|hf|gsk|xai|nvapi|r8)[_\-][A-Za-z0-9_\-]{10,}
-    | \bAKIA[0-9A-Z]{12,}                                  # AWS
-    | \beyJ[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*   # JSON web token
-    """,
-    re.VERBOSE,
-)
-_BEARER = re.compile(  # not "basic economy": a credential is long, or has a digit, or a capital after a small letter
-    r"\b((?i:Bearer|Basic))\s+(?=[^\s\"']*(?:[0-9=]|[a-z][A-Z])|[^\s\"']{20})[A-Za-z0-9._~+/=\-]{6,}"
-)
-_ASSIGNED = re.compile(
-    r"""((?:api[_\-]?key|secret|password|passwd|authorization|credentials?|(?:access|auth|session|refresh|bearer)[_\-]?token|private[_\-]?key|"""
-    r"""access[_\-]?key(?:[_\-]?id)?)\\*["']?\s*[:=]\s*\\*["']?(?:(?:Bearer|Basic|Token)\s+)?)(?!\*\*\*|None\b|null\b)[^\s"',;}&\\]{3,}""",
-    re.IGNORECASE,
-)
-_TOKEN = re.compile(r"""((?<![A-Za-z0-9_])token\\*["']?\s*[:=]\s*\\*["']?)[^\s"',;}&\\]{16,}""", re.IGNORECASE)
-_ADDRESS = re.compile(r"(://[^\s/:@]*:)[^\s/@]+@")
-
-
-_SIGNS = (
-    "secret", "password", "passwd", "authorization", "credential", "token", "://", "akia", "aiza", "eyj",
-    *(f"{kind}{joint}key" for kind in ("api", "private", "access") for joint in ("", "_", "-")), "sk-", "pk-", "rk-",
-    *(f"{prefix}{joint}" for prefix in ("ghp", "gho", "ghu", "ghs", "ghr", "hf", "gsk", "xai", "nvapi", "r8") for joint in "_-"),
-)  # fmt: skip
-"""Every credential that is looked for holds one of these, whatever the case, or one that is `_SPOKEN`: looking for them first takes a
-twentieth of the time."""
-_SPOKEN = re.compile(r"(?:bearer|basic)[\s\\]")
-"""Not basic_economy. In JSON text, white space may be a backslash and a letter."""
-
-
-_ROUGH = (
-    "key", "token", "secret", "passw", "auth", "credential", "bearer", "basic", "://", "akia", "aiza", "eyj", "k-", "gh", "hf", "gsk",
-    "xai", "nvapi", "r8",
-)  # fmt: skip
-"""Each sign holds one of these. A loop over a few takes half the time of one over all."""
+_OPAQUE_NAMES = frozenset(("extra_headers", "default_headers", "headers", "extra_query", "default_query", "extra_body"))
+"""Settings in which anything may be a credential, whatever its name: all their texts are masked."""
+_LARGEST_NUMBER = 100_000
+"""Of opaque settings, numbers as parameters have them are shown."""
+_NAME_SIGNS = ("key", "token", "secret", "passw", "passp", "passc", "pwd", "auth", "credential", "cookie", "header", "extra", "default")
+"""Each name that makes its value secret holds one of these."""
 
 
 def mask_text(text: str) -> str:
-    """Text with everything that looks like a credential replaced by `***`."""
+    """Text with everything that looks like a credential replaced by `***`. Some ms for 200 kB."""
     return mask_signed(text) if has_sign(text) else text
 
 
 def has_sign(text: str) -> bool:
-    """Whether a text may hold a credential. Without it, `mask_text` leaves the text, and any part of it, as it is. About a microsecond."""
-    small = text.lower()
-    for rough in _ROUGH:
-        if rough in small:
-            return any(sign in small for sign in _SIGNS) or _SPOKEN.search(small) is not None
-    return False
+    """Whether a text holds a credential. Without it, `mask_text` leaves the text as it is. Some microseconds for a short text."""
+    return holds_named(text) or holds_form(text)
 
 
 def may_hold_secret(text: str) -> bool:
-    """Whether JSON text may hold a credential, or a name that makes its value one: each such name holds a rough sign, too."""
+    """Whether JSON text may hold a credential, or a name that makes its value one."""
     small = text.lower()
-    return any(rough in small for rough in _ROUGH)
+    return any(sign in small for sign in _NAME_SIGNS) or has_sign(text)
 
 
 def mask_signed(text: str) -> str:
     """`mask_text` without looking for the signs first."""
-    text = _BEARER.sub(rf"\1 {MASK}", text)
-    text = _ASSIGNED.sub(rf"\1{MASK}", text)
-    text = _TOKEN.sub(rf"\1{MASK}", text)
-    text = _ADDRESS.sub(rf"\1{MASK}@", text)
-    return _SECRET_TEXT.sub(MASK, text)
+    return mask_forms(mask_named(text, MASK), MASK)
 
 
 def mask(value: object) -> object:
@@ -91,16 +55,40 @@ def mask(value: object) -> object:
     if isinstance(value, str):
         return mask_text(value)
     if isinstance(value, Mapping):
-        return {key: MASK if is_secret_name(str(key)) and item is not None else mask(item) for key, item in value.items()}
+        return {key: _mask_item(str(key), item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [mask(item) for item in value]
     return value
 
 
+def _mask_item(name: str, item: object) -> object:
+    if is_opaque_name(name):
+        return mask_leaves(item)
+    return MASK if is_secret_name(name) and item is not None else mask(item)
+
+
+def mask_leaves(value: object) -> object:
+    """The same value with all that may be a credential masked: each text, and numbers that are no parameters. Names are kept."""
+    if isinstance(value, Mapping):
+        return {key: MASK if is_secret_name(str(key)) and item is not None else mask_leaves(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [mask_leaves(item) for item in value]
+    plain = value is None or isinstance(value, bool) or (isinstance(value, int | float) and abs(value) < _LARGEST_NUMBER)
+    return value if plain else MASK
+
+
+def is_opaque_name(name: str) -> bool:
+    """Whether everything under a setting of this name may be a credential: `extra_headers`, `extra_body`, `default-query`."""
+    return name.lower().replace("-", "_") in _OPAQUE_NAMES
+
+
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Whether a setting of this name holds a secret: `api_key`, `OPENAI_API_KEY`, `auth`, but not `max_tokens`, nor a price per token."""
-    return bool(_SECRET_NAME.search(name)) and name.lower() not in _HARMLESS_NAMES and not name.lower().endswith("_per_token")
+    """Whether a setting of this name holds a secret: `api_key`, `OPENAI_API_KEY`, `secretKey`, but not `max_tokens`, nor a price."""
+    plain = name.lower()
+    if plain in _HARMLESS_NAMES or plain.endswith(("_per_token", "_tokens")):
+        return False
+    return bool(_SECRET_NAME.search(_CAMEL.sub("_", name)))
 
 
 def masked_json(value: object) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tau2_logging.events.structured import Sensitive
 from tau2_logging.logger.arguments import Leaves, leaves_of, words_of
-from tau2_logging.logger.masking import MASK, has_sign, is_secret_name, mask, mask_text
+from tau2_logging.logger.masking import MASK, has_sign, is_opaque_name, is_secret_name, mask, mask_text
 
 SECRET, CARD, EMAIL, PHONE, BIRTH = "secret", "card_number", "email", "phone", "date_of_birth"
 
@@ -57,7 +57,7 @@ def examine_sensitive(arguments: Mapping[str, Any], leaves: Leaves, level: str) 
 
 def tells(key: str) -> bool:
     """Whether a key alone may make what stands under it sensitive."""
-    return is_telling(key) or is_secret_name(key)
+    return is_telling(key) or is_secret_name(key) or is_opaque_name(key)
 
 
 def holds_sign(text: str) -> bool:
@@ -81,7 +81,7 @@ def is_suspect(name: str, value: Any) -> bool:
     if value is None or isinstance(value, bool):
         return False
     text = str(value)
-    return _may_be_personal(text) or is_telling(name.rpartition(".")[2]) or has_sign(text)
+    return _may_be_personal(text) or is_telling(name.rpartition(".")[2]) or _is_under_opaque(name) or has_sign(text)
 
 
 @lru_cache(maxsize=4096)
@@ -91,12 +91,20 @@ def is_telling(name: str) -> bool:
     return is_secret_name(last) or bool(_TELLING.intersection(words_of(last)))
 
 
+@lru_cache(maxsize=4096)
+def _is_under_opaque(name: str) -> bool:
+    """Whether a path leads through `headers` or its like, all of whose texts are masked."""
+    return any(is_opaque_name(part.partition("[")[0]) for part in name.split("."))
+
+
 def kind_of(name: str, value: Any) -> str | None:
     """What kind of sensitive value stands under a name, None for nothing."""
     if value is None or isinstance(value, bool) or value == "":
         return None
     text = str(value)
     last = name.rpartition(".")[2].partition("[")[0]
+    if _is_under_opaque(name) and isinstance(value, str):
+        return SECRET
     if is_secret_name(last) or words_of(last)[-1:] in (("cvv",), ("cvc",), ("pin",)) or mask_text(text) != text:
         return SECRET
     if _is_birth_name(last) and _DATE_ONLY.fullmatch(text.strip()):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import string
+import time
+import timeit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tau2_logging.logger.masking import MASK, is_secret_name, mask, mask_text, masked_argv, masked_json
+from tau2_logging.logger.masking import MASK, is_secret_name, mask, mask_signed, mask_text, masked_argv, masked_json
+from tests.support.tokens import FORMS, NAMED, opaque, secrets_of, token
 
 TAIL = st.text(string.ascii_letters + string.digits, min_size=24, max_size=48)
 LOOKS = ("sk-", "sk-proj-", "sk-ant-api03-", "sk-or-v1-", "pk-", "gsk_", "hf_", "xai-", "ghp_", "nvapi-", "AIzaSy")
@@ -70,11 +73,11 @@ def test_a_key_in_nested_settings_is_masked(settings: object, key: str) -> None:
 
 @given(SECRET_NAME, OPAQUE, SENTENCE)
 def test_a_setting_with_a_secret_name_is_masked(name: str, key: str, other: str) -> None:
-    """By its name at any depth, whatever it holds; other settings stay."""
+    """By its name at any depth, whatever it holds; headers are masked whatever their names."""
     settings = {"extra_headers": [{name: key, "model": other}], "metadata": {name: {"value": [key]}}}
     masked = mask(settings)
     assert key not in json.dumps(masked)
-    assert masked == {"extra_headers": [{name: MASK, "model": other}], "metadata": {name: MASK}}
+    assert masked == {"extra_headers": [{name: MASK, "model": MASK}], "metadata": {name: MASK}}
 
 
 @given(OPAQUE, KEY)
@@ -138,3 +141,47 @@ def test_the_settings_themselves_are_not_touched() -> None:
     settings = {"api_key": "abc", "nested": {"api_key": "abc"}}
     mask(settings)
     assert settings == {"api_key": "abc", "nested": {"api_key": "abc"}}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_credential_of_a_documented_form_is_masked(form: str) -> None:
+    """In a sentence, in JSON, in JSON inside JSON, at the end of a line, as the only text."""
+    fake = token(form, 1)
+    assert secrets_of(fake)
+    inner = json.dumps({"said": f"denied\n{fake}\nfor you"})
+    for text in (fake, f"Error 401: {fake} is not valid", f"denied\n{fake}\n", inner, json.dumps({"reply": inner})):
+        masked = mask_text(text)
+        assert [part for part in secrets_of(fake) if part in masked] == []
+        assert mask_text(masked) == masked
+
+
+@pytest.mark.parametrize("template", NAMED)
+def test_a_credential_that_stands_beside_its_name_is_masked(template: str) -> None:
+    """Whatever it looks like; what stands around it is kept."""
+    for number in range(5):
+        masked = mask_text(f"see {template.format(opaque(number))} there")
+        assert opaque(number) not in masked
+        assert masked.startswith("see ")
+        assert mask_text(masked) == masked
+
+
+def test_what_tau2_says_holds_no_credential() -> None:
+    """Policies, tasks and databases of all domains: nothing in them is taken for one."""
+    data = pytest.importorskip("tau2.utils.utils").DATA_DIR / "tau2" / "domains"
+    texts = [path.read_text(encoding="utf-8") for kind in ("*.md", "tasks*.json") for path in sorted(data.rglob(kind))]
+    assert sum(map(len, texts)) > 1_000_000
+    for text in texts:
+        assert mask_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "piece", ["x", "a-", "key: ", "token=", "://", "-----BEGIN PRIVATE KEY-----", "mysql ", "?a", "eyJ", "Cookie: a", "<secret>", "1:"]
+)
+def test_time_grows_with_the_length_of_a_text_alone(piece: str) -> None:
+    """Four times the text takes no more than some four times the time, whatever it is made of."""
+
+    def took(size: int) -> float:
+        text = (piece * size)[:size]
+        return min(timeit.repeat(lambda: mask_signed(text), number=1, repeat=2, timer=time.process_time))
+
+    assert took(40_000) < 12 * took(10_000) + 0.02

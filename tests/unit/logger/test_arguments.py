@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tau2_logging.events import Sensitive
 from tau2_logging.logger.arguments import Check, Signature, check_arguments, copied, json_type, leaves_of, shape_of, walk
 from tau2_logging.logger.call_fields import CallFields
-from tau2_logging.logger.masking import _ROUGH, _SIGNS, mask_signed, mask_text
+from tau2_logging.logger.masking import mask_signed, mask_text
 from tau2_logging.logger.sensitive import (
     LEVELS,
     examine_sensitive,
@@ -192,12 +192,13 @@ def test_personal_data_goes_from_running_text() -> None:
     ).map("".join)
 )
 def test_looking_for_signs_first_hides_nothing(text: str) -> None:
-    """The quick way masks what the whole way masks, and the quickest look sees every sign."""
+    """The quick way masks what the whole way masks."""
     assert mask_text(text) == mask_signed(text)
-    assert all(any(rough in sign for rough in _ROUGH) for sign in _SIGNS)
 
 
-NAMES = st.sampled_from(["api_key", "a.token", "x[0]_token", "pin", "dob", "order_id", "card", "phone", "auth", "note"])
+NAMES = st.sampled_from(
+    ["api_key", "a.token", "x[0]_token", "headers", "extra_body", "pin", "dob", "order_id", "card", "phone", "auth", "note"]
+)
 VALUES = st.sampled_from(
     ["", "sk-abcdefghijklmnop", "basic_economy", "4111 1111 1111 1111", "ann@example.com", "555-123-2002", "1990-02-03", "#W2378156",
      5551232002, None, True]
