@@ -13,6 +13,7 @@ import importlib
 from typing import Any
 
 from tau2_logging.instrument.base import Instrumentor, distribution_version
+from tau2_logging.instrument.client_io import AsyncClientIO, SyncClientIO, run_steps, run_steps_async
 from tau2_logging.instrument.exchange import Exchange, endpoint_of, model_in
 from tau2_logging.instrument.gate import Gate, pass_gate, pass_gate_async
 from tau2_logging.instrument.model_call import ATTEMPT, OPEN_CALL, ModelCall
@@ -23,7 +24,6 @@ from tau2_logging.instrument.serving import ProgramAt, named_by, nothing_known, 
 from tau2_logging.instrument.streaming import Streaming
 from tau2_logging.instrument.tap import tapped
 from tau2_logging.instrument.trace_header import add_trace_header
-from tau2_logging.instrument.ways import AsyncWay, SyncWay, carried_out, carried_out_async
 from tau2_logging.instrument.wire import call_type_of_host, protocol_of
 from tau2_logging.instrument.wire.protocol import read_json
 from tau2_logging.logger.context import current
@@ -68,8 +68,8 @@ class HttpInstrumentor(Instrumentor):
             exchange = self._open(request, bool(kwargs.get("stream")))
             if exchange is None:
                 return original(client, request, **kwargs)
-            way = SyncWay(self._module, original, client, kwargs, lambda: pass_gate(self._gate, exchange.call))
-            return carried_out(self._exchanged(exchange, way))
+            io = SyncClientIO(self._module, original, client, kwargs, lambda: pass_gate(self._gate, exchange.call))
+            return run_steps(self._exchanged(exchange, io))
 
         return send
 
@@ -78,22 +78,22 @@ class HttpInstrumentor(Instrumentor):
             exchange = self._open(request, bool(kwargs.get("stream")))
             if exchange is None:
                 return await original(client, request, **kwargs)
-            way = AsyncWay(self._module, original, client, kwargs, lambda: pass_gate_async(self._gate, exchange.call))
-            return await carried_out_async(self._exchanged(exchange, way))
+            io = AsyncClientIO(self._module, original, client, kwargs, lambda: pass_gate_async(self._gate, exchange.call))
+            return await run_steps_async(self._exchanged(exchange, io))
 
         return send
 
-    def _exchanged(self, exchange: Exchange, way: SyncWay | AsyncWay) -> Steps:
-        """The response to a request, with its event; sync and async alike (see ways.py)."""
+    def _exchanged(self, exchange: Exchange, io: SyncClientIO | AsyncClientIO) -> Steps:
+        """The response to a request, with its event; sync and async alike (see client_io.py)."""
         attempt = exchange.call.simulation.logger.attempt
         token = OPEN_CALL.set(exchange.call)
         try:
             if exchange.direct:
-                yield way.gate()
+                yield io.gate()
             if exchange.by_pieces:
-                response = yield way.send(exchange.request, stream=True)
+                response = yield io.send(exchange.request, stream=True)
             else:
-                response = yield from whole_answer(exchange, way)
+                response = yield from whole_answer(exchange, io)
         except BaseException as error:
             attempt(exchange.failed, error)
             raise

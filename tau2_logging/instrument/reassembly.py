@@ -4,7 +4,7 @@ The client gets what it would have got. Whatever is doubtful about a stream of o
 counts, an exception of ours, a refusal of the first one) is not handed on: the same request is made as the client made it, within the same
 call, and that answer counts. The request for a stream is then an attempt of its own, with its own event, since it was made and paid.
 
-`whole_answer` is written once for sync and async clients: it yields what a `Way` gives it back, at once or awaited.
+`whole_answer` is written once for sync and async clients: it yields what a `ClientIO` gives back, at once or awaited.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CALL_AS_TEXT = re.compile(r"<\W?/?(tool|function)\w*|\[/?TOOL_\w+|<\W?python_ta
 """Marks of the tool-call formats of model families, and the fields of a call in JSON: a streaming parser has let it pass as text."""
 
 
-class Way(Protocol):
+class ClientIO(Protocol):
     """How requests are made: by a sync client, whose methods answer at once, or by an async one, whose answers are awaited."""
 
     module: Any
@@ -60,61 +60,62 @@ class Doubt(Exception):
         self.breaks = breaks
 
 
-def whole_answer(exchange: Exchange, way: Way) -> Steps:
+def whole_answer(exchange: Exchange, io: ClientIO) -> Steps:
     """The response to a request: by a stream where it is to be one. Raises what the client's own request raises, and nothing of ours."""
     if exchange.as_stream is None:
-        return (yield way.send(exchange.request, stream=False))
+        return (yield io.send(exchange.request, stream=False))
     try:
-        return (yield from _streamed(exchange, way))
+        return (yield from _streamed(exchange, io))
     except Doubt as doubt:
-        exchange.discarded(doubt.problem, str(doubt), doubt.body)
-        response = yield way.send(exchange.request, stream=False)
-        exchange.call.simulation.logger.attempt(_compare, exchange, doubt, response)
+        attempt = exchange.call.simulation.logger.attempt
+        attempt(exchange.discarded, doubt.problem, str(doubt), doubt.body)
+        response = yield io.send(exchange.request, stream=False)
+        attempt(_compare, exchange, doubt, response)
         return response
 
 
-def _streamed(exchange: Exchange, way: Way) -> Steps:
-    response = yield from _asked(exchange, way)
+def _streamed(exchange: Exchange, io: ClientIO) -> Steps:
+    response = yield from _asked(exchange, io)
     ended = False
-    exchange.met(response.headers)
+    exchange.call.simulation.logger.attempt(exchange.met, response.headers)
     try:
         if response.status_code >= 400:
-            yield way.read(response)
+            yield io.read(response)
             _doubt_refusal(exchange, response)
             return response
         if response.headers.get("content-type", "").startswith("application/json"):
-            yield way.read(response)
+            yield io.read(response)
             exchange.streaming.give_up(exchange.key, "it does not stream")
             return response
-        yield from _fed(exchange, way, response)
+        yield from _fed(exchange, io, response)
         ended = exchange.assembler.over
-        return _plain(exchange, way, response)
+        return _plain(exchange, io, response)
     except ProviderError as error:
         if error.status is None:
             raise Doubt(REFUSED, str(error)) from error
-        return _response(exchange, way, response, error.status, error.body)
+        return _response(exchange, io, response, error.status, error.body)
     finally:
-        yield way.let_go(response, to_its_end=ended)
+        yield io.let_go(response, to_its_end=ended)
 
 
-def _asked(exchange: Exchange, way: Way) -> Steps:
+def _asked(exchange: Exchange, io: ClientIO) -> Steps:
     """The response to the request for a stream. A server whose first stream ends before it begins may not stand streams at all."""
-    request = _as_stream(exchange, way)
+    request = _as_stream(exchange, io)
     try:
-        return (yield way.send(request, stream=True))
-    except (way.module.RemoteProtocolError, way.module.ReadError) as error:
+        return (yield io.send(request, stream=True))
+    except (io.module.RemoteProtocolError, io.module.ReadError) as error:
         if exchange.streaming.seen_to_work(exchange.key):
             raise
         raise Doubt(type(error).__name__, f"the connection was closed before the stream began: {error}", breaks=True) from error
 
 
-def _as_stream(exchange: Exchange, way: Way) -> Any:
+def _as_stream(exchange: Exchange, io: ClientIO) -> Any:
     request = exchange.request
     left_out = (b"content-length", b"accept-encoding")
     headers = [(name, value) for name, value in request.headers.raw if name.lower() not in left_out]
     headers.append((b"Accept-Encoding", b"identity"))  # tokens are seen as they come, not when a compressor lets go of them
     try:
-        return way.module.Request(request.method, request.url, headers=headers, content=exchange.as_stream, extensions=request.extensions)
+        return io.module.Request(request.method, request.url, headers=headers, content=exchange.as_stream, extensions=request.extensions)
     except Exception as error:
         raise Doubt(NOT_READ, f"the request could not be changed: {error!r}") from error
 
@@ -127,32 +128,32 @@ def _doubt_refusal(exchange: Exchange, response: Any) -> None:
         raise Doubt(REFUSED, f"HTTP {status}: {response.text[:300]}")
 
 
-def _fed(exchange: Exchange, way: Way, response: Any) -> Steps:
+def _fed(exchange: Exchange, io: ClientIO, response: Any) -> Steps:
     """Hand the answer's bytes to the exchange, to the end of its protocol."""
     try:
-        while not exchange.assembler.over and (chunk := (yield way.chunk(response))) is not None:
+        while not exchange.assembler.over and (chunk := (yield io.chunk(response))) is not None:
             exchange.take(chunk)
-            _check_time(exchange, way)
+            _check_time(exchange, io)
         exchange.end()
-    except (ProviderError, way.module.TimeoutException):
+    except (ProviderError, io.module.TimeoutException):
         raise
-    except way.module.HTTPError as error:
+    except io.module.HTTPError as error:
         raise Doubt(STREAM_CUT, f"the stream broke off: {error}", exchange.assembler.body(), breaks=True) from error
     except Exception as error:
         raise Doubt(NOT_READ, f"the stream could not be read: {error!r}") from error
 
 
-def _check_time(exchange: Exchange, way: Way) -> None:
+def _check_time(exchange: Exchange, io: ClientIO) -> None:
     """A stream that trickles on would never time out, where the answer it stands for would have."""
     limit_s = exchange.limit_s
     if limit_s is not None and exchange.waited_s() > limit_s:
-        raise way.module.ReadTimeout(f"no complete answer within {limit_s:g} s", request=exchange.request)
+        raise io.module.ReadTimeout(f"no complete answer within {limit_s:g} s", request=exchange.request)
 
 
-def _plain(exchange: Exchange, way: Way, response: Any) -> Any:
+def _plain(exchange: Exchange, io: ClientIO, response: Any) -> Any:
     try:
         body = _trusted_body(exchange)
-        answer = _response(exchange, way, response, response.status_code, body)
+        answer = _response(exchange, io, response, response.status_code, body)
     except Doubt:
         raise
     except Exception as error:
@@ -180,9 +181,9 @@ def _trusted_body(exchange: Exchange) -> Any:
     return body
 
 
-def _response(exchange: Exchange, way: Way, response: Any, status: int, body: Any) -> Any:
+def _response(exchange: Exchange, io: ClientIO, response: Any, status: int, body: Any) -> Any:
     """The response that the client would have had."""
-    plain = way.module.Response(
+    plain = io.module.Response(
         status, headers=plain_headers(response.headers), content=encoded(body), request=exchange.request,
         extensions=response.extensions, history=response.history,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""One procedure for sync and async clients: it yields what a way gives back, and goes on with the result, at once or awaited."""
+"""One procedure for sync and async clients: it yields what a client gives back, and goes on with the result, at once or awaited."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _END_S = 0.2
 """How long the end of the HTTP answer may come after the end of the stream. Most come together, and the connection is used again."""
 
 
-def carried_out(steps: Steps) -> Any:
+def run_steps(steps: Steps) -> Any:
     """Go through the steps of a sync client: what they yield has been done by then."""
     try:
         value = next(steps)
@@ -23,7 +23,7 @@ def carried_out(steps: Steps) -> Any:
         return end.value
 
 
-async def carried_out_async(steps: Steps) -> Any:
+async def run_steps_async(steps: Steps) -> Any:
     """Go through the steps of an async client: what they yield is awaited."""
     try:
         awaited = next(steps)
@@ -38,7 +38,7 @@ async def carried_out_async(steps: Steps) -> Any:
         return end.value
 
 
-class SyncWay:
+class SyncClientIO:
     """Requests of a sync client; `module` is the package it is of, `gate` lets it wait for the rate."""
 
     def __init__(self, module: Any, original: Callable[..., Any], client: Any, kwargs: dict[str, Any], gate: Callable[[], Any]) -> None:
@@ -81,7 +81,7 @@ class SyncWay:
             response.close()
 
 
-class AsyncWay(SyncWay):
+class AsyncClientIO(SyncClientIO):
     """The same for an async client: what the methods give back is awaited."""
 
     def read(self, response: Any) -> Any:
