@@ -61,7 +61,7 @@ def library(always: bool = False) -> None:
 def vllm() -> None:
     """vLLM for CPUs; by far the longest step."""
     interpreter = virtual_environment(folders.VLLM, packages.python_311())
-    pip(interpreter, "install", "--quiet", *packages.VLLM)
+    pip(interpreter, "install", "--quiet", "--constraint", str(packages.constraints("vllm")), *packages.VLLM)
     pip(interpreter, "uninstall", "--quiet", "--yes", *_CUDA_BUILDS)
     _name_it_vllm(folders.VLLM)
     run([str(interpreter), "-c", "import vllm.entrypoints.openai.api_server"], quiet=True)
@@ -85,7 +85,7 @@ def weights() -> None:
 def proxy() -> None:
     """LiteLLM's proxy."""
     interpreter = virtual_environment(folders.PROXY, packages.python_311())
-    pip(interpreter, "install", "--quiet", *packages.PROXY)
+    pip(interpreter, "install", "--quiet", "--constraint", str(packages.constraints("proxy")), *packages.PROXY)
 
 
 def steps() -> list[Step]:
@@ -95,9 +95,9 @@ def steps() -> list[Step]:
         Step("model", " ".join(packages.MODEL), model),
         Step("llama", " ".join(packages.LLAMA_SERVER), llama),
         Step("llama-library", f"{packages.LLAMA_SERVER} {packages.LLAMA_SOURCE} {_processor()}", library),
-        Step("vllm", " ".join(packages.VLLM), vllm),
+        Step("vllm", packages.constraints("vllm").read_text() + " ".join(packages.VLLM), vllm),
         Step("weights", converter, weights),
-        Step("proxy", " ".join(packages.PROXY), proxy),
+        Step("proxy", packages.constraints("proxy").read_text() + " ".join(packages.PROXY), proxy),
     ]
 
 

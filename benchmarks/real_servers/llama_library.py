@@ -69,6 +69,7 @@ def build(python: str) -> None:
     tools = virtual_environment(folders.TOOLS, python)
     pip(tools, "install", "--quiet", *BUILD_TOOLS)
     programs = tools.parent
+    shutil.rmtree(folders.BUILD, ignore_errors=True)  # cmake keeps what was chosen before
     options = ["-G", "Ninja", f"-DCMAKE_MAKE_PROGRAM={programs / 'ninja'}", *_OPTIONS]
     run([str(programs / "cmake"), "-S", str(_source(tools) / "llama.cpp"), "-B", str(folders.BUILD), *options])
     run([str(programs / "cmake"), "--build", str(folders.BUILD), "--target", "ggml-cpu"])

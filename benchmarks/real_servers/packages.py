@@ -20,6 +20,11 @@ PROXY = ("litellm[proxy]==1.106.2",)
 INSTALL_S = 3600.0
 
 
+def constraints(name: str) -> Path:
+    """The releases of everything in an environment, `vllm` or `proxy`, that were tried together."""
+    return Path(__file__).with_name(f"constraints-{name}.txt")
+
+
 class SetupError(RuntimeError):
     """Something that the set-up needs is missing or broken; the message says what to do."""
 

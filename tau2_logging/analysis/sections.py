@@ -257,7 +257,8 @@ def time_sections(log: RunLog) -> Iterator[Section]:
 WORKER_NOTE = "Simulations that ended there; those lost with a worker were run again by another."
 SERVER_NOTE = (
     "By the servers' own clocks, over the run: queue is the wait at the server for a place in its batch, prefill the work on the prompt, "
-    "TTFT both. Client figures are of the run's calls there; requests may be others' too. Peaks are those of samples."
+    "TTFT both and the work around them (templates, tokenizing). Client figures are of the run's calls there; requests may be others' too. "
+    "Peaks are those of samples."
 )
 
 
