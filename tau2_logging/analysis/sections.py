@@ -71,7 +71,7 @@ def section(
     ]
     if len(shown) < len(table):
         note = " ".join(filter(None, [note, f"{len(table) - len(shown):,} more are in the files."]))
-    numbers = frozenset(heading for heading, show in shows.values() if show not in (text, long_text))
+    numbers = frozenset(heading for heading, show in shows.values() if show not in (text, long_text, _clock, _yes))
     return Section(title, [heading for heading, _ in shows.values()], rows, numbers, note, key)
 
 
@@ -333,9 +333,56 @@ def trouble_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     yield section("Slowest calls", log.outliers(options.top), _CALL, top=options.top)
     yield section("Errors", log.errors(), _CALL, "The line is that of the first.", key=True)
     yield section("Retries", log.retries(), _CALL)
+    yield from _outages(log)
+    yield from _agent_work(log)
     yield section("Cut at the length limit", log.truncations(), _CALL, top=10)
     yield section("Never ended", log.stuck(), _CALL, "And what they last waited on.", key=True, top=20)
     yield section("Repeated identical tool calls", log.repeated_calls(), _CALL, top=10)
+
+
+WAITS_NOTE = "Calls that waited for any of these servers to answer. It is no model time, and no retry; `in vain` are those that gave up."
+OUTAGES_NOTE = (
+    "From the first word that a server is left out to the last that it is back. A call that waited for several servers is in the row of "
+    "each. Failed calls are those after the server's last good answer; simulations are those that waited or had such a call."
+)
+RECOVERY_NOTE = (
+    "Rate: turns with a wrong reply that ended in a right one, of all turns with a wrong reply. Of the simulations whose agent wrote a "
+    "summary. Withheld and passed on are calls, and told are tool errors that were explained."
+)
+PROMPTS_NOTE = "Saved: of the tokens of those prompts. Information kept: identifiers still in the prompt, of those in what was taken out."
+_OF: dict[str, tuple[str, Show]] = {"simulations": ("simulations", count), "of_simulations": ("of", count)}
+
+
+def _outages(log: RunLog) -> Iterator[Section]:
+    waits: dict[str, tuple[str, Show]] = {"waits": ("waits", count), "in_vain": ("in vain", count), "wait_ms": ("waited ms", ms)}
+    shows: dict[str, tuple[str, Show]] = {"model": ("model", text), "endpoint": ("servers", text), **waits,
+        "longest_ms": ("longest", ms), **_OF}  # fmt: skip
+    yield section("Waits for servers that were down", log.server_waits(), shows, WAITS_NOTE, key=True, top=20)
+    shows = {"endpoint": ("server", text), "model": ("model", text), "began": ("began", _clock), "length_ms": ("lasted ms", ms),
+        "back": ("back", _yes), "error_message": ("because", long_text), "failed_calls": ("failed calls", count), **waits,
+        **_OF}  # fmt: skip
+    yield section("Outages of model servers", log.outages(), shows, OUTAGES_NOTE, key=True, top=20)
+
+
+def _agent_work(log: RunLog) -> Iterator[Section]:
+    shows: dict[str, tuple[str, Show]] = {"domain": ("domain", text), **_OF, "turns": ("turns", count),
+        "wrong_turns": ("with a wrong reply", count), "recovered": ("recovered", count), "recovery_rate": ("rate", share),
+        "withheld": ("withheld", count), "passed_on": ("passed on", count), "told": ("told", count),
+        "model_calls": ("model calls", count)}  # fmt: skip
+    yield section("Recovery from wrong replies", log.recovery(), shows, RECOVERY_NOTE, key=True)
+    shows = {"domain": ("domain", text), **_OF, "shortened": ("with a shorter prompt", count), "reductions": ("prompts", count),
+        "tokens_before": ("tokens before", count), "tokens_saved": ("saved", count), "saved_share": ("saved share", share),
+        "identifiers_seen": ("identifiers", count), "identifiers_kept": ("kept", count),
+        "information_kept_share": ("information kept", share)}  # fmt: skip
+    yield section("Prompts made shorter", log.shortened_prompts(), shows, PROMPTS_NOTE, key=True)
+
+
+def _clock(value: Any) -> str:
+    return text(value)[:23]
+
+
+def _yes(value: Any) -> str:
+    return "yes" if value else "no"
 
 
 def gates(options: ReportOptions) -> Iterator[Section]:

@@ -292,6 +292,34 @@ class RunLog:
         return retries(self)
 
     @each_run
+    def server_waits(self) -> pd.DataFrame:
+        """Waits of model calls for a server that answers; see `outages.wait_table`."""
+        from tau2_logging.analysis.outages import wait_table
+
+        return wait_table(self)
+
+    @always_each_run
+    def outages(self) -> pd.DataFrame:
+        """Model servers that were down; see `outages.outage_table`."""
+        from tau2_logging.analysis.outages import outage_table
+
+        return outage_table(self)
+
+    @each_run
+    def recovery(self) -> pd.DataFrame:
+        """How often an agent's wrong replies were put right; see `agent_work.recovery_table`."""
+        from tau2_logging.analysis.agent_work import recovery_table
+
+        return recovery_table(self)
+
+    @each_run
+    def shortened_prompts(self) -> pd.DataFrame:
+        """What an agent saved and kept in shorter prompts; see `agent_work.prompt_table`."""
+        from tau2_logging.analysis.agent_work import prompt_table
+
+        return prompt_table(self)
+
+    @each_run
     def truncations(self) -> pd.DataFrame:
         """Replies cut at the length limit; see `outliers.truncations`."""
         from tau2_logging.analysis.outliers import truncations

@@ -162,6 +162,7 @@ def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> 
         "time: judge model": _share(spent["judge_ms"], item.duration_ms),
         "time: evaluation": _share(spent["evaluation_ms"], item.duration_ms),
         "time: setup and other": _share(spent["setup_ms"] + spent["other_ms"], item.duration_ms),
+        **({"of these, waiting for servers": _share(item.server_wait_ms, item.duration_ms)} if item.server_wait_ms else {}),
         "tokens in / out": f"{units.short_count(item.input_tokens)} / {units.short_count(item.output_tokens)}",
         "cost": units.money(item.cost_usd),
         "errors: model / tool": f"{item.call_errors} / {item.tool_errors}",

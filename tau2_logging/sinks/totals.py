@@ -46,6 +46,8 @@ class DomainTotals:
     tool_errors: int = 0
     call_errors: int = 0
     retries: int = 0
+    server_wait_ms: float = 0.0
+    """What calls waited for servers that were down; simulations' other_ms and evaluation_ms hold it."""
     counted: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
 
     @property
@@ -124,6 +126,8 @@ class Totals(Sink):
                 totals.tool_errors += event.get("error") is True
             elif event.type == "retry":
                 totals.retries += 1
+            elif event.type == "server_wait":
+                totals.server_wait_ms += _number(event, "wait_ms")
             elif event.type == "task_end":
                 _add_end(totals, event)
                 totals.ended_s = time.monotonic()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tau2_logging.analysis import load_log
 from tau2_logging.errors import UserError
 from tau2_logging.events import ContextReductionEvent, CorrectionEvent, Event, StructuredEvent, ToolExecutionEvent, read_events
 from tests.support.in_process import run_quietly, scripted
@@ -103,6 +104,22 @@ def test_statistics_add_up_with_the_log(play: Play) -> None:
     assert ours.sums("tokens_saved") == sum(event.tokens_before - event.tokens_after for event in reductions)
     assert len(of(ours.log, "correction")) == len(corrections)
     assert len(of(ours.log, "agent_summary")) == len(of(ours.log, "task_end"))
+
+
+def test_the_reports_tables_are_sums_over_the_events(play: Play) -> None:
+    """Recovery, tokens saved and information kept, each with its denominator, counted again from the structured events."""
+    ours = play("enhanced_agent", "both")
+    log = load_log(ours.files.log_dir / f"tau2_{ours.domain}.log")
+    (row,) = log.recovery().to_dict("records")
+    corrections = [event for event in ours.of(CorrectionEvent) if event.outcome != "told"]
+    wrong = {(event.task, event.step) for event in corrections}
+    lost = {(event.task, event.step) for event in corrections if event.outcome == "passed_on"}
+    assert (row["wrong_turns"], row["recovered"], row["recovery_rate"]) == (len(wrong), len(wrong - lost), 1 - len(lost) / len(wrong))
+    assert row["simulations"] == row["of_simulations"] == len(of(ours.log, "task_end"))
+    (row,) = log.shortened_prompts().to_dict("records")
+    before, after = (sum(getattr(event, name) for event in ours.of(ContextReductionEvent)) for name in ("tokens_before", "tokens_after"))
+    assert (row["tokens_saved"], row["saved_share"]) == (before - after, (before - after) / before)
+    assert row["information_kept_share"] == ours.sums("identifiers_kept") / ours.sums("identifiers_seen")
 
 
 def test_the_trajectory_holds_what_the_environment_saw(play: Play) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tau2_logging.analysis import load_log
 from tau2_logging.events import Event
 from tau2_logging.events.kinds import EXCLUSIVE_MS
 from tau2_logging.models.servers.settings import ServerSettings as Settings
@@ -91,6 +92,14 @@ def test_a_server_that_is_down_for_a_while_costs_time_and_nothing_else(how: str,
         waited_ms = sum(float(wait.get("wait_ms") or 0) for wait in of(seen, "server_wait"))
         assert sum(float(end.get(name) or 0) for name in EXCLUSIVE_MS) == pytest.approx(float(end.get("duration_ms") or 0), abs=0.02)
         assert float(end.get("other_ms") or 0) >= waited_ms - 1
+    log = load_log(tmp_path / "tau2_mock.log")
+    (outage,) = log.outages().to_dict("records")
+    assert (outage["endpoint"], outage["back"], outage["waits"], outage["of_simulations"]) == (server.endpoint, True, len(waits), 8)
+    assert outage["start_ms"] == begun
+    assert outage["length_ms"] >= back - begun
+    waited_ms = sum(float(wait.get("wait_ms") or 0) for wait in waits)
+    assert outage["wait_ms"] == pytest.approx(waited_ms) == log.server_waits()["wait_ms"].sum()
+    assert "of these, waiting for servers" in printed
     assert f"{server.endpoint} is left out" in printed
     assert f"{server.endpoint} answers again" in printed
 

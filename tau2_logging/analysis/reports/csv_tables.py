@@ -23,7 +23,7 @@ NAME = "csv"
 FILES = (
     "latency_by_type.csv", *(f"latency_by_{name}.csv" for name in DIMENSIONS), "cost_table.csv", "experts.csv", "tasks.csv",
     "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv", "model_servers.csv", "waiting_at_servers.csv",
-    "events.csv",
+    "outages.csv", "server_waits.csv", "agent_recovery.csv", "shortened_prompts.csv", "events.csv",
     deep_files.CSV_FILES,
 )  # fmt: skip
 ALWAYS = ("latency_by_type.csv", "cost_table.csv", "tasks.csv", "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv")
@@ -62,6 +62,10 @@ def tables(log: RunLog, options: ReportOptions) -> dict[str, Callable[[], pd.Dat
         "errors.csv": log.errors,
         "model_servers.csv": log.model_servers,
         "waiting_at_servers.csv": log.waiting_at_servers,
+        "outages.csv": log.outages,
+        "server_waits.csv": log.server_waits,
+        "agent_recovery.csv": log.recovery,
+        "shortened_prompts.csv": log.shortened_prompts,
     }
 
 

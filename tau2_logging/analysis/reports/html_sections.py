@@ -15,7 +15,16 @@ from tau2_logging.analysis.deep.tables import GROUPS, TIME
 from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
-from tau2_logging.analysis.sections import SERVER_NOTE, WAITING_NOTE, WORKER_NOTE, chain_note
+from tau2_logging.analysis.sections import (
+    OUTAGES_NOTE,
+    PROMPTS_NOTE,
+    RECOVERY_NOTE,
+    SERVER_NOTE,
+    WAITING_NOTE,
+    WAITS_NOTE,
+    WORKER_NOTE,
+    chain_note,
+)
 from tau2_logging.analysis.servers import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.timeline import Timeline
 from tau2_logging.units import duration, money, share
@@ -112,6 +121,10 @@ def _trouble(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Tab
     yield table_data("Errors", log.errors(), "The line is that of the first.")
     yield table_data("Slowest calls", log.outliers(max(options.top, 100)), "", rows_of)
     yield table_data("Retries", log.retries())
+    yield table_data("Waits for servers that were down", log.server_waits(), WAITS_NOTE)
+    yield table_data("Outages of model servers", log.outages(), OUTAGES_NOTE)
+    yield table_data("Recovery from wrong replies", log.recovery(), RECOVERY_NOTE)
+    yield table_data("Prompts made shorter", log.shortened_prompts(), PROMPTS_NOTE)
     yield table_data("Cut at the length limit", log.truncations(), "", rows_of)
     yield table_data("Repeated identical tool calls", log.repeated_calls(), "", rows_of)
 

@@ -275,6 +275,6 @@ def test_trouble_is_found_with_the_line_it_stands_on(tmp_path: Path) -> None:
 def test_every_table_can_be_made_of_a_log_of_one_line(tmp_path: Path) -> None:
     log = load_log(write(tmp_path, [event("run_start", None, argv="x")]))
     names = "latency costs budget critical_path stragglers concurrency outliers errors retries truncations stuck repeated_calls"
-    for name in [*names.split(), "context_growth", "task_costs"]:
+    for name in [*names.split(), "context_growth", "task_costs", "outages", "server_waits", "recovery", "shortened_prompts"]:
         assert len(getattr(log, name)()) == 0, name
     assert len(log.simulations) == 0
