@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
 
 TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+_PRICED = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
 SIDES = {"agent": "agent", "expert": "agent", "user": "benchmark", "judge": "benchmark"}
 """Whose bill a role's calls are on: the agent's (with its experts), or the benchmark's own (user simulator and judges)."""
 
@@ -28,7 +29,9 @@ def priced_calls(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
     The price that the run logged stands, unless `prices` is given and knows the model. A call that failed without using a token is free;
     a call whose price or tokens are not known has price NaN, never 0.
     """
-    calls = log.select([*KEY, "type", "role", "expert", "model", "error", *TOKENS, "cost_usd"], types=MODEL_CALL_TYPES)
+    calls = log.select(
+        [*KEY, "type", "role", "expert", "model", "error", *TOKENS, "cache_write_tokens", "cost_usd"], types=MODEL_CALL_TYPES
+    )
     logged = as_floats(calls["cost_usd"])
     computed = table_prices(calls, prices or default_prices())
     first, second = (computed, logged) if prices is not None else (logged, computed)
@@ -41,12 +44,13 @@ def priced_calls(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
 def table_prices(calls: pd.DataFrame, prices: PriceTable) -> Any:
     """Price of each call from its tokens, in USD; NaN where the model is not in the table or the tokens are not known."""
     result = np.full(len(calls), np.nan)
-    fresh, output, cached = (as_floats(calls[name]) for name in ("input_tokens", "output_tokens", "cached_tokens"))
-    cached = np.nan_to_num(cached)
+    sent, output, cached, written = (as_floats(calls[name]) for name in _PRICED)
+    cached, written = np.nan_to_num(cached), np.nan_to_num(written)
+    fresh = sent - cached - written
     for model, places in calls.groupby("model", dropna=True).indices.items():
         price = prices.find(str(model))
         if price is not None:
-            result[places] = price.of(fresh[places] - cached[places], cached[places], output[places])
+            result[places] = price.of(fresh[places], cached[places], output[places], written[places])
     return result
 
 

@@ -24,16 +24,17 @@ FREE_PREFIX = "scripted/"
 
 @dataclass(frozen=True)
 class Price:
-    """US dollars per million tokens: of fresh input, of input read from the provider's cache (None: as fresh), of output."""
+    """US dollars per million tokens: of fresh input, of output, of input read from or written to the provider's cache (None: as fresh)."""
 
     input: float
     output: float
     cached: float | None = None
+    cache_write: float | None = None
 
-    def of(self, fresh: Any, cached: Any, output: Any) -> Any:
+    def of(self, fresh: Any, cached: Any, output: Any, cache_write: Any = 0) -> Any:
         """The price of that many tokens, in USD; arrays too."""
-        rate = self.input if self.cached is None else self.cached
-        return (fresh * self.input + cached * rate + output * self.output) * _PER_MILLION
+        read, write = (self.input if rate is None else rate for rate in (self.cached, self.cache_write))
+        return (fresh * self.input + cached * read + cache_write * write + output * self.output) * _PER_MILLION
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ def default_prices() -> PriceTable:
 
 
 def read_prices(path: str | Path) -> PriceTable:
-    """A price table from JSON: {"date": ..., "models": {name: {"input": usd, "output": usd, "cached": usd}}}, USD per million tokens.
+    """A price table from JSON: {"date": ..., "models": {name: {"input": usd, "output": usd, "cached": usd, "cache_write": usd}}}.
+
+    USD per million tokens; `cached` and `cache_write` may be left out.
 
     Raises UserError where the file is not that.
     """
@@ -83,8 +86,8 @@ def read_prices(path: str | Path) -> PriceTable:
 
 
 def _price(row: Mapping[str, Any]) -> Price:
-    cached = row.get("cached")
-    price = Price(float(row["input"]), float(row["output"]), None if cached is None else float(cached))
-    if not all(0 <= rate <= _MOST_PER_MILLION for rate in (price.input, price.output, price.cached or 0.0)):
+    cached, written = (None if row.get(name) is None else float(row[name]) for name in ("cached", "cache_write"))
+    price = Price(float(row["input"]), float(row["output"]), cached, written)
+    if not all(0 <= rate <= _MOST_PER_MILLION for rate in (price.input, price.output, cached or 0.0, written or 0.0)):
         raise ValueError(f"a price must be between 0 and {_MOST_PER_MILLION:,}, not {dict(row)}")
     return price

@@ -71,6 +71,7 @@ _ROWS = (
     ("input_tokens", "int", "prompt tokens, cached ones included"),
     ("output_tokens", "int", "completion tokens, reasoning ones included"),
     ("cached_tokens", "int", "prompt tokens the provider read from its cache"),
+    ("cache_write_tokens", "int", "prompt tokens the provider wrote to its cache, part of input_tokens"),
     ("reasoning_tokens", "int", "completion tokens spent on reasoning"),
     ("cost_usd", "usd", "price of the call; absent where the price is not known"),
     ("agent_cost_usd", "usd", "price of the agent's and the experts' calls alone"),

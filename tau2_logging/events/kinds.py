@@ -27,7 +27,7 @@ class Kind:
 _TIME = ("start_ms", "duration_ms")
 _TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _MODEL_CALL = (
-    "step", "model", "call_type", "has_tool_calls", *_TIME, "queue_ms", *_TOKENS, "ttft_ms", "decode_ms",
+    "step", "model", "call_type", "has_tool_calls", *_TIME, "queue_ms", *_TOKENS, "cache_write_tokens", "ttft_ms", "decode_ms",
     "finish_reason", "attempt", "endpoint", "cost_usd", "timing", "error", "error_type", "error_message", "prompt_hash",
 )  # fmt: skip
 _RUN = (

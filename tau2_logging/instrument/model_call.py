@@ -271,6 +271,7 @@ def _reply_fields(reply: Reply) -> dict[str, object]:
         "output_tokens": reply.output_tokens,
         "cached_tokens": reply.cached_tokens,
         "reasoning_tokens": reply.reasoning_tokens,
+        "cache_write_tokens": reply.written_tokens,
         "cost_usd": reply.cost_usd,
     }
 

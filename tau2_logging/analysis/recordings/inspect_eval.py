@@ -2,6 +2,7 @@
 
 A sample is a simulation, an epoch a trial. Its events say when each model and each tool was called and how long it worked; a model event
 has a role (`user`; none is the agent) unless a scorer makes it. Inspect's `input_tokens` leave cached ones out, ours include them.
+An answer from Inspect's local cache (`cache: "read"`) is no call: no model was asked, and Inspect's own model_usage leaves it out, too.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ _ZSTD = 93
 _LOCAL_HEADER = 30
 _GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 """Inspect's letters: correct, partial, incorrect, no answer."""
+
+_INPUT = ("input_tokens", "input_tokens_cache_read", "input_tokens_cache_write")
+"""What was sent, in three parts: fresh, read from the provider's cache, written to it."""
 
 Sample = Mapping[str, Any]
 
@@ -80,10 +84,14 @@ def _talk(sample: Sample, span: str, origin: float, context: Fields, missing: Mi
     for event in sample["events"]:
         if event["event"] in ("model", "tool"):
             type_, fields = _model(event, scoring, callers) if event["event"] == "model" else _tool(event, callers)
+            if event.get("cache") == "read":
+                missing.counts["local_cache"] += 1
+                continue
             ended = moment(event.get("completed")) or moment(event["timestamp"]) or origin
             duration_ms, timing = _took(event, ended)
             note_call(missing, type_, timing, fields)
             talk.call(type_, ended, duration_ms, timing, fields)
+    missing.counts["model_usage"] += _differs(talk, mapping(sample.get("model_usage")))
     talk.end(float(sample.get("total_time") or 0.0), bool(talk.lines[1:]), _outcome(sample))
     return talk
 
@@ -114,15 +122,24 @@ def _model(event: Mapping[str, Any], scoring: set[str], callers: dict[str, str])
     calls = mapping(choice.get("message")).get("tool_calls") or ()
     callers.update({str(call.get("id")): "user" if is_user else "assistant" for call in calls})
     usage, error = mapping(output.get("usage")), event.get("error")
-    cached, written = usage.get("input_tokens_cache_read"), usage.get("input_tokens_cache_write")
-    sent = None if usage.get("input_tokens") is None else int(usage["input_tokens"]) + int(cached or 0) + int(written or 0)
+    _, cached, written = (usage.get(name) for name in _INPUT)
+    sent = None if usage.get("input_tokens") is None else sum(int(usage.get(name) or 0) for name in _INPUT)
     cost = usage.get("total_cost")
     return "evaluator" if event.get("span_id") in scoring else "user_sim" if is_user else "llm_call", {
         "model": event["model"], "call_type": str(event["model"]).partition("/")[0], "has_tool_calls": bool(calls), "input_tokens": sent,
-        "output_tokens": usage.get("output_tokens"), "cached_tokens": cached, "reasoning_tokens": usage.get("reasoning_tokens"),
+        "output_tokens": usage.get("output_tokens"), "cached_tokens": cached,
+        "cache_write_tokens": written, "reasoning_tokens": usage.get("reasoning_tokens"),
         "finish_reason": choice.get("stop_reason"), "cost_usd": None if cost is None else float(cost), "error": bool(error),
         "error_type": "ModelError" if error else None,
     }  # fmt: skip
+
+
+def _differs(talk: Talk, by_model: Mapping[str, Any]) -> bool:
+    """Whether Inspect itself counted other tokens, if it says what it counted."""
+    usages = [mapping(usage) for usage in by_model.values()]
+    sent = sum(int(usage.get(name) or 0) for usage in usages for name in _INPUT)
+    received = sum(int(usage.get("output_tokens") or 0) for usage in usages)
+    return bool(usages) and (sent, received) != (talk.sums["input_tokens"], talk.sums["output_tokens"])
 
 
 def _tool(event: Mapping[str, Any], callers: Mapping[str, str]) -> tuple[str, Fields]:

@@ -27,6 +27,8 @@ _TEXTS = {
     "cost": "model calls without a known price (tau2 writes 0 then): their cost is unknown, or taken from the price table",
     "error": "tool results that do not say whether they are errors: those that begin with 'Error: ', as tau2's do, are taken for one",
     "spoken": "spoken simulations: of their ticks the tool calls are read, without durations; no model call, token or word is",
+    "local_cache": "answers from Inspect's local cache: no model was asked, so that they are in no count, latency or cost of model calls",
+    "model_usage": "samples whose calls do not add up to the tokens of Inspect's own model_usage",
     "messages": "simulations without messages, or ticks that hold tool calls: only how they ended is known",
     "task": "simulations that were checked against reference actions of another task than the one they name: tasks and simulations may be "
     "mixed up in this file, and what is said by task, recall among it, may be wrong",

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 import zstandard
 
+from tau2_logging.analysis import RunLog
 from tau2_logging.analysis.recordings import load_results
+from tau2_logging.analysis.recordings.talk import Missing
 from tau2_logging.errors import UserError
 
 T = "2026-11-21T02:57:{:09.6f}+00:00"
@@ -76,6 +78,12 @@ def archived(path: Path, members: dict[str, Any], zstd: bool) -> Path:
     return path
 
 
+def evaluated(folder: Path, samples: dict[str, dict[str, Any]]) -> tuple[RunLog, Missing]:
+    """The log of samples by name, each with what is its own, and what is missing in it."""
+    members = {f"samples/{name}.json": sample(name.partition("_")[0], 1, "C", **more) for name, more in samples.items()}
+    return load_results([archived(folder / "a.eval", {"header.json": header(), **members}, False)])
+
+
 @pytest.mark.parametrize("zstd", [True, False])
 def test_samples_are_simulations_and_epochs_trials(zstd: bool, tmp_path: Path) -> None:
     """Calls by who made them, working times where Inspect kept them, cached tokens included, grades as rewards."""
@@ -94,6 +102,44 @@ def test_samples_are_simulations_and_epochs_trials(zstd: bool, tmp_path: Path) -
     assert calls["requestor"].dropna().tolist() == ["assistant", "assistant"]
     assert table["llm_ms"].tolist() == [2750.0, 2750.0]
     assert any("8 model calls without a known price" in sentence for sentence in missing.sentences())
+
+
+@pytest.mark.parametrize("role", [None, "user"])
+@pytest.mark.parametrize("reads", [0, 1, 3])
+def test_answers_from_the_local_cache_are_no_calls(role: str | None, reads: int, tmp_path: Path) -> None:
+    """Calls, tokens and time are those of Inspect's own model_usage; the tools that such an answer asks for were called all the same."""
+    calls = [
+        model(1, 1.0, role, cache="write"),
+        model(3, 2.0, role),
+        *(model(5, 0.001, role, call="c1", cache="read") for _ in range(reads)),
+    ]
+    usage = {"m": {"input_tokens": 200, "output_tokens": 20, "input_tokens_cache_read": 80, "total_tokens": 300}}
+    members = {"7_epoch_1": {"events": [*calls, tool("c1", "f", 9, 0.5, None)], "model_usage": usage}}
+    log, missing = evaluated(tmp_path, members)
+    costs = log.costs()
+    assert (costs["calls"].sum(), costs["input_tokens"].sum(), costs["output_tokens"].sum()) == (2, 280, 20)
+    assert log.latency().set_index("type").loc["user_sim" if role else "llm_call", ["n", "total_ms"]].tolist() == [2, 3000.0]
+    assert log.latency().set_index("type").loc["tool_call", "n"] == 1
+    said = " ".join(missing.sentences())
+    assert (f"{reads} answers from Inspect's local cache" in said, "own model_usage" in said) == (reads > 0, False)
+
+
+def test_calls_that_are_not_those_of_inspects_own_sums_are_said(tmp_path: Path) -> None:
+    usage = {"m": {"input_tokens": 999, "output_tokens": 20, "total_tokens": 1019}}
+    _, missing = evaluated(tmp_path, {"7_epoch_1": {"events": [model(1, 1.0, None)], "model_usage": usage}})
+    assert any("1 samples whose calls do not add up" in sentence for sentence in missing.sentences())
+
+
+@pytest.mark.parametrize(("name", "rate"), [("anthropic/claude-sonnet-4-5", 3.75), ("openai/gpt-4.1", 2.0)])
+def test_what_is_written_to_the_providers_cache_has_its_price(name: str, rate: float, tmp_path: Path) -> None:
+    """A quarter more than fresh input with Anthropic, as fresh where there is no such price; reads at the price of reads."""
+    usage = {"input_tokens": 1_000, "output_tokens": 0, "input_tokens_cache_read": 2_000, "input_tokens_cache_write": 4_000}
+    call = {**model(1, 1.0, None), "model": name}
+    call["output"]["usage"] = usage
+    log, _ = evaluated(tmp_path, {"7_epoch_1": {"events": [call]}})
+    fresh, read = (3.0, 0.3) if "claude" in name else (2.0, 0.5)
+    assert log.costs()["cost_usd"].tolist() == pytest.approx([(1_000 * fresh + 2_000 * read + 4_000 * rate) / 1e6])
+    assert log.priced_as([name])["all_usd"].tolist() == log.costs()["cost_usd"].tolist()
 
 
 def test_an_early_log_has_calls_without_a_length(tmp_path: Path) -> None:
