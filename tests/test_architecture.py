@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.foreign_changes import changes
+
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "tau2_logging"
 
@@ -35,9 +37,10 @@ ALLOWED: dict[str, set[str]] = {
     "analysis": {"events"},
     "experiments": {"runner", "analysis", "events"},
     "parity": {"environments", "models", "events"},
-    "cli": {"experiments", "parity", "runner", "analysis", "events"},
+    "cli": {"experiments", "parity", "runner", "analysis", "instrument", "events"},
 }
-"""What each folder may import besides itself and LEAVES. `cli` takes the names of the log levels from `events`."""
+"""What each folder may import besides itself and LEAVES. `cli` takes the names of the log levels from `events`, and gives `parity` the
+layers of `instrument`, which it may not import."""
 
 SHARED = {
     "numpy": ("analysis experiments", "columns of numbers are numpy arrays from the reader to the reports"),
@@ -54,6 +57,33 @@ SHARED = {
 }
 """Packages that more than one module may import: the folders that may, and why. Every other package is imported in exactly one module."""
 
+_OWN = "an object of our own"
+CHANGES = {
+    "tau2_logging.instrument.patching": {"": "the one place where anything is put in somebody's place, and taken off"},
+    "tau2_logging.instrument.gate": {"call.count_tokens = ": _OWN},
+    "tau2_logging.instrument.http": {"call.price = ": _OWN},
+    "tau2_logging.instrument.litellm": {"call.price = ": _OWN},
+    "tau2_logging.instrument.maseval": {"use.__wrapped__ = ": "a function of our own, handed out", "setattr(simulation, ": _OWN},
+    "tau2_logging.models.scripted.provider": {"litellm.custom_provider_map = ": "where litellm has people enter their providers"},
+    "tau2_logging.environments.records": {"object.__setattr__(twin, ": "a copy of our own of a pydantic model, made without its checks"},
+    "tau2_logging.events.structured": {"event.__dict__.update(": _OWN},
+    "tau2_logging.analysis.deep.analyzer": {"setattr(files, ": _OWN},
+    "tau2_logging.analysis.deep.sources": {"setattr(files, ": _OWN},
+    "benchmarks.emit.writers": {"record.__dict__.update(": "a record of logging's own filters"},
+    "benchmarks.load.run": {"os.environ[": "the environment of its own process"},
+    "benchmarks.real_servers.commands": {"sys.stdin = ": "a process of its own reads nothing"},
+    "benchmarks.real_servers.weights": {"os.environ[": "the environment of its own process"},
+}
+"""Module -> how statements begin that look like a change of somebody else's things -> why they may."""
+
+SETTINGS = {
+    "tau2_logging.runner.providers",
+    "tau2_logging.cli.parity_worker",
+    "benchmarks.harness.__main__",
+    "benchmarks.harness.tau2_batch",
+}
+"""Outside of `instrument`, who gives attributes other values inside a block: litellm's settings, what parity pins, what benchmarks count."""
+
 HEAVY = {
     "tau2", "litellm", "openai", "anthropic", "httpx", "pydantic", "loguru", "rich", "numpy", "pandas", "polars", "pyarrow", "duckdb",
     "zstandard", "matplotlib", "opentelemetry", "prometheus_client", "scipy", "sky",
@@ -68,6 +98,15 @@ def modules() -> dict[str, ast.Module]:
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         found[name] = ast.parse(path.read_text(encoding="utf-8"))
     return found
+
+
+@lru_cache
+def benchmarks() -> dict[str, ast.Module]:
+    """Every module of the benchmarks, parsed."""
+    return {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
+        for path in sorted((ROOT / "benchmarks").rglob("*.py"))
+    }
 
 
 def folder(module: str) -> str:
@@ -178,3 +217,22 @@ def test_a_module_keeps_to_the_style(module: str) -> None:
     assert not [node for node in ast.walk(tree) if isinstance(node, ast.Global)]
     assert module.rsplit(".", 1)[-1] not in {"utils", "util", "helpers", "misc", "common"}
     assert ast.get_docstring(tree) or not tree.body
+
+
+@pytest.mark.parametrize("module", sorted(modules() | benchmarks()))
+def test_only_instrument_wraps_and_all_of_it_through_one_class(module: str) -> None:
+    """No other statement changes a module, a class or an object of somebody else; see CHANGES for what only looks like it."""
+    allowed = CHANGES.get(module, {})
+    found = changes((modules() | benchmarks())[module])
+    assert [change for change in found if not change.startswith(tuple(allowed))] == []
+    assert [start for start in allowed if not any(change.startswith(start) for change in found)] == []
+
+
+def test_nobody_outside_of_instrument_uses_its_means_of_wrapping() -> None:
+    """Who needs a layer asks for one of `instrument`'s; settings of others are given other values by those in SETTINGS alone."""
+    users = {
+        means: {module for module, tree in (modules() | benchmarks()).items() if f"instrument.{means}" in ast.unparse(tree)}
+        for means in ("patching", "replacing")
+    }
+    outside = {means: {module for module in found if folder(module) != "instrument"} for means, found in users.items()}
+    assert outside == {"patching": set(), "replacing": SETTINGS}

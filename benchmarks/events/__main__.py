@@ -18,7 +18,7 @@ import json
 import os
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from benchmarks.overhead.__main__ import BLOCK, DOMAINS, profiled
 from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.events import PROFILE
 from tau2_logging.instrument import Instrumentation, ToolDetails
+from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger import EventLogger
 from tau2_logging.logger.sink import Sink
 from tau2_logging.models.scripted.plan import PlanBook, plan_of
@@ -106,14 +107,9 @@ class Side:
         if self.with_events:
             sinks.append(StructuredFiles(directory, [domain]))
         logger = EventLogger("events", sinks)
-        self.databases.install()
-        try:
-            with Instrumentation(details=self.details):
-                for task in tasks:
-                    profiled(benchmark, domain, task, logger, self.spent)
-        finally:
-            self.databases.uninstall()
-            logger.close()
+        with closing(logger), DatabaseSubstitutes("tau2", self.databases), Instrumentation(details=self.details):
+            for task in tasks:
+                profiled(benchmark, domain, task, logger, self.spent)
 
     def forget(self) -> None:
         """Leave out what has been measured so far."""
@@ -170,9 +166,7 @@ def main() -> None:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(benchmark.judge("scripted/judge", {}))
-        tools = FastTools()
-        tools.install()
-        stack.callback(tools.uninstall)
+        stack.enter_context(ToolSubstitutes(FastTools()))
         for domain, chosen in tasks.items():
             figures[domain] = measure(benchmark, domain, chosen, directory, options.rounds)
     report(figures)

@@ -32,6 +32,7 @@ from rich.console import Console
 from benchmarks.harness.tau2_batch import run_tasks
 from tau2_logging.events import PROFILE, decode
 from tau2_logging.instrument import Instrumentation
+from tau2_logging.instrument.replacing import replaced
 from tau2_logging.logger import EventLogger
 from tau2_logging.models.scripted.plan import PlanBook, plan_of
 from tau2_logging.models.scripted.provider import register
@@ -142,8 +143,7 @@ def grow_one(options: argparse.Namespace) -> dict[str, Any]:
         marks.append(time.process_time())
         return row
 
-    executor.run_unit = marked
-    with tempfile.TemporaryDirectory() as name:
+    with replaced(executor, run_unit=marked), tempfile.TemporaryDirectory() as name:
         ours(Path(name), ["mock"], None, 1, max(options.simulations // 9, 1))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"cpu_s": [after - before for before, after in itertools.pairwise(marks)], "peak_kib": peak}))

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.instrument.replacing import replaced
 from tau2_logging.logger import EventLogger, Simulation, bind
 
 ARGS = {"num_retries": 0}
@@ -27,11 +28,8 @@ def tasks_are_known(logger: EventLogger) -> Iterator[None]:
         with bind(Simulation(logger, kwargs["domain"], kwargs["task"].id)):
             return original(*args, **kwargs)
 
-    run.run_task = run_task
-    try:
+    with replaced(run, run_task=run_task):
         yield
-    finally:
-        run.run_task = original
 
 
 def run_tasks(
@@ -46,13 +44,9 @@ def run_tasks(
     """tau2's own batch, with the checkpoint its command line keeps; its printing goes nowhere. `logger` is for measuring its calls."""
     run = importlib.import_module("tau2.run")
     display = importlib.import_module("tau2.utils.display").ConsoleDisplay
-    before, display.console.quiet = display.console.quiet, True
-    try:
-        with tasks_are_known(logger or EventLogger("plain", [])):
-            return run.run_tasks(
-                domain, list(tasks), "llm_agent", "user_simulator", "scripted/agent", {**ARGS, **(agent_args or {})}, "scripted/user", ARGS,
-                num_trials=trials, save_to=save_to, console_display=False, max_concurrency=threads, seed=300, log_level="ERROR",
-                max_steps=200,
-            )  # fmt: skip
-    finally:
-        display.console.quiet = before
+    with replaced(display.console, quiet=True), tasks_are_known(logger or EventLogger("plain", [])):
+        return run.run_tasks(
+            domain, list(tasks), "llm_agent", "user_simulator", "scripted/agent", {**ARGS, **(agent_args or {})}, "scripted/user", ARGS,
+            num_trials=trials, save_to=save_to, console_display=False, max_concurrency=threads, seed=300, log_level="ERROR",
+            max_steps=200,
+        )  # fmt: skip

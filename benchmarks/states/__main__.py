@@ -16,6 +16,7 @@ import os
 import sys
 import tempfile
 from collections import defaultdict
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from rich.console import Console
 
 from tau2_logging.environments import FastDatabases
 from tau2_logging.events import StateChangeEvent, StateSnapshot, StructuredEvent, apply_changes, read_events
+from tau2_logging.instrument.substitutes import DatabaseSubstitutes
 from tau2_logging.runner.benchmark import Benchmark
 from tau2_logging.runner.config import SCRIPTED_JUDGE, ModelChoice, RunConfig
 from tau2_logging.runner.session import run
@@ -94,11 +96,11 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, help="tasks of each domain (default: all)")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
-    benchmark, databases = Benchmark.load(), FastDatabases()
+    benchmark = Benchmark.load()
     figures: dict[str, dict[str, int]] = {}
-    with tempfile.TemporaryDirectory() as place:
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         plain, enhanced = (play(Path(place), suffix, options.tasks) for suffix in ("", "_enhanced"))
-        databases.install()
+        stack.enter_context(DatabaseSubstitutes("tau2", FastDatabases()))
         for domain in DOMAINS:
             by_task: dict[str, list[StructuredEvent]] = defaultdict(list)
             for event in read_events(Path(place) / "runs" / "r_enhanced" / f"events_{domain}_enhanced.jsonl"):
@@ -113,7 +115,6 @@ def main() -> None:
                 "hashes_that_differ": sum(wrong for _, wrong in checked),
             }
             print(domain, ", ".join(f"{name.replace('_', ' ')} {number}" for name, number in figures[domain].items()))
-        databases.uninstall()
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
     sys.exit(any(row["runs_that_differ"] or row["hashes_that_differ"] for row in figures.values()))

@@ -1,6 +1,7 @@
 """Environments at the cost of what is touched: copy-on-write views of tau2's databases, tools whose schemas are made once.
 
-Both wrap tau2 while they are installed, and neither changes a result: see `databases` and `tools`. `state` says what a call has changed.
+Neither changes a result: see `databases` and `tools`; `instrument.substitutes` puts them in the place of tau2's own. `state` says what a
+call has changed.
 """
 
 from tau2_logging.environments.databases import FastDatabases

@@ -1,8 +1,7 @@
 """Each database file is parsed once per process; every environment gets a view of it.
 
-tau2's own `DB.load` and the two hash methods are wrapped while this is installed. Tools, toolkits and models stay tau2's classes. A
-database on which the view cannot prove itself (its hash must be tau2's own, for the pristine database and for one whose every kind of
-record has been touched) is loaded as tau2 does.
+Tools, toolkits and models stay tau2's classes. A database on which the view cannot prove itself (its hash must be tau2's own, for the
+pristine database and for one whose every kind of record has been touched) is loaded as tau2 does.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,41 +31,13 @@ class _Known:
 
 
 class FastDatabases:
-    """Install to make environments cheap; uninstall to have tau2's way back."""
+    """What tau2 loads and hashes (see `instrument.substitutes`), made cheap. Views that are in use stay what they are, whatever is
+    wrapped."""
 
     def __init__(self) -> None:
         self._known: dict[_Key, _Known] = {}
         self._hashes: dict[int, DatabaseHash] = {}
         self._lock = threading.Lock()
-        self._before: list[tuple[type, str, Any]] = []
-
-    def install(self) -> None:
-        """Wrap tau2's loading and hashing. Idempotent."""
-        if self._before:
-            return
-        db = importlib.import_module("tau2.environment.db").DB
-        toolkit = importlib.import_module("tau2.environment.toolkit").ToolKitBase
-        load, get_hash, get_db_hash = db.__dict__["load"], db.get_hash, toolkit.get_db_hash
-        self._before = [(db, "load", load), (db, "get_hash", get_hash), (toolkit, "get_db_hash", get_db_hash)]
-
-        def fast_load(cls: type, path: Any) -> Any:
-            return self._load(cls, path, load.__func__)
-
-        def fast_get_hash(database: Any) -> Any:
-            return self._hash(database) or get_hash(database)
-
-        def fast_get_db_hash(tools: Any) -> Any:
-            return self._hash(tools.db) or get_db_hash(tools)
-
-        db.load = classmethod(fast_load)
-        db.get_hash = fast_get_hash
-        toolkit.get_db_hash = fast_get_db_hash
-
-    def uninstall(self) -> None:
-        """Take the wrappers off. Views that are in use stay what they are."""
-        for owner, name, original in self._before:
-            setattr(owner, name, original)
-        self._before = []
 
     def damaged(self) -> list[str]:
         """Databases whose shared records have been changed behind the view's back. None ever should be; to be asked once, at the end."""
@@ -75,18 +47,19 @@ class FastDatabases:
             if known.usable and known.hash is not None and _tau2_hash(known.pristine) != known.hash.pristine
         ]
 
-    def _load(self, cls: type, path: Any, load: Any) -> Any:
+    def load(self, kind: type, path: Any, own: Callable[[], Any]) -> Any:
+        """A view of the database in a file; what tau2 loads (`own`) where there can be none."""
         try:
             stat = os.stat(path)
         except OSError:
-            return load(cls, path)
-        key = (cls, str(path), stat.st_mtime_ns, stat.st_size)
+            return own()
+        key = (kind, str(path), stat.st_mtime_ns, stat.st_size)
         with self._lock:
             known = self._known.get(key)
             if known is None:
-                known = self._known[key] = self._learn(load(cls, path))
+                known = self._known[key] = self._learn(own())
         if not known.usable:
-            return load(cls, path)
+            return own()
         return clone(known.pristine)
 
     def _learn(self, pristine: Any) -> _Known:
@@ -100,7 +73,8 @@ class FastDatabases:
             self._hashes[id(value)] = parts
         return _Known(pristine, parts, usable=True)
 
-    def _hash(self, database: Any) -> str | None:
+    def hash(self, database: Any) -> str | None:
+        """tau2's hash of a view, None for any other database."""
         known = self.known(database)
         return known.of(database) if known is not None else None
 

@@ -7,7 +7,7 @@ together from the parts that changed.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,48 +36,22 @@ def own_hash(environment: Any) -> str:
 
 
 class SharedMaseval:
-    """Install to have MASEval's port parse each file once and hash what is not changed once; uninstall to have its own way back."""
+    """What MASEval's port loads and hashes (see `instrument.substitutes`): each file is parsed once, what is not changed hashed once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[type, str], tuple[Any, str]] = {}
         self._parts: dict[int, DatabaseHash] = {}
-        self._before: list[tuple[type, str, Any]] = []
-
-    def install(self) -> None:
-        """Wrap loading and hashing. Idempotent."""
-        if self._before:
-            return
-        base = importlib.import_module("maseval.benchmark.tau2.domains.base").DB
-        environment = importlib.import_module("maseval.benchmark.tau2.environment").Tau2Environment
-        load, get_hash, get_db_hash = base.__dict__["load"], base.get_hash, environment.get_db_hash
-        self._before = [(base, "load", load), (base, "get_hash", get_hash), (environment, "get_db_hash", get_db_hash)]
-
-        def fast_load(cls: type, path: Any) -> Any:
-            return self._load(cls, path, load.__func__, get_hash)
-
-        def fast_get_hash(database: Any) -> str:
-            return self._hash(database) or str(get_hash(database))
-
-        def fast_get_db_hash(place: Any) -> str:
-            return self._hash(place.db) or str(get_db_hash(place))
-
-        base.load, base.get_hash, environment.get_db_hash = classmethod(fast_load), fast_get_hash, fast_get_db_hash
-
-    def uninstall(self) -> None:
-        """Take the wrappers off."""
-        for owner, name, original in self._before:
-            setattr(owner, name, original)
-        self._before = []
 
     def damaged(self) -> list[str]:
-        """Databases whose shared records were changed behind the views' back. None ever should be; asked once, after `uninstall`."""
+        """Databases whose shared records were changed behind the views' back. None ever should be; to be asked once, at the end."""
         return [path for (_, path), (pristine, before) in self._known.items() if pristine.get_hash() != before]
 
-    def _load(self, cls: type, path: Any, load: Any, get_hash: Any) -> Any:
-        key = (cls, str(path))
+    def load(self, kind: type, path: Any, own: Callable[[], Any]) -> Any:
+        """A view of the database in a file; `own` loads it as MASEval does."""
+        key = (kind, str(path))
         if key not in self._known:
-            pristine = load(cls, path)
-            known = (pristine, str(get_hash(pristine)))
+            pristine = own()
+            known = (pristine, str(pristine.get_hash()))
             self._learn(*known)
             self._known[key] = known
         return clone(self._known[key][0])
@@ -90,7 +64,8 @@ class SharedMaseval:
             if known.pristine == expected:
                 self._parts.update({id(value): known for value in pristine.__dict__.values()})
 
-    def _hash(self, database: Any) -> str | None:
+    def hash(self, database: Any) -> str | None:
+        """MASEval's hash of a view, None for any other database."""
         for value in database.__dict__.values():
             if isinstance(value, SharedRecords) and id(value.shared) in self._parts:
                 return self._parts[id(value.shared)].of(database)

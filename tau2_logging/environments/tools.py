@@ -7,62 +7,39 @@ as a fresh copy each time, because it is the caller's to change.
 
 from __future__ import annotations
 
-import importlib
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 _KEPT = 4096
 
 
 class FastTools:
-    """Install to have tools' models and schemas made once; uninstall to have tau2's way back."""
+    """Makes tools' models and schemas once (see `instrument.substitutes`)."""
 
     def __init__(self) -> None:
         self._parsed: dict[Any, dict[str, Any]] = {}
         self._schemas: dict[Any, bytes] = {}
-        self._before: list[tuple[type, str, Any]] = []
 
-    def install(self) -> None:
-        """Wrap tau2's Tool. Idempotent."""
-        if self._before:
-            return
-        tool = importlib.import_module("tau2.environment.tool").Tool
-        parse, schema = tool.__dict__["parse_data"], tool.__dict__["openai_schema"]
-        self._before = [(tool, "parse_data", parse), (tool, "openai_schema", schema)]
-
-        def parse_data(cls: type, sig: Any, docstring: str | None, predefined: Mapping[str, Any]) -> dict[str, Any]:
-            return self._parse(cls, sig, docstring, predefined, parse.__func__)
-
-        def openai_schema(self_: Any) -> Any:
-            return self._schema(self_, schema.fget)
-
-        tool.parse_data = classmethod(parse_data)
-        tool.openai_schema = property(openai_schema, doc=schema.__doc__)
-
-    def uninstall(self) -> None:
-        """Take the wrappers off."""
-        for owner, name, original in self._before:
-            setattr(owner, name, original)
-        self._before = []
-
-    def _parse(self, cls: type, sig: Any, docstring: str | None, predefined: Mapping[str, Any], parse: Any) -> dict[str, Any]:
+    def parsed(self, kind: type, signature: Any, docstring: str | None, predefined: Mapping[str, Any], own: Any) -> dict[str, Any]:
+        """The fields of a tool, in containers of the caller's own; `own` derives them as tau2 does."""
         try:
-            key = (cls, sig, docstring, frozenset(predefined))
+            key = (kind, signature, docstring, frozenset(predefined))
             known = self._parsed.get(key)
         except TypeError:  # a default that cannot be hashed
-            return dict(parse(cls, sig, docstring, predefined))
+            return dict(own(kind, signature, docstring, predefined))
         if known is None:
-            known = parse(cls, sig, docstring, predefined)
+            known = own(kind, signature, docstring, predefined)
             if len(self._parsed) < _KEPT:
                 self._parsed[key] = known
         return {name: list(value) if isinstance(value, list) else value for name, value in known.items()}
 
-    def _schema(self, tool: Any, schema: Any) -> Any:
+    def schema(self, tool: Any, own: Callable[[Any], Any]) -> Any:
+        """A copy of a tool's schema; `own` makes it as tau2 does."""
         key = (tool.params, tool.name, tool.short_desc, tool.long_desc, tool._use_short_desc)
         known = self._schemas.get(key)
         if known is None:
-            made = schema(tool)
+            made = own(tool)
             if len(self._schemas) < _KEPT:
                 self._schemas[key] = pickle.dumps(made, protocol=pickle.HIGHEST_PROTOCOL)
             return made

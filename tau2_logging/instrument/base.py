@@ -11,9 +11,11 @@ from tau2_logging.instrument.patching import Patches
 
 
 class Instrumentor:
-    """Wraps one package. A subclass says in `wrap` what it puts where; everything is taken off again by `uninstall`.
+    """Wraps one package. A subclass says in `wrap` what it puts where; everything is taken off again by `uninstall`. Usable as a context
+    manager.
 
-    Wrappers check `self.installed` and pass calls through when it is false: somebody may hold one that is no longer bound.
+    Wrappers that are taken off are not called any more, whoever holds them (see `patching`). `self.installed` is for what they have handed
+    out: a tool, a stream.
     """
 
     def __init__(self) -> None:
@@ -38,6 +40,13 @@ class Instrumentor:
         with self._lock:
             self.installed = False
             self._patches.restore()
+
+    def __enter__(self) -> Instrumentor:
+        self.install()
+        return self
+
+    def __exit__(self, *details: object) -> None:
+        self.uninstall()
 
     def supported(self) -> bool:
         """Whether the package is there in a version this knows."""

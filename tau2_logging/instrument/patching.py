@@ -1,86 +1,193 @@
-"""Put a wrapper in the place of a function, everywhere it is bound, and take off only our own layer."""
+"""Put a wrapper in the place of somebody else's function, wherever it is bound, and take off only our own layer.
+
+What is bound is a shell around the wrapper. When a layer comes off, and somebody has wrapped its shell since, theirs stays: the shell then
+passes calls on to what it was put over. One that is bound again because theirs came off as well goes with the next layer of ours.
+"""
 
 from __future__ import annotations
 
+import inspect
 import sys
-from collections.abc import Callable, Collection, Iterable
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
+from weakref import WeakKeyDictionary
 
 Function = Callable[..., Any]
+Make = Callable[[Function], Function]
+"""Gives the wrapper of a function."""
 
 _ABSENT: Any = object()
 
 
-@dataclass(frozen=True)
-class _Patch:
-    owner: Any
-    name: str
-    original: Any
-    wrapper: Function
-
-
 class Patches:
-    """The wrappers one instrumentor has put in place."""
+    """What one part of us has put in the place of other people's things. `restore` takes it off; then it can be used again."""
 
     def __init__(self) -> None:
-        self._patches: list[_Patch] = []
+        self._layer = _Layer()
 
-    def method(self, owner: type, name: str, make: Callable[[Function], Function]) -> None:
-        """Wrap a method on the class itself, so that subclasses keep their type and their overrides."""
-        original = owner.__dict__.get(name, _ABSENT)
-        wrapper = make(getattr(owner, name))
-        _remember(wrapper, getattr(owner, name))
-        setattr(owner, name, wrapper)
-        self._patches.append(_Patch(owner, name, original, wrapper))
+    def method(self, owner: Any, name: str, make: Make) -> None:
+        """Wrap a method on the class itself, so that subclasses keep their type and their overrides; or on an object, for it alone. A
+        property's getter and the function of a class method or static method are wrapped as what they are."""
+        _tidy_up()
+        found = inspect.getattr_static(owner, name) if isinstance(owner, type) else getattr(owner, name)
+        self._layer.bind(owner, name, _rebuilt(found, lambda function: self._layer.shell(function, make)))
 
-    def functions(self, makers: Iterable[tuple[Function, Callable[[Function], Function]]]) -> None:
+    def value(self, owner: Any, name: str, value: Any) -> None:
+        """Give a setting of somebody's module, class or object another value. `restore` puts his back unless he has set it since."""
+        self._layer.set(owner, name, value)
+
+    def functions(self, makers: Iterable[tuple[Function, Make]]) -> None:
         """Wrap functions in every module that holds them, under whatever name. Modules imported later get them from their homes. All
         modules are gone through once, which takes longer than everything else here."""
-        wrappers: dict[int, tuple[Function, Function]] = {}
-        for original, make in makers:
-            wrapper = make(original)
-            _remember(wrapper, original)
-            wrappers[id(original)] = original, wrapper
-        for module, name, value in _bound(wrappers):
-            original, wrapper = wrappers[id(value)]
-            setattr(module, name, wrapper)
-            self._patches.append(_Patch(module, name, original, wrapper))
+        wanted = [(_beneath(function), make) for function, make in makers]
+        _tidy_up()
+        self._layer.bind_functions({id(original): self._layer.shell(original, make) for original, make in wanted})
 
     def restore(self) -> None:
-        """Take our wrappers off. Where somebody has wrapped ours since, theirs stays (ours then only passes calls through)."""
-        for patch in reversed(self._patches):
-            if patch.owner.__dict__.get(patch.name) is patch.wrapper:
-                if patch.original is _ABSENT:
-                    delattr(patch.owner, patch.name)
-                else:
-                    setattr(patch.owner, patch.name, patch.original)
-        self._restore_late_imports()
-        self._patches.clear()
-
-    def _restore_late_imports(self) -> None:
-        originals = {id(patch.wrapper): patch.original for patch in self._patches if isinstance(patch.owner, ModuleType)}
-        for module, name, value in _bound(originals):
-            setattr(module, name, originals[id(value)])
+        """Take our layer off, and only that."""
+        layer, self._layer = self._layer, _Layer()
+        layer.switch_off()
+        with _LOCK:
+            _LEFT_BEHIND.append(layer)
+        _tidy_up()
 
 
-def _bound(wanted: Collection[int]) -> list[tuple[ModuleType, str, Any]]:
+@dataclass(frozen=True)
+class _Place:
+    """Where something of ours is bound, and what the owner itself held there."""
+
+    owner: Any
+    name: str
+    before: Any
+    ours: Any
+
+    @classmethod
+    def taken(cls, owner: Any, name: str, ours: Any) -> _Place:
+        place = cls(owner, name, vars(owner).get(name, _ABSENT), ours)
+        setattr(owner, name, ours)
+        return place
+
+    def is_cleared(self) -> bool:
+        """Put back what was there. False where it is not ours that is there now."""
+        if vars(self.owner).get(self.name, _ABSENT) is not self.ours:
+            return False
+        if self.before is _ABSENT:
+            delattr(self.owner, self.name)
+        else:
+            setattr(self.owner, self.name, self.before)
+        return True
+
+
+class _Layer:
+    """Everything that comes off at once."""
+
+    def __init__(self) -> None:
+        self.on = True
+        self.functions: WeakKeyDictionary[Function, Function] = WeakKeyDictionary()
+        """Shell -> what it was put over, for functions of modules: as long as somebody holds the shell."""
+        self._places: list[_Place] = []
+        self._settings: list[_Place] = []
+
+    def switch_off(self) -> None:
+        """Calls pass through from now on, and settings are put back."""
+        self.on = False
+        while self._settings:
+            self._settings.pop().is_cleared()
+
+    def shell(self, original: Function, make: Make) -> Function:
+        shell = (_async_shell if inspect.iscoroutinefunction(original) else _shell)(self, original, make(original))
+        _remember(shell, original)
+        return shell
+
+    def bind(self, owner: Any, name: str, ours: Any) -> None:
+        self._places.append(_Place.taken(owner, name, ours))
+
+    def set(self, owner: Any, name: str, value: Any) -> None:
+        self._settings.append(_Place.taken(owner, name, value))
+
+    def bind_functions(self, shells: dict[int, Function]) -> None:
+        for module, name, value in _bound(shells):
+            self.functions[shells[id(value)]] = value
+            setattr(module, name, shells[id(value)])
+
+    def clear(self) -> bool:
+        """Take off what is ours where it is bound now, last first. True if there was any."""
+        left = [place for place in reversed(self._places) if not place.is_cleared()][::-1]
+        cleared, self._places = len(left) < len(self._places), left
+        shells = {id(shell): original for shell, original in self.functions.items()}
+        for module, name, original in _bound(shells):
+            while id(original) in shells:
+                original = shells[id(original)]
+            setattr(module, name, original)
+            cleared = True
+        return cleared
+
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody may still bind something of ours again: he wrapped it."""
+        return bool(self._places or self.functions)
+
+
+_LEFT_BEHIND: list[_Layer] = []
+"""Layers that have come off, but for what somebody else had wrapped."""
+_LOCK = threading.RLock()
+
+
+def _tidy_up() -> None:
+    with _LOCK:
+        while any(layer.clear() for layer in reversed(_LEFT_BEHIND)):
+            pass  # one that was cleared may have uncovered another
+        _LEFT_BEHIND[:] = [layer for layer in _LEFT_BEHIND if layer.is_held]
+
+
+def _beneath(function: Function) -> Function:
+    """What a shell that only passes calls on was put over; any other function as it is."""
+    with _LOCK:
+        for layer in reversed(_LEFT_BEHIND):
+            function = layer.functions.get(function, function)
+    return function
+
+
+def _shell(layer: _Layer, original: Function, wrapper: Function) -> Function:
+    def shell(*args: Any, **kwargs: Any) -> Any:
+        return wrapper(*args, **kwargs) if layer.on else original(*args, **kwargs)
+
+    return shell
+
+
+def _async_shell(layer: _Layer, original: Function, wrapper: Function) -> Function:
+    async def shell(*args: Any, **kwargs: Any) -> Any:
+        return await (wrapper if layer.on else original)(*args, **kwargs)
+
+    return shell
+
+
+def _rebuilt(found: Any, wrapped: Make) -> Any:
+    """A function, or what holds one, with the wrapped function in its place."""
+    if isinstance(found, property) and found.fget is not None:
+        return property(wrapped(found.fget), found.fset, found.fdel, found.__doc__)
+    if isinstance(found, (classmethod, staticmethod)):
+        return type(found)(wrapped(found.__func__))
+    return wrapped(found)
+
+
+def _bound(wanted: Collection[int]) -> Iterator[tuple[ModuleType, str, Any]]:
     """Where objects are bound in modules, by their ids."""
     if not wanted:
-        return []
+        return
     wanted = frozenset(wanted)
-    found = []
     for module in list(sys.modules.values()):
         if isinstance(module, ModuleType) and not wanted.isdisjoint(map(id, list(vars(module).values()))):
-            found += [(module, name, value) for name, value in list(vars(module).items()) if id(value) in wanted]
-    return found
+            yield from [(module, name, value) for name, value in list(vars(module).items()) if id(value) in wanted]
 
 
-def _remember(wrapper: Function, original: Function) -> None:
-    wrapper.__wrapped__ = original  # type: ignore[attr-defined]
+def _remember(shell: Function, original: Function) -> None:
+    shell.__wrapped__ = original  # type: ignore[attr-defined]
     for name in ("__name__", "__qualname__", "__doc__", "__module__"):
         try:
-            setattr(wrapper, name, getattr(original, name))
+            setattr(shell, name, getattr(original, name))
         except AttributeError:
             continue

@@ -6,7 +6,6 @@ Each repairs one thing and counts what that changes: the traces' missing key, th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from maseval.benchmark.tau2 import Tau2Environment, Tau2Evaluator, load_domain_c
 from maseval.benchmark.tau2 import evaluator as evaluator_module
 
 from tau2_logging.parity.case import GREETING, Act
+from tau2_logging.parity.side import Wrapping
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def probe_start(domain: str, task: Any, start: list[str | None], hashes: Callabl
         return {**probe, "refused": f"{type(error).__name__}: {error}"}
 
 
-def probe_evaluator(recorded: Recorded, reward: float | None) -> dict[str, Any]:
+def probe_evaluator(recorded: Recorded, reward: float | None, wrapping: Wrapping) -> dict[str, Any]:
     """Rewards of a perfect conversation that was not scored 1, with one repair after the other."""
     evaluator = recorded.evaluator
     watched = _Watched(recorded.traces)
@@ -90,7 +90,7 @@ def probe_evaluator(recorded: Recorded, reward: float | None) -> dict[str, Any]:
         repaired.update({key: {unread[0]: recorded.traces[unread[0]]} for key in missing})
         merged = evaluator.filter_traces(repaired)["full_trajectory"]
     whole = list(_whole(recorded))
-    with _initial_state_once():
+    with wrapping.replaced(evaluator_module, get_environment_constructor=_initial_state_once()):
         once = _reward(evaluator, whole)
     return {
         "domain": evaluator.task.environment_data["domain"],
@@ -138,12 +138,7 @@ def _most_in_a_turn(messages: Sequence[Mapping[str, Any]]) -> int:
     return most
 
 
-@contextmanager
-def _initial_state_once() -> Iterator[None]:
-    """Have the evaluator's environments made without the initial state, which it applies itself afterwards."""
+def _initial_state_once() -> Callable[[Mapping[str, Any]], Any]:
+    """Has the evaluator's environments made without the initial state, which it applies itself afterwards."""
     original = evaluator_module.get_environment_constructor
-    evaluator_module.get_environment_constructor = lambda data: original({**data, "initial_state": None})
-    try:
-        yield
-    finally:
-        evaluator_module.get_environment_constructor = original
+    return lambda data: original({**data, "initial_state": None})

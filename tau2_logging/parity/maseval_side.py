@@ -25,17 +25,19 @@ from maseval.core.model import ChatResponse
 from tau2_logging.environments.maseval import SharedMaseval, lay_out, own_hash
 from tau2_logging.parity.case import Act, Call, Case, gold_conversation
 from tau2_logging.parity.maseval_probes import Recorded, probe_evaluator, probe_loader, probe_start
-from tau2_logging.parity.side import Order
+from tau2_logging.parity.side import Order, Wrapping
 
 
 class MasevalSide:
     """The installed MASEval."""
 
-    def __init__(self, fast: bool) -> None:
+    def __init__(self, wrapping: Wrapping, fast: bool) -> None:
         logging.getLogger("maseval").setLevel(logging.CRITICAL)
+        self._wrapping = wrapping
         self._databases = SharedMaseval()
+        self._layer = wrapping.databases("maseval", self._databases)
         if fast:
-            self._databases.install()
+            self._layer.install()
         self._benchmark = _Gold()
         self._stage = tempfile.TemporaryDirectory(prefix="parity-")
         self._tasks: dict[str, dict[str, Any]] = {}
@@ -97,9 +99,9 @@ class MasevalSide:
             yield {"domain": domain, "policy": load_domain_config(domain, stage)["policy"], "tools": _tools(self._tasks[domain])}
             yield {"domain": domain, **probe_loader(domain, Path(self._led["data"]), stage, list(about["tasks"]))}
         yield {"started": self._started}
-        yield from (probe_evaluator(recorded, reward) for recorded, reward in self._imperfect)
+        yield from (probe_evaluator(recorded, reward, self._wrapping) for recorded, reward in self._imperfect)
         self._stage.cleanup()
-        self._databases.uninstall()
+        self._layer.uninstall()
         if damaged := self._databases.damaged():
             raise RuntimeError(f"a tool of MASEval changed shared records of {', '.join(damaged)}; play with --no-fast-env")
 

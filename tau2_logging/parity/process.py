@@ -21,6 +21,8 @@ from tau2_logging.parity.side import Order
 IMPLEMENTATIONS = ("tau2", "maseval")
 _ROOT = Path(__file__).resolve().parents[2]
 _SHOWN = 15
+_WORKER = "tau2_logging.cli.parity_worker"
+"""What is started for a side: it puts the parts together."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ class _Worker:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         with errors.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [place.python, "-m", "tau2_logging.parity.worker", place.implementation],
+                [place.python, "-m", _WORKER, place.implementation],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,

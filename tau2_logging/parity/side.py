@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -23,6 +24,25 @@ class Order:
     seed: int
     fast: bool
     leads: bool
+
+
+class Layer(Protocol):
+    """What is put over an implementation and taken off again."""
+
+    def install(self) -> object:
+        """Put it on."""
+
+    def uninstall(self) -> None:
+        """Take it off."""
+
+
+@dataclass(frozen=True)
+class Wrapping:
+    """How things are put in the place of an implementation's own. `databases`: the layer that has a package (`tau2` or `maseval`) take its
+    databases from an object of ours. `replaced`: other values of attributes inside a block."""
+
+    databases: Callable[[str, Any], Layer]
+    replaced: Callable[..., AbstractContextManager[None]]
 
 
 class Side(Protocol):

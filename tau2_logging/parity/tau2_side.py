@@ -14,7 +14,7 @@ from typing import Any
 from tau2_logging.environments import FastDatabases
 from tau2_logging.parity.case import GREETING, NO_TOOL, Act, Call, Case, gold_conversation
 from tau2_logging.parity.fuzz import Arguments, sequences
-from tau2_logging.parity.side import Order
+from tau2_logging.parity.side import Order, Wrapping
 
 _SLIP = Call("assistant", NO_TOOL, {})
 
@@ -22,11 +22,11 @@ _SLIP = Call("assistant", NO_TOOL, {})
 class Tau2Side:
     """Whichever release of tau2 this interpreter has."""
 
-    def __init__(self, fast: bool) -> None:
+    def __init__(self, wrapping: Wrapping, fast: bool) -> None:
         self._quiet()
         self._databases = FastDatabases()
         if fast:
-            self._databases.install()
+            wrapping.databases("tau2", self._databases).install()
         self._registry = importlib.import_module("tau2.registry").registry
         self._evaluator = importlib.import_module("tau2.evaluator.evaluator")
         self._messages = importlib.import_module("tau2.data_model.message")

@@ -19,6 +19,7 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.instrument import distribution_version, has_module
+from tau2_logging.instrument.judge import judged_by, own_judge
 from tau2_logging.logger.bridge import silence_loguru
 from tau2_logging.logger.error_text import error_line
 from tau2_logging.logger.masking import mask, shorten
@@ -87,9 +88,9 @@ class Benchmark:
     def check(self, domains: Sequence[str]) -> None:
         """Raise UserError for a domain that the harness cannot run."""
 
-    def fast_parts(self) -> Sequence[Any]:
-        """What the harness itself has for cheap environments: objects with `install`, `uninstall` and `damaged`."""
-        return ()
+    def fast_databases(self) -> Mapping[str, Any]:
+        """What gives cheap databases to the harness's own environments (see `instrument.substitutes`), by package."""
+        return {}
 
     def prepare(self, recipes: Sequence[Recipe]) -> None:
         """What takes seconds and belongs to no simulation."""
@@ -212,7 +213,7 @@ class Benchmark:
 
     def own_judge(self) -> str:
         """The model that tau2 itself asks."""
-        return str(importlib.import_module("tau2.evaluator.evaluator_nl_assertions").DEFAULT_LLM_NL_ASSERTIONS)
+        return own_judge()
 
     def _evaluation_type(self, recipe: Recipe, task: Any) -> Any:
         kinds = importlib.import_module("tau2.evaluator.evaluator").EvaluationType
@@ -222,20 +223,9 @@ class Benchmark:
         config = importlib.import_module("tau2.data_model.simulation").TextRunConfig
         return config(**_shared_arguments(recipe), num_trials=recipe.num_trials, seed=recipe.seed)
 
-    @contextlib.contextmanager
-    def judge(self, llm: str | None, args: Mapping[str, Any]) -> Iterator[None]:
+    def judge(self, llm: str | None, args: Mapping[str, Any]) -> contextlib.AbstractContextManager[None]:
         """Have tau2's natural-language assertions answered by this model inside the block; None leaves tau2's own choice."""
-        module = importlib.import_module("tau2.evaluator.evaluator_nl_assertions")
-        names = ("DEFAULT_LLM_NL_ASSERTIONS", "DEFAULT_LLM_NL_ASSERTIONS_ARGS")
-        before = {name: getattr(module, name) for name in names}
-        if llm is not None:
-            for name, value in zip(names, (llm, dict(args)), strict=True):
-                setattr(module, name, value)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                setattr(module, name, value)
+        return judged_by(llm, args)
 
     def info_json(self, recipe: Recipe) -> str:
         """tau2's Info of a run, as JSON: the head of its Results format. Keys among the models' arguments are masked."""

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import litellm
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -25,7 +23,7 @@ from tau2_logging.models.servers.endpoints import Endpoint
 from tau2_logging.models.servers.programs import health_page
 from tau2_logging.runner.config import DEFAULT_ARGS, ModelChoice, RunConfig
 from tau2_logging.runner.probing import TASK, Answer, asked_as_run, asked_plainly, differences
-from tau2_logging.runner.providers import check_models, warm_up
+from tau2_logging.runner.providers import check_models, quiet_litellm, warm_up
 from tau2_logging.runner.serving import ModelServers, model_servers
 
 EXIT_USABLE, EXIT_UNUSABLE = 0, 1
@@ -70,7 +68,7 @@ def check(config: RunConfig, console: Console | None = None) -> int:
         out.print(text, markup=False, highlight=False, soft_wrap=True)
 
     with (
-        _quiet_litellm(),
+        quiet_litellm(),
         model_servers(config, log_directory(config.log_dir), out, say) as servers,
         Instrumentation(ttft=config.ttft, trace_header=config.trace_header, program_at=servers.program_at) as instrumentation,
         ThreadPoolExecutor(_AT_ONCE) as pool,
@@ -197,13 +195,3 @@ def _mark(value: bool | None) -> Text:
 
 def _at(probe: Probe) -> str:
     return f" at {probe.endpoint.name}" if probe.endpoint is not None else ""
-
-
-@contextmanager
-def _quiet_litellm() -> Iterator[None]:
-    """Without its advice on standard output."""
-    before, litellm.suppress_debug_info = litellm.suppress_debug_info, True
-    try:
-        yield
-    finally:
-        litellm.suppress_debug_info = before

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import httpx
 import litellm
 
 from tau2_logging.errors import UserError
+from tau2_logging.instrument.replacing import replaced
 from tau2_logging.models.scripted.provider import PROVIDER, ROLES
 from tau2_logging.models.scripted.settings import ScriptedSettings
 from tau2_logging.runner.config import ModelChoice
@@ -86,14 +87,9 @@ def warm_up() -> None:
     litellm.completion(model=f"{PROVIDER}/user", messages=[{"role": "user", "content": "hello"}], tools=[tool], max_retries=0)
 
 
-@contextmanager
-def quiet_litellm() -> Iterator[None]:
+def quiet_litellm() -> AbstractContextManager[None]:
     """Keep litellm from printing advice on the terminal with every failed call."""
-    before, litellm.suppress_debug_info = litellm.suppress_debug_info, True
-    try:
-        yield
-    finally:
-        litellm.suppress_debug_info = before
+    return replaced(litellm, suppress_debug_info=True)
 
 
 @contextmanager
@@ -104,16 +100,12 @@ def http_connections(simulations: int) -> Iterator[None]:
     this process. A client is replaced only where it would be too small.
     """
     wanted = simulations * CONNECTIONS_PER_SIMULATION
-    before = litellm.client_session, litellm.aclient_session
-    if before[0] is None and before[1] is None and wanted <= _HTTPX_DEFAULT:
+    if litellm.client_session is None and litellm.aclient_session is None and wanted <= _HTTPX_DEFAULT:
         yield
         return
     limits = httpx.Limits(max_connections=max(wanted, _HTTPX_DEFAULT), max_keepalive_connections=max(wanted, _HTTPX_DEFAULT))
-    client = httpx.Client(limits=limits, timeout=httpx.Timeout(600.0, connect=30.0), follow_redirects=True)
-    litellm.client_session = client
-    litellm.aclient_session = httpx.AsyncClient(limits=limits, timeout=httpx.Timeout(600.0, connect=30.0), follow_redirects=True)
-    try:
-        yield
-    finally:
-        litellm.client_session, litellm.aclient_session = before
-        client.close()
+    timeout = httpx.Timeout(600.0, connect=30.0)
+    with httpx.Client(limits=limits, timeout=timeout, follow_redirects=True) as client:
+        by_await = httpx.AsyncClient(limits=limits, timeout=timeout, follow_redirects=True)
+        with replaced(litellm, client_session=client, aclient_session=by_await):
+            yield

@@ -1,4 +1,4 @@
-"""One layer retries a model call: this one. What litellm and the SDKs under it would do in secret is turned off.
+"""One layer retries a model call: this one.
 
 A failed attempt is an event of its own, and so is the wait before the next one: it is not model time.
 """
@@ -6,24 +6,19 @@ A failed attempt is an event of its own, and so is the wait before the next one:
 from __future__ import annotations
 
 import asyncio
-import importlib
 import itertools
 import random
-import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.instrument.acting import acting_now
 from tau2_logging.instrument.failure import failure_name
-from tau2_logging.instrument.litellm import wrap_completions
 from tau2_logging.instrument.model_call import ATTEMPT, MADE_AGAIN, Again
-from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.problem import problem_of_error, problem_of_reply
-from tau2_logging.instrument.wire import protocol_of
+from tau2_logging.instrument.retried_calls import Request, RetriedCalls
 from tau2_logging.logger.call_problem import CallProblem
 from tau2_logging.logger.context import current
 from tau2_logging.logger.error_text import error_text
@@ -32,12 +27,6 @@ from tau2_logging.logger.simulation import Simulation
 from tau2_logging.runner.outages import NOBODY, Outages, Servers
 from tau2_logging.runner.repeats import REPEATS_OF_DETERMINISTIC, is_deterministic, may_be_mended, reply_of
 from tau2_logging.runner.retry_policy import RetryPolicy, is_retryable
-
-_HIDDEN_RETRIES_OFF = {"num_retries": 0, "max_retries": 0}
-_SDKS = ("openai", "anthropic")
-
-_INSIDE: ContextVar[bool] = ContextVar("tau2_logging_inside_retries", default=False)
-"""A call is being made under this layer: what it calls in turn is not retried by itself."""
 
 
 @dataclass
@@ -55,7 +44,7 @@ class Asked:
 
 
 class Retries:
-    """Wraps what makes model calls, while it is installed: litellm's functions, wherever they are bound, and the two SDKs' requests.
+    """Retries every model call, while it is installed.
 
     `request_timeout_s` is given to calls that have none of their own. `notes`: keep what went wrong with a simulation's last call, because
     nothing is measured that would keep it. `outages` tells for which calls there is nothing but to wait until a server is back.
@@ -65,74 +54,29 @@ class Retries:
         self, policy: RetryPolicy, request_timeout_s: float | None = None, notes: bool = False, outages: Outages | None = None
     ) -> None:
         self._policy = policy
-        self._timeout_s = request_timeout_s
         self._notes = notes
         self._outages = outages or Outages(NOBODY, (), NOBODY, 0.0)
         self._random = random.Random(0)
-        self._patches = Patches()
+        self._layer = RetriedCalls(self, request_timeout_s)
 
     def install(self) -> None:
         """Put the layer on top of whatever is there, measurement included."""
-        importlib.import_module("tau2.utils.llm_utils")
-        wrap_completions(self._patches, self._completion, self._acompletion)
-        for package in _SDKS:
-            module = sys.modules.get(f"{package}._base_client")
-            if module is not None:
-                self._patches.method(module.SyncAPIClient, "request", self._request)
-                self._patches.method(module.AsyncAPIClient, "request", self._request_async)
+        self._layer.install()
 
     def uninstall(self) -> None:
         """Take it off."""
-        self._patches.restore()
+        self._layer.uninstall()
 
-    def _completion(self, original: Function) -> Function:
-        def completion(*args: Any, **kwargs: Any) -> Any:
-            if _INSIDE.get() or kwargs.get("acompletion"):
-                return original(*args, **kwargs)
-            return self.call(lambda: original(*args, **self._arguments(kwargs)), self._known(_asked_of(args, kwargs)))
+    def retried(self, make: Callable[[], Any], request: Request) -> Any:
+        return self.call(make, self._asked(request))
 
-        return completion
+    async def retried_async(self, make: Callable[[], Awaitable[Any]], request: Request) -> Any:
+        return await self.call_async(make, self._asked(request))
 
-    def _acompletion(self, original: Function) -> Function:
-        async def acompletion(*args: Any, **kwargs: Any) -> Any:
-            if _INSIDE.get():
-                return await original(*args, **kwargs)
-            return await self.call_async(lambda: original(*args, **self._arguments(kwargs)), self._known(_asked_of(args, kwargs)))
-
-        return acompletion
-
-    def _known(self, asked: Asked) -> Asked:
-        asked.servers = self._outages.servers_of(asked.model, asked.url)
-        return asked
-
-    def _arguments(self, kwargs: dict[str, Any]) -> dict[str, Any]:
-        timeout = {"timeout": self._timeout_s} if self._timeout_s is not None and kwargs.get("timeout") is None else {}
-        return {**kwargs, **timeout, **_HIDDEN_RETRIES_OFF}
-
-    def _request(self, original: Function) -> Function:
-        def request(client: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
-            if not self._is_ours(options):
-                return original(client, cast_to, options, **kwargs)
-            return self.call(lambda: original(client, cast_to, self._options(options), **kwargs), self._known(_asked_in(client, options)))
-
-        return request
-
-    def _request_async(self, original: Function) -> Function:
-        async def request(client: Any, cast_to: Any, options: Any, **kwargs: Any) -> Any:
-            if not self._is_ours(options):
-                return await original(client, cast_to, options, **kwargs)
-            return await self.call_async(
-                lambda: original(client, cast_to, self._options(options), **kwargs), self._known(_asked_in(client, options))
-            )
-
-        return request
-
-    def _is_ours(self, options: Any) -> bool:
-        return not _INSIDE.get() and current() is not None and protocol_of("POST", str(options.url)) is not None
-
-    def _options(self, options: Any) -> Any:
-        timeout = self._timeout_s is not None and not isinstance(options.timeout, (int, float))
-        return options.model_copy(update={"max_retries": 0, **({"timeout": self._timeout_s} if timeout else {})})
+    def _asked(self, request: Request) -> Asked:
+        model = request.model if request.by_litellm else None
+        servers = self._outages.servers_of(request.model, request.url)
+        return Asked(request.model, lambda: is_deterministic(request.arguments, model), url=request.url, servers=servers)
 
     def call(self, make: Callable[[], Any], asked: Asked) -> Any:
         """Make a call until it succeeds or the retries run out; then raise, or hand back, what the last attempt gave. An attempt that
@@ -234,13 +178,12 @@ class Retries:
 
 @contextmanager
 def _attempt(number: int, again: Again) -> Iterator[None]:
-    tokens = ATTEMPT.set(number + again.times), _INSIDE.set(True), MADE_AGAIN.set(again)
+    tokens = ATTEMPT.set(number + again.times), MADE_AGAIN.set(again)
     try:
         yield
     finally:
         ATTEMPT.reset(tokens[0])
-        _INSIDE.reset(tokens[1])
-        MADE_AGAIN.reset(tokens[2])
+        MADE_AGAIN.reset(tokens[1])
 
 
 def _check_timeout() -> None:
@@ -274,15 +217,3 @@ def _noted(response: Any, error: Exception | None) -> CallProblem | None:
         )
     reply = reply_of(response)
     return problem_of_reply(acting_now(), reply, reply.problem) if reply is not None and reply.problem is not None else None
-
-
-def _asked_of(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Asked:
-    model = str(kwargs.get("model") or (args[0] if args else ""))
-    url = kwargs.get("api_base") or kwargs.get("base_url")
-    return Asked(model, lambda: is_deterministic(kwargs, model), url=str(url) if url else None)
-
-
-def _asked_in(client: Any, options: Any) -> Asked:
-    parts = (options.json_data, getattr(options, "extra_json", None))
-    body = {name: value for part in parts if isinstance(part, dict) for name, value in part.items()}
-    return Asked(str(body.get("model", "")), lambda: is_deterministic(body), url=str(client.base_url))

@@ -9,6 +9,7 @@ from typing import Any
 from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.events import LEVELS
 from tau2_logging.instrument import Instrumentation, ToolDetails
+from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.models.scripted.plan import PlanBook, plan_of
@@ -96,17 +97,14 @@ class Workshop:
         if not self._config.fast_env:
             self._try_environments()
             return
-        databases, tools = FastDatabases(), FastTools()
-        self._databases = databases
-        databases.install()
-        stack.callback(databases.uninstall)
-        tools.install()
-        stack.callback(tools.uninstall)
-        for part in (databases, *self._benchmark.fast_parts()):
-            stack.callback(self._check_databases, part)
-        for part in self._benchmark.fast_parts():
-            part.install()
-            stack.callback(part.uninstall)
+        self._databases = FastDatabases()
+        own = self._benchmark.fast_databases()
+        for databases in (self._databases, *own.values()):
+            stack.callback(self._check_databases, databases)
+        layers = [DatabaseSubstitutes(package, databases) for package, databases in {"tau2": self._databases, **own}.items()]
+        for layer in (*layers, ToolSubstitutes(FastTools())):
+            layer.install()
+            stack.callback(layer.uninstall)
         self._try_environments()
         stack.enter_context(frozen_heap())
 

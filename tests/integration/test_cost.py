@@ -13,6 +13,7 @@ from benchmarks.overhead.__main__ import bare, profiled
 from tau2_logging.environments import FastDatabases, FastTools
 from tau2_logging.events import PROFILE
 from tau2_logging.instrument import Instrumentation
+from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger import EventLogger
 from tau2_logging.models.scripted.plan import PlanBook, plan_of
 from tau2_logging.sinks import DomainFiles
@@ -41,9 +42,8 @@ def benchmark() -> Any:
 @contextmanager
 def fast() -> Iterator[None]:
     with ExitStack() as stack:
-        for part in (FastDatabases(), FastTools()):
-            part.install()
-            stack.callback(part.uninstall)
+        stack.enter_context(DatabaseSubstitutes("tau2", FastDatabases()))
+        stack.enter_context(ToolSubstitutes(FastTools()))
         yield
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tau2_logging.environments import FastDatabases, FastTools
 from tau2_logging.environments.records import SharedRecords
+from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
@@ -29,12 +30,9 @@ def registry() -> Any:
 
 @pytest.fixture
 def fast() -> Iterator[FastDatabases]:
-    databases, tools = FastDatabases(), FastTools()
-    databases.install()
-    tools.install()
-    yield databases
-    tools.uninstall()
-    databases.uninstall()
+    databases = FastDatabases()
+    with DatabaseSubstitutes("tau2", databases), ToolSubstitutes(FastTools()):
+        yield databases
 
 
 @pytest.fixture(autouse=True)
@@ -92,17 +90,12 @@ def test_random_calls_give_the_same(registry: Any, domain: str) -> None:
     errors = 0
     for number in range(SEQUENCES[domain]):
         plain = _plain(make, raw)
-        databases.install()
-        tools.install()
-        try:
+        with DatabaseSubstitutes("tau2", databases), ToolSubstitutes(tools):
             view = make()
             start = view.get_db_hash()
             calls = random_calls(registry, domain, view, source)
             seen = [call(view, *one) for one in calls]
             hashes = view.get_db_hash(), view.get_user_db_hash()
-        finally:
-            tools.uninstall()
-            databases.uninstall()
         expected = [call(plain, *one) for one in calls]
         assert seen == expected, (domain, number)
         assert hashes == (own_hash(plain.tools), own_hash(plain.user_tools)), (domain, number)
@@ -126,12 +119,8 @@ def _pristine(make: Any) -> dict[str, dict[str, Any]]:
 
 def _plain(make: Any, raw: dict[str, dict[str, Any]]) -> Any:
     """tau2's own environment with a database of its own, parsed anew from the dump (the file takes three times as long)."""
-    databases = FastDatabases()
-    databases.install()
-    try:
+    with DatabaseSubstitutes("tau2", FastDatabases()):
         environment = make()
-    finally:
-        databases.uninstall()
     for name, data in raw.items():
         toolkit = getattr(environment, name)
         toolkit.db = type(toolkit.db).model_validate(json.loads(json.dumps(data, default=str)))
@@ -180,17 +169,13 @@ def test_schemas_are_tau2s_and_the_callers_own(registry: Any, domain: str) -> No
         return [tool.openai_schema for tool in tools]
 
     plain = schemas(make())
-    fast_tools = FastTools()
-    fast_tools.install()
-    try:
+    with ToolSubstitutes(FastTools()):
         assert schemas(make()) == plain
         again = schemas(make())
         assert again == plain
         for schema in again:
             schema["function"]["parameters"].clear()
         assert schemas(make()) == plain
-    finally:
-        fast_tools.uninstall()
     assert schemas(make()) == plain
 
 
@@ -202,7 +187,7 @@ def test_uninstall_puts_tau2s_own_methods_back(registry: Any) -> None:
         (importlib.import_module("tau2.environment.tool").Tool, ("parse_data", "openai_schema")),
     ]
     before = [owner.__dict__[name] for owner, names in owners for name in names]
-    for fast in (FastDatabases(), FastTools()):
+    for fast in (DatabaseSubstitutes("tau2", FastDatabases()), ToolSubstitutes(FastTools())):
         fast.install()
         fast.install()
         fast.uninstall()

@@ -22,6 +22,7 @@ from tau2_logging.events import (
     apply_changes,
     read_events,
 )
+from tau2_logging.instrument.substitutes import DatabaseSubstitutes
 from tau2_logging.logger.state import Hash
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, by_simulation, check_run, of
@@ -59,9 +60,8 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
 @pytest.fixture
 def databases() -> Iterator[FastDatabases]:
     fast = FastDatabases()
-    fast.install()
-    yield fast
-    fast.uninstall()
+    with DatabaseSubstitutes("tau2", fast):
+        yield fast
 
 
 def test_the_run_is_a_run_like_any_other(recorded: Recorded) -> None:

@@ -46,8 +46,8 @@ class MasevalBenchmark(Benchmark):
             if domain not in DOMAINS:
                 raise UserError(f"MASEval has no domain {domain!r}; there are {', '.join(DOMAINS)}")
 
-    def fast_parts(self) -> Sequence[Any]:
-        return (self._shared,)
+    def fast_databases(self) -> Mapping[str, Any]:
+        return {"maseval": self._shared}
 
     def prepare(self, recipes: Sequence[Recipe]) -> None:
         """Lay out the data, read the tasks and make the benchmark of each domain: not in the first simulation's time."""

@@ -13,6 +13,7 @@ from typing import Any
 
 from tau2_logging.environments import FastDatabases
 from tau2_logging.errors import UserError
+from tau2_logging.instrument.substitutes import DatabaseSubstitutes
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Row, results_path, write_results
 from tau2_logging.runner.maseval.conversation import NoConversation
@@ -110,7 +111,7 @@ class _Domain:
         except OSError as error:
             raise UserError(f"cannot write to {self._output}: {error.strerror}; choose another --output") from error
         with ExitStack() as stack:
-            databases = FastDatabases()
+            databases = DatabaseSubstitutes("tau2", FastDatabases())
             databases.install()
             stack.callback(databases.uninstall)
             checkpoint = Checkpoint(self._output, [self._domain])
