@@ -82,7 +82,7 @@ SETTINGS = {
     "benchmarks.harness.__main__",
     "benchmarks.harness.tau2_batch",
 }
-"""Outside of `instrument`, who gives attributes other values inside a block: litellm's settings, what parity pins, what benchmarks count."""
+"""Outside of `instrument`, who gives attributes other values in a block: litellm's settings, what parity pins, what benchmarks count."""
 
 HEAVY = {
     "tau2", "litellm", "openai", "anthropic", "httpx", "pydantic", "loguru", "rich", "numpy", "pandas", "polars", "pyarrow", "duckdb",

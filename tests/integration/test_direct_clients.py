@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import itertools
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -15,8 +18,10 @@ from tau2_logging.events.levels import PROFILE
 from tau2_logging.instrument import Gate, Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.models.servers.simulated import Reply, ServerSettings, SimulatedServer
+from tau2_logging.runner.outages import NOBODY
 from tau2_logging.runner.retries import Retries
 from tau2_logging.runner.retry_policy import RetryPolicy
+from tau2_logging.runner.routing import Routing
 from tau2_logging.sinks import MemorySink
 from tests.support.litellm_clients import LEFT_OPEN
 
@@ -257,3 +262,33 @@ def test_an_answer_that_trickles_times_out_as_a_whole() -> None:
     (event,) = sink.of("llm_call")
     assert event.get("error_type") == "Timeout"
     assert 450 < float(event.get("duration_ms") or 0) < 40_000 / 2  # it would have taken 40 s
+
+
+def bound() -> list[Any]:
+    """What is there of other people's functions that our layers of model calls wrap."""
+    module = importlib.import_module
+    functions = [getattr(litellm, name) for name in ("completion", "acompletion")] + [litellm.main.completion, litellm.main.acompletion]
+    clients = [(sdk._base_client, name) for sdk in (openai, anthropic) for name in ("SyncAPIClient", "AsyncAPIClient")]
+    methods = [vars(getattr(home, name))["request"] for home, name in clients]
+    httpx = module("httpx")
+    sent = [vars(httpx.Client)["send"], vars(httpx.AsyncClient)["send"], vars(httpx.HTTPTransport)["handle_request"]]
+    return [*functions, module("tau2.utils.llm_utils").completion, *methods, *sent, vars(threading.Thread)["start"]]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_measurement_routing_and_retries_come_off_in_any_order_without_a_trace(order: tuple[int, ...]) -> None:
+    """Another tool's wrapper of litellm that is put between them stays, and goes when it is taken off itself."""
+    before = bound()
+    layers: list[Any] = [Instrumentation(), Routing(NOBODY, ["openai/m"]), Retries(RetryPolicy())]
+    for layer in layers[:2]:
+        layer.install()
+    below = litellm.completion
+    litellm.completion = theirs = partial(below)
+    layers[2].install()
+    assert all(one is not other for one, other in zip(bound(), before, strict=True))
+    for number in order:
+        layers[number].uninstall()
+    assert litellm.completion is theirs
+    litellm.completion = below  # a layer of ours that is not there any more
+    Instrumentation().uninstall()
+    assert all(one is other for one, other in zip(bound(), before, strict=True))

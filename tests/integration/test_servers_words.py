@@ -136,7 +136,7 @@ def test_agents_with_an_sdk_of_their_own_are_judged_by_the_same_rule(way: Any, b
     """An empty answer to a deterministic request is asked for once more, else as often as --max-retries says; then the agent gets it."""
     sink = MemorySink(PROFILE)
     layer = Retries(RetryPolicy(max_retries=3, first_wait_s=0.01))
-    with one_answer(200, body) as server, Instrumentation(stream=False), simulation_scope(EventLogger("r", [sink]), "mock", "t", 0):
+    with one_answer(200, body) as server, Instrumentation(ttft="off"), simulation_scope(EventLogger("r", [sink]), "mock", "t", 0):
         layer.install()
         try:
             assert way(server.url, **how) is not None
@@ -152,7 +152,7 @@ def test_what_is_no_answer_of_a_model_is_not_the_agents_failure(body: Any) -> No
     sink = MemorySink(PROFILE)
     stumbles = pytest.raises((AttributeError, TypeError))
     simulation = simulation_scope(EventLogger("r", [sink]), "mock", "t", 0)
-    with one_answer(200, body) as server, Instrumentation(stream=False), stumbles, simulation:
+    with one_answer(200, body) as server, Instrumentation(ttft="off"), stumbles, simulation:
         by_chat(server.url, temperature=0).choices[0].message.content.strip()
     call, end = (next(event for event in sink.events if event.type == kind) for kind in ("llm_call", "task_end"))
     assert call.get("error_type") == end.get("error_type") == "APIError"

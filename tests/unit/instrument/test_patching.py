@@ -145,6 +145,22 @@ def test_installing_twice_wraps_once_and_uninstalling_twice_is_no_error() -> Non
     assert Parent.__dict__["method"] is before
 
 
+def test_one_that_is_installed_again_under_somebody_elses_wrapper_sees_each_call_once() -> None:
+    """What it had put under theirs at first does not come back to life with it."""
+    before, instrumentor = Parent.__dict__["method"], Recording()
+    instrumentor.install()
+    inner = Parent.method
+    Parent.method = lambda self: f"{inner(self)}"  # type: ignore[method-assign]
+    for _ in range(3):
+        instrumentor.uninstall()
+        instrumentor.install()
+        instrumentor.calls.clear()
+        assert Parent().method() == "parent"
+        assert len(instrumentor.calls) == 1
+    instrumentor.uninstall()
+    Parent.method = before  # type: ignore[method-assign]
+
+
 def test_a_package_that_is_not_there_is_left_alone() -> None:
     """install says so and does nothing."""
     before = Parent.__dict__["method"]
