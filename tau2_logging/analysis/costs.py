@@ -94,14 +94,16 @@ def cost_summary(log: RunLog, prices: PriceTable | None = None) -> dict[str, flo
     simulations = log.simulations
     good = int(solved(simulations).sum())
     total, agent, benchmark = (_total(calls if side is None else calls[calls["side"] == side]) for side in (None, "agent", "benchmark"))
-    if calls.empty and len(simulations):  # a voice run: no calls, maybe sums
-        total, agent = (_noted(simulations, name) for name in ("cost_usd", "agent_cost_usd"))
+    noted, noted_agent = (_noted(simulations, name) for name in ("cost_usd", "agent_cost_usd"))
+    if len(simulations) and (calls.empty or (noted and (calls["price_source"] == "free").all())):
+        # A voice run, or a log whose level leaves out all calls but the failed ones: no price, maybe sums.
+        total, agent = noted, noted_agent
         benchmark = None if total is None or agent is None else total - agent
     return {
         "total_usd": total,
         "agent_usd": agent,
         "benchmark_usd": benchmark,
-        "known_usd": float(np.nansum(as_floats(calls["price_usd"]))),
+        "known_usd": float(np.nansum(as_floats(calls["price_usd"]))) if total is None else total,
         "unknown_calls": int(calls["price_usd"].isna().sum()),
         "simulations": len(simulations),
         "solved": good,

@@ -38,3 +38,8 @@ def without_failed_calls(log: RunLog) -> bool:
     """Whether the log was made from results files of tau2, in which a model call that failed has left no trace."""
     files = log.select(["recorded_from"], types=["run_start"])["recorded_from"].dropna()
     return len(files) > 0 and not files.astype(str).str.endswith(".eval").any()
+
+
+def is_recorded(log: RunLog) -> bool:
+    """Whether the log was made from a file that was recorded without one: it tells of no queue, retry or start-up."""
+    return bool(log.select(["recorded_from"], types=["run_start"])["recorded_from"].notna().any())

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis import makespan
 from tau2_logging.analysis.budget import total_budget
-from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.critical_path import chain, critical_kinds
 from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.provenance import newer_format, recorded_note
-from tau2_logging.analysis.simulations import score
 from tau2_logging.analysis.summary import as_floats, equal_bins
+from tau2_logging.analysis.totals import Totals, totals_of
 from tau2_logging.units import ABSENT, count, duration, is_unknown, number, share
 from tau2_logging.units import milliseconds as ms
 from tau2_logging.units import money as usd
@@ -117,18 +116,16 @@ def _in_order(log: RunLog, options: ReportOptions) -> Iterator[Section]:
 
 def overview(log: RunLog, options: ReportOptions) -> Section:
     """The run in a few lines."""
-    costs = cost_summary(log, options.prices)
-    idle = makespan.idle_tail(log)
+    totals, idle = totals_of(log, options.prices), makespan.idle_tail(log)
+    costs, shown = totals.costs, totals.shown
     rows = [
         ["run", log.run_id or ("all runs" if log.runs else "not named in the log")],
         ["domains", ", ".join(log.domains) or ABSENT],
-        *outcome(log.simulations),
-        [
-            "wall time",
-            f"{duration(idle['makespan_ms'])}{_starts(idle)}, {idle['workers']} workers, {share(idle['idle_share'])} idle at the end",
-        ],
+        *outcome(log, totals),
+        ["wall time", shown["wall time"] + _pool(idle)],
         *_start_up(idle),
-        ["cost", f"{usd(costs['total_usd'])} (agent {usd(costs['agent_usd'])}, benchmark {usd(costs['benchmark_usd'])})"],
+        ["errors", shown["errors"]],
+        ["cost", f"{shown['cost']} (agent {usd(costs['agent_usd'])}, benchmark {usd(costs['benchmark_usd'])})"],
         ["cost per solved task", usd(costs["per_solved_usd"])],
         ["lines", _lines(log)],
     ]
@@ -139,9 +136,13 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
     )
 
 
-def _starts(idle: Mapping[str, float | int | None]) -> str:
+def _pool(idle: Mapping[str, float | int | None]) -> str:
+    if idle["makespan_ms"] is None:
+        return ""
     starts = idle["starts"] or 0
-    return f" in {starts} starts, without the pauses" if starts > 1 else ""
+    pauses = f" in {starts} starts, without the pauses" if starts > 1 else ""
+    workers = idle["workers"] or 0
+    return f"{pauses}, {workers} worker{'s' * (workers != 1)}, {share(idle['idle_share'])} idle at the end"
 
 
 def _start_up(idle: Mapping[str, float | int | None]) -> list[list[str]]:
@@ -161,15 +162,13 @@ def chain_note(log: RunLog) -> str:
     )
 
 
-def outcome(table: pd.DataFrame) -> list[list[str]]:
+def outcome(log: RunLog, totals: Totals) -> list[list[str]]:
     """How many simulations there were and how they ended, and their mean reward with its denominator."""
-    statuses = ", ".join(f"{count} {name}" for name, count in table["status"].value_counts().items())
-    found = score(table)
     return [
-        ["simulations", f"{len(table):,} ({statuses})"],
-        ["mean reward", found.headline],
-        ["solved", f"{found.solved:,} of {found.scored:,} scored"],
-        *_beside(table),
+        ["simulations", totals.shown["simulations"]],
+        ["mean reward", totals.score.headline],
+        ["solved", f"{totals.score.solved:,} of {totals.score.scored:,} scored"],
+        *_beside(log.simulations),
     ]
 
 

@@ -29,7 +29,7 @@ def retry_waits(log: RunLog, table: pd.DataFrame) -> tuple[Any, Any]:
     before, within = np.zeros(len(table)), np.zeros(len(table))
     events = _placed(log, table)
     for place in events.loc[events["type"].isin(WAITS), "place"].unique():
-        before[place], within[place] = _split(events[events["place"] == place])
+        before[place], within[place] = split_waits(events[events["place"] == place])
     return before, within
 
 
@@ -45,7 +45,8 @@ def _placed(log: RunLog, table: pd.DataFrame) -> pd.DataFrame:
     return events[(begin >= as_floats(events["begin"]) - 1e-3) & ~(begin > as_floats(events["until"]))]
 
 
-def _split(events: pd.DataFrame) -> tuple[float, float]:
+def split_waits(events: pd.DataFrame) -> tuple[float, float]:
+    """The same for the events of one simulation: type, start_ms, end_ms."""
     calls = events[events["type"].isin(_AT_WORK)]
     waits = events[events["type"].isin(WAITS)]
     evaluated = waits["start_ms"] >= events.loc[events["type"] == "evaluation", "start_ms"].min() - 1e-3

@@ -11,6 +11,8 @@ from tau2_logging.analysis.latency import DIMENSIONS
 from tau2_logging.analysis.options import output_file
 from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.attempts import Attempts
+from tau2_logging.analysis.reports.runs_table import FILE as RUNS
+from tau2_logging.analysis.reports.runs_table import runs_table
 from tau2_logging.analysis.table_files import write_csv
 
 if TYPE_CHECKING:
@@ -21,12 +23,14 @@ if TYPE_CHECKING:
 
 NAME = "csv"
 FILES = (
-    "latency_by_type.csv", *(f"latency_by_{name}.csv" for name in DIMENSIONS), "cost_table.csv", "experts.csv", "tasks.csv",
+    RUNS, "latency_by_type.csv", *(f"latency_by_{name}.csv" for name in DIMENSIONS), "cost_table.csv", "experts.csv", "tasks.csv",
     "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv", "model_servers.csv", "waiting_at_servers.csv",
     "outages.csv", "server_waits.csv", "agent_recovery.csv", "shortened_prompts.csv", "events.csv",
     deep_files.CSV_FILES,
 )  # fmt: skip
-ALWAYS = ("latency_by_type.csv", "cost_table.csv", "tasks.csv", "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv")
+ALWAYS = (
+    RUNS, "latency_by_type.csv", "cost_table.csv", "tasks.csv", "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv",
+)  # fmt: skip
 """Files that are written with a heading alone, too."""
 
 
@@ -51,6 +55,7 @@ def write_tables(made: Mapping[str, Callable[[], pd.DataFrame]], output_dir: Pat
 def tables(log: RunLog, options: ReportOptions) -> dict[str, Callable[[], pd.DataFrame]]:
     """File name and how its table is made, without the events themselves."""
     return {
+        RUNS: partial(runs_table, log, options),
         "latency_by_type.csv": log.latency,
         **{f"latency_by_{name}.csv": partial(log.latency, name) for name in DIMENSIONS},
         "cost_table.csv": partial(log.costs, prices=options.prices),

@@ -9,17 +9,16 @@ import pandas as pd
 
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.columns import numbers
-from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.provenance import newer_format, recorded_note
 from tau2_logging.analysis.reports.distributions import MODEL_ROLES, ROLES, bin_edges, binned, by_role, calls_with_roles, percentile_marks
 from tau2_logging.analysis.reports.html_data import MOST_CALLS, MOST_SIMULATIONS, run_data
 from tau2_logging.analysis.reports.html_sections import PAGES, sections
 from tau2_logging.analysis.reports.names import heading
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
-from tau2_logging.analysis.simulations import score
 from tau2_logging.analysis.timeline import Timeline
 from tau2_logging.analysis.timeline_source import timeline_of
-from tau2_logging.units import duration, money, short_count
+from tau2_logging.analysis.totals import Calls, Totals, totals_of
+from tau2_logging.units import UNKNOWN, duration, money, short_count
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.options import ReportOptions
@@ -59,18 +58,18 @@ _DEEP_MEANINGS = (
 
 def report_data(log: RunLog, options: ReportOptions, most_calls: int = MOST_CALLS) -> dict[str, Any]:
     """Everything the page shows, as JSON has it. Calls of some simulations are left out where there are more than `most_calls`."""
-    timeline = timeline_of(log)
+    timeline, totals = timeline_of(log), totals_of(log, options.prices)
     run = run_data(timeline, options.tasks, most_calls)
     calls = calls_with_roles(log)
     pages = sections(log, timeline, options)
     return {
         **run,
         "title": options.title or heading(log),
-        "subtitle": _subtitle(log, timeline),
+        "subtitle": _subtitle(log, totals),
         "left_out": f"The calls of this simulation are not in this file, which holds at most {most_calls:,} calls. "
         "Run the analysis with --tasks and this task's id to have them.",
         "notes": _notes(log, run, timeline),
-        "tiles": [*_tiles(timeline, calls), _cost_tile(log, options)],
+        "tiles": [*_simulation_tiles(timeline, totals), *_call_tiles(calls, totals), _cost_tile(totals)],
         "budget": _budget(log),
         "pages": pages,
         "names": {name: title for name, title in PAGES.items() if pages[name] and name not in ("latency", "about")},
@@ -89,13 +88,13 @@ def meanings(options: ReportOptions) -> list[list[str]]:
     return [list(pair) for pair in (*_MEANINGS, *(_DEEP_MEANINGS if options.deep is not None else ()))]
 
 
-def _subtitle(log: RunLog, timeline: Timeline) -> str:
+def _subtitle(log: RunLog, totals: Totals) -> str:
     start = next(iter(log.run_start.values()), {})
     parts = [
         ", ".join(map(str, log.domains)),
         *(f"{word} {start[name]}" for word, name in (("agent", "agent_llm"), ("user", "user_llm")) if _known(start.get(name))),
     ]
-    return " · ".join([part for part in parts if part] + [duration(timeline.end_ms)])
+    return " · ".join([part for part in parts if part] + [totals.shown["wall time"]])
 
 
 def _known(value: object) -> bool:
@@ -127,48 +126,53 @@ def _notes(log: RunLog, run: dict[str, Any], timeline: Timeline) -> list[list[An
     return notes
 
 
-def _tiles(timeline: Timeline, calls: pd.DataFrame) -> list[list[str | None]]:
-    """The totals at the head of the page; `calls` are all the log has, the timeline's may be fewer."""
-    return [*_simulation_tiles(timeline), *_call_tiles(calls)]
-
-
-def _simulation_tiles(timeline: Timeline) -> list[list[str | None]]:
-    rows = timeline.rows[timeline.rows["counted"].astype(bool)]
-    bad = [f"{count} {name}" for name, count in rows["status"].value_counts().items() if name != "ok"]
-    found = score(rows)
+def _simulation_tiles(timeline: Timeline, totals: Totals) -> list[list[str | None]]:
+    found, shown = totals.score, totals.shown
     mean = "none" if found.mean is None else f"{found.mean:.3f}"
     tiles: list[list[str | None]] = [
-        ["simulations", f"{len(rows):,}", ", ".join(bad) or "all ended well"],
+        ["simulations", f"{totals.simulations:,}", "all ended well" if set(totals.statuses) == {"ok"} else totals.endings],
         ["mean reward", mean, f"{found.headline}; {found.solved:,} solved"],
+        ["wall time", shown["wall time"], _at_once(totals)],
     ]
-    length = (rows["end_ms"] - rows["start_ms"]).to_numpy()
-    tiles.append(
-        ["wall time", duration(timeline.end_ms), f"{length.sum() / max(timeline.end_ms, 1e-3):.1f} simulations at a time on average"]
-    )
+    rows = timeline.rows[timeline.rows["counted"].astype(bool)]
     if len(rows):
+        length = (rows["end_ms"] - rows["start_ms"]).to_numpy()
         tiles.append(["a simulation", duration(float(np.median(length))), f"median; slowest {duration(float(length.max()))}"])
     return tiles
 
 
-def _call_tiles(calls: pd.DataFrame) -> list[list[str | None]]:
-    failed = calls["error"].astype("boolean").fillna(False).to_numpy(dtype=bool)
-    tiles: list[list[str | None]] = []
-    for name, roles in (("model calls", MODEL_ROLES), ("tool calls", ("tool",))):
-        mine = calls["role"].isin(roles).to_numpy()
-        tiles.append([name, f"{int(mine.sum()):,}", f"{int((failed & mine).sum()):,} failed"])
-    tokens = [float(np.nansum(numbers(calls, name))) for name in ("input_tokens", "output_tokens")]
-    return [*tiles, ["tokens", f"{short_count(tokens[0])} in", f"{short_count(tokens[1])} out"]] if sum(tokens) else tiles
+def _at_once(totals: Totals) -> str | None:
+    if totals.at_once is None:
+        return None
+    starts = f"{totals.starts} starts, without the pauses" if (totals.starts or 0) > 1 else ""
+    start_up = f"after {duration(totals.start_up_ms)} of start-up" if totals.start_up_ms else ""
+    return "; ".join(filter(None, (starts, start_up, f"{totals.at_once:.1f} simulations at a time on average")))
 
 
-def _cost_tile(log: RunLog, options: ReportOptions) -> list[str | None]:
-    cost = cost_summary(log, options.prices)
+def _call_tiles(calls: pd.DataFrame, totals: Totals) -> list[list[str | None]]:
+    tiles = [_failed("model calls", totals.model_calls), _failed("tool calls", totals.tool_calls)]
+    tokens = [numbers(calls, name) for name in ("input_tokens", "output_tokens")]
+    if all(np.isnan(values).all() for values in tokens):
+        return tiles
+    into, out = (UNKNOWN if np.isnan(values).all() else short_count(float(np.nansum(values))) for values in tokens)
+    return [*tiles, ["tokens", f"{into} in", f"{out} out"]]
+
+
+def _failed(name: str, calls: Calls) -> list[str | None]:
+    if calls.made is None:
+        return [name, UNKNOWN, None]
+    return [name, f"{calls.made:,}", f"{UNKNOWN if calls.failed is None else f'{calls.failed:,}'} failed"]
+
+
+def _cost_tile(totals: Totals) -> list[str | None]:
+    cost, shown = totals.costs, totals.shown["cost"]
     known = money(float(cost["known_usd"] or 0.0))
     if cost["total_usd"] is None:
         if not cost["known_usd"]:
-            return ["cost", "unknown", "the calls' models have no known price"]
-        return ["cost", "unknown", f"{cost['unknown_calls']:,} calls have no known price; the others {known}"]
+            return ["cost", shown, "the calls' models have no known price"]
+        return ["cost", shown, f"{cost['unknown_calls']:,} calls have no known price; the others {known}"]
     agent = cost["agent_usd"]
-    return ["cost", money(float(cost["total_usd"])), "" if agent is None else f"agent {money(float(agent))}; every attempt counts"]
+    return ["cost", shown, "" if agent is None else f"agent {money(float(agent))}; every attempt counts"]
 
 
 def _budget(log: RunLog) -> dict[str, Any]:

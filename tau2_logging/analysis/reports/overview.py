@@ -6,10 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from tau2_logging.analysis import makespan
-from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.deep.sections import brief_sections
 from tau2_logging.analysis.options import output_file
 from tau2_logging.analysis.pooling import facts, setting_differences
@@ -17,11 +15,11 @@ from tau2_logging.analysis.reports import console, csv_tables, deep_files, html
 from tau2_logging.analysis.reports.html_deep import overview_data
 from tau2_logging.analysis.reports.html_tables import table_data
 from tau2_logging.analysis.reports.markdown_text import as_markdown
-from tau2_logging.analysis.reports.names import run_folder
 from tau2_logging.analysis.reports.plain import plain
+from tau2_logging.analysis.reports.runs_table import FILE, runs_table
 from tau2_logging.analysis.reports.stats_json import SCHEMA_VERSION, statistics
 from tau2_logging.analysis.sections import Section, Show, cost_sections, latency_sections, outcome, section, text
-from tau2_logging.analysis.simulations import score
+from tau2_logging.analysis.totals import totals_of
 from tau2_logging.units import count, duration, money
 
 if TYPE_CHECKING:
@@ -30,8 +28,7 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.options import ReportOptions
     from tau2_logging.analysis.table import RunLog
 
-FILES = ("runs.csv", "settings_that_differ.csv", "summary.md", "stats.json", *html.FILES, deep_files.CSV_FILES, deep_files.JSON_FILE)
-_SETTINGS = ("agent", "agent_llm", "user", "user_llm", "judge_llm")
+FILES = (FILE, "settings_that_differ.csv", "summary.md", "stats.json", *html.FILES, deep_files.CSV_FILES, deep_files.JSON_FILE)
 _EACH = "Each run by itself, with pictures and timelines, is in the folder of its name."
 _POOLED = "Rates and costs of all runs together: their settings and task texts agree. What a clock says is in each run's folder."
 
@@ -44,23 +41,6 @@ def write(log: RunLog, analyses: Sequence[tuple[RunLog, ReportOptions]], output_
     if name == "json":
         return _json(log, analyses, output_dir, options)
     return _WRITERS[name](log, output_dir, options) if name in _WRITERS else []
-
-
-def runs_table(log: RunLog, options: ReportOptions) -> pd.DataFrame:
-    """One row a run: its folder, domains, agent and models, outcome with its denominator, wall time and cost."""
-    import pandas as pd
-
-    return pd.DataFrame([_row(one, options) for one in log.by_run])
-
-
-def _row(log: RunLog, options: ReportOptions) -> dict[str, Any]:
-    settings, costs, result = facts(log)[0].settings, cost_summary(log, options.prices), score(log.simulations)
-    return {
-        "run": log.run_id or "", "folder": run_folder(log), "domains": ", ".join(log.domains),
-        **{name: settings.get(name) for name in _SETTINGS}, "outcome": result.headline, "simulations": result.simulations,
-        "scored": result.scored, "solved": result.solved, "mean_reward": result.mean, "wall_ms": makespan.idle_tail(log)["makespan_ms"],
-        "cost_usd": costs["total_usd"], "agent_cost_usd": costs["agent_usd"], "per_solved_usd": costs["per_solved_usd"],
-    }  # fmt: skip
 
 
 def settings_table(log: RunLog) -> pd.DataFrame:
@@ -79,7 +59,7 @@ def _different(log: RunLog) -> dict[str, list[str | None]]:
 _SHOWN: dict[str, tuple[str, Show]] = {
     "run": ("run", text), "domains": ("domains", text), "agent": ("agent", text), "agent_llm": ("agent's model", text),
     "user_llm": ("user's model", text), "outcome": ("mean reward", text), "solved": ("solved", count), "wall_ms": ("wall time", duration),
-    "cost_usd": ("cost", money), "per_solved_usd": ("per solved", money),
+    "errors": ("failed calls", count), "cost_usd": ("cost", money), "per_solved_usd": ("per solved", money),
 }  # fmt: skip
 
 
@@ -89,7 +69,7 @@ def sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     settings = settings_table(log)
     yield section("Settings that differ", settings, {str(name): (str(name), text) for name in settings}, key=True)
     if log.pooled:
-        yield Section("All runs pooled", ["", ""], outcome(log.simulations), key=True)
+        yield Section("All runs pooled", ["", ""], outcome(log, totals_of(log, options.prices)), key=True)
         yield from latency_sections(log, options)
         yield from cost_sections(log, options)
     if options.deep is not None:
@@ -102,7 +82,7 @@ def _console(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path
 
 
 def _csv(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    own = {"runs.csv": partial(runs_table, log, options), "settings_that_differ.csv": partial(settings_table, log)}
+    own = {"settings_that_differ.csv": partial(settings_table, log)}
     return csv_tables.write_tables({**own, **csv_tables.tables(log, options)}, output_dir, options)
 
 

@@ -20,9 +20,11 @@ from tau2_logging.analysis.columns import numbers
 from tau2_logging.analysis.lanes import Placed, in_flight, nest
 from tau2_logging.analysis.options import ReportOptions, output_file
 from tau2_logging.analysis.reports.palette import ROLE_LABELS
+from tau2_logging.analysis.reports.plain import plain
 from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, LANES, Timeline
 from tau2_logging.analysis.timeline_questions import causes, label
 from tau2_logging.analysis.timeline_source import timeline_of
+from tau2_logging.analysis.totals import totals_of
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
@@ -69,6 +71,7 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
             separator = ",\n"
         other = {
             "run": log.run_id or "all",
+            "totals": plain(totals_of(log, options.prices).as_json()),
             "calls_left_out": left_out,
             "simulations_without_calls": timeline.unread,
             "resumed_at_ms": list(timeline.breaks),

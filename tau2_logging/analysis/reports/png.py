@@ -12,6 +12,7 @@ from tau2_logging.analysis.reports.distributions import calls_with_roles
 from tau2_logging.analysis.reports.names import heading, row_name
 from tau2_logging.analysis.timeline_questions import chosen
 from tau2_logging.analysis.timeline_source import timeline_of
+from tau2_logging.analysis.totals import totals_of
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.table import RunLog
@@ -52,7 +53,15 @@ def _timelines(log: RunLog, output_dir: Path, title: str, options: ReportOptions
     timeline = timeline_of(log)
     attempts = Attempts()
     if not timeline.rows.empty:
-        attempts.make("run_overview.png", _save, output_file(output_dir, "run_overview.png"), overview, timeline, title)
+        attempts.make(
+            "run_overview.png",
+            _save,
+            output_file(output_dir, "run_overview.png"),
+            overview,
+            timeline,
+            title,
+            totals_of(log, options.prices),
+        )
         several = timeline.rows["domain"].nunique() > 1
         for row in chosen(timeline, options.tasks):
             name = f"gantt_{row_name(timeline.rows.loc[row], several)}.png"

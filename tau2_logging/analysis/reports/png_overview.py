@@ -12,9 +12,10 @@ from tau2_logging.analysis.lanes import mean_in_flight
 from tau2_logging.analysis.reports import png_figure as pic
 from tau2_logging.analysis.reports.axis import count_steps, on_axis, time_steps
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
-from tau2_logging.analysis.simulations import score
 from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, Timeline
 from tau2_logging.analysis.timeline_questions import label, slots
+from tau2_logging.analysis.totals import Totals
+from tau2_logging.analysis.waits import WAITS, split_waits
 from tau2_logging.units import duration, short_count
 
 MOST_NAMED_ROWS = 60
@@ -23,6 +24,7 @@ MOST_NAMED_ROWS = 60
 _MOST_COLUMNS = 300
 _PIXELS = 1400
 _WIDTH = 15.0
+_HEAD = 1.63
 _LEFT, _RIGHT = 0.13, 0.985
 _NARROW = 60
 _SHADES = ("#d5e3f3", "#9cc1e8", "#4a86c8", "#123d75")
@@ -30,16 +32,17 @@ _BAD = "#c01c28"
 _LANES = ("agent", "expert", "tool", "user", "judge", "evaluation", "retry", "waiting")
 
 
-def overview(timeline: Timeline, title: str) -> Any:
-    """The drawing of the run."""
+def overview(timeline: Timeline, title: str, totals: Totals) -> Any:
+    """The drawing of the run, with its totals at the head."""
     rows = timeline.rows
     named = len(rows) <= MOST_NAMED_ROWS
     rows = rows.assign(slot=np.arange(len(rows)) if named else slots(rows))
     lines = int(rows["slot"].max()) + 1 if len(rows) else 1
     tall = max(0.9, min(0.24 * lines, 11.0) if named else min(0.2 * lines, 8.0))
-    height = 1.45 + 1.8 + 0.62 + tall + 0.75 + 2.2 + 0.3
-    figure = pic.new_figure(_WIDTH, height, title, _subtitle(rows, timeline))
-    boxes = _boxes(height, (1.8, tall, 2.2), (1.45, 0.62, 0.75))
+    height = _HEAD + 1.8 + 0.62 + tall + 0.75 + 2.2 + 0.3
+    figure = pic.new_figure(_WIDTH, height, title, _subtitle(totals, timeline))
+    pic.write(figure, 0.18 / _WIDTH, 1 - 0.68 / height, pic.plain(_costs(totals), 200), size=9, color=pic.FAINT, va="top")
+    boxes = _boxes(height, (1.8, tall, 2.2), (_HEAD, 0.62, 0.75))
     end = max(timeline.end_ms, 1e-3)
     _flow(figure.add_axes(boxes[0]), timeline, end)
     axes = figure.add_axes(boxes[1])
@@ -55,7 +58,7 @@ def overview(timeline: Timeline, title: str) -> Any:
     _durations(figure.add_axes(boxes[2]), rows, timeline)
     used = [lane for lane in _LANES if (timeline.calls["lane"] == lane).any()]
     entries = [(ROLE_LABELS[lane], colors("light")[lane]) for lane in (*used, "setup", "other")]
-    pic.legend(figure, entries, loc="upper left", bbox_to_anchor=(0.004, 1 - 0.68 / height))
+    pic.legend(figure, entries, loc="upper left", bbox_to_anchor=(0.004, 1 - 0.86 / height))
     return figure
 
 
@@ -71,16 +74,22 @@ def _boxes(height: float, tall: tuple[float, ...], above: tuple[float, ...]) -> 
     return boxes
 
 
-def _subtitle(rows: pd.DataFrame, timeline: Timeline) -> str:
-    counts = rows["status"].value_counts()
-    parts = [f"{len(rows):,} simulation{'s' * (len(rows) != 1)}", *(f"{count} {status}" for status, count in counts.items())]
-    if len(rows):
-        parts.append(f"mean reward {score(rows).headline}")
-    if timeline.breaks:
-        parts.append(f"{len(timeline.breaks) + 1} starts, laid end to end (dashed lines)")
+def _subtitle(totals: Totals, timeline: Timeline) -> str:
+    parts = [f"simulations {totals.shown['simulations']}", f"mean reward {totals.score.headline}"]
     if timeline.unread:
         parts.append(f"calls of {timeline.unread:,} of them not read: colors by role are of the others")
-    return "   ·   ".join([*parts, duration(timeline.end_ms)])
+    return _joined(parts)
+
+
+def _costs(totals: Totals) -> str:
+    shown, starts = totals.shown, totals.starts or 0
+    pauses = f" in {starts} starts, drawn end to end (dashed lines) without the pauses" if starts > 1 else ""
+    start_up = f", after {duration(totals.start_up_ms)} of start-up" if totals.start_up_ms else ""
+    return _joined([f"wall time {shown['wall time']}{pauses}{start_up}", f"errors {shown['errors']}", f"cost {shown['cost']}"])
+
+
+def _joined(parts: list[str]) -> str:
+    return "   ·   ".join(parts)
 
 
 def _time_axis(axes: Any, end: float, timeline: Timeline) -> None:
@@ -164,10 +173,32 @@ def _rgb(color: str) -> Any:
     return np.array([int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)])
 
 
-def _spent(rows: pd.DataFrame, field: str, lane: str, timeline: Timeline) -> Any:
+def time_by_kind(rows: pd.DataFrame, timeline: Timeline) -> dict[str, pd.Series]:
+    """Exclusive time of each row by kind, in the order in which it is drawn.
+
+    `retry` is what a simulation waited while nothing else of it was at work, as in the time budget: the log's exclusive times have it in
+    `other` and in `evaluation`.
+    """
+    spent = {lane: _spent(rows, field, lane, timeline) for field, lane in EXCLUSIVE_ROLES.items()}
+    before, within = _waits(rows, timeline)
+    spent["evaluation"] = (spent["evaluation"] - within).clip(lower=0)
+    other = spent.pop("other")
+    return {**spent, "retry": before + within, "other": (other - before).clip(lower=0)}
+
+
+def _spent(rows: pd.DataFrame, field: str, lane: str, timeline: Timeline) -> pd.Series:
     """A kind of exclusive time; of a simulation that has no task_end, its calls of that kind added up."""
     calls = timeline.calls[timeline.calls["lane"] == lane].groupby("row")["own_ms"].sum()
-    return pd.to_numeric(rows[field], errors="coerce").fillna(rows["row"].map(calls)).fillna(0.0)
+    known: pd.Series = pd.to_numeric(rows[field], errors="coerce").fillna(rows["row"].map(calls)).fillna(0.0)
+    return known
+
+
+def _waits(rows: pd.DataFrame, timeline: Timeline) -> tuple[pd.Series, pd.Series]:
+    """Time waited before the evaluation and in it."""
+    waited = timeline.calls.loc[timeline.calls["type"].isin(WAITS), "row"].unique()
+    found = {row: split_waits(timeline.calls_of(int(row))) for row in waited}
+    before, within = (rows["row"].map({row: pair[part] for row, pair in found.items()}).fillna(0.0) for part in (0, 1))
+    return before, within
 
 
 def _durations(axes: Any, rows: pd.DataFrame, timeline: Timeline) -> None:
@@ -176,8 +207,8 @@ def _durations(axes: Any, rows: pd.DataFrame, timeline: Timeline) -> None:
     columns = min(len(rows), _MOST_COLUMNS)
     group = np.arange(len(rows)) * columns // max(len(rows), 1)
     below = np.zeros(columns)
-    for field, lane in EXCLUSIVE_ROLES.items():
-        mean = _spent(rows, field, lane, timeline).groupby(group).mean().to_numpy()
+    for lane, spent in time_by_kind(rows, timeline).items():
+        mean = spent.groupby(group).mean().to_numpy()
         _columns(axes, below, mean, facecolor=colors("light")[lane])
         below = below + mean
     total = rows["length"].groupby(group).mean().to_numpy()

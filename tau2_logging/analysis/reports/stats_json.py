@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis import makespan
 from tau2_logging.analysis.budget import total_budget
-from tau2_logging.analysis.costs import TOKENS, cost_summary, priced_calls
+from tau2_logging.analysis.costs import TOKENS, priced_calls
 from tau2_logging.analysis.latency import DIMENSIONS
 from tau2_logging.analysis.options import output_file
 from tau2_logging.analysis.provenance import newer_format
 from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.attempts import Attempts
 from tau2_logging.analysis.reports.plain import plain, records
-from tau2_logging.analysis.simulations import score
+from tau2_logging.analysis.totals import Totals, totals_of
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.options import ReportOptions
@@ -43,7 +43,7 @@ def _write_statistics(log: RunLog, output_dir: Path, options: ReportOptions) -> 
 
 def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
     """The content of stats.json. Absent and infinite figures become null."""
-    latency = log.latency()
+    latency, totals = log.latency(), totals_of(log, options.prices)
     result = {
         "schema": "tau2_logging.stats",
         "schema_version": SCHEMA_VERSION,
@@ -52,11 +52,12 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         "notes": [*log.notes, *newer_format(log)],
         "files": [vars(reading) for reading in log.readings],
         "domains": log.domains,
+        "totals": totals.as_json(),
         "latency": {row.pop("type"): row for row in records(latency)},
         **{f"latency_by_{name}": records(log.latency(name)) for name in DIMENSIONS},
         "tokens": tokens(log),
-        "cost": {**cost_summary(log, options.prices), "by_model": records(log.costs(prices=options.prices))},
-        "tasks": tasks(log),
+        "cost": {**totals.costs, "by_model": records(log.costs(prices=options.prices))},
+        "tasks": tasks(log, totals),
         "budget": records(total_budget(log.budget())),
         "makespan": makespan.idle_tail(log),
         "concurrency": records(log.concurrency()),
@@ -89,12 +90,10 @@ def tokens(log: RunLog) -> dict[str, Any]:
     return {**sums, "by_role": by_role}
 
 
-def tasks(log: RunLog) -> dict[str, Any]:
+def tasks(log: RunLog, totals: Totals) -> dict[str, Any]:
     """Counts by outcome, mean reward of those that have one with its denominator, and the simulations themselves."""
-    table = log.simulations
-    statuses = {str(status): int(amount) for status, amount in table["status"].value_counts().items()}
-    found = score(table).as_json()
-    return {"n": found.pop("simulations"), **statuses, **found, "simulations": records(table)}
+    found = totals.score.as_json()
+    return {"n": found.pop("simulations"), **totals.statuses, **found, "simulations": records(log.simulations)}
 
 
 def outliers(log: RunLog, options: ReportOptions) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from tau2_logging.analysis.reports.png_figure import plain
 from tau2_logging.analysis.reports.png_gantt import gantt
 from tau2_logging.analysis.reports.png_overview import overview
 from tau2_logging.analysis.timeline_source import timeline_of
+from tau2_logging.analysis.totals import totals_of
 from tests.support.report_samples import Sample, hostile, pooled, write
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -89,8 +90,8 @@ def test_no_text_of_a_gantt_picture_overprints_another_or_leaves_it(tmp_path: Pa
 
 @pytest.mark.parametrize(("simulations", "workers"), [(1, 1), (60, 8), (2000, 32)])
 def test_no_text_of_the_overview_overprints_another_or_leaves_it_at_any_size(tmp_path: Path, simulations: int, workers: int) -> None:
-    run = timeline_of(load_log(write(tmp_path / "tau2_retail.log", [pooled(simulations, workers, turns=2)])))
-    figure = overview(run, "run")
+    log = load_log(write(tmp_path / "tau2_retail.log", [pooled(simulations, workers, turns=2)]))
+    figure = overview(timeline_of(log), "run", totals_of(log))
     assert_readable(figure)
     assert figure.get_figheight() < 22
 
