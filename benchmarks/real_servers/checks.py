@@ -31,7 +31,7 @@ class Checks:
     def near(self, what: str, seen: float | None, expected: float, share: float, slack: float = 0.0) -> None:
         """They may differ by a share of what is expected, or by `slack` if that is more."""
         holds = seen is not None and abs(seen - expected) <= max(share * abs(expected), slack)
-        self._add(what, f"{expected:,.1f}", "unknown" if seen is None else f"{seen:,.1f}", holds)
+        self._add(what, f"{expected:,.1f}", f"{'unknown' if seen is None else f'{seen:,.1f}'}, beside {expected:,.1f}", holds)
 
     def true(self, what: str, holds: bool, seen: Any = "") -> None:
         """Something that must be so, with what was seen."""
