@@ -6,7 +6,6 @@ Only argparse is imported here; tau2 and litellm, which take seconds, are import
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Sequence
@@ -267,7 +266,9 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         if name in given:
             values[name] = given[name]
     if "agent_args" in given:
-        values["agent_args"] = _json_object(given, "agent_args")
+        from tau2_logging.runner.json_flag import json_object
+
+        values["agent_args"] = json_object(given, "agent_args")
     if "mask" in given:
         values["masking"] = "all" if given["mask"] else "none"
     return values
@@ -294,23 +295,10 @@ def _hint(text: str) -> None:
 
 def _model(given: dict[str, Any], role: str, default: str) -> ModelChoice:
     from tau2_logging.runner.config import ModelChoice
+    from tau2_logging.runner.json_flag import json_object
 
     name = given.get(f"{role}_llm", default)
-    return ModelChoice(name, _json_object(given, f"{role}_llm_args"), named=f"{role}_llm" in given)
-
-
-def _json_object(given: dict[str, Any], name: str) -> dict[str, Any]:
-    text = given.get(name)
-    if text is None:
-        return {}
-    flag = f"--{name.replace('_', '-')}"
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{flag} is not JSON: {text} ({error}); give an object, as in '{{\"temperature\": 0}}'") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{flag} is {text}; give a JSON object, as in '{{\"temperature\": 0}}'")
-    return value
+    return ModelChoice(name, json_object(given, f"{role}_llm_args"), named=f"{role}_llm" in given)
 
 
 def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
@@ -318,6 +306,7 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
 
     from tau2_logging.runner.config import server_settings
     from tau2_logging.runner.experts import with_experts
+    from tau2_logging.runner.json_flag import json_object
     from tau2_logging.runner.saved_run import saved_config
 
     fixed = sorted(given.keys() - _RESUMABLE)
@@ -334,13 +323,22 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
     for role in ("agent", "user", "judge"):
         model = getattr(config, f"{role}_model")
         if f"{role}_llm_args" in given and model is not None:
-            changed = dataclasses.replace(model, args=_json_object(given, f"{role}_llm_args"))
+            changed = dataclasses.replace(model, args=json_object(given, f"{role}_llm_args"))
             config = dataclasses.replace(config, **{f"{role}_model": changed})
     if "expert" in given:
         config = with_experts(config, given["expert"])
     masked = config.masked_secret()
     if masked is not None:
-        role, _, alias = masked.partition(" ")
-        flag = f"--expert {alias}=..." if alias else f"--{role}-llm-args"
-        raise UserError(f"the {masked}'s arguments held a secret, which is not kept; give {flag} again")
+        raise UserError(_to_give_again(masked))
     return config, directory
+
+
+def _to_give_again(role: str) -> str:
+    """What a resumed run needs that run.json does not keep."""
+    kind, _, name = role.partition(" ")
+    if kind == "arm":
+        return f"the settings of {role} held what may be a secret, which is not kept; start a new run, with keys in the environment"
+    if kind == "servers":
+        return "--serve-args or --serve-command held what may be a secret, which is not kept; give them again"
+    flag = f"--expert {name}=..." if name else f"--{role}-llm-args"
+    return f"the {role}'s arguments held what may be a secret, which is not kept; give {flag} again"

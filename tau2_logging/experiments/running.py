@@ -56,7 +56,8 @@ def _checked(config: RunConfig) -> RunConfig:
     masked = config.masked_secret()
     if masked is not None:
         raise UserError(
-            f"the arguments of the {masked} held a secret, which a plan does not keep; give keys by the environment (OPENAI_API_KEY, ...)"
+            f"the settings of the {masked} held what may be a secret, which a plan does not keep; "
+            "give keys by the environment (OPENAI_API_KEY, ...)"
         )
     return config
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.errors import UserError
 from tau2_logging.experiments.planning import arms_of
 from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
+from tau2_logging.runner.json_flag import json_object
 
 _PLAIN = ("num_tasks", "task_split", "num_trials", "seed", "max_concurrency", "max_steps", "max_errors", "max_retries", "task_timeout")
 
@@ -33,18 +32,4 @@ def run_config(given: Mapping[str, Any]) -> RunConfig:
 
 def _model(given: Mapping[str, Any], role: str, default: str) -> ModelChoice:
     name = given.get(f"{role}_llm")
-    return ModelChoice(name or default, _arguments(given, f"{role}_llm_args"), named=name is not None)
-
-
-def _arguments(given: Mapping[str, Any], name: str) -> dict[str, Any]:
-    text = given.get(name)
-    if text is None:
-        return {}
-    flag = f"--{name.replace('_', '-')}"
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"{flag} is not JSON: {text} ({error}); give an object, as in '{{\"temperature\": 0}}'") from error
-    if not isinstance(value, dict):
-        raise UserError(f"{flag} is {text}; give a JSON object, as in '{{\"temperature\": 0}}'")
-    return value
+    return ModelChoice(name or default, json_object(given, f"{role}_llm_args"), named=name is not None)

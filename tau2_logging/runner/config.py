@@ -13,10 +13,11 @@ from tau2_logging.errors import UserError
 from tau2_logging.events.label import arm_label, arm_of
 from tau2_logging.events.levels import LEVELS
 from tau2_logging.instrument import TTFT_MODES
-from tau2_logging.logger.masking import MASK, mask
+from tau2_logging.logger.masking import MASK
 from tau2_logging.logger.sensitive import LEVELS as MASKING_LEVELS
 from tau2_logging.models.experts import ADVISE, MODES, Expert
 from tau2_logging.models.servers.settings import ServerSettings
+from tau2_logging.runner.shown_settings import shown_settings
 from tau2_logging.users import Variant
 
 HARNESSES = ("tau2", "maseval")
@@ -251,10 +252,10 @@ class RunConfig:
         return all(model.scripted for model in self.models)
 
     def as_json(self) -> dict[str, Any]:
-        """For run.json, secrets masked. Where a start of the run sends its events is not a setting of the run."""
+        """For run.json: of the models' arguments and the servers' words only what is known to be harmless, other secrets masked. Where a
+        start of the run sends its events is not a setting of the run."""
         data = {name: value for name, value in dataclasses.asdict(self).items() if name not in _OF_A_START}
-        data["log_dir"] = str(self.log_dir)
-        return mask(data)  # type: ignore[return-value]
+        return {**shown_settings(data), "log_dir": str(self.log_dir)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> RunConfig:
@@ -276,11 +277,10 @@ class RunConfig:
         return cls(**values)
 
     def masked_secret(self) -> str | None:
-        """Name of a role (`agent`, ..., `expert planner`) whose arguments hold a masked secret: a resumed run has to be given it again."""
-        roles: dict[str, Any] = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model}
-        roles.update({f"expert {expert.alias}": expert for expert in self.experts})
-        roles.update({f"arm {arm.name}": model for arm in self.arms for model in (arm.agent_model, arm.user_model) if model is not None})
-        return next((role for role, model in roles.items() if model is not None and MASK in str(dict(model.args))), None)
+        """Name of a role (`agent`, `expert planner`, `servers`) of which something was masked: a resumed run has to be given it again."""
+        roles: dict[str, object] = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model, "servers": self.servers}
+        roles |= {f"expert {expert.alias}": expert for expert in self.experts} | {f"arm {arm.name}": arm for arm in self.arms}
+        return next((role for role, settings in roles.items() if MASK in repr(settings)), None)
 
 
 def server_settings(given: Mapping[str, Any], before: ServerSettings | None = None) -> ServerSettings | None:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger.error_text import error_text
+from tau2_logging.logger.known_secrets import KNOWN
 from tau2_logging.logger.masking import masked_start
 from tau2_logging.models.scripted.plan import Action, Plan, PlanBook
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT, register
@@ -24,6 +25,7 @@ from tau2_logging.models.servers.programs import health_page
 from tau2_logging.runner.config import DEFAULT_ARGS, ModelChoice, RunConfig
 from tau2_logging.runner.probing import TASK, Answer, asked_as_run, asked_plainly, differences
 from tau2_logging.runner.providers import check_models, quiet_litellm, warm_up
+from tau2_logging.runner.secret_values import secret_values
 from tau2_logging.runner.serving import ModelServers, model_servers
 
 EXIT_USABLE, EXIT_UNUSABLE = 0, 1
@@ -56,7 +58,11 @@ class Probe:
 
 def check(config: RunConfig, console: Console | None = None) -> int:
     """Ask every model, print the table; 0 when all can be used, else 1. Raises UserError for a model that needs a key that is missing."""
-    out = console or Console()
+    with KNOWN.knowing(secret_values(config)):
+        return _check(config, console or Console())
+
+
+def _check(config: RunConfig, out: Console) -> int:
     check_models(config.models)
     book = PlanBook()
     domain, _, task = TASK.partition("/")

@@ -22,8 +22,9 @@ from tau2_logging.events import LEVELS, SCHEMA_VERSION
 from tau2_logging.events.label import plain_domain
 from tau2_logging.instrument import distribution_version
 from tau2_logging.logger.clock import Clock, utc_offset
+from tau2_logging.logger.command_line import masked_argv
 from tau2_logging.logger.event_logger import EventLogger
-from tau2_logging.logger.masking import masked_argv
+from tau2_logging.logger.known_secrets import KNOWN
 from tau2_logging.logger.scope import OK
 from tau2_logging.logger.sink import Sink
 from tau2_logging.runner.benchmark import Benchmark, Recipe
@@ -42,6 +43,7 @@ from tau2_logging.runner.plan import Plan, make_plan
 from tau2_logging.runner.providers import check_models, check_prices
 from tau2_logging.runner.run_console import RunConsole
 from tau2_logging.runner.run_lock import RunLock
+from tau2_logging.runner.secret_values import secret_values
 from tau2_logging.runner.server_traces import ServerTraces
 from tau2_logging.runner.serving import ModelServers, model_servers
 from tau2_logging.runner.start_fields import settings_fields
@@ -96,7 +98,7 @@ def _session(
     """A session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
     config = replace(config, log_dir=config.log_dir.absolute())  # an agent may change the working directory
     benchmark = load_benchmark(config)
-    with offered(benchmark.registry, config):
+    with KNOWN.knowing(secret_values(config)), offered(benchmark.registry, config):
         plan = make_plan(config, benchmark, tasks)
         _check(config, plan, benchmark)
         with locked_place(config, resume) as (place, lock):

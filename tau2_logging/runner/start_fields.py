@@ -1,11 +1,12 @@
-"""Fields of run_start that say what a person varies from run to run, secrets masked."""
+"""Fields of run_start that say what a person varies from run to run, what may be a credential masked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from tau2_logging.logger.masking import masked_json
+from tau2_logging.events.call_arguments import shown_arguments
+from tau2_logging.logger.masking import mask_text, masked_json
 from tau2_logging.runner.benchmark import Recipe
 from tau2_logging.runner.config import RunConfig
 
@@ -24,11 +25,11 @@ def settings_fields(config: RunConfig, recipe: Recipe) -> dict[str, object]:
         "agent_args": _text(config.agent_args),
         "user": recipe.user,
         "agent_llm": recipe.agent_llm,
-        "agent_llm_args": _text(recipe.agent_args),
+        "agent_llm_args": _arguments(recipe.agent_args),
         "user_llm": recipe.user_llm,
-        "user_llm_args": _text(recipe.user_args),
+        "user_llm_args": _arguments(recipe.user_args),
         "judge_llm": recipe.judge_llm,
-        "judge_llm_args": _text(recipe.judge_args) if recipe.judge_llm else None,
+        "judge_llm_args": _arguments(recipe.judge_args) if recipe.judge_llm else None,
         "experts": ",".join(f"{expert.alias}={expert.model}" for expert in config.experts) or None,
         "expert_mode": config.expert_mode if config.experts else None,
         "expert_args": _text({alias: settings for alias, settings in experts.items() if settings}),
@@ -39,7 +40,11 @@ def settings_fields(config: RunConfig, recipe: Recipe) -> dict[str, object]:
 
 def _settings_of(expert: Any) -> dict[str, Any]:
     given = {name: getattr(expert, name) for name in ("description", "prompt") if getattr(expert, name) is not None}
-    return {**given, **({"args": dict(expert.args)} if expert.args else {})}
+    return {**given, **({"args": shown_arguments(expert.args, mask_text)} if expert.args else {})}
+
+
+def _arguments(arguments: Mapping[str, Any]) -> str | None:
+    return _text(shown_arguments(arguments, mask_text))
 
 
 def _text(arguments: Mapping[str, Any]) -> str | None:

@@ -12,6 +12,7 @@ from tau2_logging.instrument import Instrumentation, ToolDetails
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.event_logger import EventLogger
+from tau2_logging.logger.known_secrets import KNOWN
 from tau2_logging.models.scripted.plan import PlanBook, plan_of
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.runner.benchmark import Benchmark
@@ -22,6 +23,7 @@ from tau2_logging.runner.plan import Unit
 from tau2_logging.runner.providers import http_connections, quiet_litellm, warm_up
 from tau2_logging.runner.retries import Retries
 from tau2_logging.runner.retry_policy import RetryPolicy
+from tau2_logging.runner.secret_values import secret_values
 from tau2_logging.runner.serving import ModelServers
 
 Say = Callable[[str], None]
@@ -47,6 +49,7 @@ class Workshop:
     def prepare(self, stack: ExitStack, units: Iterable[Unit] = ()) -> None:
         """What takes seconds and belongs to no simulation: done before anything is measured."""
         ignore_known_warnings()
+        stack.enter_context(KNOWN.knowing(secret_values(self._config)))
         for unit in units:
             self.learn(unit)
         for label, recipe in self._order.recipes.items():

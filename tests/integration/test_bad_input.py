@@ -26,10 +26,10 @@ CASES = {
     "solo agent in retail": (["--domains", "retail", "--agent", "llm_agent_solo"], "cannot be run with a solo agent", "retail"),
     "arguments are not JSON": (
         ["--domains", "mock", "--agent-llm-args", "{temperature: 0}"],
-        "--agent-llm-args is not JSON",
-        "{temperature: 0}",
+        "--agent-llm-args is not JSON (Expecting property name enclosed in double quotes: line 1 column 2 (char 1))",
+        "give an object",
     ),
-    "arguments are no object": (["--domains", "mock", "--user-llm-args", "[1]"], "--user-llm-args is [1]", "object"),
+    "arguments are no object": (["--domains", "mock", "--user-llm-args", "[1]"], "--user-llm-args is a list", "object"),
     "unknown fault": (["--domains", "mock", "--agent-llm-args", '{"faults": {"typo": 1}}'], "no fault 'typo'", "invalid_args"),
     "fault rate": (["--domains", "mock", "--agent-llm-args", '{"faults": {"loop": 2}}'], "the rate of loop is 2", "0 to 1"),
     "negative latency": (["--domains", "mock", "--agent-llm-args", '{"ttft_ms": -1}'], "ttft_ms is -1", "at least 0"),

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.call_arguments import masked_leaves
+from tau2_logging.logger.command_line import masked_expert
 from tau2_logging.models.experts.expert import PRICES, Expert
 from tau2_logging.models.experts.files import read_mapping
 
@@ -42,7 +44,7 @@ def parse_expert(text: str) -> Expert:
     """
     alias, equals, rest = text.partition("=")
     if not equals:
-        raise UserError(f"--expert {text!r} has no '='; {_FORM}, or name a .yaml file")
+        raise UserError(f"--expert {masked_expert(text)!r} has no '='; {_FORM}, or name a .yaml file")
     model, *options = _NEXT_OPTION.split(rest)
     given: dict[str, Any] = {}
     for option in options:
@@ -77,5 +79,5 @@ def _of_entry(path: Path, alias: str, entry: Any) -> Expert:
     if isinstance(entry, str):
         entry = {"model": entry}
     if not isinstance(entry, Mapping) or not all(isinstance(name, str) for name in entry):
-        raise UserError(f"--expert {path}: {alias} is {entry!r}; give a model's name, or options as in 'model: gpt-4.1'")
+        raise UserError(f"--expert {path}: {alias} is {masked_leaves(entry)!r}; give a model's name, or options as in 'model: gpt-4.1'")
     return _expert(alias, entry)

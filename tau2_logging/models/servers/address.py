@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.call_arguments import shown_address
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Address:
         except ValueError:
             bad = True
         if bad:
-            raise UserError(f"--endpoint {text!r} is no address of a server; write it as http://127.0.0.1:8000/v1")
+            raise UserError(f"--endpoint {shown_address(text)!r} is no address of a server; write it as http://127.0.0.1:8000/v1")
         if parts.username or parts.password:
             raise UserError("--endpoint holds a user name or password; set HOSTED_VLLM_API_KEY instead, and leave it out")
         path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")

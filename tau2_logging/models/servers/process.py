@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tau2_logging.errors import Tau2LoggingError, UserError
+from tau2_logging.logger.masking import mask_text
 from tau2_logging.models.servers import guardian
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.families import family_of
@@ -159,14 +160,14 @@ class ServerProcess:
         return f"model server {self.plan.number} ({self.plan.address.name}) ended with exit code {code}{_signal_name(code)}"
 
     def tail(self) -> str:
-        """The last lines of its log."""
+        """The last lines of its log, secrets masked."""
         try:
             with self.plan.log.open("rb") as log:
                 log.seek(max(log.seek(0, os.SEEK_END) - _TAIL_BYTES, 0))
                 lines = log.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return ""
-        return "\n".join(f"    {line[:300]}" for line in lines[-_TAIL_LINES:])
+        return "\n".join(f"    {line[:300]}" for line in mask_text("\n".join(lines[-_TAIL_LINES:])).splitlines())
 
     def last_line(self) -> str:
         """The last line of its log: what it is doing."""

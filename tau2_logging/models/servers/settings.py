@@ -94,7 +94,7 @@ def _words(name: str, text: str) -> tuple[str, ...]:
     try:
         return tuple(shlex.split(text))
     except ValueError as error:
-        raise UserError(f"{_flag(name)} cannot be read as a shell would: {text} ({error}); check its quotes") from error
+        raise UserError(f"{_flag(name)} cannot be read as a shell would ({error}); check its quotes") from error
 
 
 def _flag(name: str) -> str:

@@ -92,7 +92,7 @@ def test_an_expert_that_makes_no_sense_is_refused(text: str, message: str) -> No
         ("- planner", "holds a list; write a line per expert"),
         ("planner: [1]", "planner is [1]; give a model's name"),
         ("planner: {description: x}", "planner: no model is given"),
-        ("planner: {1: x}", "planner is {1: 'x'}; give"),
+        ("planner: {1: x}", "planner is {1: '***'}; give"),
         ("planner: gpt-4.1\nplanner: gpt-4.1", "line 2: 'planner' is written twice"),
         ("planner: {model: a, model: b}", "line 1: 'model' is written twice"),
         ("planner: [", "is not YAML"),
