@@ -147,8 +147,9 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--snapshot-writes", action="store_true", help="with --events: a snapshot of the state after each write tool, "
                        "and a look at the end for changes that no write tool made")  # fmt: skip
     group.add_argument("--mask", action=argparse.BooleanOptionalAction,
-                       help="mask personal data too (card numbers, e-mail, telephone, date of birth); --no-mask: nothing in arguments and "
-                       "results (default: credentials are masked)")  # fmt: skip
+                       help="mask personal data too (card numbers, e-mail, telephone, date of birth), and all of it in kept conversations, "
+                       "which cannot be scored again then; --no-mask: nothing in arguments and results (default: credentials, in "
+                       "logs)")  # fmt: skip
     group.add_argument("--log-dir", metavar="DIR", help="where logs go (default: logs)")
     group.add_argument("--run-name", metavar="NAME", help="name of the run (default: date, time and four random digits)")
     group.add_argument("--ttft", choices=("auto", "on", "off"), help="make calls as streams to measure time to first token: auto (default) "

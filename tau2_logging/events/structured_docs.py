@@ -26,7 +26,8 @@ was in the midst of, which are run again when it is resumed; the log beside has 
 
 Fields and types that the reader does not know are kept (`event.extra`). Credentials in arguments, results and changes are masked; with
 `--mask` so are card numbers (by the Luhn check), e-mail addresses, telephone numbers and dates of birth, in every log; with `--no-mask`
-nothing in them is. `sensitive` names what was found in each case. tau2's own results files are not masked: its evaluator needs them whole.
+nothing in them is. `sensitive` names what was found in each case. tau2's own results files are masked
+only with `--mask`: its evaluator needs them whole.
 
 `apply_changes(state, event.changes)` makes the state after a StateChangeEvent of the state before (`database.model_dump()` as JSON), and
 its SHA-256 as tau2 computes it is `post_hash`, unless something in the changes was masked. A change's path has a step for each level:

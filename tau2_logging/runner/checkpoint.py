@@ -143,18 +143,25 @@ def results_path(directory: Path, domain: str) -> Path:
 
 
 def write_results(
-    directory: Path, domain: str, info_json: str, tasks: Iterable[Any], timestamp: str, wanted: Set[Key] | None = None
+    directory: Path,
+    domain: str,
+    info_json: str,
+    tasks: Iterable[Any],
+    timestamp: str,
+    wanted: Set[Key] | None = None,
+    task_text: Callable[[str], str] = str,
 ) -> set[Key]:
     """Assemble tau2's Results of a domain from the checkpoint, in one pass and without holding it in memory; which simulations it holds.
 
     Simulations that failed are not in it: an infrastructure failure is no reward of 0. Nor are those that are not `wanted`: somebody has
-    put them there. Raises OSError if it cannot be written; what was there before is then still there.
+    put them there. `task_text` is what becomes of a task's JSON. Raises OSError if it cannot be written; what was there before is then
+    still there.
     """
     path = results_path(directory, domain)
     part = path.with_suffix(".part")
     written: set[Key] = set()
     with open(part, "w", encoding="utf-8") as file:
-        task_list = ",".join(str(dumped(task).text) for task in tasks)
+        task_list = ",".join(task_text(str(dumped(task).text)) for task in tasks)
         file.write(f'{{"timestamp": {json.dumps(timestamp)}, "info": {info_json}, "tasks": [{task_list}], "simulations": [')
         for row in _first_ok(directory / f"simulations_{domain}.jsonl", wanted):
             file.write(("," if written else "") + "\n" + clean(json.dumps(row["simulation"], ensure_ascii=False)))

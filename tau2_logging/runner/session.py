@@ -26,6 +26,7 @@ from tau2_logging.logger.command_line import masked_argv
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.known_secrets import KNOWN
 from tau2_logging.logger.scope import OK
+from tau2_logging.logger.sensitive import ALL
 from tau2_logging.logger.sink import Sink
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.checkpoint import Checkpoint, Key, Row, write_results, write_run
@@ -37,6 +38,7 @@ from tau2_logging.runner.executors import Executor, Failure, ThreadsExecutor, ma
 from tau2_logging.runner.exports import Exports, check_exports
 from tau2_logging.runner.harness import load_benchmark
 from tau2_logging.runner.limits import Budget, rate_limit
+from tau2_logging.runner.masked_record import masked_record
 from tau2_logging.runner.order import Order
 from tau2_logging.runner.place import RunPlace, locked_place, within_plan
 from tau2_logging.runner.plan import Plan, make_plan
@@ -383,7 +385,8 @@ class _Session:
     def _write_results_of(self, label: str, recipe: Recipe) -> set[Key]:
         info, now = self.benchmark.info_json(recipe), time.strftime("%Y-%m-%dT%H:%M:%S")
         planned = {unit.key for unit in self.plan.units}
-        return write_results(self.place.directory, label, info, self.plan.tasks(label), now, planned)
+        change = masked_record if self.config.masking == ALL else str
+        return write_results(self.place.directory, label, info, self.plan.tasks(label), now, planned, change)
 
     def _report(self, totals: Totals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.show(summary_table(totals))

@@ -14,12 +14,14 @@ from tau2_logging.logger.error_text import error_line
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.prompt_hash import prompt_hash
 from tau2_logging.logger.scope import ERROR, INTERRUPTED, TIMEOUT, Outcome, begin, end, told
+from tau2_logging.logger.sensitive import ALL
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT
 from tau2_logging.runner.benchmark import Benchmark, Recipe
 from tau2_logging.runner.blame import ended_by
 from tau2_logging.runner.checkpoint import Row
 from tau2_logging.runner.dumping import Dump, dumped, dumped_all
+from tau2_logging.runner.masked_record import masked_row
 from tau2_logging.runner.plan import Unit
 
 Begun = Callable[[Unit, Simulation], None]
@@ -83,7 +85,7 @@ def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench,
     except BaseException as error:  # nothing that a simulation has left behind may end the run
         row = _last_resort(unit, simulation, error, bench)
     if row is not None:
-        bench.keep(row)
+        _keep(bench, row)
     return row
 
 
@@ -119,8 +121,12 @@ def interrupt(unit: Unit, simulation: Simulation, bench: Bench) -> Row | None:
     error = SimulationInterrupted(f"the run was stopped while it waited on {waiting.what}")
     partial = bench.logger.attempt(_partial_trajectory, simulation) or Dump()
     row = _row(unit, Outcome(INTERRUPTED, error=error), elapsed_ms, Dump(), partial)
-    bench.keep(row)
+    _keep(bench, row)
     return row
+
+
+def _keep(bench: Bench, row: Row) -> None:
+    bench.keep(masked_row(row) if bench.logger.masking == ALL else row)
 
 
 def _kept(outcome: Outcome, result: Any) -> tuple[Outcome, Dump]:

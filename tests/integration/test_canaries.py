@@ -13,9 +13,14 @@ from typing import Any
 import pytest
 
 from tau2_logging.cli import analyze_timing, run_local
+from tau2_logging.runner.benchmark import Benchmark
+from tau2_logging.runner.session import run_in
+from tests.support.in_process import scripted
 from tests.support.tokens import FORMS, opaque, secrets_of, token
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
+from tau2.data_model.simulation import Results
+
 GIVEN, SAID = 7, 8
 """Seeds of the canaries that a person gives, and of those that are said: by the provider, in prompts, by tools."""
 GIVEN_AS = {
@@ -129,3 +134,24 @@ def test_what_was_given_or_repeated_by_the_provider_is_nowhere(
     start = next(line for line in (tmp_path / "tau2_mock.log").read_text().splitlines() if "type=run_start" in line)
     for shown in ("temperature", "0.25", "X-Custom-1", f"http://***@{echo}/v1?sig"):
         assert shown in start.replace("\\u003d", "=")
+
+
+@pytest.mark.parametrize("masking", ["secrets", "all"])
+def test_what_is_said_is_at_most_where_the_documentation_says(masking: str, tmp_path: Path) -> None:
+    """Canaries in prompts, arguments and results of tools at DEBUG: in no log and no event; in the conversations that tau2 keeps, unless
+    --mask was given, and tau2 opens those then, too."""
+    benchmark = Benchmark.load()
+    task = next(task for task in benchmark.tasks("mock", None) if task.id == "create_task_1").model_copy(deep=True)
+    said = "; ".join(token(form, SAID) for form in FORMS)
+    task.user_scenario.instructions = f"Create a task for user_1 that is called {said}"
+    for action in task.evaluation_criteria.actions:
+        action.arguments["title"] = said
+    run_dir = run_in(scripted(tmp_path, log_level="DEBUG", masking=masking, run_name="r"), {"mock": [task]})
+    kept = "" if masking == "all" else r"(simulations|results)_mock\.json"
+    assert leaks(tmp_path, said_canaries(), kept) == {}
+    results = Results.load(run_dir / "results_mock.json")
+    calls = [call for message in results.simulations[0].messages for call in getattr(message, "tool_calls", None) or []]
+    assert (token("openai", SAID) in str(calls)) == (masking == "secrets")
+    assert calls
+    assert results.simulations[0].task_id == results.tasks[0].id == "create_task_1"
+    assert "tool_call" in (tmp_path / "tau2_mock.log").read_text()

@@ -218,10 +218,10 @@ def test_a_database_that_is_replaced_is_still_compared(databases: FastDatabases)
 
 
 def test_with_mask_no_personal_data_is_in_any_log(tmp_path: Path) -> None:
-    """The same run at DEBUG with --mask: e-mail addresses are in no log and no event, and still named as found."""
+    """The same run at DEBUG with --mask: e-mail addresses are in no log, event or result, and still named as found."""
     run_quietly(scripted(tmp_path, domains=("retail",), num_tasks=12, log_level="DEBUG", masking="all"))
-    texts = [path.read_text() for path in tmp_path.glob("*.log")] + [path.read_text() for path in tmp_path.glob("runs/*/events_*.jsonl")]
-    assert len(texts) == 3
+    texts = [path.read_text() for pattern in ("*.log", "runs/*/*.json*") for path in tmp_path.glob(pattern)]
+    assert len(texts) == 6
     assert not [text for text in texts if "@example.com" in text]
     found = {
         item for path in tmp_path.glob("runs/*/events_*.jsonl") for event in read_events(path) for item in getattr(event, "sensitive", ())
