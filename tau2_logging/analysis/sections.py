@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 
 Show = Callable[[Any], str]
 _CELL = 120
+_MOST_ROWS = 50
+"""Of a table on the terminal and in Markdown: a log may hold thousands of models, functions or domains."""
+
+_MOST_NAMES = 12
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,18 @@ def long_text(value: Any) -> str:
     return shown if len(shown) <= _CELL else shown[: _CELL - 1] + "…"
 
 
+def names(found: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = f" and {len(found) - _MOST_NAMES:,} more" if len(found) > _MOST_NAMES else ""
+    return ", ".join(map(str, found[:_MOST_NAMES])) + more if found else ABSENT
+
+
 def section(
-    title: str, table: pd.DataFrame, shows: dict[str, tuple[str, Show]], note: str = "", key: bool = False, top: int = 0
+    title: str, table: pd.DataFrame, shows: dict[str, tuple[str, Show]], note: str = "", key: bool = False, top: int = _MOST_ROWS
 ) -> Section:
-    """A section of some columns of a table: `shows` gives each its heading and how it is shown. `top`: rows at most, 0 for all."""
+    """A section of some columns of a table: `shows` gives each its heading and how it is shown. `top`: rows at most."""
     shows = {column: show for column, show in shows.items() if column in table}
-    shown = table.head(top) if top else table
+    shown = table.head(top)
     rows = [
         [show(value) for value, (_, show) in zip(row, shows.values(), strict=True)]
         for row in shown[list(shows)].itertuples(index=False, name=None)
@@ -120,7 +130,7 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
     costs, shown = totals.costs, totals.shown
     rows = [
         ["run", log.run_id or ("all runs" if log.runs else "not named in the log")],
-        ["domains", ", ".join(log.domains) or ABSENT],
+        ["domains", names(log.domains)],
         *outcome(log, totals),
         ["wall time", shown["wall time"] + _pool(idle)],
         *_start_up(idle),
@@ -301,8 +311,10 @@ def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
 
     date = (options.prices or default_prices()).date
     note = f"Prices as logged by the run, else from the table of {date}. A price that is not known is unknown, never 0."
-    yield section("Cost", log.costs(prices=options.prices), COST_COLUMNS, note, key=True)
-    yield section("Experts", log.experts(options.prices), EXPERT_COLUMNS, "Share of the time all simulations took.", key=True)
+    yield section("Cost", _dearest_first(log.costs(prices=options.prices)), COST_COLUMNS, note, key=True)
+    yield section(
+        "Experts", _dearest_first(log.experts(options.prices)), EXPERT_COLUMNS, "Share of the time all simulations took.", key=True
+    )
     if options.price_as:
         table = log.priced_as(options.price_as, options.prices)
         shows: dict[str, tuple[str, Show]] = {
@@ -310,6 +322,13 @@ def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
             "known_usd": ("of the calls with known price", usd), "unknown_calls": ("calls of unknown price", count),
         }  # fmt: skip
         yield section("The same tokens on other models", table, shows, f"Prices of {date}.")
+
+
+def _dearest_first(table: pd.DataFrame) -> pd.DataFrame:
+    """The table as it is, or, if not all of it is shown, what cost most at its head; calls of unknown price go before them."""
+    if len(table) <= _MOST_ROWS:
+        return table
+    return table.sort_values(["cost_usd", "calls"], ascending=False, na_position="first", kind="stable", ignore_index=True)
 
 
 COST_COLUMNS: dict[str, tuple[str, Show]] = {

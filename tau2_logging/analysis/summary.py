@@ -25,6 +25,13 @@ def percentile(values: NDArray[Any], percent: float) -> float:
     return float(low if low == high else low + (high - low) * (place % 1))
 
 
+def _percentiles(values: NDArray[Any]) -> list[float]:
+    """All of PERCENTILES, in one pass if every value is finite."""
+    if len(values) and np.isfinite(values).all():
+        return [float(value) for value in np.percentile(values, PERCENTILES, method="linear")]
+    return [percentile(values, percent) for percent in PERCENTILES]
+
+
 def summarize(values: NDArray[Any], errors: int = 0) -> dict[str, float | int]:
     """n, errors, mean, standard deviation (ddof=1), min, p50, p90, p95, p99, max and total of durations in ms.
 
@@ -39,7 +46,7 @@ def summarize(values: NDArray[Any], errors: int = 0) -> dict[str, float | int]:
         "mean_ms": float(np.sum(values) / found) if found else nothing,
         "std_ms": float(np.std(values, ddof=1)) if found > 1 else nothing,
         "min_ms": float(values.min()) if found else nothing,
-        **{f"p{percent}_ms": percentile(values, percent) for percent in PERCENTILES},
+        **dict(zip((f"p{percent}_ms" for percent in PERCENTILES), _percentiles(values), strict=True)),
         "max_ms": float(values.max()) if found else nothing,
         "total_ms": float(np.sum(values)),
     }

@@ -169,15 +169,19 @@ def test_the_command_adds_the_deep_tables_to_every_format(run: Path, tmp_path: P
 
 
 def test_results_files_alone_need_no_log(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Recorded without us: no log, no run.json, no events; and its files are not overwritten by those of another."""
+    """Recorded without us: no log, no run.json, no events. A log of another run that is analysed into the same folder gets one in it."""
     [ours] = run.glob("runs/*/results_mock.json")
     results, output = tmp_path / "gpt-9_mock.json", tmp_path / "out"
     results.write_bytes(ours.read_bytes())
     assert command("--log_file", results, "--deep", "--output_dir", output) == 0
     assert {"deep.json", "deep.md", "report.html", "deep_success.csv"} <= {path.name for path in output.iterdir()}
     assert "Recall: reference actions made" in capsys.readouterr().out
-    assert command("--log_dir", ours.parent, "--deep", "--output_dir", output, "--format", "json") == 2
-    assert "--force" in capsys.readouterr().err
+    before = (output / "deep.json").read_bytes()
+    assert command("--log_dir", ours.parent, "--deep", "--output_dir", output, "--format", "json") == 0
+    assert (output / "deep.json").read_bytes() == before
+    [own] = [path for path in output.iterdir() if path.is_dir()]
+    assert f"written to {own}" in capsys.readouterr().out
+    assert (own / "deep.json").is_file()
 
 
 BAD = {

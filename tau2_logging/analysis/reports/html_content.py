@@ -15,6 +15,7 @@ from tau2_logging.analysis.reports.html_data import MOST_CALLS, MOST_SIMULATIONS
 from tau2_logging.analysis.reports.html_sections import PAGES, sections
 from tau2_logging.analysis.reports.names import heading
 from tau2_logging.analysis.reports.palette import ROLE_LABELS, colors
+from tau2_logging.analysis.sections import names
 from tau2_logging.analysis.timeline import Timeline
 from tau2_logging.analysis.timeline_source import timeline_of
 from tau2_logging.analysis.totals import Calls, Totals, totals_of
@@ -91,7 +92,7 @@ def meanings(options: ReportOptions) -> list[list[str]]:
 def _subtitle(log: RunLog, totals: Totals) -> str:
     start = next(iter(log.run_start.values()), {})
     parts = [
-        ", ".join(map(str, log.domains)),
+        names(log.domains) if log.domains else "",
         *(f"{word} {start[name]}" for word, name in (("agent", "agent_llm"), ("user", "user_llm")) if _known(start.get(name))),
     ]
     return " · ".join([part for part in parts if part] + [totals.shown["wall time"]])

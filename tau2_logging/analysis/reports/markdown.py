@@ -10,7 +10,7 @@ from tau2_logging.analysis.options import output_file
 from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.attempts import Attempts
 from tau2_logging.analysis.reports.markdown_text import as_markdown, escape
-from tau2_logging.analysis.sections import all_sections, cost_sections
+from tau2_logging.analysis.sections import all_sections, cost_sections, names
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.options import ReportOptions
@@ -46,4 +46,4 @@ def _write_summary(log: RunLog, output_dir: Path, options: ReportOptions) -> lis
 
 
 def _title(log: RunLog) -> str:
-    return f"{', '.join(log.domains) or 'tau2'}: {log.run_id or 'all runs'}"
+    return f"{names(log.domains) if log.domains else 'tau2'}: {log.run_id or 'all runs'}"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis.pooling import run_settings
 from tau2_logging.analysis.reports.names import run_folder
+from tau2_logging.analysis.sections import names
 from tau2_logging.analysis.totals import totals_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def _row(log: RunLog, options: ReportOptions) -> dict[str, Any]:
     settings, totals = run_settings(log), totals_of(log, options.prices)
     figures = {name: value for name, value in totals.as_json().items() if name != "statuses"}
     return {
-        "run": log.run_id or "", "folder": run_folder(log), "domains": ", ".join(log.domains),
+        "run": log.run_id or "", "folder": run_folder(log), "domains": names(log.domains),
         **{name: settings.get(name) for name in _SETTINGS}, "outcome": totals.score.headline, "endings": totals.endings, **figures,
         "scored": totals.score.scored, "solved": totals.score.solved, "mean_reward": totals.score.mean,
         "agent_cost_usd": totals.costs["agent_usd"], "per_solved_usd": totals.costs["per_solved_usd"],

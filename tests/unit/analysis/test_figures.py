@@ -13,7 +13,9 @@ from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import load_log, makespan
 from tau2_logging.analysis.budget import KINDS_OF_TIME, total_budget
 from tau2_logging.analysis.costs import cost_summary
+from tau2_logging.analysis.options import ReportOptions
 from tau2_logging.analysis.prices import PriceTable, default_prices, read_prices
+from tau2_logging.analysis.sections import all_sections
 from tau2_logging.analysis.slo import check, parse_objective
 from tau2_logging.analysis.summary import percentile
 from tau2_logging.errors import UserError
@@ -270,6 +272,26 @@ def test_trouble_is_found_with_the_line_it_stands_on(tmp_path: Path) -> None:
     assert log.truncations()["line"].tolist() == [1]
     assert log.repeated_calls()[["function", "n"]].to_numpy().tolist() == [["get_order", 2]]
     assert log.retries()[["model", "n", "wait_ms"]].to_numpy().tolist() == [["gpt-4.1", 1, 5.0]]
+
+
+@pytest.mark.parametrize("what", ["model", "function", "domain", "expert"])
+def test_thousands_of_names_leave_every_table_short_and_the_files_whole(what: str, tmp_path: Path) -> None:
+    """What is left out is counted, the whole is in the file, and each figure is the one of its own call."""
+    types = {"function": "tool_call", "expert": "expert_call"}
+    calls = [
+        llm(str(i % 20), i * 10.0, 1.0 + i, types.get(what, "llm_call"), **{what: f"name-{i}", "cost_usd": 0.01 * i}) for i in range(1500)
+    ]
+    ends = [event("task_end", "1", domain=f"name-{i}", start_ms=0.0, duration_ms=1.0) for i in range(1500) if what == "domain"]
+    log = log_of(tmp_path, [*calls, *ends])
+    tables = list(all_sections(log, ReportOptions()))
+    assert max(len(table.rows) for table in tables) <= 50
+    assert sum(len(" ".join(row)) for table in tables for row in table.rows) < 50_000
+    left_out = "2,970" if ends else "1,470"
+    assert any(f"{left_out} more are in the files" in table.note for table in tables)
+    if what == "model":
+        assert next(table for table in tables if table.title == "Cost").rows[0][2] == "name-1499"
+    table = log.latency(what).query("type != 'task_end'").set_index(what)
+    assert table["p95_ms"].to_dict() == {f"name-{i}": 1.0 + i for i in range(1500)}
 
 
 def test_every_table_can_be_made_of_a_log_of_one_line(tmp_path: Path) -> None:
