@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tau2_logging.analysis.provenance import only_failed
 from tau2_logging.analysis.simulations import KEY, TIMED_TYPES, UNFINISHED
 from tau2_logging.events import MODEL_CALL_TYPES
 
@@ -40,7 +41,9 @@ def located(log: RunLog, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def errors(log: RunLog) -> pd.DataFrame:
-    """Failed calls by type, function or model, and class of failure: n, share (of that function's or model's calls), file and line."""
+    """Failed calls by type, function or model, and class of failure: n, calls and share (of that function's or model's calls; NaN in a log
+    that holds failed ones alone), file and line.
+    """
     columns = ["type", "model", "function", "error", "error_type", "row"]
     calls = log.select(columns, types=[*TIMED_TYPES, "step_complete"])
     calls = calls.assign(name=calls["model"].fillna(calls["function"]).fillna(""), failed=calls["error"].fillna(False).astype(bool))
@@ -48,6 +51,7 @@ def errors(log: RunLog) -> pd.DataFrame:
     failed = calls[calls["failed"]].assign(error_type=calls["error_type"].fillna("unknown"))
     table = failed.groupby(["type", "name", "error_type"], sort=False).agg(n=("row", "size"), row=("row", "min")).reset_index()
     table = table.merge(every.reset_index(), on=["type", "name"])
+    table = table.assign(calls=table["calls"].where(~table["type"].isin(only_failed(log))))
     table = located(log, table.assign(share=table["n"] / table["calls"])).sort_values("n", ascending=False, kind="stable")
     return table[["type", "name", "error_type", "n", "calls", "share", *_WHERE]].reset_index(drop=True)
 

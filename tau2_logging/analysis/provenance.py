@@ -19,6 +19,31 @@ def newer_format(log: RunLog) -> list[str]:
     return [f"The log has format {newest}, and this version reads up to {SCHEMA_VERSION}: update tau2-logging, or figures may be wrong."]
 
 
+_COUNTERS = {
+    "llm_call": "llm_calls", "user_sim": "user_calls", "expert_call": "expert_calls", "evaluator": "judge_calls",
+    "tool_call": "tool_calls", "step_complete": "steps",
+}  # fmt: skip
+
+
+def only_failed(log: RunLog) -> list[str]:
+    """Types of which the log holds the failed events alone, its level leaves the others out: the ends of simulations count more."""
+    ends = log.select(_COUNTERS.values(), types=["task_end"])
+    return [type_ for type_, counter in _COUNTERS.items() if _is_only_failed(log, type_, int(ends[counter].sum()))]
+
+
+def _is_only_failed(log: RunLog, type_: str, made: int) -> bool:
+    errors = log.select(["error"], types=[type_])["error"]
+    return 0 < len(errors) < made and bool(errors.fillna(False).all())
+
+
+def only_failed_note(log: RunLog) -> list[str]:
+    """A sentence on these types, if there are any."""
+    types = only_failed(log)
+    if not types:
+        return []
+    return [f"Written at a level such as INFO, it holds failed events alone of {', '.join(types)}: their rate and latency are unknown."]
+
+
 def recorded_note(log: RunLog) -> str:
     """A sentence or two for the head of a report; empty for a log that a run itself wrote."""
     files = list(log.select(["recorded_from"], types=["run_start"])["recorded_from"].dropna().unique())

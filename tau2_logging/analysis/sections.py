@@ -12,7 +12,7 @@ from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.critical_path import chain, critical_kinds
 from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
-from tau2_logging.analysis.provenance import newer_format, recorded_note
+from tau2_logging.analysis.provenance import newer_format, only_failed_note, recorded_note
 from tau2_logging.analysis.summary import as_floats, equal_bins
 from tau2_logging.analysis.totals import Totals, totals_of
 from tau2_logging.units import ABSENT, count, duration, is_unknown, number, share
@@ -142,7 +142,11 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
     others = [run for run in log.runs if run != log.run_id] if log.run_id else []
     note = f"The files hold {len(others)} other run(s): {', '.join(others[:5])}; choose one with --run ID, or --run all." if others else ""
     return Section(
-        "Run", ["", ""], rows, note=" ".join(filter(None, (recorded_note(log), *newer_format(log), *_sentences(log.notes), note))), key=True
+        "Run",
+        ["", ""],
+        rows,
+        note=" ".join(filter(None, (recorded_note(log), *newer_format(log), *only_failed_note(log), *_sentences(log.notes), note))),
+        key=True,
     )
 
 
@@ -201,7 +205,7 @@ def _beside(table: pd.DataFrame) -> list[list[str]]:
 
 def latency_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     """By type, then by everything else, then the bins."""
-    note = SHARE_NOTE + METRIC_NOTES
+    note = " ".join([*only_failed_note(log), SHARE_NOTE + METRIC_NOTES])
     first: dict[str, tuple[str, Show]] = {"type": ("type", text)}
     yield section("Latency by type", log.latency(), {**first, **_LATENCY}, note, key=True)
     yield section("Tokens over time", _with_tokens(log.latency("model")), {**first, "model": ("model", text), **_TOKENS}, key=True)
@@ -349,7 +353,7 @@ EXPERT_COLUMNS: dict[str, tuple[str, Show]] = {
 def trouble_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     """Outliers and what went wrong."""
     yield section("Slowest calls", log.outliers(options.top), _CALL, top=options.top)
-    yield section("Errors", log.errors(), _CALL, "The line is that of the first.", key=True)
+    yield section("Errors", log.errors(), _CALL, " ".join(["The line is that of the first.", *only_failed_note(log)]), key=True)
     yield section("Retries", log.retries(), _CALL)
     yield from _outages(log)
     yield from _agent_work(log)

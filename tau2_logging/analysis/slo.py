@@ -24,7 +24,7 @@ import numpy as np
 from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.latency import LATENCY_TYPES, failures, tpot_ms
 from tau2_logging.analysis.makespan import idle_tail
-from tau2_logging.analysis.provenance import without_failed_calls
+from tau2_logging.analysis.provenance import only_failed, without_failed_calls
 from tau2_logging.analysis.summary import as_floats, percentile
 from tau2_logging.errors import UserError
 from tau2_logging.events import MODEL_CALL_TYPES
@@ -98,6 +98,8 @@ def _check_one(log: RunLog, objective: Objective, prices: PriceTable | None) -> 
         return _not_measured(objective, f"the log holds no {objective.name}")
     if objective.statistic == "error_rate" and objective.name in MODEL_CALL_TYPES and without_failed_calls(log):
         return _not_measured(objective, "results files hold no failed model calls")
+    if ("llm_call" if objective.name in REQUEST_METRICS else objective.name) in only_failed(log):
+        return _not_measured(objective, f"the log's level leaves out all {objective.name} but failed ones")
     if objective.statistic == "error_rate":
         rate = float(failed.mean())
         return Result(

@@ -9,7 +9,7 @@ import pandas as pd
 
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.columns import numbers
-from tau2_logging.analysis.provenance import newer_format, recorded_note
+from tau2_logging.analysis.provenance import newer_format, only_failed_note, recorded_note
 from tau2_logging.analysis.reports.distributions import MODEL_ROLES, ROLES, bin_edges, binned, by_role, calls_with_roles, percentile_marks
 from tau2_logging.analysis.reports.html_data import MOST_CALLS, MOST_SIMULATIONS, run_data
 from tau2_logging.analysis.reports.html_sections import PAGES, sections
@@ -105,7 +105,7 @@ def _known(value: object) -> bool:
 def _notes(log: RunLog, run: dict[str, Any], timeline: Timeline) -> list[list[Any]]:
     recorded = recorded_note(log)
     notes: list[list[Any]] = [[recorded, False]] if recorded else []
-    notes += [[note, True] for note in newer_format(log)] + [[note, False] for note in log.notes]
+    notes += [[note, True] for note in (*newer_format(log), *only_failed_note(log))] + [[note, False] for note in log.notes]
     if run["without_row"]:
         notes.append([f"{run['without_row']:,} simulations are not in this file: it holds the first {MOST_SIMULATIONS:,} by start.", False])
     if run["without_detail"]:

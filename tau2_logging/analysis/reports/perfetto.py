@@ -87,9 +87,8 @@ def trace_events(timeline: Timeline, most_slices: int = MOST_SLICES) -> Iterator
         yield _named("process_name", pid, 0, f"tau2 {domain}" if domain != "None" else "tau2")
     yield from _simulations(timeline, domains, most_slices)
     pid_of_row = timeline.rows["domain"].map(lambda domain: domains[str(domain)])
-    for pid in domains.values():
-        calls = timeline.calls[timeline.calls["row"].map(pid_of_row) == pid]
-        yield from _counters(calls, pid)
+    for pid, calls in timeline.calls.groupby(timeline.calls["row"].map(pid_of_row)):
+        yield from _counters(calls, int(pid))
     for moment in timeline.breaks:
         yield {"ph": "i", "s": "g", "name": "resumed", "ts": _us(moment), "pid": 1, "tid": 0}
 

@@ -11,7 +11,7 @@ from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import TOKENS, priced_calls
 from tau2_logging.analysis.latency import DIMENSIONS
 from tau2_logging.analysis.options import output_file
-from tau2_logging.analysis.provenance import newer_format
+from tau2_logging.analysis.provenance import newer_format, only_failed_note
 from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.attempts import Attempts
 from tau2_logging.analysis.reports.plain import plain, records
@@ -49,7 +49,7 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         "run": log.run_id,
         "runs": log.runs,
-        "notes": [*log.notes, *newer_format(log)],
+        "notes": [*log.notes, *newer_format(log), *only_failed_note(log)],
         "files": [vars(reading) for reading in log.readings],
         "domains": log.domains,
         "totals": totals.as_json(),

@@ -16,7 +16,7 @@ from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.options import ReportOptions
 from tau2_logging.analysis.prices import PriceTable, default_prices, read_prices
 from tau2_logging.analysis.sections import all_sections
-from tau2_logging.analysis.slo import check, parse_objective
+from tau2_logging.analysis.slo import as_rows, check, parse_objective
 from tau2_logging.analysis.summary import percentile
 from tau2_logging.errors import UserError
 from tau2_logging.events import decode
@@ -272,6 +272,19 @@ def test_trouble_is_found_with_the_line_it_stands_on(tmp_path: Path) -> None:
     assert log.truncations()["line"].tolist() == [1]
     assert log.repeated_calls()[["function", "n"]].to_numpy().tolist() == [["get_order", 2]]
     assert log.retries()[["model", "n", "wait_ms"]].to_numpy().tolist() == [["gpt-4.1", 1, 5.0]]
+
+
+def test_a_log_that_holds_failed_calls_alone_gives_no_rate(tmp_path: Path) -> None:
+    """At INFO good calls are left out: 2 of 9 failed, and the log says neither 9 nor 100 %. One that holds all calls, all failed, does."""
+    calls = [llm(error=True, error_type="Timeout"), llm(start=200.0, error=True, error_type="Timeout")]
+    for made, share, status in ((9, None, "not measured"), (2, 1.0, "BROKEN")):
+        log = log_of(tmp_path, simulation(calls=calls, llm_calls=made))
+        (row,) = log.errors().to_dict("records")
+        assert (row["n"], None if math.isnan(row["share"]) else row["share"]) == (2, share)
+        (gate,) = as_rows(check(log, [parse_objective("llm_call.error_rate:0.5")], None))
+        assert gate["status"] == status
+        said = [table.title for table in all_sections(log, ReportOptions()) if "holds failed events alone" in table.note]
+        assert said == (["Run", "Latency by type", "Errors"] if share is None else [])
 
 
 @pytest.mark.parametrize("what", ["model", "function", "domain", "expert"])
