@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tau2_logging.analysis.provenance import is_recorded
 from tau2_logging.analysis.simulations import KEY
 from tau2_logging.analysis.summary import as_floats
 from tau2_logging.analysis.waits import retry_waits
@@ -31,60 +32,78 @@ def task_budget(log: RunLog) -> pd.DataFrame:
     """One row a simulation that ended: KEY, status, duration_ms, and `KINDS_OF_TIME`, which add up to duration_ms.
 
     Service is the exclusive time of a role's model calls without the part they queued in the runner's own process; queue stands apart,
-    and so do the waits before retries and for servers that are down (retry_wait); untracked is what the log does not account for (0 but
-    for rounding). Where a log has no exclusive times (the older runner's), they are the sums of the calls. In ms.
+    and so do the waits before retries and for servers that are down (retry_wait). Where a log has no exclusive times (the older runner's),
+    they are the sums of the calls. A kind that the log does not tell of is NaN; untracked is what is not accounted for. In ms.
     """
     table = log.simulations.dropna(subset=["duration_ms"])
     if table.empty:
         return table.reindex(columns=[*KEY, "status", "duration_ms", *KINDS_OF_TIME])
-    exclusive = _exclusive(log, table)
-    queues = _sums(log, table, MODEL_CALL_TYPES, "queue_ms")
-    result = table[[*KEY, "status", "duration_ms"]].copy()
-    for type_, name in _ROLE_MS.items():
-        queued = np.minimum(queues.get(type_, 0.0), exclusive[name])
-        result[_SERVICE[name]] = exclusive[name] - queued
-        result["queue_ms"] = result.get("queue_ms", 0.0) + queued
-    between, evaluating = retry_waits(log, table)
-    between, evaluating = np.minimum(between, exclusive["other_ms"]), np.minimum(evaluating, exclusive["evaluation_ms"])
-    result["retry_wait_ms"] = between + evaluating
-    for name in ("tool_ms", "setup_ms"):
-        result[name] = exclusive[name]
-    result["evaluation_ms"] = exclusive["evaluation_ms"] - evaluating
-    result["other_ms"] = exclusive["other_ms"] - between
-    untracked = as_floats(table["duration_ms"]) - sum(exclusive[name] for name in EXCLUSIVE_MS)
+    result = table[[*KEY, "status", "duration_ms"]].assign(**_parts(log, table))
+    untracked = as_floats(table["duration_ms"]) - np.nansum([as_floats(result[kind]) for kind in KINDS_OF_TIME[:-1]], axis=0)
     result["untracked_ms"] = np.where(np.abs(untracked) < _ROUNDING_MS, 0.0, untracked)
     return result[[*KEY, "status", "duration_ms", *KINDS_OF_TIME]].reset_index(drop=True)
 
 
+def _parts(log: RunLog, table: pd.DataFrame) -> dict[str, Any]:
+    """Every kind of time but untracked."""
+    exclusive = _exclusive(log, table)
+    never_told = np.nan if is_recorded(log) or table[list(EXCLUSIVE_MS)].isna().all(axis=None) else 0.0
+    queues = {_ROLE_MS[type_]: sums for type_, sums in _sums(log, table, MODEL_CALL_TYPES, "queue_ms").items()}
+    queued = {name: np.fmin(np.nan_to_num(queues.get(name, 0.0)), np.nan_to_num(exclusive[name])) for name in _SERVICE}
+    waited = retry_waits(log, table)
+    between, evaluating = (np.fmin(waits, exclusive[name]) for waits, name in zip(waited, ("other_ms", "evaluation_ms"), strict=True))
+    return {
+        **{kind: exclusive[name] - queued[name] for name, kind in _SERVICE.items()},
+        "queue_ms": _or_unknown(sum(queued.values()), never_told),
+        "retry_wait_ms": _or_unknown(between + evaluating, never_told),
+        "tool_ms": exclusive["tool_ms"],
+        "setup_ms": exclusive["setup_ms"],
+        "evaluation_ms": exclusive["evaluation_ms"] - evaluating,
+        "other_ms": exclusive["other_ms"] - between,
+    }
+
+
+def _or_unknown(values: Any, never_told: float) -> Any:
+    """Nothing is unknown rather than 0 in a log that never tells."""
+    return np.where(values > 0, values, values + never_told)
+
+
 def _exclusive(log: RunLog, table: pd.DataFrame) -> dict[str, Any]:
+    """The exclusive times of simulations, NaN where neither their ends nor the lengths of their calls tell."""
     known = {name: as_floats(table[name]) for name in EXCLUSIVE_MS}
-    if not np.isnan(known["llm_ms"]).all():
-        return {name: np.nan_to_num(values) for name, values in known.items()}
+    if not all(np.isnan(values).all() for values in known.values()):
+        return known
     types = {**_ROLE_MS, "tool_call": "tool_ms", "evaluation": "evaluation_ms"}
     sums = _sums(log, table, tuple(types), "duration_ms")
-    zeros = dict.fromkeys(EXCLUSIVE_MS, np.zeros(len(table)))
-    return {**zeros, **{types[type_]: values for type_, values in sums.items()}}
+    return {**known, **{types[type_]: values for type_, values in sums.items()}}
 
 
 def _sums(log: RunLog, table: pd.DataFrame, types: tuple[str, ...], column: str) -> dict[str, Any]:
-    """Sums of a column over the events of each simulation's last attempt, by type of event, aligned with the table's rows."""
+    """Sums of a column over the events of each simulation's last attempt, by type of event, aligned with the table's rows; NaN if
+    no event has it.
+    """
     events = log.select([*KEY, "type", "start_ms", column], types=types)
     spans = table[KEY].assign(begin=as_floats(table["start_ms"]), place=np.arange(len(table)))
     events = events.merge(spans, on=KEY, how="inner")
     events = events[~(as_floats(events["start_ms"]) < as_floats(events["begin"]) - 1e-3)]
     result = {}
     for type_, group in events.groupby("type", sort=False):
-        result[str(type_)] = np.bincount(group["place"], weights=np.nan_to_num(as_floats(group[column])), minlength=len(table))
+        values = as_floats(group[column])
+        told = np.bincount(group["place"], weights=~np.isnan(values), minlength=len(table)) > 0
+        result[str(type_)] = np.where(told, np.bincount(group["place"], weights=np.nan_to_num(values), minlength=len(table)), np.nan)
     return result
 
 
 def total_budget(budget: pd.DataFrame) -> pd.DataFrame:
-    """The budget of all simulations together: kind, total_ms, share (they add up to 1), mean_ms per simulation."""
+    """The budget of all simulations together: kind, total_ms, share (they add up to 1), mean_ms of those `simulations` that tell of it."""
     import pandas as pd
 
-    totals = [float(np.nansum(as_floats(budget[kind]))) for kind in KINDS_OF_TIME]
     whole = float(np.nansum(as_floats(budget["duration_ms"])))
-    names = [kind.removesuffix("_ms") for kind in KINDS_OF_TIME]
-    shares = [total / whole if whole else float("nan") for total in totals]
-    means = [total / len(budget) if len(budget) else float("nan") for total in totals]
-    return pd.DataFrame({"kind": names, "total_ms": totals, "share": shares, "mean_ms": means})
+    rows = []
+    for kind in KINDS_OF_TIME:
+        values = as_floats(budget[kind])
+        known = int((~np.isnan(values)).sum())
+        total = float(np.nansum(values)) if known else float("nan")
+        mean = total / known if known else float("nan")
+        rows.append((kind.removesuffix("_ms"), total, total / whole if whole else float("nan"), mean, known))
+    return pd.DataFrame(rows, columns=["kind", "total_ms", "share", "mean_ms", "simulations"])

@@ -29,8 +29,8 @@ METRIC_NOTES = (
 )
 
 SHARE_NOTE = (
-    "Times in ms; share of the time all simulations took, those that were run again included. Steps and tasks contain the calls. A "
-    "simulation that ended in error or time-out is an error of task_end. "
+    "Times in ms; of n calls those `untimed`, if any, have no known duration. Share of the time all simulations took, those that were "
+    "run again included. Steps and tasks contain the calls. A simulation that ended in error or time-out is an error of task_end. "
 )
 
 _COLUMNS = (
@@ -60,7 +60,8 @@ def latency_table(log: RunLog, by: str | Sequence[str] = "type") -> pd.DataFrame
     Columns: the keys, n, errors (of simulations also time-outs), mean_ms, std_ms (ddof=1), min_ms, p50_ms, p90_ms, p95_ms, p99_ms, max_ms,
     total_ms, share (of the time all attempts at simulations took, those that were run again included, as are their calls; steps and tasks
     contain the calls), and for model calls p50 of TTFT and TPOT, mean_itl_ms and output_tokens_per_s (while the model wrote, without
-    queues), and `timed`, the calls these rest on.
+    queues), and `timed`, the calls these rest on. `untimed`, if there are any: those of n without a known duration, which
+    are in no figure but n and errors.
     """
     import pandas as pd
 
@@ -69,8 +70,8 @@ def latency_table(log: RunLog, by: str | Sequence[str] = "type") -> pd.DataFrame
     rows = []
     for type_ in LATENCY_TYPES:  # one at a time: memory for the columns of one type only
         calls = log.select(dict.fromkeys([*_COLUMNS, *keys]), types=[type_])
-        rows += sorted(_rows(calls, keys, whole_ms), key=lambda row: -row["total_ms"])
-    return pd.DataFrame(rows, columns=[*keys, *SUMMARY_COLUMNS, "share", *_TOKEN_COLUMNS])
+        rows += sorted(_rows(calls, keys, whole_ms), key=lambda row: -np.nan_to_num(row["total_ms"]))
+    return _shown(pd.DataFrame(rows, columns=[*keys, *SUMMARY_COLUMNS, "share", *_TOKEN_COLUMNS, _UNTIMED]))
 
 
 def _rows(calls: pd.DataFrame, keys: list[str], whole_ms: float) -> list[dict[str, Any]]:
@@ -99,7 +100,13 @@ def _groups(keys: pd.DataFrame) -> Iterator[tuple[tuple[Any, ...], Any]]:
     yield from zip(firsts.itertuples(index=False, name=None), places, strict=True)
 
 
+_UNTIMED = "untimed"
 _TOKEN_COLUMNS = ("p50_ttft_ms", "p95_ttft_ms", "p50_tpot_ms", "mean_itl_ms", "output_tokens_per_s", "timed")
+
+
+def _shown(table: pd.DataFrame) -> pd.DataFrame:
+    """Without `untimed` if every duration is known."""
+    return table if table[_UNTIMED].any() else table.drop(columns=_UNTIMED)
 
 
 def failures(calls: pd.DataFrame) -> Any:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.critical_path import chain
+from tau2_logging.analysis.provenance import is_recorded
 from tau2_logging.analysis.run_clock import sessions
 from tau2_logging.analysis.simulations import KEY, TIMED_TYPES
 from tau2_logging.analysis.summary import as_floats, percentile
@@ -71,6 +72,8 @@ def start_up_ms(log: RunLog) -> float | None:
 
     That is what it took to set out, starting worker processes and model servers above all.
     """
+    if is_recorded(log):
+        return None
     marks = log.select(["run", "file", "type", "time"], types=["run_start", "task_start"])
     first = marks.groupby([sessions(marks), "type"])["time"].min().unstack() if len(marks) else pd.DataFrame()
     if not {"run_start", "task_start"} <= set(first):

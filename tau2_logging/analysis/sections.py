@@ -85,7 +85,8 @@ def section(
 
 
 _LATENCY: dict[str, tuple[str, Show]] = {
-    "n": ("n", count), "errors": ("errors", count), "mean_ms": ("mean ms", mean), "std_ms": ("std", ms), "min_ms": ("min", ms),
+    "n": ("n", count), "untimed": ("untimed", count), "errors": ("errors", count), "mean_ms": ("mean ms", mean),
+    "std_ms": ("std", ms), "min_ms": ("min", ms),
     "p50_ms": ("p50", ms), "p90_ms": ("p90", ms), "p95_ms": ("p95", ms), "p99_ms": ("p99", ms), "max_ms": ("max", ms),
     "total_ms": ("total", ms), "share": ("share", share),
 }  # fmt: skip
@@ -237,11 +238,11 @@ def _bins(log: RunLog, bins: int) -> Iterator[Section]:
 def time_sections(log: RunLog) -> Iterator[Section]:
     """Time budget, makespan, concurrency, context."""
     budget = log.budget()
-    note = "Exclusive times: they add up to 100 % of the simulations' wall time."
     shows: dict[str, tuple[str, Show]] = {
         "kind": ("kind", text), "total_ms": ("total ms", ms), "share": ("share", share), "mean_ms": ("ms a simulation", ms),
+        "simulations": ("of simulations", count),
     }  # fmt: skip
-    yield section("Time budget", total_budget(budget), shows, note, key=True)
+    yield section("Time budget", total_budget(budget), shows, BUDGET_NOTE, key=True)
     path = log.critical_path()
     if len(path):
         kinds: dict[str, tuple[str, Show]] = {"type": ("type", text), "name": ("model or function", text), "n": ("n", count),
@@ -267,6 +268,10 @@ def time_sections(log: RunLog) -> Iterator[Section]:
     yield section("Context growth", log.context_growth(), growth, "By the agent's n-th call in a simulation.", top=20)
 
 
+BUDGET_NOTE = (
+    "Exclusive times: they add up to 100 % of the simulations' wall time. A kind that the log does not tell of is unknown (-) and its time "
+    "untracked."
+)
 WORKER_NOTE = "Simulations that ended there; those lost with a worker were run again by another."
 SERVER_NOTE = (
     "By the servers' own clocks, over the run: queue is the wait at the server for a place in its batch, prefill the work on the prompt, "

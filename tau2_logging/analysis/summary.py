@@ -33,22 +33,25 @@ def _percentiles(values: NDArray[Any]) -> list[float]:
 
 
 def summarize(values: NDArray[Any], errors: int = 0) -> dict[str, float | int]:
-    """n, errors, mean, standard deviation (ddof=1), min, p50, p90, p95, p99, max and total of durations in ms.
+    """n, errors, untimed, mean, standard deviation (ddof=1), min, p50, p90, p95, p99, max and total of durations in ms.
 
-    Absent values are left out; a figure that has no meaning (the deviation of one value) is NaN.
+    `n` counts all and `untimed` those whose duration is absent, which are in no other figure; what has no meaning (the deviation of one
+    value, the total of none) is NaN.
     """
+    n = len(values)
     values = values[~np.isnan(values)]
     found = len(values)
     nothing = float("nan")
     return {
-        "n": found,
+        "n": n,
+        "untimed": n - found,
         "errors": errors,
         "mean_ms": float(np.sum(values) / found) if found else nothing,
         "std_ms": float(np.std(values, ddof=1)) if found > 1 else nothing,
         "min_ms": float(values.min()) if found else nothing,
         **dict(zip((f"p{percent}_ms" for percent in PERCENTILES), _percentiles(values), strict=True)),
         "max_ms": float(values.max()) if found else nothing,
-        "total_ms": float(np.sum(values)),
+        "total_ms": float(np.sum(values)) if found else nothing,
     }
 
 

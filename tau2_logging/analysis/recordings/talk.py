@@ -75,6 +75,9 @@ class Talk:
     origin_s: float
     lines: list[Line] = field(default_factory=list)
     spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    untimed: set[str] = field(default_factory=set)
+    """Exclusive times that are not known, since a call of theirs has no length."""
+
     sums: Counter[str] = field(default_factory=Counter)
     usd: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     unpriced: bool = False
@@ -90,6 +93,8 @@ class Talk:
         timed: Fields = {}
         if timing is not None:
             timed = {"start_ms": (at_s - self.origin_s) * 1000 - (duration_ms or 0.0), "duration_ms": duration_ms, "timing": timing}
+        if duration_ms is None:
+            self.untimed.add(_SPENT[type_])
         self.spent[_SPENT[type_]] += duration_ms or 0.0
         self._count(type_, fields)
         self._add(type_, at_s, {**timed, **fields}, f"c{len(self.lines):x}")
@@ -113,10 +118,12 @@ class Talk:
     def end(self, duration_s: float, told: bool, fields: Fields) -> None:
         """task_end; `told`: its messages are there, so that what is not the calls' time is tau2's own."""
         cost = None if self.unpriced or not told else self.usd["all"]
-        spent = {name: self.spent[name] for name in _SPENT.values()} if told else {}
+        unknown = self.untimed if self.sums["judge_calls"] else {*self.untimed, "judge_ms"}
+        spent = {name: self.spent[name] for name in _SPENT.values() if name not in unknown} if told else {}
+        other_ms = max(duration_s * 1000 - sum(spent.values()), 0.0) if told and not self.untimed else None
         self._add("task_end", self.began_s + duration_s, {
             "start_ms": (self.began_s - self.origin_s) * 1000, "duration_ms": duration_s * 1000,
-            **spent, "other_ms": max(duration_s * 1000 - sum(spent.values()), 0.0) if told else None,
+            **spent, "other_ms": other_ms,
             **{name: self.sums[name] for name in (*_COUNTED.values(), "tool_errors", "llm_errors") if told},
             **{name: self.sums.get(name) for name in _TOKENS},
             "cost_usd": cost, "agent_cost_usd": None if cost is None else self.usd["agent"], **fields,

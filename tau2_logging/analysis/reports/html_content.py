@@ -180,9 +180,9 @@ def _budget(log: RunLog) -> dict[str, Any]:
     """The time budget of the analysis in the page's roles; what is not tracked is what lacks to the total."""
     totals = total_budget(log.budget())
     parts = {str(kind): float(ms) for kind, ms in zip(totals["kind"], totals["total_ms"], strict=True)}
-    total = sum(parts.values())
+    total = float(np.nansum(list(parts.values())))
     parts.pop("untracked", None)
-    return {"parts": [[_ROLE_OF_KIND.get(kind, kind), round(ms, 3)] for kind, ms in parts.items()], "total": round(total, 3)}
+    return {"parts": [[_ROLE_OF_KIND.get(kind, kind), round(ms, 3)] for kind, ms in parts.items() if ms == ms], "total": round(total, 3)}
 
 
 _ROLE_OF_KIND = {

@@ -16,6 +16,7 @@ from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
 from tau2_logging.analysis.sections import (
+    BUDGET_NOTE,
     OUTAGES_NOTE,
     PROMPTS_NOTE,
     RECOVERY_NOTE,
@@ -86,7 +87,7 @@ def _latency(log: RunLog) -> Iterator[Table | None]:
 
 def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
     budget = log.budget()
-    yield table_data("Time budget", total_budget(budget), "All simulations together: exclusive times, which add up to 100 %.")
+    yield table_data("Time budget", total_budget(budget), BUDGET_NOTE)
     yield from _servers(log)
     path = log.critical_path()
     yield table_data("Critical path: what decided how long the run took", critical_kinds(path), chain_note(log))
