@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.call_arguments import MASK
 from tau2_logging.events.label import plain_domain
 from tau2_logging.experiments.plan import ExperimentPlan
 from tau2_logging.runner.arms import chosen_variants, known_variants, variant_arms
@@ -39,14 +40,15 @@ def _as_name(llm: str) -> str:
 
 def own_arm(text: str) -> Arm:
     """`NAME={"agent": "retry_agent", "agent_llm": "gpt-4.1", ...}` as an arm. Raises UserError."""
-    name, _, rest = text.partition("=")
+    name, equals, rest = text.partition("=")
+    shown = name.strip() if equals else MASK
     example = '--arm \'careful={"agent": "retry_agent", "agent_args": {"attempts": 5}}\''
     try:
         data = json.loads(rest)
     except ValueError as error:
-        raise UserError(f"--arm {text} is not NAME=JSON ({error}); write it as {example}") from error
+        raise UserError(f"--arm {shown} is not NAME=JSON ({error}); write it as {example}") from None
     if not isinstance(data, dict):
-        raise UserError(f"--arm {text} holds no JSON object; write it as {example}")
+        raise UserError(f"--arm {shown} holds no JSON object; write it as {example}")
     unknown = sorted(data.keys() - set(_KEYS))
     if unknown:
         raise UserError(f"--arm {name}: no setting {unknown[0]!r}; there are {', '.join(_KEYS)}")

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.cli import run_local
+from tau2_logging.errors import UserError
 from tau2_logging.events.call_arguments import shown_address, shown_arguments
+from tau2_logging.experiments.planning import own_arm
 from tau2_logging.logger.command_line import masked_argv, masked_expert, masked_words
 from tau2_logging.models.experts import parse_experts
 from tau2_logging.models.servers.settings import ServerSettings
@@ -115,3 +117,18 @@ def test_an_error_does_not_repeat_what_may_be_a_key(words: list[str], capsys: py
     err = capsys.readouterr().err
     assert "error: " in err
     assert KEY not in err
+
+
+def test_a_mistake_in_a_file_of_experts_does_not_repeat_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "experts.yaml"
+    path.write_text(f'a:\n  model: m\n  extra_headers: {{X: "{KEY}\n')
+    with pytest.raises(UserError, match="line 4, column 1: found unexpected end of stream") as caught:
+        parse_experts([str(path)])
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", [f'{KEY}{{"', f'a={{"agent_llm_args": {{"team": "{KEY}"', f'a=["{KEY}"]'])
+def test_an_arm_that_cannot_be_read_is_not_repeated(text: str) -> None:
+    with pytest.raises(UserError) as caught:
+        own_arm(text)
+    assert KEY not in str(caught.value)
