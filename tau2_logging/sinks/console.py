@@ -142,7 +142,6 @@ def summary_table(totals: Totals) -> Table:
 
 
 def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> dict[str, str]:
-    spent = item.spent_ms
     hats, ats = item.pass_hat(), item.pass_at()
     beside = item.tau2_rewards
     return {
@@ -155,6 +154,15 @@ def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> 
         **({"mean reward by tau2's evaluator": units.reward(sum(beside) / len(beside))} if beside else {}),
         **{f"pass^{k}": units.reward(hats.get(k)) for k in shown},
         **{f"pass@{k}": units.reward(ats.get(k)) for k in shown if k > 1},
+        **(_measured(item, experts) if any(item.counted.values()) else {}),
+    }
+
+
+def _measured(item: DomainTotals, experts: bool) -> dict[str, str]:
+    """What is known from calls. Without any (--no-profile) it is unknown, and not 0."""
+    spent = item.spent_ms
+    tokens = f"{units.short_count(item.input_tokens)} / {units.short_count(item.output_tokens)}"
+    return {
         "time: agent model": _share(spent["llm_ms"], item.duration_ms),
         **({"time: expert models": _share(spent["expert_ms"], item.duration_ms)} if experts else {}),
         "time: tools": _share(spent["tool_ms"], item.duration_ms),
@@ -163,8 +171,8 @@ def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> 
         "time: evaluation": _share(spent["evaluation_ms"], item.duration_ms),
         "time: setup and other": _share(spent["setup_ms"] + spent["other_ms"], item.duration_ms),
         **({"of these, waiting for servers": _share(item.server_wait_ms, item.duration_ms)} if item.server_wait_ms else {}),
-        "tokens in / out": f"{units.short_count(item.input_tokens)} / {units.short_count(item.output_tokens)}",
-        "cost": units.money(item.cost_usd),
+        "tokens in / out": tokens if item.input_tokens or item.output_tokens else units.ABSENT,
+        "cost": units.money(item.cost_usd if item.priced else None),
         "errors: model / tool": f"{item.call_errors} / {item.tool_errors}",
         "retries": str(item.retries),
     }

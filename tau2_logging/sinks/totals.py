@@ -43,6 +43,8 @@ class DomainTotals:
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = 0.0
+    priced: int = 0
+    """Calls whose price is known: without any, a sum of 0 says nothing."""
     tool_errors: int = 0
     call_errors: int = 0
     retries: int = 0
@@ -152,8 +154,9 @@ def _add_call(totals: DomainTotals, event: Event) -> None:
         totals.counted[name] += int(_number(event, name))
     totals.call_errors += event.get("error") is True
     if event.get("cost_usd") is not None:
+        totals.priced += 1
         totals.cost_usd = None if totals.cost_usd is None else totals.cost_usd + _number(event, "cost_usd")
-    elif event.get("input_tokens") is not None:
+    elif event.get("input_tokens") is not None or event.get("error") is not True:  # a call that failed without a count used nothing known
         totals.cost_usd = None
 
 

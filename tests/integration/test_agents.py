@@ -186,12 +186,14 @@ def test_its_count_is_the_providers(play: Play) -> None:
 
 @pytest.mark.parametrize("fault", ["empty_reply", "malformed_json"])
 def test_what_the_provider_layer_gave_up_is_asked_for_again(fault: str, tmp_path: Path) -> None:
-    """With no retries left below, tau2's agent breaks on an empty or unreadable reply; ours says what was wrong and goes on."""
+    """With no retries left below, an empty or unreadable reply is the end of tau2's agent; ours says what was wrong and goes on."""
     model = {"faults": {fault: 0.2}}
     settings = {"domains": ("mock",), "num_tasks": 6, "max_retries": 0}
     plain = Played(tmp_path / "plain", "llm_agent", model, **settings)
     ours = Played(tmp_path / "ours", "retry_agent", model, **settings)
-    assert (plain.code, ours.code) == (1, 0)
+    ends = [{end.get("termination") for end in of(played.log, "task_end")} for played in (plain, ours)]
+    assert "agent_error" in ends[0]
+    assert "agent_error" not in ends[1]
     assert {event.problem for event in ours.of(CorrectionEvent)} == {fault}
 
 

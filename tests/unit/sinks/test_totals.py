@@ -119,6 +119,7 @@ def text_of(totals: Totals, width: int = 100) -> str:
 def test_the_final_table_says_what_the_issue_asks_for(logger: EventLogger, totals: Totals) -> None:
     """A column per domain; every row has its value; it fits a narrow terminal."""
     finish(logger, "1", Outcome(OK, reward=1.0), ms=2500)
+    Simulation(logger, "retail", "2").emit("llm_call", {"input_tokens": 10, "output_tokens": 2, "cost_usd": 0.25, "error": False})
     text = text_of(totals, width=60)
     for row in ("mean reward", "pass^1", "time: agent model", "time: tools", "time: judge model", "tokens in / out", "cost", "retries"):
         assert row in text
@@ -225,3 +226,15 @@ def test_the_mean_reward_has_its_denominator(logger: EventLogger, totals: Totals
         finish(logger, task, outcome)
     said = "1.000 of 1 scored; 2 of 4 ended in error, 1 of 4 timed out (0.250 if those fail)"
     assert totals.domains["retail"].score.headline == said
+
+
+def test_what_no_call_has_told_is_not_shown_as_0(logger: EventLogger, totals: Totals) -> None:
+    """Without profiling nothing is known of times, tokens, money and errors; of calls that all failed, nothing of tokens and money."""
+    finish(logger, "1", Outcome(OK, reward=1.0))
+    assert not {"time: agent model", "tokens in / out", "cost"} & {
+        line.rpartition("  ")[0].strip() for line in text_of(totals).splitlines()
+    }
+    Simulation(logger, "retail", "2").emit("llm_call", {"error": True})
+    rows = {words[0]: words[1] for line in text_of(totals).splitlines() if len(words := line.strip().split("  ", 1)) == 2}
+    assert rows["tokens in / out"].split()[0] == "-"
+    assert rows["cost"].split()[0] == "unknown"
