@@ -161,7 +161,10 @@ def test_a_server_is_killed_in_the_middle(servers: int, code: int, statuses: set
     else:
         moved = [key for key, seen in by_simulation(events).items() if len({call.get("endpoint") for call in calls(seen)}) == 2]
         assert moved
-        assert len(of(events, "retry")) == len([call for call in calls(events) if call.get("error")]) >= len(moved)
+        failed = [call for call in calls(events) if call.get("error")]
+        again = [call for call in calls(events) if int(call.get("attempt") or 0) > 1]
+        assert len(again) == len(failed) >= len(moved)  # after a pause, or at once and plainly where a stream broke off
+        assert len(of(events, "retry")) <= len(failed)
 
 
 def checked(*endpoints: str, **models: ModelChoice) -> tuple[int, str]:
@@ -180,7 +183,8 @@ def row(printed: str, at: str) -> list[str]:
 
 
 def test_the_preflight_finds_what_each_server_can_do() -> None:
-    """Streams or not, counts its tokens or not; a server that can be used at all makes the check succeed."""
+    """Streams or not, in a way that can be used: one that does not count the tokens of its streams is asked plainly, as by a run. A server
+    that can be used at all makes the check succeed."""
     with (
         SimulatedServer(ServerSettings()) as able,
         SimulatedServer(ServerSettings(can_stream=False)) as whole,
@@ -190,7 +194,7 @@ def test_the_preflight_finds_what_each_server_can_do() -> None:
     assert code == 0
     assert row(printed, able.endpoint) == ["yes"] * 6
     assert row(printed, whole.endpoint) == ["yes", "yes", "yes", "yes", "no", "yes"]
-    assert row(printed, silent.endpoint) == ["yes", "yes", "yes", "yes", "yes", "no"]
+    assert row(printed, silent.endpoint) == ["yes", "yes", "yes", "yes", "no", "yes"]
     assert "every model can be used" in printed
 
 

@@ -153,7 +153,7 @@ def test_calls_say_what_viewers_ask_for(sent: Sent) -> None:
         assert found["gen_ai.operation.name"] == "chat"
         assert found["openinference.span.kind"] == "LLM"
         assert found["gen_ai.request.model"] == found["llm.model_name"] == ("scripted/judge" if is_judge else "gpt-4.1")
-        assert found["gen_ai.provider.name"] == found["llm.provider"] == ("scripted" if is_judge else "openai")
+        assert found["gen_ai.provider.name"] == found["llm.provider"] == ("scripted" if is_judge else "vllm")  # what serves it
         assert span.kind == (1 if is_judge else 3)
         assert span.failed == event.get("error") == ("error.type" in found)
         assert found.get("gen_ai.usage.input_tokens") == found.get("llm.token_count.prompt") == event.get("input_tokens")
