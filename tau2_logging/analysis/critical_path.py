@@ -33,6 +33,7 @@ def critical_path(log: RunLog) -> pd.DataFrame:
     path = pd.concat([calls[[*shown, "begin"]], _besides(log, links)[[*shown, "begin"]]], ignore_index=True)
     path = pd.concat([path, _unanswered(path, links)], ignore_index=True).sort_values("start_ms", kind="stable")
     whole = float(np.sum(as_floats(links["duration_ms"])))
+    path["line"] = path["line"].astype("Int64")  # what no line tells has none, and the others keep whole numbers
     path["share_of_chain"] = as_floats(path["duration_ms"]) / whole if whole else np.nan
     return with_key(path)[[*shown[:-2], "share_of_chain", "file", "line"]].reset_index(drop=True)
 
