@@ -191,7 +191,7 @@ BAD = {
     "no such file": (["{folder}/none.json", "--deep"], "no file"),
     "not JSON": (["{folder}/cut.json", "--deep"], "is not JSON"),
     "other JSON": (["{folder}/other.json", "--deep"], "no results file of tau2"),
-    "strange simulations": (["{folder}/strange.json", "--deep"], "no results file of tau2 that can be read"),
+    "strange simulations": (["{folder}/strange.json", "--deep"], "none of its simulations can be read"),
     "no simulation": (["{folder}/empty.json", "--deep"], "no simulation in"),
     "no event": (["{folder}/events_x.jsonl", "--deep"], "no event in"),
 }
