@@ -219,7 +219,7 @@ def test_a_resumed_run_may_have_another_executor(tmp_path: Path) -> None:
     config = scripted(tmp_path, executor="processes", workers=2)
     directory = tmp_path / "runs" / "r"
     directory.mkdir(parents=True)
-    write_run(directory, {"run_id": "r", "config": config.as_json()})
+    write_run(directory, {"run_id": "r", "config": config.as_json(), "started_wall": 1.0, "trial_seeds": [1]})
     resumed, _ = _resumed({"resume": str(directory), "executor": "threads"})
     assert (resumed.executor, resumed.workers) == ("threads", None)
     same, _ = _resumed({"resume": str(directory)})
