@@ -23,8 +23,17 @@ FLAGS = (
     "--disable-component-update", "--disable-sync", "--window-size=1400,1000",
 )  # fmt: skip
 GATES = (
-    {"gate": "task:1", "met": False, "value": float("inf"), "plain": 2.0, "limit": 1.0, "unit": "ms", "detail": "<b>1 of 2</b> failed"},
-    {"gate": "cost:9", "met": True, "value": 0.5, "plain": None, "limit": 9.0, "unit": "USD", "detail": ""},
+    {
+        "gate": "task:1",
+        "met": False,
+        "status": "BROKEN",
+        "value": float("inf"),
+        "plain": 2.0,
+        "limit": 1.0,
+        "unit": "ms",
+        "detail": "<b>1 of 2</b> failed",
+    },
+    {"gate": "cost:9", "met": True, "status": "met", "value": 0.5, "plain": None, "limit": 9.0, "unit": "USD", "detail": ""},
 )
 
 
