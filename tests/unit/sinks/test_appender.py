@@ -116,12 +116,20 @@ def test_lines_after_closing_are_counted_as_lost(appender: Appender) -> None:
     assert appender.lost == 1
 
 
-@pytest.mark.parametrize("where", ["no/such/folder/a.log", "", "file/a.log"])
+@pytest.mark.parametrize("where", ["", "file/a.log"])
 def test_a_file_that_cannot_be_written_is_the_persons_to_fix(tmp_path: Path, where: str) -> None:
-    """One sentence with the path and what to do; no such folder, a folder, a file where a folder should be."""
+    """One sentence with the path and what to do; a folder, a file where a folder should be."""
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write .*choose another --log-dir"):
         Appender(tmp_path / where)
+
+
+def test_folders_that_are_not_there_are_made(tmp_path: Path) -> None:
+    """A script that logs need not make them."""
+    appender = Appender(tmp_path / "no/such/folder/a.log")
+    appender.append(b"line\n")
+    appender.close()
+    assert (tmp_path / "no/such/folder/a.log").read_bytes() == b"line\n"
 
 
 def test_a_write_that_takes_only_a_part_is_completed(tmp_path: Path) -> None:

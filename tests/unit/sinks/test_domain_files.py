@@ -59,7 +59,7 @@ def test_any_text_can_be_written(tmp_path: Path, files: DomainFiles) -> None:
 def test_a_domain_whose_files_cannot_be_opened_does_not_raise_into_the_measured_code(files: DomainFiles) -> None:
     """The failure is counted and told in the files that are there."""
     logger = EventLogger("run", [files], FakeClock())
-    logger.emit("note", {}, domain="no/such/folder")
+    logger.emit("note", {}, domain="no\0file")
     assert logger.failures == 1
 
 
