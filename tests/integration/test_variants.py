@@ -120,4 +120,4 @@ def test_the_command_says_what_it_does_not_know(tmp_path: Path) -> None:
     """A variant that is not there: one line and exit code 2."""
     done = run_local("--domains", "mock", "--user-variants", "control,rage", "--log-dir", str(tmp_path))
     assert done.returncode == 2
-    assert done.stderr.strip().splitlines()[-1].startswith("run_local.py: no variant 'rage'; there are control, ")
+    assert done.stderr.strip().splitlines()[-1].startswith("run_local.py: error: no variant 'rage'; there are control, ")

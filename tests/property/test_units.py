@@ -64,7 +64,7 @@ def test_every_number_has_a_text_of_one_short_line(value: float) -> None:
     for write in (
         units.milliseconds, units.duration, units.count, units.short_count, units.money, units.share, units.number, units.reward
     ):  # fmt: skip
-        assert 0 < len(write(value)) <= (22 if write is not units.reward else 400)
+        assert 0 < len(write(value)) <= (24 if write is not units.reward else 400)
 
 
 @pytest.mark.parametrize("nothing", [None, float("nan")])
