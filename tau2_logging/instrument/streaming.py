@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from tau2_logging.instrument.wire import named_by, same_either_way
+from tau2_logging.instrument.wire import name_in, same_either_way
 
 AUTO, ON, OFF = "auto", "on", "off"
 TTFT_MODES = (AUTO, ON, OFF)
@@ -49,7 +49,7 @@ class Streaming:
 
     def met(self, endpoint: str, headers: Mapping[str, str]) -> None:
         """A server has answered: it may call itself one of the table."""
-        if same_either_way(named_by(headers)):
+        if same_either_way(name_in(headers)):
             self._same.add(endpoint)
 
     def works(self, key: Key) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tau2_logging.instrument.wire.anthropic_messages import AnthropicMessages
 from tau2_logging.instrument.wire.errors import ProviderError
-from tau2_logging.instrument.wire.hosts import call_type_of_host, named_by, same_either_way
+from tau2_logging.instrument.wire.hosts import call_type_of_host, name_in, same_either_way
 from tau2_logging.instrument.wire.openai_chat import OpenAIChat
 from tau2_logging.instrument.wire.openai_responses import OpenAIResponses
 from tau2_logging.instrument.wire.protocol import Assembler, Protocol
@@ -17,4 +17,4 @@ def protocol_of(method: str, path: str) -> Protocol | None:
     return next((protocol for protocol in PROTOCOLS if path.rstrip("/").endswith(protocol.path)), None) if method == "POST" else None
 
 
-__all__ = ["PROTOCOLS", "Assembler", "Protocol", "ProviderError", "call_type_of_host", "named_by", "protocol_of", "same_either_way"]
+__all__ = ["PROTOCOLS", "Assembler", "Protocol", "ProviderError", "call_type_of_host", "name_in", "protocol_of", "same_either_way"]

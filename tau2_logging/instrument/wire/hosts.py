@@ -45,6 +45,6 @@ def same_either_way(host: str) -> bool:
     return host in _SAME_EITHER_WAY
 
 
-def named_by(headers: Mapping[str, str]) -> str:
+def name_in(headers: Mapping[str, str]) -> str:
     """What a server calls itself in the headers of an answer, to be looked up with `same_either_way`."""
     return headers.get("server", "").partition("/")[0]
