@@ -38,15 +38,25 @@ def write_reports(log: RunLog, output_dir: Path, reports: Iterable[Report], opti
 
 
 def write_deep_reports(deep: LogAnalyzer, output_dir: Path, formats: Sequence[str], options: ReportOptions) -> Attempts:
-    """The same for an analysis of results files without a log."""
+    """The same for an analysis of results files without a log; of several runs, each run's own files are in `output_dir/<run>/` too.
+
+    The terminal shows the tables of all runs only: they are keyed by run, and those of each run would repeat them.
+    """
     deep_alone.check_formats(formats)
     owner = ", ".join(deep.runs)
     output_dir = claim(owner, output_dir, (pattern for name in formats for pattern in deep_alone.FILES[name]), options)
     attempts = Attempts()
     for name in formats:
         attempts.make(name, deep_alone.write, deep, output_dir, name, options)
+    files = [name for name in formats if deep_alone.FILES[name]]
+    for run in deep.runs if files and len(deep.runs) > 1 else ():
+        attempts.make(f"run {run}", _deep_alone, deep.of_run(run), output_dir / safe_name(run), files, options)
     mark(output_dir, owner, deep.recorded.sources, options, attempts)
     return attempts
+
+
+def _deep_alone(deep: LogAnalyzer, output_dir: Path, formats: Sequence[str], options: ReportOptions) -> list[Path]:
+    return write_deep_reports(deep, output_dir, formats, options).written()
 
 
 def mark(output_dir: Path, owner: str, sources: Iterable[str], options: ReportOptions, attempts: Attempts) -> None:

@@ -64,7 +64,8 @@ class LogAnalyzer:
     def of_run(self, run: str) -> LogAnalyzer:
         """The analysis of one of its runs."""
         analyzer = LogAnalyzer.__new__(LogAnalyzer)
-        analyzer.recorded, analyzer.pooled = self.recorded.of_run(run), False
+        analyzer.recorded = analyzer._apart = self._apart.of_run(run)
+        analyzer.pooled = False
         return analyzer
 
     def _start(self, log: RunLog | None, files: Files, pool: bool) -> None:
@@ -73,9 +74,8 @@ class LogAnalyzer:
             for name in ("results", "checkpoints", "events"):
                 setattr(files, name, list(dict.fromkeys([*getattr(files, name), *getattr(found, name)])))
         self.pooled = pool
-        self.recorded: Recorded = read(files, log)
-        if pool:
-            self.recorded = self.recorded.pooled()
+        self._apart: Recorded = read(files, log)  # pooling drops the reference actions that other runs have too
+        self.recorded: Recorded = self._apart.pooled() if pool else self._apart
 
     @property
     def notes(self) -> list[str]:

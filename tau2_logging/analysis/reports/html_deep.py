@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.options import ReportOptions
 
+_SEVERAL = "Several runs, each by itself in the folder of its name."
 _NO_RUN: dict[str, Any] = {
     "sims": {"n": 0, "domain": [], "slot": [], "start": [], "end": [], "counted": [], "first": [0], "first_step": [0], "detail": []},
     "calls": {"lane": [], "name": [], "length": [], "start": [], "error": []}, "steps": {"start": [], "length": []}, "strings": [],
@@ -29,12 +30,13 @@ def report_data_without_log(deep: LogAnalyzer, options: ReportOptions) -> dict[s
     """Everything the page shows, as `html_content.report_data` gives it of a log."""
     names = ", ".join(deep.runs)
     title = options.title or (names if len(names) < 60 else f"{len(deep.runs)} results files")
-    return _page_data(title, "From results files, without a log.", deep.recorded.sources, [], replace(options, deep=deep))
+    subtitle = "From results files, without a log." + (f" {_SEVERAL}" if len(deep.runs) > 1 else "")
+    return _page_data(title, subtitle, deep.recorded.sources, [], replace(options, deep=deep))
 
 
 def overview_data(title: str, files: Sequence[str], tables: Sequence[Table], options: ReportOptions) -> dict[str, Any]:
     """What the page above the folders of several runs shows: tables of the runs, and those of the deep analysis, keyed by run."""
-    return _page_data(title, "Several runs, each by itself in the folder of its name.", files, tables, options)
+    return _page_data(title, _SEVERAL, files, tables, options)
 
 
 def _page_data(title: str, subtitle: str, files: Sequence[str], tables: Sequence[Table], options: ReportOptions) -> dict[str, Any]:

@@ -188,6 +188,26 @@ def test_results_of_two_agents_keep_their_own_rates_and_reference_actions(two_ag
     assert {flow["run"] for flow in found.get_sankey()} == {"x", "y"}
 
 
+@pytest.mark.parametrize("pool", [False, True])
+def test_results_files_without_log_have_a_folder_for_each_run_as_logs_have(two_agents: list[Path], pool: bool, tmp_path: Path) -> None:
+    """What is in it is what an analysis of that file alone gives; above are the tables of both, keyed by run, or added up."""
+    files = [two_agents[0], write(tmp_path / "z.json", json.loads(two_agents[0].read_text()))] if pool else two_agents
+    words = ["--deep", "--format", "console", "csv", "json", "markdown", "html"]
+    out = tmp_path / "out"
+    assert analyze("--log_file", *files, *(["--pool"] if pool else []), "--output_dir", out, *words) == 0
+    for file in files:
+        alone = tmp_path / f"alone_{file.stem}"
+        assert analyze("--log_file", file, "--output_dir", alone, *words) == 0
+        names = {path.name for path in alone.iterdir()}
+        assert {"deep.json", "deep.md", "report.html", "deep_success.csv"} <= names
+        assert {path.name for path in (out / file.stem).iterdir()} == names
+        for name in names - {"analysis.json", "report.html", "deep.json"}:
+            assert (out / file.stem / name).read_bytes() == (alone / name).read_bytes(), name
+        tables = [json.loads((folder / "deep.json").read_text())["tables"] for folder in (out / file.stem, alone)]
+        assert tables[0] == tables[1]
+    assert ("run" in pd.read_csv(out / "deep_success.csv")) is not pool
+
+
 def test_results_files_whose_task_texts_differ_are_not_pooled(two_agents: list[Path]) -> None:
     with pytest.raises(UserError, match=r"the text of 1 task\(s\) \(retail:1\)"):
         LogAnalyzer(two_agents, pool=True)
