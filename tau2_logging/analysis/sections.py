@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis import makespan
+from tau2_logging.analysis.arms import arms_table
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.critical_path import chain, critical_kinds
 from tau2_logging.analysis.differences import DIFFERENCE_NOTE
@@ -15,6 +16,7 @@ from tau2_logging.analysis.latency import METRIC_NOTES, SHARE_NOTE, shown_dimens
 from tau2_logging.analysis.provenance import newer_format, only_failed_note, recorded_note
 from tau2_logging.analysis.summary import as_floats, equal_bins
 from tau2_logging.analysis.totals import Totals, totals_of
+from tau2_logging.score import Score
 from tau2_logging.units import ABSENT, count, duration, is_unknown, number, share
 from tau2_logging.units import milliseconds as ms
 from tau2_logging.units import money as usd
@@ -115,6 +117,7 @@ def all_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
 
 def _in_order(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     yield overview(log, options)
+    yield section("Arms", arms_table(log, options.prices), _ARM, ARMS_NOTE, key=True)
     yield from gates(options)
     yield from latency_sections(log, options)
     yield from time_sections(log)
@@ -137,7 +140,7 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
         *_start_up(idle),
         ["errors", shown["errors"]],
         ["cost", f"{shown['cost']} (agent {usd(costs['agent_usd'])}, benchmark {usd(costs['benchmark_usd'])})"],
-        ["cost per solved task", usd(costs["per_solved_usd"])],
+        *([] if totals.arms else [["cost per solved task", usd(costs["per_solved_usd"])]]),
         ["lines", _lines(log)],
     ]
     others = [run for run in log.runs if run != log.run_id] if log.run_id else []
@@ -149,6 +152,14 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
         note=" ".join(filter(None, (recorded_note(log), *newer_format(log), *only_failed_note(log), *_sentences(log.notes), note))),
         key=True,
     )
+
+
+ARMS_NOTE = "Times and tool calls are those of each simulation's last attempt; costs are those of all attempts."
+_ARM: dict[str, tuple[str, Show]] = {
+    "domain": ("arm", text), "simulations": ("simulations", count), "mean_reward": ("mean reward", number), "scored": ("scored", count),
+    "solved": ("solved", count), "median_ms": ("median", duration), "tool_calls": ("tool calls", count), "tool_errors": ("failed", count),
+    "cost_usd": ("cost", usd), "per_solved_usd": ("per solved", usd),
+}  # fmt: skip
 
 
 def _pool(idle: Mapping[str, float | int | None]) -> str:
@@ -181,10 +192,13 @@ def outcome(log: RunLog, totals: Totals) -> list[list[str]]:
     """How many simulations there were and how they ended, and their mean reward with its denominator."""
     return [
         ["simulations", totals.shown["simulations"]],
-        ["mean reward", totals.score.headline],
-        ["solved", f"{totals.score.solved:,} of {totals.score.scored:,} scored"],
+        *(row for arm, found in totals.outcomes.items() for row in _scores(f", {arm}" if arm else "", found)),
         *_beside(log.simulations),
     ]
+
+
+def _scores(of: str, found: Score) -> list[list[str]]:
+    return [[f"mean reward{of}", found.headline], [f"solved{of}", f"{found.solved:,} of {found.scored:,} scored"]]
 
 
 def _sentences(notes: Iterable[str]) -> list[str]:

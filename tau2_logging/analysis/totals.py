@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tau2_logging.analysis.arms import scores
 from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.latency import total_time
 from tau2_logging.analysis.makespan import idle_tail
@@ -43,10 +44,11 @@ class Totals:
 
     wall_ms: first simulation's start to last end, of each start of the run, without the pauses between them and what comes before the
     first simulation (start_up_ms); None if not known, as of several runs. attempts: those run again included. at_once: simulations at a
-    time, on average over the wall time. costs: see `costs.cost_summary`.
+    time, on average over the wall time. arms: the score of each arm, empty for a run without arms. costs: see `costs.cost_summary`.
     """
 
     score: Score
+    arms: Mapping[str, Score]
     statuses: Mapping[str, int]
     attempts: int
     wall_ms: float | None
@@ -61,6 +63,16 @@ class Totals:
     def simulations(self) -> int:
         """How many there are, each once, however often it was attempted."""
         return self.score.simulations
+
+    @property
+    def outcomes(self) -> Mapping[str, Score]:
+        """The scores to show: that of the run, under an empty name, or those of its arms, which are never added up."""
+        return self.arms or {"": self.score}
+
+    @property
+    def headline(self) -> str:
+        """The outcome on one line: `1.000 of 2 scored`, after the arm's name if there are arms."""
+        return "; ".join(f"{arm}: {found.headline}" if arm else found.headline for arm, found in self.outcomes.items())
 
     @property
     def errors(self) -> int | None:
@@ -100,6 +112,7 @@ def totals_of(log: RunLog, prices: PriceTable | None = None) -> Totals:
     wall = idle["makespan_ms"]
     return Totals(
         score=score(table),
+        arms=scores(table),
         statuses={str(status): int(number) for status, number in table["status"].value_counts().items()},
         attempts=max(len(log.attempts), len(table)),
         wall_ms=wall,

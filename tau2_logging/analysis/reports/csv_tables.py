@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tau2_logging.analysis.arms import arms_table
+from tau2_logging.analysis.keyed import keyed
 from tau2_logging.analysis.latency import DIMENSIONS
 from tau2_logging.analysis.options import output_file
 from tau2_logging.analysis.reports import deep_files
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 
 NAME = "csv"
 FILES = (
-    RUNS, "latency_by_type.csv", *(f"latency_by_{name}.csv" for name in DIMENSIONS), "cost_table.csv", "experts.csv", "tasks.csv",
+    RUNS, "arms.csv", "latency_by_type.csv", *(f"latency_by_{name}.csv" for name in DIMENSIONS), "cost_table.csv", "experts.csv",
+    "tasks.csv",
     "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv", "model_servers.csv", "waiting_at_servers.csv",
     "outages.csv", "server_waits.csv", "agent_recovery.csv", "shortened_prompts.csv", "events.csv",
     deep_files.CSV_FILES,
@@ -56,6 +59,7 @@ def tables(log: RunLog, options: ReportOptions) -> dict[str, Callable[[], pd.Dat
     """File name and how its table is made, without the events themselves."""
     return {
         RUNS: partial(runs_table, log, options),
+        "arms.csv": partial(_arms, log, options),
         "latency_by_type.csv": log.latency,
         **{f"latency_by_{name}.csv": partial(log.latency, name) for name in DIMENSIONS},
         "cost_table.csv": partial(log.costs, prices=options.prices),
@@ -72,6 +76,10 @@ def tables(log: RunLog, options: ReportOptions) -> dict[str, Callable[[], pd.Dat
         "agent_recovery.csv": log.recovery,
         "shortened_prompts.csv": log.shortened_prompts,
     }
+
+
+def _arms(log: RunLog, options: ReportOptions) -> pd.DataFrame:
+    return keyed((str(one.run_id), arms_table(one, options.prices)) for one in log.by_run)
 
 
 def _tasks(log: RunLog, options: ReportOptions) -> pd.DataFrame:

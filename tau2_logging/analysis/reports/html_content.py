@@ -19,6 +19,7 @@ from tau2_logging.analysis.sections import names
 from tau2_logging.analysis.timeline import Timeline
 from tau2_logging.analysis.timeline_source import timeline_of
 from tau2_logging.analysis.totals import Calls, Totals, totals_of
+from tau2_logging.score import Score
 from tau2_logging.units import UNKNOWN, duration, money, short_count
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def report_data(log: RunLog, options: ReportOptions, most_calls: int = MOST_CALL
         "Run the analysis with --tasks and this task's id to have them.",
         "notes": _notes(log, run, timeline),
         "tiles": [*_simulation_tiles(timeline, totals), *_call_tiles(calls, totals), _cost_tile(totals)],
-        "budget": _budget(log),
+        "budgets": budgets(log, totals),
         "pages": pages,
         "names": {name: title for name, title in PAGES.items() if pages[name] and name not in ("latency", "about")},
         "histograms": _histograms(calls),
@@ -128,18 +129,22 @@ def _notes(log: RunLog, run: dict[str, Any], timeline: Timeline) -> list[list[An
 
 
 def _simulation_tiles(timeline: Timeline, totals: Totals) -> list[list[str | None]]:
-    found, shown = totals.score, totals.shown
-    mean = "none" if found.mean is None else f"{found.mean:.3f}"
+    shown = totals.shown
     tiles: list[list[str | None]] = [
         ["simulations", f"{totals.simulations:,}", "all ended well" if set(totals.statuses) == {"ok"} else totals.endings],
-        ["mean reward", mean, f"{found.headline}; {found.solved:,} solved"],
+        *(_reward_tile(arm, found) for arm, found in totals.outcomes.items()),
         ["wall time", shown["wall time"], _at_once(totals)],
     ]
     rows = timeline.rows[timeline.rows["counted"].astype(bool)]
-    if len(rows):
+    if len(rows) and not totals.arms:
         length = (rows["end_ms"] - rows["start_ms"]).to_numpy()
         tiles.append(["a simulation", duration(float(np.median(length))), f"median; slowest {duration(float(length.max()))}"])
     return tiles
+
+
+def _reward_tile(arm: str, found: Score) -> list[str | None]:
+    mean = "none" if found.mean is None else f"{found.mean:.3f}"
+    return [f"mean reward, {arm}" if arm else "mean reward", mean, f"{found.headline}; {found.solved:,} solved"]
 
 
 def _at_once(totals: Totals) -> str | None:
@@ -176,9 +181,16 @@ def _cost_tile(totals: Totals) -> list[str | None]:
     return ["cost", shown, "" if agent is None else f"agent {money(float(agent))}; every attempt counts"]
 
 
-def _budget(log: RunLog) -> dict[str, Any]:
-    """The time budget of the analysis in the page's roles; what is not tracked is what lacks to the total."""
-    totals = total_budget(log.budget())
+def budgets(log: RunLog, totals: Totals) -> list[dict[str, Any]]:
+    """The time budget of all simulations together, of each arm if there are several."""
+    table = log.budget()
+    parts = [(arm, table[table["domain"].astype(str) == arm]) for arm in totals.arms] or [("all simulations together", table)]
+    return [{"name": name, **_budget(part)} for name, part in parts if len(part)]
+
+
+def _budget(budget: pd.DataFrame) -> dict[str, Any]:
+    """A time budget in the page's roles; what is not tracked is what lacks to the total."""
+    totals = total_budget(budget)
     parts = {str(kind): float(ms) for kind, ms in zip(totals["kind"], totals["total_ms"], strict=True)}
     total = float(np.nansum(list(parts.values())))
     parts.pop("untracked", None)

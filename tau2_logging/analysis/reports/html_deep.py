@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from tau2_logging.analysis.arms import has_arms
 from tau2_logging.analysis.reports.html_content import meanings
 from tau2_logging.analysis.reports.html_sections import PAGES, add_deep
 from tau2_logging.analysis.reports.html_tables import Table
@@ -14,6 +15,8 @@ from tau2_logging.analysis.timeline import LANES
 from tau2_logging.units import share
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.options import ReportOptions
 
@@ -21,7 +24,7 @@ _SEVERAL = "Several runs, each by itself in the folder of its name."
 _NO_RUN: dict[str, Any] = {
     "sims": {"n": 0, "domain": [], "slot": [], "start": [], "end": [], "counted": [], "first": [0], "first_step": [0], "detail": []},
     "calls": {"lane": [], "name": [], "length": [], "start": [], "error": []}, "steps": {"start": [], "length": []}, "strings": [],
-    "flow": {"roles": {}, "simulations": []}, "end": 0, "breaks": [], "bad": [], "budget": {"parts": [], "total": 0}, "histograms": [],
+    "flow": {"roles": {}, "simulations": []}, "end": 0, "breaks": [], "bad": [], "budgets": [], "histograms": [],
     "left_out": "", "without_detail": 0, "without_row": 0, "most_calls": 0,
 }  # fmt: skip
 
@@ -68,6 +71,13 @@ def tiles(deep: LogAnalyzer) -> list[Sequence[str | None]]:
     return [[f"{what}, {run}", *rest] for run in deep.runs for what, *rest in _tiles(deep.of_run(run))]
 
 
+def _by_arm(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The rows of each arm with its name, or all of them: rates of arms are not added up."""
+    if not has_arms(table["domain"]):
+        return [("", table)]
+    return [(f", {domain}", rows) for domain, rows in table.groupby("domain", sort=False)]
+
+
 def _tiles(deep: LogAnalyzer) -> list[Sequence[str | None]]:
     calls, simulations = deep.recorded.calls, deep.recorded.simulations
     failed = int(calls["error"].eq(True).sum())
@@ -76,7 +86,7 @@ def _tiles(deep: LogAnalyzer) -> list[Sequence[str | None]]:
     ]
     for name, part, of, what in (("solved", "success", "simulations", "scored"), ("recall", "recall", "actions", "reference actions")):
         table = next((table.frame for table in deep.tables if table.kind.key == part), None)
-        if table is not None:
-            hits, whole = int(table["solved" if part == "success" else "made"].sum()), int(table[of].sum())
-            found.append([name, f"{hits:,} of {whole:,}", f"{what}; {share(hits / whole)}" if whole else what])
+        for arm, rows in [] if table is None else _by_arm(table):
+            hits, whole = int(rows["solved" if part == "success" else "made"].sum()), int(rows[of].sum())
+            found.append([f"{name}{arm}", f"{hits:,} of {whole:,}", f"{what}; {share(hits / whole)}" if whole else what])
     return [*found, ["failed tool calls", f"{failed:,} of {len(calls):,}", share(failed / len(calls)) if len(calls) else None]]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from tau2_logging.analysis.arms import arms_table
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.critical_path import critical_kinds
@@ -16,6 +17,7 @@ from tau2_logging.analysis.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.reports.html_tables import Rows, Table, simulation_key, table_data
 from tau2_logging.analysis.sections import (
+    ARMS_NOTE,
     BUDGET_NOTE,
     OUTAGES_NOTE,
     PROMPTS_NOTE,
@@ -52,7 +54,7 @@ def sections(log: RunLog, timeline: Timeline, options: ReportOptions) -> dict[st
     """Tables by page; a table without rows is left out."""
     counted = timeline.rows[timeline.rows["counted"]]
     rows_of = {simulation_key(row): int(row["row"]) for row in counted.to_dict("records")}
-    found: dict[str, list[Table]] = {page: [] for page in PAGES}
+    found: dict[str, list[Table]] = {"overview": [], **{page: [] for page in PAGES}}
     for page, table in _all(log, options, rows_of):
         if table is not None:
             found[page].append(table)
@@ -71,12 +73,17 @@ def add_deep(found: dict[str, list[Table]], deep: LogAnalyzer, rows_of: Rows | N
 
 def _all(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[tuple[str, Table | None]]:
     for page, tables in (
-        ("latency", _latency(log)), ("time", _time(log, rows_of)), ("cost", _cost(log, options, rows_of)),
-        ("trouble", _trouble(log, options, rows_of)), ("compare", _compare(log, options, rows_of)), ("gates", _gates(options)),
+        ("overview", _arms(log, options)), ("latency", _latency(log)), ("time", _time(log, rows_of)),
+        ("cost", _cost(log, options, rows_of)), ("trouble", _trouble(log, options, rows_of)),
+        ("compare", _compare(log, options, rows_of)), ("gates", _gates(options)),
         ("about", _rejected(log)),
     ):  # fmt: skip
         for table in tables:
             yield page, table
+
+
+def _arms(log: RunLog, options: ReportOptions) -> Iterator[Table | None]:
+    yield table_data("Arms", arms_table(log, options.prices), ARMS_NOTE)
 
 
 def _latency(log: RunLog) -> Iterator[Table | None]:

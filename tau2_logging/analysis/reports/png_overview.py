@@ -75,7 +75,7 @@ def _boxes(height: float, tall: tuple[float, ...], above: tuple[float, ...]) -> 
 
 
 def _subtitle(totals: Totals, timeline: Timeline) -> str:
-    parts = [f"simulations {totals.shown['simulations']}", f"mean reward {totals.score.headline}"]
+    parts = [f"simulations {totals.shown['simulations']}", f"mean reward {totals.headline}"]
     if timeline.unread:
         parts.append(f"calls of {timeline.unread:,} of them not read: colors by role are of the others")
     return _joined(parts)

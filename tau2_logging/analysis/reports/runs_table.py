@@ -22,7 +22,8 @@ _SETTINGS = ("agent", "agent_llm", "user", "user_llm", "judge_llm")
 def runs_table(log: RunLog, options: ReportOptions) -> pd.DataFrame:
     """One row a run: its folder (if there are several), domains, agent and models, outcome with its denominator, wall time, errors, cost.
 
-    What is not known is NaN. Errors count failed calls of every attempt.
+    What is not known is NaN; so are the rates of a run of several arms, whose outcome names each arm. Errors count failed calls of every
+    attempt.
     """
     import pandas as pd
 
@@ -35,7 +36,7 @@ def _row(log: RunLog, options: ReportOptions) -> dict[str, Any]:
     figures = {name: value for name, value in totals.as_json().items() if name != "statuses"}
     return {
         "run": log.run_id or "", "folder": run_folder(log), "domains": names(log.domains),
-        **{name: settings.get(name) for name in _SETTINGS}, "outcome": totals.score.headline, "endings": totals.endings, **figures,
-        "scored": totals.score.scored, "solved": totals.score.solved, "mean_reward": totals.score.mean,
-        "agent_cost_usd": totals.costs["agent_usd"], "per_solved_usd": totals.costs["per_solved_usd"],
+        **{name: settings.get(name) for name in _SETTINGS}, "outcome": totals.headline, "endings": totals.endings, **figures,
+        "scored": totals.score.scored, "solved": totals.score.solved, "mean_reward": None if totals.arms else totals.score.mean,
+        "agent_cost_usd": totals.costs["agent_usd"], "per_solved_usd": None if totals.arms else totals.costs["per_solved_usd"],
     }  # fmt: skip

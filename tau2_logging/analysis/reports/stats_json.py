@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis import makespan
+from tau2_logging.analysis.arms import arms_table
 from tau2_logging.analysis.budget import total_budget
 from tau2_logging.analysis.costs import TOKENS, priced_calls
 from tau2_logging.analysis.latency import DIMENSIONS
@@ -52,6 +53,7 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         "notes": [*log.notes, *newer_format(log), *only_failed_note(log)],
         "files": [vars(reading) for reading in log.readings],
         "domains": log.domains,
+        "arms": records(arms_table(log, options.prices)),
         "totals": totals.as_json(),
         "latency": {row.pop("type"): row for row in records(latency)},
         **{f"latency_by_{name}": records(log.latency(name)) for name in DIMENSIONS},
@@ -93,6 +95,9 @@ def tokens(log: RunLog) -> dict[str, Any]:
 def tasks(log: RunLog, totals: Totals) -> dict[str, Any]:
     """Counts by outcome, mean reward of those that have one with its denominator, and the simulations themselves."""
     found = totals.score.as_json()
+    if totals.arms:
+        rates = dict.fromkeys(("mean_reward", "mean_reward_if_unscored_failed"))  # over arms they would be the rates of none
+        found = {**found, **rates, "headline": totals.headline, "by_arm": {arm: one.as_json() for arm, one in totals.arms.items()}}
     return {"n": found.pop("simulations"), **totals.statuses, **found, "simulations": records(log.simulations)}
 
 

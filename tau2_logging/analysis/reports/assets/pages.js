@@ -3,12 +3,13 @@ function overviewPage() {
   return [
     make("h1", {}, DATA.title), make("p", { class: "sub" }, DATA.subtitle), notes(),
     make("div", { class: "tiles" }, DATA.tiles.map(([what, value, more]) => tile(what, value, more))),
-    DATA.budget.total > 0 && card("Where the time went: all simulations together", shares(DATA.budget.parts, DATA.budget.total), make("p", { class: "hint" },
-      "Exclusive time: at every moment of a simulation exactly one kind runs. Simulations that ran at the same time are added.")),
+    DATA.budgets.length > 1 && (DATA.pages.overview || []).map(embedded),
+    ...DATA.budgets.filter(({ total }) => total > 0).map(({ name, parts, total }) => card(`Where the time went: ${name}`, shares(parts, total), make("p", { class: "hint" },
+      "Exclusive time: at every moment of a simulation exactly one kind runs. Simulations that ran at the same time are added."))),
     SIMS.n > 0 && card("In flight: calls by role (areas) and simulations (line)", flowChart()),
     SIMS.n > 0 && runTimeline(),
     SIMS.n === 0 && (DATA.pages.outcomes || []).slice(0, 4).map(embedded),
-    ...(DATA.pages.overview || []).map(embedded),
+    DATA.budgets.length < 2 && (DATA.pages.overview || []).map(embedded),
   ];
 }
 
