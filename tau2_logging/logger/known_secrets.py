@@ -19,6 +19,11 @@ class KnownSecrets:
     def __init__(self) -> None:
         self._values: tuple[str, ...] = ()
 
+    @property
+    def values(self) -> tuple[str, ...]:
+        """All of them, in each of their spellings, the longest first."""
+        return self._values
+
     def within(self, text: str) -> bool:
         """Whether a text holds one of them."""
         return any(value in text for value in self._values) if self._values else False

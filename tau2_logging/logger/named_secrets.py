@@ -48,7 +48,8 @@ _FLAG = re.compile(r"--?(?:[a-z][\w\-]*-)?(?:pass(?:word|wd|phrase)?|pwd|secret|
 _HARMLESS = frozenset(f"{word}_token" for word in ("bos", "eos", "pad", "unk", "sep", "cls", "mask", "stop"))
 
 _IS = re.compile(r"""\\*["']?\s*(?:=>|[:=])\s*""")
-_AFTER_FLAG = re.compile(r"""\s*=\s*|[ \t]+(?!-)""")
+_AFTER_FLAG = re.compile(r"""\s*=\s*|[ \t]+(?!-)|\\*["'],\s*\\*(?=["'][^\-"'])""")
+"""Also between the words of a command line that is shown as a list."""
 _QUOTED = re.compile(r'"[^"\\\n]{0,4096}(?=")|' + r"'[^'\\\n]{0,4096}(?=')")
 _GROUP = re.compile(r"[\[{][^\]}]{0,4096}[\]}]")
 _SCHEME = re.compile(r"(?:Bearer|Basic|Token|Digest|ApiKey|SSWS|AWS4-HMAC-SHA256)\s+", re.IGNORECASE)

@@ -12,11 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from tau2_logging.logger.known_secrets import KNOWN
 from tau2_logging.models.servers.fleet import Fleet
 from tau2_logging.models.servers.process import ServerDied, ServerPlan, port_is_free
+from tau2_logging.models.servers.settings import ServerSettings
+from tau2_logging.runner.config import RunConfig
+from tau2_logging.runner.secret_values import secret_values
 from tests.support.command import ROOT, environment
 from tests.support.patience import LONG_S
 from tests.support.processes import alive, gone
+from tests.support.tokens import opaque, token
 
 if not Path("/proc/self/stat").exists():
     pytest.skip("looks at processes through /proc", allow_module_level=True)
@@ -136,3 +141,44 @@ def test_a_server_that_does_not_come_up_says_why(program: str, timeout_s: float,
             fleet.wait_ready("m", timeout_s, lambda text: None)
     assert not [words for words in said if words not in str(raised.value)]
     assert gone(pids)
+
+
+ARGV = """
+    import json, os, sys, time
+    given = sys.argv[1:]
+    flags = {name.lstrip("-"): value for name, value in zip(given[::2], given[1::2])}
+    print(given, json.dumps(flags), flags, " ".join(given), flush=True)
+    for part in given[1][:9], given[1][9:] + "\\n":  # a buffer that is full in the middle of a word
+        os.write(2, part.encode())
+        time.sleep(0.05)
+    os.write(1, b"\\xff ready")
+"""
+"""A server that prints the flags it was given, in the ways that servers do."""
+
+
+def test_a_servers_own_log_holds_no_value_of_its_flags(tmp_path: Path) -> None:
+    """Printed as a list, as JSON, as a dict, as words, or in two parts: the log has the names and the rest of the text, to its last byte."""
+    hidden = [opaque(1), token("openai"), "hunter2x", opaque(2)]
+    flags = ("--team-login", hidden[0], "--hf-token", hidden[1], "--api-key", hidden[2], "--x-extra", hidden[3])
+    settings = ServerSettings(serve="m", serve_command=(sys.executable, "-S", str(script(tmp_path, ARGV)), *flags))
+    plan = ServerPlan(0, 1, settings.serve_command, None, tmp_path / "server_0.log")
+    with KNOWN.knowing(secret_values(RunConfig(domains=("mock",), servers=settings))), Fleet([plan]) as fleet:
+        assert fleet.processes[0].wait(LONG_S)
+        assert fleet.processes[0].exit_code == 0
+    text = plan.log.read_bytes()
+    assert [secret for secret in hidden if secret.encode() in text] == []
+    assert text.count(b"api-key") == 4
+    assert text.endswith(b"\n***\n\xff ready")
+
+
+CHATTY = "import sys; [print('x' * 99) for _ in range(20_000)]; print('done', file=sys.stderr)"
+
+
+def test_a_server_goes_on_while_nothing_takes_its_log(tmp_path: Path) -> None:
+    """It says 2 MB to a log on a full disk, and ends well."""
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("no /dev/full")
+    with Fleet([ServerPlan(0, 1, (sys.executable, "-S", "-c", CHATTY), None, full)]) as fleet:
+        assert fleet.processes[0].wait(LONG_S)
+        assert fleet.processes[0].exit_code == 0

@@ -115,7 +115,7 @@ NAMED = (
     "<password>{}</password>", "password\n=\n{}", "DD_API_KEY={}", "aws_secret_access_key = {}", "?sig={}&x=1", "?code={}", "&key={}",
     "X-Amz-Signature={}", "X-Amz-Security-Token={}", "?token={}", "Cookie: id={}", "secretKey: {}", "passcode={}", "HF_TOKEN={}",
     '"pwd": "{}"', '{{\\"passphrase\\": \\"{}\\"}}', "Ocp-Apim-Subscription-Key: {}", "credentials={}", "PGPASSWORD={}",
-    "client-secret: {}",
+    "client-secret: {}", "['--api-key', '{}']", '["--token", "{}"]',
 )  # fmt: skip
 """Texts in which only what stands beside a secret tells that it is one."""
 

@@ -3,23 +3,30 @@
 Started as a program of its own (`python guardian.py GRACE_S COMMAND...`), in its own session, so that a terminal's Ctrl-C does not
 reach the server. Its standard input is a pipe whose other end the run holds: when that closes, even because the run was killed with
 SIGKILL, the server gets SIGTERM, and SIGKILL after GRACE_S seconds. Its standard output gets one line, the server's pid; its exit
-code is the server's, 128 + n for a server that was ended by signal n. Standard library only: it has to be there in a few milliseconds.
+code is the server's, 128 + n for a server that was ended by signal n. The first line of its standard input is the credentials that the
+server's output must not show, as a JSON list: what the server says goes masked to the guardian's standard error, its log.
+
+Standard library only, until the server is started: that has to happen in a few milliseconds.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
+import json
 import os
 import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 _POLL_S = 0.5
 _LONGEST_DEATH_S = 10.0
+_LAST_WORDS_S = 5.0
+"""For the rest of the log, once the server has ended: something may hold its output open that we cannot end."""
 _NOT_STARTED = 127
 _PARENT_DEATH_SIGNAL, _CHILD_SUBREAPER = 1, 36
 """Numbers of Linux's prctl."""
@@ -32,24 +39,53 @@ def main(words: list[str]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     _prctl(_CHILD_SUBREAPER, 1)  # what the server leaves behind becomes our child, and is ended too
+    secrets = _told_secrets()
+    output, servers_end = os.pipe()
     try:
         server = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            stdout=2,
+            stdout=servers_end,
+            stderr=servers_end,
             start_new_session=True,
             preexec_fn=_as_before,  # noqa: PLW1509 - this program has one thread
         )
     except OSError as error:
         os.write(2, f"cannot start {command[0]}: {error.strerror}\n".encode())
         return _NOT_STARTED
+    os.close(servers_end)
     os.write(1, b"%d\n" % server.pid)
+    log = threading.Thread(target=_keep_log, args=(output, secrets), daemon=True)
+    log.start()
     while server.poll() is None and not _alone(parent, deaths):
         pass
     code = server.poll()
     _end(server, grace_s)
+    log.join(_LAST_WORDS_S)
     code = server.returncode if code is None else code
     return code if code >= 0 else 128 - code
+
+
+def _told_secrets() -> list[str]:
+    """The first line of standard input. Not a byte more is read: the end of it is the end of the run."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(0, 1)):
+        line += byte
+    return list(json.loads(line or b"[]"))
+
+
+def _keep_log(output: int, secrets: list[str]) -> None:
+    """Copy the server's output to its log, masked. If that fails, go on reading: a server whose output nobody reads hangs."""
+    try:
+        sys.path.append(str(Path(__file__).resolve().parents[3]))
+        from tau2_logging.models.servers.masked_log import copy_masked
+
+        copy_masked(output, 2, secrets)
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.write(2, f"the rest of this log is lost: it cannot be masked ({type(error).__name__})\n".encode())
+    while os.read(output, 1 << 16):
+        pass
 
 
 def _deaths_of_children() -> int:

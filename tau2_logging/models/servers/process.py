@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
 import shutil
 import signal
@@ -13,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tau2_logging.errors import Tau2LoggingError, UserError
-from tau2_logging.logger.masking import mask_text
+from tau2_logging.logger.known_secrets import KNOWN
 from tau2_logging.models.servers import guardian
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.families import family_of
@@ -139,6 +141,14 @@ class ServerProcess:
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environ, start_new_session=True
             )
         self._pid: int | None = None
+        self._tell_secrets()
+
+    def _tell_secrets(self) -> None:
+        """Say what the log must not show: through the pipe, since a command line and an environment are there to be read."""
+        if self._guardian.stdin is not None:
+            with contextlib.suppress(BrokenPipeError):
+                self._guardian.stdin.write(json.dumps(KNOWN.values).encode() + b"\n")
+                self._guardian.stdin.flush()
 
     @property
     def pid(self) -> int | None:
@@ -160,14 +170,14 @@ class ServerProcess:
         return f"model server {self.plan.number} ({self.plan.address.name}) ended with exit code {code}{_signal_name(code)}"
 
     def tail(self) -> str:
-        """The last lines of its log, secrets masked."""
+        """The last lines of its log."""
         try:
             with self.plan.log.open("rb") as log:
                 log.seek(max(log.seek(0, os.SEEK_END) - _TAIL_BYTES, 0))
                 lines = log.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return ""
-        return "\n".join(f"    {line[:300]}" for line in mask_text("\n".join(lines[-_TAIL_LINES:])).splitlines())
+        return "\n".join(f"    {line[:300]}" for line in lines[-_TAIL_LINES:])
 
     def last_line(self) -> str:
         """The last line of its log: what it is doing."""
