@@ -157,7 +157,7 @@ ARGV = """
 
 
 def test_a_servers_own_log_holds_no_value_of_its_flags(tmp_path: Path) -> None:
-    """Printed as a list, as JSON, as a dict, as words, or in two parts: the log has the names and the rest of the text, to its last byte."""
+    """Printed as a list, JSON, a dict, words, or in two parts: the log has the names and the rest of the text, to its last byte."""
     hidden = [opaque(1), token("openai"), "hunter2x", opaque(2)]
     flags = ("--team-login", hidden[0], "--hf-token", hidden[1], "--api-key", hidden[2], "--x-extra", hidden[3])
     settings = ServerSettings(serve="m", serve_command=(sys.executable, "-S", str(script(tmp_path, ARGV)), *flags))
