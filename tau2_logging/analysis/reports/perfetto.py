@@ -21,7 +21,7 @@ from tau2_logging.analysis.lanes import Placed, in_flight, nest
 from tau2_logging.analysis.options import ReportOptions, output_file
 from tau2_logging.analysis.reports.palette import ROLE_LABELS
 from tau2_logging.analysis.reports.plain import plain
-from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, LANES, Timeline
+from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, Timeline
 from tau2_logging.analysis.timeline_questions import causes, label
 from tau2_logging.analysis.timeline_source import timeline_of
 from tau2_logging.analysis.totals import totals_of
@@ -86,9 +86,7 @@ def trace_events(timeline: Timeline, most_slices: int = MOST_SLICES) -> Iterator
     for domain, pid in domains.items():
         yield _named("process_name", pid, 0, f"tau2 {domain}" if domain != "None" else "tau2")
     yield from _simulations(timeline, domains, most_slices)
-    pid_of_row = timeline.rows["domain"].map(lambda domain: domains[str(domain)])
-    for pid, calls in timeline.calls.groupby(timeline.calls["row"].map(pid_of_row)):
-        yield from _counters(calls, int(pid))
+    yield from _counters(timeline, domains)
     for moment in timeline.breaks:
         yield {"ph": "i", "s": "g", "name": "resumed", "ts": _us(moment), "pid": 1, "tid": 0}
 
@@ -208,19 +206,35 @@ def _arrows(placed: list[Placed], pairs: list[tuple[int, int]], pid: int, tid: i
         count += 1
 
 
-def _counters(calls: pd.DataFrame, pid: int) -> Iterator[Event]:
-    for lane in LANES:
-        mine = calls[calls["lane"] == lane]
-        if lane in _COUNTED and len(mine):
-            moments, counts = in_flight(mine["start_ms"], mine["start_ms"] + mine["own_ms"])
-            yield from _counter("calls in flight", ROLE_LABELS[lane], moments, counts, pid)
-    ended = calls.sort_values("end_ms", kind="stable")
-    for title, series, field in (("tokens so far", "input", "input_tokens"), ("tokens so far", "output", "output_tokens"),
-                                 ("USD so far (known prices)", "usd", "cost_usd")):  # fmt: skip
-        values = numbers(ended, field)
-        known = np.isfinite(values) & (values != 0)
-        if known.any():
-            yield from _counter(title, series, ended["end_ms"].to_numpy()[known], np.cumsum(values[known]), pid)
+_SUMMED = (("tokens so far", "input", "input_tokens"), ("tokens so far", "output", "output_tokens"),
+           ("USD so far (known prices)", "usd", "cost_usd"))  # fmt: skip
+
+
+def _counters(timeline: Timeline, domains: dict[str, int]) -> Iterator[Event]:
+    """The counters of each domain. Columns are looked up once: to cut the table for each of 10,000 domains takes minutes."""
+    calls = timeline.calls
+    lanes, starts, ends = calls["lane"].to_numpy(), calls["start_ms"].to_numpy(float), calls["end_ms"].to_numpy(float)
+    until = starts + calls["own_ms"].to_numpy(float)
+    summed = [(title, series, numbers(calls, field)) for title, series, field in _SUMMED]
+    for pid, mine in _by_domain(timeline, domains):
+        for lane in _COUNTED:
+            own = mine[lanes[mine] == lane]
+            if len(own):
+                yield from _counter("calls in flight", ROLE_LABELS[lane], *in_flight(starts[own], until[own]), pid)
+        ended = mine[np.argsort(ends[mine], kind="stable")]
+        for title, series, values in summed:
+            known = ended[np.isfinite(values[ended]) & (values[ended] != 0)]
+            if len(known):
+                yield from _counter(title, series, ends[known], np.cumsum(values[known]), pid)
+
+
+def _by_domain(timeline: Timeline, domains: dict[str, int]) -> Iterator[tuple[int, Any]]:
+    """The process of each domain that has a call, and the places of its calls."""
+    of_row = np.array([domains[str(domain)] for domain in timeline.rows["domain"]], dtype=int)
+    of_call = of_row[timeline.calls["row"].to_numpy(int)]
+    order = np.argsort(of_call, kind="stable")
+    pids, first = np.unique(of_call[order], return_index=True)
+    yield from zip(pids.tolist(), np.split(order, first[1:]), strict=True) if len(order) else ()
 
 
 def _counter(name: str, series: str, moments: Any, values: Any, pid: int) -> Iterator[Event]:

@@ -6,6 +6,7 @@ a lane, as they went; in a lane any two slices are nested or disjoint (`lanes.ne
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -101,9 +102,9 @@ def _lanes(timeline: Timeline, row: Any, several: bool, frames: _Frames) -> Iter
     starts = [row.start_ms, *steps["start_ms"], *calls["start_ms"]]
     ends = [row.end_ms, *steps["end_ms"], *calls["end_ms"]]
     placed = nest([(_us(a), _us(b), rank) for a, b, rank in zip(starts, ends, ranks, strict=True)], _TOLERANCE_US)
-    for lane in range(placed[-1].lane + 1):
-        name = titles[0] + (f" (parallel {lane})" if lane else "")
-        yield _evented(name, [slice_ for slice_ in placed if slice_.lane == lane], [frames(title) for title in titles])
+    numbered = [frames(title) for title in titles]
+    for lane, slices in itertools.groupby(placed, key=lambda slice_: slice_.lane):
+        yield _evented(titles[0] + (f" (parallel {lane})" if lane else ""), list(slices), numbered)
 
 
 def _evented(name: str, slices: list[Placed], frame_of: list[int]) -> Profile:
