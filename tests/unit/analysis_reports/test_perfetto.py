@@ -131,7 +131,7 @@ def test_an_arrow_begins_inside_a_call_and_ends_at_the_start_of_one_that_came_la
         end = ends[number]
         assert start["ts"] <= end["ts"]
         assert any(one["ts"] <= start["ts"] < one["ts"] + one["dur"] and one["cat"] in LANES for one in lanes[start["pid"], start["tid"]])
-        assert any(one["ts"] == end["ts"] and one["cat"] in perfetto.LANES for one in lanes[end["pid"], end["tid"]])
+        assert any(one["ts"] == end["ts"] and one["cat"] in LANES for one in lanes[end["pid"], end["tid"]])
 
 
 def test_counters_of_calls_in_flight_end_at_zero_and_tokens_end_at_their_sum(tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_counters_of_calls_in_flight_end_at_zero_and_tokens_end_at_their_sum(tmp
 def test_what_is_left_out_of_a_large_trace_is_counted_in_it(tmp_path: Path) -> None:
     run = timeline_of(load_log(write(tmp_path / "tau2_retail.log", [pooled(10, 2)])))
     events = list(perfetto.trace_events(run, most_slices=100))
-    drawn = sum(event["ph"] == "X" and event["cat"] in perfetto.LANES for event in events)
+    drawn = sum(event["ph"] == "X" and event["cat"] in LANES for event in events)
     left_out = sum(event.get("args", {}).get("calls_left_out", 0) for event in events)
     assert left_out > 0
     assert drawn + left_out == len(run.calls)
