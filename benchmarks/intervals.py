@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tau2_logging.analysis.deep.intervals import ranks, rate_of, score_test, wilson
+from tau2_logging.statistics.intervals import ranks, rate_of, score_test, wilson
 
 CASES = ((0.9, 0.3, 30, 6), (0.5, 0.5, 20, 8), (0.95, 0.2, 40, 10), (0.2, 0.05, 15, 5), (0.9, 0.6, 50, 4), (0.98, 0.3, 40, 8))
 """(rate, correlation within a task, tasks, mean calls of a task)."""

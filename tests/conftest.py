@@ -17,7 +17,7 @@ import pytest
 from hypothesis import settings
 
 from tau2_logging.logger.context import current
-from tau2_logging.logger.records import BRIDGE_MARK
+from tau2_logging.logger.logging_records import BRIDGE_MARK
 from tests.support.litellm_clients import close_clients
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # before anybody imports litellm, which would fetch it

@@ -18,35 +18,36 @@ from tests.support.foreign_changes import changes
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "tau2_logging"
 
-LEAVES = {"errors", "leaving", "score", "units", "version"}
+LEAVES = {"errors", "leaving", "units", "version"}
 """Modules without imports of their own, open to all."""
 _BASE = {"logger", "events"}
-_RUN_SIDE = {"sinks", "instrument", "models", "users", "environments", "agents"} | _BASE
+_RUN_SIDE = {"sinks", "instrument", "models", "users", "environments", "agents", "statistics"} | _BASE
 ALLOWED: dict[str, set[str]] = {
     "": {"analysis"},
     "errors": set(),
     "leaving": {"errors"},
-    "score": set(),
     "units": set(),
     "version": set(),
     "events": set(),
+    "statistics": set(),
     "logger": {"events"},
-    **dict.fromkeys(("sinks", "instrument", "models", "users", "environments"), _BASE),
+    **dict.fromkeys(("instrument", "models", "users", "environments"), _BASE),
+    "sinks": {"statistics"} | _BASE,
     "agents": {"models"} | _BASE,
     "runner": _RUN_SIDE,
-    "analysis": {"events"},
-    "experiments": {"runner", "analysis", "events"},
+    "analysis": {"events", "statistics"},
+    "experiments": {"runner", "analysis", "statistics", "events"},
     "parity": {"environments", "models", "events"},
-    "cli": {"experiments", "parity", "runner", "analysis", "instrument", "events"},
+    "cli": {"experiments", "parity", "runner", "analysis", "instrument", "models", "events"},
 }
 """What each folder may import besides itself and LEAVES. `cli` takes the names of the log levels from `events`, and gives `parity` the
 layers of `instrument`, which it may not import."""
 
 SHARED = {
-    "numpy": ("analysis experiments", "columns of numbers are numpy arrays from the reader to the reports"),
-    "pandas": ("analysis experiments", "the tables of a RunLog are DataFrames, and so are those of its statistics"),
-    "scipy": ("analysis experiments", "quantiles of the intervals; resampling and its tests"),
-    "statsmodels": ("experiments", "adjusted p values, McNemar's test, power: a module each"),
+    "numpy": ("analysis statistics experiments", "columns of numbers are numpy arrays from the reader to the reports"),
+    "pandas": ("analysis statistics experiments", "the tables of a RunLog are DataFrames, and so are those of its statistics"),
+    "scipy": ("statistics analysis", "quantiles of the intervals; resampling and its tests"),
+    "statsmodels": ("statistics", "adjusted p values, McNemar's test, power: a module each"),
     "pydantic": ("environments", "tau2's databases are pydantic models"),
     "rich": ("sinks runner analysis", "the progress display, the run that owns its console, the tables of the analysis"),
     "litellm": ("instrument models runner", "what is measured, what the scripted models are a provider of, what a run configures"),
@@ -60,7 +61,7 @@ SHARED = {
 _OWN = "an object of our own"
 CHANGES = {
     "tau2_logging.instrument.patching": {"": "the one place where anything is put in somebody's place, and taken off"},
-    "tau2_logging.instrument.gate": {"call.count_tokens = ": _OWN},
+    "tau2_logging.instrument.model_calls.rate_limiter": {"call.count_tokens = ": _OWN},
     "tau2_logging.instrument.http": {"call.price = ": _OWN},
     "tau2_logging.instrument.litellm": {"call.price = ": _OWN},
     "tau2_logging.instrument.maseval": {"use.__wrapped__ = ": "a function of our own, handed out", "setattr(simulation, ": _OWN},
@@ -68,7 +69,7 @@ CHANGES = {
     "tau2_logging.environments.records": {"object.__setattr__(twin, ": "a copy of our own of a pydantic model, made without its checks"},
     "tau2_logging.events.structured": {"event.__dict__.update(": _OWN},
     "tau2_logging.analysis.deep.analyzer": {"setattr(files, ": _OWN},
-    "tau2_logging.analysis.deep.sources": {"setattr(files, ": _OWN},
+    "tau2_logging.analysis.deep.reading.inputs": {"setattr(files, ": _OWN},
     "benchmarks.emit.writers": {"record.__dict__.update(": "a record of logging's own filters"},
     "benchmarks.load.run": {"os.environ[": "the environment of its own process"},
     "benchmarks.real_servers.commands": {"sys.stdin = ": "a process of its own reads nothing"},
@@ -77,7 +78,7 @@ CHANGES = {
 """Module -> how statements begin that look like a change of somebody else's things -> why they may."""
 
 SETTINGS = {
-    "tau2_logging.runner.providers",
+    "tau2_logging.runner.model_calls.litellm_settings",
     "tau2_logging.cli.parity_worker",
     "benchmarks.harness.__main__",
     "benchmarks.harness.tau2_batch",

@@ -23,15 +23,11 @@ PUBLIC = {
     "tau2_logging.users": [
         "BUILTIN", "CONTROL", "MARKERS", "PLACEBO", "Finding", "Variant", "lint", "read_variants", "registered_users", "user_name",
     ],
-    "tau2_logging.experiments.statistics": [
-        "Comparison", "Design", "Discordance", "Interval", "bca_interval", "benjamini_hochberg", "compare", "detectable", "differences",
-        "holm", "mcnemar_exact", "pass_hat_k", "power_of", "sign_flip_p", "trials_needed",
-    ],
     "tau2_logging.instrument": [
         "TTFT_MODES", "Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module",
     ],
     "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
-    "tau2_logging.models.servers.simulated": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],
+    "tau2_logging.models.simulated_server": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],
     "tau2_logging": ["load_ipython_extension", "unload_ipython_extension"],
     "tau2_logging.analysis.recordings": ["Missing", "load_results", "recorded_file", "write_log"],
     "tau2_logging.analysis": ["Rejected", "ReportOptions", "RunLog", "load_log"],

@@ -31,8 +31,8 @@ import numpy as np
 from rich.console import Console
 
 from tau2_logging.events import ToolExecutionEvent, decode, read_events
-from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, ModelChoice, RunConfig
 from tau2_logging.runner.session import run
+from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, ModelChoice, RunConfig
 
 DOMAINS = ("retail", "airline")
 Pairs = dict[tuple[str, str], np.ndarray[Any, Any]]

@@ -17,7 +17,7 @@ from loguru import logger as loguru
 
 from tau2_logging.events import PROFILE
 from tau2_logging.logger import EventLogger, Simulation, Sink
-from tau2_logging.logger.records import register_levels
+from tau2_logging.logger.logging_records import register_levels
 from tau2_logging.sinks import DomainFiles
 from tau2_logging.sinks.appender import Appender
 

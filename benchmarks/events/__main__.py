@@ -33,10 +33,10 @@ from tau2_logging.instrument import Instrumentation, ToolDetails
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger import EventLogger
 from tau2_logging.logger.sink import Sink
-from tau2_logging.models.scripted.plan import PlanBook, plan_of
 from tau2_logging.models.scripted.provider import register
-from tau2_logging.runner.benchmark import Benchmark
-from tau2_logging.runner.providers import warm_up
+from tau2_logging.models.scripted.task_script import PlanBook, plan_of
+from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.model_calls.litellm_settings import warm_up
 from tau2_logging.sinks import DomainFiles
 from tau2_logging.sinks.structured_file import StructuredFiles
 from tau2_logging.sinks.totals import Totals

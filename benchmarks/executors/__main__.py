@@ -30,8 +30,8 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 from rich.console import Console
 
 from tau2_logging.events import Event, decode
-from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
 from tau2_logging.runner.session import run
+from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
 from tests.support.executors import essence
 
 DOMAINS = ("retail", "airline", "telecom")

@@ -34,12 +34,12 @@ from tau2_logging.events import PROFILE, decode
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.instrument.replacing import replaced
 from tau2_logging.logger import EventLogger
-from tau2_logging.models.scripted.plan import PlanBook, plan_of
 from tau2_logging.models.scripted.provider import register
-from tau2_logging.runner.benchmark import Benchmark
-from tau2_logging.runner.config import ModelChoice, RunConfig
-from tau2_logging.runner.providers import warm_up
+from tau2_logging.models.scripted.task_script import PlanBook, plan_of
+from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.model_calls.litellm_settings import warm_up
 from tau2_logging.runner.session import run
+from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tau2_logging.sinks import MemorySink
 
 DOMAINS = ("retail", "airline", "telecom")

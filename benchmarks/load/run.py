@@ -5,7 +5,7 @@
 Each way runs in a process of its own, `--repeat` times, in turn; shown are the best wall time, the CPU time of that run, and its peak
 memory. "parse" is the time from the first byte to the last typed column, without starting Python and importing. Ways whose library is not
 installed are left out and named. Ours reads every field of every event; polars and duckdb extract eight fields. `numpy alone` is ours as it
-is where no C compiler is at hand (`tau2_logging/analysis/kernel.py`).
+is where no C compiler is at hand (`tau2_logging/analysis/reader/kernel.py`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def ours(path: str) -> str:
 
 
 def ours_without_kernel(path: str) -> str:
-    from tau2_logging.analysis.kernel import SWITCH
+    from tau2_logging.analysis.reader.kernel import SWITCH
 
     os.environ[SWITCH] = "off"
     return ours(path)

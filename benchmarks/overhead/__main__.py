@@ -27,10 +27,10 @@ from tau2_logging.instrument import Instrumentation
 from tau2_logging.instrument.tau2 import outcome_of
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.logger.scope import end
-from tau2_logging.models.scripted.plan import PlanBook, plan_of
 from tau2_logging.models.scripted.provider import register
-from tau2_logging.runner.benchmark import Benchmark, Recipe
-from tau2_logging.runner.providers import warm_up
+from tau2_logging.models.scripted.task_script import PlanBook, plan_of
+from tau2_logging.runner.harness.tau2_harness import Benchmark, Recipe
+from tau2_logging.runner.model_calls.litellm_settings import warm_up
 from tau2_logging.sinks import DomainFiles
 from tau2_logging.sinks.totals import Totals
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.real_servers import folders
-from tau2_logging.models.servers.process import ServerPlan, ServerProcess
+from tau2_logging.models.servers.server_process import ServerPlan, ServerProcess
 
 LLAMA_S, VLLM_S, PROXY_S = 180.0, 900.0, 300.0
 """How long each may take to be ready, on a machine that others use too."""

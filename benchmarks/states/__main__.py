@@ -27,9 +27,9 @@ from rich.console import Console
 from tau2_logging.environments import FastDatabases
 from tau2_logging.events import StateChangeEvent, StateSnapshot, StructuredEvent, apply_changes, read_events
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes
-from tau2_logging.runner.benchmark import Benchmark
-from tau2_logging.runner.config import SCRIPTED_JUDGE, ModelChoice, RunConfig
+from tau2_logging.runner.harness.tau2_harness import Benchmark
 from tau2_logging.runner.session import run
+from tau2_logging.runner.settings.config import SCRIPTED_JUDGE, ModelChoice, RunConfig
 
 DOMAINS = ("retail", "airline", "telecom")
 

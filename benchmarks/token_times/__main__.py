@@ -26,8 +26,8 @@ import numpy as np
 from rich.console import Console
 
 from tau2_logging.events import decode
-from tau2_logging.runner.config import ModelChoice, RunConfig
 from tau2_logging.runner.session import run
+from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 
 SHOWN = (0, 50, 95, 99, 100)
 
@@ -35,7 +35,7 @@ SHOWN = (0, 50, 95, 99, 100)
 def measure(domain: str, concurrency: int, trials: int, told: dict[str, float], directory: Path) -> dict[str, Any]:
     """Run, and compare. `told` is what the server is to take, in ms."""
     journal = directory / "journal.jsonl"
-    command = [sys.executable, "-m", "tau2_logging.models.servers.simulated", "sim", "--port", "0", "--journal", str(journal)]
+    command = [sys.executable, "-m", "tau2_logging.models.simulated_server", "sim", "--port", "0", "--journal", str(journal)]
     latency = ["--ttft-ms", str(told["ttft"]), "--itl-ms", str(told["itl"]), "--reply-tokens", "20", "--lifetime", "300"]
     with subprocess.Popen([*command, *latency], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None

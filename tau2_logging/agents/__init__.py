@@ -4,7 +4,7 @@ mistakes and keep their prompts short.
 `expert_agent` and `recovering` need tau2 or litellm, which take seconds; `registration` imports them when an agent is registered.
 """
 
-from tau2_logging.agents.registration import EXPERT_AGENT, registered, registered_agents
-from tau2_logging.agents.settings import KINDS, ContextSettings, RetrySettings, settings_of
+from tau2_logging.agents.agent_args import KINDS, ContextSettings, RetrySettings, settings_of
+from tau2_logging.agents.agent_registration import EXPERT_AGENT, registered, registered_agents
 
 __all__ = ["EXPERT_AGENT", "KINDS", "ContextSettings", "RetrySettings", "registered", "registered_agents", "settings_of"]

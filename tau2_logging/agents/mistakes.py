@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tau2_logging.logger.arguments import Check, check_arguments
+from tau2_logging.logger.content.argument_shape import Check, check_arguments
 
 UNKNOWN_TOOL, INVALID_ARGUMENTS, TOOL_ERROR = "unknown_tool", "invalid_arguments", "tool_error"
 MALFORMED_JSON, EMPTY_REPLY = "malformed_json", "empty_reply"

@@ -11,15 +11,15 @@ import importlib
 import json
 from typing import Any
 
+from tau2_logging.agents.agent_args import ContextSettings, RetrySettings
+from tau2_logging.agents.agent_statistics import AgentStatistics
+from tau2_logging.agents.context_reduction import Reduced, Reduction
 from tau2_logging.agents.mistakes import EMPTY_REPLY, MALFORMED_JSON, TOOL_ERROR, Mistake, explain_error, find_mistake
-from tau2_logging.agents.reduction import Reduced, Reduction
-from tau2_logging.agents.settings import ContextSettings, RetrySettings
-from tau2_logging.agents.statistics import AgentStatistics
 from tau2_logging.events.structured import ContextReductionEvent, CorrectionEvent
+from tau2_logging.logger.content.masking import shorten
+from tau2_logging.logger.content.sensitive import masked_text
 from tau2_logging.logger.context import current
-from tau2_logging.logger.masking import shorten
-from tau2_logging.logger.sensitive import masked_text
-from tau2_logging.models.tokens import prompt_limit, prompt_tokens
+from tau2_logging.models.prompt_tokens import prompt_limit, prompt_tokens
 
 ASKED_AGAIN, PASSED_ON, TOLD = "asked_again", "passed_on", "told"
 

@@ -6,9 +6,9 @@ log = load_log("logs/tau2_retail.log")
 log.latency(by="model")
 """
 
-from tau2_logging.analysis.line import Rejected
 from tau2_logging.analysis.load import load_log
-from tau2_logging.analysis.options import ReportOptions
-from tau2_logging.analysis.table import RunLog
+from tau2_logging.analysis.reader.line import Rejected
+from tau2_logging.analysis.reports.report_options import ReportOptions
+from tau2_logging.analysis.run_log import RunLog
 
 __all__ = ["Rejected", "ReportOptions", "RunLog", "load_log"]

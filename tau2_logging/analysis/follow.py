@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tau2_logging.analysis.load import load_log
-from tau2_logging.analysis.table import RunLog
+from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.errors import UserError
 
 

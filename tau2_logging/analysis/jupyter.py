@@ -7,8 +7,8 @@ import shlex
 from typing import Any
 
 from tau2_logging.analysis.load import LATEST, load_log
-from tau2_logging.analysis.reports.notebook import timeline_html
-from tau2_logging.analysis.table import RunLog
+from tau2_logging.analysis.reports.html.notebook import timeline_html
+from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.errors import UserError
 
 _USAGE = "%tau2_timeline LOG [LOG ...] [--run ID] [--tasks ID ...]"

@@ -12,17 +12,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tau2_logging.analysis.compiled import CompiledReader
-from tau2_logging.analysis.fastread import FastReader, Parsed
-from tau2_logging.analysis.kernel import kernel
-from tau2_logging.analysis.line import Line, Rejected
-from tau2_logging.analysis.lines import is_whole, not_utf8, read_line, rejected
-from tau2_logging.analysis.plausible import doubtful, leave_out
-from tau2_logging.analysis.sources import as_paths, blocks, domain_of, holds_only_events, size_of
-from tau2_logging.analysis.store import LIMIT_BYTES, Store
-from tau2_logging.analysis.swar import PAD, Text
-from tau2_logging.analysis.table import Reading, RunLog
-from tau2_logging.analysis.typed import Cell, is_text, row_number, typed_row
+from tau2_logging.analysis.reader.column_store import LIMIT_BYTES, Store
+from tau2_logging.analysis.reader.column_types import Cell, is_text, row_number, typed_row
+from tau2_logging.analysis.reader.compiled import CompiledReader
+from tau2_logging.analysis.reader.fastread import FastReader, Parsed
+from tau2_logging.analysis.reader.kernel import kernel
+from tau2_logging.analysis.reader.line import Line, Rejected
+from tau2_logging.analysis.reader.lines import is_whole, not_utf8, read_line, rejected
+from tau2_logging.analysis.reader.plausible import doubtful, leave_out
+from tau2_logging.analysis.reader.sources import as_paths, blocks, domain_of, holds_only_events, size_of
+from tau2_logging.analysis.reader.swar import PAD, Text
+from tau2_logging.analysis.run_log import Reading, RunLog
 from tau2_logging.errors import UserError
 
 MOST_REJECTED = 100_000

@@ -17,10 +17,10 @@ from tau2_logging.leaving import carry_out
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
-    from tau2_logging.analysis.options import ReportOptions
     from tau2_logging.analysis.reports import Report
-    from tau2_logging.analysis.reports.attempts import Attempts
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.reports.report_failures import Attempts
+    from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.run_log import RunLog
 
     Gates = Callable[[RunLog, ReportOptions], ReportOptions]
 
@@ -35,11 +35,11 @@ examples:
   python analyze_timing_from_tau2_log.py --log_file results.json --deep --format console html
   python analyze_timing_from_tau2_log.py --results data/simulations/*.json --deep
 
-objectives (--slo): ttft, tpot, e2e (the agent's model calls, ms), task (ms): each one must meet it, or the share after @;
+objectives (--gates): ttft, tpot, e2e (the agent's model calls, ms), task (ms): each one must meet it, or the share after @;
 TYPE.STATISTIC (p50, p90, p95, p99, mean, max in ms, error_rate) of a type of event; cost_per_success, cost (USD)
 
 exit code: 0 done, 1 a report could not be made, or --strict and something could not be read, 2 bad input,
-3 a gate is broken (--slo, --fail-if-slower)
+3 a gate is broken (--gates, --fail-if-slower)
 """
 _FORMATS = "console, csv, json, markdown, parquet, png, trace, speedscope, html"
 _FRUGAL = frozenset(("console", "json", "markdown"))
@@ -134,14 +134,14 @@ def _analyze(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     except (Tau2LoggingError, OSError):
         raise
     except Exception as error:
-        from tau2_logging.analysis.reports.attempts import reason
+        from tau2_logging.analysis.reports.report_failures import reason
 
         raise Tau2LoggingError(f"the analysis failed: {reason(error)}") from error
 
 
 def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Do what the arguments say; the exit code."""
-    from tau2_logging.analysis.provenance import newer_format
+    from tau2_logging.analysis.measures.provenance import newer_format
     from tau2_logging.analysis.reports import load_report, parse_formats
 
     _check_numbers(args)
@@ -171,8 +171,8 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
 
 def _write(log: RunLog, output_dir: Path, reports: Sequence[Report], options: ReportOptions, gates: Gates) -> tuple[Attempts, bool]:
     """(what was written, whether a gate is broken): of one run, or of several, each with its own gates and in its own folder."""
-    from tau2_logging.analysis.output import write_reports
-    from tau2_logging.analysis.several import write_runs
+    from tau2_logging.analysis.reports.output import write_reports
+    from tau2_logging.analysis.reports.several_runs import write_runs
 
     broken: list[object] = []
 
@@ -195,7 +195,7 @@ def _which(args: argparse.Namespace) -> list[str]:
 
 def _recordings(args: argparse.Namespace) -> list[Path]:
     """Results files, events and run folders among what was named; they are taken out of the logs. Raises UserError without --deep."""
-    from tau2_logging.analysis.deep.sources import is_recording
+    from tau2_logging.analysis.deep.reading.inputs import is_recording
 
     named = [Path(name) for name in args.log_file]
     found = [path for path in named if is_recording(path)]
@@ -214,9 +214,9 @@ _NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "tasks", "follow"
 def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], formats: Sequence[str], arguments: Sequence[str]) -> int:
     """The deep analysis of results files and events alone."""
     from tau2_logging.analysis.deep import LogAnalyzer
-    from tau2_logging.analysis.options import ReportOptions
-    from tau2_logging.analysis.output import write_deep_reports
     from tau2_logging.analysis.reports import deep_alone
+    from tau2_logging.analysis.reports.output import write_deep_reports
+    from tau2_logging.analysis.reports.report_options import ReportOptions
 
     if asked := [name for name in _NEED_A_LOG if getattr(args, name)]:
         raise UserError(f"--{asked[0].replace('_', '-')} needs a log; {recordings[0]} is none")
@@ -261,7 +261,7 @@ def _check_numbers(args: argparse.Namespace) -> None:
 
 
 def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
-    from tau2_logging.analysis.sources import STDIN, find_logs
+    from tau2_logging.analysis.reader.sources import STDIN, find_logs
 
     if args.results:
         if args.log_file or args.log_dir is not None or args.follow:
@@ -297,12 +297,12 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
     """The options, and a function that adds the results of the gates once there is a log. All bad input is found here."""
     from dataclasses import replace
 
-    from tau2_logging.analysis import slo
-    from tau2_logging.analysis.options import ReportOptions
-    from tau2_logging.analysis.prices import default_prices, read_prices
+    from tau2_logging.analysis.measures import gates
+    from tau2_logging.analysis.measures.prices import default_prices, read_prices
+    from tau2_logging.analysis.reports.report_options import ReportOptions
 
-    objectives = [slo.parse_objective(text) for text in args.slo]
-    allowed = None if args.fail_if_slower is None else slo.parse_percent(args.fail_if_slower)
+    objectives = [gates.parse_objective(text) for text in args.slo]
+    allowed = None if args.fail_if_slower is None else gates.parse_percent(args.fail_if_slower)
     if allowed is not None and not args.compare:
         raise UserError("--fail-if-slower needs the run to hold this one against; name its log with --compare")
     options = ReportOptions(
@@ -318,10 +318,10 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
     )
 
     def with_gates(log: RunLog, options: ReportOptions) -> ReportOptions:
-        results = slo.check(log, objectives, options.prices)
+        results = gates.check(log, objectives, options.prices)
         if allowed is not None and options.compare is not None:
-            results += slo.check_slower(log.compare(options.compare), allowed)
-        return replace(options, slo=slo.as_rows(results))
+            results += gates.check_slower(log.compare(options.compare), allowed)
+        return replace(options, slo=gates.as_rows(results))
 
     return options, with_gates
 
@@ -365,7 +365,7 @@ def _affordable(log: RunLog, formats: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _send(log: RunLog, endpoint: str, content: bool) -> str:
-    from tau2_logging.analysis.replay import replay
+    from tau2_logging.analysis.timeline.replay import replay
     from tau2_logging.runner.exports import send_log
 
     return send_log(replay(log, content), endpoint, content)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from tau2_logging.errors import UserError
-from tau2_logging.runner.benchmark import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Benchmark
 
 
 def list_domains() -> int:
     """Print domains with their splits, agents and users."""
-    from tau2_logging.runner.config import RunConfig
-    from tau2_logging.runner.enhanced import SUFFIX, offered
+    from tau2_logging.runner.harness.enhanced_domains import SUFFIX, offered
+    from tau2_logging.runner.settings.config import RunConfig
 
     benchmark = Benchmark.load()
     plain = benchmark.domains()
@@ -37,8 +37,8 @@ def _list_domains(benchmark: Benchmark, domains: list[str], note: str) -> int:
 
 def list_tasks(domain: str, split: str | None) -> int:
     """Print the id and the purpose of each task of a domain."""
-    from tau2_logging.runner.config import RunConfig
-    from tau2_logging.runner.enhanced import offered
+    from tau2_logging.runner.harness.enhanced_domains import offered
+    from tau2_logging.runner.settings.config import RunConfig
 
     benchmark = Benchmark.load()
     with offered(benchmark.registry, RunConfig()):

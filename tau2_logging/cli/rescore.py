@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tau2_logging.leaving import exit_code, leave
 
 if TYPE_CHECKING:
-    from tau2_logging.runner.maseval.rescore import Rescored
+    from tau2_logging.runner.rescore_maseval import Rescored
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -36,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _rescore(args: argparse.Namespace) -> int:
-    from tau2_logging.runner.maseval.rescore import rescore
+    from tau2_logging.runner.rescore_maseval import rescore
 
     found = rescore(args.reports, args.output)
     for domain, rescored in found.items():
@@ -56,7 +56,7 @@ def summary(domain: str, rescored: Rescored) -> str:
 
 
 def _figures(rewards: dict[str, list[float]]) -> str:
-    from tau2_logging.runner.maseval.rescore import rates
+    from tau2_logging.runner.rescore_maseval import rates
 
     every = [reward for trials in rewards.values() for reward in trials]
     if not every:

@@ -17,7 +17,7 @@ from tau2_logging.events.levels import LEVELS
 from tau2_logging.leaving import carry_out, tell
 
 if TYPE_CHECKING:
-    from tau2_logging.runner.config import ModelChoice, RunConfig
+    from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 
 _RESUMABLE = frozenset(
     ("resume", "max_concurrency", "task_timeout", "heartbeat", "log_level", "no_progress", "max_retries", "no_profile", "no_fast_env")
@@ -184,11 +184,11 @@ def _command(given: dict[str, Any], words: list[str]) -> int:
 
         return list_tasks(given["list_tasks"], given.get("task_split"))
     config, resume = _resumed(given) if "resume" in given else (_config(given), None)
-    from tau2_logging.runner.benchmark import check_tau2
+    from tau2_logging.runner.harness.tau2_harness import check_tau2
 
     check_tau2()
     if "check" in given:
-        from tau2_logging.runner.preflight import check
+        from tau2_logging.runner.model_calls.preflight import check
 
         return check(config)
     from tau2_logging.runner.session import run
@@ -197,13 +197,13 @@ def _command(given: dict[str, Any], words: list[str]) -> int:
 
 
 def _config(given: dict[str, Any]) -> RunConfig:
-    from tau2_logging.runner.config import RunConfig, server_settings
-    from tau2_logging.runner.experts import expert_settings
+    from tau2_logging.runner.settings.config import RunConfig, server_settings
+    from tau2_logging.runner.settings.expert_options import expert_settings
 
     values = _plain_values(given)
     servers = server_settings(given)
     if servers is not None and "agent_llm" not in given:
-        from tau2_logging.runner.serving import agent_llm
+        from tau2_logging.runner.model_calls.model_servers import agent_llm
 
         given = {**given, "agent_llm": agent_llm(servers)}
     agent, user, judge = _models(given)
@@ -212,7 +212,7 @@ def _config(given: dict[str, Any]) -> RunConfig:
         if expert.scripted and not agent.scripted:
             _hint(f"note: expert {expert.alias} is a scripted model, which knows the task's solution and tells it")
     if "user_variants" in given:
-        from tau2_logging.runner.arms import variant_arms
+        from tau2_logging.runner.settings.arms import variant_arms
 
         values["arms"] = variant_arms(given["user_variants"])
     return RunConfig(**values, agent_model=agent, user_model=user, judge_model=judge, servers=servers)
@@ -267,7 +267,7 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
         if name in given:
             values[name] = given[name]
     if "agent_args" in given:
-        from tau2_logging.runner.json_flag import json_object
+        from tau2_logging.runner.settings.json_flag import json_object
 
         values["agent_args"] = json_object(given, "agent_args")
     if "mask" in given:
@@ -276,7 +276,7 @@ def _plain_values(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _models(given: dict[str, Any]) -> tuple[ModelChoice, ModelChoice, ModelChoice | None]:
-    from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER
+    from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER
 
     agent = _model(given, "agent", SCRIPTED_AGENT)
     user = _model(given, "user", SCRIPTED_USER)
@@ -295,8 +295,8 @@ def _hint(text: str) -> None:
 
 
 def _model(given: dict[str, Any], role: str, default: str) -> ModelChoice:
-    from tau2_logging.runner.config import ModelChoice
-    from tau2_logging.runner.json_flag import json_object
+    from tau2_logging.runner.settings.config import ModelChoice
+    from tau2_logging.runner.settings.json_flag import json_object
 
     name = given.get(f"{role}_llm", default)
     return ModelChoice(name, json_object(given, f"{role}_llm_args"), named=f"{role}_llm" in given)
@@ -305,10 +305,10 @@ def _model(given: dict[str, Any], role: str, default: str) -> ModelChoice:
 def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
     import dataclasses
 
-    from tau2_logging.runner.config import server_settings
-    from tau2_logging.runner.experts import with_experts
-    from tau2_logging.runner.json_flag import json_object
-    from tau2_logging.runner.saved_run import saved_config
+    from tau2_logging.runner.settings.config import server_settings
+    from tau2_logging.runner.settings.expert_options import with_experts
+    from tau2_logging.runner.settings.json_flag import json_object
+    from tau2_logging.runner.settings.saved_run import saved_config
 
     fixed = sorted(given.keys() - _RESUMABLE)
     if fixed:

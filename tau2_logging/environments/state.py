@@ -24,7 +24,7 @@ from tau2_logging.environments.hashing import DatabaseHash, PatchedText, Records
 from tau2_logging.environments.records import SharedRecords
 from tau2_logging.events.difference import difference
 from tau2_logging.events.structured import Change
-from tau2_logging.logger.state import DatabaseChange, Databases, Hash
+from tau2_logging.logger.state_watch import DatabaseChange, Databases, Hash
 
 AGENT, USER = "agent", "user"
 

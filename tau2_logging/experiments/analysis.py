@@ -11,9 +11,12 @@ import pandas as pd
 
 from tau2_logging.experiments.cells import MISSING, TERMINATIONS, by_task
 from tau2_logging.experiments.effects import LEVEL, REWARD_BOUNDS, effects
-from tau2_logging.experiments.manipulation import Verdict
-from tau2_logging.experiments.plan import ExperimentPlan
-from tau2_logging.experiments.statistics import bca_interval, holm, mcnemar_exact, pass_hat_k
+from tau2_logging.experiments.manipulation_check import Verdict
+from tau2_logging.experiments.planning.plan_file import ExperimentPlan
+from tau2_logging.statistics.bootstrap import bca_interval
+from tau2_logging.statistics.mcnemar import mcnemar_exact
+from tau2_logging.statistics.multiplicity import holm
+from tau2_logging.statistics.pass_k import pass_hat_k
 
 SECONDARY = {
     "cost_usd": "cost, USD", "input_tokens": "input tokens", "output_tokens": "output tokens", "turns": "turns of the user",
@@ -166,9 +169,8 @@ def _pass_k(plan: ExperimentPlan, cells: pd.DataFrame, resamples: int) -> pd.Dat
         mine = cells[cells["arm"].eq(arm) & cells["status"].eq("ok")]
         counts = mine.groupby(["domain", "task"], sort=False)["success"].agg(["sum", "count"])
         for k in range(1, plan.config.num_trials + 1):
-            interval = bca_interval(
-                pass_hat_k(counts["sum"], counts["count"], k), seed=plan.config.seed, resamples=resamples, bounds=(0, 1)
-            )
+            estimates = [pass_hat_k(int(c), int(n), k) for c, n in zip(counts["sum"], counts["count"], strict=True)]
+            interval = bca_interval(estimates, seed=plan.config.seed, resamples=resamples, bounds=(0, 1))
             rows.append(
                 {"arm": arm, "k": k, "tasks": interval.tasks, "pass_k_rate": interval.estimate, "pass_k_rate_low": interval.low,
                  "pass_k_rate_high": interval.high, "remark": interval.remark or None}
@@ -221,7 +223,7 @@ def _explored(
     resamples: int,
     bounds: tuple[float, float] | None,
 ) -> pd.DataFrame:
-    from tau2_logging.experiments.statistics import benjamini_hochberg
+    from tau2_logging.statistics.multiplicity import benjamini_hochberg
 
     rows = []
     for (domain, name), table in means.items():

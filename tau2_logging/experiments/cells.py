@@ -10,8 +10,9 @@ import pandas as pd
 
 from tau2_logging.analysis import load_log
 from tau2_logging.events.label import arm_label
-from tau2_logging.experiments.plan import Experiment
-from tau2_logging.runner.checkpoint import read_rows
+from tau2_logging.experiments.planning.plan_file import Experiment
+from tau2_logging.runner.work.checkpoint import read_rows
+from tau2_logging.statistics.score import is_solved
 
 KEY = ["arm", "domain", "task", "trial"]
 MISSING = "missing"
@@ -66,7 +67,7 @@ def _outcome(row: dict[str, Any]) -> dict[str, Any]:
     texts = tuple(str(message["content"]) for message in said if message.get("content"))
     reward = float(row["reward"])
     return {
-        "status": "ok", "reward": reward, "success": float(reward >= 1 - 1e-6), "termination": _termination(row.get("termination"), texts),
+        "status": "ok", "reward": reward, "success": float(is_solved(reward)), "termination": _termination(row.get("termination"), texts),
         "turns": len(said), "user_texts": texts,
     }  # fmt: skip
 

@@ -13,8 +13,8 @@ from tau2_logging.units import money
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.experiments.manipulation import Verdict
-    from tau2_logging.experiments.plan import Experiment, ExperimentPlan
+    from tau2_logging.experiments.manipulation_check import Verdict
+    from tau2_logging.experiments.planning.plan_file import Experiment, ExperimentPlan
 
 FORMATS = ("text", "json", "csv", "html")
 EXIT_MISSING, EXIT_NOT_DELIVERED = 1, 3
@@ -22,7 +22,7 @@ EXIT_MISSING, EXIT_NOT_DELIVERED = 1, 3
 
 def plan(args: argparse.Namespace) -> int:
     """Make the plan file, say what it costs and what it can find out."""
-    from tau2_logging.experiments.plan import FILE, write_plan
+    from tau2_logging.experiments.planning.plan_file import FILE, write_plan
 
     made = _made_plan(args, args.name)
     path = Path(args.out) / args.name / FILE
@@ -34,7 +34,7 @@ def plan(args: argparse.Namespace) -> int:
 
 def power(args: argparse.Namespace) -> int:
     """The smallest difference that a plan, made or still to be made, can find."""
-    from tau2_logging.experiments.plan import read_plan
+    from tau2_logging.experiments.planning.plan_file import read_plan
 
     if args.plan is None:
         _print_plan(_made_plan(args, "unnamed"))
@@ -44,9 +44,9 @@ def power(args: argparse.Namespace) -> int:
 
 
 def _made_plan(args: argparse.Namespace, name: str) -> ExperimentPlan:
-    from tau2_logging.experiments.cost import check_budget, estimate
-    from tau2_logging.experiments.planning import experiment_plan
-    from tau2_logging.experiments.settings import run_config
+    from tau2_logging.experiments.planning.cost_forecast import check_budget, estimate
+    from tau2_logging.experiments.planning.plan_builder import experiment_plan
+    from tau2_logging.experiments.planning.run_settings import run_config
 
     if not name or not all(letter.isalnum() or letter in "_.-" for letter in name) or name.strip(".") == "":
         raise UserError(f"--name {name!r} cannot name a folder; give letters, digits, _, . and -")
@@ -62,14 +62,14 @@ def _made_plan(args: argparse.Namespace, name: str) -> ExperimentPlan:
 
 
 def _print_plan(made: ExperimentPlan) -> None:
-    from tau2_logging.experiments.planning_text import plan_lines
+    from tau2_logging.experiments.planning.plan_text import plan_lines
 
     print("\n".join(plan_lines(made)))
 
 
 def run(args: argparse.Namespace) -> int:
     """Run what is missing of a plan."""
-    from tau2_logging.experiments.plan import read_plan
+    from tau2_logging.experiments.planning.plan_file import read_plan
     from tau2_logging.experiments.running import run_experiment
 
     names = ("max_concurrency", "executor", "workers", "ray_address", "max_retries", "task_timeout", "log_level")
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 def status(args: argparse.Namespace) -> int:
     """How far each arm has come; exit code 1 while cells are missing."""
-    from tau2_logging.experiments.plan import read_plan
+    from tau2_logging.experiments.planning.plan_file import read_plan
     from tau2_logging.experiments.running import progress
 
     items = progress(read_plan(Path(args.plan)))
@@ -121,8 +121,8 @@ def analyze(args: argparse.Namespace) -> int:
     from tau2_logging.experiments import report
     from tau2_logging.experiments.analysis import Table
     from tau2_logging.experiments.analysis import analyze as analyzed
-    from tau2_logging.experiments.moods import moods
-    from tau2_logging.runner.prompts import scenarios
+    from tau2_logging.experiments.scripted_personas import moods
+    from tau2_logging.runner.work.prompts import scenarios
 
     wanted = _formats(args.format)
     experiment, cells = _collected(args)
@@ -160,7 +160,7 @@ def _output(args: argparse.Namespace, experiment: Experiment) -> Path:
 
 def _collected(args: argparse.Namespace) -> tuple[Experiment, pd.DataFrame]:
     from tau2_logging.experiments.cells import collect as collected
-    from tau2_logging.experiments.plan import read_plan
+    from tau2_logging.experiments.planning.plan_file import read_plan
 
     experiment = read_plan(Path(args.plan))
     if not experiment.run_dir.exists():
@@ -170,7 +170,7 @@ def _collected(args: argparse.Namespace) -> tuple[Experiment, pd.DataFrame]:
 
 def _manipulation(experiment: Experiment, cells: pd.DataFrame) -> tuple[pd.DataFrame, list[Verdict]]:
     from tau2_logging.experiments.injection import by_arm, check_injection
-    from tau2_logging.experiments.manipulation import marker_table, verdicts
+    from tau2_logging.experiments.manipulation_check import marker_table, verdicts
 
     plan = experiment.plan
     table = marker_table(plan, cells, plan.config.seed)

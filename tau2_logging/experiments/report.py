@@ -11,14 +11,14 @@ import pandas as pd
 
 from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.reports.console import console, show
-from tau2_logging.analysis.reports.html_tables import kind_of, label_of, table_data
-from tau2_logging.analysis.reports.plain import plain, records
-from tau2_logging.analysis.sections import Section, long_text
+from tau2_logging.analysis.reports.html.table_data import kind_of, label_of, table_data
+from tau2_logging.analysis.reports.text.plain import plain, records
+from tau2_logging.analysis.reports.text.sections import Section, long_text
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import arm_label
 from tau2_logging.experiments.analysis import Findings, Table
-from tau2_logging.experiments.plan import Experiment
-from tau2_logging.runner.checkpoint import read_rows
+from tau2_logging.experiments.planning.plan_file import Experiment
+from tau2_logging.runner.work.checkpoint import read_rows
 from tau2_logging.units import ABSENT, count, is_unknown, money, number
 
 MOST_ROWS = 30
@@ -102,13 +102,13 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> Path:
 
 def write_page(experiment: Experiment, findings: Findings, directory: Path, command: str) -> list[Path]:
     """report.html of the experiment's run, with a page on the experiment. Raises UserError where there is no log."""
-    from tau2_logging.analysis.reports import html
+    from tau2_logging.analysis.reports.html import page
 
     if not experiment.logs:
         raise UserError(f"{experiment.directory}/logs holds no log of the run; run it first, or leave html out of --format")
     log = load_log(experiment.logs, experiment.plan.name)
     options = ReportOptions(title=findings.plan.name, command=command, experiment=page_data(experiment, findings))
-    return html.write(log, directory, options)
+    return page.write(log, directory, options)
 
 
 def page_data(experiment: Experiment, findings: Findings) -> dict[str, Any]:

@@ -8,9 +8,9 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import arm_label
-from tau2_logging.experiments.plan import Experiment
-from tau2_logging.runner.checkpoint import read_rows
-from tau2_logging.runner.config import RunConfig
+from tau2_logging.experiments.planning.plan_file import Experiment
+from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.work.checkpoint import read_rows
 from tau2_logging.units import money
 
 ROUNDS = 3

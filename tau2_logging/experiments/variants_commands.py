@@ -6,7 +6,7 @@ import argparse
 import difflib
 
 from tau2_logging.errors import UserError
-from tau2_logging.runner.variants import Variant, known_variants, lint
+from tau2_logging.runner.settings.variants import Variant, known_variants, lint
 
 
 def list_variants(args: argparse.Namespace) -> int:
@@ -45,7 +45,7 @@ def lint_variants(args: argparse.Namespace) -> int:
 
 def prompt(args: argparse.Namespace) -> int:
     """The whole system prompt of a task with a variant, and nothing else."""
-    from tau2_logging.runner.prompts import prompt_of
+    from tau2_logging.runner.work.prompts import prompt_of
 
     print(prompt_of(_named(args, args.name), args.domain, args.task), end="")
     return 0

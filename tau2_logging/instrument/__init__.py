@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from tau2_logging.instrument.base import Instrumentor, distribution_version, has_module
-from tau2_logging.instrument.gate import Gate
+from tau2_logging.instrument.helper_threads import ThreadsInstrumentor
 from tau2_logging.instrument.http import HttpInstrumentor
+from tau2_logging.instrument.instrumentor import Instrumentor, distribution_version, has_module
 from tau2_logging.instrument.litellm import LitellmInstrumentor
 from tau2_logging.instrument.maseval import MasevalInstrumentor
-from tau2_logging.instrument.serving import ProgramAt, nothing_known
-from tau2_logging.instrument.streaming import TTFT_MODES, Streaming
+from tau2_logging.instrument.model_calls.call_types import ProgramAt, nothing_known
+from tau2_logging.instrument.model_calls.rate_limiter import Gate
+from tau2_logging.instrument.requests.streaming import TTFT_MODES, Streaming
+from tau2_logging.instrument.simulations.tool_details import ToolDetails
 from tau2_logging.instrument.tau2 import Tau2Instrumentor
-from tau2_logging.instrument.threads import ThreadsInstrumentor
-from tau2_logging.instrument.tool_details import ToolDetails
 from tau2_logging.logger.event_logger import EventLogger
 
 

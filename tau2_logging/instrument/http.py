@@ -12,18 +12,18 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-from tau2_logging.instrument.base import Instrumentor, distribution_version
-from tau2_logging.instrument.client_io import AsyncClientIO, SyncClientIO, run_steps, run_steps_async
-from tau2_logging.instrument.exchange import Exchange, endpoint_of, model_in
-from tau2_logging.instrument.gate import Gate, pass_gate, pass_gate_async
-from tau2_logging.instrument.model_call import ATTEMPT, OPEN_CALL, ModelCall
+from tau2_logging.instrument.instrumentor import Instrumentor, distribution_version
+from tau2_logging.instrument.model_calls.call_types import ProgramAt, named_by, nothing_known, served_by
+from tau2_logging.instrument.model_calls.model_call import ATTEMPT, OPEN_CALL, ModelCall
+from tau2_logging.instrument.model_calls.price import price_of
+from tau2_logging.instrument.model_calls.rate_limiter import Gate, pass_gate, pass_gate_async
+from tau2_logging.instrument.model_calls.trace_header import add_trace_header
 from tau2_logging.instrument.patching import Function, Patches
-from tau2_logging.instrument.price import price_of
-from tau2_logging.instrument.reassembly import Steps, whole_answer
-from tau2_logging.instrument.serving import ProgramAt, named_by, nothing_known, served_by
-from tau2_logging.instrument.streaming import Streaming
-from tau2_logging.instrument.tap import tapped
-from tau2_logging.instrument.trace_header import add_trace_header
+from tau2_logging.instrument.requests.client_io import AsyncClientIO, SyncClientIO, run_steps, run_steps_async
+from tau2_logging.instrument.requests.exchange import Exchange, endpoint_of, model_in
+from tau2_logging.instrument.requests.reassembly import Steps, whole_answer
+from tau2_logging.instrument.requests.response_stream import tapped
+from tau2_logging.instrument.requests.streaming import Streaming
 from tau2_logging.instrument.wire import call_type_of_host, protocol_of
 from tau2_logging.instrument.wire.protocol import read_json
 from tau2_logging.logger.context import current

@@ -13,13 +13,13 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from tau2_logging.instrument.base import Instrumentor, distribution_version
-from tau2_logging.instrument.gate import Gate, pass_gate, pass_gate_async
-from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
+from tau2_logging.instrument.instrumentor import Instrumentor, distribution_version
+from tau2_logging.instrument.model_calls.measured_stream import MeasuredStream
+from tau2_logging.instrument.model_calls.model_call import OPEN_CALL, ModelCall
+from tau2_logging.instrument.model_calls.price import price_of
+from tau2_logging.instrument.model_calls.rate_limiter import Gate, pass_gate, pass_gate_async
 from tau2_logging.instrument.patching import Function, Patches
-from tau2_logging.instrument.price import price_of
-from tau2_logging.instrument.stream import MeasuredStream
-from tau2_logging.instrument.streaming import Streaming
+from tau2_logging.instrument.requests.streaming import Streaming
 from tau2_logging.logger.context import current
 
 _CALL_TYPES = {"hosted_vllm": "openai_compatible", "vllm": "vllm", "openai": "openai", "anthropic": "claude"}

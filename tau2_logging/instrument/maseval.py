@@ -14,12 +14,12 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
 
-from tau2_logging.instrument.base import Instrumentor
-from tau2_logging.instrument.evaluation import begin_evaluation, end_evaluation
-from tau2_logging.instrument.live_tool import write_tool_call
+from tau2_logging.instrument.instrumentor import Instrumentor
 from tau2_logging.instrument.patching import Function, Patches
+from tau2_logging.instrument.simulations.evaluation import begin_evaluation, end_evaluation
+from tau2_logging.instrument.simulations.tool_event import write_tool_call
+from tau2_logging.logger.content.error_text import error_text
 from tau2_logging.logger.context import bind, current
-from tau2_logging.logger.error_text import error_text
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.scope import OK, Outcome, begin, end

@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
-from tau2_logging.instrument.base import Instrumentor
+from tau2_logging.instrument.instrumentor import Instrumentor
 from tau2_logging.instrument.patching import Function, Patches
 
 

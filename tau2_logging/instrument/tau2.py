@@ -13,14 +13,14 @@ import sys
 from numbers import Real
 from typing import Any
 
-from tau2_logging.instrument.base import Instrumentor, has_module
-from tau2_logging.instrument.evaluation import begin_evaluation, end_evaluation
-from tau2_logging.instrument.live_tool import write_tool_call
+from tau2_logging.instrument.instrumentor import Instrumentor, has_module
 from tau2_logging.instrument.patching import Function, Patches
-from tau2_logging.instrument.tool_details import ERROR, ToolCallDetails, ToolDetails
-from tau2_logging.instrument.trials import Trials
+from tau2_logging.instrument.simulations.evaluation import begin_evaluation, end_evaluation
+from tau2_logging.instrument.simulations.tool_details import ERROR, ToolCallDetails, ToolDetails
+from tau2_logging.instrument.simulations.tool_event import write_tool_call
+from tau2_logging.instrument.simulations.trials import Trials
+from tau2_logging.logger.content.error_text import error_text
 from tau2_logging.logger.context import current
-from tau2_logging.logger.error_text import error_text
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.scope import OK, Outcome, end, simulation_scope, stop_token

@@ -14,10 +14,10 @@ from collections.abc import Callable
 from typing import Any
 
 from tau2_logging.events.levels import level_name
+from tau2_logging.logger.content.error_text import traceback_text
+from tau2_logging.logger.content.masking import mask_text, masked_start
 from tau2_logging.logger.context import current
-from tau2_logging.logger.error_text import traceback_text
-from tau2_logging.logger.masking import mask_text, masked_start
-from tau2_logging.logger.records import BRIDGE_MARK
+from tau2_logging.logger.logging_records import BRIDGE_MARK
 
 _LONGEST_TEXT = 20_000
 """Characters of one message. tau2 logs a model's error page whole, a prompt of a few pages as well."""

@@ -16,11 +16,11 @@ from tau2_logging.events.codec import Place, decode, encode_in, encode_parts, ev
 from tau2_logging.events.levels import DEBUG, INFO
 from tau2_logging.events.structured import StructuredEvent, make_event
 from tau2_logging.logger.clock import Clock, WallText
+from tau2_logging.logger.content.sensitive import ALL, SECRETS, mask_personal
 from tau2_logging.logger.event_queue import Made
-from tau2_logging.logger.records import RecordForwarder, register_levels
-from tau2_logging.logger.sensitive import ALL, SECRETS, mask_personal
+from tau2_logging.logger.flusher import Unwritten
+from tau2_logging.logger.logging_records import RecordForwarder, register_levels
 from tau2_logging.logger.sink import NO_LINES, Sink
-from tau2_logging.logger.unwritten import Unwritten
 
 T = TypeVar("T")
 

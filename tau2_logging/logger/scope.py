@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from tau2_logging.errors import SimulationTimeout
 from tau2_logging.events.levels import DEBUG
 from tau2_logging.logger.call_problem import CallProblem
+from tau2_logging.logger.content.error_text import traceback_text
+from tau2_logging.logger.content.masking import masked_start, shorten
 from tau2_logging.logger.context import bind
-from tau2_logging.logger.error_text import traceback_text
 from tau2_logging.logger.event_logger import EventLogger
-from tau2_logging.logger.masking import masked_start, shorten
 from tau2_logging.logger.operation import error_fields
 from tau2_logging.logger.simulation import DONE, Simulation
 

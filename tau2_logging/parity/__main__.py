@@ -11,11 +11,11 @@ from pathlib import Path
 from tau2_logging.errors import UserError
 from tau2_logging.leaving import exit_code, leave
 from tau2_logging.parity.case import Case
-from tau2_logging.parity.compare import compare
+from tau2_logging.parity.comparison import compare
 from tau2_logging.parity.findings import deliberate_kinds, findings
-from tau2_logging.parity.process import Place, play_both
-from tau2_logging.parity.report import as_data, as_text
+from tau2_logging.parity.report_text import as_data, as_text
 from tau2_logging.parity.side import Order
+from tau2_logging.parity.side_process import Place, play_both
 
 DOMAINS = ("airline", "retail", "telecom")
 _DESCRIPTION = """\

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tau2_logging.parity.compare import ERROR_PREFIX, ORDER_ID_PREFIX, Comparison, Difference
-from tau2_logging.parity.process import Answer
+from tau2_logging.parity.comparison import ERROR_PREFIX, ORDER_ID_PREFIX, Comparison, Difference
+from tau2_logging.parity.side_process import Answer
 
 DELIBERATE = {
     ("tau2", "maseval"): frozenset({ERROR_PREFIX, ORDER_ID_PREFIX}),

@@ -22,7 +22,7 @@ from maseval.benchmark.tau2 import (
 )
 from maseval.core.model import ChatResponse
 
-from tau2_logging.environments.maseval import SharedMaseval, lay_out, own_hash
+from tau2_logging.environments.maseval_data import SharedMaseval, lay_out, own_hash
 from tau2_logging.parity.case import Act, Call, Case, gold_conversation
 from tau2_logging.parity.maseval_probes import Recorded, probe_evaluator, probe_loader, probe_start
 from tau2_logging.parity.side import Order, Wrapping

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from tau2_logging.events import Event
 from tau2_logging.logger.sink import Sink
-from tau2_logging.runner.config import RunConfig
-from tau2_logging.runner.server_traces import check_receiving
+from tau2_logging.runner.model_calls.server_traces import check_receiving
+from tau2_logging.runner.settings.config import RunConfig
 
 if TYPE_CHECKING:
     from tau2_logging.sinks.otlp import OtlpSink

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.errors import UserError
-from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
+from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
 
 
 def run_enhanced_simulation(

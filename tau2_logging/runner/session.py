@@ -22,36 +22,36 @@ from tau2_logging.events import LEVELS, SCHEMA_VERSION
 from tau2_logging.events.label import plain_domain
 from tau2_logging.instrument import distribution_version
 from tau2_logging.logger.clock import Clock, utc_offset
-from tau2_logging.logger.command_line import masked_argv
+from tau2_logging.logger.content.command_line import masked_argv
+from tau2_logging.logger.content.known_secrets import KNOWN
+from tau2_logging.logger.content.sensitive import ALL
 from tau2_logging.logger.event_logger import EventLogger
-from tau2_logging.logger.known_secrets import KNOWN
 from tau2_logging.logger.scope import OK
-from tau2_logging.logger.sensitive import ALL
 from tau2_logging.logger.sink import Sink
-from tau2_logging.runner.benchmark import Benchmark, Recipe
-from tau2_logging.runner.checkpoint import Checkpoint, Key, Row, write_results, write_run
-from tau2_logging.runner.config import DEFAULT_ARGS, THREADS, ModelChoice, RunConfig
-from tau2_logging.runner.early_end import End, end_of
-from tau2_logging.runner.ending import Ending
-from tau2_logging.runner.enhanced import offered
 from tau2_logging.runner.executors import Executor, Failure, ThreadsExecutor, make_crew
 from tau2_logging.runner.exports import Exports, check_exports
-from tau2_logging.runner.harness import load_benchmark
-from tau2_logging.runner.limits import Budget, rate_limit
-from tau2_logging.runner.masked_record import masked_record
-from tau2_logging.runner.order import Order
-from tau2_logging.runner.place import RunPlace, locked_place, within_plan
-from tau2_logging.runner.plan import Plan, make_plan
-from tau2_logging.runner.providers import check_models, check_prices
+from tau2_logging.runner.harness.enhanced_domains import offered
+from tau2_logging.runner.harness.load_harness import load_benchmark
+from tau2_logging.runner.harness.tau2_harness import Benchmark, Recipe
+from tau2_logging.runner.model_calls.limits import Budget, rate_limit
+from tau2_logging.runner.model_calls.litellm_settings import check_models, check_prices
+from tau2_logging.runner.model_calls.model_servers import ModelServers, model_servers
+from tau2_logging.runner.model_calls.server_traces import ServerTraces
 from tau2_logging.runner.run_console import RunConsole
-from tau2_logging.runner.run_lock import RunLock
-from tau2_logging.runner.secret_values import secret_values
-from tau2_logging.runner.server_traces import ServerTraces
-from tau2_logging.runner.serving import ModelServers, model_servers
-from tau2_logging.runner.start_fields import settings_fields
-from tau2_logging.runner.unit import Bench
-from tau2_logging.runner.watchdog import Watchdog
-from tau2_logging.runner.workshop import Workshop
+from tau2_logging.runner.run_end import Ending
+from tau2_logging.runner.settings.config import DEFAULT_ARGS, THREADS, ModelChoice, RunConfig
+from tau2_logging.runner.settings.secret_values import secret_values
+from tau2_logging.runner.settings.start_fields import settings_fields
+from tau2_logging.runner.work.checkpoint import Checkpoint, Key, Row, write_results, write_run
+from tau2_logging.runner.work.early_end import End, end_of
+from tau2_logging.runner.work.masked_record import masked_record
+from tau2_logging.runner.work.plan import Plan, make_plan
+from tau2_logging.runner.work.process_setup import Workshop
+from tau2_logging.runner.work.run_folder import RunPlace, locked_place, within_plan
+from tau2_logging.runner.work.run_lock import RunLock
+from tau2_logging.runner.work.run_spec import Order
+from tau2_logging.runner.work.run_unit import Bench
+from tau2_logging.runner.work.watchdog import Watchdog
 from tau2_logging.sinks.console import Progress, summary_table
 from tau2_logging.sinks.domain_files import DomainFiles, events_path
 from tau2_logging.sinks.structured_file import StructuredFiles

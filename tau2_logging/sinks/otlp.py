@@ -15,7 +15,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import Event
 from tau2_logging.events.levels import DEBUG, PROFILE
 from tau2_logging.events.traces import Span, TraceBuilder
-from tau2_logging.logger.masking import mask_text
+from tau2_logging.logger.content.masking import mask_text
 from tau2_logging.logger.sink import Sink
 from tau2_logging.sinks.otlp_sender import Sender
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tau2_logging.events import EXCLUSIVE_MS, MODEL_CALL_TYPES, Event
 from tau2_logging.events.levels import PROFILE
 from tau2_logging.logger.sink import Sink
-from tau2_logging.score import SOLVED_WITHIN, Score
+from tau2_logging.statistics.pass_k import mean_pass_at, mean_pass_hat
+from tau2_logging.statistics.score import Score, is_solved
 
 CALLS = {
     "llm_call": "llm_calls", "user_sim": "user_calls", "expert_call": "expert_calls", "evaluator": "judge_calls", "tool_call": "tool_calls",
@@ -68,33 +67,16 @@ class DomainTotals:
         """The outcome of the simulations that have ended, with its denominator."""
         rewards = [reward for trials in self.rewards.values() for reward in trials]
         unscored = Counter({"error": self.errors, "timeout": self.timeouts, "ok": self.ok - len(rewards)})
-        solved = sum(abs(reward - 1) <= SOLVED_WITHIN for reward in rewards)
+        solved = sum(map(is_solved, rewards))
         return Score(self.done, len(rewards), solved, sum(rewards), +unscored)
 
     def pass_hat(self) -> dict[int, float]:
-        """pass^k, that all of k trials succeed; see `pass_hat`."""
-        return pass_hat(self.rewards)
+        """pass^k, that all of k trials succeed; see `mean_pass_hat`."""
+        return mean_pass_hat(self.rewards)
 
     def pass_at(self) -> dict[int, float]:
-        """pass@k, that at least one of k trials succeeds; see `pass_at`."""
-        return pass_at(self.rewards)
-
-
-def pass_hat(rewards: Mapping[str, Sequence[float]]) -> dict[int, float]:
-    """pass^k ("all k") for every k that all tasks have trials for: the mean over tasks of C(successes, k) / C(trials, k) (tau-bench, arXiv
-    2406.12045). `rewards` by task; trials that an infrastructure failure ended do not belong in it."""
-    return _per_k(rewards, lambda trials, successes, k: math.comb(successes, k) / math.comb(trials, k))
-
-
-def pass_at(rewards: Mapping[str, Sequence[float]]) -> dict[int, float]:
-    """pass@k ("at least one of k") likewise: the mean of 1 - C(failures, k) / C(trials, k) (Codex, arXiv 2107.03374)."""
-    return _per_k(rewards, lambda trials, successes, k: 1 - math.comb(trials - successes, k) / math.comb(trials, k))
-
-
-def _per_k(rewards: Mapping[str, Sequence[float]], estimate: Callable[[int, int, int], float]) -> dict[int, float]:
-    counts = [(len(trials), sum(abs(reward - 1.0) < 1e-6 for reward in trials)) for trials in rewards.values()]
-    most = min((trials for trials, _ in counts), default=0)
-    return {k: sum(estimate(trials, successes, k) for trials, successes in counts) / len(counts) for k in range(1, most + 1)}
+        """pass@k, that at least one of k trials succeeds; see `mean_pass_at`."""
+        return mean_pass_at(self.rewards)
 
 
 class Totals(Sink):

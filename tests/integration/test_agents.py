@@ -199,7 +199,7 @@ def test_what_the_provider_layer_gave_up_is_asked_for_again(fault: str, tmp_path
 
 def test_settings_reach_the_agent_and_leave_no_trace(tmp_path: Path) -> None:
     """attempts=0 withholds nothing; afterwards tau2's registry is as it was."""
-    from tau2_logging.runner.benchmark import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Benchmark
 
     registry = Benchmark.load().registry
     before = registry.get_info()

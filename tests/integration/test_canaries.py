@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tau2_logging.cli import analyze_timing, run_local
-from tau2_logging.runner.benchmark import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Benchmark
 from tau2_logging.runner.session import run_in
 from tests.support.in_process import scripted
 from tests.support.tokens import FORMS, opaque, secrets_of, token

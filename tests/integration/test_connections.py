@@ -12,7 +12,7 @@ import pytest
 from tau2_logging.events import Event
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
-from tau2_logging.models.servers.simulated import Exchange, Reply, ServerSettings, SimulatedServer
+from tau2_logging.models.simulated_server import Exchange, Reply, ServerSettings, SimulatedServer
 from tau2_logging.sinks import MemorySink
 
 litellm = pytest.importorskip("litellm", reason="litellm is not installed")
@@ -86,7 +86,7 @@ def test_a_call_says_where_it_went_and_not_with_which_key() -> None:
 
 def test_the_pool_follows_the_concurrency() -> None:
     """tau2 v1.0.1 gives litellm 10 connections; a run of 32 simulations replaces that client and puts it back afterwards."""
-    from tau2_logging.runner.providers import http_connections
+    from tau2_logging.runner.model_calls.litellm_settings import http_connections
 
     small = httpx.Client(limits=httpx.Limits(max_connections=10))
     before, litellm.client_session = litellm.client_session, small

@@ -15,7 +15,7 @@ from tau2_logging.events import PROFILE
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger import EventLogger
-from tau2_logging.models.scripted.plan import PlanBook, plan_of
+from tau2_logging.models.scripted.task_script import PlanBook, plan_of
 from tau2_logging.sinks import DomainFiles
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -26,8 +26,8 @@ TASKS = 4
 @pytest.fixture(scope="module")
 def benchmark() -> Any:
     from tau2_logging.models.scripted.provider import register
-    from tau2_logging.runner.benchmark import Benchmark
-    from tau2_logging.runner.providers import warm_up
+    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.model_calls.litellm_settings import warm_up
 
     loaded = Benchmark.load()
     book = PlanBook()

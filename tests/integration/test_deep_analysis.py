@@ -85,7 +85,7 @@ def test_every_call_has_its_clock_its_type_and_its_check(analysis: LogAnalyzer, 
 
 def test_injected_faults_come_back_as_what_they_were(analysis: LogAnalyzer) -> None:
     """A call with made-up arguments is a schema violation, one of a made-up tool a hallucinated tool, and no other call is either."""
-    from tau2_logging.analysis.deep.taxonomy import with_kinds
+    from tau2_logging.analysis.deep.tool_calls.taxonomy import with_kinds
 
     failed = with_kinds(analysis.recorded.calls)
     assert (failed["kind"].eq("hallucinated tool") == failed["tool"].str.endswith("_now")).all()

@@ -17,11 +17,11 @@ from tau2_logging.events import Event
 from tau2_logging.events.levels import PROFILE
 from tau2_logging.instrument import Gate, Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
-from tau2_logging.models.servers.simulated import Reply, ServerSettings, SimulatedServer
-from tau2_logging.runner.outages import NOBODY
-from tau2_logging.runner.retries import Retries
-from tau2_logging.runner.retry_policy import RetryPolicy
-from tau2_logging.runner.routing import Routing
+from tau2_logging.models.simulated_server import Reply, ServerSettings, SimulatedServer
+from tau2_logging.runner.model_calls.outages import NOBODY
+from tau2_logging.runner.model_calls.retries import Retries
+from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
+from tau2_logging.runner.model_calls.routing import Routing
 from tau2_logging.sinks import MemorySink
 from tests.support.litellm_clients import LEFT_OPEN
 

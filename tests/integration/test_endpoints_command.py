@@ -1,4 +1,4 @@
-"""`python -m tau2_logging.cli.endpoints`, and the shell of what it writes, run by a shell."""
+"""`python -m tau2_logging.cli.rental`, and the shell of what it writes, run by a shell."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tau2_logging.cli.endpoints import build_parser, main
+from tau2_logging.cli.rental import build_parser, main
 from tau2_logging.cli.run_local import build_parser as run_local_parser
+from tau2_logging.models.rental.render import render
+from tau2_logging.models.rental.task import EndpointTask
 from tau2_logging.models.servers.families import VLLM_VERSION
-from tau2_logging.models.skypilot.render import render
-from tau2_logging.models.skypilot.task import EndpointTask
 from tests.support.patience import LONG_S
 
 ROOT = Path(__file__).parents[2]
@@ -78,7 +78,7 @@ def test_errors_are_one_line_each_and_warnings_stand_apart(tmp_path: Path, capsy
 def test_bad_input_ends_with_2_and_one_line(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = outcome(capsys, *words)
     assert code == 2
-    assert err.startswith(("python -m tau2_logging.cli.endpoints: error: ", "error: "))  # of the command, of the file
+    assert err.startswith(("python -m tau2_logging.cli.rental: error: ", "error: "))  # of the command, of the file
     assert said in err
     assert err.count("\n") == 1
 
@@ -97,7 +97,7 @@ def test_skypilots_own_parser_is_asked_where_it_is_installed(refused: bool, tmp_
     file = tmp_path / "endpoint.yaml"
     file.write_text(render(EndpointTask("Qwen/Qwen3-32B", ("A100:1",), 2.0)))
     done = subprocess.run(
-        [sys.executable, "-m", "tau2_logging.cli.endpoints", "validate", str(file)],
+        [sys.executable, "-m", "tau2_logging.cli.rental", "validate", str(file)],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == (2 if refused else 0)
@@ -118,7 +118,7 @@ def _skypilot_is_there() -> bool:
 def test_skypilot_takes_what_is_rendered(gpus: tuple[str, ...], infra: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "endpoint.yaml"
     file.write_text(render(EndpointTask("Qwen/Qwen3-32B", gpus, 2.0, infra=infra, use_spot=True, replicas=2)))
-    command = [sys.executable, "-m", "tau2_logging.cli.endpoints", "validate", str(file)]
+    command = [sys.executable, "-m", "tau2_logging.cli.rental", "validate", str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, "SkyPilot" in done.stdout) == (0, True), done.stderr
 
@@ -203,7 +203,7 @@ def test_the_manual_names_every_option_of_render() -> None:
 def test_every_command_of_the_manual_is_one_that_there_is() -> None:
     """Ours by their parsers: each line of render, validate and run_local.py is read, and its flags are known."""
     lines = re.sub(r"\\\n\s*", "", manual()).splitlines()
-    ours = [line.split("cli.endpoints ", 1)[1] for line in lines if line.startswith("    python -m tau2_logging.cli.endpoints ")]
+    ours = [line.split("cli.rental ", 1)[1] for line in lines if line.startswith("    python -m tau2_logging.cli.rental ")]
     runs = [line.split("run_local.py ", 1)[1] for line in lines if line.startswith("    python run_local.py ")]
     assert len(ours) >= 3
     assert len(runs) >= 3

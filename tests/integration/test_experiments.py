@@ -14,10 +14,10 @@ import pytest
 from tau2_logging.errors import UserError
 from tau2_logging.experiments.__main__ import build_parser, command_of
 from tau2_logging.experiments.cells import KEY, collect
-from tau2_logging.experiments.plan import read_plan
+from tau2_logging.experiments.planning.plan_file import read_plan
 from tau2_logging.experiments.running import progress, run_experiment
-from tau2_logging.runner.benchmark import trial_seeds
-from tau2_logging.runner.checkpoint import read_rows
+from tau2_logging.runner.harness.tau2_harness import trial_seeds
+from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.command import ROOT
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")

@@ -18,9 +18,9 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import Event
 from tau2_logging.models.experts import DELEGATE, parse_experts
 from tau2_logging.models.experts.tool import CALL_EXPERT
-from tau2_logging.models.servers.simulated import Reply, ServerSettings, SimulatedServer
-from tau2_logging.runner.config import RunConfig
-from tau2_logging.runner.experts import expert_settings, with_experts
+from tau2_logging.models.simulated_server import Reply, ServerSettings, SimulatedServer
+from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.settings.expert_options import expert_settings, with_experts
 from tests.support.conversations import check_pairs, tools_called
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, by_simulation, check_run, of, span_of

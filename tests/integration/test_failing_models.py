@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.events import Event
-from tau2_logging.models.servers.simulated import Exchange, ServerSettings, SimulatedServer
-from tau2_logging.runner.checkpoint import read_rows
-from tau2_logging.runner.config import ModelChoice
+from tau2_logging.models.simulated_server import Exchange, ServerSettings, SimulatedServer
+from tau2_logging.runner.settings.config import ModelChoice
+from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN
 from tests.support.run_files import RunFiles, by_simulation, check_simulation, of

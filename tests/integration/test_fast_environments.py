@@ -23,7 +23,7 @@ CALLS = 40
 
 @pytest.fixture(scope="module")
 def registry() -> Any:
-    from tau2_logging.runner.benchmark import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Benchmark
 
     return Benchmark.load().registry
 

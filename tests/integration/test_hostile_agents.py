@@ -12,8 +12,8 @@ import pytest
 
 from tau2_logging.logger import scope
 from tau2_logging.logger.scope import Outcome
-from tau2_logging.runner import unit
-from tau2_logging.runner.checkpoint import read_rows
+from tau2_logging.runner.work import run_unit
+from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, check_times, of
 
@@ -74,7 +74,7 @@ ERRORS = {
 }
 
 
-@pytest.mark.parametrize("place", [unit, scope], ids=["row", "event"])
+@pytest.mark.parametrize("place", [run_unit, scope], ids=["row", "event"])
 def test_a_failure_of_our_own_ends_one_simulation(place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If an event or a row of a simulation cannot be made, there is a bare one of each, and the run goes on."""
     made = scope.told
@@ -98,7 +98,7 @@ def test_a_failure_of_our_own_ends_one_simulation(place: Any, tmp_path: Path, mo
 @pytest.mark.parametrize("reward", [float("nan"), float("inf"), "much", object()])
 def test_a_reward_that_is_no_number_is_an_error(reward: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An evaluator that gives something else than a number ends its simulation in error, without a reward, and the run goes on."""
-    from tau2_logging.runner.benchmark import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Benchmark
 
     run_task = Benchmark.run_task
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import pytest
 
 from tau2_logging import leaving
-from tau2_logging.cli import analyze_timing, endpoints, enhanced, rescore, results, run_local
+from tau2_logging.cli import analyze_timing, enhanced, rental, rescore, results, run_local
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.experiments import __main__ as experiments
-from tau2_logging.models.servers.simulated import __main__ as simulated
+from tau2_logging.models.simulated_server import __main__ as simulated
 from tau2_logging.parity import __main__ as parity
 from tests.support.command import ROOT, environment
 from tests.support.patience import LONG_S
@@ -51,7 +51,7 @@ COMMANDS = {
         results._COMMANDS, "merge",
     ),
     "endpoints": Command(
-        module("tau2_logging.cli.endpoints"), endpoints.main, ["validate", "a"], ["validate", "no.yaml"], endpoints._COMMANDS, "validate",
+        module("tau2_logging.cli.rental"), rental.main, ["validate", "a"], ["validate", "no.yaml"], rental._COMMANDS, "validate",
     ),
     "rescore": Command(module("tau2_logging.cli.rescore"), rescore.main, ["a"], ["no.jsonl"], rescore, "_rescore"),
     "experiments": Command(
@@ -59,7 +59,7 @@ COMMANDS = {
     ),
     "parity": Command(module("tau2_logging.parity"), parity.main, [], ["--left", "maseval"], parity, "_run"),
     "simulated server": Command(
-        module("tau2_logging.models.servers.simulated"), simulated.main, ["sim"], ["--port", "0"], simulated, "_serve",
+        module("tau2_logging.models.simulated_server"), simulated.main, ["sim"], ["--port", "0"], simulated, "_serve",
     ),
 }  # fmt: skip
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from tau2_logging.errors import UserError
-from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
-from tau2_logging.runner.config import ModelChoice, RunConfig
+from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
+from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN
 from tests.support.run_files import RunFiles, of

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.models.servers.simulated import Reply, ServerSettings, SimulatedServer, ToolUse
-from tau2_logging.runner.checkpoint import read_rows
-from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_USER, ModelChoice
+from tau2_logging.models.simulated_server import Reply, ServerSettings, SimulatedServer, ToolUse
+from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_USER, ModelChoice
+from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN
 from tests.support.run_files import RunFiles, of

@@ -22,12 +22,12 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import MODEL_CALL_TYPES, Event
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.endpoints import Endpoint, Endpoints
-from tau2_logging.models.servers.settings import ServerSettings as Settings
-from tau2_logging.models.servers.simulated import Exchange, Reply, ServerSettings, SimulatedServer
-from tau2_logging.runner.config import ModelChoice, RunConfig
-from tau2_logging.runner.preflight import check
-from tau2_logging.runner.routing import Routing
-from tau2_logging.runner.serving import agent_llm
+from tau2_logging.models.servers.server_settings import ServerSettings as Settings
+from tau2_logging.models.simulated_server import Exchange, Reply, ServerSettings, SimulatedServer
+from tau2_logging.runner.model_calls.model_servers import agent_llm
+from tau2_logging.runner.model_calls.preflight import check
+from tau2_logging.runner.model_calls.routing import Routing
+from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tests.support.command import start_local
 from tests.support.in_process import run_quietly, scripted
 from tests.support.patience import LONG_S
@@ -120,7 +120,7 @@ def serving(folder: Path, servers: int) -> tuple[str, ...]:
     return (
         "--domains", "mock", "--task-ids", *TASKS, "--num-trials", "6", "--max-concurrency", "4", "--no-progress", "--log-dir", str(folder),
         "--run-name", "r", "--serve", "sim", "--user-llm", "hosted_vllm/sim", "--num-servers", str(servers), "--start-port", "18700",
-        "--serve-command", f"{sys.executable} -m tau2_logging.models.servers.simulated serve",
+        "--serve-command", f"{sys.executable} -m tau2_logging.models.simulated_server serve",
         "--serve-args", f"--ttft-ms 150 --journal {folder}/journal.jsonl",
     )  # fmt: skip
 

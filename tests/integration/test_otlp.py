@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.replay import replay
+from tau2_logging.analysis.timeline.replay import replay
 from tau2_logging.cli import analyze_timing
 from tau2_logging.events import MODEL_CALL_TYPES, Event, semconv
 from tau2_logging.events.semconv import SPAN_TYPES
-from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
-from tau2_logging.runner.config import ModelChoice
+from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
+from tau2_logging.runner.settings.config import ModelChoice
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN, collect_clients
 from tests.support.patience import LONG_S

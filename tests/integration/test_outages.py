@@ -14,9 +14,9 @@ import pytest
 from tau2_logging.analysis import load_log
 from tau2_logging.events import Event
 from tau2_logging.events.kinds import EXCLUSIVE_MS
-from tau2_logging.models.servers.settings import ServerSettings as Settings
-from tau2_logging.runner.checkpoint import read_rows
-from tau2_logging.runner.config import ModelChoice
+from tau2_logging.models.servers.server_settings import ServerSettings as Settings
+from tau2_logging.runner.settings.config import ModelChoice
+from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.in_process import run_quietly, scripted
 from tests.support.restartable import Restartable
 from tests.support.run_files import RunFiles, by_simulation, of

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tau2_logging.cli import rescore
-from tau2_logging.environments.maseval import lay_out
+from tau2_logging.environments.maseval_data import lay_out
 from tau2_logging.instrument import Instrumentation, has_module
 from tau2_logging.logger import EventLogger
 from tau2_logging.models.scripted import PlanBook, plan_of

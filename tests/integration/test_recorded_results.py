@@ -13,8 +13,8 @@ import pytest
 from tau2_logging.analysis import RunLog, load_log
 from tau2_logging.analysis.recordings import load_results
 from tau2_logging.cli import analyze_timing
-from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
-from tau2_logging.runner.config import ModelChoice
+from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
+from tau2_logging.runner.settings.config import ModelChoice
 from tests.support.by_hand import checked_actions, figures, reference_actions
 from tests.support.by_hand_checks import check_deep, check_log
 from tests.support.in_process import run_quietly, scripted

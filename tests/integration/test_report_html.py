@@ -12,8 +12,8 @@ import pytest
 
 from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.deep import LogAnalyzer
-from tau2_logging.analysis.reports import html
-from tau2_logging.analysis.reports.html_deep import report_data_without_log
+from tau2_logging.analysis.reports.html import page
+from tau2_logging.analysis.reports.html.deep import report_data_without_log
 from tests.support import recordings
 from tests.support.report_samples import HOSTILE, Sample, hostile, pooled, write
 
@@ -67,11 +67,11 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     for name, parts in samples.items():
         log = load_log(write(folder / f"tau2_{name}.log", parts))
         options = ReportOptions() if name == "large" else ReportOptions(compare=log, slo=GATES, price_as=("gpt-4o",))
-        [made[name]] = html.write(log, folder / name, options)
+        [made[name]] = page.write(log, folder / name, options)
     log = load_log(folder / "tau2_two.log")
-    [made["experiment"]] = html.write(log, folder / "experiment", ReportOptions(experiment=strange_experiment()))
+    [made["experiment"]] = page.write(log, folder / "experiment", ReportOptions(experiment=strange_experiment()))
     made["deep"] = folder / "deep.html"
-    made["deep"].write_text(html.page(report_data_without_log(strange_agent(folder), ReportOptions())), encoding="utf-8")
+    made["deep"].write_text(page.page(report_data_without_log(strange_agent(folder), ReportOptions())), encoding="utf-8")
     return made
 
 

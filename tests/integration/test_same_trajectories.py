@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.runner.config import ModelChoice
+from tau2_logging.runner.settings.config import ModelChoice
 from tests.support.byte_server import Answers, byte_server
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN

@@ -12,10 +12,10 @@ from rich.console import Console
 
 from tau2_logging.errors import UserError
 from tau2_logging.events import MODEL_CALL_TYPES
-from tau2_logging.models.servers.settings import ServerSettings as Settings
-from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
-from tau2_logging.runner.config import ModelChoice, RunConfig
-from tau2_logging.runner.preflight import check
+from tau2_logging.models.servers.server_settings import ServerSettings as Settings
+from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
+from tau2_logging.runner.model_calls.preflight import check
+from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tests.support.in_process import run_quietly, scripted
 from tests.support.played import Played, litellm_proxy, playing
 from tests.support.run_files import RunFiles, of

@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.options import ReportOptions
-from tau2_logging.analysis.replay import replay
 from tau2_logging.analysis.reports import csv_tables, stats_json
+from tau2_logging.analysis.reports.report_options import ReportOptions
+from tau2_logging.analysis.timeline.replay import replay
 from tau2_logging.errors import UserError
 from tau2_logging.events import MODEL_CALL_TYPES, Event
 from tau2_logging.events.kinds import SERVER_CALL_MS
 from tau2_logging.events.traces import TraceBuilder
-from tau2_logging.models.servers.settings import ServerSettings as Settings
-from tau2_logging.models.servers.simulated import Exchange, ServerSettings, SimulatedServer
-from tau2_logging.runner.config import ModelChoice
+from tau2_logging.models.servers.server_settings import ServerSettings as Settings
+from tau2_logging.models.simulated_server import Exchange, ServerSettings, SimulatedServer
+from tau2_logging.runner.settings.config import ModelChoice
 from tests.support.executors import essence
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, of
@@ -200,7 +200,7 @@ def test_worker_processes(tmp_path: Path) -> None:
 
 def test_servers_that_the_run_starts_send_their_spans_to_it(tmp_path: Path) -> None:
     """--serve: a receiver on loopback, of which the servers are told; nothing is to be switched on."""
-    command = (sys.executable, "-m", "tau2_logging.models.servers.simulated", "serve")
+    command = (sys.executable, "-m", "tau2_logging.models.simulated_server", "serve")
     settings = Settings(serve="sim", serve_command=command, start_port=18_900, num_servers=2)
     code, printed = run_quietly(scripted(tmp_path, servers=settings, task_ids=TASKS, num_trials=2, **ROLES))
     assert code == 0, printed

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from tau2_logging.logger.known_secrets import KNOWN
+from tau2_logging.logger.content.known_secrets import KNOWN
 from tau2_logging.models.servers.fleet import Fleet
-from tau2_logging.models.servers.process import ServerDied, ServerPlan, port_is_free
-from tau2_logging.models.servers.settings import ServerSettings
-from tau2_logging.runner.config import RunConfig
-from tau2_logging.runner.secret_values import secret_values
+from tau2_logging.models.servers.server_process import ServerDied, ServerPlan, port_is_free
+from tau2_logging.models.servers.server_settings import ServerSettings
+from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.settings.secret_values import secret_values
 from tests.support.command import ROOT, environment
 from tests.support.patience import LONG_S
 from tests.support.processes import alive, gone

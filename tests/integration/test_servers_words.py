@@ -11,10 +11,10 @@ from tau2_logging.events import Event
 from tau2_logging.events.levels import PROFILE
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
-from tau2_logging.runner.checkpoint import read_rows
-from tau2_logging.runner.config import ModelChoice
-from tau2_logging.runner.retries import Retries
-from tau2_logging.runner.retry_policy import RetryPolicy
+from tau2_logging.runner.model_calls.retries import Retries
+from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
+from tau2_logging.runner.settings.config import ModelChoice
+from tau2_logging.runner.work.checkpoint import read_rows
 from tau2_logging.sinks import MemorySink
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from tau2_logging.errors import UserError
-from tau2_logging.models.servers.simulated import FAULTS, Exchange, Reply, ServerSettings, SimulatedServer
-from tau2_logging.models.servers.simulated.options import build_parser
+from tau2_logging.models.simulated_server import FAULTS, Exchange, Reply, ServerSettings, SimulatedServer
+from tau2_logging.models.simulated_server.vllm_flags import build_parser
 from tests.support.journals import settled
 from tests.support.patience import LONG_S
 
@@ -166,7 +166,7 @@ def test_drawn_faults_follow_the_seed() -> None:
 def test_a_tau2_run_reaches_its_end(tmp_path: Path) -> None:
     """Real simulations through litellm, agent, user and judge: each ends with the user's stop, and each model call is one exchange."""
     pytest.importorskip("tau2.registry", reason="tau2 is not installed")
-    from tau2_logging.runner.config import ModelChoice
+    from tau2_logging.runner.settings.config import ModelChoice
     from tests.support.in_process import run_quietly, scripted
     from tests.support.run_files import RunFiles, of
 
@@ -190,7 +190,7 @@ def test_a_tau2_run_reaches_its_end(tmp_path: Path) -> None:
 
 def serve(*words: str) -> subprocess.Popen[str]:
     """The server as a process."""
-    command = [sys.executable, "-m", "tau2_logging.models.servers.simulated", *words]
+    command = [sys.executable, "-m", "tau2_logging.models.simulated_server", *words]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.models.servers.simulated import FAULTS, Reply, ServerSettings, SimulatedServer, ToolUse
+from tau2_logging.models.simulated_server import FAULTS, Reply, ServerSettings, SimulatedServer, ToolUse
 from tests.support.journals import settled
 
 anthropic = pytest.importorskip("anthropic")

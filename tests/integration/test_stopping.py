@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tau2_logging.runner.checkpoint import read_rows
+from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.command import run_local, start_local
 from tests.support.kill_checks import kill_and_check
 from tests.support.patience import LONG_S

@@ -13,7 +13,7 @@ import pytest
 from tau2_logging.events.levels import PROFILE
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
-from tau2_logging.models.servers.simulated import Reply, ServerSettings, SimulatedServer, ToolUse
+from tau2_logging.models.simulated_server import Reply, ServerSettings, SimulatedServer, ToolUse
 from tau2_logging.sinks import MemorySink
 from tests.support.litellm_clients import LEFT_OPEN
 

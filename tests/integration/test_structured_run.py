@@ -23,7 +23,7 @@ from tau2_logging.events import (
     read_events,
 )
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes
-from tau2_logging.logger.state import Hash
+from tau2_logging.logger.state_watch import Hash
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, by_simulation, check_run, of
 
@@ -118,7 +118,7 @@ def test_only_write_tools_are_examined(recorded: Recorded) -> None:
 
 def initial_states(recorded: Recorded, domain: str) -> Iterator[tuple[Key, dict[str, Any]]]:
     """tau2's own environment of each task as it is before the first step, dumped."""
-    from tau2_logging.runner.benchmark import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Benchmark
 
     benchmark = Benchmark.load()
     tasks = {str(task.id): task for task in benchmark.tasks(domain, None)}
@@ -187,7 +187,7 @@ def made(hash_: Hash) -> str:
 
 def test_what_a_reading_tool_changes_is_found_at_the_end(databases: FastDatabases) -> None:
     """A change that no write tool made is not lost: the thorough look at the end sees it, in a view as in a small database."""
-    from tau2_logging.runner.benchmark import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Benchmark
 
     for domain, path in (("airline", "users"), ("mock", "users")):
         environment = Benchmark.load().registry.get_env_constructor(domain)()
@@ -204,7 +204,7 @@ def test_what_a_reading_tool_changes_is_found_at_the_end(databases: FastDatabase
 
 def test_a_database_that_is_replaced_is_still_compared(databases: FastDatabases) -> None:
     """tau2's update_db puts another object in the place of a view; the next look is against what the view held."""
-    from tau2_logging.runner.benchmark import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Benchmark
 
     environment = Benchmark.load().registry.get_env_constructor("airline")()
     states = EnvironmentStates(databases)

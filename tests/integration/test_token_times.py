@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.runner.config import ModelChoice
+from tau2_logging.runner.settings.config import ModelChoice
 from tests.support.command import ROOT
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN
@@ -30,7 +30,7 @@ def test_measured_token_times_are_those_of_the_server(concurrency: int, settings
     """TTFT and decode time are what the server was told to take, and no TTFT is too short. Of one simulation a quarter of the calls, at
     least, is within 20 ms, however busy the machine; of 32 that contend for a core or two, within the TTFT itself."""
     journal = tmp_path / "journal.jsonl"
-    command = [sys.executable, "-m", "tau2_logging.models.servers.simulated", "sim", "--port", "0", "--journal", str(journal)]
+    command = [sys.executable, "-m", "tau2_logging.models.simulated_server", "sim", "--port", "0", "--journal", str(journal)]
     latency = ["--ttft-ms", str(TTFT_MS), "--itl-ms", str(ITL_MS), "--reply-tokens", "15", "--lifetime", str(LONG_S)]
     with subprocess.Popen([*command, *latency], stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
         assert server.stdout is not None

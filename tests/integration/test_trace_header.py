@@ -15,10 +15,10 @@ from tau2_logging.events import Event
 from tau2_logging.events.levels import PROFILE
 from tau2_logging.events.traces import TraceBuilder
 from tau2_logging.instrument import Instrumentation
-from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
+from tau2_logging.instrument.model_calls.model_call import OPEN_CALL, ModelCall
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.logger.context import current
-from tau2_logging.models.servers.simulated import Reply, ServerSettings, SimulatedServer
+from tau2_logging.models.simulated_server import Reply, ServerSettings, SimulatedServer
 from tau2_logging.sinks import MemorySink
 from tests.support.litellm_clients import LEFT_OPEN
 

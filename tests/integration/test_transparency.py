@@ -16,7 +16,7 @@ import pytest
 
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
-from tau2_logging.models.scripted.plan import PlanBook, plan_of
+from tau2_logging.models.scripted.task_script import PlanBook, plan_of
 from tau2_logging.sinks import MemorySink
 from tests.support.run_files import check_simulation
 
@@ -29,7 +29,7 @@ FAULTS = {"invalid_args": 0.2, "unknown_tool": 0.1, "malformed_json": 0.05, "ser
 @pytest.fixture(scope="module")
 def benchmark() -> Any:
     from tau2_logging.models.scripted.provider import register
-    from tau2_logging.runner.benchmark import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Benchmark
 
     loaded = Benchmark.load()
     register(_book(loaded))
@@ -37,7 +37,7 @@ def benchmark() -> Any:
 
 
 def recipe(domain: str, task: Any, faults: dict[str, float]) -> Any:
-    from tau2_logging.runner.benchmark import Recipe
+    from tau2_logging.runner.harness.tau2_harness import Recipe
 
     named = {"scripted_task": f"{domain}/{task.id}", "num_retries": 0}
     return Recipe(

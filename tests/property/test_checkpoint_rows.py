@@ -10,7 +10,7 @@ from pathlib import Path
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tau2_logging.runner.checkpoint import Row, finished, read_rows
+from tau2_logging.runner.work.checkpoint import Row, finished, read_rows
 from tests.property.strategies import TEXT
 
 ROWS = st.builds(

@@ -17,8 +17,8 @@ from pandas.testing import assert_frame_equal
 
 from benchmarks.generate_log import Plan, lines
 from tau2_logging.analysis import RunLog, load_log
-from tau2_logging.analysis.kernel import SWITCH
-from tau2_logging.analysis.typed import FIELD, META
+from tau2_logging.analysis.reader.column_types import FIELD, META
+from tau2_logging.analysis.reader.kernel import SWITCH
 from tau2_logging.errors import CodecError, UserError
 from tau2_logging.events import FIELDS, KINDS, LEVELS, Event, canonical_fields, decode, encode
 from tau2_logging.events.fields import field_type

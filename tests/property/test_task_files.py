@@ -8,11 +8,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tau2_logging.models.rental.checks import check, read_document
+from tau2_logging.models.rental.command import find_command
+from tau2_logging.models.rental.render import document, render
+from tau2_logging.models.rental.task import EndpointTask
 from tau2_logging.models.servers.families import REASONING_PARSERS, TOOL_CALL_PARSERS
-from tau2_logging.models.skypilot.checks import check, read_document
-from tau2_logging.models.skypilot.command import find_command
-from tau2_logging.models.skypilot.render import document, render
-from tau2_logging.models.skypilot.task import EndpointTask
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 known = st.sampled_from(["Qwen/Qwen3-32B", "meta-llama/Llama-3.3-70B-Instruct", "openai/gpt-oss-120b", "/models/GLM-4.6", "Qwen2.5-7B"])

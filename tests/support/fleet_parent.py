@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 from tau2_logging.models.servers.fleet import Fleet
-from tau2_logging.models.servers.process import ServerPlan
+from tau2_logging.models.servers.server_process import ServerPlan
 
 if __name__ == "__main__":
     directory, program = Path(sys.argv[1]), tuple(sys.argv[2:])

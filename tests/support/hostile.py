@@ -16,7 +16,7 @@ from tau2.agent.llm_agent import LLMAgent
 from tau2.data_model.message import AssistantMessage
 from tau2.registry import registry
 
-from tau2_logging.runner.benchmark import trial_seeds
+from tau2_logging.runner.harness.tau2_harness import trial_seeds
 
 NAME = "hostile"
 TASKS = [str(task.id) for task in registry.get_tasks_loader("mock")()]

@@ -11,10 +11,10 @@ from unittest.mock import patch
 from rich.console import Console
 
 from tau2_logging.agents import EXPERT_AGENT
-from tau2_logging.runner import workshop
-from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
-from tau2_logging.runner.retry_policy import RetryPolicy
+from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
 from tau2_logging.runner.session import run
+from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
+from tau2_logging.runner.work import process_setup
 
 
 def scripted(log_dir: Path, agent: dict[str, Any] | None = None, user: dict[str, Any] | None = None, **settings: Any) -> RunConfig:
@@ -31,6 +31,6 @@ def scripted(log_dir: Path, agent: dict[str, Any] | None = None, user: dict[str,
 def run_quietly(config: RunConfig, resume: Path | None = None) -> tuple[int, str]:
     """(exit code, what was printed). Pauses before retries are a tenth as long as in earnest."""
     out = io.StringIO()
-    with patch.object(workshop, "RetryPolicy", partial(RetryPolicy, first_wait_s=0.05)):
+    with patch.object(process_setup, "RetryPolicy", partial(RetryPolicy, first_wait_s=0.05)):
         code = run(config, resume, [], Console(file=out, width=120))
     return code, out.getvalue()

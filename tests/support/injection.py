@@ -10,9 +10,9 @@ from typing import Any
 
 from tau2_logging.events.label import arm_label
 from tau2_logging.experiments.injection import Injection, check_injection
-from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
-from tau2_logging.runner.benchmark import Benchmark
-from tau2_logging.runner.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, Arm, ModelChoice, RunConfig
+from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
+from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, Arm, ModelChoice, RunConfig
 from tau2_logging.users import BUILTIN
 
 RUN = "injection"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 
-from tau2_logging.models.servers.simulated import Exchange, SimulatedServer
+from tau2_logging.models.simulated_server import Exchange, SimulatedServer
 from tests.support.patience import LONG_S
 
 

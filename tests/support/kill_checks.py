@@ -13,7 +13,7 @@ from typing import Any
 from tau2_logging.errors import CodecError
 from tau2_logging.events import Event, StateSnapshot, ToolExecutionEvent, decode
 from tau2_logging.events.jsonl import RejectedLine, read_events
-from tau2_logging.runner.checkpoint import read_rows
+from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.command import ROOT, environment
 from tests.support.patience import LONG_S
 from tests.support.run_files import RunFiles, by_simulation, of

@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tau2_logging.logger.simulation import Simulation
-from tau2_logging.runner.benchmark import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Benchmark
 from tests.support.in_process import run_quietly, scripted
 
 LATENCY = {"ttft_ms": 12, "spread": 0.5}

@@ -28,7 +28,7 @@ class Restartable:
 
     def start(self) -> None:
         """Return when it listens."""
-        command = [sys.executable, "-m", "tau2_logging.models.servers.simulated", "sim", "--port", str(self._port), "--lifetime", "300"]
+        command = [sys.executable, "-m", "tau2_logging.models.simulated_server", "sim", "--port", str(self._port), "--lifetime", "300"]
         self._process = subprocess.Popen([*command, *self._options], stdout=subprocess.PIPE, text=True, env=environment())
         assert self._process.stdout is not None
         self._port = int(self._process.stdout.readline().rpartition(":")[2])

@@ -7,8 +7,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 
-from tau2_logging.models.servers.simulated import Exchange
-from tau2_logging.models.servers.simulated.spans import request_of, span_of
+from tau2_logging.models.simulated_server import Exchange
+from tau2_logging.models.simulated_server.spans import request_of, span_of
 
 
 def request(*parents: str, queue_ms: float = 4.0, ttft_ms: float = 10.0, decode_ms: float = 20.0) -> bytes:

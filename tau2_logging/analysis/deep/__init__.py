@@ -6,7 +6,7 @@ LogAnalyzer("logs/runs/<run>").get_error_analysis()["root_causes"]
 """
 
 from tau2_logging.analysis.deep.analyzer import LogAnalyzer
-from tau2_logging.analysis.deep.recorded import Recorded
-from tau2_logging.analysis.deep.tables import DeepTable
+from tau2_logging.analysis.deep.reading.recorded import Recorded
+from tau2_logging.analysis.deep.table_kinds import DeepTable
 
 __all__ = ["DeepTable", "LogAnalyzer", "Recorded"]

@@ -9,29 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from tau2_logging.analysis.deep import (
-    arguments,
-    bottlenecks,
-    context_length,
-    correlations,
-    diversity,
-    efficiency,
-    execution,
-    loops,
-    recall,
-    rewards,
-    root_causes,
-    taxonomy,
-    transitions,
-    trends,
-)
-from tau2_logging.analysis.deep.recorded import Recorded
-from tau2_logging.analysis.deep.sources import Files, beside, read, sort_out
-from tau2_logging.analysis.deep.tables import TABLES, DeepTable, typed
-from tau2_logging.analysis.keyed import keyed
+from tau2_logging.analysis.deep import bottlenecks, context_length, correlations, efficiency, recall, rewards, root_causes, trends
+from tau2_logging.analysis.deep.reading.inputs import Files, beside, read, sort_out
+from tau2_logging.analysis.deep.reading.recorded import Recorded
+from tau2_logging.analysis.deep.table_kinds import TABLES, DeepTable, typed
+from tau2_logging.analysis.deep.tool_calls import argument_use, diversity, execution, loops, taxonomy, transitions
+from tau2_logging.analysis.tables.keyed import keyed
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.run_log import RunLog
 
 Tables = dict[str, pd.DataFrame]
 
@@ -153,11 +139,11 @@ class LogAnalyzer:
         or not, and how often calls fail by number of arguments. Shares with clustered Wilson intervals.
         """
         return {
-            "argument_use": self._of(arguments.argument_use),
-            "schema_checks": self._of(arguments.schema_checks),
-            "unseen_values": self._of(arguments.unseen_values),
-            "unseen_and_errors": self._of(arguments.unseen_and_errors),
-            "errors_by_argument_count": self._of(arguments.errors_by_argument_count),
+            "argument_use": self._of(argument_use.argument_use),
+            "schema_checks": self._of(argument_use.schema_checks),
+            "unseen_values": self._of(argument_use.unseen_values),
+            "unseen_and_errors": self._of(argument_use.unseen_and_errors),
+            "errors_by_argument_count": self._of(argument_use.errors_by_argument_count),
         }
 
     def get_argument_correlation_analysis(self) -> Tables:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded
-from tau2_logging.analysis.summary import percentile
+from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded
+from tau2_logging.analysis.measures.percentiles import percentile
 
 LEAST_FOR_P95 = 20
 """Fewer values give no p95: it would be the largest of them."""

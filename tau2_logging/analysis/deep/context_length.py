@@ -18,10 +18,10 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.deep.correlations import simulation_features
-from tau2_logging.analysis.deep.intervals import TOO_SMALL, Rate, rate_columns, rate_of
-from tau2_logging.analysis.deep.quantiles import chi_square_above, normal_quantile
-from tau2_logging.analysis.deep.recorded import TASK_KEY, Recorded, Row, cluster_codes, frame
+from tau2_logging.analysis.deep.reading.recorded import TASK_KEY, Recorded, Row, cluster_codes, frame
 from tau2_logging.analysis.deep.trends import spans
+from tau2_logging.statistics.distribution_functions import chi_square_above, normal_quantile
+from tau2_logging.statistics.intervals import TOO_SMALL, Rate, rate_columns, rate_of
 
 LEAST_TASKS = 5
 """Fewer tasks that were both solved and not give no figure."""

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.deep.intervals import LEAST_CLUSTERS, LEAST_FOR_TEST, TOO_SMALL, cliffs_delta, holm, ranks, score_test
-from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes
+from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, cluster_codes
 from tau2_logging.analysis.deep.rewards import solved
+from tau2_logging.statistics.intervals import LEAST_CLUSTERS, LEAST_FOR_TEST, TOO_SMALL, cliffs_delta, ranks, score_test
+from tau2_logging.statistics.multiplicity import holm
 
 COLUMNS = ["domain", "tool", "feature", "n", "with_outcome", "tasks", "mean_with", "mean_without", "delta", "p", "p_holm", "remark"]
 EACH_OUTCOME = 5

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.deep.intervals import rate_table
-from tau2_logging.analysis.deep.loops import marked_repeats
-from tau2_logging.analysis.deep.merge import by_simulation, key_of
+from tau2_logging.analysis.deep.rate_table import rate_table
+from tau2_logging.analysis.deep.reading.merge import by_simulation, key_of
+from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, TASK_KEY, Recorded, Row, filled, records
 from tau2_logging.analysis.deep.recall import gold_actions, matches
-from tau2_logging.analysis.deep.recorded import RUN_KEY, TASK_KEY, Recorded, Row, filled, records
 from tau2_logging.analysis.deep.rewards import solved
+from tau2_logging.analysis.deep.tool_calls.loops import marked_repeats
 
 
 def calls_on_path(recorded: Recorded) -> pd.DataFrame:

@@ -13,9 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from tau2_logging.analysis.deep.intervals import Rate, rate_columns, rate_of, rate_table
-from tau2_logging.analysis.deep.merge import by_simulation, key_of
-from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes, filled, frame, records
+from tau2_logging.analysis.deep.rate_table import rate_table
+from tau2_logging.analysis.deep.reading.merge import by_simulation, key_of
+from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, cluster_codes, filled, frame, records
+from tau2_logging.statistics.intervals import Rate, rate_columns, rate_of
 
 COLUMNS = (
     *RUN_KEY,

@@ -6,16 +6,16 @@ counts in `without_reward`, not as a failure.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.deep.intervals import Rate, mean_interval, rate_columns, rate_of, rate_table
-from tau2_logging.analysis.deep.recorded import Recorded, Row, cluster_codes, filled, records
-
-SOLVED_WITHIN = 1e-6
+from tau2_logging.analysis.deep.rate_table import rate_table
+from tau2_logging.analysis.deep.reading.recorded import Recorded, Row, cluster_codes, filled, records
+from tau2_logging.statistics.intervals import Rate, mean_interval, rate_columns, rate_of
+from tau2_logging.statistics.pass_k import pass_hat_k
+from tau2_logging.statistics.score import SOLVED_WITHIN, is_solved
 
 
 def solved(simulations: pd.DataFrame) -> pd.Series[Any]:
@@ -35,11 +35,6 @@ def success_by(recorded: Recorded, *by: str) -> pd.DataFrame:
         mean_reward=("reward", "mean"), without_reward=("reward", lambda r: int(r.isna().sum()))
     )
     return table.merge(extra.reset_index(), on=list(by), how="outer") if by else table.assign(**extra.iloc[0].to_dict())
-
-
-def pass_hat_k(successes: int, trials: int, k: int) -> float:
-    """C(c, k) / C(n, k): the unbiased estimate from c successes in n trials that k new trials all succeed (tau-bench, arXiv 2406.12045)."""
-    return math.comb(successes, k) / math.comb(trials, k)
 
 
 def pass_k(recorded: Recorded) -> pd.DataFrame:
@@ -71,7 +66,7 @@ def reward_parts(recorded: Recorded) -> pd.DataFrame:
     """For each part that a reward is the product of (DB, COMMUNICATE, ...): full marks of those that were judged, with interval."""
     table = recorded.simulations
     rows = [
-        {"domain": row["domain"], "task": row["task"], "part": str(part), "full": abs(float(value) - 1) <= SOLVED_WITHIN}
+        {"domain": row["domain"], "task": row["task"], "part": str(part), "full": is_solved(float(value))}
         for row in records(table[table["parts"].notna()])
         for part, value in row["parts"].items()
     ]

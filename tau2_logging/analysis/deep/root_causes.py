@@ -13,13 +13,14 @@ from typing import Any
 
 import pandas as pd
 
-from tau2_logging.analysis.deep.intervals import rate_columns, rate_of
-from tau2_logging.analysis.deep.loops import loops
-from tau2_logging.analysis.deep.merge import Key, by_simulation, key_of
+from tau2_logging.analysis.deep.reading.merge import Key, by_simulation, key_of
+from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, cluster_codes, frame, records
 from tau2_logging.analysis.deep.recall import as_json, describe, gold_actions, matches
-from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes, frame, records
-from tau2_logging.analysis.deep.rewards import SOLVED_WITHIN, solved
-from tau2_logging.analysis.deep.taxonomy import TRANSFER_WORD, kind_of_failure
+from tau2_logging.analysis.deep.rewards import solved
+from tau2_logging.analysis.deep.tool_calls.loops import loops
+from tau2_logging.analysis.deep.tool_calls.taxonomy import TRANSFER_WORD, kind_of_failure
+from tau2_logging.statistics.intervals import rate_columns, rate_of
+from tau2_logging.statistics.score import SOLVED_WITHIN
 
 COLUMNS = (
     *RUN_KEY,

@@ -7,21 +7,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.deep.intervals import (
+from tau2_logging.analysis.deep.reading.messages import moment
+from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, cluster_codes
+from tau2_logging.analysis.deep.rewards import solved
+from tau2_logging.statistics.intervals import (
     LEAST_CLUSTERS,
     LEAST_FOR_TEST,
     TOO_SMALL,
     Rate,
     cliffs_delta,
-    holm,
     ranks,
     rate_columns,
     rate_of,
     score_test,
 )
-from tau2_logging.analysis.deep.messages import moment
-from tau2_logging.analysis.deep.recorded import RUN_KEY, Recorded, Row, cluster_codes
-from tau2_logging.analysis.deep.rewards import solved
+from tau2_logging.statistics.multiplicity import holm
 
 BINS = 8
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.analysis.deep.results_files import domain_of, read_file, simulations_of
+from tau2_logging.analysis.deep.reading.results_files import domain_of, read_file, simulations_of
 from tau2_logging.errors import UserError
+from tau2_logging.statistics.score import is_solved
 
 _ONE_RUN = (("agent_info", "implementation"), ("agent_info", "llm"), ("user_info", "implementation"), ("user_info", "llm"))
 """What simulations of one results file have in common."""
@@ -30,7 +31,7 @@ class Wanted:
         return (
             (self.tasks is None or task in self.tasks)
             and (self.trials is None or trial in self.trials)
-            and (self.solved is None or (reward is not None and reward >= 1 - 1e-6) == self.solved)
+            and (self.solved is None or (reward is not None and is_solved(reward)) == self.solved)
             and (self.terminations is None or simulation.get("termination_reason") in self.terminations)
         )
 

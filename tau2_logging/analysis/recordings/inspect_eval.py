@@ -13,10 +13,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.analysis.deep.messages import moment
-from tau2_logging.analysis.recordings.talk import GAP, MEASURED, Fields, Line, Missing, Talk, note_call, run_lines
+from tau2_logging.analysis.deep.reading.messages import moment
+from tau2_logging.analysis.reader.sources import unpacked_zstd
+from tau2_logging.analysis.recordings.conversation import GAP, MEASURED, Fields, Line, Missing, Talk, note_call, run_lines
 from tau2_logging.analysis.recordings.tau2_results import mapping
-from tau2_logging.analysis.sources import unpacked_zstd
 from tau2_logging.errors import UserError
 
 SUFFIX = ".eval"

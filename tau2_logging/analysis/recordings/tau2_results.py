@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.analysis.deep.messages import Message, failed, flat, messages_of, moment, ticks_of
-from tau2_logging.analysis.deep.results_files import domain_of, history_length, read_file, simulations_of
-from tau2_logging.analysis.deep.run_info import settings_of
-from tau2_logging.analysis.ending import OK, recorded_ending
-from tau2_logging.analysis.recordings.talk import GAP, MEASURED, Fields, Line, Missing, Talk, note_call, run_lines
+from tau2_logging.analysis.deep.reading.messages import Message, failed, flat, messages_of, moment, ticks_of
+from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, read_file, simulations_of
+from tau2_logging.analysis.deep.reading.run_info import settings_of
+from tau2_logging.analysis.recordings.conversation import GAP, MEASURED, Fields, Line, Missing, Talk, note_call, run_lines
+from tau2_logging.analysis.tables.outcomes import OK, recorded_ending
 from tau2_logging.errors import UserError
 from tau2_logging.events.task_hash import task_hash
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.options import ReportOptions
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.run_log import RunLog
 
 REPORTS: dict[str, str] = {
     "console": "tau2_logging.analysis.reports.console",
@@ -24,10 +24,10 @@ REPORTS: dict[str, str] = {
     "json": "tau2_logging.analysis.reports.stats_json",
     "markdown": "tau2_logging.analysis.reports.markdown",
     "parquet": "tau2_logging.analysis.reports.parquet",
-    "png": "tau2_logging.analysis.reports.png",
+    "png": "tau2_logging.analysis.reports.pictures.pictures",
     "trace": "tau2_logging.analysis.reports.perfetto",
     "speedscope": "tau2_logging.analysis.reports.speedscope",
-    "html": "tau2_logging.analysis.reports.html",
+    "html": "tau2_logging.analysis.reports.html.page",
 }
 """Format, as `--format` names it, and its module."""
 

@@ -12,15 +12,15 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tau2_logging.analysis.deep.sections import brief_sections
-from tau2_logging.analysis.reports.attempts import Attempts
-from tau2_logging.analysis.sections import Section, all_sections
+from tau2_logging.analysis.reports.report_failures import Attempts
+from tau2_logging.analysis.reports.text.deep_sections import brief_sections
+from tau2_logging.analysis.reports.text.sections import Section, all_sections
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
-    from tau2_logging.analysis.options import ReportOptions
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.run_log import RunLog
 
 NAME = "console"
 FILES: tuple[str, ...] = ()

@@ -7,21 +7,21 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.arms import arms_table
-from tau2_logging.analysis.keyed import keyed
-from tau2_logging.analysis.latency import DIMENSIONS
-from tau2_logging.analysis.options import output_file
+from tau2_logging.analysis.measures.arms import arms_table
+from tau2_logging.analysis.measures.latency import DIMENSIONS
 from tau2_logging.analysis.reports import deep_files
-from tau2_logging.analysis.reports.attempts import Attempts
+from tau2_logging.analysis.reports.report_failures import Attempts
+from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.reports.runs_table import FILE as RUNS
 from tau2_logging.analysis.reports.runs_table import runs_table
-from tau2_logging.analysis.table_files import write_csv
+from tau2_logging.analysis.reports.table_files import write_csv
+from tau2_logging.analysis.tables.keyed import keyed
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.options import ReportOptions
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.run_log import RunLog
 
 NAME = "csv"
 FILES = (

@@ -6,22 +6,23 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.deep.sections import brief_sections
-from tau2_logging.analysis.options import output_file
-from tau2_logging.analysis.reports import console, deep_files, html
-from tau2_logging.analysis.reports.html_deep import report_data_without_log
+from tau2_logging.analysis.reports import console, deep_files
+from tau2_logging.analysis.reports.html import page
+from tau2_logging.analysis.reports.html.deep import report_data_without_log
+from tau2_logging.analysis.reports.report_options import output_file
+from tau2_logging.analysis.reports.text.deep_sections import brief_sections
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
-    from tau2_logging.analysis.options import ReportOptions
+    from tau2_logging.analysis.reports.report_options import ReportOptions
 
 FILES: dict[str, tuple[str, ...]] = {
     "console": (),
     "csv": (deep_files.CSV_FILES,),
     "json": (deep_files.JSON_FILE,),
     "markdown": (deep_files.MARKDOWN_FILE,),
-    "html": html.FILES,
+    "html": page.FILES,
 }
 """The formats, and what each may write."""
 
@@ -43,6 +44,6 @@ def write(deep: LogAnalyzer, output_dir: Path, name: str, options: ReportOptions
         return deep_files.write_json(deep, output_dir)
     if name == "markdown":
         return deep_files.write_markdown(deep, output_dir, options.title)
-    path = output_file(output_dir, html.FILES[0])
-    path.write_text(html.page(report_data_without_log(deep, options)), encoding="utf-8")
+    path = output_file(output_dir, page.FILES[0])
+    path.write_text(page.page(report_data_without_log(deep, options)), encoding="utf-8")
     return [path]

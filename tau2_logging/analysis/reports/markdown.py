@@ -5,16 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.deep.sections import brief_sections
-from tau2_logging.analysis.options import output_file
 from tau2_logging.analysis.reports import deep_files
-from tau2_logging.analysis.reports.attempts import Attempts
-from tau2_logging.analysis.reports.markdown_text import as_markdown, escape
-from tau2_logging.analysis.sections import all_sections, cost_sections, names
+from tau2_logging.analysis.reports.report_failures import Attempts
+from tau2_logging.analysis.reports.report_options import output_file
+from tau2_logging.analysis.reports.text.deep_sections import brief_sections
+from tau2_logging.analysis.reports.text.markdown_table import as_markdown, escape
+from tau2_logging.analysis.reports.text.sections import all_sections, cost_sections, names
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.options import ReportOptions
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.run_log import RunLog
 
 NAME = "markdown"
 FILES = ("cost_table.md", "summary.md", deep_files.MARKDOWN_FILE)

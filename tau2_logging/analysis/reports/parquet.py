@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.options import output_file
-from tau2_logging.analysis.table_files import write_parquet
+from tau2_logging.analysis.reports.report_options import output_file
+from tau2_logging.analysis.reports.table_files import write_parquet
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.options import ReportOptions
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.run_log import RunLog
 
 NAME = "parquet"
 FILES = ("events.parquet",)

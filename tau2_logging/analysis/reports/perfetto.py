@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.columns import numbers
-from tau2_logging.analysis.lanes import Placed, in_flight, nest
-from tau2_logging.analysis.options import ReportOptions, output_file
-from tau2_logging.analysis.reports.palette import ROLE_LABELS
-from tau2_logging.analysis.reports.plain import plain
-from tau2_logging.analysis.timeline import EXCLUSIVE_ROLES, Timeline
-from tau2_logging.analysis.timeline_questions import causes, label
-from tau2_logging.analysis.timeline_source import timeline_of
-from tau2_logging.analysis.totals import totals_of
+from tau2_logging.analysis.measures.run_totals import totals_of
+from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS
+from tau2_logging.analysis.reports.report_options import ReportOptions, output_file
+from tau2_logging.analysis.reports.text.plain import plain
+from tau2_logging.analysis.tables.columns import numbers
+from tau2_logging.analysis.timeline.build import timeline_of
+from tau2_logging.analysis.timeline.lanes import Placed, in_flight, nest
+from tau2_logging.analysis.timeline.queries import causes, label
+from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, Timeline
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.run_log import RunLog
 
 NAME = "trace"
 FILES = ("trace.json",)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.options import output_file
+from tau2_logging.analysis.reports.report_options import output_file
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.options import ReportOptions
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.run_log import RunLog
 
 NAME = "rejected"
 FILES = ("rejected_lines.txt",)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tau2_logging.analysis.pooling import run_settings
-from tau2_logging.analysis.reports.names import run_folder
-from tau2_logging.analysis.sections import names
-from tau2_logging.analysis.totals import totals_of
+from tau2_logging.analysis.measures.pooling import run_settings
+from tau2_logging.analysis.measures.run_totals import totals_of
+from tau2_logging.analysis.reports.text.names import run_folder
+from tau2_logging.analysis.reports.text.sections import names
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.options import ReportOptions
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.run_log import RunLog
 
 FILE = "runs.csv"
 _SETTINGS = ("agent", "agent_llm", "user", "user_llm", "judge_llm")

@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tau2_logging.analysis.lanes import Placed, nest
-from tau2_logging.analysis.options import ReportOptions, output_file
-from tau2_logging.analysis.reports.palette import ROLE_LABELS
-from tau2_logging.analysis.timeline import Timeline
-from tau2_logging.analysis.timeline_questions import label
-from tau2_logging.analysis.timeline_source import timeline_of
+from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS
+from tau2_logging.analysis.reports.report_options import ReportOptions, output_file
+from tau2_logging.analysis.timeline.build import timeline_of
+from tau2_logging.analysis.timeline.lanes import Placed, nest
+from tau2_logging.analysis.timeline.queries import label
+from tau2_logging.analysis.timeline.timeline import Timeline
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.run_log import RunLog
 
 NAME = "speedscope"
 FILES = ("speedscope.json",)

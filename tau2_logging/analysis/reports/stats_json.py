@@ -6,21 +6,21 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tau2_logging.analysis import makespan
-from tau2_logging.analysis.arms import arms_table
-from tau2_logging.analysis.budget import total_budget
-from tau2_logging.analysis.costs import TOKENS, priced_calls
-from tau2_logging.analysis.latency import DIMENSIONS
-from tau2_logging.analysis.options import output_file
-from tau2_logging.analysis.provenance import newer_format, only_failed_note
+from tau2_logging.analysis.measures import makespan
+from tau2_logging.analysis.measures.arms import arms_table
+from tau2_logging.analysis.measures.costs import TOKENS, priced_calls
+from tau2_logging.analysis.measures.latency import DIMENSIONS
+from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note
+from tau2_logging.analysis.measures.run_totals import Totals, totals_of
+from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports import deep_files
-from tau2_logging.analysis.reports.attempts import Attempts
-from tau2_logging.analysis.reports.plain import plain, records
-from tau2_logging.analysis.totals import Totals, totals_of
+from tau2_logging.analysis.reports.report_failures import Attempts
+from tau2_logging.analysis.reports.report_options import output_file
+from tau2_logging.analysis.reports.text.plain import plain, records
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.options import ReportOptions
-    from tau2_logging.analysis.table import RunLog
+    from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.run_log import RunLog
 
 NAME = "json"
 FILES = ("stats.json", deep_files.JSON_FILE)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from tau2_logging.instrument.wire.anthropic_messages import AnthropicMessages
-from tau2_logging.instrument.wire.errors import ProviderError
 from tau2_logging.instrument.wire.hosts import call_type_of_host, name_in, same_either_way
 from tau2_logging.instrument.wire.openai_chat import OpenAIChat
 from tau2_logging.instrument.wire.openai_responses import OpenAIResponses
 from tau2_logging.instrument.wire.protocol import Assembler, Protocol
+from tau2_logging.instrument.wire.stream_errors import ProviderError
 
 PROTOCOLS: tuple[Protocol, ...] = (OpenAIChat(), AnthropicMessages(), OpenAIResponses())
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tau2_logging.instrument.wire.errors import ProviderError, status_of
 from tau2_logging.instrument.wire.merging import merge
 from tau2_logging.instrument.wire.protocol import Assembler, Protocol, read_json
+from tau2_logging.instrument.wire.stream_errors import ProviderError, status_of
 
 _GROWING = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 _STATUS = {  # https://docs.anthropic.com/en/api/errors

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from tau2_logging.instrument.wire.errors import ProviderError, status_of
 from tau2_logging.instrument.wire.merging import merge
 from tau2_logging.instrument.wire.protocol import Assembler, Protocol, read_json
+from tau2_logging.instrument.wire.stream_errors import ProviderError, status_of
 
 _TOKEN_FIELDS = ("content", "reasoning_content", "reasoning", "reasoning_details", "refusal", "tool_calls", "function_call", "audio")
 _OF_STREAMS_ALONE = ("object", "obfuscation")

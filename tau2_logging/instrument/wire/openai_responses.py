@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from tau2_logging.instrument.wire.errors import ProviderError, status_of
 from tau2_logging.instrument.wire.protocol import Assembler, Protocol, read_json
+from tau2_logging.instrument.wire.stream_errors import ProviderError, status_of
 
 _ENDS = ("response.completed", "response.incomplete", "response.cancelled")
 

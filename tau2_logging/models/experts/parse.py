@@ -10,9 +10,9 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.call_arguments import masked_leaves
-from tau2_logging.logger.command_line import masked_expert
-from tau2_logging.models.experts.expert import PRICES, Expert
-from tau2_logging.models.experts.files import read_mapping
+from tau2_logging.logger.content.command_line import masked_expert
+from tau2_logging.models.experts.expert_files import read_mapping
+from tau2_logging.models.experts.expert_model import PRICES, Expert
 
 _NEXT_OPTION = re.compile(r",(?=\s*[A-Za-z_][A-Za-z0-9_]*=)")
 _WORDS = ("description", "prompt")

@@ -3,7 +3,7 @@
 `provider` imports litellm, which takes seconds; import it only when a run begins.
 """
 
-from tau2_logging.models.scripted.plan import Plan, PlanBook, plan_of
-from tau2_logging.models.scripted.settings import FAULTS, ScriptedSettings
+from tau2_logging.models.scripted.llm_args import FAULTS, ScriptedSettings
+from tau2_logging.models.scripted.task_script import Plan, PlanBook, plan_of
 
 __all__ = ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"]

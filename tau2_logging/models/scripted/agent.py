@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tau2_logging.models.experts.tool import CALL_EXPERT
-from tau2_logging.models.scripted.plan import CLOSING, TRANSFER_NOTICE, TRANSFER_TOOL, Action, Plan
-from tau2_logging.models.scripted.speech import Speech, asking, calling, calls_in, parsed_arguments
+from tau2_logging.models.scripted.scripted_reply import Speech, asking, calling, calls_in, parsed_arguments
+from tau2_logging.models.scripted.task_script import CLOSING, TRANSFER_NOTICE, TRANSFER_TOOL, Action, Plan
 
 Message = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from tau2_logging.models.experts.briefing import read_transcript
 from tau2_logging.models.scripted.agent import agent_turn, asks_user, goal_actions, next_action
-from tau2_logging.models.scripted.plan import Plan
-from tau2_logging.models.scripted.speech import Speech
+from tau2_logging.models.scripted.scripted_reply import Speech
+from tau2_logging.models.scripted.task_script import Plan
 
 Message = Mapping[str, Any]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tau2_logging.models.experts.tool import CALL_EXPERT
-from tau2_logging.models.scripted.speech import Call, Speech
+from tau2_logging.models.scripted.scripted_reply import Call, Speech
 
 
 def spoil(speech: Speech, fault: str | None) -> Speech:

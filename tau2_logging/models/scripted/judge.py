@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tau2_logging.models.scripted.speech import Speech
+from tau2_logging.models.scripted.scripted_reply import Speech
 
 _OUTCOMES = re.compile(r"expectedOutcomes:\s*(\[.*\])", re.DOTALL)
 _LOOP_SHARE = 0.5

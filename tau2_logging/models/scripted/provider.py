@@ -26,10 +26,10 @@ from tau2_logging.models.scripted.agent import agent_turn
 from tau2_logging.models.scripted.expert import expert_turn
 from tau2_logging.models.scripted.faults import first_call, spoil
 from tau2_logging.models.scripted.judge import judge_turn
-from tau2_logging.models.scripted.plan import CLOSING, PlanBook
-from tau2_logging.models.scripted.settings import ScriptedSettings
-from tau2_logging.models.scripted.speech import Speech
-from tau2_logging.models.scripted.tokens import count, prompt_tokens
+from tau2_logging.models.scripted.llm_args import ScriptedSettings
+from tau2_logging.models.scripted.scripted_reply import Speech
+from tau2_logging.models.scripted.task_script import CLOSING, PlanBook
+from tau2_logging.models.scripted.token_count import count, prompt_tokens
 from tau2_logging.models.scripted.user import user_turn
 from tau2_logging.models.scripted.weakness import drops_task, weakened
 

@@ -6,9 +6,9 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tau2_logging.models.scripted.manner import asks_again, in_manner
-from tau2_logging.models.scripted.plan import CLOSING, TRANSFER_NOTICE, requested_action
-from tau2_logging.models.scripted.speech import Speech, calling
+from tau2_logging.models.scripted.persona import asks_again, in_manner
+from tau2_logging.models.scripted.scripted_reply import Speech, calling
+from tau2_logging.models.scripted.task_script import CLOSING, TRANSFER_NOTICE, requested_action
 
 STOP, TRANSFER = "###STOP###", "###TRANSFER###"
 _REASON = "Reason for call:"

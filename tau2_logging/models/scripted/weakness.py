@@ -15,9 +15,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tau2_logging.models.scripted.plan import CLOSING
-from tau2_logging.models.scripted.settings import ScriptedSettings
-from tau2_logging.models.scripted.speech import Call, Speech
+from tau2_logging.models.scripted.llm_args import ScriptedSettings
+from tau2_logging.models.scripted.scripted_reply import Call, Speech
+from tau2_logging.models.scripted.task_script import CLOSING
 
 _TOLD = ("Make the call again", "Make it again", "Look it up")
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tau2_logging.errors import Tau2LoggingError
 from tau2_logging.models.servers.address import Address
-from tau2_logging.models.servers.settings import KEY_VARIABLE
+from tau2_logging.models.servers.server_settings import KEY_VARIABLE
 
 PROBE_TIMEOUT_S = 5.0
 """A server that is loaded answers late, and is well all the same."""

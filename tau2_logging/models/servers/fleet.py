@@ -7,8 +7,8 @@ from types import TracebackType
 
 from tau2_logging.logger.clock import Clock
 from tau2_logging.models.servers.api import ServerApi, ServerSilent
-from tau2_logging.models.servers.process import GRACE_S, ServerDied, ServerPlan, ServerProcess
 from tau2_logging.models.servers.programs import LLAMACPP, VLLM, health_page, program_at
+from tau2_logging.models.servers.server_process import GRACE_S, ServerDied, ServerPlan, ServerProcess
 
 _FIRST_LOOK_S, _LONGEST_PAUSE_S = 0.05, 1.0
 

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from tau2_logging.models.servers.process import HOST, ServerPlan
-from tau2_logging.models.servers.settings import ServerSettings
+from tau2_logging.models.servers.server_process import HOST, ServerPlan
+from tau2_logging.models.servers.server_settings import ServerSettings
 
 FLAG = "--otlp-traces-endpoint"
 BATCH_MS = 1000
 """How often a server that we start sends its spans; five seconds by default."""
-_SIMULATED = "tau2_logging.models.servers.simulated"
+_SIMULATED = "tau2_logging.models.simulated_server"
 _NEEDED = "import opentelemetry.exporter.otlp.proto.http.trace_exporter, opentelemetry.sdk.trace"
 _PACKAGES = "opentelemetry-sdk opentelemetry-api opentelemetry-exporter-otlp opentelemetry-semantic-conventions-ai"
 _LOOK_S = 60.0

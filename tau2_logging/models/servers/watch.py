@@ -9,7 +9,7 @@ from tau2_logging.errors import Tau2LoggingError
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.models.servers.api import ServerApi
 from tau2_logging.models.servers.endpoints import Endpoint, Endpoints
-from tau2_logging.models.servers.metrics import read_metrics
+from tau2_logging.models.servers.scraped_metrics import read_metrics
 
 _LOOK_S = 0.5
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tau2_logging.runner.config import RAY
-from tau2_logging.runner.executors.crew import Crew, Inbox, Staff, Worker, shared_slots
-from tau2_logging.runner.limits import rate_limit, shared_out
-from tau2_logging.runner.order import Order, Post
-from tau2_logging.runner.plan import Unit
-from tau2_logging.runner.serving import ModelServers
-from tau2_logging.runner.unit import Bench
+from tau2_logging.runner.executors.worker_pool import Crew, Inbox, Staff, Worker, shared_slots
+from tau2_logging.runner.model_calls.limits import rate_limit, shared_out
+from tau2_logging.runner.model_calls.model_servers import ModelServers
+from tau2_logging.runner.settings.config import RAY
+from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_spec import Order, Post
+from tau2_logging.runner.work.run_unit import Bench
 
 
 def make_crew(

@@ -18,10 +18,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.runner.executors.crew import Inbox, Lost
-from tau2_logging.runner.executors.worker import STOP
-from tau2_logging.runner.order import Order, Post
-from tau2_logging.runner.plan import Unit
+from tau2_logging.runner.executors.worker_main import STOP
+from tau2_logging.runner.executors.worker_pool import Inbox, Lost
+from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_spec import Order, Post
 
 _END_S = 2.0
 _TAIL = 2000
@@ -59,7 +59,7 @@ class ProcessWorker:
         ours, theirs = socket.socketpair()
         with theirs, open(log, "wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tau2_logging.runner.executors.worker", str(theirs.fileno())],
+                [sys.executable, "-m", "tau2_logging.runner.executors.worker_main", str(theirs.fileno())],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=_environment(), pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )  # fmt: skip

@@ -17,11 +17,11 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.instrument import has_module
-from tau2_logging.runner.executors.crew import Inbox, Lost
-from tau2_logging.runner.executors.station import TURN_S, Turn, host_name, station
-from tau2_logging.runner.order import Order, Post
-from tau2_logging.runner.plan import Unit
-from tau2_logging.runner.providers import credentials
+from tau2_logging.runner.executors.worker_pool import Inbox, Lost
+from tau2_logging.runner.executors.worker_session import TURN_S, Turn, host_name, station
+from tau2_logging.runner.model_calls.litellm_settings import credentials
+from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_spec import Order, Post
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 

@@ -15,10 +15,10 @@ from contextlib import suppress
 
 from tau2_logging.logger.scope import TIMEOUT, Outcome
 from tau2_logging.logger.simulation import InFlight, Simulation
-from tau2_logging.runner.executors.report import Failure, Held, Report, free
-from tau2_logging.runner.plan import Unit
-from tau2_logging.runner.unit import Bench, conclude, interrupt, run_unit
-from tau2_logging.runner.watchdog import Watchdog
+from tau2_logging.runner.executors.executor import Failure, Held, Report, free
+from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_unit import Bench, conclude, interrupt, run_unit
+from tau2_logging.runner.work.watchdog import Watchdog
 
 THREAD_NAME = "simulation"
 _HELD_S = 0.1

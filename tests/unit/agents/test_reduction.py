@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tau2_logging.agents import ContextSettings, settings_of
+from tau2_logging.agents.context_reduction import Reduced, Reduction
 from tau2_logging.agents.mistakes import explain_error, find_mistake
-from tau2_logging.agents.reduction import Reduced, Reduction
-from tau2_logging.agents.shortening import identifiers, shortened
+from tau2_logging.agents.shortened_results import identifiers, shortened
 from tau2_logging.errors import UserError
 
 

@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 
 from tau2_logging.analysis import ReportOptions, load_log
-from tau2_logging.analysis.arms import arms_table
 from tau2_logging.analysis.deep import LogAnalyzer
-from tau2_logging.analysis.output import write_reports
+from tau2_logging.analysis.measures.arms import arms_table
 from tau2_logging.analysis.reports import load_report
-from tau2_logging.analysis.reports.html_deep import tiles
-from tau2_logging.analysis.sections import all_sections
+from tau2_logging.analysis.reports.html.deep import tiles
+from tau2_logging.analysis.reports.output import write_reports
+from tau2_logging.analysis.reports.text.sections import all_sections
 from tests.support.recordings import results, simulation, task
 from tests.support.recordings import write as write_results
 from tests.support.report_samples import Sample, write

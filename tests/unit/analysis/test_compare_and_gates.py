@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import RunLog, load_log
-from tau2_logging.analysis.slo import check, check_slower, parse_objective, parse_percent
+from tau2_logging.analysis.measures.gates import check, check_slower, parse_objective, parse_percent
 from tau2_logging.errors import UserError
 from tests.unit.analysis.samples import event, llm, log_of, simulation
 

@@ -10,7 +10,7 @@ from scipy import stats
 
 from benchmarks.comparisons import Case, lengths, lines, measure
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.slo import check_slower
+from tau2_logging.analysis.measures.gates import check_slower
 from tests.support.by_hand_times import holm, paired
 from tests.unit.analysis.samples import llm, log_of, simulation
 

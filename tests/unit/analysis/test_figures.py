@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 
 from benchmarks.generate_log import Plan, write_log
-from tau2_logging.analysis import load_log, makespan
-from tau2_logging.analysis.budget import KINDS_OF_TIME, total_budget
-from tau2_logging.analysis.costs import cost_summary
-from tau2_logging.analysis.options import ReportOptions
-from tau2_logging.analysis.prices import PriceTable, default_prices, read_prices
-from tau2_logging.analysis.sections import all_sections
-from tau2_logging.analysis.slo import as_rows, check, parse_objective
-from tau2_logging.analysis.summary import percentile
+from tau2_logging.analysis import load_log
+from tau2_logging.analysis.measures import makespan
+from tau2_logging.analysis.measures.costs import cost_summary
+from tau2_logging.analysis.measures.gates import as_rows, check, parse_objective
+from tau2_logging.analysis.measures.percentiles import percentile
+from tau2_logging.analysis.measures.prices import PriceTable, default_prices, read_prices
+from tau2_logging.analysis.measures.time_budget import KINDS_OF_TIME, total_budget
+from tau2_logging.analysis.reports.report_options import ReportOptions
+from tau2_logging.analysis.reports.text.sections import all_sections
 from tau2_logging.errors import UserError
 from tau2_logging.events import decode
 from tests.support.by_hand_times import calls as calls_of

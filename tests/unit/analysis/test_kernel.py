@@ -11,10 +11,10 @@ import pytest
 
 from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.compiled import CompiledReader
-from tau2_logging.analysis.kernel import SWITCH, WORTH_COMPILING, kernel
-from tau2_logging.analysis.sources import blocks
-from tau2_logging.analysis.store import Store
+from tau2_logging.analysis.reader.column_store import Store
+from tau2_logging.analysis.reader.compiled import CompiledReader
+from tau2_logging.analysis.reader.kernel import SWITCH, WORTH_COMPILING, kernel
+from tau2_logging.analysis.reader.sources import blocks
 
 needs_compiler = pytest.mark.skipif(not (shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")), reason="no C compiler")
 

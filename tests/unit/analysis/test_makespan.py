@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.analysis import RunLog, load_log
-from tau2_logging.analysis.budget import task_budget
-from tau2_logging.analysis.critical_path import chain, critical_kinds
-from tau2_logging.analysis.makespan import idle_tail
-from tau2_logging.analysis.timeline_source import timeline_of
+from tau2_logging.analysis.measures.critical_path import chain, critical_kinds
+from tau2_logging.analysis.measures.makespan import idle_tail
+from tau2_logging.analysis.measures.time_budget import task_budget
+from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.events import Event
 from tests.support.by_hand_times import busiest, calls, covered, simulations
 from tests.unit.analysis.samples import event, llm, simulation, write

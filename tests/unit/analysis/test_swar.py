@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tau2_logging.analysis.swar import PAD, Text, clock_ms, fixed, short_ids, truth, whole
+from tau2_logging.analysis.reader.swar import PAD, Text, clock_ms, fixed, short_ids, truth, whole
 
 QUICK = settings(max_examples=150, deadline=None)
 

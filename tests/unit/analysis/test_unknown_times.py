@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from tau2_logging.analysis import ReportOptions, RunLog, load_log
-from tau2_logging.analysis.budget import KINDS_OF_TIME, total_budget
-from tau2_logging.analysis.makespan import start_up_ms
+from tau2_logging.analysis.measures.makespan import start_up_ms
+from tau2_logging.analysis.measures.run_totals import totals_of
+from tau2_logging.analysis.measures.time_budget import KINDS_OF_TIME, total_budget
 from tau2_logging.analysis.recordings import load_results
-from tau2_logging.analysis.reports.html_content import report_data
+from tau2_logging.analysis.reports.html.content import report_data
 from tau2_logging.analysis.reports.stats_json import statistics
-from tau2_logging.analysis.totals import totals_of
 from tests.support import recordings
 
 GOLDEN = Path(__file__).parents[2] / "golden"

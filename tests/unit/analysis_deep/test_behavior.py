@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tau2_logging.analysis.deep import arguments, context_length, correlations, diversity, efficiency, loops, transitions, trends
+from tau2_logging.analysis.deep import context_length, correlations, efficiency, trends
+from tau2_logging.analysis.deep.tool_calls import argument_use, diversity, loops, transitions
 from tests.support.recordings import action, call, recorded, results, simulation, task, write
 
 
@@ -42,7 +43,7 @@ def test_transitions_stay_within_a_simulation_and_a_requestor(tmp_path: Path) ->
 @given(st.lists(st.lists(st.sampled_from("abcdefghijkl"), max_size=9), min_size=1, max_size=6))
 def test_nothing_is_lost_between_the_columns_of_the_flow(paths: list[list[str]]) -> None:
     """Each simulation is in column 0; what enters a column left the one before; only `end` has no way on."""
-    from tau2_logging.analysis.deep.transitions import _flow
+    from tau2_logging.analysis.deep.tool_calls.transitions import _flow
 
     found = _flow([path for path in paths if path] or [["a"]], 5, 4)
     nodes, links = found["nodes"], found["links"]
@@ -103,7 +104,7 @@ def test_a_value_counts_as_seen_where_policy_message_or_result_held_it_before(tm
 
 def test_unseen_values_have_their_rate(tmp_path: Path) -> None:
     runs = [simulation(str(n), 0, [call("look", order_id="Hello" if n < 2 else "other")]) for n in range(6)]
-    [row] = arguments.unseen_values(recorded(tmp_path, [], runs)).to_dict("records")
+    [row] = argument_use.unseen_values(recorded(tmp_path, [], runs)).to_dict("records")
     assert (row["unseen"], row["judged"]) == (4, 6)
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.deep.root_causes import CAUSES
-from tau2_logging.analysis.deep.tables import TABLES
-from tau2_logging.analysis.deep.taxonomy import KINDS, RULES
+from tau2_logging.analysis.deep.table_kinds import TABLES
+from tau2_logging.analysis.deep.tool_calls.taxonomy import KINDS, RULES
 from tests.support.recordings import action, call, results, simulation, task, write
 
 MANUAL = (Path(__file__).parents[3] / "docs/deep_analysis.md").read_text(encoding="utf-8")

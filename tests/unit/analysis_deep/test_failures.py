@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tau2_logging.analysis.deep import root_causes, taxonomy
+from tau2_logging.analysis.deep import root_causes
+from tau2_logging.analysis.deep.tool_calls import taxonomy
 from tests.support.recordings import action, call, recorded, simulation, task
 
 TEXTS = {

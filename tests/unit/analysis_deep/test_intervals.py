@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tau2_logging.analysis.deep.context_length import mantel_haenszel
-from tau2_logging.analysis.deep.intervals import cliffs_delta, holm, mean_interval, ranks, rate_of, score_test, wilson
+from tau2_logging.statistics.intervals import cliffs_delta, mean_interval, ranks, rate_of, score_test, wilson
+from tau2_logging.statistics.multiplicity import holm
 
 
 def test_wilsons_interval_is_scipys() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.analysis.deep import LogAnalyzer
-from tau2_logging.analysis.deep.merge import combined
-from tau2_logging.analysis.deep.recorded import Row, Rows
+from tau2_logging.analysis.deep.reading.merge import combined
+from tau2_logging.analysis.deep.reading.recorded import Row, Rows
 from tests.support.recordings import action, call, messages, results, simulation, task, write
 
 KEY = {"run": "r", "domain": "retail", "task": "0", "trial": 0}

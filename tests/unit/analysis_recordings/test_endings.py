@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.analysis import RunLog, slo
+from tau2_logging.analysis import RunLog
 from tau2_logging.analysis.deep import LogAnalyzer
-from tau2_logging.analysis.ending import named
+from tau2_logging.analysis.measures import gates
 from tau2_logging.analysis.recordings import load_results
-from tau2_logging.analysis.simulations import score
+from tau2_logging.analysis.tables.outcomes import named
+from tau2_logging.analysis.tables.simulations import score
 from tests.support.recordings import results, simulation, task, write
 
 ENDS: Mapping[str, tuple[str, float | None, float | None]] = {
@@ -51,14 +52,14 @@ def test_the_headline_has_the_mean_of_the_scored_and_what_it_would_be_if_the_oth
 
 @pytest.mark.parametrize(("text", "failed"), [("task.error_rate:0.8", 5), ("task_end.error_rate:0.8", 5)])
 def test_gates_on_errors_see_them(log: RunLog, text: str, failed: int) -> None:
-    [result] = slo.check(log, [slo.parse_objective(text)])
+    [result] = gates.check(log, [gates.parse_objective(text)])
     assert (result.met, result.value, result.detail) == (False, failed / len(ENDS), f"{failed} of {len(ENDS)} failed")
 
 
 @pytest.mark.parametrize("text", ["ttft:500", "tpot:20", "llm_call.error_rate:0.5", "llm_call.p95:1000", "llm_call.max:5"])
 def test_a_gate_on_what_was_not_measured_says_so_and_is_not_met(log: RunLog, text: str) -> None:
     """Nor is the goodput that rests on it: it is unknown, not 0 %."""
-    for row in slo.as_rows(slo.check(log, [slo.parse_objective(text)])):
+    for row in gates.as_rows(gates.check(log, [gates.parse_objective(text)])):
         assert (row["status"], row["met"], row["value"]) == ("not measured", False, None)
         assert str(row["detail"]).startswith("not measured: ")
 

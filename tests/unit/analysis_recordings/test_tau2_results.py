@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.costs import cost_summary
 from tau2_logging.analysis.deep import LogAnalyzer
-from tau2_logging.analysis.makespan import idle_tail, workers
-from tau2_logging.analysis.provenance import recorded_note
+from tau2_logging.analysis.measures.costs import cost_summary
+from tau2_logging.analysis.measures.makespan import idle_tail, workers
+from tau2_logging.analysis.measures.provenance import recorded_note
 from tau2_logging.analysis.recordings import load_results, write_log
 from tau2_logging.errors import UserError
 from tau2_logging.events import decode

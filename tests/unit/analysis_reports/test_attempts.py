@@ -9,10 +9,11 @@ from types import ModuleType
 import pytest
 
 from tau2_logging.analysis import RunLog, load_log
-from tau2_logging.analysis.options import ReportOptions, output_file
-from tau2_logging.analysis.output import write_reports
-from tau2_logging.analysis.reports import REPORTS, load_report, png_latency
-from tau2_logging.analysis.reports.attempts import Attempts, PartlyWrittenError
+from tau2_logging.analysis.reports import REPORTS, load_report
+from tau2_logging.analysis.reports.output import write_reports
+from tau2_logging.analysis.reports.pictures import latency_pictures
+from tau2_logging.analysis.reports.report_failures import Attempts, PartlyWrittenError
+from tau2_logging.analysis.reports.report_options import ReportOptions, output_file
 from tau2_logging.cli.analyze_timing import main
 from tests.support.report_samples import pooled
 from tests.support.report_samples import write as write_log
@@ -108,5 +109,5 @@ def test_a_logarithmic_axis_of_times_never_goes_without_a_tick(low: float, high:
     from matplotlib.figure import Figure
 
     axes = Figure().subplots()
-    png_latency.value_axis(axes, axes.xaxis, low, high, True, unit)
+    latency_pictures.value_axis(axes, axes.xaxis, low, high, True, unit)
     assert unit != "ms" or [place for place in axes.xaxis.get_majorticklocs() if low <= place <= high]

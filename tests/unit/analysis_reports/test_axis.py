@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tau2_logging.analysis.reports.axis import count_steps, decades, on_axis, time_steps
+from tau2_logging.analysis.reports.pictures.axis import count_steps, decades, on_axis, time_steps
 
 
 @given(st.floats(0, 1e9), st.floats(0.01, 1e9))

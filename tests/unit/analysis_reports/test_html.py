@@ -15,12 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tau2_logging.analysis import ReportOptions, load_log
-from tau2_logging.analysis.reports import html, html_data
-from tau2_logging.analysis.reports.html_content import report_data
-from tau2_logging.analysis.timeline_source import timeline_of
+from tau2_logging.analysis.reports.html import page, run_data
+from tau2_logging.analysis.reports.html.content import report_data
+from tau2_logging.analysis.timeline.build import timeline_of
 from tests.support.report_samples import Sample, hostile, pooled, write
 
-ASSETS = Path(html.__file__).parent / "assets"
+ASSETS = Path(page.__file__).parent / "assets"
 
 
 class Elements(HTMLParser):
@@ -47,35 +47,35 @@ class Elements(HTMLParser):
             self.inside[self._open][-1] += data
 
 
-def page(tmp_path: Path, *samples: Sample, **options: Any) -> str:
+def page_text(tmp_path: Path, *samples: Sample, **options: Any) -> str:
     log = load_log(write(tmp_path / "tau2_retail.log", samples))
-    [path] = html.write(log, tmp_path / "out", ReportOptions(**options))
+    [path] = page.write(log, tmp_path / "out", ReportOptions(**options))
     return path.read_text(encoding="utf-8")
 
 
 @given(st.recursive(st.none() | st.text() | st.integers() | st.floats(allow_nan=False, allow_infinity=False), st.lists))
 def test_embedded_json_reads_back_equal_and_holds_nothing_that_ends_or_begins_an_element(data: Any) -> None:
-    text = html.script_json(data)
+    text = page.script_json(data)
     assert json.loads(text) == data
     assert not set(text) & set("<>&\u2028\u2029")
     assert text.isascii()
 
 
-def test_a_hostile_log_adds_no_element_to_the_page(tmp_path: Path) -> None:
-    texts = [tag for tag, _ in Elements(page(tmp_path, hostile())).tags]
-    plain = [tag for tag, _ in Elements(page(tmp_path, pooled(3, 1))).tags]
+def test_a_hostile_log_adds_no_element_to_the_page_text(tmp_path: Path) -> None:
+    texts = [tag for tag, _ in Elements(page_text(tmp_path, hostile())).tags]
+    plain = [tag for tag, _ in Elements(page_text(tmp_path, pooled(3, 1))).tags]
     assert texts == plain
     assert texts.count("script") == 2
 
 
 def test_a_hostile_title_is_text(tmp_path: Path) -> None:
-    elements = Elements(page(tmp_path, pooled(3, 1), title="</title><script>window.hacked=1</script>{{data}}"))
+    elements = Elements(page_text(tmp_path, pooled(3, 1), title="</title><script>window.hacked=1</script>{{data}}"))
     assert [tag for tag, _ in elements.tags].count("script") == 2
     assert json.loads(elements.inside["script"][0])["title"] == "</title><script>window.hacked=1</script>{{data}}"
 
 
 def test_the_page_names_no_address_and_its_policy_admits_its_own_script_and_style_alone(tmp_path: Path) -> None:
-    elements = Elements(page(tmp_path, pooled(3, 1)))
+    elements = Elements(page_text(tmp_path, pooled(3, 1)))
     policy = next(attrs["content"] for tag, attrs in elements.tags if attrs.get("http-equiv") == "Content-Security-Policy")
     for what, text in (("script-src", elements.inside["script"][1]), ("style-src", elements.inside["style"][0])):
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
@@ -93,8 +93,8 @@ def test_the_page_s_own_script_knows_no_way_from_text_to_markup_or_code(way: str
     assert [path.name for path in ASSETS.glob("*.js") if way in path.read_text(encoding="utf-8")] == []
 
 
-def test_every_script_of_the_folder_is_in_the_page(tmp_path: Path) -> None:
-    text = page(tmp_path, pooled(3, 1))
+def test_every_script_of_the_folder_is_in_the_page_text(tmp_path: Path) -> None:
+    text = page_text(tmp_path, pooled(3, 1))
     assert [path.name for path in ASSETS.glob("*.js") if path.read_text(encoding="utf-8").strip() not in text] == []
 
 
@@ -112,7 +112,7 @@ def decoded(data: dict[str, Any]) -> list[tuple[str, float, float]]:
 def test_the_embedded_columns_say_what_the_timeline_says_to_the_microsecond(tmp_path: Path) -> None:
     run = timeline_of(load_log(write(tmp_path / "tau2_retail.log", [pooled(9, 3)])))
     expected = list(zip(run.calls["name"], run.calls["start_ms"], run.calls["end_ms"] - run.calls["start_ms"], strict=False))
-    for (name, start, length), (wanted, wanted_start, wanted_length) in zip(decoded(html_data.run_data(run)), expected, strict=True):
+    for (name, start, length), (wanted, wanted_start, wanted_length) in zip(decoded(run_data.run_data(run)), expected, strict=True):
         assert name == wanted
         assert (start, length) == pytest.approx((wanted_start, wanted_length), abs=0.0021)
 
@@ -123,7 +123,7 @@ def test_where_calls_are_left_out_the_asked_for_the_bad_and_the_slowest_stay(tmp
     bad = set(rows.index[(rows["status"] != "ok") | (rows["reward"].astype(float) < 1)])
     asked = {int(rows.index[rows["task"] == "2"][0])}
     most = int(run.calls["row"].isin(bad | asked).sum()) + 60
-    kept = html_data.detailed(run, rows, {"2"}, most)
+    kept = run_data.detailed(run, rows, {"2"}, most)
     assert bad | asked < kept < set(rows.index)
     length = rows["end_ms"] - rows["start_ms"]
     more = kept - bad - asked

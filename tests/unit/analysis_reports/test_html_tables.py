@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.reports.html_tables import MOST_ROWS, kind_of, label_of, table_data
+from tau2_logging.analysis.reports.html.table_data import MOST_ROWS, kind_of, label_of, table_data
 
 
 def test_columns_are_shown_by_the_unit_in_their_names() -> None:

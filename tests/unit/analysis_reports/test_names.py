@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tau2_logging.analysis.reports.names import safe_name
+from tau2_logging.analysis.reports.text.names import safe_name
 
 TELECOM = "[mobile_data_issue]data_mode_off|data_usage_exceeded[PERSONA:Hard]" * 4
 

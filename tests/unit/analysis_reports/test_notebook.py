@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.reports.notebook import timeline_html
+from tau2_logging.analysis.reports.html.notebook import timeline_html
 from tests.support.report_samples import HOSTILE, hostile, pooled, write
 
 

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from tau2_logging.analysis.reports.palette import BACKGROUND, DARK, LIGHT
+from tau2_logging.analysis.reports.pictures.palette import BACKGROUND, DARK, LIGHT
 
 MACHADO = {
     "normal": np.eye(3),

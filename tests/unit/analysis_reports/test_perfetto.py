@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.reports import perfetto
-from tau2_logging.analysis.timeline import LANES, build_timeline
-from tau2_logging.analysis.timeline_source import timeline_of
+from tau2_logging.analysis.timeline.build import timeline_of
+from tau2_logging.analysis.timeline.timeline import LANES, build_timeline
 from tests.support.report_samples import Sample, hostile, pooled, write
 
 TIMES = st.floats(-1e4, 1e5, allow_nan=False)

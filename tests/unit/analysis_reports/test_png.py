@@ -11,13 +11,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from tau2_logging.analysis import ReportOptions, load_log
-from tau2_logging.analysis.reports import png, png_latency
-from tau2_logging.analysis.reports.distributions import calls_with_roles
-from tau2_logging.analysis.reports.png_figure import plain
-from tau2_logging.analysis.reports.png_gantt import gantt
-from tau2_logging.analysis.reports.png_overview import overview
-from tau2_logging.analysis.timeline_source import timeline_of
-from tau2_logging.analysis.totals import totals_of
+from tau2_logging.analysis.measures.run_totals import totals_of
+from tau2_logging.analysis.reports.pictures import latency_pictures, pictures
+from tau2_logging.analysis.reports.pictures.distributions import calls_with_roles
+from tau2_logging.analysis.reports.pictures.figure import plain
+from tau2_logging.analysis.reports.pictures.gantt import gantt
+from tau2_logging.analysis.reports.pictures.overview import overview
+from tau2_logging.analysis.timeline.build import timeline_of
 from tests.support.report_samples import Sample, hostile, pooled, write
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -25,7 +25,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
 
 def made(tmp_path: Path, *samples: Sample, tasks: tuple[str, ...] = ()) -> set[str]:
     log = load_log(write(tmp_path / "tau2_retail.log", samples))
-    paths = png.write(log, tmp_path / "out", ReportOptions(tasks=tasks))
+    paths = pictures.write(log, tmp_path / "out", ReportOptions(tasks=tasks))
     assert all(path.read_bytes().startswith(PNG) for path in paths)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {path.name for path in paths}
     return {path.name for path in paths}
@@ -99,7 +99,7 @@ def test_no_text_of_the_overview_overprints_another_or_leaves_it_at_any_size(tmp
 @pytest.mark.parametrize("sample", [pooled(1, 1, turns=1), pooled(200, 8), hostile()], ids=["one", "many", "hostile"])
 def test_no_text_of_a_distribution_overprints_another_or_leaves_it(tmp_path: Path, sample: Sample) -> None:
     calls = calls_with_roles(load_log(write(tmp_path / "tau2_retail.log", [sample])))
-    for draw in (png_latency.histograms, png_latency.cumulative, png_latency.first_token, png_latency.token_lengths):
+    for draw in (latency_pictures.histograms, latency_pictures.cumulative, latency_pictures.first_token, latency_pictures.token_lengths):
         assert_readable(draw(calls, "run 20261120_174501_ab12"))
 
 

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 
 from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.reports import speedscope
-from tau2_logging.analysis.timeline import build_timeline
+from tau2_logging.analysis.timeline.timeline import build_timeline
 from tests.support.report_samples import Sample, hostile, pooled, write
 from tests.unit.analysis_reports.test_perfetto import EVENTS
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.timeline import Timeline
-from tau2_logging.analysis.timeline_questions import causes, chosen, label
-from tau2_logging.analysis.timeline_source import read_timeline, timeline_of
+from tau2_logging.analysis.timeline.build import read_timeline, timeline_of
+from tau2_logging.analysis.timeline.queries import causes, chosen, label
+from tau2_logging.analysis.timeline.timeline import Timeline
 from tests.support.report_samples import Sample, pooled, write
 
 

@@ -14,11 +14,12 @@ from matplotlib.text import Text
 from rich.console import Console
 
 from tau2_logging.analysis import ReportOptions, RunLog, load_log
-from tau2_logging.analysis.reports import console, csv_tables, html, markdown, perfetto, stats_json
-from tau2_logging.analysis.reports.png_overview import overview, time_by_kind
-from tau2_logging.analysis.sections import all_sections
-from tau2_logging.analysis.timeline_source import timeline_of
-from tau2_logging.analysis.totals import totals_of
+from tau2_logging.analysis.measures.run_totals import totals_of
+from tau2_logging.analysis.reports import console, csv_tables, markdown, perfetto, stats_json
+from tau2_logging.analysis.reports.html import page
+from tau2_logging.analysis.reports.pictures.overview import overview, time_by_kind
+from tau2_logging.analysis.reports.text.sections import all_sections
+from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.events import MODEL_CALL_TYPES, Event, decode
 from tau2_logging.units import duration, money
 from tests.support.report_samples import Sample, write
@@ -118,7 +119,7 @@ def _picture(log: RunLog) -> list[str]:
 
 
 def _page(log: RunLog, folder: Path) -> dict[str, Any]:
-    found = re.search(r'type="application/json"[^>]*>(.*?)</script>', _written(html, log, folder, "report.html"), re.DOTALL)
+    found = re.search(r'type="application/json"[^>]*>(.*?)</script>', _written(page, log, folder, "report.html"), re.DOTALL)
     assert found
     data: dict[str, Any] = json.loads(found[1])
     return data

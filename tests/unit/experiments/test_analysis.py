@@ -12,15 +12,15 @@ from benchmarks.experiments import Case, measure
 from tau2_logging.errors import UserError
 from tau2_logging.experiments.analysis import NOTHING_SAID, Findings, analyze
 from tau2_logging.experiments.cells import MISSING, by_task
-from tau2_logging.experiments.cost import Estimate, check_budget, estimate
 from tau2_logging.experiments.injection import Injection
-from tau2_logging.experiments.manipulation import DELIVERED, NOT_DELIVERED, UNDECLARED, marker_table, verdicts
+from tau2_logging.experiments.manipulation_check import DELIVERED, NOT_DELIVERED, UNDECLARED, marker_table, verdicts
 from tau2_logging.experiments.markers import markers
-from tau2_logging.experiments.moods import moods
-from tau2_logging.experiments.plan import ExperimentPlan
-from tau2_logging.experiments.planning_text import plan_lines
-from tau2_logging.runner.arms import variant_arms
-from tau2_logging.runner.config import Arm, ModelChoice, RunConfig
+from tau2_logging.experiments.planning.cost_forecast import Estimate, check_budget, estimate
+from tau2_logging.experiments.planning.plan_file import ExperimentPlan
+from tau2_logging.experiments.planning.plan_text import plan_lines
+from tau2_logging.experiments.scripted_personas import moods
+from tau2_logging.runner.settings.arms import variant_arms
+from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig
 
 TASKS = [str(number) for number in range(20)]
 PLAN = ExperimentPlan("made", "control", RunConfig(arms=variant_arms("control,anger,placebo"), num_trials=2), {"retail": TASKS})

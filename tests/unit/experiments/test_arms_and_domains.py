@@ -10,13 +10,13 @@ import pytest
 
 from tau2_logging.experiments.analysis import Findings, analyze
 from tau2_logging.experiments.injection import Injection
-from tau2_logging.experiments.manipulation import DELIVERED, Verdict, marker_table, verdicts
-from tau2_logging.experiments.plan import ExperimentPlan
-from tau2_logging.models.scripted.plan import Plan, PlanBook
+from tau2_logging.experiments.manipulation_check import DELIVERED, Verdict, marker_table, verdicts
+from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT, ScriptedModels
+from tau2_logging.models.scripted.task_script import Plan, PlanBook
 from tau2_logging.models.scripted.user import user_turn
-from tau2_logging.runner.arms import variant_arms
-from tau2_logging.runner.config import Arm, RunConfig
+from tau2_logging.runner.settings.arms import variant_arms
+from tau2_logging.runner.settings.config import Arm, RunConfig
 from tau2_logging.users import BUILTIN
 from tests.unit.experiments.test_analysis import cell
 

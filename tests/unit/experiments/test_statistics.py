@@ -12,19 +12,13 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from tau2_logging.experiments.statistics import (
-    Design,
-    bca_interval,
-    benjamini_hochberg,
-    compare,
-    detectable,
-    holm,
-    mcnemar_exact,
-    pass_hat_k,
-    power_of,
-    sign_flip_p,
-    trials_needed,
-)
+from tau2_logging.statistics.bootstrap import bca_interval
+from tau2_logging.statistics.mcnemar import mcnemar_exact
+from tau2_logging.statistics.multiplicity import benjamini_hochberg, holm
+from tau2_logging.statistics.paired import compare
+from tau2_logging.statistics.pass_k import pass_hat_k
+from tau2_logging.statistics.permutation import sign_flip_p
+from tau2_logging.statistics.power import Design, detectable, power_of, trials_needed
 
 DIFFERENCES = [-0.5, -0.25, 0.0, 0.0, 0.25, -0.75, 0.0, -0.25, 0.5, -0.25, -0.5, 0.0]
 
@@ -113,8 +107,8 @@ def test_pass_hat_k_is_the_share_of_all_choices_of_k_trials(trials: int, data: s
     won, k = data.draw(st.integers(0, trials)), data.draw(st.integers(1, trials))
     results = [1] * won + [0] * (trials - won)
     choices = list(itertools.combinations(results, k))
-    assert pass_hat_k([won, 0], [trials, k - 1], k)[0] == pytest.approx(sum(map(all, choices)) / len(choices))
-    assert math.isnan(pass_hat_k([0], [k - 1], k)[0])
+    assert pass_hat_k(won, trials, k) == pytest.approx(sum(map(all, choices)) / len(choices))
+    assert math.isnan(pass_hat_k(0, k - 1, k))
 
 
 def test_a_difference_of_five_points_takes_a_few_trials() -> None:

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tau2_logging.instrument.http import HttpInstrumentor
-from tau2_logging.instrument.model_call import OPEN_CALL, ModelCall
+from tau2_logging.instrument.model_calls.model_call import OPEN_CALL, ModelCall
 from tau2_logging.logger import EventLogger, Simulation
 
 ANSWER_S = 0.2

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tau2_logging.events.levels import DEBUG, PROFILE
-from tau2_logging.instrument.model_call import ATTEMPT, ModelCall, role_of
-from tau2_logging.instrument.stream import MeasuredStream
+from tau2_logging.instrument.model_calls.measured_stream import MeasuredStream
+from tau2_logging.instrument.model_calls.model_call import ATTEMPT, ModelCall, role_of
 from tau2_logging.logger import EventLogger, FakeClock, Simulation
 from tau2_logging.logger.context import Asked, expert_scope
 from tau2_logging.logger.simulation import AGENT, EVALUATION, JUDGE, LIVE, USER

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.instrument.reply import Reply, read_reply
-from tau2_logging.instrument.stream import has_token
+from tau2_logging.instrument.model_calls.measured_stream import has_token
+from tau2_logging.instrument.model_calls.reply import Reply, read_reply
 
 
 def response(content: str | None = "hello", calls: list[Any] | None = None, **more: Any) -> Any:

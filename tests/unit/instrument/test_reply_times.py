@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.instrument.reply_times import server_times
+from tau2_logging.instrument.model_calls.reply_times import server_times
 
 LLAMACPP = {
     "cache_n": 236, "prompt_n": 1, "prompt_ms": 30.958, "prompt_per_second": 32.3, "predicted_n": 35, "predicted_ms": 661.064,

@@ -10,7 +10,7 @@ from multiprocessing.pool import ThreadPool
 
 import pytest
 
-from tau2_logging.instrument.threads import ThreadsInstrumentor
+from tau2_logging.instrument.helper_threads import ThreadsInstrumentor
 from tau2_logging.logger import EventLogger, FakeClock, Simulation, bind, current
 
 

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tau2_logging.events import Sensitive
-from tau2_logging.logger.arguments import Check, Signature, check_arguments, copied, json_type, leaves_of, shape_of, walk
-from tau2_logging.logger.call_fields import CallFields
-from tau2_logging.logger.masking import mask_signed, mask_text
-from tau2_logging.logger.sensitive import (
+from tau2_logging.logger.content.argument_shape import Check, Signature, check_arguments, copied, json_type, leaves_of, shape_of, walk
+from tau2_logging.logger.content.call_fields import CallFields
+from tau2_logging.logger.content.masking import mask_signed, mask_text
+from tau2_logging.logger.content.sensitive import (
     LEVELS,
     examine_sensitive,
     find_sensitive,

@@ -14,7 +14,7 @@ from tau2_logging.events import PROFILE, decode
 from tau2_logging.events.levels import DEBUG
 from tau2_logging.logger import EventLogger, FakeClock, Simulation, bind
 from tau2_logging.logger.bridge import Bridge
-from tau2_logging.logger.records import BRIDGE_MARK
+from tau2_logging.logger.logging_records import BRIDGE_MARK
 from tau2_logging.sinks import MemorySink
 
 

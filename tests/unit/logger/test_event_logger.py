@@ -11,7 +11,7 @@ import pytest
 from tau2_logging.events import KINDS, PROFILE, decode
 from tau2_logging.events.levels import DEBUG, INFO, WARNING
 from tau2_logging.logger import EventLogger, FakeClock, Simulation, Sink
-from tau2_logging.logger.records import LOGGER_NAME, register_levels
+from tau2_logging.logger.logging_records import LOGGER_NAME, register_levels
 from tau2_logging.sinks import MemorySink
 
 

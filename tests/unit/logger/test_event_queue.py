@@ -13,9 +13,9 @@ from tau2_logging.events import ToolExecutionEvent
 from tau2_logging.events.jsonl import read_events
 from tau2_logging.logger import EventLogger
 from tau2_logging.logger.event_queue import MOST_PENDING
+from tau2_logging.logger.flusher import Unwritten
 from tau2_logging.logger.scope import OK, Outcome, begin, end
 from tau2_logging.logger.simulation import Simulation
-from tau2_logging.logger.unwritten import Unwritten
 from tau2_logging.sinks.memory import MemorySink
 from tau2_logging.sinks.structured_file import StructuredFiles
 from tests.support.patience import LONG_S

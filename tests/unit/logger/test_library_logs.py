@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.cli import analyze_timing
-from tau2_logging.instrument.trials import Trials
+from tau2_logging.instrument.simulations.trials import Trials
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.sinks import DomainFiles
 

@@ -19,8 +19,8 @@ from tau2_logging.models.scripted import Plan
 from tau2_logging.models.scripted.agent import agent_turn
 from tau2_logging.models.scripted.expert import expert_turn
 from tau2_logging.models.scripted.faults import first_call, spoil
-from tau2_logging.models.scripted.plan import Action
-from tau2_logging.models.scripted.speech import asking, calling
+from tau2_logging.models.scripted.scripted_reply import asking, calling
+from tau2_logging.models.scripted.task_script import Action
 
 PLANNER = Expert("planner", "gpt-4.1", description="Plans, ahead")
 CHECKER = Expert("checker", "hosted_vllm/Qwen3-32B")

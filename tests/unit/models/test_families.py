@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tau2_logging.models.servers.families import FAMILIES, REASONING_PARSERS, TOOL_CALL_PARSERS, family_of, mismatch
-from tau2_logging.models.servers.process import command_of
-from tau2_logging.models.servers.settings import ServerSettings
+from tau2_logging.models.servers.server_process import command_of
+from tau2_logging.models.servers.server_settings import ServerSettings
 
 
 def test_every_parser_of_the_table_is_one_of_vllms() -> None:

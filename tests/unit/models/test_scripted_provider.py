@@ -15,9 +15,9 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 import litellm
 
 from tau2_logging.models.scripted import Plan, PlanBook
-from tau2_logging.models.scripted.plan import Action
 from tau2_logging.models.scripted.provider import MOST_TOKENS, PROVIDER, ScriptedModels, register
-from tau2_logging.models.scripted.tokens import prompt_tokens
+from tau2_logging.models.scripted.task_script import Action
+from tau2_logging.models.scripted.token_count import prompt_tokens
 
 LOOK = Action("assistant", "get_order", {"order_id": "#W1"})
 HELLO = [{"role": "user", "content": "Hello"}]

@@ -13,8 +13,8 @@ from tau2_logging.models.scripted import FAULTS, Plan, PlanBook, ScriptedSetting
 from tau2_logging.models.scripted.agent import agent_turn
 from tau2_logging.models.scripted.faults import first_call, spoil
 from tau2_logging.models.scripted.judge import is_loop, judge_turn
-from tau2_logging.models.scripted.plan import CLOSING, REQUEST_PREFIX, TRANSFER_NOTICE, Action, requested_action
-from tau2_logging.models.scripted.speech import Call, Speech, calling, calls_in
+from tau2_logging.models.scripted.scripted_reply import Call, Speech, calling, calls_in
+from tau2_logging.models.scripted.task_script import CLOSING, REQUEST_PREFIX, TRANSFER_NOTICE, Action, requested_action
 from tau2_logging.models.scripted.user import opening, user_turn
 
 LOOK = Action("assistant", "get_order", {"order_id": "#W1"})

@@ -10,7 +10,7 @@ import pytest
 
 from tau2_logging.cli.run_local import build_parser
 from tau2_logging.events import FIELDS
-from tau2_logging.models.servers.settings import ServerSettings
+from tau2_logging.models.servers.server_settings import ServerSettings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "vllm.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    python run_local\.py (.*)$", PAGE.replace("\\\n", " "), re.MULTILINE)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from tau2_logging.events import KINDS
-from tau2_logging.models.servers.metrics import read_metrics
-from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
+from tau2_logging.models.servers.scraped_metrics import read_metrics
+from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
 
 NEW = """\
 # HELP vllm:num_requests_running Number of requests in model execution batches.

@@ -7,7 +7,7 @@ import pytest
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.api import ServerApi
 from tau2_logging.models.servers.programs import health_page, program_at
-from tau2_logging.models.servers.simulated import ServerSettings, SimulatedServer
+from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
 from tests.support.played import Played, litellm_proxy, playing
 
 VLLM_PAGES = {"/health": "", "/metrics": '# HELP x\nvllm:num_requests_running{model_name="m"} 0\n'}

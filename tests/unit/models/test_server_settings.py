@@ -12,8 +12,8 @@ import pytest
 
 from tau2_logging.errors import UserError
 from tau2_logging.models.servers.address import Address
-from tau2_logging.models.servers.process import command_of, gpu_groups, plan_servers, port_is_free
-from tau2_logging.models.servers.settings import ServerSettings
+from tau2_logging.models.servers.server_process import command_of, gpu_groups, plan_servers, port_is_free
+from tau2_logging.models.servers.server_settings import ServerSettings
 
 HERE = (sys.executable,)
 """A program that is there, in the place of vLLM."""

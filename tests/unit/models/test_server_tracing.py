@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tau2_logging.models.servers.process import ServerPlan, plan_servers
-from tau2_logging.models.servers.settings import ServerSettings
+from tau2_logging.models.servers.server_process import ServerPlan, plan_servers
+from tau2_logging.models.servers.server_settings import ServerSettings
 from tau2_logging.models.servers.tracing import FLAG, obstacle, with_spans
 
 URL = "http://127.0.0.1:4711/v1/traces"
-SIMULATED = ("python", "-m", "tau2_logging.models.servers.simulated", "serve")
+SIMULATED = ("python", "-m", "tau2_logging.models.simulated_server", "serve")
 
 
 def program(folder: Path, name: str, first: str) -> str:

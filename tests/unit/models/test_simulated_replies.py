@@ -12,14 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tau2_logging.errors import UserError
-from tau2_logging.models.servers.simulated import Reply, ServerSettings, ToolUse
-from tau2_logging.models.servers.simulated.anthropic_messages import read as read_anthropic
-from tau2_logging.models.servers.simulated.batch import Batch
-from tau2_logging.models.servers.simulated.behavior import default_reply, example
-from tau2_logging.models.servers.simulated.openai_chat import read as read_openai
-from tau2_logging.models.servers.simulated.options import read_options
-from tau2_logging.models.servers.simulated.prompt import BLOCK_TOKENS, BadRequest, PrefixCache
-from tau2_logging.models.servers.simulated.reply import pieces_of, spoil
+from tau2_logging.models.simulated_server import Reply, ServerSettings, ToolUse
+from tau2_logging.models.simulated_server.batch import Batch
+from tau2_logging.models.simulated_server.behavior import default_reply, example
+from tau2_logging.models.simulated_server.protocols.anthropic_messages import read as read_anthropic
+from tau2_logging.models.simulated_server.protocols.completion import pieces_of, spoil
+from tau2_logging.models.simulated_server.protocols.openai_chat import read as read_openai
+from tau2_logging.models.simulated_server.protocols.prompt import BLOCK_TOKENS, BadRequest, PrefixCache
+from tau2_logging.models.simulated_server.vllm_flags import read_options
 
 SETTINGS = ServerSettings()
 SCHEMA = {

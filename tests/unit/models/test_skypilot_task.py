@@ -10,11 +10,11 @@ import pytest
 import yaml
 
 from tau2_logging.errors import UserError
-from tau2_logging.models.skypilot.checks import check, read_document
-from tau2_logging.models.skypilot.command import find_command
-from tau2_logging.models.skypilot.hints import hints
-from tau2_logging.models.skypilot.render import document, render
-from tau2_logging.models.skypilot.task import EndpointTask
+from tau2_logging.models.rental.checks import check, read_document
+from tau2_logging.models.rental.command import find_command
+from tau2_logging.models.rental.hints import hints
+from tau2_logging.models.rental.render import document, render
+from tau2_logging.models.rental.task import EndpointTask
 
 Document = dict[str, Any]
 TASK = EndpointTask("Qwen/Qwen3-32B", ("A100-80GB:1",), 2.0)

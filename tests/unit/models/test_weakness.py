@@ -11,8 +11,8 @@ import pytest
 from tau2_logging.errors import UserError
 from tau2_logging.models.scripted import ScriptedSettings
 from tau2_logging.models.scripted.agent import summarized_calls
-from tau2_logging.models.scripted.plan import CLOSING
-from tau2_logging.models.scripted.speech import Speech, calling
+from tau2_logging.models.scripted.scripted_reply import Speech, calling
+from tau2_logging.models.scripted.task_script import CLOSING
 from tau2_logging.models.scripted.weakness import weakened
 
 CALL = calling("cancel_order", {"order_id": "#W1", "reason": "no longer needed"})

@@ -9,10 +9,10 @@ import pytest
 
 from tau2_logging.errors import UserError
 from tau2_logging.parity.case import STOP, Call, Case, gold_conversation
-from tau2_logging.parity.compare import ERROR_PREFIX, ORDER_ID_PREFIX, compare
+from tau2_logging.parity.comparison import ERROR_PREFIX, ORDER_ID_PREFIX, compare
 from tau2_logging.parity.findings import Finding, findings
 from tau2_logging.parity.fuzz import LENGTH, Arguments, sequences
-from tau2_logging.parity.process import Answer, Place
+from tau2_logging.parity.side_process import Answer, Place
 
 CALLS = (Call("assistant", "look", {"order_id": "W1"}), Call("user", "press", {"n": 2}), Call("user", "press", {"n": 3}))
 CASE = Case("retail", "7", None, CALLS)

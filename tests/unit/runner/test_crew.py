@@ -17,12 +17,12 @@ from tau2_logging.events.event import Event
 from tau2_logging.logger.clock import FakeClock
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.simulation import InFlight
-from tau2_logging.runner.checkpoint import Row
-from tau2_logging.runner.executors.crew import _SILENT, MOST_LIVES, MOST_STILLBORN, SILENT_S, Crew, Inbox, Lost, shared_slots
-from tau2_logging.runner.executors.report import Failure
-from tau2_logging.runner.executors.station import Turn
-from tau2_logging.runner.plan import Unit
-from tau2_logging.runner.unit import Bench
+from tau2_logging.runner.executors.executor import Failure
+from tau2_logging.runner.executors.worker_pool import _SILENT, MOST_LIVES, MOST_STILLBORN, SILENT_S, Crew, Inbox, Lost, shared_slots
+from tau2_logging.runner.executors.worker_session import Turn
+from tau2_logging.runner.work.checkpoint import Row
+from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_unit import Bench
 from tau2_logging.sinks import MemorySink
 from tests.support.patience import LONG_S
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from tau2_logging.runner.dumping import Dump, dumped, dumped_all
+from tau2_logging.runner.work.dumping import Dump, dumped, dumped_all
 
 LEAVES = (
     st.none()

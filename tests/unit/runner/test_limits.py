@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tau2_logging.errors import UserError
 from tau2_logging.logger import FakeClock
-from tau2_logging.runner.limits import Budget, RateLimit, RateLimits, rate_limit
+from tau2_logging.runner.model_calls.limits import Budget, RateLimit, RateLimits, rate_limit
 from tau2_logging.sinks.totals import Totals
 
 

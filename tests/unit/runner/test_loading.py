@@ -7,7 +7,7 @@ import io
 from rich.console import Console
 
 from tau2_logging.logger.clock import FakeClock
-from tau2_logging.runner.loading import EVERY_S, loading_told
+from tau2_logging.runner.model_calls.loading_status import EVERY_S, loading_told
 
 
 def test_without_a_display_a_line_comes_at_once_and_then_one_now_and_then() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tau2_logging.runner.maseval.conversation import NoConversation, termination, trajectory
+from tau2_logging.runner.harness.maseval.trajectory import NoConversation, termination, trajectory
 
 TURNS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=6)
 """Of each turn: how many tool calls the user makes before speaking, and the agent."""

@@ -12,9 +12,9 @@ from tau2_logging.logger.clock import FakeClock
 from tau2_logging.logger.context import bind
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.endpoints import LONGEST_WAITED_FOR_S, Endpoint, Endpoints, NoEndpoint
-from tau2_logging.runner.outages import NOBODY, Outages
-from tau2_logging.runner.retries import Asked, Retries
-from tau2_logging.runner.retry_policy import RetryPolicy
+from tau2_logging.runner.model_calls.outages import NOBODY, Outages
+from tau2_logging.runner.model_calls.retries import Asked, Retries
+from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
 from tau2_logging.sinks import MemorySink
 
 REFUSED = httpx.ConnectError("refused")

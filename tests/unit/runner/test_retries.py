@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tau2_logging.instrument.failure import HttpFailure, failure_name
-from tau2_logging.runner.retry_policy import RetryPolicy, is_retryable, retry_after_s
+from tau2_logging.instrument.model_calls.failure import HttpFailure, failure_name
+from tau2_logging.runner.model_calls.retry_policy import RetryPolicy, is_retryable, retry_after_s
 
 openai = pytest.importorskip("openai")
 REQUEST = httpx.Request("POST", "http://127.0.0.1/v1/chat/completions")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from tau2_logging.analysis.deep.run_info import settings_of
+from tau2_logging.analysis.deep.reading.run_info import settings_of
 from tau2_logging.events import KINDS
 from tau2_logging.events.task_hash import task_hash
 from tau2_logging.models.experts import Expert
-from tau2_logging.runner.benchmark import Recipe
-from tau2_logging.runner.config import RunConfig
-from tau2_logging.runner.start_fields import settings_fields
+from tau2_logging.runner.harness.tau2_harness import Recipe
+from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.settings.start_fields import settings_fields
 
 KEY = "sk-abcdefghijklmnopqrstuvwxyz123456"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tau2_logging.events import Event
 from tau2_logging.events.levels import PROFILE
 from tau2_logging.events.trace_ids import span_id
-from tau2_logging.instrument.model_call import ModelCall
+from tau2_logging.instrument.model_calls.model_call import ModelCall
 from tau2_logging.logger import EventLogger, Simulation
 from tau2_logging.logger.clock import FakeClock
 from tau2_logging.sinks import MemorySink

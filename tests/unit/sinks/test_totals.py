@@ -13,7 +13,8 @@ from tau2_logging.logger import EventLogger, FakeClock, Outcome, Simulation
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.scope import ERROR, OK, TIMEOUT, begin, end
 from tau2_logging.sinks.console import Progress, clip, summary_table
-from tau2_logging.sinks.totals import DomainTotals, Totals, pass_at, pass_hat
+from tau2_logging.sinks.totals import DomainTotals, Totals
+from tau2_logging.statistics.pass_k import mean_pass_at, mean_pass_hat
 from tau2_logging.units import money
 
 
@@ -215,9 +216,9 @@ def test_pass_at_k_and_pass_hat_k_are_the_shares_of_samples_that_succeed() -> No
         tasks = [[judge(reward == 1.0 for reward in sample) for sample in itertools.combinations(trials, k)] for trials in rewards.values()]
         return sum(sum(samples) / len(samples) for samples in tasks) / len(tasks)
 
-    assert pass_hat(rewards) == pytest.approx({k: share(all, k) for k in (1, 2, 3)})
-    assert pass_at(rewards) == pytest.approx({k: share(any, k) for k in (1, 2, 3)})
-    assert pass_at({}) == pass_hat({}) == {}
+    assert mean_pass_hat(rewards) == pytest.approx({k: share(all, k) for k in (1, 2, 3)})
+    assert mean_pass_at(rewards) == pytest.approx({k: share(any, k) for k in (1, 2, 3)})
+    assert mean_pass_at({}) == mean_pass_hat({}) == {}
 
 
 def test_the_mean_reward_has_its_denominator(logger: EventLogger, totals: Totals) -> None:

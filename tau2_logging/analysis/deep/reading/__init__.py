@@ -1,0 +1,1 @@
+"""Recordings of simulations, whatever their format, as four tables."""

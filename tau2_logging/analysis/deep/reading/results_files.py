@@ -1,0 +1,291 @@
+"""tau2's own results files, ours or recorded without us: one JSON file, or v1's folder of one file a simulation, or our checkpoint."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.analysis.deep.reading.messages import failed, flat, messages_of, moment, ticks_of
+from tau2_logging.analysis.deep.reading.recorded import Row, Rows
+from tau2_logging.analysis.deep.reading.recorded_values import problem
+from tau2_logging.analysis.deep.reading.run_info import settings_of
+from tau2_logging.analysis.deep.tool_calls.argument_provenance import Conversation
+from tau2_logging.analysis.reader.line import Rejected
+from tau2_logging.analysis.reader.lines import rejected
+from tau2_logging.analysis.tables.outcomes import named, recorded_ending
+from tau2_logging.errors import UserError
+from tau2_logging.events.task_hash import task_hash
+
+RUN_FILE = "run.json"
+"""Lies in the folder of a run of ours."""
+
+SHOWN = 400
+"""Letters of a tool's result that are kept."""
+
+_CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
+    "communicate": ("communicate_checks", lambda check: check.get("info")),
+    "assertions": ("nl_assertions", lambda check: check.get("nl_assertion")),
+    "environment": ("env_assertions", lambda check: (check.get("env_assertion") or {}).get("func_name")),
+}
+
+
+def read_results(path: Path, run: str) -> Rows:
+    """The rows of a results file, told as of that run. Raises UserError where it is none."""
+    data = read_file(path)
+    try:
+        return _rows(data, path, run)
+    except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise UserError(f"{path} is no results file of tau2 that can be read: {type(error).__name__}: {error}") from error
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """A results file as it is. Raises UserError where it is none."""
+    data = read_json(path)
+    if isinstance(data, list):
+        raise UserError(
+            f"{path} is no results file of tau2 but a list, as the first tau-bench wrote its trajectories; those cannot be read"
+        )
+    if not isinstance(data, dict) or not isinstance(data.get("tasks"), list) or not isinstance(data.get("info"), dict):
+        raise UserError(f"{path} is no results file of tau2: it has no tasks; give results_<domain>.json, a log, or a run's folder")
+    return data
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file; raises UserError."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    except RecursionError as error:
+        raise UserError(f"{path} is nested too deep to be a file of tau2") from error
+    except ValueError as error:
+        raise UserError(f"{path} is not JSON: {error}; was it cut short?") from error
+
+
+def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
+    environment = data["info"].get("environment_info") or {}
+    domain, policy = domain_of(path, data), environment.get("policy") or ""
+    rows = Rows(settings=[{"run": run, **settings_of(data["info"])}])
+    for task in data["tasks"]:
+        rows.gold += list(gold_rows(run, domain, task))
+        rows.tasks.append({"run": run, "domain": domain, "task": str(task["id"]), "task_hash": task_hash(task)})
+    tasks = {str(task["id"]): task for task in data["tasks"]}
+    for task, trial, simulation in simulations_of(data, path, rows.refused):
+        key = {"run": run, "domain": domain, "task": task, "trial": trial}
+        about = tasks.get(task, {})
+        one = Rows()
+        try:
+            add_simulation(one, key, simulation, policy, about.get("ticket") or "", history_length(about))
+            one.simulations[0]["action_checks"] = foreign_checks(simulation, about)
+            rows.add(one)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            rows.refused.append(Rejected(str(path), 0, f"simulation of task {task}: {type(error).__name__}: {error}", ""))
+    _learn_tool_types(rows, data)
+    return rows
+
+
+def simulations_of(data: Mapping[str, Any], path: Path, refused: list[Rejected] | None = None) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """(task, trial, tau2's SimulationRun) of each simulation, also of v1's folder, in the order of the file.
+
+    `refused`: takes those that cannot be read. Raises UserError for one if nobody takes it.
+    """
+    trials: dict[str, list[int]] = defaultdict(list)
+    before = len(refused or ())
+    for number, simulation in enumerate(_simulations(data, path), 1):
+        if wrong := problem(simulation):
+            if refused is None:
+                raise UserError(f"{path}: simulation {number} cannot be read: {wrong}")
+            refused.append(Rejected(str(path), number, f"simulation {number} is left out: {wrong}", ""))
+            continue
+        if "task_id" not in simulation:
+            raise UserError(f"{path}: a simulation does not say which task it is of (it has no task_id); nothing can be said by task")
+        task = str(simulation["task_id"])
+        trials[task].append(_free_trial(simulation.get("trial"), trials[task]))
+        yield task, trials[task][-1], simulation
+    if refused is not None and len(refused) > before and not trials:
+        raise UserError(f"{path}: none of its simulations can be read; {refused[before].reason}")
+
+
+def _free_trial(trial: Any, used: Sequence[int]) -> int:
+    """The trial a simulation says it is; one that says none, or one that is there already, is the next."""
+    return int(trial) if trial is not None and int(trial) not in used else max(used, default=-1) + 1
+
+
+def read_checkpoint(path: Path) -> Rows:
+    """The rows of our simulations_{domain}.jsonl, for a run that never came to write its results; it does not hold the tasks."""
+    rows = Rows()
+    last: dict[tuple[str, int], Any] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        try:
+            row = json.loads(line)
+            last[str(row["task"]), int(row["trial"])] = row
+        except (ValueError, KeyError, TypeError):
+            rows.refused.append(rejected(str(path), number, "not a row of a checkpoint", line))
+    for (task, trial), row in last.items():
+        if row.get("simulation"):
+            add_simulation(
+                rows, {"run": path.resolve().parent.name, "domain": row["domain"], "task": task, "trial": trial}, row["simulation"]
+            )
+    return rows
+
+
+def domain_of(path: Path, data: Mapping[str, Any]) -> str:
+    """The name under which the domain was run: retail_enhanced has retail's environment, and is retail_enhanced in our log and events."""
+    if (path.parent / RUN_FILE).exists() and path.stem.startswith("results_"):
+        return path.stem.removeprefix("results_")
+    return str((data["info"].get("environment_info") or {}).get("domain_name") or path.stem)
+
+
+def run_name(path: Path) -> str:
+    """The run that a file is of: its folder where our run.json lies in it, else the file's name (the folder's, for v1's results.json)."""
+    if (path.parent / RUN_FILE).exists() or path.name == "results.json":
+        return path.resolve().parent.name
+    return path.stem
+
+
+def _simulations(data: Mapping[str, Any], path: Path) -> Iterator[Any]:
+    folder = path.parent / "simulations"
+    found = data.get("simulations") or ()
+    if not isinstance(found, list | tuple):
+        raise UserError(f"{path} is no results file of tau2: its simulations are no list")
+    yield from found
+    if path.name == "results.json" and not data.get("simulations") and folder.is_dir():
+        for file in sorted(folder.glob("*.json")):
+            yield read_json(file)
+
+
+def _learn_tool_types(rows: Rows, data: Mapping[str, Any]) -> None:
+    """tau2 v1 notes with each check of a reference action whether its tool reads or writes."""
+    types = {
+        check["action"]["name"]: check["tool_type"]
+        for simulation in data.get("simulations") or ()
+        if problem(simulation) is None
+        for check in (simulation.get("reward_info") or {}).get("action_checks") or ()
+        if check.get("tool_type")
+    }
+    for row in (*rows.calls, *rows.gold):
+        row["tool_type"] = types.get(row["tool"])
+
+
+def history_length(task: Mapping[str, Any]) -> int:
+    """How many messages stand at the head of the trajectory because the task begins in the middle of a talk."""
+    return len(list(flat((task.get("initial_state") or {}).get("message_history") or ())))
+
+
+def gold_rows(run: str, domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
+    """The reference actions of a task."""
+    criteria = task.get("evaluation_criteria") or {}
+    for index, action in enumerate(criteria.get("actions") or ()):
+        yield {
+            "run": run, "domain": domain, "task": str(task["id"]), "index": index, "action_id": action.get("action_id"),
+            "requestor": action.get("requestor") or "assistant", "tool": action["name"], "arguments": action.get("arguments") or {},
+            "compare_args": action.get("compare_args"),
+        }  # fmt: skip
+
+
+def foreign_checks(simulation: Mapping[str, Any], task: Mapping[str, Any]) -> list[Row] | None:
+    """The reference actions that a simulation was checked against, and whether they were made, if they are not those of its task: in such a
+    file tasks and simulations are mixed up. None if they are the task's, or if the file holds no checks."""
+    checks = (simulation.get("reward_info") or {}).get("action_checks") or ()
+    actions = [(check["action"], bool(check.get("action_match")), check.get("tool_type")) for check in checks]
+    own = {action.get("action_id") for action in (task.get("evaluation_criteria") or {}).get("actions") or ()}
+    if not {action.get("action_id") for action, *_ in actions} - own:
+        return None
+    return [
+        {
+            "index": index, "action_id": action.get("action_id"), "requestor": action.get("requestor") or "assistant",
+            "tool": action["name"], "tool_type": tool_type, "arguments": action.get("arguments") or {},
+            "compare_args": action.get("compare_args"), "made": made,
+        }
+        for index, (action, made, tool_type) in enumerate(actions)
+    ]  # fmt: skip
+
+
+def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: str = "", ticket: str = "", history: int = 0) -> None:
+    """The rows of tau2's SimulationRun, whose first `history` messages were there before it began."""
+    reward = simulation.get("reward_info") or {}
+    termination = simulation.get("termination_reason")
+    status, given = recorded_ending(termination, reward.get("reward"))
+    messages = messages_of(simulation)
+    began = moment(simulation.get("start_time"))
+    rows.simulations.append({
+        **key, "status": named(status, termination), "reward": given, "termination": termination,
+        "started": simulation.get("start_time"), "duration_s": simulation.get("duration"), "agent_cost_usd": simulation.get("agent_cost"),
+        "user_cost_usd": simulation.get("user_cost"), "parts": reward.get("reward_breakdown"), "checks": _checks(reward),
+        "talk": bool(messages or ticks_of(simulation)), "ended_in": (reward.get("info") or {}).get("note"),
+    })  # fmt: skip
+    timed = list(_timed(messages, began))
+    heard: Conversation | None = Conversation(policy, ticket)
+    if not simulation.get("messages"):  # spoken: when a tool began to work is not known, nor what was said
+        timed, heard = [(turn, message, at, None) for turn, message, at, _ in timed], None
+    rows.replies += [{**key, **reply} for reply in _replies(timed[history:]) if heard is not None]
+    calls = [{**key, **call, "history": call["turn"] < history} for call in _calls(timed, heard)]
+    before = sum(call["history"] for call in calls)
+    rows.calls += [{**call, "position": place - before} for place, call in enumerate(calls)]
+
+
+def _checks(reward: Mapping[str, Any]) -> dict[str, list[list[Any]]]:
+    found = {}
+    for name, (field, text) in _CHECKS.items():
+        found[name] = [[text(check), check.get("met")] for check in reward.get(field) or ()]
+    return found
+
+
+def _timed(
+    messages: Iterable[Mapping[str, Any]], began: float | None
+) -> Iterator[tuple[int, Mapping[str, Any], float | None, float | None]]:
+    """(turn, message, seconds since the start, ms since the message before)."""
+    before = began
+    for turn, message in enumerate(messages):
+        now = moment(message.get("timestamp"))
+        since = None if now is None or before is None else max(0.0, 1000 * (now - before))
+        yield turn, message, None if now is None or began is None else now - began, since
+        before = now if now is not None else before
+
+
+def _replies(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]]) -> Iterator[Row]:
+    for turn, message, at, took in timed:
+        usage = message.get("usage") or {}
+        yield {
+            "turn": turn, "role": message.get("role"), "at_s": at, "took_ms": took, "prompt_tokens": usage.get("prompt_tokens"),
+            "reply_tokens": usage.get("completion_tokens"),
+        }  # fmt: skip
+
+
+def _calls(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]], known: Conversation | None) -> Iterator[Row]:
+    """Calls in the order of their results: a call without a result was never executed. `known`: None where nobody knows what was said."""
+    waiting: dict[str, deque[Row]] = defaultdict(deque)
+    for turn, message, at, took in timed:
+        if message.get("role") == "tool":
+            call = waiting[str(message.get("id"))].popleft() if waiting[str(message.get("id"))] else _orphan(message)
+            text = message.get("content")
+            error = failed(message)
+            yield {**call, "error": error, "error_text": text if error else None, "result": (text or "")[:SHOWN],
+                   "at_s": at, "gap_ms": took, "turn": call.get("turn", turn)}  # fmt: skip
+        for call in message.get("tool_calls") or ():
+            waiting[str(call.get("id"))].append(_call(call, message, turn, known))
+        if known is not None:
+            known.read(message.get("content"))
+
+
+def _orphan(message: Mapping[str, Any]) -> Row:
+    return {"call_id": message.get("id"), "requestor": message.get("requestor") or "assistant", "tool": "unknown", "arguments": None}
+
+
+def _call(call: Mapping[str, Any], message: Mapping[str, Any], turn: int, known: Conversation | None) -> Row:
+    arguments = call.get("arguments")
+    arguments = arguments if isinstance(arguments, dict) else {}
+    return {
+        "turn": turn, "call_id": call.get("id"), "requestor": call.get("requestor") or message.get("role"), "tool": call["name"],
+        "arguments": arguments, "argument_count": len(arguments), "argument_bytes": size_of(arguments),
+        "seen": None if known is None else known.holds(arguments),
+        "prompt_tokens": (message.get("usage") or {}).get("prompt_tokens"),
+    }  # fmt: skip
+
+
+def size_of(arguments: Mapping[str, Any]) -> int:
+    """Bytes of the arguments as compact JSON in UTF-8."""
+    return len(json.dumps(arguments, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace"))

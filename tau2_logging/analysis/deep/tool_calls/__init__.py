@@ -1,0 +1,1 @@
+"""Tool calls one by one: execution, errors, arguments, repetition, order."""

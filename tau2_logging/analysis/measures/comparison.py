@@ -1,0 +1,105 @@
+"""Two runs side by side, paired by simulation where they did the same ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tau2_logging.analysis.measures.costs import cost_summary
+from tau2_logging.analysis.measures.differences import PAIR, duration_differences
+from tau2_logging.analysis.measures.pooling import facts, setting_differences
+from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.simulations import solved
+from tau2_logging.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tau2_logging.analysis.run_log import RunLog
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """`latency`: a row for task durations and each type of call; `simulations`: the pairs; `totals`: reward and cost; `settings`: what of
+    run_start differs. "this" is the run at hand, "other" the one it is held against; differences are this minus other.
+    """
+
+    this_run: str
+    other_run: str
+    pairs: int
+    only_this: int
+    only_other: int
+    latency: pd.DataFrame
+    simulations: pd.DataFrame
+    totals: pd.DataFrame
+    settings: pd.DataFrame
+
+
+def compare(this: RunLog, other: RunLog) -> Comparison:
+    """Compare two runs: durations as `differences.duration_differences` does, with tasks as the unit.
+
+    Raises UserError where one side is several runs.
+    """
+    for log in (this, other):
+        if len(log.by_run) > 1:
+            raise UserError(f"a run is compared with one run; choose one of {', '.join(log.runs)} with --run and --compare-run")
+    pairs = _pairs(this, other)
+    return Comparison(
+        this_run=this.run_id or "this",
+        other_run=other.run_id or "other",
+        pairs=len(pairs),
+        only_this=len(this.simulations) - len(pairs),
+        only_other=len(other.simulations) - len(pairs),
+        latency=duration_differences(this, other, pairs),
+        simulations=pairs,
+        totals=_totals(this, other, pairs),
+        settings=changed_settings(this, other),
+    )
+
+
+def _keyed(log: RunLog) -> pd.DataFrame:
+    table = log.simulations[[*PAIR, "status", "reward", "duration_ms"]].drop_duplicates(PAIR, keep="last")
+    costs = log.task_costs().drop_duplicates(PAIR, keep="last")[[*PAIR, "cost_usd", "agent_cost_usd"]]
+    return table.merge(costs, on=PAIR, how="left")
+
+
+def _pairs(this: RunLog, other: RunLog) -> pd.DataFrame:
+    pairs = _keyed(this).merge(_keyed(other), on=PAIR, suffixes=("", "_other"))
+    for name in ("reward", "duration_ms", "cost_usd"):
+        pairs[f"{name}_change"] = as_floats(pairs[name]) - as_floats(pairs[f"{name}_other"])
+    return pairs
+
+
+def _totals(this: RunLog, other: RunLog, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Rewards and money of both: what, this, other, difference; NaN is unknown."""
+    import pandas as pd
+
+    rows = [
+        ("mean reward", _mean(this.simulations["reward"]), _mean(other.simulations["reward"])),
+        ("mean reward of pairs", _mean(pairs["reward"]), _mean(pairs["reward_other"])),
+        ("solved", float(solved(this.simulations).sum()), float(solved(other.simulations).sum())),
+    ]
+    costs, others = cost_summary(this), cost_summary(other)
+    rows += [(name.replace("_", " "), _known(costs[name]), _known(others[name])) for name in ("total_usd", "agent_usd", "per_solved_usd")]
+    table = pd.DataFrame(rows, columns=["what", "this", "other"])
+    return table.assign(difference=table["this"] - table["other"])
+
+
+def _mean(values: Any) -> float:
+    numbers = as_floats(values)
+    return float(np.nanmean(numbers)) if len(numbers) and not np.isnan(numbers).all() else float("nan")
+
+
+def _known(value: float | int | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def changed_settings(this: RunLog, other: RunLog) -> pd.DataFrame:
+    """Fields of run_start in which the runs differ: field, this, other. Values that differ in any two runs (time, id) are left out."""
+    import pandas as pd
+
+    found = setting_differences(facts(this) + facts(other))
+    rows = [(name, *values) for name, values in found.items()]
+    return pd.DataFrame(rows, columns=["field", "this", "other"])

@@ -1,0 +1,148 @@
+"""What the calls of a run cost, by role and model, by task, by solved task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tau2_logging.analysis.measures.prices import PriceTable, default_prices
+from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.simulations import KEY, solved, with_key
+from tau2_logging.events import MODEL_CALL_TYPES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tau2_logging.analysis.run_log import RunLog
+
+TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+_PRICED = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
+SIDES = {"agent": "agent", "expert": "agent", "user": "benchmark", "judge": "benchmark"}
+"""Whose bill a role's calls are on: the agent's (with its experts), or the benchmark's own (user simulator and judges)."""
+
+
+def priced_calls(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
+    """The model calls with `price_usd` and `price_source` (log, table or unknown) and `side`.
+
+    The price that the run logged stands, unless `prices` is given and knows the model. A call that failed without using a token is free;
+    a call whose price or tokens are not known has price NaN, never 0.
+    """
+    calls = log.select(
+        [*KEY, "type", "role", "expert", "model", "error", *TOKENS, "cache_write_tokens", "cost_usd"], types=MODEL_CALL_TYPES
+    )
+    logged = as_floats(calls["cost_usd"])
+    computed = table_prices(calls, prices or default_prices())
+    first, second = (computed, logged) if prices is not None else (logged, computed)
+    price = np.where(np.isnan(first), second, first)
+    free = calls["error"].fillna(False).to_numpy(dtype=bool) & np.isnan(as_floats(calls["input_tokens"])) & np.isnan(price)
+    source = np.where(np.isnan(price), "unknown", np.where(price == logged, "log", "table"))
+    return calls.assign(price_usd=np.where(free, 0.0, price), price_source=np.where(free, "free", source), side=calls["role"].map(SIDES))
+
+
+def table_prices(calls: pd.DataFrame, prices: PriceTable) -> Any:
+    """Price of each call from its tokens, in USD; NaN where the model is not in the table or the tokens are not known."""
+    result = np.full(len(calls), np.nan)
+    sent, output, cached, written = (as_floats(calls[name]) for name in _PRICED)
+    cached, written = np.nan_to_num(cached), np.nan_to_num(written)
+    fresh = sent - cached - written
+    for model, places in calls.groupby("model", dropna=True).indices.items():
+        price = prices.find(str(model))
+        if price is not None:
+            result[places] = price.of(fresh[places], cached[places], output[places], written[places])
+    return result
+
+
+def cost_table(log: RunLog, by: Sequence[str] = ("side", "role", "model"), prices: PriceTable | None = None) -> pd.DataFrame:
+    """Calls, tokens and money by role and model (or other columns of `priced_calls`).
+
+    Columns: the keys, calls, errors, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost_usd (NaN as soon as the price of
+    one call is unknown), known_cost_usd (of the others), unknown_calls. Every call that was made counts, also those of simulations that
+    were started again later.
+    """
+    calls = priced_calls(log, prices)
+    return summed(calls, list(by))
+
+
+def summed(calls: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """Sums of priced calls by some columns."""
+    calls = calls.assign(unknown=calls["price_usd"].isna(), failed=calls["error"].fillna(False).astype(bool))
+    groups = calls.groupby(keys, sort=False, dropna=False)
+    table = groups.agg(calls=("price_usd", "size"), errors=("failed", "sum"))
+    table[list(TOKENS)] = groups[list(TOKENS)].sum(min_count=1)
+    table["known_cost_usd"], table["unknown_calls"] = groups["price_usd"].sum(), groups["unknown"].sum()
+    table.insert(len(TOKENS) + 2, "cost_usd", table["known_cost_usd"].where(table["unknown_calls"] == 0))
+    return with_key(table.reset_index()).sort_values(keys, kind="stable", ignore_index=True)
+
+
+def task_costs(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
+    """Money by simulation: KEY, agent_cost_usd, benchmark_cost_usd, cost_usd; NaN where a call's price is unknown."""
+    calls = priced_calls(log, prices)
+    result = log.simulations[KEY].copy()
+    for side in ("agent", "benchmark"):
+        sums = summed(calls[calls["side"] == side], KEY)
+        found = result[KEY].merge(sums, on=KEY, how="left")
+        result[f"{side}_cost_usd"] = np.where(found["calls"].isna(), 0.0, as_floats(found["cost_usd"]))
+    result["cost_usd"] = result["agent_cost_usd"] + result["benchmark_cost_usd"]
+    return result
+
+
+def cost_summary(log: RunLog, prices: PriceTable | None = None) -> dict[str, float | int | None]:
+    """Totals in USD: of the run, the agent's and the benchmark's share, per simulation and per solved one. None is unknown."""
+    calls = priced_calls(log, prices)
+    simulations = log.simulations
+    good = int(solved(simulations).sum())
+    total, agent, benchmark = (_total(calls if side is None else calls[calls["side"] == side]) for side in (None, "agent", "benchmark"))
+    noted, noted_agent = (_noted(simulations, name) for name in ("cost_usd", "agent_cost_usd"))
+    if len(simulations) and (calls.empty or (noted and (calls["price_source"] == "free").all())):
+        # A voice run, or a log whose level leaves out all calls but the failed ones: no price, maybe sums.
+        total, agent = noted, noted_agent
+        benchmark = None if total is None or agent is None else total - agent
+    return {
+        "total_usd": total,
+        "agent_usd": agent,
+        "benchmark_usd": benchmark,
+        "known_usd": float(np.nansum(as_floats(calls["price_usd"]))) if total is None else total,
+        "unknown_calls": int(calls["price_usd"].isna().sum()),
+        "simulations": len(simulations),
+        "solved": good,
+        "per_simulation_usd": total / len(simulations) if total is not None and len(simulations) else None,
+        "per_solved_usd": total / good if total is not None and good else None,
+        "agent_per_solved_usd": agent / good if agent is not None and good else None,
+    }
+
+
+def _noted(simulations: pd.DataFrame, name: str) -> float | None:
+    known = simulations.get(name)
+    return None if known is None or known.isna().any() else float(known.sum())
+
+
+def _total(calls: pd.DataFrame) -> float | None:
+    return None if calls["price_usd"].isna().any() else float(calls["price_usd"].sum())
+
+
+PRICED_AS_COLUMNS = ["model", "agent_usd", "benchmark_usd", "all_usd", "known_usd", "unknown_calls"]
+
+
+def priced_as(log: RunLog, models: Sequence[str], prices: PriceTable | None = None) -> pd.DataFrame:
+    """What the tokens of this run would cost on other models: PRICED_AS_COLUMNS and price_date.
+
+    NaN is unknown: everything of a model without price, else a side with a call whose tokens are not known. `unknown_calls` counts such
+    calls, `known_usd` is the price of the others; a call that failed and used no token is free.
+    """
+    import pandas as pd
+
+    prices = prices or default_prices()
+    calls = priced_calls(log, prices)
+    used = calls[calls["price_source"] != "free"]
+    nothing = 0.0 if len(calls) or log.simulations.empty else np.nan
+    rows = []
+    for model in models:
+        priced = used.assign(price_usd=table_prices(used.assign(model=model), prices))
+        unknown = priced["price_usd"].isna().sum() if prices.find(model) else np.nan
+        costs = {side: priced.loc[priced["side"] == side, "price_usd"].sum(skipna=False) for side in ("agent", "benchmark")}
+        sides = {f"{side}_usd": cost + nothing for side, cost in costs.items()}
+        known = priced["price_usd"].sum(min_count=1)
+        rows.append({"model": model, **sides, "all_usd": sum(sides.values()), "known_usd": known, "unknown_calls": unknown})
+    return pd.DataFrame(rows, columns=PRICED_AS_COLUMNS).assign(price_date=prices.date)

@@ -1,0 +1,101 @@
+"""What stands out: the slowest calls, errors, retries, truncations, simulations that never ended, calls made again and again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tau2_logging.analysis.measures.provenance import only_failed
+from tau2_logging.analysis.tables.simulations import KEY, TIMED_TYPES, UNFINISHED
+from tau2_logging.events import MODEL_CALL_TYPES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tau2_logging.analysis.run_log import RunLog
+
+_WHERE = ["file", "line"]
+
+
+def slowest_calls(log: RunLog, top: int = 20) -> pd.DataFrame:
+    """The slowest calls of all: type, domain, task, trial, step, name (model or function), duration_ms, times_median (of its type), error,
+    and where it stands in the log: file, line.
+    """
+    columns = ["type", *KEY, "step", "model", "function", "duration_ms", "error", "row"]
+    calls = log.select(columns, types=TIMED_TYPES).dropna(subset=["duration_ms"])
+    median = calls.groupby("type")["duration_ms"].median()
+    best = calls.nlargest(top, "duration_ms", keep="first")
+    best = best.assign(name=best["model"].fillna(best["function"]), times_median=best["duration_ms"] / best["type"].map(median))
+    best = located(log, best)
+    return best[["type", "domain", "task", "trial", "step", "name", "duration_ms", "times_median", "error", *_WHERE]].reset_index(drop=True)
+
+
+def located(log: RunLog, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with `file` and `line` from its `row`."""
+    from tau2_logging.analysis.reader.column_types import row_file, row_line
+
+    files = np.array(log.files, dtype=object)
+    rows = table["row"].to_numpy(dtype=np.int64)
+    return table.assign(file=files[row_file(rows)], line=row_line(rows))
+
+
+def errors(log: RunLog) -> pd.DataFrame:
+    """Failed calls by type, function or model, and class of failure: n, calls and share (of that function's or model's calls; NaN in a log
+    that holds failed ones alone), file and line.
+    """
+    columns = ["type", "model", "function", "error", "error_type", "row"]
+    calls = log.select(columns, types=[*TIMED_TYPES, "step_complete"])
+    calls = calls.assign(name=calls["model"].fillna(calls["function"]).fillna(""), failed=calls["error"].fillna(False).astype(bool))
+    every = calls.groupby(["type", "name"]).size().rename("calls")
+    failed = calls[calls["failed"]].assign(error_type=calls["error_type"].fillna("unknown"))
+    table = failed.groupby(["type", "name", "error_type"], sort=False).agg(n=("row", "size"), row=("row", "min")).reset_index()
+    table = table.merge(every.reset_index(), on=["type", "name"])
+    table = table.assign(calls=table["calls"].where(~table["type"].isin(only_failed(log))))
+    table = located(log, table.assign(share=table["n"] / table["calls"])).sort_values("n", ascending=False, kind="stable")
+    return table[["type", "name", "error_type", "n", "calls", "share", *_WHERE]].reset_index(drop=True)
+
+
+def retries(log: RunLog) -> pd.DataFrame:
+    """Repeated model calls by model and reason: n, total wait_ms, max attempt."""
+    table = log.select(["model", "error_type", "attempt", "wait_ms"], types=["retry"])
+    table = table.assign(model=table["model"].fillna("unknown"), error_type=table["error_type"].fillna("unknown"))
+    sums = table.groupby(["model", "error_type"], sort=False).agg(
+        n=("wait_ms", "size"), wait_ms=("wait_ms", "sum"), max_attempt=("attempt", "max")
+    )
+    return sums.reset_index().sort_values("n", ascending=False, kind="stable", ignore_index=True)
+
+
+def truncations(log: RunLog) -> pd.DataFrame:
+    """Replies that were cut at the length limit (finish_reason=length): type, KEY, step, model, output_tokens, file, line."""
+    calls = log.select(["type", *KEY, "step", "model", "output_tokens", "finish_reason", "row"], types=MODEL_CALL_TYPES)
+    cut = located(log, calls[calls["finish_reason"] == "length"])
+    return cut[["type", "domain", "task", "trial", "step", "model", "output_tokens", *_WHERE]].reset_index(drop=True)
+
+
+def unfinished(log: RunLog) -> pd.DataFrame:
+    """Simulations that never ended or were stopped at the limit, and what they last waited on.
+
+    Columns: KEY, status, attempts, waiting_on, model, step, elapsed_ms, last_type (their last event), file, line of that event.
+    """
+    simulations = log.simulations
+    open_ones = simulations[simulations["status"].isin([UNFINISHED, "timeout"])][[*KEY, "status", "attempts"]]
+    result = open_ones
+    for types, columns in ((["stuck", "heartbeat"], ["waiting_on", "model", "step", "elapsed_ms"]), (None, ["type", "row"])):
+        events = log.select(dict.fromkeys([*KEY, *columns, "row"]), types=types)
+        last = events.merge(open_ones[KEY], on=KEY).groupby(KEY, dropna=False, sort=False).tail(1)
+        result = result.merge(last[[*KEY, *columns]], on=KEY, how="left")
+    result = result.rename(columns={"type": "last_type"})
+    result = located(log, result.assign(row=result["row"].fillna(0)))
+    columns = [*KEY, "status", "attempts", "waiting_on", "model", "step", "elapsed_ms", "last_type", *_WHERE]
+    return result[columns].reset_index(drop=True)
+
+
+def repeated_calls(log: RunLog, at_least: int = 2) -> pd.DataFrame:
+    """Tools called several times by one simulation with the same arguments: KEY, function, arguments, n.
+
+    Arguments are in the log at level DEBUG alone (tool_payload). Without them nothing can be said, and the table is empty.
+    """
+    payloads = log.select([*KEY, "function", "arguments"], types=["tool_payload"]).dropna(subset=["arguments"])
+    table = payloads.groupby([*KEY, "function", "arguments"], dropna=False, sort=False).size().rename("n").reset_index()
+    return table[table["n"] >= at_least].sort_values("n", ascending=False, kind="stable", ignore_index=True)

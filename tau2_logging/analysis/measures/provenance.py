@@ -1,0 +1,70 @@
+"""What the figures of a log rest on that was made afterwards, from a file that was recorded without one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tau2_logging.events import MODEL_CALL_TYPES, SCHEMA_VERSION
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.run_log import RunLog
+
+
+def newer_format(log: RunLog) -> list[str]:
+    """A sentence if a newer version of this package wrote the log: what it means may have changed."""
+    schemas = log.select(["schema"], types=["run_start"])["schema"].dropna()
+    newest = int(schemas.max()) if len(schemas) else SCHEMA_VERSION
+    if newest <= SCHEMA_VERSION:
+        return []
+    return [f"The log has format {newest}, and this version reads up to {SCHEMA_VERSION}: update tau2-logging, or figures may be wrong."]
+
+
+_COUNTERS = {
+    "llm_call": "llm_calls", "user_sim": "user_calls", "expert_call": "expert_calls", "evaluator": "judge_calls",
+    "tool_call": "tool_calls", "step_complete": "steps",
+}  # fmt: skip
+
+
+def only_failed(log: RunLog) -> list[str]:
+    """Types of which the log holds the failed events alone, its level leaves the others out: the ends of simulations count more."""
+    ends = log.select(_COUNTERS.values(), types=["task_end"])
+    return [type_ for type_, counter in _COUNTERS.items() if _is_only_failed(log, type_, int(ends[counter].sum()))]
+
+
+def _is_only_failed(log: RunLog, type_: str, made: int) -> bool:
+    errors = log.select(["error"], types=[type_])["error"]
+    return 0 < len(errors) < made and bool(errors.fillna(False).all())
+
+
+def only_failed_note(log: RunLog) -> list[str]:
+    """A sentence on these types, if there are any."""
+    types = only_failed(log)
+    if not types:
+        return []
+    return [f"Written at a level such as INFO, it holds failed events alone of {', '.join(types)}: their rate and latency are unknown."]
+
+
+def recorded_note(log: RunLog) -> str:
+    """A sentence or two for the head of a report; empty for a log that a run itself wrote."""
+    files = list(log.select(["recorded_from"], types=["run_start"])["recorded_from"].dropna().unique())
+    if not files:
+        return ""
+    timing = log.select(["timing"], types=MODEL_CALL_TYPES)["timing"]
+    gaps = int((timing == "gap").sum())
+    bound = f"; of {gaps:,} of {len(timing):,} model calls it holds no length: shown is the time since the message before, an upper bound"
+    names = f"{', '.join(map(str, files[:3]))}{', ...' if len(files) > 3 else ''}"
+    return (
+        f"Made from {names}, recorded without a log{bound if gaps else ''}. Time to first token, queueing, retries, setup are not in it; "
+        "workers are as many as were busy at once; lines are those of the log that `python -m tau2_logging.cli.results to-log` makes of it."
+    )
+
+
+def without_failed_calls(log: RunLog) -> bool:
+    """Whether the log was made from results files of tau2, in which a model call that failed has left no trace."""
+    files = log.select(["recorded_from"], types=["run_start"])["recorded_from"].dropna()
+    return len(files) > 0 and not files.astype(str).str.endswith(".eval").any()
+
+
+def is_recorded(log: RunLog) -> bool:
+    """Whether the log was made from a file that was recorded without one: it tells of no queue, retry or start-up."""
+    return bool(log.select(["recorded_from"], types=["run_start"])["recorded_from"].notna().any())

@@ -1,0 +1,109 @@
+"""Where the time of simulations went, by kind: service of models by role, their queues, waits before retries, tools, the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tau2_logging.analysis.measures.provenance import is_recorded
+from tau2_logging.analysis.measures.waits import retry_waits
+from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.simulations import KEY
+from tau2_logging.events import EXCLUSIVE_MS, MODEL_CALL_TYPES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from tau2_logging.analysis.run_log import RunLog
+
+_ROLE_MS = {"llm_call": "llm_ms", "user_sim": "user_ms", "expert_call": "expert_ms", "evaluator": "judge_ms"}
+KINDS_OF_TIME = (
+    "agent_service_ms", "user_service_ms", "expert_service_ms", "judge_service_ms", "queue_ms", "retry_wait_ms", "tool_ms", "evaluation_ms",
+    "setup_ms", "other_ms", "untracked_ms",
+)  # fmt: skip
+_ROUNDING_MS = 0.0005 * (len(EXCLUSIVE_MS) + 2)
+"""What may be off because each time in the log is rounded to a microsecond."""
+
+_SERVICE = {"llm_ms": "agent_service_ms", "user_ms": "user_service_ms", "expert_ms": "expert_service_ms", "judge_ms": "judge_service_ms"}
+
+
+def task_budget(log: RunLog) -> pd.DataFrame:
+    """One row a simulation that ended: KEY, status, duration_ms, and `KINDS_OF_TIME`, which add up to duration_ms.
+
+    Service is the exclusive time of a role's model calls without the part they queued in the runner's own process; queue stands apart,
+    and so do the waits before retries and for servers that are down (retry_wait). Where a log has no exclusive times (the older runner's),
+    they are the sums of the calls. A kind that the log does not tell of is NaN; untracked is what is not accounted for. In ms.
+    """
+    table = log.simulations.dropna(subset=["duration_ms"])
+    if table.empty:
+        return table.reindex(columns=[*KEY, "status", "duration_ms", *KINDS_OF_TIME])
+    result = table[[*KEY, "status", "duration_ms"]].assign(**_parts(log, table))
+    untracked = as_floats(table["duration_ms"]) - np.nansum([as_floats(result[kind]) for kind in KINDS_OF_TIME[:-1]], axis=0)
+    result["untracked_ms"] = np.where(np.abs(untracked) < _ROUNDING_MS, 0.0, untracked)
+    return result[[*KEY, "status", "duration_ms", *KINDS_OF_TIME]].reset_index(drop=True)
+
+
+def _parts(log: RunLog, table: pd.DataFrame) -> dict[str, Any]:
+    """Every kind of time but untracked."""
+    exclusive = _exclusive(log, table)
+    never_told = np.nan if is_recorded(log) or table[list(EXCLUSIVE_MS)].isna().all(axis=None) else 0.0
+    queues = {_ROLE_MS[type_]: sums for type_, sums in _sums(log, table, MODEL_CALL_TYPES, "queue_ms").items()}
+    queued = {name: np.fmin(np.nan_to_num(queues.get(name, 0.0)), np.nan_to_num(exclusive[name])) for name in _SERVICE}
+    waited = retry_waits(log, table)
+    between, evaluating = (np.fmin(waits, exclusive[name]) for waits, name in zip(waited, ("other_ms", "evaluation_ms"), strict=True))
+    return {
+        **{kind: exclusive[name] - queued[name] for name, kind in _SERVICE.items()},
+        "queue_ms": _or_unknown(sum(queued.values()), never_told),
+        "retry_wait_ms": _or_unknown(between + evaluating, never_told),
+        "tool_ms": exclusive["tool_ms"],
+        "setup_ms": exclusive["setup_ms"],
+        "evaluation_ms": exclusive["evaluation_ms"] - evaluating,
+        "other_ms": exclusive["other_ms"] - between,
+    }
+
+
+def _or_unknown(values: Any, never_told: float) -> Any:
+    """Nothing is unknown rather than 0 in a log that never tells."""
+    return np.where(values > 0, values, values + never_told)
+
+
+def _exclusive(log: RunLog, table: pd.DataFrame) -> dict[str, Any]:
+    """The exclusive times of simulations, NaN where neither their ends nor the lengths of their calls tell."""
+    known = {name: as_floats(table[name]) for name in EXCLUSIVE_MS}
+    if not all(np.isnan(values).all() for values in known.values()):
+        return known
+    types = {**_ROLE_MS, "tool_call": "tool_ms", "evaluation": "evaluation_ms"}
+    sums = _sums(log, table, tuple(types), "duration_ms")
+    return {**known, **{types[type_]: values for type_, values in sums.items()}}
+
+
+def _sums(log: RunLog, table: pd.DataFrame, types: tuple[str, ...], column: str) -> dict[str, Any]:
+    """Sums of a column over the events of each simulation's last attempt, by type of event, aligned with the table's rows; NaN if
+    no event has it.
+    """
+    events = log.select([*KEY, "type", "start_ms", column], types=types)
+    spans = table[KEY].assign(begin=as_floats(table["start_ms"]), place=np.arange(len(table)))
+    events = events.merge(spans, on=KEY, how="inner")
+    events = events[~(as_floats(events["start_ms"]) < as_floats(events["begin"]) - 1e-3)]
+    result = {}
+    for type_, group in events.groupby("type", sort=False):
+        values = as_floats(group[column])
+        told = np.bincount(group["place"], weights=~np.isnan(values), minlength=len(table)) > 0
+        result[str(type_)] = np.where(told, np.bincount(group["place"], weights=np.nan_to_num(values), minlength=len(table)), np.nan)
+    return result
+
+
+def total_budget(budget: pd.DataFrame) -> pd.DataFrame:
+    """The budget of all simulations together: kind, total_ms, share (they add up to 1), mean_ms of those `simulations` that tell of it."""
+    import pandas as pd
+
+    whole = float(np.nansum(as_floats(budget["duration_ms"])))
+    rows = []
+    for kind in KINDS_OF_TIME:
+        values = as_floats(budget[kind])
+        known = int((~np.isnan(values)).sum())
+        total = float(np.nansum(values)) if known else float("nan")
+        mean = total / known if known else float("nan")
+        rows.append((kind.removesuffix("_ms"), total, total / whole if whole else float("nan"), mean, known))
+    return pd.DataFrame(rows, columns=["kind", "total_ms", "share", "mean_ms", "simulations"])

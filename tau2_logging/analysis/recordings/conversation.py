@@ -1,0 +1,165 @@
+"""A recorded simulation while its messages are gone through: the lines of its log, what it used, and what was not recorded of it."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from tau2_logging.analysis.reader.line import Rejected
+from tau2_logging.analysis.timeline.lanes import pack
+from tau2_logging.events import MODEL_CALL_TYPES, SCHEMA_VERSION, level_of
+from tau2_logging.events.codec import encode_parts
+
+MEASURED, GAP = "measured", "gap"
+NEVER_HELD = "time to first token, queueing, retries, evaluation and setup"
+
+Fields = dict[str, object]
+
+_SPENT = {"llm_call": "llm_ms", "user_sim": "user_ms", "tool_call": "tool_ms", "evaluator": "judge_ms"}
+_COUNTED = {"llm_call": "llm_calls", "user_sim": "user_calls", "tool_call": "tool_calls", "evaluator": "judge_calls"}
+_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+_TEXTS = {
+    "generation_time": "model calls without a time of their own: their length is the time since the message before, an upper bound",
+    "timestamp": "messages without a time: they are in no latency",
+    "usage": "model calls without token counts",
+    "cost": "model calls without a known price (tau2 writes 0 then): their cost is unknown, or taken from the price table",
+    "error": "tool results that do not say whether they are errors: those that begin with 'Error: ', as tau2's do, are taken for one",
+    "spoken": "spoken simulations: of their ticks the tool calls are read, without durations; no model call, token or word is",
+    "local_cache": "answers from Inspect's local cache: no model was asked, so that they are in no count, latency or cost of model calls",
+    "model_usage": "samples whose calls do not add up to the tokens of Inspect's own model_usage",
+    "messages": "simulations without messages, or ticks that hold tool calls: only how they ended is known",
+    "task": "simulations that were checked against reference actions of another task than the one they name: tasks and simulations may be "
+    "mixed up in this file, and what is said by task, recall among it, may be wrong",
+}
+
+
+@dataclass
+class Missing:
+    """What could have been recorded and was not, counted."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    refused: list[Rejected] = field(default_factory=list)
+    """Simulations that could not be read."""
+
+    def sentences(self) -> list[str]:
+        """For a person: what there is no figure of, and what the figures rest on."""
+        counted = [f"{self.counts[name]:,} {text}" for name, text in _TEXTS.items() if self.counts[name]]
+        return [f"never in such files: {NEVER_HELD}", *counted]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the log that is being made; `at_s` is its wall time (seconds since 1970), by which lines are put in order."""
+
+    at_s: float
+    type: str
+    task: str | None
+    fields: Fields
+    thread: int = 0
+
+    def text(self) -> str:
+        """As it stands in the log, without the newline."""
+        time = datetime.fromtimestamp(self.at_s).isoformat(sep=" ", timespec="milliseconds")
+        return encode_parts(level_of(self.type, self.fields), time, self.task, self.thread, self.type, self.fields)
+
+
+@dataclass
+class Talk:
+    """One simulation. `context`: domain, run and trial; `span` is unique in the run; `origin_s`: when the run began (s since 1970)."""
+
+    context: Fields
+    task: str
+    span: str
+    origin_s: float
+    lines: list[Line] = field(default_factory=list)
+    spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    untimed: set[str] = field(default_factory=set)
+    """Exclusive times that are not known, since a call of theirs has no length."""
+
+    sums: Counter[str] = field(default_factory=Counter)
+    usd: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    unpriced: bool = False
+    began_s: float = 0.0
+
+    def begin(self, at_s: float, seed: object, task_hash: str | None = None) -> None:
+        """task_start."""
+        self.began_s = at_s
+        self._add("task_start", at_s, {"start_ms": (at_s - self.origin_s) * 1000, "seed": seed, "task_hash": task_hash}, "")
+
+    def call(self, type_: str, at_s: float, duration_ms: float | None, timing: str | None, fields: Fields) -> None:
+        """A call that ended at `at_s`; `timing` says how its duration is known (None: it is not), `fields` the rest of its event."""
+        timed: Fields = {}
+        if timing is not None:
+            timed = {"start_ms": (at_s - self.origin_s) * 1000 - (duration_ms or 0.0), "duration_ms": duration_ms, "timing": timing}
+        if duration_ms is None:
+            self.untimed.add(_SPENT[type_])
+        self.spent[_SPENT[type_]] += duration_ms or 0.0
+        self._count(type_, fields)
+        self._add(type_, at_s, {**timed, **fields}, f"c{len(self.lines):x}")
+
+    def _count(self, type_: str, fields: Fields) -> None:
+        self.sums[_COUNTED[type_]] += 1
+        if type_ == "tool_call":
+            self.sums["tool_errors"] += fields["error"] is True
+            return
+        self.sums["llm_errors"] += fields["error"] is True
+        for name in _TOKENS:
+            if isinstance(value := fields.get(name), int):
+                self.sums[name] += value
+        cost = fields.get("cost_usd")
+        if not isinstance(cost, float):
+            self.unpriced = True
+            return
+        self.usd["all"] += cost
+        self.usd["agent"] += cost if type_ == "llm_call" else 0.0
+
+    def end(self, duration_s: float, told: bool, fields: Fields) -> None:
+        """task_end; `told`: its messages are there, so that what is not the calls' time is tau2's own."""
+        cost = None if self.unpriced or not told else self.usd["all"]
+        unknown = self.untimed if self.sums["judge_calls"] else {*self.untimed, "judge_ms"}
+        spent = {name: self.spent[name] for name in _SPENT.values() if name not in unknown} if told else {}
+        other_ms = max(duration_s * 1000 - sum(spent.values()), 0.0) if told and not self.untimed else None
+        self._add("task_end", self.began_s + duration_s, {
+            "start_ms": (self.began_s - self.origin_s) * 1000, "duration_ms": duration_s * 1000,
+            **spent, "other_ms": other_ms,
+            **{name: self.sums[name] for name in (*_COUNTED.values(), "tool_errors", "llm_errors") if told},
+            **{name: self.sums.get(name) for name in _TOKENS},
+            "cost_usd": cost, "agent_cost_usd": None if cost is None else self.usd["agent"], **fields,
+        }, "")  # fmt: skip
+
+    def _add(self, type_: str, at_s: float, fields: Fields, number: str) -> None:
+        span = {"span": f"{self.span}{number}", "parent": self.span if number else None}
+        self.lines.append(Line(at_s, type_, self.task, {**fields, **self.context, **span}))
+
+
+def run_lines(talks: Iterable[Talk], origin_s: float, about: Fields, context: Fields) -> Iterator[Line]:
+    """The lines of a run: run_start with `about`, those of its simulations in the order of time, run_end.
+
+    Nobody recorded which worker ran a simulation. Threads are numbered as a pool would have used them, with no more than were busy at once.
+    """
+    told = list(talks)
+    slots = pack((talk.lines[0].at_s for talk in told), (talk.lines[-1].at_s for talk in told))
+    found = [replace(line, thread=slot + 1) for talk, slot in zip(told, slots, strict=True) for line in talk.lines]
+    found.sort(key=lambda line: line.at_s)
+    ends = [line for line in found if line.type == "task_end"]
+    failed = sum(line.fields.get("status") == "error" for line in ends)
+    rewards = [float(reward) for line in ends if isinstance(reward := line.fields.get("reward"), int | float)]
+    last = max((line.at_s for line in ends), default=origin_s)
+    yield Line(origin_s, "run_start", None, {"schema": SCHEMA_VERSION, "simulations": len(ends), **about, **context})
+    yield from found
+    yield Line(last, "run_end", None, {
+        "start_ms": 0.0, "duration_ms": (last - origin_s) * 1000, "simulations": len(ends), "ok": len(ends) - failed, "errors": failed,
+        "timeouts": 0, "pending": 0, "mean_reward": sum(rewards) / len(rewards) if rewards else None, **context,
+    })  # fmt: skip
+
+
+def note_call(missing: Missing, type_: str, timing: str | None, fields: Fields) -> None:
+    """Count what is not known of a call."""
+    missing.counts["timestamp"] += timing is None
+    if type_ in MODEL_CALL_TYPES:
+        has_usage = fields.get("input_tokens") is not None
+        missing.counts.update(
+            generation_time=int(timing == GAP), usage=int(not has_usage), cost=int(not isinstance(fields.get("cost_usd"), float))
+        )

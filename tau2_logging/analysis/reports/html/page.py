@@ -1,0 +1,55 @@
+"""`report.html`: one file that needs no network, with everything a person opens a report for.
+
+Nothing from a log can become markup or code: the data stand in a JSON block in which `<`, `>` and `&` are escaped, the page's own
+script turns text into text nodes alone, and a content security policy admits only that script, by its hash.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tau2_logging.analysis.reports.html.content import report_data
+from tau2_logging.analysis.reports.report_options import ReportOptions, output_file
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.run_log import RunLog
+
+NAME = "html"
+FILES = ("report.html",)
+
+_ASSETS = Path(__file__).parent / "assets"
+_SCRIPTS = ("dom", "tables", "model", "charts", "timeline", "run_timeline", "task_timeline", "sankey", "experiment", "pages", "main")
+
+
+def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
+    """Writes the report."""
+    path = output_file(output_dir, FILES[0])
+    path.write_text(page(report_data(log, options)), encoding="utf-8")
+    return [path]
+
+
+def page(data: dict[str, Any]) -> str:
+    """The page that shows the data; `data["title"]` is its title."""
+    style = (_ASSETS / "report.css").read_text(encoding="utf-8")
+    script = "".join(f"\n{(_ASSETS / f'{name}.js').read_text(encoding='utf-8')}" for name in _SCRIPTS)
+    script = f'"use strict";\n(() => {{{script}}})();\n'
+    policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
+    parts = {"policy": policy, "title": html.escape(str(data["title"])), "style": style, "script": script, "data": script_json(data)}
+    template = (_ASSETS / "template.html").read_text(encoding="utf-8")
+    return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+def script_json(data: object) -> str:
+    """JSON that can stand in a script element: no `<`, `>`, `&`, no line separator, whatever the texts in it. Raises on NaN."""
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,0 +1,46 @@
+"""What the person who runs the analysis may choose, validated once at the edge and then only read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer
+    from tau2_logging.analysis.measures.prices import PriceTable
+    from tau2_logging.analysis.run_log import RunLog
+
+
+@dataclass(frozen=True)
+class ReportOptions:
+    """Options of every report; a report reads what it needs.
+
+    `tasks`: task ids to draw and to detail, empty for the reports' own choice (the slowest, the median and a failed one).
+    `bins`: number of equal-width bins of the text histograms, 0 for none. `prices`: the price table in force, None for the one that
+    ships. `price_as`: models for "what would these tokens cost on that model". `compare`: the other run, read already. `slo`: the
+    results of the gates, ready to show (see `analysis.slo`). `force`: files of another run may be overwritten. `title`: heading of
+    reports. `top`: rows of a list of the slowest. `command`: the command line, shown in reports so that they can be made again. `deep`: the
+    deep analysis of the same simulations, None where it was not asked for. `experiment`: what the page of an experiment shows (see
+    `reports/assets/experiment.js`), None for a run that is none.
+    """
+
+    tasks: tuple[str, ...] = ()
+    bins: int = 0
+    prices: PriceTable | None = None
+    price_as: tuple[str, ...] = ()
+    compare: RunLog | None = None
+    slo: tuple[Mapping[str, object], ...] = ()
+    force: bool = False
+    title: str = ""
+    top: int = 20
+    command: str = ""
+    deep: LogAnalyzer | None = None
+    experiment: Mapping[str, Any] | None = None
+
+
+def output_file(output_dir: Path, name: str) -> Path:
+    """The path of an output file; its folder is made."""
+    output_dir.mkdir(parents=True, exist_ok=True)
+    return output_dir / name

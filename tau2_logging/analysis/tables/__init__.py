@@ -1,0 +1,1 @@
+"""From columns to pandas DataFrames: events, simulations, attempts."""

@@ -1,0 +1,1 @@
+"""A run as rows and intervals on one clock, which pictures, traces and pages draw."""

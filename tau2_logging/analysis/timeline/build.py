@@ -1,0 +1,80 @@
+"""Which events of a log its timeline is made of: all of them, or, of a very large log, those of the simulations that matter most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+import numpy as np
+import pandas as pd
+
+from tau2_logging.analysis.measures.server_waiting import with_server_times
+from tau2_logging.analysis.tables.columns import numbers
+from tau2_logging.analysis.timeline.queries import ended_badly
+from tau2_logging.analysis.timeline.run_clock import KEY
+from tau2_logging.analysis.timeline.timeline import COLUMNS, TYPES, Timeline, build_timeline
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.run_log import RunLog
+
+MOST_EVENTS = 750_000
+"""Events of one timeline, which take about 1.5 GB while it is built; more would not be seen in a picture either."""
+
+_MARKS = ("run_start", "task_start", "task_end")
+_MADE: WeakKeyDictionary[RunLog, Timeline] = WeakKeyDictionary()
+
+
+def timeline_of(log: RunLog) -> Timeline:
+    """The timeline of a log, made once however many reports ask for it."""
+    if log not in _MADE:
+        _MADE[log] = read_timeline(log)
+    return _MADE[log]
+
+
+def read_timeline(log: RunLog, most: int = MOST_EVENTS) -> Timeline:
+    """The timeline of a log.
+
+    Where there are more than `most` events, every simulation still has its row, but the calls and steps are those of the simulations
+    that ended badly and of the longest, as many as fit; `rows["read"]` is False for the others.
+    """
+    types = log.select(["type"], TYPES)["type"]
+    if len(types) <= most:
+        return build_timeline(with_server_times(log, log.select(COLUMNS, TYPES)))
+    marks = types.isin(_MARKS).to_numpy()
+    simulation, names = _numbered(log)
+    kept = _kept(log, names, np.bincount(simulation, minlength=len(names)), most - int(marks.sum()))
+    mask = marks | kept[simulation]
+    events = pd.DataFrame({name: log.select([name], TYPES)[name][mask] for name in COLUMNS})
+    timeline = build_timeline(with_server_times(log, events))
+    read = set(names[kept])
+    rows = timeline.rows.assign(read=[name in read for name in _names(timeline.rows)])
+    return replace(timeline, rows=rows)
+
+
+def _numbered(log: RunLog) -> tuple[Any, Any]:
+    """For each event the number of its simulation, and the simulations' names."""
+    keys = log.select(KEY, TYPES)
+    groups = keys.groupby(list(KEY), dropna=False, sort=False)
+    number = groups.ngroup().to_numpy()
+    return number, _names(keys.drop_duplicates())
+
+
+def _names(frame: pd.DataFrame) -> Any:
+    return np.array(
+        ["\x00".join("" if pd.isna(value) else str(value) for value in row) for row in zip(*(frame[k] for k in KEY), strict=True)]
+    )
+
+
+def _kept(log: RunLog, names: Any, sizes: Any, most: int) -> Any:
+    """Whether each simulation is kept: first those that ended badly, then the longest, as many as `most` events allow."""
+    table = log.simulations
+    places = pd.Series(range(len(table)), index=_names(table)).reindex(names).to_numpy()
+    known = ~np.isnan(places)
+    where = np.where(known, places, 0).astype(int)
+    bad = ended_badly(table)[where] | ~known
+    length = np.where(known, np.nan_to_num(numbers(table, "duration_ms"))[where], 0.0)
+    order = np.lexsort((-length, ~bad))
+    kept = np.zeros(len(names), dtype=bool)
+    kept[order] = np.cumsum(sizes[order]) <= most
+    return kept

@@ -1,0 +1,72 @@
+"""What reports ask of a timeline: names, slots, what led to what, which simulations to show."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from tau2_logging.analysis.tables.outcomes import STATUSES
+from tau2_logging.analysis.timeline.lanes import pack
+from tau2_logging.analysis.timeline.timeline import ROUNDING_MS, Timeline
+
+
+def slots(rows: pd.DataFrame) -> Any:
+    """The slot of a pool that each row of the timeline could have run in (0, 1, ...), see `lanes.pack`. Clocks are rounded to 1 µs."""
+    return np.array(pack(rows["start_ms"], rows["end_ms"] - 5 * ROUNDING_MS), dtype=int)
+
+
+def label(row: Any, several_domains: bool = True) -> str:
+    """`retail 7 trial 1 attempt 2`; trial and attempt only where they are not the first, the domain where there are several."""
+    parts = [str(row.domain)] if several_domains and isinstance(row.domain, str) else []
+    parts.append(str(row.task))
+    if pd.notna(row.trial) and int(row.trial):
+        parts.append(f"trial {int(row.trial)}")
+    if int(row.attempt) > 1 or not row.counted:
+        parts.append(f"attempt {int(row.attempt)}")
+    return " ".join(parts)
+
+
+def ended_badly(rows: pd.DataFrame) -> Any:
+    """Rows with an error, a time-out, no end, or no full reward, as an array of truths."""
+    return (rows["status"].isin(STATUSES) | (pd.to_numeric(rows["reward"], errors="coerce") < 1)).to_numpy(dtype=bool)
+
+
+def chosen(timeline: Timeline, tasks: Sequence[str] = ()) -> list[int]:
+    """Rows of the named tasks (`7` or `retail:7`), all trials; by default the slowest, the median and the slowest that failed."""
+    rows = timeline.rows[timeline.rows["counted"].astype(bool)]
+    if tasks:
+        names = set(tasks)
+        return [int(row.row) for row in rows.itertuples() if str(row.task) in names or f"{row.domain}:{row.task}" in names]
+    order = rows.assign(length=rows["end_ms"] - rows["start_ms"]).sort_values("length", kind="stable")["row"].tolist()
+    bad = set(rows[ended_badly(rows)]["row"])
+    failed = [row for row in reversed(order) if row in bad]
+    picks = [order[-1], order[(len(order) - 1) // 2]] if order else []
+    picks += [row for row in failed if row not in picks][:1]
+    return list(dict.fromkeys(int(row) for row in picks))
+
+
+def causes(calls: pd.DataFrame) -> list[tuple[int, int]]:
+    """Pairs `(cause, effect)` of positions in the table: which earlier call of the simulation led to a call.
+
+    A tool call was asked for by the last finished model call of its requestor (the agent's, or the user's); a model call reads what
+    the last call before it returned. A call that overlaps its predecessor has no cause that the log can name, and gets no arrow.
+    """
+    found = []
+    lanes, rows = calls["lane"].to_numpy(), calls["row"].to_numpy()
+    starts, ends = calls["start_ms"].to_numpy(), calls["end_ms"].to_numpy()
+    by_user = (calls["requestor"] == "user").to_numpy()
+    last: dict[tuple[int, str], int] = {}
+    for index in range(len(calls)):
+        row, lane = int(rows[index]), str(lanes[index])
+        if lane in ("retry", "waiting", "evaluation", "judge"):
+            continue
+        wanted = ("user" if by_user[index] else "agent") if lane == "tool" else "any"
+        cause = last.get((row, wanted))
+        if cause is not None and ends[cause] <= starts[index] + ROUNDING_MS:
+            found.append((cause, index))
+        for key in (lane, "any"):
+            last[row, key] = index
+    return found

@@ -1,0 +1,1 @@
+"""A model call, from request to event."""

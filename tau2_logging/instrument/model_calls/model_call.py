@@ -1,0 +1,285 @@
+"""One attempt of a model call, from request to event. What counts it as the agent's, an expert's, the user's or a judge's is who acts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tau2_logging.events.levels import DEBUG
+from tau2_logging.instrument.model_calls.problem import problem_of_error, problem_of_reply
+from tau2_logging.instrument.model_calls.reply import STREAM_CUT, Reply, read_reply
+from tau2_logging.logger.content.masking import masked_start
+from tau2_logging.logger.content.prompt_hash import prompt_hash, system_text
+from tau2_logging.logger.content.sensitive import masked, masked_text
+from tau2_logging.logger.context import current_expert
+from tau2_logging.logger.operation import Operation
+from tau2_logging.logger.simulation import EVALUATION, JUDGE, USER, Simulation
+
+ATTEMPT: ContextVar[int] = ContextVar("tau2_logging_attempt", default=1)
+"""Which try of a call this is; set by whoever retries."""
+
+
+@dataclass
+class Again:
+    """Requests that were made once more within one attempt: plainly, in place of a stream that was not to be trusted."""
+
+    times: int = 0
+
+
+MADE_AGAIN: ContextVar[Again | None] = ContextVar("tau2_logging_made_again", default=None)
+"""Counts them for whoever retries the call."""
+
+OPEN_CALL: ContextVar[ModelCall | None] = ContextVar("tau2_logging_open_call", default=None)
+"""The call that is being made, for the layers below it: its connection, a nested SDK."""
+
+Price = Callable[[Reply], float | None]
+
+_TYPES = {"agent": ("llm_call", "llm"), "user": ("user_sim", "user"), "judge": ("evaluator", "judge"), "expert": ("expert_call", "expert")}
+_COUNTERS = {"llm_call": "llm_calls", "user_sim": "user_calls", "evaluator": "judge_calls", "expert_call": "expert_calls"}
+
+
+def role_of(simulation: Simulation) -> str:
+    """Whose a call made now is: agent, expert (while the agent asks one), user or judge."""
+    if simulation.phase == EVALUATION or simulation.turn == JUDGE:
+        return "judge"
+    if simulation.turn == USER:
+        return "user"
+    return "agent" if current_expert() is None else "expert"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the bytes of an answer said: the reply, token counts and all; `cut` where a stream ended without a reason."""
+
+    reply: Reply | None = None
+    cut: bool = False
+
+
+class ModelCall:
+    """An attempt. `finish` or `fail` writes its event, whichever comes first.
+
+    What is made below it in secret (an SDK's own retry) is another attempt of the same call: `hold` when a request has failed, `again`
+    when one more is made, `discard` when an answer is given up for another. `seen` tells what was seen on the wire. Where
+    `begins_with_role`, a stream's first event comes with the first token, and its last with the last, whatever they bring.
+    """
+
+    def __init__(self, simulation: Simulation, model: str, call_type: str, messages: object = None, attempt: int | None = None) -> None:
+        self.simulation = simulation
+        self.model = model
+        self.call_type = call_type
+        self.provider = call_type
+        self.attempt = ATTEMPT.get() if attempt is None else attempt
+        self.endpoint: str | None = None
+        self.protocol: str | None = None
+        self.handled: BaseException | None = None
+        self.price: Price | None = None
+        self.count_tokens: Callable[[int], None] | None = None
+        self.begins_with_role = False
+        self._messages = messages
+        self.role = role_of(simulation)
+        self.expert = current_expert() if self.role == "expert" else None
+        self._type, self._category = _TYPES[self.role]
+        self._begin()
+
+    def _begin(self) -> None:
+        self.queue_ns = 0
+        self.sent_ns: int | None = None
+        self.first_token_ns: int | None = None
+        self.last_token_ns: int | None = None
+        self.seen: Callable[[], Seen] | None = None
+        self.failure: BaseException | None = None
+        self._operation = Operation(self.simulation, self._type, self._category, self._type, self.model)
+
+    @property
+    def span(self) -> str:
+        """The span of the attempt's event."""
+        return self._operation.span
+
+    @property
+    def started_ns(self) -> int:
+        """When the attempt began, on the logger's clock."""
+        return self._operation.started_ns
+
+    @property
+    def done(self) -> bool:
+        """The event has been written."""
+        return self._operation.done and self.failure is None
+
+    def first_token(self) -> None:
+        """The first content, reasoning or tool-call delta of a stream has come, or one more."""
+        self.last_token_ns = self.simulation.logger.clock.now_ns()
+        if self.first_token_ns is None:
+            self.first_token_ns = self.last_token_ns
+
+    def hold(self, failure: BaseException) -> None:
+        """Its request has failed. The clock stops; whether that is the end of the call is for others to say."""
+        if self._operation.stop():
+            self.failure = failure
+
+    def again(self) -> None:
+        """One more request is made after the failed one: that was an attempt of its own."""
+        if self.failure is not None:
+            self.fail(self.failure)
+            self._next()
+
+    def discard(self, problem: str, message: str, body: Any) -> None:
+        """Its answer (None where there is none) is not used, and one more request is made: what it has cost is told all the same."""
+        if self._stop():
+            self.simulation.logger.attempt(self._finish, body, {"error_type": problem, "error_message": masked_start(message)})
+        self._next()
+
+        again = MADE_AGAIN.get()
+        if again is not None:
+            again.times += 1
+
+    def _next(self) -> None:
+        self.attempt += 1
+        self._begin()
+
+    def finish(self, response: Any) -> None:
+        """The reply is there. Where a request has failed and there is none, a client has kept the failure to itself."""
+        if response is None and self.failure is not None:
+            self.fail(self.failure)
+        elif self._stop():
+            self.simulation.logger.attempt(self._finish, response)
+
+    def fail(self, error: BaseException) -> None:
+        """The attempt failed."""
+        held = self.failure
+        if self._stop():
+            self.simulation.logger.attempt(self._fail, error, held)
+
+    def _stop(self) -> bool:
+        if self.failure is not None:
+            self.failure = None
+            return True
+        return self._operation.stop()
+
+    def _finish(self, response: Any, why_not: Mapping[str, object] | None = None) -> None:
+        seen = self.seen() if self.seen is not None else Seen()
+        reply = _with_counts(read_reply(response), seen.reply)
+        if reply.cost_usd is None and self.price is not None:
+            reply = replace(reply, cost_usd=self.price(reply))
+        reply = self._priced(reply)
+        problem = STREAM_CUT if seen.cut else reply.problem
+        failed = {"error": True, "error_type": problem, **(why_not or {})} if problem or why_not else {"error": False}
+        self.simulation.call_problem = problem_of_reply(self.role, reply, problem) if problem else None
+        self._count(reply, failed=bool(failed["error"]))
+        self._write({**_reply_fields(reply), **failed})
+        self._write_server_times(seen.reply or reply)
+        if self.count_tokens is not None:
+            self.count_tokens((reply.input_tokens or 0) + (reply.output_tokens or 0))
+        self._write_payload(response)
+
+    def _priced(self, reply: Reply) -> Reply:
+        """What a person said that an expert costs stands before the price map."""
+        cost = self.expert.cost_usd(reply.input_tokens, reply.output_tokens) if self.expert is not None else None
+        return reply if cost is None else replace(reply, cost_usd=cost)
+
+    def _fail(self, error: BaseException, held: BaseException | None) -> None:
+        problem = problem_of_error(self.role, error, held)
+        self.simulation.call_problem = problem
+        self._count(None, failed=True)
+        said = masked_start(problem.said) or f"{type(error).__name__}()"
+        self._write({"has_tool_calls": False, "error": True, "error_type": problem.name, "error_message": said})
+        self._write_payload(None)
+
+    def _count(self, reply: Reply | None, failed: bool) -> None:
+        simulation, type_ = self.simulation, self._operation.type
+        with simulation.lock:
+            counts = simulation.usage.counts
+            counts[_COUNTERS[type_]] += 1
+            counts["llm_errors"] += failed
+            if reply is not None:
+                simulation.usage.add_tokens(
+                    input_tokens=reply.input_tokens,
+                    output_tokens=reply.output_tokens,
+                    cached_tokens=reply.cached_tokens,
+                    reasoning_tokens=reply.reasoning_tokens,
+                )
+                simulation.usage.add_cost(reply.cost_usd, agent=type_ in ("llm_call", "expert_call"))
+
+    def _write(self, fields: dict[str, object]) -> None:
+        operation = self._operation
+        ttft_ms, decode_ms = self._token_times()
+        operation.write(
+            {
+                "expert": self.expert.alias if self.expert is not None else None,
+                "model": self.model,
+                "call_type": self.call_type,
+                "queue_ms": self.queue_ns / 1e6 if self.queue_ns else None,
+                "ttft_ms": ttft_ms,
+                "decode_ms": decode_ms,
+                "attempt": self.attempt,
+                "endpoint": self.endpoint,
+                **fields,
+                **self._prompt(),
+            }
+        )
+
+    def _prompt(self) -> dict[str, object]:
+        """Which system prompt a user simulator's model was sent; after the clock has stopped."""
+        if self._type != "user_sim":
+            return {}
+        text = self.simulation.logger.attempt(system_text, self._sent() or ())
+        return {"prompt_hash": prompt_hash(text)} if text is not None else {}
+
+    def _sent(self) -> Any:
+        return self._messages() if callable(self._messages) else self._messages
+
+    def _token_times(self) -> tuple[float | None, float | None]:
+        """From the moment the request went out, which is after it has queued, to the first token; from there to the last."""
+        if self.first_token_ns is None or self.last_token_ns is None:
+            return None, None
+        sent_ns = self._operation.started_ns + self.queue_ns if self.sent_ns is None else self.sent_ns
+        return (self.first_token_ns - sent_ns) / 1e6, (self.last_token_ns - self.first_token_ns) / 1e6
+
+    def _write_server_times(self, reply: Reply) -> None:
+        """What the server has put into its answer of its own times; beside the call, as where it sends a span."""
+        if reply.server_times:
+            operation = self._operation
+            about = {"step": operation.step, "model": self.model, "endpoint": self.endpoint, "server_source": "reply"}
+            self.simulation.emit("server_call", {**about, **reply.server_times}, span=operation.span, parent=operation.parent)
+
+    def _write_payload(self, response: Any) -> None:
+        simulation = self.simulation
+        if not simulation.logger.enabled(DEBUG):
+            return
+        masking = simulation.logger.masking
+        reply = None if response is None else masked_text(_response_json(response), masking)
+        messages = json.dumps(masked(self._sent(), masking), ensure_ascii=False, default=str)
+        fields = {"step": self._operation.step, "model": self.model, "messages": masked_text(messages, masking), "reply": reply}
+        simulation.emit("llm_payload", fields, span=self._operation.span, parent=self._operation.parent)
+
+
+def _with_counts(reply: Reply, counted: Reply | None) -> Reply:
+    """The reply with the provider's own counts, if a library above has made up others: what the provider has not said is unknown."""
+    names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "written_tokens", "written_1h_tokens")
+    if counted is None or (counted.input_tokens, counted.output_tokens) == (reply.input_tokens, reply.output_tokens):
+        return reply
+    return replace(reply, cost_usd=None, **{name: getattr(counted, name) for name in names})
+
+
+def _reply_fields(reply: Reply) -> dict[str, object]:
+    return {
+        "has_tool_calls": reply.has_tool_calls,
+        "finish_reason": reply.finish_reason,
+        "input_tokens": reply.input_tokens,
+        "output_tokens": reply.output_tokens,
+        "cached_tokens": reply.cached_tokens,
+        "reasoning_tokens": reply.reasoning_tokens,
+        "cache_write_tokens": reply.written_tokens,
+        "cost_usd": reply.cost_usd,
+    }
+
+
+def _response_json(response: Any) -> str:
+    if response is None or isinstance(response, Mapping):
+        return json.dumps(response, ensure_ascii=False, default=str)
+    choice = response.choices[0]
+    message = getattr(choice, "message", choice)
+    dump = getattr(message, "model_dump", None)
+    return json.dumps(dump() if dump is not None else str(message), ensure_ascii=False, default=str)

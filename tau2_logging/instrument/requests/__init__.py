@@ -1,0 +1,1 @@
+"""HTTP requests of model calls, watched from their bytes."""

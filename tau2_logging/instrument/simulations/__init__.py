@@ -1,0 +1,1 @@
+"""Events of a simulation: whose turn it is, tool calls, evaluation."""

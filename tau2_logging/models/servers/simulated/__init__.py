@@ -1,8 +1,0 @@
-"""A model server without a model: it speaks the OpenAI and Anthropic protocols on loopback, as slow and as faulty as it is told to be."""
-
-from tau2_logging.models.servers.simulated.exchange import Exchange
-from tau2_logging.models.servers.simulated.reply import FAULTS, Reply, ToolUse
-from tau2_logging.models.servers.simulated.server import SimulatedServer
-from tau2_logging.models.servers.simulated.settings import ServerSettings
-
-__all__ = ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"]

@@ -1,0 +1,56 @@
+"""What an executor is and what it reports. All have the same names: start, look, in_flight, idle, stop, close, and the queue `reports`."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from tau2_logging.logger.simulation import InFlight
+from tau2_logging.runner.work.checkpoint import Row
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something broke outside of any simulation, for one because the checkpoint could not be written: the run cannot go on."""
+
+    error: BaseException
+
+
+Report = Row | Failure | None
+"""A finished simulation; None only wakes who waits for reports."""
+
+
+Held = Callable[[], "str | None"]
+"""Why no unit is to be started now; None if there is no reason."""
+
+
+def free() -> None:
+    """Nothing holds units back."""
+    return
+
+
+class Executor(Protocol):
+    """Runs the units of a run and puts a Report into `reports` for each."""
+
+    reports: queue.SimpleQueue[Report]
+
+    def start(self) -> None:
+        """Begin. Returns at once."""
+
+    def look(self) -> None:
+        """Do what is to be done at regular times: heartbeats, time limits. To be called a few times a second."""
+
+    def in_flight(self) -> list[InFlight]:
+        """The simulations that run now."""
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is at work and nothing is left to report."""
+
+    def stop(self) -> None:
+        """Begin no new units. Those in flight go on."""
+
+    def close(self) -> None:
+        """Leave what is in flight, and everything that was started."""

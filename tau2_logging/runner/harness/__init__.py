@@ -1,0 +1,1 @@
+"""Which benchmark runs the tasks: tau2 itself, or MASEval's port of it."""

@@ -1,0 +1,56 @@
+"""`airline_enhanced`, `retail_enhanced`, ...: second names for tau2's domains, under which structured events are always written.
+
+Environment, tools, policy and tasks are those of the plain domain, made by the domain's own functions: nothing is wrapped or derived. The
+names stand in tau2's registry, so that tau2's own evaluator and any script find them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tau2_logging.agents import registered, registered_agents
+from tau2_logging.runner.settings.arms import arm_agents
+from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.users import registered_users
+
+SUFFIX = "_enhanced"
+
+
+@contextmanager
+def enhanced_domains(registry: Any) -> Iterator[list[str]]:
+    """Have `<domain>_enhanced` known to tau2 for every domain that has tasks, inside the block. Yields the names that were added.
+
+    Domains a person registers before are included; a name that is there already stays as it is.
+    """
+    added = register_enhanced_domains(registry)
+    try:
+        yield added
+    finally:
+        for name in added:
+            for table in ("_domains", "_tasks", "_task_splits"):  # v0.2.0 has no splits
+                getattr(registry, table, {}).pop(name, None)
+
+
+def register_enhanced_domains(registry: Any) -> list[str]:
+    """The same for good, for scripts that run tau2 themselves. Returns the names that were added."""
+    known = list(registry.get_domains())
+    with_tasks = set(registry.get_task_sets())
+    names = [name for name in known if not name.endswith(SUFFIX) and name in with_tasks and f"{name}{SUFFIX}" not in known]
+    for name in names:
+        registry.register_domain(registry.get_env_constructor(name), f"{name}{SUFFIX}")
+        splits = getattr(registry, "get_task_splits_loader", lambda _: None)(name)
+        registry.register_tasks(registry.get_tasks_loader(name), f"{name}{SUFFIX}", **({"get_task_splits": splits} if splits else {}))
+    return [f"{name}{SUFFIX}" for name in names]
+
+
+@contextmanager
+def offered(registry: Any, config: RunConfig) -> Iterator[None]:
+    """Have all that a run adds to tau2's registry there inside the block: our agents with their settings, the
+    second names, variants of the user."""
+    experts = registered(registry, config.experts, config.expert_mode)
+    agents = registered_agents(registry, config.agent, config.agent_args, arm_agents(config))
+    variants = [arm.variant for arm in config.arms if arm.variant is not None]
+    with experts, agents, enhanced_domains(registry), registered_users(registry, variants):
+        yield

@@ -1,0 +1,37 @@
+"""Which benchmark runs the tasks: tau2 itself, or MASEval's port of it."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+
+from tau2_logging.errors import UserError
+from tau2_logging.instrument import has_module
+from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.settings.config import RunConfig
+
+
+def _load_module(name: str) -> None:
+    """A person's own module, which tells tau2's registry of agents, users and domains when it is imported."""
+    if "" not in sys.path and os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+    try:
+        importlib.import_module(name)
+    except Exception as error:
+        raise UserError(f"--load {name}: it cannot be imported ({type(error).__name__}: {error}); give the name of a module") from error
+
+
+def load_benchmark(config: RunConfig) -> Benchmark:
+    """Import what a run needs. Raises UserError where it is missing, or cannot run one of the domains."""
+    benchmark = Benchmark.load()
+    for name in config.modules:
+        _load_module(name)
+    if config.harness == "maseval":
+        if not has_module("maseval", "benchmark"):
+            raise UserError("--harness maseval needs MASEval, which is not installed; pip install -r requirements-maseval.txt")
+        from tau2_logging.runner.harness.maseval.maseval_harness import MasevalBenchmark
+
+        benchmark = MasevalBenchmark(config.maseval_agents)
+    benchmark.check(config.domains)
+    return benchmark

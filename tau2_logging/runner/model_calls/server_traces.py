@@ -1,0 +1,136 @@
+"""Whether a run receives the spans of its model servers, where, and what is to be said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tau2_logging.errors import UserError
+from tau2_logging.events import LEVELS
+from tau2_logging.logger.event_logger import EventLogger
+from tau2_logging.logger.sink import Sink
+from tau2_logging.models.servers.tracing import FLAG, obstacle
+from tau2_logging.runner.settings.config import RunConfig
+
+if TYPE_CHECKING:
+    from tau2_logging.sinks.server_calls import ServerCalls, Tally
+    from tau2_logging.sinks.span_receiver import SpanReceiver
+
+_LOOPBACK = "127.0.0.1"
+_EVERYWHERE = ("", "0.0.0.0", "::")
+
+Say = Callable[[str], None]
+
+
+class ServerTraces:
+    """A context manager. `sinks` are for the run's logger; `endpoint` is where servers that we start send their spans, None for nowhere.
+
+    Spans are received where --receive-traces says, and on loopback where vLLM is started. Raises UserError for an address that cannot be
+    had, and where OpenTelemetry's packages are missing for --receive-traces.
+    """
+
+    def __init__(self, config: RunConfig, say: Say) -> None:
+        self.sinks: list[Sink] = []
+        self.endpoint: str | None = None
+        self._calls: ServerCalls | None = None
+        self._receiver: SpanReceiver | None = None
+        self._at = ""
+        starts = _starts_tracing_servers(config, say)
+        if config.receive_traces is not None:
+            self._receive(*address_of(config.receive_traces))
+            say(f"spans of model servers are received at {self._at}")
+        elif starts and _installed(say):
+            self._receive(_LOOPBACK, 0)
+        if starts and self.sinks:
+            self.endpoint = self._at
+
+    def _receive(self, host: str, port: int) -> None:
+        from tau2_logging.sinks.server_calls import ServerCalls
+        from tau2_logging.sinks.span_receiver import PATH, SpanReceiver
+
+        self._calls = ServerCalls()
+        self._receiver = SpanReceiver(host, port, self._calls.take)
+        self.sinks.append(self._calls)
+        reached = _LOOPBACK if host in _EVERYWHERE else host
+        self._at = f"http://{f'[{reached}]' if ':' in reached else reached}:{self._receiver.port}{PATH}"
+
+    def write_with(self, logger: EventLogger) -> None:
+        """Events are written by this logger from now on."""
+        if self._calls is not None:
+            self._calls.write_with(logger)
+
+    def finish(self, stopped: Callable[[], bool]) -> list[str]:
+        """Wait for the last spans, unless the run has been stopped; receive no more. The sentence on how it went."""
+        if self._calls is None:
+            return []
+        tally = self._calls.wait(stopped)
+        self._close()
+        return [self._sentence(tally)] if tally.calls or tally.foreign else []
+
+    def _sentence(self, tally: Tally) -> str:
+        foreign = f"; {tally.foreign} spans of requests belong to none of them" if tally.foreign else ""
+        if not tally.joined and not tally.foreign:
+            return (
+                f"no span of a model request came to {self._at}: the server's part of each call is unknown. Start vLLM with {FLAG} (see "
+                "docs/vllm.md)"
+            )
+        return f"{tally.joined} of {tally.calls} successful model calls have their server's own times (server_call events){foreign}"
+
+    def _close(self) -> None:
+        if self._receiver is not None:
+            self._receiver.close()
+            self._receiver = None
+
+    def __enter__(self) -> ServerTraces:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+
+def address_of(text: str) -> tuple[str, int]:
+    """HOST:PORT as host and port. Raises UserError."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise UserError(f"--receive-traces is {text!r}; give HOST:PORT, as 127.0.0.1:4318 (0.0.0.0 for every address of this machine)")
+    return host.strip("[]"), int(port)
+
+
+def check_receiving(config: RunConfig) -> None:
+    """Raise UserError where --receive-traces cannot work, before anything is done."""
+    if config.receive_traces is None:
+        return
+    address_of(config.receive_traces)
+    if not _records(config):
+        raise UserError(
+            "--receive-traces writes what is joined with model calls; it cannot go with --no-profile or --log-level above PROFILE"
+        )
+    if not config.trace_header:
+        raise UserError("--receive-traces joins spans by the traceparent header of each call; leave --no-trace-header out")
+    from tau2_logging.sinks import otlp_sender  # noqa: F401 - says what is missing
+
+
+def _records(config: RunConfig) -> bool:
+    return config.profile and LEVELS[config.log_level] <= LEVELS["PROFILE"]
+
+
+def _starts_tracing_servers(config: RunConfig, say: Say) -> bool:
+    if config.servers is None or config.servers.serve is None or not config.trace_header or not _records(config):
+        return False
+    why = obstacle(config.servers)
+    if why is not None:
+        say(_not_asked(why))
+    return why is None
+
+
+def _installed(say: Say) -> bool:
+    try:
+        from tau2_logging.sinks import otlp_sender  # noqa: F401
+    except UserError as missing:
+        say(_not_asked(str(missing)))
+        return False
+    return True
+
+
+def _not_asked(why: str) -> str:
+    return f"note: the model servers are not asked for spans of their requests: {why}"

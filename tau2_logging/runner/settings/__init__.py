@@ -1,0 +1,1 @@
+"""The settings of a run, checked and resolved once."""

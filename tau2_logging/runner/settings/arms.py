@@ -1,0 +1,66 @@
+"""Arms of a run: under which name tau2 knows the agent and the user of each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.errors import UserError
+from tau2_logging.runner.settings.config import Arm, RunConfig
+from tau2_logging.users import BUILTIN, Variant, read_variants, user_name
+
+
+def arm_agents(config: RunConfig) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    """The agents that arms give settings of their own, by the name tau2 is to know them under."""
+    return {_own_name(arm): (arm.agent or config.agent, arm.agent_args) for arm in config.arms if arm.agent_args}
+
+
+def agent_name(config: RunConfig, label: str) -> str:
+    """Under which name tau2 knows the agent of an arm."""
+    arm = config.arm(label)
+    return _own_name(arm) if arm is not None and arm.agent_args else config.within(label).agent
+
+
+def arm_user(config: RunConfig, label: str, otherwise: str) -> str:
+    """Under which name tau2 knows the user of an arm; `otherwise` where it has no variant."""
+    arm = config.arm(label)
+    return user_name(arm.variant) if arm is not None and arm.variant is not None else otherwise
+
+
+def _own_name(arm: Arm) -> str:
+    return f"{arm.agent or 'agent'}@{arm.name}"
+
+
+def known_variants(files: Iterable[str] = ()) -> dict[str, Variant]:
+    """The variants that ship and those of YAML files, by name. Raises UserError for a file that cannot be read or a name used twice."""
+    found = dict(BUILTIN)
+    for file in files:
+        for variant in read_variants(Path(file)):
+            if variant.name in found:
+                raise UserError(f"variant {variant.name!r} is in two files; name it otherwise in {file}")
+            found[variant.name] = variant
+    return found
+
+
+def chosen_variants(text: str) -> tuple[Variant, ...]:
+    """What `--user-variants` names: variants after commas, or YAML files, which stand for all they hold. Raises UserError."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    files = [word for word in words if word.endswith((".yaml", ".yml"))]
+    known = known_variants(files)
+    chosen: list[Variant] = []
+    for word in words:
+        if word in files:
+            chosen += [variant for variant in read_variants(Path(word)) if variant.name not in words]
+        elif word in known:
+            chosen.append(known[word])
+        else:
+            raise UserError(f"no variant {word!r}; there are {', '.join(known)}, or name a YAML file with your own")
+    if not chosen:
+        raise UserError("--user-variants names none; give some, as in --user-variants control,anger")
+    return tuple(chosen)
+
+
+def variant_arms(text: str) -> tuple[Arm, ...]:
+    """An arm for each variant that `--user-variants` names. Raises UserError."""
+    return tuple(Arm(variant.name, variant) for variant in chosen_variants(text))

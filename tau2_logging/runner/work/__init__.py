@@ -1,0 +1,1 @@
+"""The work of a run: its plan, its folder, its checkpoint, and running one simulation."""

@@ -1,0 +1,214 @@
+"""What is finished, kept so that a run can go on after anything: one appended line per simulation, never rewritten.
+
+runs/<run>/run.json                       what was asked for, versions, seeds
+runs/<run>/simulations_{domain}.jsonl     one line per simulation, as it ends
+runs/<run>/results_{domain}.json          tau2's own Results format, assembled at the end (`tau2 view` opens it)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.errors import UserError
+from tau2_logging.events.logfmt import clean
+from tau2_logging.logger.content.masking import shorten
+from tau2_logging.runner.work.dumping import dumped
+from tau2_logging.sinks.appender import Appender
+
+Key = tuple[str, str, int]
+_ROW_TYPES: dict[str, tuple[type, ...]] = {
+    "domain": (str,),
+    "task": (str,),
+    "trial": (int,),
+    "status": (str,),
+    "reward": (int, float, type(None)),
+    "seed": (int, type(None)),
+    "simulation": (dict, type(None)),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the checkpoint. `simulation` is tau2's SimulationRun as JSON text, None where there is none; `note` says what is special
+    about it."""
+
+    domain: str
+    task: str
+    trial: int
+    seed: int
+    status: str
+    reward: float | None
+    termination: str | None
+    duration_ms: float
+    error: str | None = None
+    simulation: str | None = None
+    messages: str | None = None
+    note: str | None = None
+
+    @property
+    def key(self) -> Key:
+        return self.domain, self.task, self.trial
+
+    def line(self) -> bytes:
+        """As one line. The JSON that tau2 has made is put in as it is, last."""
+        head = {
+            name: getattr(self, name)
+            for name in ("domain", "task", "trial", "seed", "status", "reward", "termination", "duration_ms", "error")
+        }
+        if self.note is not None:
+            head["note"] = self.note
+        text = json.dumps(head, ensure_ascii=False)[:-1]
+        text += f', "messages": {self.messages or "null"}, "simulation": {self.simulation or "null"}}}\n'
+        return text.encode("utf-8", "replace")
+
+
+class Checkpoint:
+    """The lines of a run, appended to from any thread."""
+
+    def __init__(self, directory: Path, domains: Iterable[str]) -> None:
+        self._files = {domain: Appender(directory / f"simulations_{domain}.jsonl") for domain in domains}
+
+    def append(self, row: Row) -> None:
+        """Keep a finished simulation. Raises OSError where the disk refuses: what is lost here is the result."""
+        file = self._files[row.domain]
+        file.follow()
+        file.append(row.line())
+        if file.error is not None:
+            raise file.error
+
+    def reopened(self) -> list[str]:
+        """Files that were moved away or removed and have been opened again."""
+        return [str(file.path) for file in self._files.values() if file.reopened]
+
+    def close(self) -> None:
+        for file in self._files.values():
+            file.close()
+
+
+def read_rows(path: Path, refused: list[str] | None = None) -> Iterator[dict[str, Any]]:
+    """The lines of a checkpoint, in order; a line cut short by a kill is passed over.
+
+    So is one that was edited or damaged so that it cannot be a row; `refused` is told which and why.
+    """
+    if not path.exists():
+        return
+    with open(path, encoding="utf-8", errors="replace") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            wrong = _misfit(row)
+            if wrong is None:
+                yield row
+            elif refused is not None:
+                refused.append(f"{path.name}, line {number}: {wrong}")
+
+
+def _misfit(row: Any) -> str | None:
+    """Why something cannot be a row."""
+    if not isinstance(row, dict):
+        return "it is no object"
+    for name, kinds in _ROW_TYPES.items():
+        value = row.get(name)
+        if not isinstance(value, kinds) or isinstance(value, bool):
+            return f"{name} is {shorten(json.dumps(value), 60)}"
+    reward = row.get("reward")
+    return f"reward is {reward}" if isinstance(reward, float) and not math.isfinite(reward) else None
+
+
+def finished(directory: Path, domains: Iterable[str], refused: list[str] | None = None) -> dict[Key, dict[str, Any]]:
+    """The simulations that need not be run again: those with status ok whose result is there. Their rows are without the bulk of the
+    conversation; `refused` is told of rows that cannot be read."""
+    found: dict[Key, dict[str, Any]] = {}
+    for domain in domains:
+        for row in read_rows(directory / f"simulations_{domain}.jsonl", refused):
+            if row["status"] == "ok" and row.pop("simulation", None) is not None:
+                row.pop("messages", None)
+                found[row["domain"], row["task"], row["trial"]] = row
+            elif row["status"] == "ok" and refused is not None:
+                refused.append(f"simulations_{domain}.jsonl: task {shorten(row['task'], 60)} is ok, but its simulation is null")
+    return found
+
+
+def results_path(directory: Path, domain: str) -> Path:
+    """Where tau2's Results of a domain are written."""
+    return directory / f"results_{domain}.json"
+
+
+def write_results(
+    directory: Path,
+    domain: str,
+    info_json: str,
+    tasks: Iterable[Any],
+    timestamp: str,
+    wanted: Set[Key] | None = None,
+    task_text: Callable[[str], str] = str,
+) -> set[Key]:
+    """Assemble tau2's Results of a domain from the checkpoint, in one pass and without holding it in memory; which simulations it holds.
+
+    Simulations that failed are not in it: an infrastructure failure is no reward of 0. Nor are those that are not `wanted`: somebody has
+    put them there. `task_text` is what becomes of a task's JSON. Raises OSError if it cannot be written; what was there before is then
+    still there.
+    """
+    path = results_path(directory, domain)
+    part = path.with_suffix(".part")
+    written: set[Key] = set()
+    with open(part, "w", encoding="utf-8") as file:
+        task_list = ",".join(task_text(str(dumped(task).text)) for task in tasks)
+        file.write(f'{{"timestamp": {json.dumps(timestamp)}, "info": {info_json}, "tasks": [{task_list}], "simulations": [')
+        for row in _first_ok(directory / f"simulations_{domain}.jsonl", wanted):
+            file.write(("," if written else "") + "\n" + clean(json.dumps(row["simulation"], ensure_ascii=False)))
+            written.add((row["domain"], row["task"], row["trial"]))
+        file.write("]}\n")
+    os.replace(part, path)
+    return written
+
+
+def _first_ok(path: Path, wanted: Set[Key] | None) -> Iterator[dict[str, Any]]:
+    seen: set[Key] = set()
+    for row in read_rows(path):
+        key = (row["domain"], row["task"], row["trial"])
+        known = wanted is None or key in wanted
+        if known and row["status"] == "ok" and row.get("simulation") is not None and key not in seen:
+            seen.add(key)
+            yield row
+
+
+def write_run(directory: Path, data: Mapping[str, Any]) -> None:
+    """Write run.json, whole or not at all."""
+    part = directory / "run.json.part"
+    part.write_text(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    os.replace(part, directory / "run.json")
+
+
+def read_run(directory: Path) -> dict[str, Any]:
+    """Read run.json. Raises UserError where the folder is not a run."""
+    path = directory / "run.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{directory} is no run: it has no run.json; give a folder under <log-dir>/runs/") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+    if not isinstance(data, dict) or "config" not in data or "run_id" not in data:
+        raise UserError(f"{path} does not describe a run; give a folder under <log-dir>/runs/")
+    for name, right in _RUN_CHECKS.items():
+        if not right(data.get(name)):
+            value = shorten(repr(data.get(name)), 80)
+            raise UserError(f"{path} was edited or damaged: {name} is {value}; restore it, or start a new run")
+    return data
+
+
+_RUN_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "run_id": lambda value: isinstance(value, str) and value.isprintable() and "/" not in value and value.strip(".") != "",
+    "config": lambda value: isinstance(value, dict),
+    "started_wall": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e11,
+    "trial_seeds": lambda value: isinstance(value, list) and all(type(seed) is int for seed in value),
+}

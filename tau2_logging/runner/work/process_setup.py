@@ -1,0 +1,121 @@
+"""What a process needs in place to run simulations: databases parsed; tau2, litellm and HTTP clients wrapped. All of it comes off."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from typing import Any
+
+from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
+from tau2_logging.events import LEVELS
+from tau2_logging.instrument import Instrumentation, ToolDetails
+from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
+from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
+from tau2_logging.logger.content.known_secrets import KNOWN
+from tau2_logging.logger.event_logger import EventLogger
+from tau2_logging.models.scripted.provider import register
+from tau2_logging.models.scripted.task_script import PlanBook, plan_of
+from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.model_calls.limits import RateLimits, rate_limit, shared_out
+from tau2_logging.runner.model_calls.litellm_settings import http_connections, quiet_litellm, warm_up
+from tau2_logging.runner.model_calls.model_servers import ModelServers
+from tau2_logging.runner.model_calls.retries import Retries
+from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
+from tau2_logging.runner.settings.secret_values import secret_values
+from tau2_logging.runner.work.interpreter import frozen_heap, short_turns
+from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_spec import Order
+
+Say = Callable[[str], None]
+
+
+class Workshop:
+    """`prepare`, then `open`; both leave what has to be undone on the caller's stack. `notes` are what a person should know at the end.
+
+    `slots` simulations run here at a time; `share` processes run simulations, and each keeps to its part of the rate limits.
+    """
+
+    def __init__(self, order: Order, benchmark: Benchmark, say: Say, slots: int, share: int = 1) -> None:
+        self._order = order
+        self._config = order.config
+        self._benchmark = benchmark
+        self._say = say
+        self._slots = slots
+        self._share = share
+        self._book = PlanBook()
+        self._databases: FastDatabases | None = None
+        self.notes: list[str] = []
+
+    def prepare(self, stack: ExitStack, units: Iterable[Unit] = ()) -> None:
+        """What takes seconds and belongs to no simulation: done before anything is measured."""
+        ignore_known_warnings()
+        stack.enter_context(KNOWN.knowing(secret_values(self._config)))
+        for unit in units:
+            self.learn(unit)
+        for label, recipe in self._order.recipes.items():
+            if recipe.agent_args.get("bad_writes"):
+                self._book.add_write_tools(label, self._benchmark.write_tools(recipe.domain))
+        register(self._book)
+        warm_up()
+        self._enter_environments(stack)
+        self._benchmark.prepare(list(self._order.recipes.values()))
+
+    def learn(self, unit: Unit) -> None:
+        """Let the scripted models know a task."""
+        self._book.add(unit.domain, plan_of(unit.task))
+
+    def open(self, stack: ExitStack, logger: EventLogger, servers: ModelServers) -> None:
+        """Everything that is measured goes through us from here on."""
+        config = self._config
+        if config.profile:
+            bridge = Bridge(logger.text, LEVELS[config.log_level])
+            bridge.install()
+            stack.callback(bridge.uninstall)
+            self._instrument(stack, servers)
+        stack.enter_context(servers.routing())
+        policy = RetryPolicy(config.max_retries, max_wait_s=config.max_retry_wait)
+        retries = Retries(policy, config.request_timeout, notes=not config.profile, outages=servers.outages)
+        retries.install()
+        stack.callback(retries.uninstall)
+        recipe = self._order.recipes[config.labels[0]]
+        stack.enter_context(self._benchmark.judge(recipe.judge_llm, recipe.judge_args))
+        stack.enter_context(http_connections(self._slots))
+        stack.enter_context(quiet_litellm())
+        stack.enter_context(short_turns())
+
+    def _instrument(self, stack: ExitStack, servers: ModelServers) -> None:
+        config = self._config
+        ttft = config.ttft if LEVELS[config.log_level] <= LEVELS["PROFILE"] else "off"
+        limits = [shared_out(rate_limit(text), self._share) for text in config.rate_limits]
+        details = ToolDetails(EnvironmentStates(self._databases), config.snapshot_writes)
+        gate = RateLimits(limits) if limits else None
+        instrumentation = Instrumentation(
+            ttft=ttft, gate=gate, details=details, trace_header=config.trace_header, program_at=servers.program_at
+        )
+        instrumentation.install()
+        self.notes = instrumentation.notes
+        stack.callback(instrumentation.uninstall)
+
+    def _enter_environments(self, stack: ExitStack) -> None:
+        if not self._config.fast_env:
+            self._try_environments()
+            return
+        self._databases = FastDatabases()
+        own = self._benchmark.fast_databases()
+        for databases in (self._databases, *own.values()):
+            stack.callback(self._check_databases, databases)
+        layers = [DatabaseSubstitutes(package, databases) for package, databases in {"tau2": self._databases, **own}.items()]
+        for layer in (*layers, ToolSubstitutes(FastTools())):
+            layer.install()
+            stack.callback(layer.uninstall)
+        self._try_environments()
+        stack.enter_context(frozen_heap())
+
+    def _try_environments(self) -> None:
+        """Read the data now, not in the first simulations' time; what cannot be made is said before anything is paid."""
+        for domain in self._config.domains:
+            self._benchmark.try_environment(domain)
+
+    def _check_databases(self, databases: Any) -> None:
+        for path in databases.damaged():
+            self._say(f"warning: a tool changed shared records of {path}; do not trust these results and run with --no-fast-env")

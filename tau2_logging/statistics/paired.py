@@ -1,0 +1,42 @@
+"""The primary comparison: each task is its own control.
+
+The difference of a task is the mean of what its trials gave in the arm, less the mean of those in the reference. Trials that are missing
+are not there: they lower how well the task is known and count as nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tau2_logging.statistics.bootstrap import RESAMPLES, Interval, bca_interval
+from tau2_logging.statistics.permutation import sign_flip_p
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Mean difference of the tasks (arm less reference) with its 95 % interval, and p of the sign-flip test."""
+
+    interval: Interval
+    p: float
+
+
+def differences(reference: Sequence[float] | Any, arm: Sequence[float] | Any) -> Any:
+    """Task by task, from means by task in the same order; NaN where either is NaN."""
+    return np.asarray(arm, dtype=float) - np.asarray(reference, dtype=float)
+
+
+def compare(
+    reference: Sequence[float] | Any,
+    arm: Sequence[float] | Any,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+    bounds: tuple[float, float] | None = None,
+) -> Comparison:
+    """Two columns of means by task, in the same order, compared. `bounds`: what a difference can be (-1 and 1 for rewards)."""
+    found = differences(reference, arm)
+    interval = bca_interval(found, seed=seed, resamples=resamples, bounds=bounds)
+    return Comparison(interval, sign_flip_p(found, seed=seed, resamples=resamples))
