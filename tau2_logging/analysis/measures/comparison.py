@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tau2_logging.analysis.measures.costs import cost_summary
-from tau2_logging.analysis.measures.differences import PAIR, duration_differences
+from tau2_logging.analysis.measures.differences import DIFFERENCE_NOTE, PAIR, duration_differences, not_compared
 from tau2_logging.analysis.measures.pooling import facts, setting_differences
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import solved
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True)
 class Comparison:
     """`latency`: a row for task durations and each type of call; `simulations`: the pairs; `totals`: reward and cost; `settings`: what of
-    run_start differs. "this" is the run at hand, "other" the one it is held against; differences are this minus other.
+    run_start differs; `not_compared`: types of calls without a row there, and why. "this" is the run at hand, "other" the one it is held
+    against; differences are this minus other.
     """
 
     this_run: str
@@ -35,6 +37,16 @@ class Comparison:
     simulations: pd.DataFrame
     totals: pd.DataFrame
     settings: pd.DataFrame
+    not_compared: Mapping[str, str]
+
+    @property
+    def note(self) -> str:
+        """What is compared, and what is not and why, in a few sentences."""
+        said = (
+            f"This is {self.this_run}, the other {self.other_run}: {self.pairs:,} simulations are in both, {self.only_this:,} in this run "
+            f"only, {self.only_other:,} in the other only."
+        )
+        return " ".join([said, *_sentences(self.not_compared), DIFFERENCE_NOTE])
 
 
 def compare(this: RunLog, other: RunLog) -> Comparison:
@@ -56,7 +68,17 @@ def compare(this: RunLog, other: RunLog) -> Comparison:
         simulations=pairs,
         totals=_totals(this, other, pairs),
         settings=changed_settings(this, other),
+        not_compared=not_compared(this, other),
     )
+
+
+def _sentences(reasons: Mapping[str, str]) -> list[str]:
+    """`Not compared: llm_call, user_sim (this log's level leaves them out).`, if there is any."""
+    by_reason: dict[str, list[str]] = {}
+    for type_, why in reasons.items():
+        by_reason.setdefault(why, []).append(type_)
+    parts = [f"{', '.join(types)} ({why})" for why, types in by_reason.items()]
+    return [f"Not compared: {'; '.join(parts)}."] if parts else []
 
 
 def _keyed(log: RunLog) -> pd.DataFrame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tau2_logging.analysis.measures.prices import PriceTable, default_prices
+from tau2_logging.analysis.measures.provenance import left_out
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY, solved, with_key
 from tau2_logging.events import MODEL_CALL_TYPES
@@ -77,7 +78,10 @@ def summed(calls: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def task_costs(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
-    """Money by simulation: KEY, agent_cost_usd, benchmark_cost_usd, cost_usd; NaN where a call's price is unknown."""
+    """Money by simulation: KEY, agent_cost_usd, benchmark_cost_usd, cost_usd; NaN where a call's price is unknown.
+
+    Of a log whose level leaves out calls it is what the ends of simulations say.
+    """
     calls = priced_calls(log, prices)
     result = log.simulations[KEY].copy()
     for side in ("agent", "benchmark"):
@@ -85,7 +89,18 @@ def task_costs(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
         found = result[KEY].merge(sums, on=KEY, how="left")
         result[f"{side}_cost_usd"] = np.where(found["calls"].isna(), 0.0, as_floats(found["cost_usd"]))
     result["cost_usd"] = result["agent_cost_usd"] + result["benchmark_cost_usd"]
-    return result
+    return result.assign(**_noted_costs(log.simulations)) if _without_calls(log, calls) else result
+
+
+def _without_calls(log: RunLog, calls: pd.DataFrame) -> bool:
+    """Whether the calls are not what was paid for: a voice run, or a log whose level leaves out all calls, or all but the failed ones."""
+    return len(log.simulations) > 0 and (calls.empty or not set(MODEL_CALL_TYPES).isdisjoint(left_out(log)))
+
+
+def _noted_costs(simulations: pd.DataFrame) -> dict[str, Any]:
+    """The costs that the ends of simulations say; NaN where they do not."""
+    whole, agent = (as_floats(simulations[name]) for name in ("cost_usd", "agent_cost_usd"))
+    return {"agent_cost_usd": agent, "benchmark_cost_usd": whole - agent, "cost_usd": whole}
 
 
 def cost_summary(log: RunLog, prices: PriceTable | None = None) -> dict[str, float | int | None]:
@@ -95,8 +110,7 @@ def cost_summary(log: RunLog, prices: PriceTable | None = None) -> dict[str, flo
     good = int(solved(simulations).sum())
     total, agent, benchmark = (_total(calls if side is None else calls[calls["side"] == side]) for side in (None, "agent", "benchmark"))
     noted, noted_agent = (_noted(simulations, name) for name in ("cost_usd", "agent_cost_usd"))
-    if len(simulations) and (calls.empty or (noted and (calls["price_source"] == "free").all())):
-        # A voice run, or a log whose level leaves out all calls but the failed ones: no price, maybe sums.
+    if _without_calls(log, calls) or (noted and (calls["price_source"] == "free").all()):
         total, agent = noted, noted_agent
         benchmark = None if total is None or agent is None else total - agent
     return {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from tau2_logging.analysis.measures.provenance import left_out
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import TIMED_TYPES
 from tau2_logging.statistics.distribution_functions import t_quantile, t_two_sided
@@ -43,8 +44,10 @@ def duration_differences(this: RunLog, other: RunLog, pairs: pd.DataFrame) -> pd
     `n`: calls; `tasks`: units. `median_ms`: mean over tasks of a task's median; `difference_ms` is this minus other and `change` its share
     of the other. `p_holm` is Holm's over the rows; `significant` is whether it is below 5 %, None where there is no verdict.
     """
-    rows = []
+    rows, absent = [], not_compared(this, other)
     for type_ in ("task_end", *TIMED_TYPES):
+        if type_ in absent:
+            continue
         calls = [_durations(log, type_, pairs if len(pairs) else log.simulations) for log in (this, other)]
         if all(len(side) for side in calls):
             rows.append({"type": type_, "n": len(calls[0]), "n_other": len(calls[1]), **_row(*(_by_task(side) for side in calls))})
@@ -53,6 +56,22 @@ def duration_differences(this: RunLog, other: RunLog, pairs: pd.DataFrame) -> pd
     known = table["p_holm"].notna()
     table["significant"] = (table["p_holm"] < 1 - CONFIDENCE).astype(object).where(known, None)
     return table
+
+
+def not_compared(this: RunLog, other: RunLog) -> dict[str, str]:
+    """Types of calls that cannot be compared, and why: a log's level leaves them out, or they are in one log alone."""
+    levels = [left_out(log) for log in (this, other)]
+    held = [[len(log.select(["type"], types=[type_])) > 0 for type_ in TIMED_TYPES] for log in (this, other)]
+    reasons = {type_: _why(type_ in levels[0], type_ in levels[1], *has) for type_, *has in zip(TIMED_TYPES, *held, strict=True)}
+    return {type_: why for type_, why in reasons.items() if why}
+
+
+def _why(out_here: bool, out_there: bool, here: bool, there: bool) -> str:
+    if out_here and out_there:
+        return "both logs were written at a level such as INFO, which leaves them out"
+    if out_here or out_there:
+        return f"{'this' if out_here else 'the other'} log was written at a level such as INFO, which leaves them out"
+    return "" if here == there else f"only in {'this' if here else 'the other'} log"
 
 
 def _durations(log: RunLog, type_: str, simulations: pd.DataFrame) -> pd.DataFrame:

@@ -182,8 +182,8 @@ def _goodput(log: RunLog, what: str, objectives: list[Objective]) -> Result:
     needed = min(objective.share for objective in objectives)
     for objective in objectives:
         values, failed = measured(log, objective.name)
-        if np.isnan(values[~failed]).all() and not (len(failed) and failed.all()):
-            return Result(f"goodput of {what}", False, None, None, needed, "share", f"not measured: the log holds no {objective.name}")
+        if why := _not_held(log, objective, values, failed):
+            return Result(f"goodput of {what}", False, None, None, needed, "share", f"not measured: {why}")
         good = good & ~failed & (values <= objective.limit)
     worked = good[~failed] if np.size(good) else good
     span = (idle_tail(log)["makespan_ms"] or 0.0) / 1000
@@ -192,6 +192,14 @@ def _goodput(log: RunLog, what: str, objectives: list[Objective]) -> Result:
     detail = f"{np.sum(good)} of {np.size(good)} meet {' and '.join(objective.text for objective in objectives)}{rate}"
     plain = float(np.mean(worked)) if np.size(worked) else None
     return Result(f"goodput of {what}", share >= needed, share, plain, needed, "share", detail)
+
+
+def _not_held(log: RunLog, objective: Objective, values: Any, failed: Any) -> str:
+    """Why nothing can be said about calls one by one; empty where it can."""
+    type_ = "llm_call" if objective.name in REQUEST_METRICS else objective.name
+    if type_ in only_failed(log):
+        return f"the log's level leaves out all {type_} but failed ones"
+    return f"the log holds no {objective.name}" if np.isnan(values[~failed]).all() and not (len(failed) and failed.all()) else ""
 
 
 def parse_percent(text: str) -> float:
@@ -204,11 +212,18 @@ def parse_percent(text: str) -> float:
 
 def check_slower(comparison: Comparison, allowed: float) -> list[Result]:
     """One gate each for task duration and the agent's model calls: broken where they are more than the allowed share slower and noise alone
-    does not explain it. Where too few tasks are in both runs for a verdict, the gate is not measured, and so not met.
+    does not explain it. Where too few tasks are in both runs for a verdict, or a log's level leaves the calls out, the gate is not
+    measured, and so not met.
     """
     rows = [row for row in comparison.latency.to_dict("records") if row["type"] in ("task_end", "llm_call")]
-    nothing = Result(f"not {allowed:.4g} slower", False, None, None, allowed, "share", "not measured: no type of call is in both runs")
-    return [_not_slower(row, allowed) for row in rows] or [nothing]
+    found = [_not_slower(row, allowed) for row in rows]
+    if "llm_call" in comparison.not_compared:
+        found.append(_not_compared("llm_call not", allowed, comparison.not_compared["llm_call"]))
+    return found or [_not_compared("not", allowed, "no type of call is in both runs")]
+
+
+def _not_compared(gate: str, allowed: float, why: str) -> Result:
+    return Result(f"{gate} {allowed:.4g} slower", False, None, None, allowed, "share", f"not measured: {why}")
 
 
 def _not_slower(row: dict[Any, Any], allowed: float) -> Result:

@@ -25,15 +25,18 @@ _COUNTERS = {
 }  # fmt: skip
 
 
-def only_failed(log: RunLog) -> list[str]:
-    """Types of which the log holds the failed events alone, its level leaves the others out: the ends of simulations count more."""
+def left_out(log: RunLog) -> dict[str, int]:
+    """Types whose events the log's level leaves out, all of them or all but the failed ones, and how many it holds: the ends of simulations
+    count more.
+    """
     ends = log.select(_COUNTERS.values(), types=["task_end"])
-    return [type_ for type_, counter in _COUNTERS.items() if _is_only_failed(log, type_, int(ends[counter].sum()))]
+    held = {type_: log.select(["error"], types=[type_])["error"].fillna(False) for type_ in _COUNTERS}
+    return {type_: len(errors) for type_, errors in held.items() if len(errors) < int(ends[_COUNTERS[type_]].sum()) and bool(errors.all())}
 
 
-def _is_only_failed(log: RunLog, type_: str, made: int) -> bool:
-    errors = log.select(["error"], types=[type_])["error"]
-    return 0 < len(errors) < made and bool(errors.fillna(False).all())
+def only_failed(log: RunLog) -> list[str]:
+    """Types of which the log holds the failed events alone, its level leaves the others out."""
+    return [type_ for type_, number in left_out(log).items() if number]
 
 
 def only_failed_note(log: RunLog) -> list[str]:

@@ -10,6 +10,7 @@ import pytest
 
 from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import RunLog, load_log
+from tau2_logging.analysis.measures.costs import cost_summary
 from tau2_logging.analysis.measures.gates import check, check_slower, parse_objective, parse_percent
 from tau2_logging.errors import UserError
 from tests.unit.analysis.samples import event, llm, log_of, simulation
@@ -139,3 +140,52 @@ def test_a_percentage_may_be_written_both_ways() -> None:
     assert parse_percent("10%") == parse_percent("0.1") == 0.1
     with pytest.raises(UserError, match="write 10% or"):
         parse_percent("ten")
+
+
+def run_at(folder: Path, level: str, cost: float = 0.25) -> RunLog:
+    """Six simulations with two calls of the agent each, one of which fails in the first of them; at INFO only that one is written."""
+    folder.mkdir()
+    events = []
+    for task in range(6):
+        calls = [llm(str(task), ms=100.0), llm(str(task), 200.0, ms=5.0, error=task == 0, input_tokens=None if task == 0 else 1000)]
+        kept = [call for call in calls if level == "PROFILE" or call.fields["error"]]
+        events += simulation(str(task), 1000.0 * task, kept, llm_calls=2, llm_errors=int(task == 0), cost_usd=cost, agent_cost_usd=cost)
+    return log_of(folder, events)
+
+
+@pytest.mark.parametrize(
+    ("levels", "why"),
+    [
+        (("INFO", "INFO"), "both logs were"), (("INFO", "PROFILE"), "this log was"), (("PROFILE", "INFO"), "the other log was"),
+        (("PROFILE", "PROFILE"), ""),
+    ],
+)  # fmt: skip
+def test_calls_that_a_level_leaves_out_are_not_compared_and_that_is_said(tmp_path: Path, levels: tuple[str, str], why: str) -> None:
+    """A failed call alone stands in an INFO log: it is no sample of the calls. Durations, rewards and costs of simulations are compared."""
+    this, other = (run_at(tmp_path / str(n), level) for n, level in enumerate(levels))
+    found = this.compare(other)
+    assert found.latency["type"].tolist() == (["task_end"] if why else ["task_end", "llm_call"])
+    assert ("Not compared: llm_call" in found.note) is bool(why)
+    assert why in found.note
+    assert found.simulations["reward_change"].tolist() == [0.0] * 6
+    gates = {result.gate: (result.value is not None, result.met) for result in check_slower(found, 0.1)}
+    assert gates == {"task not 0.1 slower": (True, True), "llm_call not 0.1 slower": (not why, not why)}
+
+
+def test_costs_of_a_log_without_calls_are_those_of_the_ends_of_simulations(tmp_path: Path) -> None:
+    """Never 0, also where one end does not say."""
+    log = run_at(tmp_path / "known", "INFO", 0.25)
+    assert log.task_costs()["cost_usd"].tolist() == [0.25] * 6
+    assert cost_summary(log)["total_usd"] == 1.5
+    unknown = run_at(tmp_path / "unknown", "INFO", math.nan)
+    assert unknown.task_costs()["cost_usd"].isna().all()
+    assert cost_summary(unknown)["total_usd"] is None
+
+
+def test_goodput_of_requests_that_a_level_leaves_out_is_not_measured(tmp_path: Path) -> None:
+    """The one failed call that it holds meets nothing: 0 of 1 would be the goodput of nobody."""
+    results = check(run_at(tmp_path / "info", "INFO"), [parse_objective("e2e:300"), parse_objective("task:3000")])
+    found = {result.gate: result for result in results}
+    assert (found["goodput of requests"].value, found["goodput of requests"].met) == (None, False)
+    assert found["goodput of requests"].detail.startswith("not measured: ")
+    assert found["goodput of tasks"].value == 1.0

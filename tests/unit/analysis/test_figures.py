@@ -285,7 +285,7 @@ def test_a_log_that_holds_failed_calls_alone_gives_no_rate(tmp_path: Path) -> No
         (gate,) = as_rows(check(log, [parse_objective("llm_call.error_rate:0.5")], None))
         assert gate["status"] == status
         said = [table.title for table in all_sections(log, ReportOptions()) if "holds failed events alone" in table.note]
-        assert said == (["Run", "Latency by type", "Errors"] if share is None else [])
+        assert said == (["Run", "Latency by type", "Cost", "Errors"] if share is None else [])
 
 
 @pytest.mark.parametrize("what", ["model", "function", "domain", "expert"])

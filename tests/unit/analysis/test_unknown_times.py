@@ -84,5 +84,5 @@ def test_pages_and_json_hold_no_0_for_what_is_unknown(tmp_path: Path) -> None:
     log = log_of(tmp_path, voice("0"))
     assert start_up_ms(log) is None
     assert totals_of(log).model_calls.made is None
-    assert report_data(log, ReportOptions())["budget"] == {"parts": [], "total": 10_000.0}
+    assert report_data(log, ReportOptions())["budgets"] == [{"name": "all simulations together", "parts": [], "total": 10_000.0}]
     assert statistics(log, ReportOptions())["totals"]["model_calls"] is None

@@ -12,7 +12,6 @@ from tau2_logging.analysis.deep.table_kinds import GROUPS, TIME
 from tau2_logging.analysis.measures.arms import arms_table
 from tau2_logging.analysis.measures.costs import cost_summary
 from tau2_logging.analysis.measures.critical_path import critical_kinds
-from tau2_logging.analysis.measures.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.measures.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.measures.model_servers import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.measures.time_budget import total_budget
@@ -141,11 +140,7 @@ def _compare(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Tab
     if options.compare is None:
         return
     found = log.compare(options.compare)
-    note = (
-        f"This is {found.this_run}, the other {found.other_run}: {found.pairs} simulations are in both, {found.only_this} in this run "
-        f"only, {found.only_other} in the other only. {DIFFERENCE_NOTE}"
-    )
-    yield table_data("Latency", found.latency, note)
+    yield table_data("Latency", found.latency, found.note)
     yield table_data("Reward and cost", found.totals)
     yield table_data("Settings that differ", found.settings)
     yield table_data("Simulations in both", found.simulations, "", rows_of)

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from tau2_logging.analysis.measures import makespan
 from tau2_logging.analysis.measures.arms import arms_table
 from tau2_logging.analysis.measures.critical_path import chain, critical_kinds
-from tau2_logging.analysis.measures.differences import DIFFERENCE_NOTE
 from tau2_logging.analysis.measures.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.measures.percentiles import equal_bins
 from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_note
@@ -335,6 +334,7 @@ def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
 
     date = (options.prices or default_prices()).date
     note = f"Prices as logged by the run, else from the table of {date}. A price that is not known is unknown, never 0."
+    note = " ".join([note, *only_failed_note(log)])
     yield section("Cost", _dearest_first(log.costs(prices=options.prices)), COST_COLUMNS, note, key=True)
     yield section(
         "Experts", _dearest_first(log.experts(options.prices)), EXPERT_COLUMNS, "Share of the time all simulations took.", key=True
@@ -454,11 +454,7 @@ def comparison_sections(log: RunLog, options: ReportOptions) -> Iterator[Section
         "difference_ms": ("difference", ms), "low_ms": ("95 % CI from", ms), "high_ms": ("to", ms), "change": ("change", share),
         "p_holm": ("p (Holm)", number), "significant": ("beyond noise", _verdict),
     }  # fmt: skip
-    note = (
-        f"{found.this_run} against {found.other_run}: {found.pairs} simulations are in both, {found.only_this} in this run only, "
-        f"{found.only_other} in the other only. {DIFFERENCE_NOTE}"
-    )
-    yield section("Compared", found.latency, shows, note, key=True)
+    yield section("Compared", found.latency, shows, found.note, key=True)
     totals: dict[str, tuple[str, Show]] = {name: (name, show) for name, show in
         {"what": text, "this": number, "other": number, "difference": number}.items()}  # fmt: skip
     yield section("Compared: reward and cost", found.totals, totals, key=True)
