@@ -70,9 +70,19 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         [made[name]] = page.write(log, folder / name, options)
     log = load_log(folder / "tau2_two.log")
     [made["experiment"]] = page.write(log, folder / "experiment", ReportOptions(experiment=strange_experiment()))
+    [made["waited"]] = page.write(load_log(write(folder / "tau2_waited.log", [waited()])), folder / "waited", ReportOptions())
     made["deep"] = folder / "deep.html"
     made["deep"].write_text(page.page(report_data_without_log(strange_agent(folder), ReportOptions())), encoding="utf-8")
     return made
+
+
+def waited() -> Sample:
+    """A simulation with a wait before a retry, which does not tell of cached tokens."""
+    sample = Sample()
+    sample.event("task_start", "0", 0.0, start_ms=0.0)
+    sample.event("retry", "0", 110.0, start_ms=100.0, wait_ms=300.0, attempt=2)
+    sample.timed("task_end", "0", 0.0, 1000.0, status="ok", reward=1.0, other_ms=1000.0, input_tokens=5000, output_tokens=150, steps=1)
+    return sample
 
 
 def strange_experiment() -> dict[str, Any]:
@@ -322,3 +332,13 @@ def test_an_experiment_shows_every_arm_and_conversation_and_runs_nothing(show: A
         assert len(all_of(browser, ".sides > .card")) == len(HOSTILE)
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
         assert browser.execute_script("return [document.scripts.length, document.images.length, window.hacked ?? null]") == [2, 0, None]
+
+
+def test_a_task_s_page_shows_waits_apart_and_leaves_out_tokens_that_are_not_known(show: Any, reports: dict[str, Path]) -> None:
+    """Of 1 s: 300 ms waited before a retry, which the log has in other_ms. Cached tokens that no call told of are not 0."""
+    browser = show("waited", "#/task/retail/0/0/1/0")
+    legend = next(piece.text for piece in all_of(browser, ".legend"))
+    assert "retry wait 300 ms 30.0 %" in " ".join(legend.split())
+    assert "other 700 ms" in legend
+    [tokens] = [tile.text for tile in all_of(browser, ".tile") if tile.text.startswith("tokens")]
+    assert tokens.split("\n")[1:] == ["5k in", "150 out"]

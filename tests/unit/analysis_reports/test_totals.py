@@ -17,6 +17,7 @@ from tau2_logging.analysis import ReportOptions, RunLog, load_log
 from tau2_logging.analysis.measures.run_totals import totals_of
 from tau2_logging.analysis.reports import console, csv_tables, markdown, perfetto, stats_json
 from tau2_logging.analysis.reports.html import page
+from tau2_logging.analysis.reports.html.run_data import run_data
 from tau2_logging.analysis.reports.pictures.overview import overview, time_by_kind
 from tau2_logging.analysis.reports.text.sections import all_sections
 from tau2_logging.analysis.timeline.build import timeline_of
@@ -161,5 +162,7 @@ def test_waits_before_retries_are_drawn_as_such_and_not_as_other_time(tmp_path: 
     assert {name: float(drawn[name].iloc[0]) for name in ("retry", "evaluation", "other")} == {
         "retry": 450.0, "evaluation": 50.0, "other": 500.0,
     }  # fmt: skip
+    sims = run_data(timeline_of(log))["sims"]
+    assert [sims[f"{name}_ms"] for name in ("retry_wait", "evaluation", "other")] == [[450_000], [50_000], [500_000]]
     row = log.budget().iloc[0]
     assert [row[f"{name}_ms"] for name in ("retry_wait", "evaluation", "other")] == [450.0, 50.0, 500.0]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tau2_logging.analysis.measures.waits import waits_by_row
 from tau2_logging.analysis.tables.columns import column, numbers
 from tau2_logging.analysis.tables.outcomes import STATUSES
 from tau2_logging.analysis.timeline.lanes import mean_in_flight
@@ -76,7 +77,7 @@ def run_data(timeline: Timeline, first: Iterable[str] = (), most_calls: int = MO
     detail = detailed(timeline, rows, set(first), most_calls)
     calls = timeline.calls[timeline.calls["row"].isin(detail)]
     steps = timeline.steps[timeline.steps["row"].isin(detail)]
-    sims = _simulations(rows, strings)
+    sims = _simulations(_with_waits(rows, timeline), strings)
     sims["detail"] = [int(row in detail) for row in rows["row"]]
     sims["first"], sims["first_step"] = _offsets(calls, len(rows)), _offsets(steps, len(rows))
     sims["file"] = strings.column(timeline.calls.drop_duplicates("row").set_index("row")["file"].reindex(rows["row"]))
@@ -116,10 +117,19 @@ def _kept(columns: Columns) -> Columns:
     return kept
 
 
+def _with_waits(rows: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
+    """The rows with `retry_wait_ms`, as in the time budget: the log's exclusive times have it in other_ms and evaluation_ms."""
+    before, within = (waits.reindex(rows["row"]).to_numpy() for waits in waits_by_row(timeline))
+    if not (before + within).any():
+        return rows.assign(retry_wait_ms=np.nan)
+    other, evaluation = numbers(rows, "other_ms") - before, numbers(rows, "evaluation_ms") - within
+    return rows.assign(retry_wait_ms=before + within, other_ms=np.maximum(other, 0.0), evaluation_ms=np.maximum(evaluation, 0.0))
+
+
 def _simulations(rows: pd.DataFrame, strings: Strings) -> Columns:
     columns: Columns = {name: strings.column(column(rows, name)) for name in _TEXTS}
     columns.update({name: whole(numbers(rows, name)) for name in _COUNTS})
-    columns.update({name: whole(numbers(rows, name), 1000) for name in EXCLUSIVE_ROLES})
+    columns.update({name: whole(numbers(rows, name), 1000) for name in (*EXCLUSIVE_ROLES, "retry_wait_ms")})
     columns.update({name: whole(numbers(rows, name), 1e9) for name in ("cost_usd", "agent_cost_usd")})
     reward = numbers(rows, "reward")
     columns["reward"] = [float(value) if np.isfinite(value) else None for value in reward]

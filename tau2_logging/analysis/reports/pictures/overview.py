@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.measures.run_totals import Totals
-from tau2_logging.analysis.measures.waits import WAITS, split_waits
+from tau2_logging.analysis.measures.waits import waits_by_row
 from tau2_logging.analysis.reports.pictures import figure as pic
 from tau2_logging.analysis.reports.pictures.axis import count_steps, on_axis, time_steps
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
@@ -180,7 +180,7 @@ def time_by_kind(rows: pd.DataFrame, timeline: Timeline) -> dict[str, pd.Series]
     `other` and in `evaluation`.
     """
     spent = {lane: _spent(rows, field, lane, timeline) for field, lane in EXCLUSIVE_ROLES.items()}
-    before, within = _waits(rows, timeline)
+    before, within = (waits.reindex(rows.index) for waits in waits_by_row(timeline))
     spent["evaluation"] = (spent["evaluation"] - within).clip(lower=0)
     other = spent.pop("other")
     return {**spent, "retry": before + within, "other": (other - before).clip(lower=0)}
@@ -191,14 +191,6 @@ def _spent(rows: pd.DataFrame, field: str, lane: str, timeline: Timeline) -> pd.
     calls = timeline.calls[timeline.calls["lane"] == lane].groupby("row")["own_ms"].sum()
     known: pd.Series = pd.to_numeric(rows[field], errors="coerce").fillna(rows["row"].map(calls)).fillna(0.0)
     return known
-
-
-def _waits(rows: pd.DataFrame, timeline: Timeline) -> tuple[pd.Series, pd.Series]:
-    """Time waited before the evaluation and in it."""
-    waited = timeline.calls.loc[timeline.calls["type"].isin(WAITS), "row"].unique()
-    found = {row: split_waits(timeline.calls_of(int(row))) for row in waited}
-    before, within = (rows["row"].map({row: pair[part] for row, pair in found.items()}).fillna(0.0) for part in (0, 1))
-    return before, within
 
 
 def _durations(axes: Any, rows: pd.DataFrame, timeline: Timeline) -> None:

@@ -82,5 +82,5 @@ function stepsOf(index) {
 
 const KINDS = [
   ["llm_ms", "agent"], ["expert_ms", "expert"], ["tool_ms", "tool"], ["user_ms", "user"], ["judge_ms", "judge"], ["evaluation_ms", "evaluation"],
-  ["setup_ms", "setup"], ["other_ms", "other"],
+  ["setup_ms", "setup"], ["retry_wait_ms", "retry"], ["other_ms", "other"],
 ];

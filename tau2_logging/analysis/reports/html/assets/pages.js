@@ -49,11 +49,7 @@ function taskPage(parts) {
   const index = findSimulation(parts);
   if (index === null) return [make("h1", {}, "No such simulation"), make("p", {}, "This report holds no simulation of that name. ", make("a", { href: "#/tasks" }, "All simulations"))];
   const sim = simulation(index), excl = KINDS.map(([field, role]) => [role, ms(SIMS, field, index)]);
-  const known = excl.some(([, value]) => value !== null);
-  if (sim.detail) {
-    const wait = callsOf(index).reduce((sum, call) => sum + (call.lane === "retry" ? call.own : 0), 0), other = excl.find(([role]) => role === "other");
-    if (wait && other[1] !== null) { excl.push(["retry", Math.min(wait, other[1])]); other[1] = Math.max(0, other[1] - wait); }
-  }
+  const known = excl.some(([role, value]) => value !== null && role !== "retry");
   return [
     neighbors(index),
     make("h1", {}, SEVERAL_DOMAINS || sim.domain === null ? "" : `${sim.domain} `, simulationName(sim), " ", badge(sim.status)),
@@ -77,11 +73,13 @@ function taskTiles(sim) {
   else if (sim.termination) tiles.push(["ended by", sim.termination]);
   if (number("steps") !== null) tiles.push(["steps", show.int(number("steps"))]);
   if (number("tool_calls") !== null) tiles.push(["tool calls", show.int(number("tool_calls")), number("tool_errors") ? `${show.int(number("tool_errors"))} failed` : null]);
-  if (number("input_tokens") !== null) tiles.push(["tokens", `${show.count(number("input_tokens"))} in`, `${show.count(number("output_tokens") || 0)} out, ${show.count(number("cached_tokens") || 0)} cached`]);
+  if (number("input_tokens") !== null) tiles.push(["tokens", `${show.count(number("input_tokens"))} in`, [tokensOf(number, "output_tokens", "out"), tokensOf(number, "cached_tokens", "cached")].filter(Boolean).join(", ")]);
   const agent = usd(SIMS, "agent_cost_usd", sim.index);
   if (number("steps") !== null) tiles.push(["cost", show.usd(sim.cost), agent === null ? null : `agent ${show.usd(agent)}`]);
   return tiles;
 }
+
+function tokensOf(number, name, word) { return number(name) === null ? null : `${show.count(number(name))} ${word}`; }
 
 function taskDetail(sim) {
   const calls = callsOf(sim.index), steps = stepsOf(sim.index);
