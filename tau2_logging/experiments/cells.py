@@ -84,7 +84,7 @@ def _measured(experiment: Experiment) -> pd.DataFrame:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in KEY} | {name: pd.Series(dtype=float) for name in _MEASURED.values()})
     table = load_log(experiment.logs, experiment.plan.name).simulations
     table = table[(table["status"].eq("ok") | table["reward"].notna()) & table["domain"].astype(str).str.contains("@")]
-    place = table["domain"].astype(str).str.partition("@")
+    place = table["domain"].astype(str).str.partition("@").reindex(columns=range(3))  # of no row, one column
     columns = {new: pd.to_numeric(table[old], errors="coerce").astype(float) for old, new in _MEASURED.items()}
     trial = pd.to_numeric(table["trial"]).astype("int64")
     keys = {"arm": place[2].astype(object), "domain": place[0].astype(object), "task": table["task"].astype(object), "trial": trial}

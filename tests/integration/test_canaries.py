@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import urllib.request
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,9 +14,12 @@ from typing import Any
 import pytest
 
 from tau2_logging.cli import analyze_timing, run_local
+from tau2_logging.experiments import __main__ as experiments
 from tau2_logging.runner.harness.tau2_harness import Benchmark
 from tau2_logging.runner.session import run_in
 from tests.support.in_process import scripted
+from tests.support.patience import LONG_S
+from tests.support.server_spans import free_port
 from tests.support.tokens import FORMS, opaque, secrets_of, token
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -23,6 +27,10 @@ from tau2.data_model.simulation import Results
 
 GIVEN, SAID = 7, 8
 """Seeds of the canaries that a person gives, and of those that are said: by the provider, in prompts, by tools."""
+PARTS, TRIALS = 8, 20
+"""How much of what the provider says is kept of a refusal, about, and how many refusals it takes to hear all of it."""
+TEXTS = ("console", "csv", "json", "markdown", "trace", "speedscope", "html")
+"""Formats in which a text can be found."""
 GIVEN_AS = {
     "argument": lambda at, fake: {"params": {f"p{at}": fake}},
     "header": lambda at, fake: {"extra_headers": {f"X-Custom-{at}": " ".join(fake.split())}},
@@ -33,18 +41,22 @@ GIVEN_AS = {
 
 
 class _Echo(BaseHTTPRequestHandler):
-    """Refuses every request, and says back all that it was sent, with canaries of its own."""
+    """Refuses every request, and says back all that it was sent, with canaries of its own: each time from another place on, since only the
+    beginning of what it says is kept."""
 
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        sent = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
-        given = json.loads(sent)
-        given.pop("messages", None)
-        given.pop("tools", None)
-        said = "\n".join(f"Denied: {token(form, SAID)} is not valid." for form in FORMS)
-        text = f"{dict(self.headers)} {self.path} {given} {said}"
-        body = json.dumps({"error": {"message": text, "type": "invalid_request_error"}}).encode()
+        assert isinstance(self.server, Echo)
+        self.server.look()
+        given = json.loads(self.rfile.read(int(self.headers.get("Content-Length", 0))))
+        parts = [f"Denied: {token(form, SAID)} is not valid." for form in FORMS]
+        parts += [f"{name}: {value}" for name, value in self.headers.items()] + [self.path]
+        parts += [f"{name}: {value}" for name, value in (given.get("params") or {}).items()] + [str(item) for item in given.get("pat", ())]
+        self.server.parts = len(parts)
+        start = self.server.refused * PARTS % len(parts)
+        self.server.refused += 1
+        body = json.dumps({"error": {"message": "\n".join(parts[start:] + parts[:start]), "type": "invalid_request_error"}}).encode()
         self.send_response(400)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -55,17 +67,37 @@ class _Echo(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture(scope="module")
-def echo() -> Iterator[str]:
-    """host:port of a server that refuses and repeats."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Echo)
-    server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+class Echo(ThreadingHTTPServer):
+    """A server that refuses and repeats; `watched` is the port of a page that it reads meanwhile, `pages` what was there."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Echo)
+        self.refused = self.parts = 0
+        self.watched: int | None = None
+        self.pages: list[str] = []
+
+    @property
+    def address(self) -> str:
+        return f"127.0.0.1:{self.server_port}"
+
+    def look(self) -> None:
+        """Read the page."""
+        if self.watched is not None:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.watched}/metrics", timeout=LONG_S) as page:
+                self.pages.append(page.read().decode())
+
+
+@pytest.fixture
+def echo() -> Iterator[Echo]:
+    """A server that refuses and repeats."""
+    with Echo() as server:
+        thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
 
 
 def arguments(address: str) -> dict[str, Any]:
@@ -110,30 +142,91 @@ def leaks(folder: Path, canaries: set[str], leave_out: str = "") -> dict[str, li
     return {name: held for name, held in found.items() if held}
 
 
-@pytest.mark.parametrize("level", ["PROFILE", "DEBUG"])
-def test_what_was_given_or_repeated_by_the_provider_is_nowhere(
-    level: str, echo: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def run_words(address: str, folder: Path, level: str) -> list[str]:
+    """A command line with canaries wherever it takes them: simulations one after the other."""
+    text = json.dumps(arguments(address))
+    return [
+        "--domains", "mock", "--task-ids", "create_task_1", "--num-trials", str(TRIALS), "--max-concurrency", "1", "--log-level", level,
+        "--agent-llm", "openai/sim", "--user-llm", "openai/sim", "--agent-llm-args", text, f"--user-llm-args={text}",
+        "--expert", f"wise=openai/sim,api_base=http://{address}/v1,api_key={opaque(1)},team={opaque(10)}",
+        "--log-dir", str(folder), "--run-name", "r", "--no-progress", "--ttft", "off",
+    ]  # fmt: skip
+
+
+def exported(echo: Echo, folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a run at DEBUG prints, and what it sends with content to an OTLP endpoint and shows to Prometheus."""
+    receiver = pytest.importorskip("tests.support.otlp_receiver", reason="pip install -r requirements-otel.txt")
+    pytest.importorskip("prometheus_client", reason="pip install -r requirements-otel.txt")
+    echo.watched = free_port()
+    with receiver.Receiver() as live:
+        exports = ["--otlp", live.url, "--otlp-content", "--prometheus", str(echo.watched)]
+        printed = command(capsys, run_local.main, *run_words(echo.address, folder, "DEBUG"), *exports)
+    sent = b"".join(live.bodies).decode("utf-8", "replace")
+    assert "is not valid" in sent
+    assert 'tau2_model_calls_total{domain="mock",error_type="BadRequestError"' in echo.pages[-1]
+    return printed + sent + "".join(echo.pages)
+
+
+def test_what_was_given_or_repeated_by_the_provider_is_nowhere(echo: Echo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Canaries in arguments, headers, parameters, bodies, addresses and options of experts, all said back by a provider that refuses the
-    call, together with those of its own: in no file of the run or the analysis in all formats, and not on the terminal."""
-    text = json.dumps(arguments(echo))
-    printed = command(
-        capsys, run_local.main, "--domains", "mock", "--task-ids", "create_task_1", "--agent-llm", "openai/sim", "--user-llm", "openai/sim",
-        "--agent-llm-args", text, f"--user-llm-args={text}", "--log-level", level, "--log-dir", str(tmp_path), "--run-name", "r",
-        "--expert", f"wise=openai/sim,api_base=http://{echo}/v1,api_key={opaque(1)},team={opaque(10)}", "--no-progress", "--ttft", "off",
-    )  # fmt: skip
-    assert "1 of 1" in printed
-    printed += command(
-        capsys, analyze_timing.main, "--log_file", str(tmp_path / "tau2_mock.log"), "--deep", "--output_dir", str(tmp_path / "out")
-    )
+    call, together with those of its own: in no file of a run at DEBUG or its analysis in all formats of text, not on the terminal, not in what
+    an OTLP endpoint or Prometheus gets."""
+    printed = exported(echo, tmp_path, capsys)
+    analyze = ["--log_file", str(tmp_path / "tau2_mock.log"), "--deep", "--output_dir", str(tmp_path / "out"), "--format", *TEXTS]
+    printed += command(capsys, analyze_timing.main, *analyze)
+    assert f"{TRIALS} of {TRIALS}" in printed
     assert (tmp_path / "out" / "report.html").exists()
+    check_nowhere(tmp_path, printed)
+    lines = (tmp_path / "tau2_mock.log").read_text().splitlines()
+    assert sum(line.count("Denied: ") for line in lines if "type=user_sim" in line) >= len(FORMS)
+    assert echo.refused * PARTS >= echo.parts
+    start = next(line for line in lines if "type=run_start" in line)
+    for shown in ("temperature", "0.25", "X-Custom-1", f"http://***@{echo.address}/v1?sig"):
+        assert shown in start.replace("\\u003d", "=")
+
+
+def check_nowhere(folder: Path, printed: str) -> None:
+    """No canary is in a file or in what was printed."""
     canaries = given_canaries() | said_canaries()
     assert len(canaries) > 120
-    assert leaks(tmp_path, canaries) == {}
+    assert leaks(folder, canaries) == {}
     assert [canary for canary in canaries if canary in printed] == []
-    start = next(line for line in (tmp_path / "tau2_mock.log").read_text().splitlines() if "type=run_start" in line)
-    for shown in ("temperature", "0.25", "X-Custom-1", f"http://***@{echo}/v1?sig"):
-        assert shown in start.replace("\\u003d", "=")
+
+
+def test_at_the_default_level_it_is_nowhere_either(echo: Echo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The same of a run at PROFILE, whose log is a part of the one at DEBUG, written otherwise."""
+    printed = command(capsys, run_local.main, *run_words(echo.address, tmp_path, "PROFILE"))
+    assert f"{TRIALS} of {TRIALS}" in printed
+    check_nowhere(tmp_path, printed)
+
+
+def test_an_experiment_holds_none_of_what_a_provider_says(
+    echo: Echo, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its plan, its run and its report: not the key of the environment, which the provider repeats, and not the provider's canaries."""
+    monkeypatch.setenv("OPENAI_API_KEY", opaque(1))
+    models = json.dumps({"api_base": f"http://{echo.address}/v1"})
+    plan = [
+        "plan", "--name", "x", "--out", str(tmp_path), "--domains", "mock", "--task-ids", "create_task_1", "--num-trials", "1",
+        "--agent-llm", "openai/sim", "--user-llm", "openai/sim", "--agent-llm-args", models, "--user-llm-args", models,
+        "--user-variants", "control,anger",
+    ]  # fmt: skip
+    printed = command(capsys, experiments.main, *plan)
+    printed += command(capsys, experiments.main, "run", str(tmp_path / "x"), "--no-progress", "--rounds", "1", "--log-level", "DEBUG")
+    printed += command(capsys, experiments.main, "analyze", str(tmp_path / "x"))
+    assert (tmp_path / "x" / "report" / "report.html").exists()
+    assert "is not valid" in (tmp_path / "x" / "logs" / "tau2_mock.log").read_text()
+    check_nowhere(tmp_path, printed)
+
+
+def test_an_experiment_masks_what_its_arms_are_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The plan holds no canary of the arguments of models and arms."""
+    given = arguments("127.0.0.1:9")
+    arms = [word for name in ("a", "b") for word in ("--arm", f"{name}={json.dumps({'agent_llm_args': given})}")]
+    words = ["--domains", "mock", "--num-trials", "1", "--agent-llm", "openai/sim", "--user-llm-args", json.dumps(given), *arms]
+    printed = command(capsys, experiments.main, "plan", "--name", "x", "--out", str(tmp_path), *words)
+    assert "X-Custom-1" in (tmp_path / "x" / "plan.json").read_text()
+    check_nowhere(tmp_path, printed)
 
 
 @pytest.mark.parametrize("masking", ["secrets", "all"])

@@ -41,6 +41,8 @@ class Receiver:
     resources: list[dict[str, Any]] = field(default_factory=list)
     scopes: set[tuple[str, str]] = field(default_factory=set)
     requests: int = 0
+    bodies: list[bytes] = field(default_factory=list)
+    """What was taken, unpacked: texts are in it as UTF-8."""
 
     def __enter__(self) -> Receiver:
         receiver = self
@@ -85,6 +87,7 @@ class Receiver:
         self.requests += 1
         if self.status != 200:
             return
+        self.bodies.append(body)
         if path == "/v1/metrics":
             self.metrics.append(ExportMetricsServiceRequest.FromString(body))
             return
