@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from tau2_logging.errors import UserError
+from tau2_logging.logger.content.file_mistake import UNREADABLE, mistake
 from tau2_logging.users.builtin import BUILTIN
 from tau2_logging.users.variant import Variant
 
@@ -23,8 +24,8 @@ def read_variants(path: Path) -> tuple[Variant, ...]:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"variants file {path} cannot be read: {error.strerror}; give the path of a YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"variants file {path} is not YAML: {' '.join(str(error).split())}") from error
+    except (yaml.YAMLError, *UNREADABLE) as error:
+        raise UserError(f"variants file {path} is not YAML: {mistake(error)}") from None
     if not isinstance(data, dict) or not data:
         raise UserError(f"variants file {path} holds no variants; write them by name, each with manner: and cues:")
     found = []

@@ -169,8 +169,8 @@ def exported(echo: Echo, folder: Path, capsys: pytest.CaptureFixture[str]) -> st
 
 def test_what_was_given_or_repeated_by_the_provider_is_nowhere(echo: Echo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Canaries in arguments, headers, parameters, bodies, addresses and options of experts, all said back by a provider that refuses the
-    call, together with those of its own: in no file of a run at DEBUG or its analysis in all formats of text, not on the terminal, not in what
-    an OTLP endpoint or Prometheus gets."""
+    call, together with those of its own: in no file of a run at DEBUG or its analysis in all formats of text, not on the terminal, not
+    in what an OTLP endpoint or Prometheus gets."""
     printed = exported(echo, tmp_path, capsys)
     analyze = ["--log_file", str(tmp_path / "tau2_mock.log"), "--deep", "--output_dir", str(tmp_path / "out"), "--format", *TEXTS]
     printed += command(capsys, analyze_timing.main, *analyze)

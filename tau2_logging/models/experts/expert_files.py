@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from tau2_logging.errors import UserError
+from tau2_logging.logger.content.file_mistake import UNREADABLE, mistake
 
 
 class _Strict(yaml.SafeLoader):  # type: ignore[misc]
@@ -29,18 +30,10 @@ def read_mapping(path: Path) -> dict[Any, Any]:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Strict)  # a SafeLoader: plain data only
     except OSError as error:
         raise UserError(f"--expert {path} cannot be read: {error.strerror}; give the path of a YAML file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"--expert {path} is not YAML: {_mistake(error)}") from None
+    except (yaml.YAMLError, *UNREADABLE) as error:
+        raise UserError(f"--expert {path} is not YAML: {mistake(error)}") from None
     if data is None:
         return {}
     if not isinstance(data, dict):
         raise UserError(f"--expert {path} holds a {type(data).__name__}; write a line per expert, as in planner: gpt-4.1")
     return data
-
-
-def _mistake(error: Exception) -> str:
-    """What is wrong and where, without the line itself: it may hold a key."""
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-    if mark is not None and problem is not None:
-        return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"
-    return f"byte {error.start}: {error.reason}" if isinstance(error, UnicodeDecodeError) else " ".join(str(error).split())

@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from tau2_logging.logger.content.file_mistake import UNREADABLE, mistake
 from tau2_logging.logger.content.masking import is_secret_name, mask_text
 from tau2_logging.models.rental.command import ServeCommand, find_command
 from tau2_logging.models.rental.script import KEY_SECRET
@@ -59,8 +60,8 @@ def read_document(text: str) -> Mapping[str, Any] | str:
     """The task of a file; where it is none, a line that says why."""
     try:
         documents = list(yaml.safe_load_all(text))
-    except yaml.YAMLError as error:
-        return f"not YAML: {' '.join(str(error).split())}"
+    except (yaml.YAMLError, *UNREADABLE) as error:
+        return f"not YAML: {mistake(error)}"
     if len(documents) != 1 or not isinstance(documents[0], dict):
         return "not a task: it must be one mapping with resources, setup and run"
     return documents[0]
