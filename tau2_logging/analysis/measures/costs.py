@@ -89,7 +89,7 @@ def task_costs(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
         found = result[KEY].merge(sums, on=KEY, how="left")
         result[f"{side}_cost_usd"] = np.where(found["calls"].isna(), 0.0, as_floats(found["cost_usd"]))
     result["cost_usd"] = result["agent_cost_usd"] + result["benchmark_cost_usd"]
-    return result.assign(**_noted_costs(log.simulations)) if _without_calls(log, calls) else result
+    return result.assign(**_noted_costs(log)) if _without_calls(log, calls) else result
 
 
 def _without_calls(log: RunLog, calls: pd.DataFrame) -> bool:
@@ -97,9 +97,14 @@ def _without_calls(log: RunLog, calls: pd.DataFrame) -> bool:
     return len(log.simulations) > 0 and (calls.empty or not set(MODEL_CALL_TYPES).isdisjoint(left_out(log)))
 
 
-def _noted_costs(simulations: pd.DataFrame) -> dict[str, Any]:
-    """The costs that the ends of simulations say; NaN where they do not."""
-    whole, agent = (as_floats(simulations[name]) for name in ("cost_usd", "agent_cost_usd"))
+def _noted_costs(log: RunLog) -> dict[str, Any]:
+    """What the ends of all attempts say, by simulation; NaN if one does not say it, or never ended."""
+    names = ["cost_usd", "agent_cost_usd"]
+    ends = log.select([*KEY, *names], types=["task_end"]).groupby(KEY, dropna=False)[names]
+    told = with_key(ends.sum().join(ends.count(), rsuffix="_told").reset_index())
+    started = with_key(log.attempts.groupby(KEY, dropna=False).size().rename("started").reset_index())
+    found = log.simulations[KEY].merge(told, on=KEY, how="left").merge(started, on=KEY, how="left")
+    whole, agent = (as_floats(found[name].where(found[f"{name}_told"] >= found["started"].fillna(1))) for name in names)
     return {"agent_cost_usd": agent, "benchmark_cost_usd": whole - agent, "cost_usd": whole}
 
 
@@ -109,10 +114,10 @@ def cost_summary(log: RunLog, prices: PriceTable | None = None) -> dict[str, flo
     simulations = log.simulations
     good = int(solved(simulations).sum())
     total, agent, benchmark = (_total(calls if side is None else calls[calls["side"] == side]) for side in (None, "agent", "benchmark"))
-    noted, noted_agent = (_noted(simulations, name) for name in ("cost_usd", "agent_cost_usd"))
-    if _without_calls(log, calls) or (noted and (calls["price_source"] == "free").all()):
-        total, agent = noted, noted_agent
-        benchmark = None if total is None or agent is None else total - agent
+    if len(simulations) and (_without_calls(log, calls) or (calls["price_source"] == "free").all()):
+        noted = {side: float(sum(values)) for side, values in _noted_costs(log).items()}
+        if noted["cost_usd"] > 0 or _without_calls(log, calls):
+            total, agent, benchmark = (_known(noted[f"{side}cost_usd"]) for side in ("", "agent_", "benchmark_"))
     return {
         "total_usd": total,
         "agent_usd": agent,
@@ -127,9 +132,8 @@ def cost_summary(log: RunLog, prices: PriceTable | None = None) -> dict[str, flo
     }
 
 
-def _noted(simulations: pd.DataFrame, name: str) -> float | None:
-    known = simulations.get(name)
-    return None if known is None or known.isna().any() else float(known.sum())
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else value
 
 
 def _total(calls: pd.DataFrame) -> float | None:

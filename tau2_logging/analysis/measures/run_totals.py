@@ -131,10 +131,11 @@ _MODEL_COUNTS = ("llm_calls", "user_calls", "expert_calls", "judge_calls")
 def _calls(log: RunLog, types: tuple[str, ...], counts: tuple[str, ...], errors: str) -> Calls:
     """By the log's events; by what the ends of simulations sum up if that is more, as in a log whose level leaves calls out."""
     failed = log.select(["error"], types=types)["error"].fillna(False).to_numpy(dtype=bool)
-    noted = [_noted(log.simulations, name) for name in counts]
+    ends = log.select([*counts, errors], types=["task_end"])
+    noted = [_noted(ends, name) for name in counts]
     summed = None if all(number is None for number in noted) else sum(number or 0 for number in noted)
     if summed is not None and summed > len(failed):
-        return Calls(summed, _noted(log.simulations, errors))
+        return Calls(summed, _noted(ends, errors))
     if not len(failed) and summed is None and len(log.simulations):
         return Calls(None, None)
     return Calls(len(failed), int(failed.sum()))

@@ -12,6 +12,7 @@ from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import RunLog, load_log
 from tau2_logging.analysis.measures.costs import cost_summary
 from tau2_logging.analysis.measures.gates import check, check_slower, parse_objective, parse_percent
+from tau2_logging.analysis.measures.run_totals import Calls, totals_of
 from tau2_logging.errors import UserError
 from tests.unit.analysis.samples import event, llm, log_of, simulation
 
@@ -189,3 +190,14 @@ def test_goodput_of_requests_that_a_level_leaves_out_is_not_measured(tmp_path: P
     assert (found["goodput of requests"].value, found["goodput of requests"].met) == (None, False)
     assert found["goodput of requests"].detail.startswith("not measured: ")
     assert found["goodput of tasks"].value == 1.0
+
+
+def test_of_a_log_without_calls_every_attempt_counts_in_cost_and_calls(tmp_path: Path) -> None:
+    """Run again after an error: both attempts were paid for. An attempt that never ended makes the cost unknown."""
+    told = {"llm_calls": 3, "llm_errors": 1, "cost_usd": 0.25, "agent_cost_usd": 0.125}
+    again = [*simulation("a", status="error", reward=None, **told), *simulation("a", 5000.0, **told)]
+    log = log_of(tmp_path, again)
+    assert cost_summary(log)["total_usd"] == log.task_costs()["cost_usd"].sum() == 0.5
+    assert totals_of(log).model_calls == Calls(6, 2)
+    open_first = log_of(tmp_path, [event("task_start", "a", start_ms=0.0), *simulation("a", 5000.0, **told)])
+    assert cost_summary(open_first)["total_usd"] is None
