@@ -13,7 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import NoReturn
 
-from tau2_logging.errors import Tau2LoggingError
+from tau2_logging.errors import Tau2LoggingError, UserError
+from tau2_logging.extras import missing_package
 
 INTERRUPTED = 130
 SIMULATION_THREAD = "simulation"
@@ -38,6 +39,12 @@ def exit_code(prog: str, work: Callable[[], int], output_matters: bool = True) -
     except Tau2LoggingError as error:
         tell(f"{prog}: error: {error}")
         return error.exit_code
+    except ImportError as error:
+        sentence = missing_package(error)
+        if sentence is None:
+            raise
+        tell(f"{prog}: error: {sentence}")
+        return UserError.exit_code
     except KeyboardInterrupt:
         tell(f"{prog}: interrupted")
         return INTERRUPTED

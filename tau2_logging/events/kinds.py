@@ -1,6 +1,6 @@
 """The kinds of events, one row each: name, level, when it is written, its own fields in the order of writing.
 
-`README.md` and `docs/events.md` are made from this table and from `fields`.
+`docs/events.md` is made from this table and from `fields`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tau2_logging.events.levels import DEBUG, ERROR, INFO, PROFILE, USER_JUDGE, WARNING
 
 SCHEMA_VERSION = 1
-"""Version of the line format; written in run_start, raised when a reader of the old one would misread the new."""
+"""Version of the line format, written in run_start. It is raised if a reader of the old format would misread the new one."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ _COUNTS = (
     "steps", "llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "tool_errors", "llm_errors", "retries",
 )  # fmt: skip
 EXCLUSIVE_MS = ("llm_ms", "user_ms", "tool_ms", "expert_ms", "judge_ms", "evaluation_ms", "setup_ms", "other_ms")
-"""The exclusive times of task_end. At every moment exactly one of them runs, so that they add up to duration_ms."""
+"""The exclusive times of task_end. At every moment exactly one of them is counting, so they add up to duration_ms."""
 
 SERVER_TIMES = ("queue", "prefill", "decode", "ttft", "e2e")
-"""The times a model server keeps: `<name>_sum_ms` and `<name>_count` of server_metrics."""
+"""The times that a model server adds up: `<name>_sum_ms` and `<name>_count` of server_metrics."""
 SERVER_CALL_MS = tuple(f"server_{name}_ms" for name in ("queue", "ttft", "prefill", "decode", "e2e"))
 """The times of one call by its model server's clock: fields of server_call."""
 _SERVER = (
@@ -52,13 +52,13 @@ _SERVER = (
 )  # fmt: skip
 
 _KINDS = (
-    Kind("run_start", INFO, "once a run, in the log of each of its domains", _RUN),
+    Kind("run_start", INFO, "when a run starts, in the log of each of its domains", _RUN),
     Kind(
-        "run_end", INFO, "once a run, in the log of each of its domains",
+        "run_end", INFO, "when a run ends, in the log of each of its domains",
         (*_TIME, "simulations", "ok", "errors", "model_failures", "timeouts", "pending", "mean_reward", *_COUNTS[1:], *_TOKENS, "cost_usd",
          "signal", "stopped_by"),
     ),
-    Kind("task_start", INFO, "a simulation begins", ("start_ms", "seed", "task_hash", "variant", "prompt_hash")),
+    Kind("task_start", INFO, "a simulation starts", ("start_ms", "seed", "task_hash", "variant", "prompt_hash")),
     Kind(
         "task_end", INFO, "a simulation ends",
         ("status", "reward", "tau2_reward", "termination", "stop_token", *_TIME, *EXCLUSIVE_MS, *_COUNTS, *_TOKENS, "cost_usd",
@@ -81,42 +81,45 @@ _KINDS = (
         (*_TIME, "replay_calls", "gold_calls", "reward", "error", "error_type"),
     ),
     Kind(
-        "state_change", PROFILE, "a write tool has changed a database; with structured events (`--events`)",
+        "state_change", PROFILE, "a write tool changed a database; only with structured events (`--events`)",
         ("step", "function", "requestor", "database", "changed_records", "summary"),
     ),
     Kind(
-        "context_reduction", PROFILE, "an agent has made its prompt shorter",
+        "context_reduction", PROFILE, "an agent shortened its prompt",
         ("step", "strategy", "tokens_before", "tokens_after", "limit_tokens", "messages_before", "messages_after"),
     ),
     Kind(
-        "correction", PROFILE, "an agent has told its model what was wrong with its reply",
+        "correction", PROFILE, "an agent told its model what was wrong with its reply",
         ("step", "function", "problem", "attempt", "outcome"),
     ),
     Kind(
-        "agent_summary", PROFILE, "once a simulation, by an agent that recovers or keeps its prompts short",
+        "agent_summary", PROFILE, "once a simulation, by agents that correct their model or shorten prompts",
         ("turns", "model_calls", "withheld", "recovered", "passed_on", "told", "reductions", "tokens_saved", "identifiers_seen",
          "identifiers_kept", "information_kept"),
     ),
     Kind(
-        "retry", WARNING, "a model call is tried again",
+        "retry", WARNING, "a failed model call is about to be made again",
         ("step", "model", "attempt", "start_ms", "wait_ms", "asked_ms", "error_type", "error_message"),
     ),
     Kind(
-        "server_wait", WARNING, "a model call has waited because none of its servers answered; error=true if in vain",
+        "server_wait", WARNING, "a model call waited because none of its servers answered; error=true if none came back in time",
         ("step", "model", "endpoint", "attempt", "start_ms", "wait_ms", "error", "error_message"),
     ),
-    Kind("stuck", WARNING, "a simulation is past its time limit", ("step", "waiting_on", "model", "elapsed_ms", "limit_ms")),
+    Kind("stuck", WARNING, "a simulation exceeded its time limit", ("step", "waiting_on", "model", "elapsed_ms", "limit_ms")),
     Kind("heartbeat", INFO, "regularly for each simulation in flight", ("step", "waiting_on", "model", "elapsed_ms")),
     Kind("server_metrics", PROFILE, "regularly for each model server, at the start and at the end", _SERVER),
     Kind(
         "server_call", PROFILE,
-        "each model call whose server tells its own times, after the call's event; `span` and `parent` are the call's",
+        "each model call whose server reports its own times; written after the call's event, with its `span` and `parent`",
         ("step", "model", "endpoint", "server_source", *SERVER_CALL_MS, "input_tokens", "output_tokens", "cached_tokens"),
     ),
-    Kind("server_down", WARNING, "a model server is left out, until it is well again", ("endpoint", "model", "start_ms", "error_message")),
-    Kind("server_up", INFO, "it is back", ("endpoint", "model", "start_ms")),
+    Kind(
+        "server_down", WARNING, "a model server does not answer; it gets no calls until it does",
+        ("endpoint", "model", "start_ms", "error_message"),
+    ),
+    Kind("server_up", INFO, "the server answers again", ("endpoint", "model", "start_ms")),
     Kind("worker_up", INFO, "a worker process is ready for simulations", ("start_ms", "simulations")),
-    Kind("worker_down", WARNING, "a worker process ended; what it ran is run again", ("start_ms", "simulations", "error_message")),
+    Kind("worker_down", WARNING, "a worker process ended; its simulations are run again", ("start_ms", "simulations", "error_message")),
     Kind("llm_payload", DEBUG, "what a model was sent and what it replied", ("step", "model", "messages", "reply")),
     Kind("tool_payload", DEBUG, "what a tool was given and what it returned", ("step", "function", "arguments", "result")),
     Kind("traceback", DEBUG, "where an error came from", ("step", "error_type", "traceback")),
@@ -128,10 +131,10 @@ _LEVELS = {kind.name: kind.level for kind in _KINDS}
 
 
 def level_of(type_: str, fields: Mapping[str, object]) -> int:
-    """Level of an event: its kind's, raised by the outcome. INFO for a type that is not in the table.
+    """Return the level of an event: its kind's, raised by the outcome. INFO for a type that is not in the table.
 
-    A failed call, step or evaluation is at least a WARNING. A simulation that ended in error or time-out is an ERROR; one that the agent's
-    own model ended, and that is scored, a WARNING.
+    A failed call, step or evaluation is at least a WARNING. A simulation that ended in an error or a timeout is an ERROR; one that the
+    agent's own model ended, and that is scored, is a WARNING.
     """
     level = _LEVELS.get(type_, INFO)
     ended = type_ == "task_end"

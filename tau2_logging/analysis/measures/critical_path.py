@@ -30,7 +30,7 @@ def critical_path(log: RunLog) -> pd.DataFrame:
     calls["duration_ms"] = calls["duration_ms"].fillna(calls["wait_ms"])
     calls["name"] = calls["model"].fillna(calls["function"])
     shown = [*KEY, "type", "name", "step", "start_ms", "duration_ms", "file", "line"]
-    path = pd.concat([calls[[*shown, "begin"]], _besides(log, links)[[*shown, "begin"]]], ignore_index=True)
+    path = pd.concat([calls[[*shown, "begin"]], _besides(log, links)], ignore_index=True)
     path = pd.concat([path, _unanswered(path, links)], ignore_index=True).sort_values("start_ms", kind="stable")
     whole = float(np.sum(as_floats(links["duration_ms"])))
     path["line"] = path["line"].astype("Int64")  # what no line tells has none, and the others keep whole numbers
@@ -57,9 +57,9 @@ def _besides(log: RunLog, links: pd.DataFrame) -> pd.DataFrame:
     rows = ends.merge(links[[*KEY, "start_ms", "end_ms"]], on=[*KEY, "start_ms"])
     rows["begin"] = rows["start_ms"]
     rows["other_ms"] = as_floats(rows["other_ms"]) - retry_waits(log, rows)[0]
-    parts = [rows.assign(type=name, name=None, step=None, duration_ms=rows[f"{name}_ms"]) for name in ("setup", "other")]
+    parts = [rows.assign(type=name, duration_ms=rows[f"{name}_ms"]) for name in ("setup", "other")]
     table = pd.concat(parts, ignore_index=True)
-    return table[table["duration_ms"] > 0]
+    return table.loc[table["duration_ms"] > 0, [*KEY, "type", "start_ms", "duration_ms", "file", "line", "begin"]]
 
 
 def critical_kinds(path: pd.DataFrame) -> pd.DataFrame:

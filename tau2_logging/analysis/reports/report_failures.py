@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tau2_logging.errors import Tau2LoggingError
+from tau2_logging.extras import missing_package
 
 _LONGEST_REASON = 300
 
@@ -60,6 +61,9 @@ def reason(error: BaseException) -> str:
     said = said if len(said) <= _LONGEST_REASON else f"{said[:_LONGEST_REASON]}..."
     if isinstance(error, Tau2LoggingError):
         return said
+    sentence = missing_package(error) if isinstance(error, ImportError) else None
+    if sentence is not None:
+        return sentence
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_ours(Path(frame.filename))]
     place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
     return f"{type(error).__name__}{': ' if said else ''}{said}{place}"

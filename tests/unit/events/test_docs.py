@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from tau2_logging.events import FIELDS, KINDS
-from tau2_logging.events.docs import BEGIN, END, outdated, reference, short_table, with_table
+from tau2_logging.errors import UserError
+from tau2_logging.events import FIELDS, KINDS, Kind
+from tau2_logging.events.docs import outdated, reference
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 def test_the_files_in_the_repository_are_up_to_date() -> None:
-    """docs/events.md and README.md; if not: python -m tau2_logging.events.docs."""
+    """docs/events.md and docs/events_jsonl.md; if not: python -m tau2_logging.events.docs."""
     assert list(outdated(ROOT)) == []
 
 
@@ -30,9 +31,8 @@ def test_every_field_is_explained() -> None:
     assert {name for name in FIELDS if f"| `{name}` |" not in reference()} == set()
 
 
-def test_the_table_goes_between_the_markers_and_nowhere_else() -> None:
-    """What stands around it is kept, doing it twice changes nothing, a README without markers stays as it is."""
-    once = with_table(f"# Title\n{BEGIN}\nold\n{END}\nrest\n")
-    assert once == f"# Title\n{BEGIN}\n{short_table()}{END}\nrest\n"
-    assert with_table(once) == once
-    assert with_table("# Title\n") == "# Title\n"
+def test_a_field_without_a_row_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the kind that has it and the file to mend, not by a KeyError."""
+    monkeypatch.setitem(KINDS, "cache_flush", Kind("cache_flush", 20, "the cache is emptied", ("cache_size",)))
+    with pytest.raises(UserError, match="names the field cache_size"):
+        reference()

@@ -1,0 +1,82 @@
+"""What `pip install` gets: the wheel's files, and the extras beside the requirements files."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tau2_logging.extras import EXTRAS, missing_package
+from tau2_logging.leaving import exit_code
+
+ROOT = Path(__file__).resolve().parents[1]
+PYPROJECT = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+"""Read as text: Python 3.10 has no tomllib."""
+COMPLETE = ("dependencies", "analysis", "run", "tau2", "experiments")
+"""What requirements.txt, the list for a run, is made of."""
+
+
+def declared(name: str) -> set[str]:
+    """Requirements under a name in pyproject.toml, without those on an extra of our own."""
+    (block,) = re.findall(rf"^{name} = \[(.*?[\"\n])\]$", PYPROJECT, re.MULTILINE | re.DOTALL)
+    return {line for line in re.findall(r'"([^"]+)"', block) if not line.startswith("tau2-logging")}
+
+
+def listed(file: str) -> set[str]:
+    """Requirements in a file, without comments and references."""
+    lines = ((ROOT / file).read_text(encoding="utf-8")).splitlines()
+    return {line.split("#")[0].strip() for line in lines if not line.startswith(("#", "-"))} - {""}
+
+
+def test_requirements_and_extras_say_the_same() -> None:
+    """requirements.txt is the sum of the extras that a run needs; each optional file is an extra."""
+    assert set().union(*map(declared, COMPLETE)) == listed("requirements.txt")
+    for extra in ("otel", "ray", "maseval", "skypilot"):
+        assert declared(extra) == listed(f"requirements-{extra}.txt"), extra
+
+
+def test_the_wheel_is_told_of_every_file_that_is_no_module() -> None:
+    """A file of data that no pattern of package-data takes would be missing where the package is installed."""
+    patterns = re.findall(r'^"(tau2_logging[\w.]*)" = \[(.*?)\]$', PYPROJECT, re.MULTILINE)
+    taken = {
+        file
+        for package, globs in patterns
+        for glob in re.findall(r'"([^"]+)"', globs)
+        for file in (ROOT / package.replace(".", "/")).glob(glob)
+    }
+    files = {path for path in (ROOT / "tau2_logging").rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}}
+    assert files == taken
+
+
+def test_a_missing_package_is_a_sentence_that_names_the_extra(capsys: pytest.CaptureFixture[str]) -> None:
+    """Not a traceback; an import that fails for another reason stays one."""
+
+    def work(module: str) -> int:
+        raise ModuleNotFoundError(f"No module named '{module}'", name=module)
+
+    assert exit_code("run_local.py", lambda: work("litellm.types")) == 2
+    assert "run_local.py: error: this needs the package litellm" in capsys.readouterr().err
+    with pytest.raises(ModuleNotFoundError):
+        exit_code("run_local.py", lambda: work("nobodys"))
+
+
+def test_every_package_of_an_extra_is_known_by_its_module() -> None:
+    """EXTRAS names only modules whose distribution is in that extra, and all of them but those with a message of their own."""
+    distributions = {"yaml": "pyyaml", "pydantic": "litellm"}
+    for module, extra in EXTRAS.items():
+        assert any(line.startswith(distributions.get(module, module)) for line in declared(extra)), module
+
+
+def test_a_log_is_read_without_what_runs_need() -> None:
+    """The reader and the tables import none of the extras' packages."""
+    code = (
+        "import sys; from tau2_logging.analysis import load_log; "
+        "log = load_log('tests/golden/current/tau2_mock.log'); log.latency(by='model'); "
+        f"print(*set({sorted([*EXTRAS, 'tau2'])!r}).intersection(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+    assert missing_package(ImportError("x")) is None
