@@ -31,7 +31,7 @@ class Patches:
     def method(self, owner: Any, name: str, make: Make) -> None:
         """Wrap a method on the class itself, so that subclasses keep their type and their overrides; or on an object, for it alone. A
         property's getter and the function of a class method or static method are wrapped as what they are."""
-        _tidy_up()
+        _tidy_up(with_modules=False)
         found = inspect.getattr_static(owner, name) if isinstance(owner, type) else getattr(owner, name)
         self._layer.bind(owner, name, _rebuilt(found, lambda function: self._layer.shell(function, make)))
 
@@ -43,7 +43,7 @@ class Patches:
         """Wrap functions in every module that holds them, under whatever name. Modules imported later get them from their homes. All
         modules are gone through once, which takes longer than everything else here."""
         wanted = [(_beneath(function), make) for function, make in makers]
-        _tidy_up()
+        _tidy_up(with_modules=True)
         self._layer.bind_functions({id(original): self._layer.shell(original, make) for original, make in wanted})
 
     def restore(self) -> None:
@@ -52,7 +52,7 @@ class Patches:
         layer.switch_off()
         with _LOCK:
             _LEFT_BEHIND.append(layer)
-        _tidy_up()
+        _tidy_up(with_modules=bool(layer.functions))
 
 
 @dataclass(frozen=True)
@@ -113,16 +113,10 @@ class _Layer:
             self.functions[shells[id(value)]] = value
             setattr(module, name, shells[id(value)])
 
-    def clear(self) -> bool:
-        """Take off what is ours where it is bound now, last first. True if there was any."""
+    def clear_places(self) -> bool:
+        """Take off what is ours in classes and objects now, last first. True if there was any."""
         left = [place for place in reversed(self._places) if not place.is_cleared()][::-1]
         cleared, self._places = len(left) < len(self._places), left
-        shells = {id(shell): original for shell, original in self.functions.items()}
-        for module, name, original in _bound(shells):
-            while id(original) in shells:
-                original = shells[id(original)]
-            setattr(module, name, original)
-            cleared = True
         return cleared
 
     @property
@@ -136,11 +130,23 @@ _LEFT_BEHIND: list[_Layer] = []
 _LOCK = threading.RLock()
 
 
-def _tidy_up() -> None:
+def _tidy_up(with_modules: bool) -> None:
+    """Take off what was left behind and is bound again. All layers go through the modules together, for that takes long."""
     with _LOCK:
-        while any(layer.clear() for layer in reversed(_LEFT_BEHIND)):
+        while any(layer.clear_places() for layer in reversed(_LEFT_BEHIND)):
             pass  # one that was cleared may have uncovered another
+        if with_modules:
+            _clear_modules()
         _LEFT_BEHIND[:] = [layer for layer in _LEFT_BEHIND if layer.is_held]
+
+
+def _clear_modules() -> None:
+    held = [pair for layer in _LEFT_BEHIND for pair in layer.functions.items()]  # else the id of one could become that of something new
+    shells = {id(shell): original for shell, original in held}
+    for module, name, original in _bound(shells):
+        while id(original) in shells:
+            original = shells[id(original)]
+        setattr(module, name, original)
 
 
 def _beneath(function: Function) -> Function:

@@ -73,6 +73,35 @@ def test_somebody_elses_later_wrapper_stays(modules: tuple[Any, Any]) -> None:
     assert home.function(1) == 3
 
 
+class Watched(ModuleType):
+    """A module that counts how often it is looked through."""
+
+    looks = 0
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        type(self).looks += 1
+        return {}
+
+
+def test_layers_that_somebody_holds_make_nothing_slower(modules: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each layer that comes off goes through the modules once, and one of methods alone does not, however many before it are kept by a
+    wrapper or a traceback of somebody else's."""
+    monkeypatch.setitem(sys.modules, "watched", Watched("watched"))
+    patches, held, looks = Patches(), [], []
+    for _ in range(5):
+        before = Watched.looks
+        patches.functions([(original, counting([]))])
+        held.append(modules[0].function)
+        patches.restore()
+        looks.append(Watched.looks - before)
+    assert looks == [2, 3, 3, 3, 3]
+    before = Watched.looks
+    patches.method(Parent, "method", counting([]))
+    patches.restore()
+    assert Watched.looks == before
+
+
 class Parent:
     def method(self) -> str:
         return "parent"
