@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.levels import LEVELS
+from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.leaving import carry_out, tell
 
 if TYPE_CHECKING:
@@ -321,7 +322,7 @@ def _resumed(given: dict[str, Any]) -> tuple[RunConfig, Path]:
     if "executor" in given:
         config = dataclasses.replace(config, executor=given["executor"], workers=given.get("workers"), ray_address=given.get("ray_address"))
     config = dataclasses.replace(config, **_plain_values(given), servers=server_settings(given, config.servers))
-    for role in ("agent", "user", "judge"):
+    for role in CONFIGURED_ROLES:
         model = getattr(config, f"{role}_model")
         if f"{role}_llm_args" in given and model is not None:
             changed = dataclasses.replace(model, args=json_object(given, f"{role}_llm_args"))

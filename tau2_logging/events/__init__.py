@@ -5,8 +5,9 @@ from tau2_logging.events.difference import apply_changes, difference
 from tau2_logging.events.event import Event, canonical_fields
 from tau2_logging.events.fields import CONTEXT_FIELDS, FIELDS, Field
 from tau2_logging.events.jsonl import RejectedLine, decode_event, encode_event, read_events
-from tau2_logging.events.kinds import EXCLUSIVE_MS, KINDS, MODEL_CALL_TYPES, SCHEMA_VERSION, Kind, level_of
+from tau2_logging.events.kinds import KINDS, SCHEMA_VERSION, Kind, level_of
 from tau2_logging.events.levels import LEVELS, PROFILE, USER_JUDGE, level_name
+from tau2_logging.events.roles import EXCLUSIVE_MS, MODEL_CALL_TYPES
 from tau2_logging.events.structured import (
     EVENT_CLASSES,
     EVENTS_SCHEMA,

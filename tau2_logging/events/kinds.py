@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tau2_logging.events.levels import DEBUG, ERROR, INFO, PROFILE, USER_JUDGE, WARNING
+from tau2_logging.events.roles import CALL_COUNTERS, EXCLUSIVE_MS, TOKEN_FIELDS
 
 SCHEMA_VERSION = 1
 """Version of the line format, written in run_start. It is raised if a reader of the old format would misread the new one."""
@@ -25,9 +26,8 @@ class Kind:
 
 
 _TIME = ("start_ms", "duration_ms")
-_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _MODEL_CALL = (
-    "step", "model", "call_type", "has_tool_calls", *_TIME, "queue_ms", *_TOKENS, "cache_write_tokens", "ttft_ms", "decode_ms",
+    "step", "model", "call_type", "has_tool_calls", *_TIME, "queue_ms", *TOKEN_FIELDS, "cache_write_tokens", "ttft_ms", "decode_ms",
     "finish_reason", "attempt", "endpoint", "cost_usd", "timing", "error", "error_type", "error_message", "prompt_hash",
 )  # fmt: skip
 _RUN = (
@@ -35,11 +35,8 @@ _RUN = (
     "user", "agent_llm", "agent_llm_args", "user_llm", "user_llm_args", "judge_llm", "judge_llm_args", "experts", "expert_mode",
     "expert_args", "max_steps", "max_errors", "seed", "seeds", "simulations", "resumed", "recorded_from", "argv",
 )  # fmt: skip
-_COUNTS = (
-    "steps", "llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "tool_errors", "llm_errors", "retries",
-)  # fmt: skip
-EXCLUSIVE_MS = ("llm_ms", "user_ms", "tool_ms", "expert_ms", "judge_ms", "evaluation_ms", "setup_ms", "other_ms")
-"""The exclusive times of task_end. At every moment exactly one of them is counting, so they add up to duration_ms."""
+COUNTERS = ("steps", *CALL_COUNTERS.values(), "tool_errors", "llm_errors", "retries")
+"""What is counted of a simulation."""
 
 SERVER_TIMES = ("queue", "prefill", "decode", "ttft", "e2e")
 """The times that a model server adds up: `<name>_sum_ms` and `<name>_count` of server_metrics."""
@@ -55,13 +52,13 @@ _KINDS = (
     Kind("run_start", INFO, "when a run starts, in the log of each of its domains", _RUN),
     Kind(
         "run_end", INFO, "when a run ends, in the log of each of its domains",
-        (*_TIME, "simulations", "ok", "errors", "model_failures", "timeouts", "pending", "mean_reward", *_COUNTS[1:], *_TOKENS, "cost_usd",
-         "signal", "stopped_by"),
+        (*_TIME, "simulations", "ok", "errors", "model_failures", "timeouts", "pending", "mean_reward", *COUNTERS[1:], *TOKEN_FIELDS,
+         "cost_usd", "signal", "stopped_by"),
     ),
     Kind("task_start", INFO, "a simulation starts", ("start_ms", "seed", "task_hash", "variant", "prompt_hash")),
     Kind(
         "task_end", INFO, "a simulation ends",
-        ("status", "reward", "tau2_reward", "termination", "stop_token", *_TIME, *EXCLUSIVE_MS, *_COUNTS, *_TOKENS, "cost_usd",
+        ("status", "reward", "tau2_reward", "termination", "stop_token", *_TIME, *EXCLUSIVE_MS, *COUNTERS, *TOKEN_FIELDS, "cost_usd",
          "agent_cost_usd", "error_type", "error_message"),
     ),
     Kind("llm_call", PROFILE, "each model call of the agent", _MODEL_CALL),
@@ -142,6 +139,3 @@ def level_of(type_: str, fields: Mapping[str, object]) -> int:
         return max(level, ERROR)
     failed = fields.get("error") is True or (ended and fields.get("error_type") is not None)
     return max(level, WARNING) if failed else level
-
-
-MODEL_CALL_TYPES = ("llm_call", "expert_call", "user_sim", "evaluator")

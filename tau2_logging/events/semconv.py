@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from tau2_logging.events.event import Event
-from tau2_logging.events.kinds import MODEL_CALL_TYPES
+from tau2_logging.events.roles import MODEL_CALL_TYPES
 
 SEMCONV_VERSION = "1.41.1"
 SCHEMA_URL = f"https://opentelemetry.io/schemas/{SEMCONV_VERSION}"

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from tau2_logging.events import semconv
 from tau2_logging.events.event import Event
-from tau2_logging.events.kinds import MODEL_CALL_TYPES
+from tau2_logging.events.roles import MODEL_CALL_TYPES
 from tau2_logging.events.semconv_content import content_attributes, talk_attributes
 from tau2_logging.events.trace_ids import span_id, trace_id
 

@@ -9,6 +9,7 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 
+from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.leaving import carry_out
 
 PROG = "python -m tau2_logging.experiments"
@@ -86,7 +87,7 @@ def _add_cells(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--num-trials", type=int, metavar="N", help="trials of each task in each arm (default: 1)")
     group.add_argument("--seed", type=int, metavar="N", help="seed of the trials, of the order of cells and of resampling (default: 300)")
     group.add_argument("--agent", metavar="NAME", help="agent of arms that name none (default: llm_agent)")
-    for role in ("agent", "user", "judge"):
+    for role in CONFIGURED_ROLES:
         group.add_argument(f"--{role}-llm", metavar="MODEL", help=f"the {role}'s model, by litellm's name (default: scripted/{role})")
         group.add_argument(f"--{role}-llm-args", metavar="JSON", help="arguments of its calls")
     group.add_argument("--max-concurrency", type=int, metavar="N", help="simulations at a time (default: 3)")

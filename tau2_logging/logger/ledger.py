@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import threading
 
+from tau2_logging.events.roles import NESTING
 from tau2_logging.logger.clock import Clock
 
-CATEGORIES = ("expert", "llm", "user", "judge", "tool", "evaluation", "setup")
+CATEGORIES = (*NESTING, "setup")
 """Innermost first: of several that are at work, the first one runs. `other` is when none is."""
 OTHER = "other"
 

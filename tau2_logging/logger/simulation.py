@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from tau2_logging.errors import SimulationInterrupted, SimulationTimeout
 from tau2_logging.events.codec import Place
+from tau2_logging.events.kinds import COUNTERS
+from tau2_logging.events.roles import TOKEN_FIELDS
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.call_problem import CallProblem, follows
 from tau2_logging.logger.event_queue import EventQueue, Make
@@ -27,20 +29,18 @@ SETUP, LIVE, EVALUATION, DONE = "setup", "live", "evaluation", "done"
 _BETWEEN = {LIVE: "tau2"}
 """What a simulation is said to wait on between calls."""
 
-AGENT, USER, ENVIRONMENT, JUDGE = "agent", "user", "env", "judge"
-"""Who acts now; a model call is counted for whoever acts."""
-
-_COUNTERS = (
-    "steps", "llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "tool_errors", "llm_errors", "retries",
-)  # fmt: skip
-_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+AGENT = "agent"
+USER = "user"
+ENVIRONMENT = "env"
+JUDGE = "judge"
+"""Who acts now; a model call is counted for the one who acts."""
 
 
 @dataclass
 class Usage:
     """What a simulation has used so far. `cost_known` turns false with the first call whose price is unknown."""
 
-    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(_COUNTERS, 0))
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTERS, 0))
     tokens: dict[str, int] = field(default_factory=dict)
     cost_usd: float = 0.0
     agent_cost_usd: float = 0.0
@@ -67,7 +67,7 @@ class Usage:
         """As fields of task_end."""
         return {
             **self.counts,
-            **{name: self.tokens.get(name) for name in _TOKENS},
+            **{name: self.tokens.get(name) for name in TOKEN_FIELDS},
             "cost_usd": self.cost_usd if self.cost_known else None,
             "agent_cost_usd": self.agent_cost_usd if self.agent_cost_known else None,
         }

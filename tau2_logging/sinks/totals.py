@@ -9,16 +9,13 @@ from dataclasses import dataclass, field
 
 from tau2_logging.events import EXCLUSIVE_MS, MODEL_CALL_TYPES, Event
 from tau2_logging.events.levels import PROFILE
+from tau2_logging.events.roles import CALL_COUNTERS
 from tau2_logging.logger.sink import Sink
 from tau2_logging.statistics.pass_k import mean_pass_at, mean_pass_hat
 from tau2_logging.statistics.score import Score, is_solved
 
-CALLS = {
-    "llm_call": "llm_calls", "user_sim": "user_calls", "expert_call": "expert_calls", "evaluator": "judge_calls", "tool_call": "tool_calls",
-}  # fmt: skip
-"""What an event is counted as for run_end: when it comes, since the simulation may be broken off before it ends."""
-
-COUNTED = (*CALLS.values(), "cached_tokens", "reasoning_tokens")
+COUNTED = (*CALL_COUNTERS.values(), "cached_tokens", "reasoning_tokens")
+"""What is counted for run_end when an event arrives, since its simulation may be broken off before it ends."""
 
 
 @dataclass
@@ -102,8 +99,8 @@ class Totals(Sink):
         if totals is None:
             return
         with self._lock:
-            if event.type in CALLS:
-                totals.counted[CALLS[event.type]] += 1
+            if event.type in CALL_COUNTERS:
+                totals.counted[CALL_COUNTERS[event.type]] += 1
             if event.type in MODEL_CALL_TYPES:
                 _add_call(totals, event)
             elif event.type == "tool_call":

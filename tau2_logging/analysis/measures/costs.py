@@ -11,17 +11,14 @@ from tau2_logging.analysis.measures.prices import PriceTable, default_prices
 from tau2_logging.analysis.measures.provenance import left_out
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY, solved, with_key
-from tau2_logging.events import MODEL_CALL_TYPES
+from tau2_logging.events.roles import MODEL_CALL_TYPES, SIDES, TOKEN_FIELDS
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tau2_logging.analysis.run_log import RunLog
 
-TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
 _PRICED = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
-SIDES = {"agent": "agent", "expert": "agent", "user": "benchmark", "judge": "benchmark"}
-"""Whose bill a role's calls are on: the agent's (with its experts), or the benchmark's own (user simulator and judges)."""
 
 
 def priced_calls(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
@@ -31,7 +28,7 @@ def priced_calls(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
     a call whose price or tokens are not known has price NaN, never 0.
     """
     calls = log.select(
-        [*KEY, "type", "role", "expert", "model", "error", *TOKENS, "cache_write_tokens", "cost_usd"], types=MODEL_CALL_TYPES
+        [*KEY, "type", "role", "expert", "model", "error", *TOKEN_FIELDS, "cache_write_tokens", "cost_usd"], types=MODEL_CALL_TYPES
     )
     logged = as_floats(calls["cost_usd"])
     computed = table_prices(calls, prices or default_prices())
@@ -71,9 +68,9 @@ def summed(calls: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     calls = calls.assign(unknown=calls["price_usd"].isna(), failed=calls["error"].fillna(False).astype(bool))
     groups = calls.groupby(keys, sort=False, dropna=False)
     table = groups.agg(calls=("price_usd", "size"), errors=("failed", "sum"))
-    table[list(TOKENS)] = groups[list(TOKENS)].sum(min_count=1)
+    table[list(TOKEN_FIELDS)] = groups[list(TOKEN_FIELDS)].sum(min_count=1)
     table["known_cost_usd"], table["unknown_calls"] = groups["price_usd"].sum(), groups["unknown"].sum()
-    table.insert(len(TOKENS) + 2, "cost_usd", table["known_cost_usd"].where(table["unknown_calls"] == 0))
+    table.insert(len(TOKEN_FIELDS) + 2, "cost_usd", table["known_cost_usd"].where(table["unknown_calls"] == 0))
     return with_key(table.reset_index()).sort_values(keys, kind="stable", ignore_index=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tau2_logging.events import MODEL_CALL_TYPES, SCHEMA_VERSION
+from tau2_logging.events.roles import CALL_COUNTERS
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
@@ -19,10 +20,7 @@ def newer_format(log: RunLog) -> list[str]:
     return [f"The log has format {newest}, and this version reads up to {SCHEMA_VERSION}: update tau2-logging, or figures may be wrong."]
 
 
-_COUNTERS = {
-    "llm_call": "llm_calls", "user_sim": "user_calls", "expert_call": "expert_calls", "evaluator": "judge_calls",
-    "tool_call": "tool_calls", "step_complete": "steps",
-}  # fmt: skip
+_COUNTERS = {**CALL_COUNTERS, "step_complete": "steps"}
 
 
 def left_out(log: RunLog) -> dict[str, int]:

@@ -14,7 +14,7 @@ from tau2_logging.analysis.measures.latency import total_time
 from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import score
-from tau2_logging.events import MODEL_CALL_TYPES
+from tau2_logging.events.roles import CALL_COUNTERS, MODEL_CALL_TYPES
 from tau2_logging.statistics.score import Score
 from tau2_logging.units import UNKNOWN, count, duration, is_unknown, money
 
@@ -125,7 +125,7 @@ def totals_of(log: RunLog, prices: PriceTable | None = None) -> Totals:
     )
 
 
-_MODEL_COUNTS = ("llm_calls", "user_calls", "expert_calls", "judge_calls")
+_MODEL_COUNTS = tuple(CALL_COUNTERS[type_] for type_ in MODEL_CALL_TYPES)
 
 
 def _calls(log: RunLog, types: tuple[str, ...], counts: tuple[str, ...], errors: str) -> Calls:

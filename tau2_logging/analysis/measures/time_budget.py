@@ -10,22 +10,21 @@ from tau2_logging.analysis.measures.provenance import is_recorded
 from tau2_logging.analysis.measures.waits import retry_waits
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY
-from tau2_logging.events import EXCLUSIVE_MS, MODEL_CALL_TYPES
+from tau2_logging.events.roles import EXCLUSIVE_MS, MODEL_CALL_TYPES, MODEL_ROLES, ROLE_OF_TIME, ROLES
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tau2_logging.analysis.run_log import RunLog
 
-_ROLE_MS = {"llm_call": "llm_ms", "user_sim": "user_ms", "expert_call": "expert_ms", "evaluator": "judge_ms"}
+_SERVICE = {ms: f"{ROLE_OF_TIME[ms]}_service_ms" for ms in EXCLUSIVE_MS if ROLE_OF_TIME.get(ms) in MODEL_ROLES}
+"""Exclusive time of a role that calls models -> the part of it that is service."""
 KINDS_OF_TIME = (
-    "agent_service_ms", "user_service_ms", "expert_service_ms", "judge_service_ms", "queue_ms", "retry_wait_ms", "tool_ms", "evaluation_ms",
-    "setup_ms", "other_ms", "untracked_ms",
+    *_SERVICE.values(), "queue_ms", "retry_wait_ms", "tool_ms", "evaluation_ms", "setup_ms", "other_ms", "untracked_ms",
 )  # fmt: skip
+_TIME_OF_EVENT = {role.event: role.exclusive_ms for role in ROLES}
 _ROUNDING_MS = 0.0005 * (len(EXCLUSIVE_MS) + 2)
 """What may be off because each time in the log is rounded to a microsecond."""
-
-_SERVICE = {"llm_ms": "agent_service_ms", "user_ms": "user_service_ms", "expert_ms": "expert_service_ms", "judge_ms": "judge_service_ms"}
 
 
 def task_budget(log: RunLog) -> pd.DataFrame:
@@ -48,7 +47,7 @@ def _parts(log: RunLog, table: pd.DataFrame) -> dict[str, Any]:
     """Every kind of time but untracked."""
     exclusive = _exclusive(log, table)
     never_told = np.nan if is_recorded(log) or table[list(EXCLUSIVE_MS)].isna().all(axis=None) else 0.0
-    queues = {_ROLE_MS[type_]: sums for type_, sums in _sums(log, table, MODEL_CALL_TYPES, "queue_ms").items()}
+    queues = {_TIME_OF_EVENT[type_]: sums for type_, sums in _sums(log, table, MODEL_CALL_TYPES, "queue_ms").items()}
     queued = {name: np.fmin(np.nan_to_num(queues.get(name, 0.0)), np.nan_to_num(exclusive[name])) for name in _SERVICE}
     waited = retry_waits(log, table)
     between, evaluating = (np.fmin(waits, exclusive[name]) for waits, name in zip(waited, ("other_ms", "evaluation_ms"), strict=True))
@@ -73,9 +72,8 @@ def _exclusive(log: RunLog, table: pd.DataFrame) -> dict[str, Any]:
     known = {name: as_floats(table[name]) for name in EXCLUSIVE_MS}
     if not all(np.isnan(values).all() for values in known.values()):
         return known
-    types = {**_ROLE_MS, "tool_call": "tool_ms", "evaluation": "evaluation_ms"}
-    sums = _sums(log, table, tuple(types), "duration_ms")
-    return {**known, **{types[type_]: values for type_, values in sums.items()}}
+    sums = _sums(log, table, tuple(_TIME_OF_EVENT), "duration_ms")
+    return {**known, **{_TIME_OF_EVENT[type_]: values for type_, values in sums.items()}}
 
 
 def _sums(log: RunLog, table: pd.DataFrame, types: tuple[str, ...], column: str) -> dict[str, Any]:

@@ -11,15 +11,16 @@ from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.analysis.timeline.lanes import pack
 from tau2_logging.events import MODEL_CALL_TYPES, SCHEMA_VERSION, level_of
 from tau2_logging.events.codec import encode_parts
+from tau2_logging.events.roles import AGENT_SIDE_TYPES, CALL_COUNTERS, ROLES, TOKEN_FIELDS
 
 MEASURED, GAP = "measured", "gap"
 NEVER_HELD = "time to first token, queueing, retries, evaluation and setup"
 
 Fields = dict[str, object]
 
-_SPENT = {"llm_call": "llm_ms", "user_sim": "user_ms", "tool_call": "tool_ms", "evaluator": "judge_ms"}
-_COUNTED = {"llm_call": "llm_calls", "user_sim": "user_calls", "tool_call": "tool_calls", "evaluator": "judge_calls"}
-_TOKENS = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens")
+_COUNTED = {type_: counter for type_, counter in CALL_COUNTERS.items() if type_ != "expert_call"}
+"""No recording tells of experts: their number and time are unknown."""
+_SPENT = {role.event: role.exclusive_ms for role in ROLES if role.event in _COUNTED}
 _TEXTS = {
     "generation_time": "model calls without a time of their own: their length is the time since the message before, an upper bound",
     "timestamp": "messages without a time: they are in no latency",
@@ -105,7 +106,7 @@ class Talk:
             self.sums["tool_errors"] += fields["error"] is True
             return
         self.sums["llm_errors"] += fields["error"] is True
-        for name in _TOKENS:
+        for name in TOKEN_FIELDS:
             if isinstance(value := fields.get(name), int):
                 self.sums[name] += value
         cost = fields.get("cost_usd")
@@ -113,7 +114,7 @@ class Talk:
             self.unpriced = True
             return
         self.usd["all"] += cost
-        self.usd["agent"] += cost if type_ == "llm_call" else 0.0
+        self.usd["agent"] += cost if type_ in AGENT_SIDE_TYPES else 0.0
 
     def end(self, duration_s: float, told: bool, fields: Fields) -> None:
         """task_end; `told`: its messages are there, so that what is not the calls' time is tau2's own."""
@@ -125,7 +126,7 @@ class Talk:
             "start_ms": (self.began_s - self.origin_s) * 1000, "duration_ms": duration_s * 1000,
             **spent, "other_ms": other_ms,
             **{name: self.sums[name] for name in (*_COUNTED.values(), "tool_errors", "llm_errors") if told},
-            **{name: self.sums.get(name) for name in _TOKENS},
+            **{name: self.sums.get(name) for name in TOKEN_FIELDS},
             "cost_usd": cost, "agent_cost_usd": None if cost is None else self.usd["agent"], **fields,
         }, "")  # fmt: skip
 

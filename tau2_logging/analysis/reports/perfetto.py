@@ -25,6 +25,7 @@ from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.analysis.timeline.lanes import Placed, in_flight, nest
 from tau2_logging.analysis.timeline.queries import causes, label
 from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, Timeline
+from tau2_logging.events.roles import ROLE_NAMES, TOKEN_FIELDS
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
@@ -42,9 +43,8 @@ _BATCH = 1000
 """Events that are encoded at once: the encoder is made anew for each piece of JSON."""
 
 _RANKS = {"expert": 3, "judge": 3}
-_COUNTED = ("agent", "expert", "tool", "user", "judge", "evaluation")
 _ARGUMENTS = (
-    "step", "model", "function", "expert", "call_type", "requestor", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens",
+    "step", "model", "function", "expert", "call_type", "requestor", *TOKEN_FIELDS,
     "ttft_ms", "decode_ms", "queue_ms", "cost_usd", "finish_reason", "attempt", "error_type", "error_message", "endpoint", "line",
     "server_queue_ms", "server_prefill_ms", "server_decode_ms",
 )  # fmt: skip
@@ -217,7 +217,7 @@ def _counters(timeline: Timeline, domains: dict[str, int]) -> Iterator[Event]:
     until = starts + calls["own_ms"].to_numpy(float)
     summed = [(title, series, numbers(calls, field)) for title, series, field in _SUMMED]
     for pid, mine in _by_domain(timeline, domains):
-        for lane in _COUNTED:
+        for lane in ROLE_NAMES:
             own = mine[lanes[mine] == lane]
             if len(own):
                 yield from _counter("calls in flight", ROLE_LABELS[lane], *in_flight(starts[own], until[own]), pid)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis.measures import makespan
 from tau2_logging.analysis.measures.arms import arms_table
-from tau2_logging.analysis.measures.costs import TOKENS, priced_calls
+from tau2_logging.analysis.measures.costs import priced_calls
 from tau2_logging.analysis.measures.latency import DIMENSIONS
 from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
@@ -17,6 +17,7 @@ from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.reports.text.plain import plain, records
+from tau2_logging.events.roles import TOKEN_FIELDS
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.reports.report_options import ReportOptions
@@ -87,8 +88,10 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
 def tokens(log: RunLog) -> dict[str, Any]:
     """Tokens of all calls and by role; null where no call said."""
     calls = priced_calls(log)
-    sums = {name: calls[name].sum(min_count=1) for name in TOKENS}
-    by_role = {str(role): {name: group[name].sum(min_count=1) for name in TOKENS} for role, group in calls.groupby("role", sort=False)}
+    sums = {name: calls[name].sum(min_count=1) for name in TOKEN_FIELDS}
+    by_role = {
+        str(role): {name: group[name].sum(min_count=1) for name in TOKEN_FIELDS} for role, group in calls.groupby("role", sort=False)
+    }
     return {**sums, "by_role": by_role}
 
 

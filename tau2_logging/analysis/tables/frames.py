@@ -11,14 +11,13 @@ from tau2_logging.analysis.reader.column_store import Array, Store
 from tau2_logging.analysis.reader.column_types import NO_INT, column_kind, row_file, row_line
 from tau2_logging.events import FIELDS
 from tau2_logging.events.logfmt import Value, decode_value
+from tau2_logging.events.roles import CALL_COUNTERS, ROLE_OF_EVENT
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ROLES = {
-    "llm_call": "agent", "expert_call": "expert", "user_sim": "user", "evaluator": "judge", "tool_call": "tool",
-}  # fmt: skip
-"""Whose work a timed call is, by type of event."""
+_ROLE_OF_CALL = {type_: ROLE_OF_EVENT[type_] for type_ in CALL_COUNTERS}
+"""Whose work a timed call is."""
 
 
 def frame(
@@ -72,7 +71,7 @@ def _derived(store: Store, types: list[str], name: str, masks: dict[str, Array |
         return raw("start_ms") + np.where(np.isnan(length), raw("total_duration_ms"), length)
     if name == "role":
         words = store.dictionary("type")
-        roles = np.array([*(ROLES.get(text) for text in words.texts), None], dtype=object)
+        roles = np.array([*(_ROLE_OF_CALL.get(text) for text in words.texts), None], dtype=object)
         return _objects(roles[raw("type")])
     if name == "file":
         return _objects(np.array(files, dtype=object)[row_file(raw("row"))])

@@ -14,14 +14,11 @@ import pandas as pd
 from tau2_logging.analysis.tables.columns import column
 from tau2_logging.analysis.tables.outcomes import named_statuses
 from tau2_logging.analysis.timeline.run_clock import KEY, on_one_clock
+from tau2_logging.events.kinds import COUNTERS
+from tau2_logging.events.roles import EXCLUSIVE_MS, ROLE_NAMES, ROLE_OF_EVENT, ROLE_OF_TIME, TOKEN_FIELDS
 
 LANE_OF = {
-    "llm_call": "agent",
-    "expert_call": "expert",
-    "tool_call": "tool",
-    "user_sim": "user",
-    "evaluator": "judge",
-    "evaluation": "evaluation",
+    **ROLE_OF_EVENT,
     "retry": "retry",
     "server_wait": "retry",
     "heartbeat": "waiting",
@@ -30,22 +27,18 @@ LANE_OF = {
 """Which lane an event of this type is drawn in. `retry` holds pauses between attempts and waits
 for servers that are down, `waiting` what never came back."""
 
-EXCLUSIVE_ROLES = {
-    "llm_ms": "agent", "expert_ms": "expert", "tool_ms": "tool", "user_ms": "user", "judge_ms": "judge", "evaluation_ms": "evaluation",
-    "setup_ms": "setup", "other_ms": "other",
-}  # fmt: skip
+EXCLUSIVE_ROLES = {**ROLE_OF_TIME, "setup_ms": "setup", "other_ms": "other"}
 """Whose time an exclusive time of task_end is, in the order in which shares are drawn."""
 
-LANES = ("agent", "expert", "tool", "user", "judge", "evaluation", "retry", "waiting")
+LANES = (*ROLE_NAMES, "retry", "waiting")
 
 ROW_FIELDS = (
-    "status", "reward", "termination", "stop_token", "llm_ms", "user_ms", "tool_ms", "expert_ms", "judge_ms", "evaluation_ms", "setup_ms",
-    "other_ms", "steps", "llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "tool_errors", "llm_errors", "retries",
-    "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd", "agent_cost_usd", "error_type", "error_message",
+    "status", "reward", "termination", "stop_token", *EXCLUSIVE_MS, *COUNTERS, *TOKEN_FIELDS, "cost_usd", "agent_cost_usd",
+    "error_type", "error_message",
 )  # fmt: skip
 CALL_FIELDS = (
     "type", "step", "model", "expert", "function", "call_type", "requestor", "has_tool_calls", "queue_ms", "ttft_ms", "decode_ms",
-    "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "cost_usd", "finish_reason", "attempt", "error", "error_type",
+    *TOKEN_FIELDS, "cost_usd", "finish_reason", "attempt", "error", "error_type",
     "error_message", "endpoint", "server_queue_ms", "server_prefill_ms", "server_decode_ms", "span", "parent", "file", "line",
 )  # fmt: skip
 

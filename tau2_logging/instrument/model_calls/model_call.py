@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tau2_logging.events.levels import DEBUG
+from tau2_logging.events.roles import AGENT_SIDE_TYPES, BY_NAME, CALL_COUNTERS, TOKEN_FIELDS
 from tau2_logging.instrument.model_calls.problem import problem_of_error, problem_of_reply
 from tau2_logging.instrument.model_calls.reply import STREAM_CUT, Reply, read_reply
 from tau2_logging.logger.content.masking import masked_start
@@ -36,9 +37,6 @@ OPEN_CALL: ContextVar[ModelCall | None] = ContextVar("tau2_logging_open_call", d
 """The call that is being made, for the layers below it: its connection, a nested SDK."""
 
 Price = Callable[[Reply], float | None]
-
-_TYPES = {"agent": ("llm_call", "llm"), "user": ("user_sim", "user"), "judge": ("evaluator", "judge"), "expert": ("expert_call", "expert")}
-_COUNTERS = {"llm_call": "llm_calls", "user_sim": "user_calls", "evaluator": "judge_calls", "expert_call": "expert_calls"}
 
 
 def role_of(simulation: Simulation) -> str:
@@ -81,7 +79,7 @@ class ModelCall:
         self._messages = messages
         self.role = role_of(simulation)
         self.expert = current_expert() if self.role == "expert" else None
-        self._type, self._category = _TYPES[self.role]
+        self._type, self._category = BY_NAME[self.role].event, BY_NAME[self.role].category
         self._begin()
 
     def _begin(self) -> None:
@@ -191,16 +189,11 @@ class ModelCall:
         simulation, type_ = self.simulation, self._operation.type
         with simulation.lock:
             counts = simulation.usage.counts
-            counts[_COUNTERS[type_]] += 1
+            counts[CALL_COUNTERS[type_]] += 1
             counts["llm_errors"] += failed
             if reply is not None:
-                simulation.usage.add_tokens(
-                    input_tokens=reply.input_tokens,
-                    output_tokens=reply.output_tokens,
-                    cached_tokens=reply.cached_tokens,
-                    reasoning_tokens=reply.reasoning_tokens,
-                )
-                simulation.usage.add_cost(reply.cost_usd, agent=type_ in ("llm_call", "expert_call"))
+                simulation.usage.add_tokens(**{name: getattr(reply, name) for name in TOKEN_FIELDS})
+                simulation.usage.add_cost(reply.cost_usd, agent=type_ in AGENT_SIDE_TYPES)
 
     def _write(self, fields: dict[str, object]) -> None:
         operation = self._operation
@@ -257,7 +250,7 @@ class ModelCall:
 
 def _with_counts(reply: Reply, counted: Reply | None) -> Reply:
     """The reply with the provider's own counts, if a library above has made up others: what the provider has not said is unknown."""
-    names = ("input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "written_tokens", "written_1h_tokens")
+    names = (*TOKEN_FIELDS, "written_tokens", "written_1h_tokens")
     if counted is None or (counted.input_tokens, counted.output_tokens) == (reply.input_tokens, reply.output_tokens):
         return reply
     return replace(reply, cost_usd=None, **{name: getattr(counted, name) for name in names})
@@ -267,10 +260,7 @@ def _reply_fields(reply: Reply) -> dict[str, object]:
     return {
         "has_tool_calls": reply.has_tool_calls,
         "finish_reason": reply.finish_reason,
-        "input_tokens": reply.input_tokens,
-        "output_tokens": reply.output_tokens,
-        "cached_tokens": reply.cached_tokens,
-        "reasoning_tokens": reply.reasoning_tokens,
+        **{name: getattr(reply, name) for name in TOKEN_FIELDS},
         "cache_write_tokens": reply.written_tokens,
         "cost_usd": reply.cost_usd,
     }

@@ -21,6 +21,7 @@ from litellm import CustomLLM
 from litellm.types.utils import ChatCompletionMessageToolCall, Function, GenericStreamingChunk, ModelResponse, Usage
 
 from tau2_logging.events.label import plain_domain
+from tau2_logging.events.roles import MODEL_ROLES
 from tau2_logging.logger.context import current, current_expert
 from tau2_logging.models.scripted.agent import agent_turn
 from tau2_logging.models.scripted.expert import expert_turn
@@ -34,7 +35,6 @@ from tau2_logging.models.scripted.user import user_turn
 from tau2_logging.models.scripted.weakness import drops_task, weakened
 
 PROVIDER = "scripted"
-ROLES = ("agent", "user", "judge", "expert")
 TASK_ARGUMENT = "scripted_task"
 MOST_TOKENS = 1_000_000
 """Longest prompt, as of real models that take much. Calls that loop may double what they return each time (airline's cancel_reservation
@@ -120,7 +120,9 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         if model == "judge":
             return judge_turn(messages)
         if model not in ("agent", "expert"):
-            raise litellm.NotFoundError(f"no model scripted/{model}; there are {', '.join(ROLES)}", model=model, llm_provider=PROVIDER)
+            raise litellm.NotFoundError(
+                f"no model scripted/{model}; there are {', '.join(MODEL_ROLES)}", model=model, llm_provider=PROVIDER
+            )
         plan = self.book.find(domain, task)
         if plan is None:
             raise litellm.BadRequestError(
@@ -153,7 +155,7 @@ def register(book: PlanBook) -> None:
     litellm.custom_provider_map = [*others, {"provider": PROVIDER, "custom_handler": ScriptedModels(book)}]
     free = dict.fromkeys((f"{kind}_token_cost" for kind in ("cache_creation_input", "cache_read_input")), 0.0)
     free.update({"input_cost_per_token": 0.0, "output_cost_per_token": 0.0})
-    litellm.register_model({f"{PROVIDER}/{role}": {**free, "litellm_provider": PROVIDER, "mode": "chat"} for role in ROLES})
+    litellm.register_model({f"{PROVIDER}/{role}": {**free, "litellm_provider": PROVIDER, "mode": "chat"} for role in MODEL_ROLES})
 
 
 def _task_of(params: Mapping[str, Any]) -> tuple[str | None, str | None]:

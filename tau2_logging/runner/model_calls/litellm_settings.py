@@ -10,9 +10,10 @@ import httpx
 import litellm
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.roles import MODEL_ROLES
 from tau2_logging.instrument.replacing import replaced
 from tau2_logging.models.scripted.llm_args import ScriptedSettings
-from tau2_logging.models.scripted.provider import PROVIDER, ROLES
+from tau2_logging.models.scripted.provider import PROVIDER
 from tau2_logging.runner.settings.config import ModelChoice
 
 CONNECTIONS_PER_SIMULATION = 4
@@ -30,8 +31,8 @@ def check_models(models: Iterable[ModelChoice]) -> None:
 
 
 def _check_scripted(model: ModelChoice) -> None:
-    if model.llm.partition("/")[2] not in ROLES:
-        raise UserError(f"no model {model.llm!r}; the scripted ones are {', '.join(f'{PROVIDER}/{role}' for role in ROLES)}")
+    if model.llm.partition("/")[2] not in MODEL_ROLES:
+        raise UserError(f"no model {model.llm!r}; the scripted ones are {', '.join(f'{PROVIDER}/{role}' for role in MODEL_ROLES)}")
     ScriptedSettings.of(model.args)
 
 

@@ -110,7 +110,7 @@ def _planned(config: RunConfig, servers: ModelServers) -> list[Probe]:
     roles: dict[str, list[str]] = {}
     models: dict[str, ModelChoice] = {}
     experts = ((f"expert {expert.alias}", ModelChoice(expert.model, expert.args)) for expert in config.experts)
-    for role, model in (("agent", config.agent_model), ("user", config.user_model), ("judge", config.judge_model), *experts):
+    for role, model in (*config.role_models().items(), *experts):
         if model is not None:
             key = f"{model.llm} {sorted(model.args.items(), key=str)}"
             roles.setdefault(key, []).append(role)

@@ -12,6 +12,7 @@ from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import arm_label, arm_of
 from tau2_logging.events.levels import LEVELS
+from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.instrument import TTFT_MODES
 from tau2_logging.logger.content.masking import MASK
 from tau2_logging.logger.content.sensitive import LEVELS as MASKING_LEVELS
@@ -276,9 +277,13 @@ class RunConfig:
         values["log_dir"] = Path(values["log_dir"])
         return cls(**values)
 
+    def role_models(self) -> dict[str, ModelChoice | None]:
+        """The model of each role that has one; None where tau2's own is kept."""
+        return {role: getattr(self, f"{role}_model") for role in CONFIGURED_ROLES}
+
     def masked_secret(self) -> str | None:
         """Name of a role (`agent`, `expert planner`, `servers`) of which something was masked: a resumed run has to be given it again."""
-        roles: dict[str, object] = {"agent": self.agent_model, "user": self.user_model, "judge": self.judge_model, "servers": self.servers}
+        roles: dict[str, object] = {**self.role_models(), "servers": self.servers}
         roles |= {f"expert {expert.alias}": expert for expert in self.experts} | {f"arm {arm.name}": arm for arm in self.arms}
         return next((role for role, settings in roles.items() if MASK in repr(settings)), None)
 

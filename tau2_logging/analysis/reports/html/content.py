@@ -13,8 +13,6 @@ from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports.html.pages import PAGES, sections
 from tau2_logging.analysis.reports.html.run_data import MOST_CALLS, MOST_SIMULATIONS, run_data
 from tau2_logging.analysis.reports.pictures.distributions import (
-    MODEL_ROLES,
-    ROLES,
     bin_edges,
     binned,
     by_role,
@@ -27,6 +25,7 @@ from tau2_logging.analysis.reports.text.sections import names
 from tau2_logging.analysis.tables.columns import numbers
 from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.analysis.timeline.timeline import Timeline
+from tau2_logging.events.roles import MODEL_ROLES, ROLE_NAMES
 from tau2_logging.statistics.score import Score
 from tau2_logging.units import UNKNOWN, duration, money, short_count
 
@@ -205,9 +204,7 @@ def _budget(budget: pd.DataFrame) -> dict[str, Any]:
     return {"parts": [[_ROLE_OF_KIND.get(kind, kind), round(ms, 3)] for kind, ms in parts.items() if ms == ms], "total": round(total, 3)}
 
 
-_ROLE_OF_KIND = {
-    "agent_service": "agent", "user_service": "user", "expert_service": "expert", "judge_service": "judge", "retry_wait": "retry",
-}  # fmt: skip
+_ROLE_OF_KIND = {**{f"{role}_service": role for role in MODEL_ROLES}, "retry_wait": "retry"}
 
 
 _METRICS = (
@@ -221,7 +218,7 @@ def _histograms(calls: pd.DataFrame) -> list[dict[str, Any]]:
     """For each metric that the log has, a histogram for each role."""
     found = []
     for name, field, unit in _METRICS:
-        panels = [_histogram(role, values, unit) for role, values in by_role(calls, field, ROLES if field == "ms" else MODEL_ROLES)]
+        panels = [_histogram(role, values, unit) for role, values in by_role(calls, field, ROLE_NAMES if field == "ms" else MODEL_ROLES)]
         if panels:
             found.append({"name": name, "panels": panels})
     return found

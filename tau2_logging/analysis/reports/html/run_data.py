@@ -18,6 +18,8 @@ from tau2_logging.analysis.tables.outcomes import STATUSES
 from tau2_logging.analysis.timeline.lanes import mean_in_flight
 from tau2_logging.analysis.timeline.queries import ended_badly, slots
 from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, LANES, Timeline
+from tau2_logging.events.kinds import COUNTERS
+from tau2_logging.events.roles import TOKEN_FIELDS
 
 MOST_CALLS = 100_000
 """About 9 MB of the page; browsers open it in a second or two."""
@@ -27,11 +29,8 @@ MOST_SIMULATIONS = 20_000
 
 _FLOW_BINS = 500
 _TEXTS = ("run", "domain", "task", "status", "termination", "stop_token", "error_type", "error_message")
-_COUNTS = (
-    "trial", "attempt", "steps", "llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls", "tool_errors", "llm_errors",
-    "retries", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens",
-)  # fmt: skip
-_CALL_COUNTS = ("step", "attempt", "input_tokens", "output_tokens", "cached_tokens", "reasoning_tokens", "line")
+_COUNTS = ("trial", "attempt", *COUNTERS, *TOKEN_FIELDS)
+_CALL_COUNTS = ("step", "attempt", *TOKEN_FIELDS, "line")
 _CALL_TIMES = ("queue_ms", "ttft_ms", "decode_ms", "server_queue_ms", "server_prefill_ms", "server_decode_ms")
 _CALL_TEXTS = ("model", "call_type", "requestor", "finish_reason", "error_type", "error_message")
 

@@ -12,15 +12,13 @@ import numpy as np
 
 from tau2_logging.analysis.measures.latency import tpot_ms
 from tau2_logging.analysis.tables.columns import numbers
-from tau2_logging.analysis.timeline.timeline import LANE_OF
+from tau2_logging.events.roles import MODEL_ROLES, ROLE_OF_EVENT
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tau2_logging.analysis.run_log import RunLog
 
-ROLES = ("agent", "expert", "tool", "user", "judge", "evaluation")
-MODEL_ROLES = ("agent", "expert", "user", "judge")
 PERCENTILES = (50, 90, 95, 99)
 SMALLEST_MS = 0.001
 """The log's resolution; an axis of logarithms begins here."""
@@ -39,7 +37,7 @@ def calls_with_roles(log: RunLog) -> pd.DataFrame:
 
 def with_roles(calls: pd.DataFrame) -> pd.DataFrame:
     """The same for a table of calls."""
-    calls = calls.assign(role=calls["type"].map(LANE_OF), ms=numbers(calls, "duration_ms"))
+    calls = calls.assign(role=calls["type"].map(ROLE_OF_EVENT), ms=numbers(calls, "duration_ms"))
     calls = calls[np.isfinite(calls["ms"])]
     timed: pd.DataFrame = calls.assign(tpot_ms=tpot_ms(calls))
     return timed

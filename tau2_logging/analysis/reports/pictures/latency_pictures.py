@@ -1,5 +1,4 @@
 """Pictures of distributions: histograms side by side, cumulative curves, first token and decoding, token lengths.
-from tau2_logging.units import duration, short_count
 
 Every function takes the table of calls that `distributions.calls_with_roles` makes, and draws the roles in it into a
 figure; None where the log has nothing to draw.
@@ -16,8 +15,6 @@ import pandas as pd
 from tau2_logging.analysis.reports.pictures import figure as pic
 from tau2_logging.analysis.reports.pictures.axis import count_steps, decades, on_axis, time_steps
 from tau2_logging.analysis.reports.pictures.distributions import (
-    MODEL_ROLES,
-    ROLES,
     SMALLEST_MS,
     bin_edges,
     binned,
@@ -26,6 +23,7 @@ from tau2_logging.analysis.reports.pictures.distributions import (
 )
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.tables.columns import numbers
+from tau2_logging.events.roles import MODEL_ROLES, ROLE_NAMES
 from tau2_logging.units import duration, short_count
 
 _MOST_POINTS = 4000
@@ -34,7 +32,7 @@ _FEW = 600
 
 def histograms(calls: pd.DataFrame, title: str) -> Any:
     """`latency_histograms.png`: a panel for each role that made calls."""
-    roles = [role for role in ROLES if (calls["role"] == role).any()]
+    roles = [role for role in ROLE_NAMES if (calls["role"] == role).any()]
     panels = [(ROLE_LABELS[role], [(role, calls.loc[calls["role"] == role, "ms"].to_numpy())], "ms") for role in roles]
     return _panels(panels, title, "duration of every call, failed ones included; dashed: percentiles")
 
@@ -90,7 +88,7 @@ def _grid(count: int, title: str, subtitle: str) -> tuple[Any, list[Any]]:
 
 
 def _key(figure: Any, roles: Sequence[str]) -> None:
-    unique = [role for role in ROLES if role in roles]
+    unique = [role for role in ROLE_NAMES if role in roles]
     pic.legend(
         figure,
         [(ROLE_LABELS[role], colors("light")[role]) for role in unique],
@@ -194,7 +192,7 @@ def cumulative(calls: pd.DataFrame, title: str) -> Any:
     figure, axes = _grid(2, title, "every call, failed ones included")
     low, high = max(SMALLEST_MS, float(calls["ms"].min())), max(float(calls["ms"].max()), 2 * SMALLEST_MS)
     smallest, used = 0.1, []
-    for role in ROLES:
+    for role in ROLE_NAMES:
         values = np.sort(calls.loc[calls["role"] == role, "ms"].to_numpy())
         if not len(values):
             continue

@@ -15,7 +15,8 @@ from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.tables.outcomes import STATUSES
 from tau2_logging.analysis.timeline.lanes import mean_in_flight
 from tau2_logging.analysis.timeline.queries import label, slots
-from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, Timeline
+from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, LANES, Timeline
+from tau2_logging.events.roles import ROLE_NAMES
 from tau2_logging.units import duration, short_count
 
 MOST_NAMED_ROWS = 60
@@ -29,7 +30,6 @@ _LEFT, _RIGHT = 0.13, 0.985
 _NARROW = 60
 _SHADES = ("#d5e3f3", "#9cc1e8", "#4a86c8", "#123d75")
 _BAD = "#c01c28"
-_LANES = ("agent", "expert", "tool", "user", "judge", "evaluation", "retry", "waiting")
 
 
 def overview(timeline: Timeline, title: str, totals: Totals) -> Any:
@@ -56,7 +56,7 @@ def overview(timeline: Timeline, title: str, totals: Totals) -> Any:
         _row_axis(axes, rows, lines, named, "darker: took longer than half, 90 %, 99 % of all; red: did not end well")
     _show(axes, image, timeline, rows, end, roles)
     _durations(figure.add_axes(boxes[2]), rows, timeline)
-    used = [lane for lane in _LANES if (timeline.calls["lane"] == lane).any()]
+    used = [lane for lane in LANES if (timeline.calls["lane"] == lane).any()]
     entries = [(ROLE_LABELS[lane], colors("light")[lane]) for lane in (*used, "setup", "other")]
     pic.legend(figure, entries, loc="upper left", bbox_to_anchor=(0.004, 1 - 0.86 / height))
     return figure
@@ -103,7 +103,7 @@ def _flow(axes: Any, timeline: Timeline, end: float) -> None:
     """Mean number in flight in each of some hundred bins, stacked by role; simulations as a line."""
     edges = np.linspace(0, end, 400)
     below = np.zeros(len(edges) - 1)
-    for lane in ("agent", "expert", "tool", "user", "judge", "evaluation"):
+    for lane in ROLE_NAMES:
         mine = timeline.calls[timeline.calls["lane"] == lane]
         if len(mine):
             level = below + mean_in_flight(mine["start_ms"], mine["start_ms"] + mine["own_ms"], edges)
@@ -125,7 +125,7 @@ def _paint_roles(image: Any, timeline: Timeline, rows: pd.DataFrame, end: float)
         image[slot][mean_in_flight(mine["start_ms"], mine["end_ms"], edges) > 0.001] = _rgb(paint["other"])
     share = np.full(image.shape[:2], 0.02)
     row_slot = timeline.calls["row"].map(dict(zip(rows["row"], rows["slot"], strict=False)))
-    for lane in _LANES:
+    for lane in LANES:
         for slot, calls in timeline.calls[timeline.calls["lane"] == lane].groupby(row_slot):
             level = mean_in_flight(calls["start_ms"], calls["start_ms"] + calls["own_ms"], edges)
             wins = level > share[slot]

@@ -6,13 +6,10 @@ stands out from its background by a contrast of at least 3 to 1: `tests/unit/ana
 
 from __future__ import annotations
 
+from tau2_logging.events.roles import ROLES
+
 ROLE_LABELS = {
-    "agent": "agent model",
-    "expert": "expert model",
-    "tool": "tools",
-    "user": "user simulator",
-    "judge": "judge",
-    "evaluation": "evaluation",
+    **{role.name: role.label for role in ROLES},
     "queue": "queue",
     "retry": "retry wait",
     "waiting": "waiting",
@@ -23,22 +20,9 @@ ROLE_LABELS = {
 
 BACKGROUND = {"light": "#ffffff", "dark": "#15181d"}
 
-LIGHT = {
-    "agent": "#2689ef",
-    "expert": "#5c1a8a",
-    "tool": "#c5840c",
-    "user": "#0fa973",
-    "judge": "#af1c25",
-    "evaluation": "#78859f",
-}
-DARK = {
-    "agent": "#799ddb",
-    "expert": "#b941fe",
-    "tool": "#f4b23d",
-    "user": "#33d78b",
-    "judge": "#b33a70",
-    "evaluation": "#d0dfee",
-}
+_LIGHT = {"blue": "#2689ef", "purple": "#5c1a8a", "orange": "#c5840c", "green": "#0fa973", "red": "#af1c25", "gray": "#78859f"}
+_DARK = {"blue": "#799ddb", "purple": "#b941fe", "orange": "#f4b23d", "green": "#33d78b", "red": "#b33a70", "gray": "#d0dfee"}
+LIGHT, DARK = ({role.name: theme[role.color] for role in ROLES} for theme in (_LIGHT, _DARK))
 QUIET = {
     "light": {"queue": "#9a8fb8", "retry": "#b9bfc9", "waiting": "#f2a7a0", "setup": "#d4d8de", "other": "#e6e9ed"},
     "dark": {"queue": "#5b5178", "retry": "#565e6b", "waiting": "#8c3f3a", "setup": "#3c434d", "other": "#2b3038"},
