@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tau2_logging.analysis.measures.arms import has_arms
 from tau2_logging.analysis.measures.costs import cost_summary
 from tau2_logging.analysis.measures.differences import DIFFERENCE_NOTE, PAIR, duration_differences, not_compared
 from tau2_logging.analysis.measures.pooling import facts, setting_differences
@@ -95,18 +96,26 @@ def _pairs(this: RunLog, other: RunLog) -> pd.DataFrame:
 
 
 def _totals(this: RunLog, other: RunLog, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Rewards and money of both: what, this, other, difference; NaN is unknown."""
+    """Rewards (of each arm, if there are arms) and money of both: what, this, other, difference; NaN is unknown."""
     import pandas as pd
 
-    rows = [
-        ("mean reward", _mean(this.simulations["reward"]), _mean(other.simulations["reward"])),
-        ("mean reward of pairs", _mean(pairs["reward"]), _mean(pairs["reward_other"])),
-        ("solved", float(solved(this.simulations).sum()), float(solved(other.simulations).sum())),
-    ]
+    domains = list(dict.fromkeys(str(name) for log in (this, other) for name in log.domains))
+    rows = [row for arm in (domains if has_arms(domains) else [""]) for row in _rewards(arm, this.simulations, other.simulations, pairs)]
     costs, others = cost_summary(this), cost_summary(other)
     rows += [(name.replace("_", " "), _known(costs[name]), _known(others[name])) for name in ("total_usd", "agent_usd", "per_solved_usd")]
     table = pd.DataFrame(rows, columns=["what", "this", "other"])
     return table.assign(difference=table["this"] - table["other"])
+
+
+def _rewards(arm: str, this: pd.DataFrame, other: pd.DataFrame, pairs: pd.DataFrame) -> list[tuple[str, float, float]]:
+    """Rewards of an arm, or of everything."""
+    this, other, pairs = (table[table["domain"].astype(str) == arm] if arm else table for table in (this, other, pairs))
+    of = f", {arm}" if arm else ""
+    return [
+        (f"mean reward{of}", _mean(this["reward"]), _mean(other["reward"])),
+        (f"mean reward of pairs{of}", _mean(pairs["reward"]), _mean(pairs["reward_other"])),
+        (f"solved{of}", float(solved(this).sum()), float(solved(other).sum())),
+    ]
 
 
 def _mean(values: Any) -> float:

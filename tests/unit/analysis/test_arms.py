@@ -98,6 +98,15 @@ def test_the_page_has_an_outcome_and_a_time_budget_for_each_arm_and_none_for_bot
     assert len(table["rows"]) == 2
 
 
+def test_runs_with_arms_are_compared_arm_by_arm(log_file: Path) -> None:
+    log = load_log(log_file)
+    totals = log.compare(log).totals.set_index("what")
+    assert {name: row["this"] for name, row in totals.iterrows() if "reward" in name and "pairs" not in name} == {
+        "mean reward, retail@control": 0.5, "mean reward, retail@anger": 1.0,
+    }  # fmt: skip
+    assert totals.loc[["solved, retail@control", "solved, retail@anger"], "other"].tolist() == [2.0, 1.0]
+
+
 def test_a_page_of_results_files_alone_has_a_rate_for_each_arm(tmp_path: Path) -> None:
     rewards = {"retail@control": [1.0, 0.0], "retail@anger": [1.0, 1.0]}
     (tmp_path / "run.json").write_text("{}")

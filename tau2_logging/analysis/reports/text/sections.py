@@ -455,15 +455,23 @@ def comparison_sections(log: RunLog, options: ReportOptions) -> Iterator[Section
         "p_holm": ("p (Holm)", number), "significant": ("beyond noise", _verdict),
     }  # fmt: skip
     yield section("Compared", found.latency, shows, found.note, key=True)
-    totals: dict[str, tuple[str, Show]] = {name: (name, show) for name, show in
-        {"what": text, "this": number, "other": number, "difference": number}.items()}  # fmt: skip
-    yield section("Compared: reward and cost", found.totals, totals, key=True)
+    yield _totals_compared(found.totals)
     changed = found.simulations[found.simulations["reward_change"].fillna(0) != 0]
     rewards: dict[str, tuple[str, Show]] = {"domain": ("domain", text), "task": ("task", text), "trial": ("trial", text),
         "reward_other": ("was", number), "reward": ("is", number)}  # fmt: skip
     yield section("Compared: changed rewards", changed, rewards, top=20)
     settings: dict[str, tuple[str, Show]] = {name: (name, text) for name in ("field", "this", "other")}
     yield section("Compared: settings that differ", found.settings, settings, key=True)
+
+
+def _totals_compared(totals: pd.DataFrame) -> Section:
+    """Rewards as numbers, and money as money: a cost that is not known is unknown."""
+    sides = ["this", "other", "difference"]
+    rows = []
+    for row in totals.to_dict("records"):
+        show = usd if row["what"].endswith(" usd") else number
+        rows.append([row["what"], *(show(row[side]) for side in sides)])
+    return Section("Compared: reward and cost", ["what", *sides], rows, frozenset(sides), key=True)
 
 
 def rejected_section(log: RunLog) -> Section:
