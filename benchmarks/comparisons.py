@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from tau2_logging.analysis import RunLog, load_log
-from tau2_logging.analysis.measures.differences import PAIR, duration_differences
+from tau2_logging.analysis.measures.comparison.differences import PAIR, duration_differences
 from tau2_logging.events import KINDS, Event, encode
 
 CALLS = (("llm_call", 400.0), ("user_sim", 250.0), ("tool_call", 0.2), ("llm_call", 500.0), ("evaluator", 300.0))

@@ -22,7 +22,8 @@ from tau2_logging.analysis.reader.lines import is_whole, not_utf8, read_line, re
 from tau2_logging.analysis.reader.plausible import doubtful, leave_out
 from tau2_logging.analysis.reader.sources import as_paths, blocks, domain_of, holds_only_events, size_of
 from tau2_logging.analysis.reader.swar import PAD, Text
-from tau2_logging.analysis.run_log import Reading, RunLog
+from tau2_logging.analysis.run_log import RunLog
+from tau2_logging.analysis.tables.event_tables import Reading
 from tau2_logging.errors import UserError
 
 MOST_REJECTED = 100_000

@@ -298,7 +298,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
     from dataclasses import replace
 
     from tau2_logging.analysis.measures import gates
-    from tau2_logging.analysis.measures.prices import default_prices, read_prices
+    from tau2_logging.analysis.measures.costs.prices import default_prices, read_prices
     from tau2_logging.analysis.reports.report_options import ReportOptions
 
     objectives = [gates.parse_objective(text) for text in args.slo]

@@ -9,7 +9,7 @@ from tau2_logging.analysis.tables.simulations import KEY
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 _PLACE = ["key", "attempt"]
 _WRONG = ("asked_again", "passed_on")
@@ -25,7 +25,7 @@ PROMPT_COLUMNS = (
 )  # fmt: skip
 
 
-def recovery_table(log: RunLog) -> pd.DataFrame:
+def recovery_table(log: LogData) -> pd.DataFrame:
     """By domain, RECOVERY_COLUMNS; domains in which no reply was wrong and no tool error was explained are left out.
 
     `simulations` have a summary, of `of_simulations`; the sums are over these, every attempt that has one included. `wrong_turns`: turns
@@ -36,7 +36,7 @@ def recovery_table(log: RunLog) -> pd.DataFrame:
     return _where(table, table["wrong_turns"] + table["withheld"] + table["passed_on"] + table["told"], RECOVERY_COLUMNS)
 
 
-def prompt_table(log: RunLog) -> pd.DataFrame:
+def prompt_table(log: LogData) -> pd.DataFrame:
     """By domain, PROMPT_COLUMNS; domains in which no prompt was made shorter are left out.
 
     `shortened` of the `simulations` had such a prompt. saved_share = tokens_saved / tokens_before (of the prompts that were made
@@ -54,7 +54,7 @@ def _where(table: pd.DataFrame, happened: pd.Series, columns: tuple[str, ...]) -
     return table.loc[happened > 0, list(columns)].reset_index(drop=True)
 
 
-def _summed(log: RunLog) -> pd.DataFrame:
+def _summed(log: LogData) -> pd.DataFrame:
     """The summaries by domain, with what their attempts' events say beside them."""
     events = _events(log)
     summaries = events[events["type"] == "agent_summary"].drop_duplicates(_PLACE, keep="last").set_index(_PLACE)
@@ -70,7 +70,7 @@ def _summed(log: RunLog) -> pd.DataFrame:
     return table.assign(of_simulations=every.reindex(table.index)).reset_index()
 
 
-def _events(log: RunLog) -> pd.DataFrame:
+def _events(log: LogData) -> pd.DataFrame:
     """What agents wrote, with the number of its simulation (`key`, again as `key_again`) and of the attempt at it."""
     names = [*KEY, "type", "step", "outcome", "tokens_before", *_COUNTS]
     events = log.select(names, types=("task_start", "correction", "context_reduction", "agent_summary"))

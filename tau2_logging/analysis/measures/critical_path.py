@@ -12,10 +12,10 @@ from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY, TIMED_TYPES, with_key
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 
-def critical_path(log: RunLog) -> pd.DataFrame:
+def critical_path(log: LogData) -> pd.DataFrame:
     """The calls and waits that decided how long the run took, in order of time; see `chain` for the simulations they belong to.
 
     Columns: KEY, type, name (model or function), step, start_ms, duration_ms, share_of_chain (of the chain's time), file, line. Besides
@@ -51,7 +51,7 @@ def _unanswered(path: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
 _ROUNDING_MS = 1.0
 
 
-def _besides(log: RunLog, links: pd.DataFrame) -> pd.DataFrame:
+def _besides(log: LogData, links: pd.DataFrame) -> pd.DataFrame:
     """Setup of the chain's simulations, and what is left of each beside calls and waits."""
     ends = log.select([*KEY, "start_ms", "setup_ms", "other_ms", "file", "line"], types=["task_end"])
     rows = ends.merge(links[[*KEY, "start_ms", "end_ms"]], on=[*KEY, "start_ms"])
@@ -73,7 +73,7 @@ def critical_kinds(path: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index().sort_values("duration_ms", ascending=False, kind="stable", ignore_index=True)
 
 
-def chain(log: RunLog) -> pd.DataFrame:
+def chain(log: LogData) -> pd.DataFrame:
     """The attempts (see `attempts`) that were run one after the other in one slot, back from the one that ended last, for each start of
     the run: as long as they lasted, the run could not end.
     """

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tau2_logging.analysis.measures.costs import cost_summary
+from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
 from tau2_logging.analysis.measures.latency import LATENCY_TYPES, failures, tpot_ms
 from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.measures.percentiles import percentile
@@ -31,9 +31,9 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import MODEL_CALL_TYPES
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.measures.comparison import Comparison
-    from tau2_logging.analysis.measures.prices import PriceTable
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.measures.comparison.compare_runs import Comparison
+    from tau2_logging.analysis.measures.costs.prices import PriceTable
+    from tau2_logging.analysis.tables.log_data import LogData
 
 REQUEST_METRICS = ("ttft", "tpot", "e2e")
 RUN_METRICS = ("cost_per_success", "cost")
@@ -85,13 +85,13 @@ def parse_objective(text: str) -> Objective:
     return Objective(text.strip(), name, statistic, float(match["limit"]), share)
 
 
-def check(log: RunLog, objectives: Sequence[Objective], prices: PriceTable | None = None) -> list[Result]:
+def check(log: LogData, objectives: Sequence[Objective], prices: PriceTable | None = None) -> list[Result]:
     """The result of each objective, and at last the goodput of requests and of tasks where any objective is about them."""
     results = [_check_one(log, objective, prices) for objective in objectives]
     return [*results, *goodput(log, objectives)]
 
 
-def _check_one(log: RunLog, objective: Objective, prices: PriceTable | None) -> Result:
+def _check_one(log: LogData, objective: Objective, prices: PriceTable | None) -> Result:
     if objective.name in RUN_METRICS:
         return _check_cost(log, objective, prices)
     values, failed = measured(log, objective.name)
@@ -129,7 +129,7 @@ def _check_each(objective: Objective, values: Any, failed: Any) -> Result:
     return Result(objective.text, share >= objective.share, share, plain, objective.share, "share", detail)
 
 
-def _check_cost(log: RunLog, objective: Objective, prices: PriceTable | None) -> Result:
+def _check_cost(log: LogData, objective: Objective, prices: PriceTable | None) -> Result:
     summary = cost_summary(log, prices)
     value = summary["per_solved_usd" if objective.name == "cost_per_success" else "total_usd"]
     if value is None:
@@ -150,7 +150,7 @@ def _statistic(values: Any, name: str) -> float:
 _MEASURED = ("duration_ms", "total_duration_ms", "queue_ms", "ttft_ms", "decode_ms", "output_tokens", "error", "status", "termination")
 
 
-def measured(log: RunLog, name: str) -> tuple[Any, Any]:
+def measured(log: LogData, name: str) -> tuple[Any, Any]:
     """What a metric measured, in ms, and which of them failed. Requests (ttft, tpot, e2e) are the agent's model calls."""
     if name == "task":
         simulations = log.simulations
@@ -166,7 +166,7 @@ def measured(log: RunLog, name: str) -> tuple[Any, Any]:
     return as_floats(calls["duration_ms"].fillna(calls["total_duration_ms"])), failed
 
 
-def goodput(log: RunLog, objectives: Iterable[Objective]) -> list[Result]:
+def goodput(log: LogData, objectives: Iterable[Objective]) -> list[Result]:
     """vLLM's goodput: of requests (and of tasks) the share, and how many a second, that meet every objective about each of them."""
     each = [objective for objective in objectives if objective.statistic is None]
     results = []
@@ -177,7 +177,7 @@ def goodput(log: RunLog, objectives: Iterable[Objective]) -> list[Result]:
     return results
 
 
-def _goodput(log: RunLog, what: str, objectives: list[Objective]) -> Result:
+def _goodput(log: LogData, what: str, objectives: list[Objective]) -> Result:
     good: Any = True
     needed = min(objective.share for objective in objectives)
     for objective in objectives:
@@ -194,7 +194,7 @@ def _goodput(log: RunLog, what: str, objectives: list[Objective]) -> Result:
     return Result(f"goodput of {what}", share >= needed, share, plain, needed, "share", detail)
 
 
-def _not_held(log: RunLog, objective: Objective, values: Any, failed: Any) -> str:
+def _not_held(log: LogData, objective: Objective, values: Any, failed: Any) -> str:
     """Why nothing can be said about calls one by one; empty where it can."""
     type_ = "llm_call" if objective.name in REQUEST_METRICS else objective.name
     if type_ in only_failed(log):

@@ -15,7 +15,7 @@ from tau2_logging.events import MODEL_CALL_TYPES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 LATENCY_TYPES = (*MODEL_CALL_TYPES, "tool_call", "evaluation", "step_complete", "task_end")
 DIMENSIONS = ("domain", "model", "function", "expert", "requestor", "host", "worker")
@@ -47,14 +47,14 @@ _COLUMNS = (
 )
 
 
-def shown_dimensions(log: RunLog) -> list[str]:
+def shown_dimensions(log: LogData) -> list[str]:
     """The dimensions that are worth a table: of domains, hosts and workers there have to be several."""
     places = log.select(["domain", "host", "worker"], types=["task_end"])
     several = {name for name in places if places[name].nunique() > 1}
     return [name for name in DIMENSIONS if name not in places or name in several]
 
 
-def latency_table(log: RunLog, by: str | Sequence[str] = "type") -> pd.DataFrame:
+def latency_table(log: LogData, by: str | Sequence[str] = "type") -> pd.DataFrame:
     """Durations by type, or by type and other columns (`domain`, `model`, `function`, `expert`, `requestor`, any field).
 
     Columns: the keys, n, errors (of simulations also time-outs), mean_ms, std_ms (ddof=1), min_ms, p50_ms, p90_ms, p95_ms, p99_ms, max_ms,
@@ -145,7 +145,7 @@ def tpot_ms(calls: pd.DataFrame) -> Any:
     return np.where(np.isnan(decode), left, decode) / later
 
 
-def total_time(log: RunLog) -> float:
+def total_time(log: LogData) -> float:
     """The time all simulations took together, in ms, those that were run again included; what their calls are a share of."""
     table = log.attempts if len(log.attempts) else log.simulations
     return float(np.nansum(as_floats(table["duration_ms"])))

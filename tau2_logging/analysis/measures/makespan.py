@@ -12,14 +12,14 @@ from tau2_logging.analysis.measures.critical_path import chain
 from tau2_logging.analysis.measures.percentiles import percentile
 from tau2_logging.analysis.measures.provenance import is_recorded
 from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.run_clock import sessions
 from tau2_logging.analysis.tables.simulations import KEY, TIMED_TYPES
-from tau2_logging.analysis.timeline.run_clock import sessions
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 
-def workers(log: RunLog) -> pd.DataFrame:
+def workers(log: LogData) -> pd.DataFrame:
     """Ended simulations with the thread that ran each: KEY, start_ms, end_ms, duration_ms, thread; in order of their end. Threads of two
     worker processes may bear one number: there the worker's name goes before it."""
     ended = log.select([*KEY, "row", "start_ms", "end_ms", "duration_ms"], types=["task_end"]).dropna(subset=["end_ms"])
@@ -31,7 +31,7 @@ def workers(log: RunLog) -> pd.DataFrame:
     return pairs[[*KEY, "start_ms", "end_ms", "duration_ms", "thread"]].sort_values("end_ms", kind="stable", ignore_index=True)
 
 
-def idle_tail(log: RunLog) -> dict[str, float | int | None]:
+def idle_tail(log: LogData) -> dict[str, float | int | None]:
     """How long the run took, and its end, when no simulation was left to begin.
 
     workers: slots for one simulation at a time (see `attempts`). makespan_ms: first simulation's start to last end, of each start of the
@@ -68,7 +68,7 @@ def _session_figures(table: pd.DataFrame) -> dict[str, float]:
     return {"length": length, "slots": len(ends), "idle": float((end - ends).sum()), "tail": end - float(table["at_ms"].max())}
 
 
-def start_up_ms(log: RunLog) -> float | None:
+def start_up_ms(log: LogData) -> float | None:
     """From each start of the run to its first simulation, by the time of day, all starts together; None if the log does not say.
 
     That is what it took to set out, starting worker processes and model servers above all.
@@ -83,7 +83,7 @@ def start_up_ms(log: RunLog) -> float | None:
     return float(took.dt.total_seconds().clip(lower=0).sum() * 1000) if len(took) else None
 
 
-def stragglers(log: RunLog, top: int = 10) -> pd.DataFrame:
+def stragglers(log: LogData, top: int = 10) -> pd.DataFrame:
     """The simulations that kept the run from ending: those that ended after 95 % of them had, the last first.
 
     Columns: KEY, start_ms, end_ms, duration_ms, times_median (its duration over the median one), behind_ms (its end after the 95 %).
@@ -107,7 +107,7 @@ def in_flight(start: Any, end: Any) -> tuple[Any, Any]:
     return moments[order], np.cumsum(changes[order])
 
 
-def concurrency(log: RunLog) -> pd.DataFrame:
+def concurrency(log: LogData) -> pd.DataFrame:
     """Time-weighted concurrency of simulations and of model and tool calls: what, mean, p50, p95, max, busy_ms (at least one open).
 
     All are taken over the whole run, from its first simulation to its last without pauses, so that mean times wall time is the calls' time.
@@ -123,7 +123,7 @@ def concurrency(log: RunLog) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["what", "mean", "p50", "p95", "max", "busy_ms"])
 
 
-def run_length(log: RunLog, spans: Iterable[pd.DataFrame]) -> float:
+def run_length(log: LogData, spans: Iterable[pd.DataFrame]) -> float:
     """How long the run took, in ms; from the first call to the last if the log has no simulations."""
     if len(log.attempts):
         return float(log.attempts["until_ms"].max())
@@ -147,7 +147,7 @@ def _weighted(lengths: Any, counts: Any, whole: float) -> dict[str, float]:
     }
 
 
-def latency_by_concurrency(log: RunLog, type_: str = "llm_call") -> pd.DataFrame:
+def latency_by_concurrency(log: LogData, type_: str = "llm_call") -> pd.DataFrame:
     """How long calls took, by how many of their kind were in flight when they began (itself included).
 
     Columns: in_flight (as `4-7`), n, mean_ms, p50_ms, p95_ms, queue_mean_ms; ranges double.
@@ -169,7 +169,7 @@ def latency_by_concurrency(log: RunLog, type_: str = "llm_call") -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
-def context_growth(log: RunLog) -> pd.DataFrame:
+def context_growth(log: LogData) -> pd.DataFrame:
     """How the agent's prompt grows: by its n-th call in a simulation, the calls, mean input tokens and the cached share of them."""
     calls = log.select([*KEY, "input_tokens", "cached_tokens"], types=["llm_call"]).dropna(subset=["input_tokens"])
     calls = calls.assign(

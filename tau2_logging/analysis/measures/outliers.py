@@ -13,12 +13,12 @@ from tau2_logging.events import MODEL_CALL_TYPES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 _WHERE = ["file", "line"]
 
 
-def slowest_calls(log: RunLog, top: int = 20) -> pd.DataFrame:
+def slowest_calls(log: LogData, top: int = 20) -> pd.DataFrame:
     """The slowest calls of all: type, domain, task, trial, step, name (model or function), duration_ms, times_median (of its type), error,
     and where it stands in the log: file, line.
     """
@@ -31,7 +31,7 @@ def slowest_calls(log: RunLog, top: int = 20) -> pd.DataFrame:
     return best[["type", "domain", "task", "trial", "step", "name", "duration_ms", "times_median", "error", *_WHERE]].reset_index(drop=True)
 
 
-def located(log: RunLog, table: pd.DataFrame) -> pd.DataFrame:
+def located(log: LogData, table: pd.DataFrame) -> pd.DataFrame:
     """The table with `file` and `line` from its `row`."""
     from tau2_logging.analysis.reader.column_types import row_file, row_line
 
@@ -40,7 +40,7 @@ def located(log: RunLog, table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(file=files[row_file(rows)], line=row_line(rows))
 
 
-def errors(log: RunLog) -> pd.DataFrame:
+def errors(log: LogData) -> pd.DataFrame:
     """Failed calls by type, function or model, and class of failure: n, calls and share (of that function's or model's calls; NaN in a log
     that holds failed ones alone), file and line.
     """
@@ -56,7 +56,7 @@ def errors(log: RunLog) -> pd.DataFrame:
     return table[["type", "name", "error_type", "n", "calls", "share", *_WHERE]].reset_index(drop=True)
 
 
-def retries(log: RunLog) -> pd.DataFrame:
+def retries(log: LogData) -> pd.DataFrame:
     """Repeated model calls by model and reason: n, total wait_ms, max attempt."""
     table = log.select(["model", "error_type", "attempt", "wait_ms"], types=["retry"])
     table = table.assign(model=table["model"].fillna("unknown"), error_type=table["error_type"].fillna("unknown"))
@@ -66,14 +66,14 @@ def retries(log: RunLog) -> pd.DataFrame:
     return sums.reset_index().sort_values("n", ascending=False, kind="stable", ignore_index=True)
 
 
-def truncations(log: RunLog) -> pd.DataFrame:
+def truncations(log: LogData) -> pd.DataFrame:
     """Replies that were cut at the length limit (finish_reason=length): type, KEY, step, model, output_tokens, file, line."""
     calls = log.select(["type", *KEY, "step", "model", "output_tokens", "finish_reason", "row"], types=MODEL_CALL_TYPES)
     cut = located(log, calls[calls["finish_reason"] == "length"])
     return cut[["type", "domain", "task", "trial", "step", "model", "output_tokens", *_WHERE]].reset_index(drop=True)
 
 
-def unfinished(log: RunLog) -> pd.DataFrame:
+def unfinished(log: LogData) -> pd.DataFrame:
     """Simulations that never ended or were stopped at the limit, and what they last waited on.
 
     Columns: KEY, status, attempts, waiting_on, model, step, elapsed_ms, last_type (their last event), file, line of that event.
@@ -91,7 +91,7 @@ def unfinished(log: RunLog) -> pd.DataFrame:
     return result[columns].reset_index(drop=True)
 
 
-def repeated_calls(log: RunLog, at_least: int = 2) -> pd.DataFrame:
+def repeated_calls(log: LogData, at_least: int = 2) -> pd.DataFrame:
     """Tools called several times by one simulation with the same arguments: KEY, function, arguments, n.
 
     Arguments are in the log at level DEBUG alone (tool_payload). Without them nothing can be said, and the table is empty.

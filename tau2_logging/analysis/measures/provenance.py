@@ -8,10 +8,10 @@ from tau2_logging.events import MODEL_CALL_TYPES, SCHEMA_VERSION
 from tau2_logging.events.roles import CALL_COUNTERS
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 
-def newer_format(log: RunLog) -> list[str]:
+def newer_format(log: LogData) -> list[str]:
     """A sentence if a newer version of this package wrote the log: what it means may have changed."""
     schemas = log.select(["schema"], types=["run_start"])["schema"].dropna()
     newest = int(schemas.max()) if len(schemas) else SCHEMA_VERSION
@@ -23,7 +23,7 @@ def newer_format(log: RunLog) -> list[str]:
 _COUNTERS = {**CALL_COUNTERS, "step_complete": "steps"}
 
 
-def left_out(log: RunLog) -> dict[str, int]:
+def left_out(log: LogData) -> dict[str, int]:
     """Types whose events the log's level leaves out, all of them or all but the failed ones, and how many it holds: the ends of simulations
     count more.
     """
@@ -32,12 +32,12 @@ def left_out(log: RunLog) -> dict[str, int]:
     return {type_: len(errors) for type_, errors in held.items() if len(errors) < int(ends[_COUNTERS[type_]].sum()) and bool(errors.all())}
 
 
-def only_failed(log: RunLog) -> list[str]:
+def only_failed(log: LogData) -> list[str]:
     """Types of which the log holds the failed events alone, its level leaves the others out."""
     return [type_ for type_, number in left_out(log).items() if number]
 
 
-def only_failed_note(log: RunLog) -> list[str]:
+def only_failed_note(log: LogData) -> list[str]:
     """A sentence on these types, if there are any."""
     types = only_failed(log)
     if not types:
@@ -45,7 +45,7 @@ def only_failed_note(log: RunLog) -> list[str]:
     return [f"Written at a level such as INFO, it holds failed events alone of {', '.join(types)}: their rate and latency are unknown."]
 
 
-def recorded_note(log: RunLog) -> str:
+def recorded_note(log: LogData) -> str:
     """A sentence or two for the head of a report; empty for a log that a run itself wrote."""
     files = list(log.select(["recorded_from"], types=["run_start"])["recorded_from"].dropna().unique())
     if not files:
@@ -60,12 +60,12 @@ def recorded_note(log: RunLog) -> str:
     )
 
 
-def without_failed_calls(log: RunLog) -> bool:
+def without_failed_calls(log: LogData) -> bool:
     """Whether the log was made from results files of tau2, in which a model call that failed has left no trace."""
     files = log.select(["recorded_from"], types=["run_start"])["recorded_from"].dropna()
     return len(files) > 0 and not files.astype(str).str.endswith(".eval").any()
 
 
-def is_recorded(log: RunLog) -> bool:
+def is_recorded(log: LogData) -> bool:
     """Whether the log was made from a file that was recorded without one: it tells of no queue, retry or start-up."""
     return bool(log.select(["recorded_from"], types=["run_start"])["recorded_from"].notna().any())

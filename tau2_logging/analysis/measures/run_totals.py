@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tau2_logging.analysis.measures.arms import scores
-from tau2_logging.analysis.measures.costs import cost_summary
+from tau2_logging.analysis.measures.comparison.arms import scores
+from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
 from tau2_logging.analysis.measures.latency import total_time
 from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.tables.columns import as_floats
@@ -21,8 +21,8 @@ from tau2_logging.units import UNKNOWN, count, duration, is_unknown, money
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.measures.prices import PriceTable
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.measures.costs.prices import PriceTable
+    from tau2_logging.analysis.tables.log_data import LogData
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Totals:
         }  # fmt: skip
 
 
-def totals_of(log: RunLog, prices: PriceTable | None = None) -> Totals:
+def totals_of(log: LogData, prices: PriceTable | None = None) -> Totals:
     """The totals of a log of one run, or of several that are pooled."""
     table, idle = log.simulations, idle_tail(log)
     wall = idle["makespan_ms"]
@@ -128,7 +128,7 @@ def totals_of(log: RunLog, prices: PriceTable | None = None) -> Totals:
 _MODEL_COUNTS = tuple(CALL_COUNTERS[type_] for type_ in MODEL_CALL_TYPES)
 
 
-def _calls(log: RunLog, types: tuple[str, ...], counts: tuple[str, ...], errors: str) -> Calls:
+def _calls(log: LogData, types: tuple[str, ...], counts: tuple[str, ...], errors: str) -> Calls:
     """By the log's events; by what the ends of simulations sum up if that is more, as in a log whose level leaves calls out."""
     failed = log.select(["error"], types=types)["error"].fillna(False).to_numpy(dtype=bool)
     ends = log.select([*counts, errors], types=["task_end"])

@@ -15,7 +15,7 @@ from tau2_logging.events.roles import EXCLUSIVE_MS, MODEL_CALL_TYPES, MODEL_ROLE
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 _SERVICE = {ms: f"{ROLE_OF_TIME[ms]}_service_ms" for ms in EXCLUSIVE_MS if ROLE_OF_TIME.get(ms) in MODEL_ROLES}
 """Exclusive time of a role that calls models -> the part of it that is service."""
@@ -27,7 +27,7 @@ _ROUNDING_MS = 0.0005 * (len(EXCLUSIVE_MS) + 2)
 """What may be off because each time in the log is rounded to a microsecond."""
 
 
-def task_budget(log: RunLog) -> pd.DataFrame:
+def task_budget(log: LogData) -> pd.DataFrame:
     """One row a simulation that ended: KEY, status, duration_ms, and `KINDS_OF_TIME`, which add up to duration_ms.
 
     Service is the exclusive time of a role's model calls without the part they queued in the runner's own process; queue stands apart,
@@ -43,7 +43,7 @@ def task_budget(log: RunLog) -> pd.DataFrame:
     return result[[*KEY, "status", "duration_ms", *KINDS_OF_TIME]].reset_index(drop=True)
 
 
-def _parts(log: RunLog, table: pd.DataFrame) -> dict[str, Any]:
+def _parts(log: LogData, table: pd.DataFrame) -> dict[str, Any]:
     """Every kind of time but untracked."""
     exclusive = _exclusive(log, table)
     never_told = np.nan if is_recorded(log) or table[list(EXCLUSIVE_MS)].isna().all(axis=None) else 0.0
@@ -67,7 +67,7 @@ def _or_unknown(values: Any, never_told: float) -> Any:
     return np.where(values > 0, values, values + never_told)
 
 
-def _exclusive(log: RunLog, table: pd.DataFrame) -> dict[str, Any]:
+def _exclusive(log: LogData, table: pd.DataFrame) -> dict[str, Any]:
     """The exclusive times of simulations, NaN where neither their ends nor the lengths of their calls tell."""
     known = {name: as_floats(table[name]) for name in EXCLUSIVE_MS}
     if not all(np.isnan(values).all() for values in known.values()):
@@ -76,7 +76,7 @@ def _exclusive(log: RunLog, table: pd.DataFrame) -> dict[str, Any]:
     return {**known, **{_TIME_OF_EVENT[type_]: values for type_, values in sums.items()}}
 
 
-def _sums(log: RunLog, table: pd.DataFrame, types: tuple[str, ...], column: str) -> dict[str, Any]:
+def _sums(log: LogData, table: pd.DataFrame, types: tuple[str, ...], column: str) -> dict[str, Any]:
     """Sums of a column over the events of each simulation's last attempt, by type of event, aligned with the table's rows; NaN if
     no event has it.
     """

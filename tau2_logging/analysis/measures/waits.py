@@ -7,21 +7,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.lanes import union
 from tau2_logging.analysis.tables.simulations import KEY
-from tau2_logging.analysis.timeline.lanes import union
 from tau2_logging.events import MODEL_CALL_TYPES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
     from tau2_logging.analysis.timeline.timeline import Timeline
 
 WAITS = ("retry", "server_wait")
 _AT_WORK = (*MODEL_CALL_TYPES, "tool_call")
 
 
-def retry_waits(log: RunLog, table: pd.DataFrame) -> tuple[Any, Any]:
+def retry_waits(log: LogData, table: pd.DataFrame) -> tuple[Any, Any]:
     """(ms waited before the evaluation, ms waited in it) for each row of a table of KEY, start_ms and end_ms, in its order.
 
     Waits at one time count once, and those beside a call not at all. The log's exclusive times hold the first in other_ms and the
@@ -34,7 +34,7 @@ def retry_waits(log: RunLog, table: pd.DataFrame) -> tuple[Any, Any]:
     return before, within
 
 
-def _placed(log: RunLog, table: pd.DataFrame) -> pd.DataFrame:
+def _placed(log: LogData, table: pd.DataFrame) -> pd.DataFrame:
     """Waits, calls and evaluations of the simulations that had a wait: type, place (row of the table), start_ms, end_ms."""
     spans = table[KEY].assign(begin=as_floats(table["start_ms"]), until=as_floats(table["end_ms"]), place=np.arange(len(table)))
     waits = log.select([*KEY, "start_ms", "wait_ms"], types=WAITS).dropna(subset=["start_ms", "wait_ms"])

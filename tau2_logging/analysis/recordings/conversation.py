@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from tau2_logging.analysis.reader.line import Rejected
-from tau2_logging.analysis.timeline.lanes import pack
+from tau2_logging.analysis.tables.lanes import pack
 from tau2_logging.events import MODEL_CALL_TYPES, SCHEMA_VERSION, level_of
 from tau2_logging.events.codec import encode_parts
 from tau2_logging.events.roles import AGENT_SIDE_TYPES, CALL_COUNTERS, ROLES, TOKEN_FIELDS

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.measures.arms import arms_table
+from tau2_logging.analysis.measures.comparison.arms import arms_table
 from tau2_logging.analysis.measures.latency import DIMENSIONS
 from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.report_failures import Attempts

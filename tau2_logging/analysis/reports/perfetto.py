@@ -21,8 +21,8 @@ from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS
 from tau2_logging.analysis.reports.report_options import ReportOptions, output_file
 from tau2_logging.analysis.reports.text.plain import plain
 from tau2_logging.analysis.tables.columns import numbers
+from tau2_logging.analysis.tables.lanes import Placed, in_flight, nest
 from tau2_logging.analysis.timeline.build import timeline_of
-from tau2_logging.analysis.timeline.lanes import Placed, in_flight, nest
 from tau2_logging.analysis.timeline.queries import causes, label
 from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, Timeline
 from tau2_logging.events.roles import ROLE_NAMES, TOKEN_FIELDS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
-    from tau2_logging.analysis.measures.prices import PriceTable
+    from tau2_logging.analysis.measures.costs.prices import PriceTable
     from tau2_logging.analysis.run_log import RunLog
 
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.measures.pooling import facts, setting_differences
+from tau2_logging.analysis.measures.comparison.pooling import facts, setting_differences
 from tau2_logging.analysis.measures.run_totals import totals_of
 from tau2_logging.analysis.reports import console, csv_tables, deep_files
 from tau2_logging.analysis.reports.html import page

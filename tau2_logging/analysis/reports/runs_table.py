@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tau2_logging.analysis.measures.pooling import run_settings
+from tau2_logging.analysis.measures.comparison.pooling import run_settings
 from tau2_logging.analysis.measures.run_totals import totals_of
 from tau2_logging.analysis.reports.text.names import run_folder
 from tau2_logging.analysis.reports.text.sections import names

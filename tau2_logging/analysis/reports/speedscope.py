@@ -16,8 +16,8 @@ import numpy as np
 
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS
 from tau2_logging.analysis.reports.report_options import ReportOptions, output_file
+from tau2_logging.analysis.tables.lanes import Placed, nest
 from tau2_logging.analysis.timeline.build import timeline_of
-from tau2_logging.analysis.timeline.lanes import Placed, nest
 from tau2_logging.analysis.timeline.queries import label
 from tau2_logging.analysis.timeline.timeline import Timeline
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis.measures import makespan
-from tau2_logging.analysis.measures.arms import arms_table
-from tau2_logging.analysis.measures.costs import priced_calls
+from tau2_logging.analysis.measures.comparison.arms import arms_table
+from tau2_logging.analysis.measures.costs.cost_tables import priced_calls
 from tau2_logging.analysis.measures.latency import DIMENSIONS
 from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of

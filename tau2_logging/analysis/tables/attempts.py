@@ -12,19 +12,19 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.lanes import pack
+from tau2_logging.analysis.tables.run_clock import sane, sessions
 from tau2_logging.analysis.tables.simulations import KEY
-from tau2_logging.analysis.timeline.lanes import pack
-from tau2_logging.analysis.timeline.run_clock import sane, sessions
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.event_tables import EventTables
 
 _MARKS = ("run_start", "run_end", "task_start", "task_end")
 _ROUNDING_MS = 0.01
 COLUMNS = [*KEY, "attempt", "ended", "status", "start_ms", "end_ms", "duration_ms", "session", "at_ms", "until_ms", "slot"]
 
 
-def attempt_table(log: RunLog) -> pd.DataFrame:
+def attempt_table(log: EventTables) -> pd.DataFrame:
     """One row an attempt, in order of its start: COLUMNS.
 
     attempt: from 1. ended: whether there is a task_end, with its status; an attempt without one lasts to the last thing that is known of
@@ -62,7 +62,7 @@ def _paired(marks: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _last_seen(log: RunLog, table: pd.DataFrame) -> Any:
+def _last_seen(log: EventTables, table: pd.DataFrame) -> Any:
     """When the last event of each attempt ended; later if a heartbeat says how long it had waited by then."""
     events = log.select([*KEY, "row", "start_ms", "end_ms", "elapsed_ms"])
     together = pd.concat([events[KEY], table[KEY]], ignore_index=True)

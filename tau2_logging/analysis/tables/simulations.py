@@ -15,7 +15,7 @@ from tau2_logging.statistics.score import SOLVED_WITHIN, Score, score_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.event_tables import EventTables
 
 KEY = ["run", "domain", "task", "trial"]
 UNFINISHED, UNKNOWN = "unfinished", "unknown"
@@ -44,7 +44,7 @@ def score(simulations: pd.DataFrame) -> Score:
     return score_of(zip(as_floats(simulations["reward"]), simulations["status"], strict=True))
 
 
-def simulation_table(log: RunLog) -> pd.DataFrame:
+def simulation_table(log: EventTables) -> pd.DataFrame:
     """One row a simulation, in order of first start.
 
     Columns: run, domain, task, trial, attempts (how often it was started), every field of task_end, start_ms, end_ms, and status: ok,
@@ -68,7 +68,7 @@ def simulation_table(log: RunLog) -> pd.DataFrame:
     return _settle(table)
 
 
-def _marked(log: RunLog, type_: str) -> pd.DataFrame:
+def _marked(log: EventTables, type_: str) -> pd.DataFrame:
     columns = [*KEY, "row", *KINDS[type_].fields]
     return log.select(columns, types=[type_])
 
@@ -92,7 +92,7 @@ def _settle(table: pd.DataFrame) -> pd.DataFrame:
     return table[[*first, *rest, "attempts"]]
 
 
-def _from_calls(log: RunLog) -> pd.DataFrame:
+def _from_calls(log: EventTables) -> pd.DataFrame:
     calls = log.select([*KEY, "start_ms", "end_ms"], types=TIMED_TYPES)
     calls = calls[calls["task"].notna()]
     table = calls.groupby(KEY, sort=False, dropna=False).agg(start_ms=("start_ms", "min"), end_ms=("end_ms", "max")).reset_index()

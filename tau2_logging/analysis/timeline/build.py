@@ -9,30 +9,30 @@ from weakref import WeakKeyDictionary
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.measures.server_waiting import with_server_times
+from tau2_logging.analysis.measures.servers.server_waiting import with_server_times
 from tau2_logging.analysis.tables.columns import numbers
+from tau2_logging.analysis.tables.run_clock import KEY
 from tau2_logging.analysis.timeline.queries import ended_badly
-from tau2_logging.analysis.timeline.run_clock import KEY
 from tau2_logging.analysis.timeline.timeline import COLUMNS, TYPES, Timeline, build_timeline
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 MOST_EVENTS = 750_000
 """Events of one timeline, which take about 1.5 GB while it is built; more would not be seen in a picture either."""
 
 _MARKS = ("run_start", "task_start", "task_end")
-_MADE: WeakKeyDictionary[RunLog, Timeline] = WeakKeyDictionary()
+_MADE: WeakKeyDictionary[LogData, Timeline] = WeakKeyDictionary()
 
 
-def timeline_of(log: RunLog) -> Timeline:
+def timeline_of(log: LogData) -> Timeline:
     """The timeline of a log, made once however many reports ask for it."""
     if log not in _MADE:
         _MADE[log] = read_timeline(log)
     return _MADE[log]
 
 
-def read_timeline(log: RunLog, most: int = MOST_EVENTS) -> Timeline:
+def read_timeline(log: LogData, most: int = MOST_EVENTS) -> Timeline:
     """The timeline of a log.
 
     Where there are more than `most` events, every simulation still has its row, but the calls and steps are those of the simulations
@@ -52,7 +52,7 @@ def read_timeline(log: RunLog, most: int = MOST_EVENTS) -> Timeline:
     return replace(timeline, rows=rows)
 
 
-def _numbered(log: RunLog) -> tuple[Any, Any]:
+def _numbered(log: LogData) -> tuple[Any, Any]:
     """For each event the number of its simulation, and the simulations' names."""
     keys = log.select(KEY, TYPES)
     groups = keys.groupby(list(KEY), dropna=False, sort=False)
@@ -66,7 +66,7 @@ def _names(frame: pd.DataFrame) -> Any:
     )
 
 
-def _kept(log: RunLog, names: Any, sizes: Any, most: int) -> Any:
+def _kept(log: LogData, names: Any, sizes: Any, most: int) -> Any:
     """Whether each simulation is kept: first those that ended badly, then the longest, as many as `most` events allow."""
     table = log.simulations
     places = pd.Series(range(len(table)), index=_names(table)).reindex(names).to_numpy()

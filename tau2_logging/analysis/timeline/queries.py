@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tau2_logging.analysis.tables.lanes import pack
 from tau2_logging.analysis.tables.outcomes import STATUSES
-from tau2_logging.analysis.timeline.lanes import pack
 from tau2_logging.analysis.timeline.timeline import ROUNDING_MS, Timeline
 
 

@@ -15,14 +15,14 @@ from tau2_logging.events.logfmt import Value
 from tau2_logging.events.semconv import SPAN_TYPES
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 _TYPES = ("run_start", "task_start", *SPAN_TYPES, "retry", "server_wait", "stuck")
 _NOT_FIELDS = frozenset(("file", "line", "level", "time", "task", "thread", "type", "end_ms", "role"))
 _CHUNK = 20_000
 
 
-def replay(log: RunLog, everything: bool = False) -> list[tuple[int, Iterator[Event]]]:
+def replay(log: LogData, everything: bool = False) -> list[tuple[int, Iterator[Event]]]:
     """For each run in the log: when it began (ns since 1970 at its `start_ms=0`), and its events in the order of the log.
 
     Without `everything`, only what spans are made of: no payloads.

@@ -13,7 +13,7 @@ import pandas as pd
 
 from tau2_logging.analysis.tables.columns import column
 from tau2_logging.analysis.tables.outcomes import named_statuses
-from tau2_logging.analysis.timeline.run_clock import KEY, on_one_clock
+from tau2_logging.analysis.tables.run_clock import KEY, on_one_clock
 from tau2_logging.events.kinds import COUNTERS
 from tau2_logging.events.roles import EXCLUSIVE_MS, ROLE_NAMES, ROLE_OF_EVENT, ROLE_OF_TIME, TOKEN_FIELDS
 
@@ -104,7 +104,7 @@ def _of_row(table: pd.DataFrame, row: int) -> pd.DataFrame:
 
 
 def build_timeline(events: pd.DataFrame) -> Timeline:
-    """The timeline of a table of events (`RunLog.events`): one row an event, in file order."""
+    """The timeline of a table of events (`LogData.events`): one row an event, in file order."""
     ends = events[events["type"] == "task_end"]
     events = on_one_clock(events.drop(columns=_ROW_ALONE, errors="ignore"))
     breaks = events.attrs["breaks"]

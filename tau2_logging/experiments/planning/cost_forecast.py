@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.measures.prices import default_prices
+from tau2_logging.analysis.measures.costs.prices import default_prices
 from tau2_logging.errors import UserError
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.units import money

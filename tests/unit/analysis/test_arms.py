@@ -12,7 +12,7 @@ import pytest
 
 from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.deep import LogAnalyzer
-from tau2_logging.analysis.measures.arms import arms_table
+from tau2_logging.analysis.measures.comparison.arms import arms_table
 from tau2_logging.analysis.reports import load_report
 from tau2_logging.analysis.reports.html.deep import tiles
 from tau2_logging.analysis.reports.output import write_reports

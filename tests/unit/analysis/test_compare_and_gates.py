@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import RunLog, load_log
-from tau2_logging.analysis.measures.costs import cost_summary
+from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
 from tau2_logging.analysis.measures.gates import check, check_slower, parse_objective, parse_percent
 from tau2_logging.analysis.measures.run_totals import Calls, totals_of
 from tau2_logging.errors import UserError

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tau2_logging.analysis import ReportOptions
-from tau2_logging.analysis.measures.model_servers import increase
+from tau2_logging.analysis.measures.servers.server_load import increase
 from tau2_logging.analysis.reports.text.sections import all_sections
 from tau2_logging.events import Event
 from tests.unit.analysis.samples import event, llm, log_of, simulation

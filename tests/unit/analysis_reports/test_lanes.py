@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tau2_logging.analysis.timeline.lanes import Placed, in_flight, mean_in_flight, nest, pack
+from tau2_logging.analysis.tables.lanes import Placed, in_flight, mean_in_flight, nest, pack
 
 SLICES = st.lists(
     st.tuples(st.integers(0, 60), st.integers(0, 25), st.integers(0, 3)).map(lambda s: (s[0], s[0] + s[1], s[2])), max_size=40

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
 from tau2_logging.analysis.deep.reading.results_files import SHOWN, size_of
-from tau2_logging.analysis.measures.pooling import facts
+from tau2_logging.analysis.measures.comparison.pooling import facts
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from tau2_logging.analysis.measures.pooling import PER_RUN, RunFacts, check_alike
+from tau2_logging.analysis.measures.comparison.pooling import PER_RUN, RunFacts, check_alike
 from tau2_logging.analysis.reader.line import Rejected
 
 Row = dict[str, Any]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tau2_logging.analysis.measures.arms import has_arms
+from tau2_logging.analysis.measures.comparison.arms import has_arms
 from tau2_logging.analysis.reports.html.content import meanings
 from tau2_logging.analysis.reports.html.pages import PAGES, add_deep
 from tau2_logging.analysis.reports.html.table_data import Table

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from tau2_logging.analysis.deep.table_kinds import GROUPS, TIME
-from tau2_logging.analysis.measures.arms import arms_table
-from tau2_logging.analysis.measures.costs import cost_summary
+from tau2_logging.analysis.measures.comparison.arms import arms_table
+from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
 from tau2_logging.analysis.measures.critical_path import critical_kinds
 from tau2_logging.analysis.measures.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
-from tau2_logging.analysis.measures.model_servers import LOAD_COLUMNS, TIME_COLUMNS
+from tau2_logging.analysis.measures.servers.server_load import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports.html.table_data import Rows, Table, simulation_key, table_data
 from tau2_logging.analysis.reports.text.sections import (

@@ -10,7 +10,7 @@ import pandas as pd
 from tau2_logging.analysis.reports.pictures import figure as pic
 from tau2_logging.analysis.reports.pictures.axis import on_axis, time_steps
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
-from tau2_logging.analysis.timeline.lanes import pack
+from tau2_logging.analysis.tables.lanes import pack
 from tau2_logging.analysis.timeline.queries import label
 from tau2_logging.analysis.timeline.timeline import LANES, Timeline
 from tau2_logging.events.roles import ROLE_NAMES

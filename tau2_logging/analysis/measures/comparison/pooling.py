@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 PER_RUN = frozenset(
     ("time", "run", "argv", "span", "parent", "thread", "file", "line", "row", "start_ms", "simulations", "resumed", "seeds", "level")
@@ -34,7 +34,7 @@ class RunFacts:
     tasks: Mapping[tuple[str, str], str]
 
 
-def run_settings(log: RunLog) -> dict[str, str]:
+def run_settings(log: LogData) -> dict[str, str]:
     """The fields of run_start of one run as text; several values (of its domains or arms) joined."""
     found: dict[str, dict[str, None]] = {}
     for fields in log.run_start.values():
@@ -44,12 +44,12 @@ def run_settings(log: RunLog) -> dict[str, str]:
     return {name: ", ".join(values) for name, values in found.items()}
 
 
-def facts(log: RunLog) -> list[RunFacts]:
+def facts(log: LogData) -> list[RunFacts]:
     """What each run of a log was made with."""
     return [RunFacts(one.run_id or "without a name", run_settings(one), _tasks(one)) for one in log.by_run]
 
 
-def _tasks(log: RunLog) -> dict[tuple[str, str], str]:
+def _tasks(log: LogData) -> dict[tuple[str, str], str]:
     table = log.select(["domain", "task", "task_hash"], types=["task_start"]).dropna(subset=["task_hash"])
     return {(str(domain), str(task)): str(text) for domain, task, text in table.itertuples(index=False, name=None)}
 

@@ -8,18 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tau2_logging.analysis.measures.arms import has_arms
-from tau2_logging.analysis.measures.costs import cost_summary
-from tau2_logging.analysis.measures.differences import DIFFERENCE_NOTE, PAIR, duration_differences, not_compared
-from tau2_logging.analysis.measures.pooling import facts, setting_differences
+from tau2_logging.analysis.measures.comparison.arms import has_arms
+from tau2_logging.analysis.measures.comparison.differences import DIFFERENCE_NOTE, PAIR, duration_differences, not_compared
+from tau2_logging.analysis.measures.comparison.pooling import facts, setting_differences
+from tau2_logging.analysis.measures.costs.cost_tables import cost_summary, task_costs
 from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.keyed import each_run
 from tau2_logging.analysis.tables.simulations import solved
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Comparison:
         return " ".join([said, *_sentences(self.not_compared), DIFFERENCE_NOTE])
 
 
-def compare(this: RunLog, other: RunLog) -> Comparison:
+def compare(this: LogData, other: LogData) -> Comparison:
     """Compare two runs: durations as `differences.duration_differences` does, with tasks as the unit.
 
     Raises UserError where one side is several runs.
@@ -82,20 +83,20 @@ def _sentences(reasons: Mapping[str, str]) -> list[str]:
     return [f"Not compared: {'; '.join(parts)}."] if parts else []
 
 
-def _keyed(log: RunLog) -> pd.DataFrame:
+def _keyed(log: LogData) -> pd.DataFrame:
     table = log.simulations[[*PAIR, "status", "reward", "duration_ms"]].drop_duplicates(PAIR, keep="last")
-    costs = log.task_costs().drop_duplicates(PAIR, keep="last")[[*PAIR, "cost_usd", "agent_cost_usd"]]
+    costs = each_run(task_costs)(log).drop_duplicates(PAIR, keep="last")[[*PAIR, "cost_usd", "agent_cost_usd"]]
     return table.merge(costs, on=PAIR, how="left")
 
 
-def _pairs(this: RunLog, other: RunLog) -> pd.DataFrame:
+def _pairs(this: LogData, other: LogData) -> pd.DataFrame:
     pairs = _keyed(this).merge(_keyed(other), on=PAIR, suffixes=("", "_other"))
     for name in ("reward", "duration_ms", "cost_usd"):
         pairs[f"{name}_change"] = as_floats(pairs[name]) - as_floats(pairs[f"{name}_other"])
     return pairs
 
 
-def _totals(this: RunLog, other: RunLog, pairs: pd.DataFrame) -> pd.DataFrame:
+def _totals(this: LogData, other: LogData, pairs: pd.DataFrame) -> pd.DataFrame:
     """Rewards (of each arm, if there are arms) and money of both: what, this, other, difference; NaN is unknown."""
     import pandas as pd
 
@@ -127,7 +128,7 @@ def _known(value: float | int | None) -> float:
     return float("nan") if value is None else float(value)
 
 
-def changed_settings(this: RunLog, other: RunLog) -> pd.DataFrame:
+def changed_settings(this: LogData, other: LogData) -> pd.DataFrame:
     """Fields of run_start in which the runs differ: field, this, other. Values that differ in any two runs (time, id) are left out."""
     import pandas as pd
 

@@ -19,7 +19,7 @@ from tau2_logging.statistics.distribution_functions import t_quantile, t_two_sid
 from tau2_logging.statistics.multiplicity import holm
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 PAIR = ["domain", "task", "trial"]
 TASK = ["domain", "task"]
@@ -38,7 +38,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def duration_differences(this: RunLog, other: RunLog, pairs: pd.DataFrame) -> pd.DataFrame:
+def duration_differences(this: LogData, other: LogData, pairs: pd.DataFrame) -> pd.DataFrame:
     """A row for task durations and each type of call in both runs: COLUMNS. `pairs`: the simulations (PAIR) that both did.
 
     `n`: calls; `tasks`: units. `median_ms`: mean over tasks of a task's median; `difference_ms` is this minus other and `change` its share
@@ -58,7 +58,7 @@ def duration_differences(this: RunLog, other: RunLog, pairs: pd.DataFrame) -> pd
     return table
 
 
-def not_compared(this: RunLog, other: RunLog) -> dict[str, str]:
+def not_compared(this: LogData, other: LogData) -> dict[str, str]:
     """Types of calls that cannot be compared, and why: a log's level leaves them out, or they are in one log alone."""
     levels = [left_out(log) for log in (this, other)]
     held = [[len(log.select(["type"], types=[type_])) > 0 for type_ in TIMED_TYPES] for log in (this, other)]
@@ -74,7 +74,7 @@ def _why(out_here: bool, out_there: bool, here: bool, there: bool) -> str:
     return "" if here == there else f"only in {'this' if here else 'the other'} log"
 
 
-def _durations(log: RunLog, type_: str, simulations: pd.DataFrame) -> pd.DataFrame:
+def _durations(log: LogData, type_: str, simulations: pd.DataFrame) -> pd.DataFrame:
     """Durations of the calls of some simulations; of a simulation that ended twice, the last."""
     calls = log.select([*PAIR, "duration_ms"], types=[type_]).dropna(subset=["duration_ms"])
     if type_ == "task_end":

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tau2_logging.analysis.measures.costs.cost_tables import task_costs
 from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.keyed import each_run
 from tau2_logging.analysis.tables.simulations import score
 from tau2_logging.events.label import arm_of
 from tau2_logging.statistics.score import Score
@@ -14,8 +16,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from tau2_logging.analysis.measures.prices import PriceTable
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.measures.costs.prices import PriceTable
+    from tau2_logging.analysis.tables.log_data import LogData
 
 
 def has_arms(domains: Iterable[object]) -> bool:
@@ -30,7 +32,7 @@ def scores(simulations: pd.DataFrame) -> dict[str, Score]:
     return {str(domain): score(mine) for domain, mine in simulations.groupby("domain", sort=False, dropna=False)}
 
 
-def arms_table(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
+def arms_table(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame:
     """One row an arm and domain, empty for a run without arms.
 
     Columns: domain, simulations, outcome (with its denominator), scored, solved, mean_reward, median_ms of the last attempts, tool_calls
@@ -38,7 +40,7 @@ def arms_table(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    costs = log.task_costs(prices)
+    costs = each_run(task_costs)(log, prices)
     found = scores(log.simulations)
     rows = [_row(domain, found[domain], log.simulations, costs) for domain in found]
     return pd.DataFrame(rows)

@@ -9,12 +9,12 @@ from tau2_logging.analysis.tables.columns import as_floats
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 COLUMNS = ("worker", "host", "ready_ms", "simulations", "failed", "mean_ms", "lost", "ended_because")
 
 
-def worker_processes(log: RunLog) -> pd.DataFrame:
+def worker_processes(log: LogData) -> pd.DataFrame:
     """One row a worker, in the order they were ready; none where simulations ran in threads. A resumed run names its workers anew from w0:
     of workers with one name and host the figures are added.
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tau2_logging.analysis.measures.prices import PriceTable, default_prices
+from tau2_logging.analysis.measures.costs.prices import PriceTable, default_prices
 from tau2_logging.analysis.measures.provenance import left_out
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY, solved, with_key
@@ -16,12 +16,12 @@ from tau2_logging.events.roles import MODEL_CALL_TYPES, SIDES, TOKEN_FIELDS
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 _PRICED = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
 
 
-def priced_calls(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
+def priced_calls(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame:
     """The model calls with `price_usd` and `price_source` (log, table or unknown) and `side`.
 
     The price that the run logged stands, unless `prices` is given and knows the model. A call that failed without using a token is free;
@@ -52,7 +52,7 @@ def table_prices(calls: pd.DataFrame, prices: PriceTable) -> Any:
     return result
 
 
-def cost_table(log: RunLog, by: Sequence[str] = ("side", "role", "model"), prices: PriceTable | None = None) -> pd.DataFrame:
+def cost_table(log: LogData, by: Sequence[str] = ("side", "role", "model"), prices: PriceTable | None = None) -> pd.DataFrame:
     """Calls, tokens and money by role and model (or other columns of `priced_calls`).
 
     Columns: the keys, calls, errors, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost_usd (NaN as soon as the price of
@@ -74,7 +74,7 @@ def summed(calls: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     return with_key(table.reset_index()).sort_values(keys, kind="stable", ignore_index=True)
 
 
-def task_costs(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
+def task_costs(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame:
     """Money by simulation: KEY, agent_cost_usd, benchmark_cost_usd, cost_usd; NaN where a call's price is unknown.
 
     Of a log whose level leaves out calls it is what the ends of simulations say.
@@ -89,12 +89,12 @@ def task_costs(log: RunLog, prices: PriceTable | None = None) -> pd.DataFrame:
     return result.assign(**_noted_costs(log)) if _without_calls(log, calls) else result
 
 
-def _without_calls(log: RunLog, calls: pd.DataFrame) -> bool:
+def _without_calls(log: LogData, calls: pd.DataFrame) -> bool:
     """Whether the calls are not what was paid for: a voice run, or a log whose level leaves out all calls, or all but the failed ones."""
     return len(log.simulations) > 0 and (calls.empty or not set(MODEL_CALL_TYPES).isdisjoint(left_out(log)))
 
 
-def _noted_costs(log: RunLog) -> dict[str, Any]:
+def _noted_costs(log: LogData) -> dict[str, Any]:
     """What the ends of all attempts say, by simulation; NaN if one does not say it, or never ended."""
     names = ["cost_usd", "agent_cost_usd"]
     ends = log.select([*KEY, *names], types=["task_end"]).groupby(KEY, dropna=False)[names]
@@ -105,7 +105,7 @@ def _noted_costs(log: RunLog) -> dict[str, Any]:
     return {"agent_cost_usd": agent, "benchmark_cost_usd": whole - agent, "cost_usd": whole}
 
 
-def cost_summary(log: RunLog, prices: PriceTable | None = None) -> dict[str, float | int | None]:
+def cost_summary(log: LogData, prices: PriceTable | None = None) -> dict[str, float | int | None]:
     """Totals in USD: of the run, the agent's and the benchmark's share, per simulation and per solved one. None is unknown."""
     calls = priced_calls(log, prices)
     simulations = log.simulations
@@ -140,7 +140,7 @@ def _total(calls: pd.DataFrame) -> float | None:
 PRICED_AS_COLUMNS = ["model", "agent_usd", "benchmark_usd", "all_usd", "known_usd", "unknown_calls"]
 
 
-def priced_as(log: RunLog, models: Sequence[str], prices: PriceTable | None = None) -> pd.DataFrame:
+def priced_as(log: LogData, models: Sequence[str], prices: PriceTable | None = None) -> pd.DataFrame:
     """What the tokens of this run would cost on other models: PRICED_AS_COLUMNS and price_date.
 
     NaN is unknown: everything of a model without price, else a side with a call whose tokens are not known. `unknown_calls` counts such

@@ -13,7 +13,7 @@ from tau2_logging.events.kinds import SERVER_TIMES
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 _COUNTERS = ("prefix_queries", "prefix_hits", "preemptions", "prompt_tokens", "prompt_tokens_computed", "generation_tokens")
 _TOTALS = ("prefill", "decode")
@@ -25,7 +25,7 @@ LOAD_COLUMNS = (
 )  # fmt: skip
 
 
-def server_table(log: RunLog) -> pd.DataFrame:
+def server_table(log: LogData) -> pd.DataFrame:
     """One row a server that gave figures: endpoint, model, TIME_COLUMNS, LOAD_COLUMNS.
 
     `requests` are those it finished during the run, whoever made them; means of queue, prefill, decode, ttft and e2e are by its own clock
@@ -45,7 +45,7 @@ def server_table(log: RunLog) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["endpoint", "model", *TIME_COLUMNS, *LOAD_COLUMNS])
 
 
-def _samples(log: RunLog) -> pd.DataFrame:
+def _samples(log: LogData) -> pd.DataFrame:
     """Each sample once: it stands in the log of every domain of its run."""
     samples = log.select(types=["server_metrics"])
     if samples.empty:

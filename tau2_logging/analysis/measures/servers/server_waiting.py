@@ -12,7 +12,7 @@ from tau2_logging.events import MODEL_CALL_TYPES
 from tau2_logging.events.kinds import SERVER_CALL_MS
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 _CALL = ["run", "span"]
 _KEYS = ["role", "model", "endpoint"]
@@ -22,7 +22,7 @@ WAITING_COLUMNS = (
 )  # fmt: skip
 
 
-def calls_at_servers(log: RunLog) -> pd.DataFrame:
+def calls_at_servers(log: LogData) -> pd.DataFrame:
     """One row a model call that went over HTTP: run, span, role, model, endpoint, error, duration_ms, queue_ms, SERVER_CALL_MS, source,
     network_ms.
 
@@ -38,7 +38,7 @@ def calls_at_servers(log: RunLog) -> pd.DataFrame:
     return calls.assign(network_ms=np.where(failed, np.nan, left_ms))
 
 
-def _told(log: RunLog) -> pd.DataFrame:
+def _told(log: LogData) -> pd.DataFrame:
     """The server's times of each call, once a call."""
     told = log.select([*_CALL, "server_source", *SERVER_CALL_MS], types=["server_call"]).rename(columns={"server_source": "source"})
     traced = set(zip(*(told.loc[told["source"] == "trace", name] for name in _CALL), strict=True))
@@ -48,7 +48,7 @@ def _told(log: RunLog) -> pd.DataFrame:
     return groups[list(SERVER_CALL_MS)].sum(min_count=1).join(groups["source"].last()).reset_index()
 
 
-def with_server_times(log: RunLog, events: pd.DataFrame) -> pd.DataFrame:
+def with_server_times(log: LogData, events: pd.DataFrame) -> pd.DataFrame:
     """The events with the SERVER_CALL_MS in the rows of the model calls whose server told them."""
     told = _told(log)
     if told.empty:
@@ -58,7 +58,7 @@ def with_server_times(log: RunLog, events: pd.DataFrame) -> pd.DataFrame:
     return events.assign(**{name: found[name].to_numpy() for name in SERVER_CALL_MS})
 
 
-def waiting_table(log: RunLog) -> pd.DataFrame:
+def waiting_table(log: LogData) -> pd.DataFrame:
     """By role, model, endpoint and source: WAITING_COLUMNS. `told` of the `calls` have figures of their server; means and 95th
     percentiles are of those that have the figure, in ms, NaN where none has. Empty where no server told anything.
     """

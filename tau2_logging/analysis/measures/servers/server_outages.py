@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tau2_logging.analysis.tables.columns import numbers
+from tau2_logging.analysis.tables.run_clock import sessions
 from tau2_logging.analysis.tables.simulations import KEY
-from tau2_logging.analysis.timeline.run_clock import sessions
 from tau2_logging.events import MODEL_CALL_TYPES
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.tables.log_data import LogData
 
 _DOWN, _UP = "server_down", "server_up"
 _ROUNDING_MS = 0.01
@@ -26,7 +26,7 @@ OUTAGE_COLUMNS = (
 WAIT_COLUMNS = ("model", "endpoint", "waits", "in_vain", "wait_ms", "longest_ms", "simulations", "of_simulations")
 
 
-def outage_table(log: RunLog) -> pd.DataFrame:
+def outage_table(log: LogData) -> pd.DataFrame:
     """One row an outage of a server, in order of time: OUTAGE_COLUMNS.
 
     It lasts from the first word that the server is left out to the last that it is back (each worker process finds out for itself);
@@ -42,7 +42,7 @@ def outage_table(log: RunLog) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(OUTAGE_COLUMNS))
 
 
-def _outages(log: RunLog) -> list[dict[str, Any]]:
+def _outages(log: LogData) -> list[dict[str, Any]]:
     names = ["run", "file", "type", "time", "endpoint", "model", "start_ms", "error_message"]
     marks = log.select(names, types=("run_start", _DOWN, _UP))
     marks["session"] = sessions(marks)
@@ -78,7 +78,7 @@ class _Touched:
     simulations: int
 
     @classmethod
-    def of(cls, log: RunLog) -> _Touched:
+    def of(cls, log: LogData) -> _Touched:
         types = ("server_wait", *MODEL_CALL_TYPES)
         events = log.select([*KEY, "type", "endpoint", "start_ms", "end_ms", "wait_ms", "error"], types=types)
         events["key"] = events.groupby(KEY, dropna=False, sort=False).ngroup()
@@ -110,7 +110,7 @@ class _Touched:
         return there[bad & (ended > last_good) & (begun <= until)]
 
 
-def wait_table(log: RunLog) -> pd.DataFrame:
+def wait_table(log: LogData) -> pd.DataFrame:
     """Waits of model calls for a server that answers, by model and the servers that were down: WAIT_COLUMNS. These are no retries."""
     waits = log.select([*KEY, "model", "endpoint", "wait_ms", "error"], types=["server_wait"])
     waits["key"] = waits.groupby(KEY, dropna=False, sort=False).ngroup()

@@ -1,0 +1,1 @@
+"""Runs beside one another: paired differences, which runs may be pooled, arms."""

@@ -1,0 +1,1 @@
+"""Money: prices of models, the cost of calls, of tasks, of experts."""

@@ -1,0 +1,1 @@
+"""Model servers and worker processes: their load, their queues, their outages."""

@@ -1,0 +1,131 @@
+"""The events of a log as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from tau2_logging.analysis.reader.column_store import Store
+from tau2_logging.analysis.reader.line import Rejected
+from tau2_logging.analysis.tables.frames import frame
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from typing_extensions import Self
+
+NAMELESS = ""
+"""The run of events that name none, in a log in which others do."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What was read and how it went, by file: number of lines, of events, of other text, of lines that could not be read, and of values
+    that were left out of events (see `plausible`).
+    """
+
+    file: str
+    lines: int
+    events: int
+    other: int
+    rejected: int
+    values: int = 0
+
+
+class EventTables:
+    """The events of one run, or of several.
+
+    `files`: paths as they were given. `runs`: ids of every run in the files, in order of first appearance. `chosen`: the runs this log is
+    of; empty for all of them. `rejected`: lines that could not be read, values that were left out. Tables are made on first use and then
+    kept.
+
+    Of several runs every table is keyed by `run`: runs differ in agent, model or settings, and a figure over all of them is a figure of
+    none. `by_run` has a log of each.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        files: Sequence[str],
+        readings: Sequence[Reading],
+        rejected: Sequence[Rejected],
+        chosen: Sequence[str],
+        pooled: bool = False,
+    ) -> None:
+        self.store = store
+        self.files = list(files)
+        self.readings = list(readings)
+        self.rejected = list(rejected)
+        self.chosen = tuple(chosen)
+        self.pooled = pooled
+        self.notes: list[str] = []
+        self._more_refused = 0
+
+    @property
+    def run_id(self) -> str | None:
+        """The run; None where there are several, or where the log names no run (the older runner's)."""
+        return (self.chosen[0] or None) if len(self.chosen) == 1 else None
+
+    @cached_property
+    def by_run(self) -> list[Self]:
+        """A log of each run, in order of first appearance; events without a run, beside others that have one, are a run without a name."""
+        if len(self.chosen) == 1 or not self.runs:
+            return [self]
+        names = [run for run in self.runs if run in self.chosen] if self.chosen else [*self.runs, *self._nameless]
+        return [self] if len(names) < 2 else [self.of([name]) for name in names]
+
+    @property
+    def _nameless(self) -> list[str]:
+        return [NAMELESS] if any(bool((self.store.column(type_, "run") < 0).any()) for type_ in self.store.types()) else []
+
+    def of(self, chosen: Sequence[str], pooled: bool = False) -> Self:
+        """Return the same log of other runs."""
+        return type(self)(self.store, self.files, self.readings, self.rejected, chosen, pooled)
+
+    @property
+    def rejected_count(self) -> int:
+        """Lines that could not be read and values that were left out; `rejected` holds the first 100,000 of them."""
+        return self._more_refused + sum(reading.rejected + reading.values for reading in self.readings)
+
+    def refuse(self, entries: Sequence[Rejected]) -> None:
+        """Add what could not be read of the recording that this log was made of."""
+        self._more_refused += len(entries)
+        self.rejected += entries
+
+    @cached_property
+    def runs(self) -> list[str]:
+        """Ids of the runs in the files, in order of first appearance."""
+        texts = self.store.dictionary("run").texts
+        return [texts[code] for _, code in self.store.first_rows("run")]
+
+    @cached_property
+    def domains(self) -> list[str]:
+        """Domains of the chosen run's simulations, in order of first appearance."""
+        return [str(name) for name in self.select(columns=["domain"])["domain"].dropna().unique()]
+
+    def select(self, columns: Iterable[str] | None = None, types: Iterable[str] | None = None) -> pd.DataFrame:
+        """Some columns of the events of some types, in file order. Takes memory for these columns alone."""
+        return frame(self.store, self.files, types if types is not None else self.store.types(), columns, self.chosen)
+
+    @cached_property
+    def events(self) -> pd.DataFrame:
+        """One row an event, in file order: file, line, level, time (local), task, thread, type, then a typed column for each field that
+        occurs (float64, Int64, boolean or object), `end_ms` and `role` (agent, expert, user, judge, tool or None).
+        """
+        return self.select()
+
+    def _run_events(self, type_: str) -> dict[str | None, dict[str, object]]:
+        table = self.select(types=[type_])
+        rows = table.drop(columns=["end_ms", "role"], errors="ignore").to_dict("records")
+        return {row.get("domain"): {str(key): value for key, value in row.items()} for row in rows}
+
+    @cached_property
+    def run_start(self) -> dict[str | None, dict[str, object]]:
+        """Fields of run_start by domain; of the last one where the run was resumed."""
+        return self._run_events("run_start")
+
+    @cached_property
+    def run_end(self) -> dict[str | None, dict[str, object]]:
+        """Fields of run_end by domain; empty while the run goes on or where it was killed."""
+        return self._run_events("run_end")
