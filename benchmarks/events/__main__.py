@@ -35,7 +35,7 @@ from tau2_logging.logger import EventLogger
 from tau2_logging.logger.sink import Sink
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.models.scripted.task_script import PlanBook, plan_of
-from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.model_calls.litellm_settings import warm_up
 from tau2_logging.sinks import DomainFiles
 from tau2_logging.sinks.structured_file import StructuredFiles
@@ -58,12 +58,12 @@ class TimedStates(EnvironmentStates):
         return found
 
 
-def measure(benchmark: Benchmark, domain: str, tasks: list[Any], directory: Path, rounds: int) -> dict[str, float]:
+def measure(harness: Tau2Harness, domain: str, tasks: list[Any], directory: Path, rounds: int) -> dict[str, float]:
     """CPU of the tasks of a domain with and without events, and the examinations; of each simulation the median of the rounds."""
     spent: dict[str, list[list[float]]] = {"without": [], "with": [], "again": []}
     took, held = [], []
     for number in range(rounds):
-        sides = _round(benchmark, domain, tasks, directory, number)
+        sides = _round(harness, domain, tasks, directory, number)
         for kind, side in sides.items():
             spent[kind].append(side.spent)
         took.append(sides["with"].states.took_ms)
@@ -101,7 +101,7 @@ class Side:
         self.with_events = with_events
         self.spent: list[float] = []
 
-    def run(self, benchmark: Benchmark, domain: str, tasks: list[Any], directory: Path) -> None:
+    def run(self, harness: Tau2Harness, domain: str, tasks: list[Any], directory: Path) -> None:
         """Run tasks, in order."""
         sinks: list[Sink] = [Totals({domain: 0}), DomainFiles(directory, [domain], PROFILE)]
         if self.with_events:
@@ -109,7 +109,7 @@ class Side:
         logger = EventLogger("events", sinks)
         with closing(logger), DatabaseSubstitutes("tau2", self.databases), Instrumentation(details=self.details):
             for task in tasks:
-                profiled(benchmark, domain, task, logger, self.spent)
+                profiled(harness, domain, task, logger, self.spent)
 
     def forget(self) -> None:
         """Leave out what has been measured so far."""
@@ -117,18 +117,18 @@ class Side:
             figures.clear()
 
 
-def _round(benchmark: Benchmark, domain: str, tasks: list[Any], directory: Path, number: int) -> dict[str, Side]:
+def _round(harness: Tau2Harness, domain: str, tasks: list[Any], directory: Path, number: int) -> dict[str, Side]:
     kinds = ["without", "with", "again"]
     first = number % len(kinds)
     sides = {kind: Side(kind == "with") for kind in kinds[first:] + kinds[:first]}
     for side in sides.values():  # caches are filled
-        side.run(benchmark, domain, tasks[:1], directory)
+        side.run(harness, domain, tasks[:1], directory)
         side.forget()
     gc.collect()
     gc.freeze()
     for block, at in enumerate(range(0, len(tasks), BLOCK)):
         for kind in (kinds, kinds[::-1])[block % 2]:
-            sides[kind].run(benchmark, domain, tasks[at : at + BLOCK], directory)
+            sides[kind].run(harness, domain, tasks[at : at + BLOCK], directory)
     gc.unfreeze()
     return sides
 
@@ -154,8 +154,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="measure so many times and take the median (default: 3)")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
-    benchmark = Benchmark.load()
-    tasks = {domain: benchmark.tasks(domain, None)[: options.tasks] for domain in DOMAINS}
+    harness = Tau2Harness.load()
+    tasks = {domain: harness.tasks(domain, None)[: options.tasks] for domain in DOMAINS}
     book = PlanBook()
     for domain, chosen in tasks.items():
         for task in chosen:
@@ -165,10 +165,10 @@ def main() -> None:
     figures = {}
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        stack.enter_context(benchmark.judge("scripted/judge", {}))
+        stack.enter_context(harness.judge("scripted/judge", {}))
         stack.enter_context(ToolSubstitutes(FastTools()))
         for domain, chosen in tasks.items():
-            figures[domain] = measure(benchmark, domain, chosen, directory, options.rounds)
+            figures[domain] = measure(harness, domain, chosen, directory, options.rounds)
     report(figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))

@@ -36,7 +36,7 @@ from tau2_logging.instrument.replacing import replaced
 from tau2_logging.logger import EventLogger
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.models.scripted.task_script import PlanBook, plan_of
-from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.model_calls.litellm_settings import warm_up
 from tau2_logging.runner.session import run
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
@@ -46,11 +46,11 @@ DOMAINS = ("retail", "airline", "telecom")
 TARGETS = {"airline": 0.15, "retail": 0.20, "telecom": 1.0}
 
 
-def prepare(benchmark: Benchmark, domains: Sequence[str]) -> None:
+def prepare(harness: Tau2Harness, domains: Sequence[str]) -> None:
     """Make the scripted models play these domains, and litellm import what it needs."""
     book = PlanBook()
     for domain in domains:
-        for task in benchmark.tasks(domain, None):
+        for task in harness.tasks(domain, None):
             book.add(domain, plan_of(task))
     register(book)
     warm_up()
@@ -69,10 +69,10 @@ def ours(directory: Path, domains: Sequence[str], tasks: int | None, threads: in
     return time.process_time() - cpu, time.perf_counter() - wall
 
 
-def plain(benchmark: Benchmark, directory: Path, domain: str, tasks: int | None, threads: int, trials: int) -> tuple[float, float]:
+def plain(harness: Tau2Harness, directory: Path, domain: str, tasks: int | None, threads: int, trials: int) -> tuple[float, float]:
     """(CPU seconds, wall seconds) of tau2's own batch."""
-    prepare(benchmark, [domain])
-    chosen = benchmark.tasks(domain, None)[:tasks]
+    prepare(harness, [domain])
+    chosen = harness.tasks(domain, None)[:tasks]
     cpu, wall = time.process_time(), time.perf_counter()
     run_tasks(domain, chosen, threads, trials, directory / f"plain_{domain}_{time.monotonic_ns()}.json")
     return time.process_time() - cpu, time.perf_counter() - wall
@@ -80,14 +80,14 @@ def plain(benchmark: Benchmark, directory: Path, domain: str, tasks: int | None,
 
 def cpu(options: argparse.Namespace) -> dict[str, Any]:
     """CPU per simulation, by domain; one thread, so that nothing waits."""
-    benchmark = Benchmark.load()
+    harness = Tau2Harness.load()
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         for domain in DOMAINS:
-            number = len(benchmark.tasks(domain, None)[: options.tasks])
+            number = len(harness.tasks(domain, None)[: options.tasks])
             theirs, mine = [], []
             for turn in range(2):
-                theirs.append(plain(benchmark, Path(name), domain, options.tasks, 1, 1)[0])
+                theirs.append(plain(harness, Path(name), domain, options.tasks, 1, 1)[0])
                 mine.append(ours(Path(name) / f"{domain}{turn}", [domain], options.tasks, 1, 1)[0])
             ratio = min(mine) / min(theirs)
             figures[domain] = {"tau2_ms": 1e3 * min(theirs) / number, "ours_ms": 1e3 * min(mine) / number, "ratio": ratio}
@@ -100,10 +100,10 @@ def cpu(options: argparse.Namespace) -> dict[str, Any]:
 
 def wall(options: argparse.Namespace) -> dict[str, Any]:
     """Wall time of everything, the same number of threads."""
-    benchmark = Benchmark.load()
+    harness = Tau2Harness.load()
     with tempfile.TemporaryDirectory() as name:
         mine = ours(Path(name), DOMAINS, options.tasks, options.threads, options.trials)[1]
-        theirs = sum(plain(benchmark, Path(name), domain, options.tasks, options.threads, options.trials)[1] for domain in DOMAINS)
+        theirs = sum(plain(harness, Path(name), domain, options.tasks, options.threads, options.trials)[1] for domain in DOMAINS)
     print(f"tau2 {theirs:.1f} s   ours {mine:.1f} s   ratio {mine / theirs:.3f} (target 0.15)")
     return {"tau2_s": theirs, "ours_s": mine, "ratio": mine / theirs, "trials": options.trials, "threads": options.threads}
 
@@ -152,7 +152,7 @@ def grow_one(options: argparse.Namespace) -> dict[str, Any]:
 
 def distortion(options: argparse.Namespace) -> dict[str, Any]:
     """p95 of the measured length of model calls that take exactly 500 ms, with 64 simulations in flight."""
-    benchmark = Benchmark.load()
+    harness = Tau2Harness.load()
     latency = {"ttft_ms": 500.0}
     figures = {}
     with tempfile.TemporaryDirectory() as name:
@@ -161,8 +161,8 @@ def distortion(options: argparse.Namespace) -> dict[str, Any]:
         lines = (Path(name) / "tau2_retail.log").read_text().splitlines()
         figures["ours_p95_ms"] = _p95([decode(line) for line in lines])
         sink = MemorySink(PROFILE)
-        prepare(benchmark, ["retail"])
-        tasks = benchmark.tasks("retail", None)[: options.tasks]
+        prepare(harness, ["retail"])
+        tasks = harness.tasks("retail", None)[: options.tasks]
         with Instrumentation():
             run_tasks("retail", tasks, 64, 1, Path(name) / "plain.json", latency, EventLogger("plain", [sink]))
         figures["tau2_p95_ms"] = _p95(sink.events)

@@ -29,7 +29,7 @@ from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.logger.scope import end
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.models.scripted.task_script import PlanBook, plan_of
-from tau2_logging.runner.harness.tau2_harness import Benchmark, Recipe
+from tau2_logging.runner.harness.tau2_harness import Recipe, Tau2Harness
 from tau2_logging.runner.model_calls.litellm_settings import warm_up
 from tau2_logging.sinks import DomainFiles
 from tau2_logging.sinks.totals import Totals
@@ -56,16 +56,16 @@ def cpu(spent: list[float]) -> Iterator[None]:
     spent.append(time.process_time() - begun)
 
 
-def bare(benchmark: Benchmark, domain: str, task: Any, spent: list[float]) -> None:
+def bare(harness: Tau2Harness, domain: str, task: Any, spent: list[float]) -> None:
     """Run a task without profiling."""
     with cpu(spent):
-        benchmark.run_task(recipe(domain, task), task, 1)
+        harness.run_task(recipe(domain, task), task, 1)
 
 
-def profiled(benchmark: Benchmark, domain: str, task: Any, logger: EventLogger, spent: list[float]) -> None:
+def profiled(harness: Tau2Harness, domain: str, task: Any, logger: EventLogger, spent: list[float]) -> None:
     """Run a task with everything on."""
     with cpu(spent), simulation_scope(logger, domain, task.id, 0, 1) as simulation:
-        end(simulation, outcome_of(benchmark.run_task(recipe(domain, task), task, 1)))
+        end(simulation, outcome_of(harness.run_task(recipe(domain, task), task, 1)))
 
 
 def main() -> None:
@@ -76,8 +76,8 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, help="tasks of each domain (default: all)")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
-    benchmark = Benchmark.load()
-    tasks = {domain: benchmark.tasks(domain, None)[: options.tasks] for domain in DOMAINS}
+    harness = Tau2Harness.load()
+    tasks = {domain: harness.tasks(domain, None)[: options.tasks] for domain in DOMAINS}
     book = PlanBook()
     for domain, chosen in tasks.items():
         for task in chosen:
@@ -85,34 +85,34 @@ def main() -> None:
     register(book)
     warm_up()
     figures = {}
-    with tempfile.TemporaryDirectory() as directory, benchmark.judge("scripted/judge", {}):
+    with tempfile.TemporaryDirectory() as directory, harness.judge("scripted/judge", {}):
         logger = EventLogger("overhead", [Totals(dict.fromkeys(DOMAINS, 0)), DomainFiles(Path(directory), DOMAINS, PROFILE)])
         for domain, chosen in tasks.items():
-            figures[domain] = measure(benchmark, domain, chosen, logger)
+            figures[domain] = measure(harness, domain, chosen, logger)
         logger.close()
     report(figures)
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
 
 
-def measure(benchmark: Benchmark, domain: str, tasks: list[Any], logger: EventLogger) -> dict[str, float]:
+def measure(harness: Tau2Harness, domain: str, tasks: list[Any], logger: EventLogger) -> dict[str, float]:
     """CPU of the tasks of a domain, bare and profiled."""
     off: list[float] = []
     on: list[float] = []
     again: list[float] = []
-    bare(benchmark, domain, tasks[0], [])
+    bare(harness, domain, tasks[0], [])
     with Instrumentation():  # caches of ours are filled too
-        profiled(benchmark, domain, tasks[0], logger, [])
+        profiled(harness, domain, tasks[0], logger, [])
     for number, at in enumerate(range(0, len(tasks), BLOCK)):
         block = tasks[at : at + BLOCK]
         for kind in (("bare", "on", "again"), ("again", "on", "bare"))[number % 2]:
             if kind == "on":
                 with Instrumentation():
                     for task in block:
-                        profiled(benchmark, domain, task, logger, on)
+                        profiled(harness, domain, task, logger, on)
             else:
                 for task in block:
-                    bare(benchmark, domain, task, off if kind == "bare" else again)
+                    bare(harness, domain, task, off if kind == "bare" else again)
     return {
         "simulations": len(tasks),
         "bare_s": (sum(off) + sum(again)) / 2,

@@ -27,7 +27,7 @@ from rich.console import Console
 from tau2_logging.environments import FastDatabases
 from tau2_logging.events import StateChangeEvent, StateSnapshot, StructuredEvent, apply_changes, read_events
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes
-from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.session import run
 from tau2_logging.runner.settings.config import SCRIPTED_JUDGE, ModelChoice, RunConfig
 
@@ -79,9 +79,9 @@ def tau2_hash(state: Any) -> str:
     return hashlib.sha256(json.dumps(state, sort_keys=True).encode()).hexdigest()
 
 
-def initial_states(benchmark: Benchmark, domain: str, task: Any) -> dict[str, Any]:
+def initial_states(harness: Tau2Harness, domain: str, task: Any) -> dict[str, Any]:
     """The databases of a task before its first step, dumped from tau2's own environment."""
-    environment, start = benchmark.registry.get_env_constructor(domain)(), task.initial_state
+    environment, start = harness.registry.get_env_constructor(domain)(), task.initial_state
     data, actions, history = (
         getattr(start, f"{name}", None) for name in ("initialization_data", "initialization_actions", "message_history")
     )
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, help="tasks of each domain (default: all)")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
-    benchmark = Benchmark.load()
+    harness = Tau2Harness.load()
     figures: dict[str, dict[str, int]] = {}
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         plain, enhanced = (play(Path(place), suffix, options.tasks) for suffix in ("", "_enhanced"))
@@ -105,8 +105,8 @@ def main() -> None:
             by_task: dict[str, list[StructuredEvent]] = defaultdict(list)
             for event in read_events(Path(place) / "runs" / "r_enhanced" / f"events_{domain}_enhanced.jsonl"):
                 by_task[str(getattr(event, "task", None))].append(event)  # type: ignore[arg-type]
-            tasks = {str(task.id): task for task in benchmark.tasks(domain, None)}
-            checked = [check_states(events, initial_states(benchmark, domain, tasks[task])) for task, events in by_task.items()]
+            tasks = {str(task.id): task for task in harness.tasks(domain, None)}
+            checked = [check_states(events, initial_states(harness, domain, tasks[task])) for task, events in by_task.items()]
             mine = [key for key in plain if key[0] == domain]
             figures[domain] = {
                 "runs": len(checked),

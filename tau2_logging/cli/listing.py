@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tau2_logging.errors import UserError
-from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
 
 def list_domains() -> int:
@@ -13,25 +13,25 @@ def list_domains() -> int:
     from tau2_logging.runner.harness.enhanced_domains import SUFFIX, offered
     from tau2_logging.runner.settings.config import RunConfig
 
-    benchmark = Benchmark.load()
-    plain = benchmark.domains()
-    with offered(benchmark.registry, RunConfig()):
-        second = [domain for domain in benchmark.domains() if domain not in plain]
-        return _list_domains(benchmark, plain, f"with structured events, as <domain>{SUFFIX}: {', '.join(second)}")
+    harness = Tau2Harness.load()
+    plain = harness.domains()
+    with offered(harness.registry, RunConfig()):
+        second = [domain for domain in harness.domains() if domain not in plain]
+        return _list_domains(harness, plain, f"with structured events, as <domain>{SUFFIX}: {', '.join(second)}")
 
 
-def _list_domains(benchmark: Benchmark, domains: list[str], note: str) -> int:
+def _list_domains(harness: Tau2Harness, domains: list[str], note: str) -> int:
     print("domains:")
     for domain in domains:
         try:
-            number = f"{len(benchmark.tasks(domain, None))} tasks"
+            number = f"{len(harness.tasks(domain, None))} tasks"
         except Exception as error:
             number = f"its tasks cannot be read: {error}"
-        splits = benchmark.splits(domain)
+        splits = harness.splits(domain)
         print(f"  {domain:20} {number}" + (f" (splits: {', '.join(splits)})" if splits else ""))
     print(f"  {note}")
-    print(f"agents: {', '.join(benchmark.agents())}, expert_agent (with --expert)")
-    print(f"users:  {', '.join(benchmark.users())}")
+    print(f"agents: {', '.join(harness.agents())}, expert_agent (with --expert)")
+    print(f"users:  {', '.join(harness.users())}")
     return 0
 
 
@@ -40,18 +40,18 @@ def list_tasks(domain: str, split: str | None) -> int:
     from tau2_logging.runner.harness.enhanced_domains import offered
     from tau2_logging.runner.settings.config import RunConfig
 
-    benchmark = Benchmark.load()
-    with offered(benchmark.registry, RunConfig()):
-        return _list_tasks(benchmark, domain, split)
+    harness = Tau2Harness.load()
+    with offered(harness.registry, RunConfig()):
+        return _list_tasks(harness, domain, split)
 
 
-def _list_tasks(benchmark: Benchmark, domain: str, split: str | None) -> int:
-    if domain not in benchmark.domains():
-        raise UserError(f"no domain {domain!r}; there are {', '.join(benchmark.domains())}")
-    splits = benchmark.splits(domain)
+def _list_tasks(harness: Tau2Harness, domain: str, split: str | None) -> int:
+    if domain not in harness.domains():
+        raise UserError(f"no domain {domain!r}; there are {', '.join(harness.domains())}")
+    splits = harness.splits(domain)
     if split is not None and split not in splits:
         raise UserError(f"no split {split!r} in {domain}; it has {', '.join(splits) or 'none'}")
-    for task in benchmark.tasks(domain, split):
+    for task in harness.tasks(domain, split):
         print(f"{task.id}\t{_purpose(task)}")
     return 0
 

@@ -16,7 +16,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes
 from tau2_logging.runner.harness.maseval.scoring import HARNESS_REWARD, Repetition, simulation_of
 from tau2_logging.runner.harness.maseval.trajectory import NoConversation
-from tau2_logging.runner.harness.tau2_harness import Benchmark, Recipe
+from tau2_logging.runner.harness.tau2_harness import Recipe, Tau2Harness
 from tau2_logging.runner.work.checkpoint import Checkpoint, Row, results_path, write_results
 from tau2_logging.statistics.pass_k import mean_pass_at, mean_pass_hat
 
@@ -56,12 +56,12 @@ def rescore(reports: Path, output: Path) -> dict[str, Rescored]:
     Raises UserError for a file that holds no reports of MASEval's Tau2 benchmark, or a folder that cannot be written.
     """
     rows = list(read_reports(reports))
-    benchmark = Benchmark.load()
+    harness = Tau2Harness.load()
     found: dict[str, Rescored] = {}
     for domain in sorted({_domain(report, reports) for report in rows}):
-        if domain not in benchmark.domains():
+        if domain not in harness.domains():
             raise UserError(f"{reports} has reports of domain {domain!r}, which the installed tau2 does not have")
-        found[domain] = _Domain(benchmark, domain, output).score([report for report in rows if _domain(report, reports) == domain])
+        found[domain] = _Domain(harness, domain, output).score([report for report in rows if _domain(report, reports) == domain])
     return found
 
 
@@ -96,12 +96,12 @@ def _domain(report: Mapping[str, Any], path: Path) -> str:
 
 
 class _Domain:
-    def __init__(self, benchmark: Benchmark, domain: str, output: Path) -> None:
-        self._benchmark = benchmark
+    def __init__(self, harness: Tau2Harness, domain: str, output: Path) -> None:
+        self._harness = harness
         self._domain = domain
         self._output = output
-        every = benchmark.registry.get_tasks_loader(domain)
-        self._tasks = {str(task.id): task for task in (every(None) if benchmark.splits(domain) else every())}
+        every = harness.registry.get_tasks_loader(domain)
+        self._tasks = {str(task.id): task for task in (every(None) if harness.splits(domain) else every())}
         self._found = Rescored()
 
     def score(self, reports: list[dict[str, Any]]) -> Rescored:
@@ -118,7 +118,7 @@ class _Domain:
             stack.callback(checkpoint.close)
             used = [task for report in reports if (task := self._one(report, checkpoint)) is not None]
         tasks = {str(task.id): task for task in used}.values()
-        info = self._benchmark.info_json(_recipe(self._domain, reports))
+        info = self._harness.info_json(_recipe(self._domain, reports))
         write_results(self._output, self._domain, info, tasks, time.strftime("%Y-%m-%dT%H:%M:%S"))
         self._found.results = results_path(self._output, self._domain)
         return self._found
@@ -132,7 +132,7 @@ class _Domain:
             return None
         repetition = Repetition(self._domain, task, report, int(report["repeat_idx"]), seed=None)
         try:
-            environment = self._benchmark.registry.get_env_constructor(self._domain)()
+            environment = self._harness.registry.get_env_constructor(self._domain)()
             run = simulation_of(repetition, environment, own_reward=False)
         except NoConversation as error:
             self._found.left_out[str(error)] += 1

@@ -31,7 +31,7 @@ class RunConsole:
     def log_to(self, write: Write) -> None:
         """There is a log from here on."""
         self._log = write
-        self.look()
+        self.tick()
 
     def say(self, text: str) -> None:
         """A line, in full."""
@@ -43,7 +43,7 @@ class RunConsole:
         self.console.print(what)
         self._log_instead(lambda: _as_text(what))
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Tell the log if the terminal has been lost since. To be called often."""
         if self._log is None:
             return
@@ -63,7 +63,7 @@ class RunConsole:
 
     def _log_instead(self, text: Callable[[], str]) -> None:
         if self._log is not None and self._lost:
-            self.look()
+            self.tick()
             self._log(text())
 
     @contextmanager

@@ -28,11 +28,11 @@ from tau2_logging.logger.content.sensitive import ALL
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.scope import OK
 from tau2_logging.logger.sink import Sink
-from tau2_logging.runner.executors import Executor, Failure, ThreadsExecutor, make_crew
+from tau2_logging.runner.executors import Executor, Failure, ThreadsExecutor, make_pool
 from tau2_logging.runner.exports import Exports, check_exports
 from tau2_logging.runner.harness.enhanced_domains import offered
-from tau2_logging.runner.harness.load_harness import load_benchmark
-from tau2_logging.runner.harness.tau2_harness import Benchmark, Recipe
+from tau2_logging.runner.harness.load_harness import load_harness
+from tau2_logging.runner.harness.tau2_harness import Recipe, Tau2Harness
 from tau2_logging.runner.model_calls.limits import Budget, rate_limit
 from tau2_logging.runner.model_calls.litellm_settings import check_models, check_prices
 from tau2_logging.runner.model_calls.model_servers import ModelServers, model_servers
@@ -46,11 +46,11 @@ from tau2_logging.runner.work.checkpoint import Checkpoint, Key, Row, write_resu
 from tau2_logging.runner.work.early_end import End, end_of
 from tau2_logging.runner.work.masked_record import masked_record
 from tau2_logging.runner.work.plan import Plan, make_plan
-from tau2_logging.runner.work.process_setup import Workshop
-from tau2_logging.runner.work.run_folder import RunPlace, locked_place, within_plan
+from tau2_logging.runner.work.process_setup import ProcessSetup
+from tau2_logging.runner.work.run_folder import RunFolder, locked_folder, within_plan
 from tau2_logging.runner.work.run_lock import RunLock
-from tau2_logging.runner.work.run_spec import Order
-from tau2_logging.runner.work.run_unit import Bench
+from tau2_logging.runner.work.run_spec import RunSpec
+from tau2_logging.runner.work.run_unit import RunContext
 from tau2_logging.runner.work.watchdog import Watchdog
 from tau2_logging.sinks.console import Progress, summary_table
 from tau2_logging.sinks.domain_files import DomainFiles, events_path
@@ -86,7 +86,7 @@ def run_in(config: RunConfig, tasks: Mapping[str, list[Any]] | None = None) -> P
     """Run, with these tasks (tau2's own objects) of a domain in place of those the configuration chooses; returns the run's folder."""
     with _session(config, tasks=tasks) as session:
         session.run()
-        return session.place.directory
+        return session.folder.directory
 
 
 @contextmanager
@@ -99,21 +99,21 @@ def _session(
 ) -> Iterator[_Session]:
     """A session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
     config = replace(config, log_dir=config.log_dir.absolute())  # an agent may change the working directory
-    benchmark = load_benchmark(config)
-    with KNOWN.knowing(secret_values(config)), offered(benchmark.registry, config):
-        plan = make_plan(config, benchmark, tasks)
-        _check(config, plan, benchmark)
-        with locked_place(config, resume) as (place, lock):
-            yield _Session(config, benchmark, plan, within_plan(place, plan), lock, argv or [], RunConsole(console))
+    harness = load_harness(config)
+    with KNOWN.knowing(secret_values(config)), offered(harness.registry, config):
+        plan = make_plan(config, harness, tasks)
+        _check(config, plan, harness)
+        with locked_folder(config, resume) as (folder, lock):
+            yield _Session(config, harness, plan, within_plan(folder, plan), lock, argv or [], RunConsole(console))
 
 
-def _check(config: RunConfig, plan: Plan, benchmark: Benchmark) -> None:
+def _check(config: RunConfig, plan: Plan, harness: Tau2Harness) -> None:
     """Raise UserError for what would fail only when it has cost something."""
     check_models(config.models)
-    judged = sum(benchmark.needs_judge(unit.task) for unit in plan.units)
+    judged = sum(harness.needs_judge(unit.task) for unit in plan.units)
     if judged and config.judge_model is None:
         try:
-            check_models([ModelChoice(benchmark.own_judge())])
+            check_models([ModelChoice(harness.own_judge())])
         except UserError as error:
             raise UserError(f"the reward of {judged} simulations needs a judge, and none is named with --judge-llm; {error}") from error
     if config.max_cost is not None:
@@ -125,46 +125,46 @@ def _check(config: RunConfig, plan: Plan, benchmark: Benchmark) -> None:
 
 class _Session:
     def __init__(
-        self, config: RunConfig, benchmark: Benchmark, plan: Plan, place: RunPlace, lock: RunLock, argv: list[str], console: RunConsole
+        self, config: RunConfig, harness: Tau2Harness, plan: Plan, folder: RunFolder, lock: RunLock, argv: list[str], console: RunConsole
     ) -> None:
         self.config = config
-        self.benchmark = benchmark
+        self.harness = harness
         self.plan = plan
-        self.place = place
+        self.folder = folder
         self.lock = lock
         self.argv = argv
         self.console = console
-        self.todo = tuple(unit for unit in plan.units if unit.key not in place.done)
+        self.todo = tuple(unit for unit in plan.units if unit.key not in folder.done)
         self.recipes = {label: self._recipe(label) for label in config.labels}
-        self.order = Order(config, place.run_id, place.directory, self.recipes)
+        self.run_spec = RunSpec(config, folder.run_id, folder.directory, self.recipes)
         self.stop = _Stop()
-        self.notes: list[str] = [] if not place.damaged else [_damaged(place.damaged)]
-        self.ending = Ending(place.directory)
+        self.notes: list[str] = [] if not folder.damaged else [_damaged(folder.damaged)]
+        self.ending = Ending(folder.directory)
         self.replaced = 0
-        self.finished = set(place.done)
+        self.finished = set(folder.done)
 
     def run(self) -> int:
         with ExitStack() as stack:
-            stack.callback(self.benchmark.close)
+            stack.callback(self.harness.close)
             stack.enter_context(self.console.outliving_hangup())
             needed = self.config if self.todo else replace(self.config, servers=None)
             traces = stack.enter_context(ServerTraces(needed, self._say))
-            logs = self.place.directory / "servers"
+            logs = self.folder.directory / "servers"
             servers = stack.enter_context(model_servers(needed, logs, self.console.console, self._say, traces=traces.endpoint))
-            workshop = self._workshop(stack)
-            if not self.place.resumed:
-                self.place = replace(self.place, started_wall=time.time())
-            exports = stack.enter_context(Exports(self.config, self.place.started_wall, self._planned(), self._say))
+            setup = self._setup(stack)
+            if not self.folder.resumed:
+                self.folder = replace(self.folder, started_wall=time.time())
+            exports = stack.enter_context(Exports(self.config, self.folder.started_wall, self._planned(), self._say))
             totals, logger = self._open_logger(stack, [*exports.sinks, *traces.sinks])
             traces.write_with(logger)
             self.console.log_to(lambda text: logger.text(None, text))
-            checkpoint = Checkpoint(self.place.directory, self.config.labels)
+            checkpoint = Checkpoint(self.folder.directory, self.config.labels)
             stack.callback(checkpoint.close)
             self._write_run_json()
-            bench = Bench(self.benchmark, logger, self.recipes, checkpoint.append)
-            if workshop is not None:
-                workshop.open(stack, logger, servers)
-            executor = self._executor(bench, servers)
+            context = RunContext(self.harness, logger, self.recipes, checkpoint.append)
+            if setup is not None:
+                setup.open(stack, logger, servers)
+            executor = self._executor(context, servers)
             self._announce(exports)
             budget = Budget(self.config.max_cost, self.config.max_tokens_total)
             self._write_start(logger)
@@ -172,7 +172,7 @@ class _Session:
             with _signals(self.stop, executor), servers.watched(logger):
                 failure = self._drive(executor, progress, servers, lambda: end_of(budget, totals, servers))
                 self.notes += traces.finish(lambda: self.stop.signal is not None or failure is not None)
-            self.notes += workshop.notes if workshop is not None else []
+            self.notes += setup.notes if setup is not None else []
             self._write_end(logger, totals)
             if isinstance(failure, OSError):
                 self.ending.stopped_by(failure)
@@ -181,37 +181,37 @@ class _Session:
             self.notes += exports.finish()
             return self._report(totals, logger, failure)
 
-    def _workshop(self, stack: ExitStack) -> Workshop | None:
+    def _setup(self, stack: ExitStack) -> ProcessSetup | None:
         """What this process needs to run simulations itself; None where workers do."""
         if self.config.executor != THREADS:
             return None
-        workshop = Workshop(self.order, self.benchmark, self._say, self.config.max_concurrency)
-        workshop.prepare(stack, self.plan.units)
-        return workshop
+        setup = ProcessSetup(self.run_spec, self.harness, self._say, self.config.max_concurrency)
+        setup.prepare(stack, self.plan.units)
+        return setup
 
-    def _executor(self, bench: Bench, servers: ModelServers) -> Executor:
+    def _executor(self, context: RunContext, servers: ModelServers) -> Executor:
         config = self.config
         if config.executor == THREADS:
             watchdog = Watchdog(config.heartbeat, config.task_timeout)
-            return ThreadsExecutor(bench, self.todo, config.max_concurrency, watchdog, servers.waits)
-        return make_crew(self.order, bench, self.todo, self.place.started_wall, servers, self._say)
+            return ThreadsExecutor(context, self.todo, config.max_concurrency, watchdog, servers.waits)
+        return make_pool(self.run_spec, context, self.todo, self.folder.started_wall, servers, self._say)
 
     def _planned(self) -> dict[str, int]:
         return {label: sum(unit.domain == label for unit in self.plan.units) for label in self.config.labels}
 
     def _open_logger(self, stack: ExitStack, more: Sequence[Sink]) -> tuple[Totals, EventLogger]:
         totals = Totals(self._planned())
-        for (domain, task, _), row in self.place.done.items():
+        for (domain, task, _), row in self.folder.done.items():
             if domain in totals.domains:
                 totals.add_finished(domain, task, row.get("reward"), row.get("termination"))
         sinks: list[Sink] = [totals, *more]
         if self.config.profile:
             sinks.append(DomainFiles(self.config.log_dir, self.config.domains, LEVELS[self.config.log_level]))
         if self.config.writes_events:
-            sinks.append(StructuredFiles(self.place.directory, self.config.labels))
+            sinks.append(StructuredFiles(self.folder.directory, self.config.labels))
         clock = Clock()
-        origin = clock.now_ns() - int((time.time() - self.place.started_wall) * 1e9)
-        logger = EventLogger(self.place.run_id, sinks, clock, origin, self.config.masking)
+        origin = clock.now_ns() - int((time.time() - self.folder.started_wall) * 1e9)
+        logger = EventLogger(self.folder.run_id, sinks, clock, origin, self.config.masking)
         stack.callback(logger.close)
         return totals, logger
 
@@ -256,9 +256,9 @@ class _Session:
                     left -= 1
                     self.replaced += report.note is not None
                     self._count(report)
-                executor.look()
+                executor.tick()
                 self.lock.freshen()
-                self.console.look()
+                self.console.tick()
                 progress.update(executor.in_flight(), servers.waits())
                 if self.stop.end is None and (ended := end()) is not None:
                     self.stop.end, self.stop.at_latest = ended, time.monotonic() + ended.patience_s
@@ -298,28 +298,28 @@ class _Session:
         for domain, number in self.plan.left_out.items():
             if number:
                 self._say(f"{domain}: {number} tasks left out that agent {config.agent} cannot do")
-        if self.place.resumed:
-            self._say(f"resuming run {self.place.run_id}: {len(self.place.done)} of {len(self.plan.units)} simulations are done")
-        self._say(f"run {self.place.run_id}: {len(self.todo)} simulations, {config.max_concurrency} at a time")
+        if self.folder.resumed:
+            self._say(f"resuming run {self.folder.run_id}: {len(self.folder.done)} of {len(self.plan.units)} simulations are done")
+        self._say(f"run {self.folder.run_id}: {len(self.todo)} simulations, {config.max_concurrency} at a time")
 
     def _say(self, text: str) -> None:
         self.console.say(text)
 
     def _versions(self) -> dict[str, Any]:
         return {
-            "tau2_version": self.benchmark.version,
+            "tau2_version": self.harness.version,
             "litellm_version": (distribution_version("litellm") or "litellm unknown").split()[-1],
             "python_version": platform.python_version(),
             "tau2_logging_version": __version__,
         }
 
     def _write_run_json(self) -> None:
-        if self.place.resumed:
+        if self.folder.resumed:
             return
         data = {
-            "run_id": self.place.run_id,
-            "started": time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(self.place.started_wall)),
-            "started_wall": self.place.started_wall,
+            "run_id": self.folder.run_id,
+            "started": time.strftime("%Y-%m-%d %H:%M:%S%z", time.localtime(self.folder.started_wall)),
+            "started_wall": self.folder.started_wall,
             "config": self.config.as_json(),
             "user": self.plan.user,
             "trial_seeds": list(self.plan.seeds),
@@ -328,10 +328,10 @@ class _Session:
             **self._versions(),
         }
         try:
-            write_run(self.place.directory, data)
+            write_run(self.folder.directory, data)
         except OSError as error:
             raise UserError(
-                f"cannot write {self.place.directory}/run.json: {error.strerror}; make room or choose another --log-dir"
+                f"cannot write {self.folder.directory}/run.json: {error.strerror}; make room or choose another --log-dir"
             ) from error
 
     def _write_start(self, logger: EventLogger) -> None:
@@ -340,15 +340,15 @@ class _Session:
                 "schema": SCHEMA_VERSION,
                 **self._versions(),
                 "utc_offset": utc_offset(logger.clock),
-                "harness": self.benchmark.harness,
+                "harness": self.harness.label,
                 **settings_fields(self.config.within(domain), recipe),
                 "seed": self.config.seed,
                 "seeds": ",".join(map(str, self.plan.seeds)),
                 "simulations": sum(unit.domain == domain for unit in self.plan.units),
-                "resumed": self.place.resumed,
+                "resumed": self.folder.resumed,
                 "argv": masked_argv(self.argv),
                 "domain": domain,
-                "run": self.place.run_id,
+                "run": self.folder.run_id,
             }
             logger.emit("run_start", fields, domain=domain)
 
@@ -374,7 +374,7 @@ class _Session:
                 "signal": self.stop.signal.name if self.stop.signal is not None else None,
                 "stopped_by": self.stop.end.name if self.stop.end is not None else None,
                 "domain": domain,
-                "run": self.place.run_id,
+                "run": self.folder.run_id,
             }
             logger.emit("run_end", fields, domain=domain)
 
@@ -383,16 +383,16 @@ class _Session:
             self.ending.write_results(label, partial(self._write_results_of, label, recipe), self.finished)
 
     def _write_results_of(self, label: str, recipe: Recipe) -> set[Key]:
-        info, now = self.benchmark.info_json(recipe), time.strftime("%Y-%m-%dT%H:%M:%S")
+        info, now = self.harness.info_json(recipe), time.strftime("%Y-%m-%dT%H:%M:%S")
         planned = {unit.key for unit in self.plan.units}
         change = masked_record if self.config.masking == ALL else str
-        return write_results(self.place.directory, label, info, self.plan.tasks(label), now, planned, change)
+        return write_results(self.folder.directory, label, info, self.plan.tasks(label), now, planned, change)
 
     def _report(self, totals: Totals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.show(summary_table(totals))
         for domain, item in totals.domains.items():
             self._say(f"{domain}: mean reward {item.score.headline}")
-        directory = self.place.directory
+        directory = self.folder.directory
         self._say(f"results: {directory}/results_<domain>.json ({', '.join(self.config.labels)})")
         if self.config.profile:
             logs = " ".join(str(events_path(self.config.log_dir, domain)) for domain in self.config.domains)

@@ -199,9 +199,9 @@ def test_what_the_provider_layer_gave_up_is_asked_for_again(fault: str, tmp_path
 
 def test_settings_reach_the_agent_and_leave_no_trace(tmp_path: Path) -> None:
     """attempts=0 withholds nothing; afterwards tau2's registry is as it was."""
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
-    registry = Benchmark.load().registry
+    registry = Tau2Harness.load().registry
     before = registry.get_info()
     ours = Played(tmp_path, "retry_agent", {"bad_writes": 1.0, "bad_when_told": 0.0}, agent_args={"attempts": 0}, num_tasks=4)
     assert {event.outcome for event in ours.of(CorrectionEvent)} == {"passed_on", "told"}

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from tau2_logging.errors import UserError
-from tau2_logging.runner.harness.tau2_harness import Benchmark, trial_seeds
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness, trial_seeds
 from tau2_logging.runner.settings.saved_run import saved_config
 from tau2_logging.runner.work.checkpoint import Checkpoint, Row, read_rows
 from tau2_logging.runner.work.run_lock import NAME as LOCK
@@ -307,14 +307,14 @@ DOMAINS: dict[str, tuple[Callable[[], Any], Callable[..., Any], str]] = {
 
 def MOCK() -> list[Any]:
     """The tasks of mock."""
-    return list(Benchmark.load().registry.get_tasks_loader("mock")())
+    return list(Tau2Harness.load().registry.get_tasks_loader("mock")())
 
 
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("name", list(DOMAINS))
 def test_a_domain_that_cannot_be_run_is_one_line(name: str, fast: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A domain of somebody's own that raises, gives nothing, or whose names cannot be used is refused before anything is paid."""
-    registry = Benchmark.load().registry
+    registry = Tau2Harness.load().registry
     environment, tasks, said = DOMAINS[name]
     for table, value in (("_domains", environment), ("_tasks", tasks)):
         monkeypatch.setitem(getattr(registry, table), name, value)

@@ -15,7 +15,7 @@ import pytest
 
 from tau2_logging.cli import analyze_timing, run_local
 from tau2_logging.experiments import __main__ as experiments
-from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.session import run_in
 from tests.support.in_process import scripted
 from tests.support.patience import LONG_S
@@ -233,8 +233,8 @@ def test_an_experiment_masks_what_its_arms_are_given(tmp_path: Path, capsys: pyt
 def test_what_is_said_is_at_most_where_the_documentation_says(masking: str, tmp_path: Path) -> None:
     """Canaries in prompts, arguments and results of tools at DEBUG: in no log and no event; in the conversations that tau2 keeps, unless
     --mask was given, and tau2 opens those then, too."""
-    benchmark = Benchmark.load()
-    task = next(task for task in benchmark.tasks("mock", None) if task.id == "create_task_1").model_copy(deep=True)
+    harness = Tau2Harness.load()
+    task = next(task for task in harness.tasks("mock", None) if task.id == "create_task_1").model_copy(deep=True)
     said = "; ".join(token(form, SAID) for form in FORMS)
     task.user_scenario.instructions = f"Create a task for user_1 that is called {said}"
     for action in task.evaluation_criteria.actions:

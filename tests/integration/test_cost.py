@@ -24,12 +24,12 @@ TASKS = 4
 
 
 @pytest.fixture(scope="module")
-def benchmark() -> Any:
+def harness() -> Any:
     from tau2_logging.models.scripted.provider import register
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Tau2Harness
     from tau2_logging.runner.model_calls.litellm_settings import warm_up
 
-    loaded = Benchmark.load()
+    loaded = Tau2Harness.load()
     book = PlanBook()
     for domain in ("airline", "retail"):
         for task in loaded.tasks(domain, None)[:TASKS]:
@@ -48,17 +48,17 @@ def fast() -> Iterator[None]:
 
 
 @pytest.mark.parametrize(("domain", "most"), [("airline", 0.25), ("retail", 0.4)])
-def test_a_simulation_costs_a_fraction_of_plain_tau2(benchmark: Any, domain: str, most: float, tmp_path: Path) -> None:
+def test_a_simulation_costs_a_fraction_of_plain_tau2(harness: Any, domain: str, most: float, tmp_path: Path) -> None:
     """With fast environments and profiling on, a simulation takes far less CPU than tau2's own run_task (targets: 0.15 and 0.20)."""
-    tasks = benchmark.tasks(domain, None)[:TASKS]
+    tasks = harness.tasks(domain, None)[:TASKS]
     logger = EventLogger("cost", [DomainFiles(tmp_path, [domain], PROFILE)])
     theirs: list[float] = []
     mine: list[float] = []
-    with closing(logger), benchmark.judge("scripted/judge", {}):
+    with closing(logger), harness.judge("scripted/judge", {}):
         for task in tasks:
-            bare(benchmark, domain, task, theirs)
+            bare(harness, domain, task, theirs)
         with fast(), Instrumentation():
-            profiled(benchmark, domain, tasks[0], logger, [])  # the one time that the database is parsed
+            profiled(harness, domain, tasks[0], logger, [])  # the one time that the database is parsed
             for task in tasks:
-                profiled(benchmark, domain, task, logger, mine)
+                profiled(harness, domain, task, logger, mine)
     assert sum(mine) <= most * sum(theirs), (sum(mine), sum(theirs))

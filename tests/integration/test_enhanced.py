@@ -26,11 +26,11 @@ DOMAINS = ("mock", "airline", "telecom")
 def test_an_enhanced_domain_is_the_domain_with_events(tmp_path: Path) -> None:
     """Same rewards and conversations as under the plain name, tau2's own environment class, and a file of events without asking."""
     from tau2_logging.runner.harness.enhanced_domains import enhanced_domains
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
     run_quietly(scripted(tmp_path / "plain", domains=DOMAINS, num_tasks=4))
     run_quietly(scripted(tmp_path / "enhanced", domains=tuple(f"{domain}_enhanced" for domain in DOMAINS), num_tasks=4))
-    registry = Benchmark.load().registry
+    registry = Tau2Harness.load().registry
     for domain in DOMAINS:
         plain, enhanced = outcomes(tmp_path / "plain", domain), outcomes(tmp_path / "enhanced", f"{domain}_enhanced")
         assert plain == enhanced
@@ -51,9 +51,9 @@ def outcomes(log_dir: Path, domain: str) -> dict[str, Any]:
 
 def test_a_domain_of_ones_own_gets_its_second_name(tmp_path: Path) -> None:
     """Whatever a person has registered with tau2 before the run."""
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
-    registry = Benchmark.load().registry
+    registry = Tau2Harness.load().registry
     registry.register_domain(registry.get_env_constructor("mock"), "mine")
     registry.register_tasks(registry.get_tasks_loader("mock"), "mine")
     try:
@@ -67,10 +67,10 @@ def test_a_domain_of_ones_own_gets_its_second_name(tmp_path: Path) -> None:
 
 def test_one_call_runs_a_domain(tmp_path: Path) -> None:
     """Tasks, agent, models and folder as arguments; tau2's Results and the two files come back."""
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Tau2Harness
     from tau2_logging.runner.run_enhanced import run_enhanced_simulation
 
-    tasks = Benchmark.load().tasks("mock", None)[:2]
+    tasks = Tau2Harness.load().tasks("mock", None)[:2]
     results, (main, events) = run_enhanced_simulation(
         domain="mock_enhanced", tasks=tasks, agent="enhanced_agent", user="user_simulator", num_trials=2, save_dir=tmp_path
     )
@@ -122,12 +122,12 @@ def test_the_command_runs(tmp_path: Path) -> None:
 
 def test_a_domain_that_tau2_cannot_make_says_what_it_lacks(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one line, before anything is run: as with tau2 v1's banking, which wants a search package and a key."""
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
     def lacking() -> Any:
         raise ModuleNotFoundError("No module named 'rank_bm25'")
 
-    benchmark = Benchmark.load()
-    monkeypatch.setitem(benchmark.registry._domains, "lacking", lacking)
+    harness = Tau2Harness.load()
+    monkeypatch.setitem(harness.registry._domains, "lacking", lacking)
     with pytest.raises(UserError, match=r"cannot make the environment of lacking .*No module named 'rank_bm25'.*leave it out"):
-        benchmark.try_environment("lacking")
+        harness.try_environment("lacking")

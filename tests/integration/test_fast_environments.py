@@ -23,9 +23,9 @@ CALLS = 40
 
 @pytest.fixture(scope="module")
 def registry() -> Any:
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
-    return Benchmark.load().registry
+    return Tau2Harness.load().registry
 
 
 @pytest.fixture

@@ -118,13 +118,13 @@ def test_only_write_tools_are_examined(recorded: Recorded) -> None:
 
 def initial_states(recorded: Recorded, domain: str) -> Iterator[tuple[Key, dict[str, Any]]]:
     """tau2's own environment of each task as it is before the first step, dumped."""
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
-    benchmark = Benchmark.load()
-    tasks = {str(task.id): task for task in benchmark.tasks(domain, None)}
+    harness = Tau2Harness.load()
+    tasks = {str(task.id): task for task in harness.tasks(domain, None)}
     for (at, task), _ in recorded.events.items():
         if at == domain:
-            environment = benchmark.registry.get_env_constructor(domain)()
+            environment = harness.registry.get_env_constructor(domain)()
             state = tasks[task].initial_state
             data, actions, history = (
                 getattr(state, name, None) for name in ("initialization_data", "initialization_actions", "message_history")
@@ -187,10 +187,10 @@ def made(hash_: Hash) -> str:
 
 def test_what_a_reading_tool_changes_is_found_at_the_end(databases: FastDatabases) -> None:
     """A change that no write tool made is not lost: the thorough look at the end sees it, in a view as in a small database."""
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
     for domain, path in (("airline", "users"), ("mock", "users")):
-        environment = Benchmark.load().registry.get_env_constructor(domain)()
+        environment = Tau2Harness.load().registry.get_env_constructor(domain)()
         states = EnvironmentStates(databases)
         states.start(environment)
         assert states.unnoticed(environment) == []
@@ -204,9 +204,9 @@ def test_what_a_reading_tool_changes_is_found_at_the_end(databases: FastDatabase
 
 def test_a_database_that_is_replaced_is_still_compared(databases: FastDatabases) -> None:
     """tau2's update_db puts another object in the place of a view; the next look is against what the view held."""
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
-    environment = Benchmark.load().registry.get_env_constructor("airline")()
+    environment = Tau2Harness.load().registry.get_env_constructor("airline")()
     states = EnvironmentStates(databases)
     states.start(environment)
     states.before(environment)

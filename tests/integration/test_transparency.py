@@ -27,11 +27,11 @@ FAULTS = {"invalid_args": 0.2, "unknown_tool": 0.1, "malformed_json": 0.05, "ser
 
 
 @pytest.fixture(scope="module")
-def benchmark() -> Any:
+def harness() -> Any:
     from tau2_logging.models.scripted.provider import register
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
+    from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
-    loaded = Benchmark.load()
+    loaded = Tau2Harness.load()
     register(_book(loaded))
     return loaded
 
@@ -47,27 +47,27 @@ def recipe(domain: str, task: Any, faults: dict[str, float]) -> Any:
     )  # fmt: skip
 
 
-def play(benchmark: Any, faults: dict[str, float]) -> dict[tuple[str, str], Any]:
+def play(harness: Any, faults: dict[str, float]) -> dict[tuple[str, str], Any]:
     """What each task gives: its messages without times and its reward, or the exception it ended with."""
     from tau2_logging.models.scripted.provider import register
 
-    register(_book(benchmark))  # forget which calls have been made before
+    register(_book(harness))  # forget which calls have been made before
     found: dict[tuple[str, str], Any] = {}
-    with benchmark.judge("scripted/judge", {}):
+    with harness.judge("scripted/judge", {}):
         for domain, number in TASKS.items():
-            for task in benchmark.tasks(domain, None)[:number]:
+            for task in harness.tasks(domain, None)[:number]:
                 try:
-                    result = benchmark.run_task(recipe(domain, task, faults), task, seed=7)
+                    result = harness.run_task(recipe(domain, task, faults), task, seed=7)
                     found[domain, task.id] = _essence(result)
                 except Exception as error:
                     found[domain, task.id] = (type(error).__name__, re.sub(r"timestamp: \S+", "", str(error)))
     return found
 
 
-def _book(benchmark: Any) -> PlanBook:
+def _book(harness: Any) -> PlanBook:
     book = PlanBook()
     for domain in TASKS:
-        for task in benchmark.tasks(domain, None):
+        for task in harness.tasks(domain, None):
             book.add(domain, plan_of(task))
     return book
 
@@ -79,13 +79,13 @@ def _essence(result: Any) -> Any:
 
 
 @pytest.mark.parametrize("faults", [{}, FAULTS], ids=["faultless", "faults"])
-def test_profiling_changes_nothing(benchmark: Any, faults: dict[str, float]) -> None:
+def test_profiling_changes_nothing(harness: Any, faults: dict[str, float]) -> None:
     """Messages, rewards, terminations and exceptions of every task are the same under profiling at DEBUG as without it."""
-    plain = play(benchmark, faults)
+    plain = play(harness, faults)
     sink = MemorySink()
     logger = EventLogger("r", [sink])
     with Instrumentation(logger):
-        profiled = play(benchmark, faults)
+        profiled = play(harness, faults)
     assert profiled == plain
     assert logger.failures == 0
     assert len([event for event in sink.events if event.type == "task_end"]) == sum(TASKS.values())
@@ -118,7 +118,7 @@ def _bindings() -> dict[tuple[str, str], int]:
     return found
 
 
-def test_uninstall_leaves_no_trace(benchmark: Any) -> None:
+def test_uninstall_leaves_no_trace(harness: Any) -> None:
     """After uninstall every function and method is the object it was, also in a module that was imported meanwhile."""
     before = _bindings()
     instrumentation = Instrumentation()
@@ -136,7 +136,7 @@ def test_uninstall_leaves_no_trace(benchmark: Any) -> None:
     assert late.completion is litellm.completion  # type: ignore[attr-defined]
 
 
-def test_only_our_own_layer_is_taken_off(benchmark: Any) -> None:
+def test_only_our_own_layer_is_taken_off(harness: Any) -> None:
     """A wrapper that somebody has put over ours stays where it is, and ours under it passes calls through."""
     environment = importlib.import_module("tau2.environment.environment").Environment
     original = environment.get_response
@@ -151,7 +151,7 @@ def test_only_our_own_layer_is_taken_off(benchmark: Any) -> None:
     instrumentation.uninstall()
     try:
         assert environment.get_response is theirs
-        plain = play(benchmark, {})
+        plain = play(harness, {})
         assert all(not isinstance(value[0], str) for value in plain.values())
     finally:
         environment.get_response = original
@@ -200,7 +200,7 @@ class _Caller:
 
 
 @pytest.mark.parametrize("way", _Caller.ways)
-def test_any_agent_is_measured(benchmark: Any, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_agent_is_measured(harness: Any, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An agent that never touches tau2's generate, and calls the model from a thread, a pool, asyncio or as a stream, has exactly one
     llm_call for each of its messages."""
     llm_agent = importlib.import_module("tau2.agent.llm_agent")
@@ -224,9 +224,9 @@ def test_any_agent_is_measured(benchmark: Any, way: str, monkeypatch: pytest.Mon
     monkeypatch.setattr(llm_agent, "generate", generate)
     sink = MemorySink()
     logger = EventLogger("r", [sink])
-    (task,) = [task for task in benchmark.tasks("mock", None) if task.id == "create_task_1"]
+    (task,) = [task for task in harness.tasks("mock", None) if task.id == "create_task_1"]
     with Instrumentation(), simulation_scope(logger, "mock", task.id, 0) as simulation:
-        result = benchmark.run_task(dataclasses.replace(recipe("mock", task, {}), judge_llm=None), task, seed=1)
+        result = harness.run_task(dataclasses.replace(recipe("mock", task, {}), judge_llm=None), task, seed=1)
         from tau2_logging.instrument.tau2 import outcome_of
         from tau2_logging.logger.scope import end
 
@@ -237,14 +237,14 @@ def test_any_agent_is_measured(benchmark: Any, way: str, monkeypatch: pytest.Mon
         assert all(event.get("ttft_ms") is not None for event in sink.of("llm_call"))
 
 
-def test_tau2s_own_batch_runner_is_measured_too(benchmark: Any, tmp_path: Any) -> None:
+def test_tau2s_own_batch_runner_is_measured_too(harness: Any, tmp_path: Any) -> None:
     """With a logger of its own the instrumentation makes a simulation of every task that tau2's run_tasks runs."""
     run = importlib.import_module("tau2.run")
     if not hasattr(run, "run_task"):
         pytest.skip("tau2 v1 has no run_task")
     from loguru import logger as loguru
 
-    (task,) = [task for task in benchmark.tasks("mock", None) if task.id == "update_task_1"]
+    (task,) = [task for task in harness.tasks("mock", None) if task.id == "update_task_1"]
     args = {"scripted_task": f"mock/{task.id}", "num_retries": 0}
     sink = MemorySink()
     with Instrumentation(EventLogger("r", [sink])):
@@ -258,16 +258,16 @@ def test_tau2s_own_batch_runner_is_measured_too(benchmark: Any, tmp_path: Any) -
     assert len(sink.of("tool_call")) == 2
 
 
-def test_solo_agents_are_measured_from_their_first_word(benchmark: Any) -> None:
+def test_solo_agents_are_measured_from_their_first_word(harness: Any) -> None:
     """In solo mode the agent speaks already while the orchestrator is set up; that call is an llm_call too."""
     from tau2_logging.instrument.tau2 import outcome_of
     from tau2_logging.logger.scope import end
 
-    (task,) = [task for task in benchmark.tasks("mock", None) if task.id == "create_task_1"]
+    (task,) = [task for task in harness.tasks("mock", None) if task.id == "create_task_1"]
     solo = dataclasses.replace(recipe("mock", task, {}), agent="llm_agent_solo", user="dummy_user", judge_llm=None)
     sink = MemorySink()
     with Instrumentation(), simulation_scope(EventLogger("r", [sink]), "mock", task.id, 0) as simulation:
-        result = benchmark.run_task(solo, task, seed=1)
+        result = harness.run_task(solo, task, seed=1)
         end(simulation, outcome_of(result))
     spoken = [message for message in result.messages if message.role == "assistant"]
     assert result.reward_info.reward == 1.0

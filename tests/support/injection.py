@@ -11,7 +11,7 @@ from typing import Any
 from tau2_logging.events.label import arm_label
 from tau2_logging.experiments.injection import Injection, check_injection
 from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
-from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, Arm, ModelChoice, RunConfig
 from tau2_logging.users import BUILTIN
 
@@ -70,11 +70,11 @@ def own_prompts(domains: Sequence[str], num_tasks: int) -> list[str]:
     """What tau2's own simulator says for these tasks, made by tau2 alone."""
     from tau2.user.user_simulator import UserSimulator
 
-    benchmark = Benchmark.load()
+    harness = Tau2Harness.load()
     found = []
     for domain in domains:
-        environment = benchmark.registry.get_env_constructor(domain)()
-        for task in benchmark.tasks(domain, None)[:num_tasks]:
+        environment = harness.registry.get_env_constructor(domain)()
+        for task in harness.tasks(domain, None)[:num_tasks]:
             tools = environment.get_user_tools() if environment.user_tools is not None else None
             simulator = UserSimulator(tools=tools, instructions=str(task.user_scenario), llm="none", llm_args={})
             found.append(simulator.system_prompt)

@@ -22,7 +22,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from tau2_logging.logger.simulation import Simulation
-from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tests.support.in_process import run_quietly, scripted
 
 LATENCY = {"ttft_ms": 12, "spread": 0.5}
@@ -90,7 +90,7 @@ def one_life(log_dir: Path, after_s: float | None) -> bool:
 def main() -> None:
     """Kill until there have been enough kills, each run resumed to its end."""
     target, wanted = Path(sys.argv[1]), int(sys.argv[2])
-    Benchmark.load()
+    Tau2Harness.load()
     source = random.Random(20)
     (target / "whole").mkdir()
     began = time.monotonic()

@@ -12,7 +12,7 @@ from tau2_logging.events.call_arguments import MASK
 from tau2_logging.events.label import plain_domain
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.runner.harness.enhanced_domains import offered
-from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.arms import chosen_variants, known_variants, variant_arms
 from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig
 from tau2_logging.runner.work.plan import make_plan
@@ -63,9 +63,9 @@ def _model(data: Mapping[str, Any], role: str) -> ModelChoice:
 
 def planned_tasks(config: RunConfig) -> dict[str, list[str]]:
     """The tasks that a run of this configuration does, by domain (loads tau2). Raises UserError for anything tau2 does not have."""
-    benchmark = Benchmark.load()
-    with offered(benchmark.registry, config):
-        units = make_plan(config, benchmark).units
+    harness = Tau2Harness.load()
+    with offered(harness.registry, config):
+        units = make_plan(config, harness).units
     found: dict[str, list[str]] = {domain: [] for domain in config.domains}
     for label, task in dict.fromkeys((unit.domain, str(unit.task.id)) for unit in sorted(units, key=lambda unit: unit.trial)):
         if task not in found[plain_domain(label)]:

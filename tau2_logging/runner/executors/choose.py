@@ -1,45 +1,45 @@
-"""The crew that a configuration asks for: worker processes of this machine, or of a Ray cluster."""
+"""The worker pool that a configuration asks for: worker processes of this machine, or of a Ray cluster."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from tau2_logging.runner.executors.worker_pool import Crew, Inbox, Staff, Worker, shared_slots
+from tau2_logging.runner.executors.worker_pool import Inbox, Worker, WorkerBackend, WorkerPool, shared_slots
 from tau2_logging.runner.model_calls.limits import rate_limit, shared_out
 from tau2_logging.runner.model_calls.model_servers import ModelServers
 from tau2_logging.runner.settings.config import RAY
 from tau2_logging.runner.work.plan import Unit
-from tau2_logging.runner.work.run_spec import Order, Post
-from tau2_logging.runner.work.run_unit import Bench
+from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
+from tau2_logging.runner.work.run_unit import RunContext
 
 
-def make_crew(
-    order: Order, bench: Bench, units: Sequence[Unit], started_wall: float, servers: ModelServers, say: Callable[[str], None]
-) -> Crew:
+def make_pool(
+    run_spec: RunSpec, context: RunContext, units: Sequence[Unit], started_wall: float, servers: ModelServers, say: Callable[[str], None]
+) -> WorkerPool:
     """The workers of a run, none of them started. Raises UserError where there can be none."""
-    config, logger = order.config, bench.logger
-    staff = _staff(order)
-    slots = shared_slots(config.max_concurrency, config.workers or staff.cpus, len(units))
+    config, logger = run_spec.config, context.logger
+    backend = _backend(run_spec)
+    slots = shared_slots(config.max_concurrency, config.workers or backend.cpus, len(units))
     for text in config.rate_limits:  # said now, not by each worker
         shared_out(rate_limit(text), len(slots))
 
-    def hire(number: int, slots_here: int, inbox: Inbox) -> Worker:
-        post = Post(
+    def start(number: int, slots_here: int, inbox: Inbox) -> Worker:
+        worker_spec = WorkerSpec(
             name=f"w{number}", number=number, share=len(slots), slots=slots_here,
-            started_wall=started_wall, origin_ns=logger.origin_ns if staff.own_files else None,
-            own_files=staff.own_files, uplink_level=logger.relayed_level(staff.own_files),
-            endpoints=servers.urls, environment=staff.environment,
+            started_wall=started_wall, origin_ns=logger.origin_ns if backend.own_files else None,
+            own_files=backend.own_files, uplink_level=logger.relayed_level(backend.own_files),
+            endpoints=servers.urls, environment=backend.environment,
         )  # fmt: skip
-        return staff.hire(post, inbox)
+        return backend.start(worker_spec, inbox)
 
-    return Crew(bench, units, slots, staff, hire, say, servers.waits)
+    return WorkerPool(context, units, slots, backend, start, say, servers.waits)
 
 
-def _staff(order: Order) -> Staff:
-    if order.config.executor == RAY:
-        from tau2_logging.runner.executors.ray_cluster import RayStaff
+def _backend(run_spec: RunSpec) -> WorkerBackend:
+    if run_spec.config.executor == RAY:
+        from tau2_logging.runner.executors.ray_cluster import RayBackend
 
-        return RayStaff(order)
-    from tau2_logging.runner.executors.processes import ProcessStaff
+        return RayBackend(run_spec)
+    from tau2_logging.runner.executors.processes import ProcessBackend
 
-    return ProcessStaff(order)
+    return ProcessBackend(run_spec)

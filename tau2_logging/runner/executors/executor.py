@@ -1,4 +1,4 @@
-"""What an executor is and what it reports. All have the same names: start, look, in_flight, idle, stop, close, and the queue `reports`."""
+"""What an executor is and what it reports. All have the same names: start, tick, in_flight, idle, stop, close, and the queue `reports`."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Executor(Protocol):
     def start(self) -> None:
         """Begin. Returns at once."""
 
-    def look(self) -> None:
-        """Do what is to be done at regular times: heartbeats, time limits. To be called a few times a second."""
+    def tick(self) -> None:
+        """Do what is due: heartbeats, time limits. To be called a few times a second."""
 
     def in_flight(self) -> list[InFlight]:
         """The simulations that run now."""

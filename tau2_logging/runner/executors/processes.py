@@ -21,38 +21,38 @@ from typing import Any
 from tau2_logging.runner.executors.worker_main import STOP
 from tau2_logging.runner.executors.worker_pool import Inbox, Lost
 from tau2_logging.runner.work.plan import Unit
-from tau2_logging.runner.work.run_spec import Order, Post
+from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
 
 _END_S = 2.0
 _TAIL = 2000
 
 
-class ProcessStaff:
+class ProcessBackend:
     """Workers of this machine."""
 
     own_files = True
     environment: Mapping[str, str] = {}
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, run_spec: RunSpec) -> None:
         self.cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        self._order = order
+        self._run_spec = run_spec
 
-    def hire(self, post: Post, inbox: Inbox) -> ProcessWorker:
+    def start(self, worker_spec: WorkerSpec, inbox: Inbox) -> ProcessWorker:
         """Start a worker."""
-        return ProcessWorker(self._order, post, inbox, self._order.directory / "workers" / f"{post.name}.log")
+        return ProcessWorker(self._run_spec, worker_spec, inbox, self._run_spec.directory / "workers" / f"{worker_spec.name}.log")
 
     def close(self) -> None:
         """Leave no empty folder."""
         with suppress(OSError):
-            (self._order.directory / "workers").rmdir()
+            (self._run_spec.directory / "workers").rmdir()
 
 
 class ProcessWorker:
     """A worker process. What it prints goes to `log`, which is kept where it says anything."""
 
-    def __init__(self, order: Order, post: Post, inbox: Inbox, log: Path) -> None:
-        self.name = post.name
-        self.slots = post.slots
+    def __init__(self, run_spec: RunSpec, worker_spec: WorkerSpec, inbox: Inbox, log: Path) -> None:
+        self.name = worker_spec.name
+        self.slots = worker_spec.slots
         self._inbox = inbox
         self._log = log
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -67,7 +67,7 @@ class ProcessWorker:
         self._sending = threading.Lock()
         self._thread = threading.Thread(target=self._listen, name=f"worker {self.name}", daemon=True)
         self._thread.start()
-        self._put((order, post))
+        self._put((run_spec, worker_spec))
 
     def send(self, unit: Unit) -> None:
         """Give it a unit."""
@@ -97,11 +97,11 @@ class ProcessWorker:
     def _listen(self) -> None:
         while True:
             try:
-                turn = self._connection.recv()
+                report = self._connection.recv()
             except Exception as error:  # the end of the stream, or a message cut short
                 self._inbox.put((self, Lost(self._how_it_ended(error))))
                 return
-            self._inbox.put((self, turn))
+            self._inbox.put((self, report))
 
     def _how_it_ended(self, error: Exception) -> str:
         code = self._waited()

@@ -1,6 +1,6 @@
 """Workers as actors of a Ray cluster: on this machine, or wherever the cluster has room.
 
-An actor writes no files: everything it says comes back with its turns. When its node dies, another actor takes its place as soon as Ray
+An actor writes no files: everything it says comes back with its reports. When its node dies, another actor takes its place as soon as Ray
 finds room for one. Our package goes to the nodes with the job; tau2 and the rest of requirements.txt have to be installed there.
 """
 
@@ -18,10 +18,10 @@ from typing import Any
 from tau2_logging.errors import UserError
 from tau2_logging.instrument import has_module
 from tau2_logging.runner.executors.worker_pool import Inbox, Lost
-from tau2_logging.runner.executors.worker_session import TURN_S, Turn, host_name, station
+from tau2_logging.runner.executors.worker_session import REPORT_S, WorkerReport, host_name, open_session
 from tau2_logging.runner.model_calls.litellm_settings import credentials
 from tau2_logging.runner.work.plan import Unit
-from tau2_logging.runner.work.run_spec import Order, Post
+from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 
@@ -37,7 +37,7 @@ def _ray() -> Any:
     return ray
 
 
-class RayStaff:
+class RayBackend:
     """Actors of a cluster: the one this process is connected to, that of `--ray-address`, or one of its own on this machine.
 
     Raises UserError where there is none.
@@ -45,17 +45,17 @@ class RayStaff:
 
     own_files = False
 
-    def __init__(self, order: Order) -> None:
+    def __init__(self, run_spec: RunSpec) -> None:
         self._ray = _ray()
-        self._order = order
+        self._run_spec = run_spec
         self._begun = not self._ray.is_initialized()
         if self._begun:
             self._connect()
         self.cpus = int(self._ray.cluster_resources().get("CPU", 1))
-        self.environment: Mapping[str, str] = credentials(order.config.models)
+        self.environment: Mapping[str, str] = credentials(run_spec.config.models)
 
     def _connect(self) -> None:
-        config = self._order.config
+        config = self._run_spec.config
         where: dict[str, Any] = {"num_cpus": config.workers, "include_dashboard": False}
         if config.ray_address is not None:
             where = {"address": config.ray_address}
@@ -65,9 +65,9 @@ class RayStaff:
             asked = f"--ray-address {config.ray_address}" if config.ray_address else "a Ray cluster on this machine"
             raise UserError(f"{asked} cannot be used ({type(error).__name__}: {error}); is it up, with our version of Ray?") from error
 
-    def hire(self, post: Post, inbox: Inbox) -> RayWorker:
+    def start(self, worker_spec: WorkerSpec, inbox: Inbox) -> RayWorker:
         """Start a worker."""
-        return RayWorker(self._ray, self._order, post, inbox)
+        return RayWorker(self._ray, self._run_spec, worker_spec, inbox)
 
     def close(self) -> None:
         """Disconnect, where we have connected; a cluster of our own ends."""
@@ -76,15 +76,15 @@ class RayStaff:
 
 
 class RayWorker:
-    """An actor as the crew sees it."""
+    """An actor as the pool sees it."""
 
-    def __init__(self, ray: Any, order: Order, post: Post, inbox: Inbox) -> None:
-        self.name = post.name
-        self.slots = post.slots
+    def __init__(self, ray: Any, run_spec: RunSpec, worker_spec: WorkerSpec, inbox: Inbox) -> None:
+        self.name = worker_spec.name
+        self.slots = worker_spec.slots
         self._ray = ray
         self._inbox = inbox
         kind = ray.remote(RayActor).options(num_cpus=1, max_concurrency=4, max_restarts=0)
-        self._actor = kind.remote(order, post, sys.path)
+        self._actor = kind.remote(run_spec, worker_spec, sys.path)
         threading.Thread(target=self._listen, name=f"worker {self.name}", daemon=True).start()
 
     def send(self, unit: Unit) -> None:
@@ -105,14 +105,14 @@ class RayWorker:
     def _listen(self) -> None:
         while True:
             try:
-                turn = self._ray.get(self._actor.fetch.remote())
+                report = self._ray.get(self._actor.fetch.remote())
             except Exception as error:
                 self._inbox.put((self, Lost(_reason(error))))
                 return
-            if turn is None:
+            if report is None:
                 self._inbox.put((self, Lost("it has left")))
                 return
-            self._inbox.put((self, turn))
+            self._inbox.put((self, report))
 
 
 def _reason(error: Exception) -> str:
@@ -122,29 +122,29 @@ def _reason(error: Exception) -> str:
 
 
 class RayActor:
-    """A worker in the cluster. `fetch` gives Turns, and None when it has left."""
+    """A worker in the cluster. `fetch` gives reports, and None when it has left."""
 
-    def __init__(self, order: Order, post: Post, path: list[str]) -> None:
+    def __init__(self, run_spec: RunSpec, worker_spec: WorkerSpec, path: list[str]) -> None:
         sys.path.extend(entry for entry in path if entry not in sys.path)
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-        self._first: Turn | None = Turn(host=host_name())
+        self._first: WorkerReport | None = WorkerReport(host=host_name())
         self._leaving = threading.Event()
         self._told_last = False
         self._stack = ExitStack()
         try:
-            self._station = self._stack.enter_context(station(order, post))
+            self._session = self._stack.enter_context(open_session(run_spec, worker_spec))
         except UserError as error:
-            self._first = Turn(refused=str(error))
+            self._first = WorkerReport(refused=str(error))
 
     def take(self, unit: Unit) -> None:
         """Run this unit."""
-        self._station.take(unit)
+        self._session.take(unit)
 
     def leave(self) -> None:
         """There is nothing more to do."""
         self._leaving.set()
 
-    def fetch(self) -> Turn | None:
+    def fetch(self) -> WorkerReport | None:
         """What there is to tell, after a while."""
         first, self._first = self._first, None
         if first is not None:
@@ -154,5 +154,5 @@ class RayActor:
         if self._leaving.is_set():
             self._stack.close()
             self._told_last = True
-            return self._station.fetch(0)
-        return self._station.fetch(TURN_S)
+            return self._session.fetch(0)
+        return self._session.fetch(REPORT_S)

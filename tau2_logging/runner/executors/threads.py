@@ -17,7 +17,7 @@ from tau2_logging.logger.scope import TIMEOUT, Outcome
 from tau2_logging.logger.simulation import InFlight, Simulation
 from tau2_logging.runner.executors.executor import Failure, Held, Report, free
 from tau2_logging.runner.work.plan import Unit
-from tau2_logging.runner.work.run_unit import Bench, conclude, interrupt, run_unit
+from tau2_logging.runner.work.run_unit import RunContext, conclude, interrupt, run_unit
 from tau2_logging.runner.work.watchdog import Watchdog
 
 THREAD_NAME = "simulation"
@@ -31,9 +31,9 @@ class ThreadsExecutor:
     started while `held` says why.
     """
 
-    def __init__(self, bench: Bench, units: Iterable[Unit] | None, workers: int, watchdog: Watchdog, held: Held = free) -> None:
+    def __init__(self, context: RunContext, units: Iterable[Unit] | None, workers: int, watchdog: Watchdog, held: Held = free) -> None:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        self._bench = bench
+        self._context = context
         self._watchdog = watchdog
         self._held = held
         self._pending = deque(units or ())
@@ -56,13 +56,13 @@ class ThreadsExecutor:
             self._pending.append(unit)
             self._changed.notify()
 
-    def look(self) -> None:
+    def tick(self) -> None:
         """Write the heartbeats that are due, and give up what is past its time limit."""
         flying = {simulation: unit for unit, simulation in self._flying.copy().items()}
-        for simulation in self._watchdog.look(flying):
+        for simulation in self._watchdog.tick(flying):
             waiting = simulation.waiting()
             late = TimeoutError(f"past the limit of {self._watchdog.limit_s:g} s, waiting on {waiting.what}")
-            row = conclude(flying[simulation], simulation, Outcome(TIMEOUT, error=late), self._bench)
+            row = conclude(flying[simulation], simulation, Outcome(TIMEOUT, error=late), self._context)
             if row is not None:
                 self._give_up(flying[simulation])
                 self.reports.put(row)
@@ -88,7 +88,7 @@ class ThreadsExecutor:
         self.stop()
         for unit, simulation in self._flying.copy().items():
             with suppress(OSError):  # a full disk has been told already, or is told when totals are compared
-                row = interrupt(unit, simulation, self._bench)
+                row = interrupt(unit, simulation, self._context)
                 if row is not None:
                     self.reports.put(row)
 
@@ -110,7 +110,7 @@ class ThreadsExecutor:
         try:
             time.sleep(after_s)
             while (unit := self._take()) is not None:
-                row = run_unit(unit, self._bench, self._begun)
+                row = run_unit(unit, self._context, self._begun)
                 if self._leave(unit):
                     return  # another has taken this one's place
                 if row is not None:

@@ -1,7 +1,7 @@
 """A worker process: `python -m tau2_logging.runner.executors.worker_main DESCRIPTOR`, started by `processes`.
 
-DESCRIPTOR is an open socket to the run. An Order and a Post come first, then units; None asks it to leave. Turns go back. When the run is
-gone, so is the worker, at once.
+DESCRIPTOR is an open socket to the run. A RunSpec and a WorkerSpec come first, then units; None asks it to leave. WorkerReports go back. The worker ends at
+once when the run has ended.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ def main() -> None:
     from tau2_logging.logger.bridge import silence_loguru
 
     silence_loguru()
-    with suppress(ImportError):  # takes seconds, and the order may still be on its way
+    with suppress(ImportError):  # takes seconds, and the run spec may still be on its way
         importlib.import_module("tau2.run")
     from tau2_logging.errors import UserError
-    from tau2_logging.runner.executors.worker_session import Turn
+    from tau2_logging.runner.executors.worker_session import WorkerReport
 
-    order, post = inbox.get()
+    run_spec, worker_spec = inbox.get()
     try:
-        _work(connection, inbox, order, post)
+        _work(connection, inbox, run_spec, worker_spec)
     except UserError as error:
-        connection.send(Turn(refused=str(error)))
+        connection.send(WorkerReport(refused=str(error)))
     os._exit(0)  # simulations may hang in somebody's network call
 
 
@@ -49,15 +49,15 @@ def _listen(connection: Connection, inbox: queue.SimpleQueue[Any]) -> None:
             os._exit(0)  # nobody is there to work for
 
 
-def _work(connection: Connection, inbox: queue.SimpleQueue[Any], order: Any, post: Any) -> None:
-    from tau2_logging.runner.executors.worker_session import TURN_S, Turn, host_name, station
+def _work(connection: Connection, inbox: queue.SimpleQueue[Any], run_spec: Any, worker_spec: Any) -> None:
+    from tau2_logging.runner.executors.worker_session import REPORT_S, WorkerReport, host_name, open_session
 
-    with station(order, post) as here:
-        connection.send(Turn(host=host_name()))
+    with open_session(run_spec, worker_spec) as here:
+        connection.send(WorkerReport(host=host_name()))
         leaving = threading.Event()
         threading.Thread(target=_take, args=(inbox, here, leaving), daemon=True).start()
         while not leaving.is_set():
-            connection.send(here.fetch(TURN_S))
+            connection.send(here.fetch(REPORT_S))
     connection.send(here.fetch(0))
 
 

@@ -1,7 +1,6 @@
-"""The run's side of several worker processes: deals units out to them, takes what they report, and puts another in the place of one that
-ends.
+"""The run's side of several worker processes: hands out units, takes reports, and replaces a worker that ends.
 
-Workers differ in how they are started and spoken to (`processes`, `ray_cluster`); what they say is a `Turn`.
+A backend (`processes`, `ray_cluster`) starts workers and passes messages; every message of a worker is a `WorkerReport`.
 """
 
 from __future__ import annotations
@@ -18,24 +17,24 @@ from tau2_logging.logger.content.masking import mask_text, shorten
 from tau2_logging.logger.scope import ERROR, Outcome, begin
 from tau2_logging.logger.simulation import InFlight
 from tau2_logging.runner.executors.executor import Failure, Held, Report, free
-from tau2_logging.runner.executors.worker_session import Turn
+from tau2_logging.runner.executors.worker_session import WorkerReport
 from tau2_logging.runner.work.checkpoint import Key
 from tau2_logging.runner.work.plan import Unit
-from tau2_logging.runner.work.run_spec import Post
-from tau2_logging.runner.work.run_unit import Bench, conclude
+from tau2_logging.runner.work.run_spec import WorkerSpec
+from tau2_logging.runner.work.run_unit import RunContext, conclude
 
-MOST_LIVES = 3
-"""How many workers may end over a simulation before it is taken to be what ends them."""
-MOST_STILLBORN = 3
-"""How many workers in a row may end before they are ready."""
+MAX_DEATHS_PER_SIMULATION = 3
+"""After this many workers have ended while running a simulation, the simulation is given up as the cause."""
+MAX_FAILED_STARTS = 3
+"""After this many workers in a row have ended before they were ready, the run is given up."""
 SILENT_S = 120.0
-"""A worker tells how it stands five times a second. One that has said nothing for so long is stuck as a whole, and is ended."""
+"""A worker reports five times a second. One that has been silent for this long is stuck as a whole, and is ended."""
 LEAVE_S = 5.0
-"""How long workers are given to leave, all together."""
+"""How long all workers together are given to leave."""
 
 
 class WorkerLost(Tau2LoggingError):
-    """The worker that ran a simulation ended, again and again."""
+    """Every worker that ran a simulation has ended while running it."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +44,11 @@ class Lost:
     reason: str
 
 
-_SILENT = Lost(f"it has said nothing for {SILENT_S:.0f} s")
+SILENT = Lost(f"it has said nothing for {SILENT_S:.0f} s")
 
 
 class Worker(Protocol):
-    """A worker as the crew sees it. It puts (itself, Turn or Lost) into the inbox it was made with; nothing comes after a Lost."""
+    """A worker as the pool sees it. It puts (itself, WorkerReport or Lost) into the inbox it was made with; nothing comes after a Lost."""
 
     name: str
     slots: int
@@ -64,29 +63,29 @@ class Worker(Protocol):
         """Have it gone."""
 
 
-Inbox = queue.SimpleQueue[tuple[Worker, "Turn | Lost"] | None]
-Hire = Callable[[int, int, Inbox], Worker]
-"""Starts a worker, given how many there have been, and its slots."""
+Inbox = queue.SimpleQueue[tuple[Worker, "WorkerReport | Lost"] | None]
+StartWorker = Callable[[int, int, Inbox], Worker]
+"""Starts a worker, given the number of workers started before, its slots and the inbox."""
 
 
-class Staff(Protocol):
-    """Where workers come from. `cpus` can be at work at a time; `own_files`: they write into the run's files themselves; `environment`:
-    variables that they do not have by themselves.
+class WorkerBackend(Protocol):
+    """Starts workers. `cpus` can work at a time; `own_files`: workers write into the run's files themselves; `environment`: variables
+    that they need and do not have.
     """
 
     cpus: int
     own_files: bool
     environment: Mapping[str, str]
 
-    def hire(self, post: Post, inbox: Inbox) -> Worker:
+    def start(self, worker_spec: WorkerSpec, inbox: Inbox) -> Worker:
         """Start a worker. Returns at once."""
 
     def close(self) -> None:
         """Leave nothing behind. Called when all workers have ended."""
 
 
-class Member:
-    """What the crew knows of a worker."""
+class WorkerState:
+    """What the pool knows of a worker."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
@@ -102,7 +101,7 @@ class Member:
         return self.worker.slots - len(self.units) if self.host is not None and not self.left else 0
 
 
-class Crew:
+class WorkerPool:
     """Runs units on workers with so many `slots` each. All is done in one thread of its own.
 
     `say` is told when a worker ends that should not. No unit is given out while `held` says why.
@@ -110,192 +109,192 @@ class Crew:
 
     def __init__(
         self,
-        bench: Bench,
+        context: RunContext,
         units: Iterable[Unit],
         slots: Sequence[int],
-        staff: Staff,
-        hire: Hire,
+        backend: WorkerBackend,
+        start: StartWorker,
         say: Callable[[str], None],
         held: Held = free,
     ) -> None:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
-        self._bench = bench
+        self._context = context
         self._pending = deque(units)
         self._slots = tuple(slots)
-        self._hire = hire
-        self._staff = staff
+        self._start_worker = start
+        self._backend = backend
         self._say = say
         self._held = held
         self._inbox: Inbox = queue.SimpleQueue()
-        self._members: dict[Worker, Member] = {}
-        self._hired = 0
-        self._stillborn = 0
+        self._states: dict[Worker, WorkerState] = {}
+        self._started = 0
+        self._failed_starts = 0
         self._deaths: Counter[Key] = Counter()
         self._stopped = False
         self._closing = threading.Event()
         self._all_left = threading.Event()
-        self._thread = threading.Thread(target=self._work, name="crew", daemon=True)
+        self._thread = threading.Thread(target=self._work, name="worker pool", daemon=True)
 
     def start(self) -> None:
         """Start the workers. Returns at once."""
         self._say(f"{len(self._slots)} workers start")
         for slots in self._slots:
-            self._hire_one(slots)
+            self._start_one(slots)
         self._thread.start()
 
-    def look(self) -> None:
-        """Workers look after what they run themselves, as long as they can."""
-        for member in list(self._members.values()):
-            if self._is_silent(member):
-                self._inbox.put((member.worker, _SILENT))
+    def tick(self) -> None:
+        """End workers that have been silent for too long; everything else workers watch themselves."""
+        for state in list(self._states.values()):
+            if self._is_silent(state):
+                self._inbox.put((state.worker, SILENT))
 
-    def _is_silent(self, member: Member) -> bool:
-        waited_ns = self._bench.logger.clock.now_ns() - member.heard_ns
-        return member.host is not None and not member.left and waited_ns > SILENT_S * 1e9
+    def _is_silent(self, state: WorkerState) -> bool:
+        waited_ns = self._context.logger.clock.now_ns() - state.heard_ns
+        return state.host is not None and not state.left and waited_ns > SILENT_S * 1e9
 
     def in_flight(self) -> list[InFlight]:
         """The simulations that run now, as the workers have told last."""
-        return [item for member in list(self._members.values()) for item in member.in_flight]
+        return [item for state in list(self._states.values()) for item in state.in_flight]
 
     @property
     def idle(self) -> bool:
         """No worker has a unit, and nothing is left to report."""
-        return not any(member.units for member in list(self._members.values())) and self.reports.empty()
+        return not any(state.units for state in list(self._states.values())) and self.reports.empty()
 
     def stop(self) -> None:
-        """Deal out no more units."""
+        """Hand out no more units."""
         self._stopped = True
 
     def close(self) -> None:
         """Let the workers leave; what they say until then is still heard. One that does not leave in time is ended."""
         self.stop()
         self._closing.set()
-        members = list(self._members.values())
-        for member in members:
-            if member.host is not None:
-                member.worker.ask_to_leave()
+        states = list(self._states.values())
+        for state in states:
+            if state.host is not None:
+                state.worker.ask_to_leave()
         self._inbox.put(None)
         if self._thread.is_alive():
             self._all_left.wait(LEAVE_S)
-        for member in (*members, *self._members.values()):  # one may have been hired meanwhile
-            member.worker.end()
-        self._staff.close()
+        for state in (*states, *self._states.values()):  # one may have been started meanwhile
+            state.worker.end()
+        self._backend.close()
 
-    def _hire_one(self, slots: int) -> None:
-        worker = self._hire(self._hired, slots, self._inbox)
-        self._hired += 1
-        self._members[worker] = Member(worker)
+    def _start_one(self, slots: int) -> None:
+        worker = self._start_worker(self._started, slots, self._inbox)
+        self._started += 1
+        self._states[worker] = WorkerState(worker)
 
     def _work(self) -> None:
         try:
-            while not (self._closing.is_set() and not any(member.host and not member.left for member in self._members.values())):
+            while not (self._closing.is_set() and not any(state.host and not state.left for state in self._states.values())):
                 news = self._inbox.get()
                 if news is not None:
-                    self._hear(*news)
-                    self._deal()
+                    self._handle(*news)
+                    self._hand_out()
         except BaseException as error:
             self.reports.put(Failure(error))
         finally:
             self._all_left.set()
 
-    def _hear(self, worker: Worker, news: Turn | Lost) -> None:
-        member = self._members.get(worker)
-        if member is None:  # taken for lost: its units are others' by now
+    def _handle(self, worker: Worker, news: WorkerReport | Lost) -> None:
+        state = self._states.get(worker)
+        if state is None:  # taken for lost: its units are others' by now
             return
-        if news is _SILENT and not self._is_silent(member):  # what it said was still waiting to be heard
+        if news is SILENT and not self._is_silent(state):  # what it said was still waiting to be heard
             return
-        member.heard_ns = self._bench.logger.clock.now_ns()
+        state.heard_ns = self._context.logger.clock.now_ns()
         if isinstance(news, Lost):
-            self._lost(member, news.reason)
+            self._lost(state, news.reason)
             return
         if news.host is not None:
-            self._ready(member, news.host)
+            self._ready(state, news.host)
         if news.refused is not None:
             self.reports.put(Failure(UserError(news.refused)))
         if news.broken is not None:
             self.reports.put(Failure(RuntimeError(f"worker {worker.name}: {news.broken}")))
         self._relay(news)
         if news.unwritten[0]:
-            self._bench.logger.lost_elsewhere[worker.name] = news.unwritten
+            self._context.logger.lost_elsewhere[worker.name] = news.unwritten
         for row in news.rows:
-            if member.units.pop(row.key, None) is not None:
-                self._bench.keep(row)
+            if state.units.pop(row.key, None) is not None:
+                self._context.keep(row)
                 self.reports.put(row)
-        member.in_flight = news.in_flight
+        state.in_flight = news.in_flight
 
-    def _relay(self, turn: Turn) -> None:
-        logger = self._bench.logger
-        for domain, line in turn.lines:
-            logger.relay(domain, line, self._staff.own_files)
-        for domain, text in turn.texts:
+    def _relay(self, report: WorkerReport) -> None:
+        logger = self._context.logger
+        for domain, line in report.lines:
+            logger.relay(domain, line, self._backend.own_files)
+        for domain, text in report.texts:
             logger.text(domain, text)
-        logger.relay_structured(turn.structured, self._staff.own_files)
-        for text in turn.said:
+        logger.relay_structured(report.structured, self._backend.own_files)
+        for text in report.said:
             self._say(text)
 
-    def _ready(self, member: Member, host: str) -> None:
-        member.host = host
-        self._stillborn = 0
-        self._tell("worker_up", member, simulations=member.worker.slots)
-        if self._hired == len(self._slots) and all(other.host is not None for other in self._members.values()):
-            self._say(f"{self._hired} workers are ready")
+    def _ready(self, state: WorkerState, host: str) -> None:
+        state.host = host
+        self._failed_starts = 0
+        self._emit("worker_up", state, simulations=state.worker.slots)
+        if self._started == len(self._slots) and all(other.host is not None for other in self._states.values()):
+            self._say(f"{self._started} workers are ready")
 
-    def _tell(self, type_: str, member: Member, **fields: object) -> None:
-        logger = self._bench.logger
-        place = {"run": logger.run_id, "host": member.host, "worker": member.worker.name}
-        logger.emit(type_, {"start_ms": logger.since_start_ms(logger.clock.now_ns()), **fields, **place})
+    def _emit(self, type_: str, state: WorkerState, **fields: object) -> None:
+        logger = self._context.logger
+        where = {"run": logger.run_id, "host": state.host, "worker": state.worker.name}
+        logger.emit(type_, {"start_ms": logger.since_start_ms(logger.clock.now_ns()), **fields, **where})
 
-    def _lost(self, member: Member, reason: str) -> None:
-        member.left = True
-        member.in_flight = []
+    def _lost(self, state: WorkerState, reason: str) -> None:
+        state.left = True
+        state.in_flight = []
         if self._closing.is_set():
             return
         reason = shorten(mask_text(reason))
-        self._tell("worker_down", member, simulations=len(member.units), error_message=reason)
-        again = f"; {len(member.units)} simulations are run again" if member.units else ""
-        self._say(f"worker {member.worker.name} ended: {reason}{again}")
-        del self._members[member.worker]
-        member.worker.end()
-        self._run_again(member, reason)
-        self._replace(member, reason)
+        self._emit("worker_down", state, simulations=len(state.units), error_message=reason)
+        again = f"; {len(state.units)} simulations are run again" if state.units else ""
+        self._say(f"worker {state.worker.name} ended: {reason}{again}")
+        del self._states[state.worker]
+        state.worker.end()
+        self._run_again(state, reason)
+        self._replace(state, reason)
 
-    def _run_again(self, member: Member, reason: str) -> None:
-        for key, unit in reversed(member.units.items()):
+    def _run_again(self, state: WorkerState, reason: str) -> None:
+        for key, unit in reversed(state.units.items()):
             self._deaths[key] += 1
-            if self._deaths[key] < MOST_LIVES:
+            if self._deaths[key] < MAX_DEATHS_PER_SIMULATION:
                 self._pending.appendleft(unit)
             else:
                 self._give_up(unit, reason)
-        member.units.clear()
+        state.units.clear()
 
     def _give_up(self, unit: Unit, reason: str) -> None:
-        lost = WorkerLost(f"{MOST_LIVES} workers ended while they ran it; the last: {reason}")
-        simulation = begin(self._bench.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed)
-        row = conclude(unit, simulation, Outcome(ERROR, error=lost), self._bench)
+        lost = WorkerLost(f"{MAX_DEATHS_PER_SIMULATION} workers ended while they ran it; the last: {reason}")
+        simulation = begin(self._context.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed)
+        row = conclude(unit, simulation, Outcome(ERROR, error=lost), self._context)
         if row is not None:
             self.reports.put(row)
 
-    def _replace(self, member: Member, reason: str) -> None:
-        if member.host is None:
-            self._stillborn += 1
-        if self._stillborn >= MOST_STILLBORN:
-            self.reports.put(Failure(UserError(f"{MOST_STILLBORN} workers in a row ended before they were ready; the last: {reason}")))
+    def _replace(self, state: WorkerState, reason: str) -> None:
+        if state.host is None:
+            self._failed_starts += 1
+        if self._failed_starts >= MAX_FAILED_STARTS:
+            self.reports.put(Failure(UserError(f"{MAX_FAILED_STARTS} workers in a row ended before they were ready; the last: {reason}")))
         elif self._pending:
-            self._hire_one(member.worker.slots)
+            self._start_one(state.worker.slots)
 
-    def _deal(self) -> None:
-        """Give out what there is, to whoever has the most room."""
+    def _hand_out(self) -> None:
+        """Hand out units, each to the worker with the most free slots."""
         while self._pending and not self._stopped and self._held() is None:
-            member = max(self._members.values(), key=lambda member: member.free, default=None)
-            if member is None or member.free <= 0:
+            state = max(self._states.values(), key=lambda state: state.free, default=None)
+            if state is None or state.free <= 0:
                 return
             unit = self._pending.popleft()
-            member.units[unit.key] = unit
-            member.worker.send(unit)
+            state.units[unit.key] = unit
+            state.worker.send(unit)
 
 
 def shared_slots(concurrency: int, workers: int, units: int) -> list[int]:
     """How many simulations each of at most `workers` workers runs at a time: `concurrency` in all, and none is without one."""
     at_a_time = max(min(concurrency, units), 1)
     number = min(workers, at_a_time)
-    return [at_a_time // number + (place < at_a_time % number) for place in range(number)]
+    return [at_a_time // number + (index < at_a_time % number) for index in range(number)]

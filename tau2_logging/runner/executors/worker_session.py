@@ -1,4 +1,4 @@
-"""A worker's side: a process that is given units one by one, and tells the run what has come of them."""
+"""A worker's side of the pool: it is given units one by one, and reports what has become of them."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ from tau2_logging.models.servers.server_settings import ServerSettings
 from tau2_logging.runner.executors.executor import Failure
 from tau2_logging.runner.executors.threads import ThreadsExecutor
 from tau2_logging.runner.harness.enhanced_domains import offered
-from tau2_logging.runner.harness.load_harness import load_benchmark
+from tau2_logging.runner.harness.load_harness import load_harness
 from tau2_logging.runner.model_calls.model_servers import model_servers
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.work.checkpoint import Row
 from tau2_logging.runner.work.plan import Unit
-from tau2_logging.runner.work.process_setup import Workshop
-from tau2_logging.runner.work.run_spec import Order, Post
-from tau2_logging.runner.work.run_unit import Bench
+from tau2_logging.runner.work.process_setup import ProcessSetup
+from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
+from tau2_logging.runner.work.run_unit import RunContext
 from tau2_logging.runner.work.watchdog import Watchdog
 from tau2_logging.sinks.domain_files import DomainFiles
 from tau2_logging.sinks.structured_file import StructuredFiles
 from tau2_logging.sinks.uplink import Uplink
 
-TURN_S = 0.2
-"""At least this often a worker tells how it stands."""
+REPORT_S = 0.2
+"""At least this often a worker reports."""
 
 Said = list[tuple[str | None, str]]
 
 
 @dataclass(frozen=True)
-class Turn:
-    """What a worker has to tell: `host` with its first one, when it is ready; what has happened since the last; what is in flight now;
+class WorkerReport:
+    """Message of a worker: `host` in its first one, when it is ready; what has happened since the last; what is in flight now;
     how many lines it could not write so far, and why (`unwritten`).
 
     `refused`: why it cannot begin, for a person. `broken`: what broke outside of any simulation.
@@ -61,31 +61,31 @@ class Turn:
     unwritten: tuple[int, str] = (0, "")
 
 
-class Station:
-    """What `station` gives: `take` a unit, `fetch` what there is to tell."""
+class WorkerSession:
+    """A worker that is ready: `take` a unit, `fetch` the next report."""
 
     def __init__(
-        self, executor: ThreadsExecutor, workshop: Workshop, uplink: Uplink, said: queue.SimpleQueue[str], logger: EventLogger
+        self, executor: ThreadsExecutor, setup: ProcessSetup, uplink: Uplink, said: queue.SimpleQueue[str], logger: EventLogger
     ) -> None:
         self._executor = executor
         self._logger = logger
-        self._workshop = workshop
+        self._setup = setup
         self._uplink = uplink
         self._said = said
 
     def take(self, unit: Unit) -> None:
         """Run this unit as soon as a slot is free."""
-        self._workshop.learn(unit)
+        self._setup.learn(unit)
         self._executor.add(unit)
 
-    def fetch(self, wait_s: float) -> Turn:
-        """Watch over what is in flight, wait for something to end, and tell. Rows are taken before lines: a row's last line is told no
-        later than the row."""
-        self._executor.look()
+    def fetch(self, wait_s: float) -> WorkerReport:
+        """Watch over what is in flight, wait for something to end, and report. Rows are taken before lines: a row's last line is reported
+        no later than the row."""
+        self._executor.tick()
         rows, broken = self._reports(wait_s)
         lines, texts, structured = self._uplink.fetch()
         said = [self._said.get() for _ in range(self._said.qsize())]
-        return Turn(None, None, broken, rows, lines, texts, structured, said, self._executor.in_flight(), self._logger.lost())
+        return WorkerReport(None, None, broken, rows, lines, texts, structured, said, self._executor.in_flight(), self._logger.lost())
 
     def _reports(self, wait_s: float) -> tuple[list[Row], str | None]:
         rows: list[Row] = []
@@ -107,54 +107,56 @@ def host_name() -> str:
 
 
 @contextmanager
-def station(order: Order, post: Post) -> Iterator[Station]:
-    """Everything a worker needs, in place inside the block. Raises UserError where the run cannot be carried out here."""
-    os.environ.update(post.environment)
+def open_session(run_spec: RunSpec, worker_spec: WorkerSpec) -> Iterator[WorkerSession]:
+    """Set up everything that a worker needs, for the block. Raises UserError if the run cannot be carried out here."""
+    os.environ.update(worker_spec.environment)
     said: queue.SimpleQueue[str] = queue.SimpleQueue()
-    config = order.config
-    benchmark = load_benchmark(config)
+    config = run_spec.config
+    harness = load_harness(config)
     with ExitStack() as stack:
-        stack.callback(benchmark.close)
-        stack.enter_context(offered(benchmark.registry, config))
+        stack.callback(harness.close)
+        stack.enter_context(offered(harness.registry, config))
         quiet = Console(file=open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
-        servers = stack.enter_context(model_servers(_at_servers(config, post), order.directory, quiet, lambda text: None, vouched=True))
-        workshop = Workshop(order, benchmark, said.put, post.slots, post.share)
-        workshop.prepare(stack)
-        uplink = Uplink(post.uplink_level, not post.own_files, config.writes_events)
-        logger = _logger(order, post, uplink)
+        servers = stack.enter_context(
+            model_servers(_at_servers(config, worker_spec), run_spec.directory, quiet, lambda text: None, vouched=True)
+        )
+        setup = ProcessSetup(run_spec, harness, said.put, worker_spec.slots, worker_spec.share)
+        setup.prepare(stack)
+        uplink = Uplink(worker_spec.uplink_level, not worker_spec.own_files, config.writes_events)
+        logger = _logger(run_spec, worker_spec, uplink)
         stack.callback(logger.close)
-        workshop.open(stack, logger, servers)
+        setup.open(stack, logger, servers)
         stack.enter_context(servers.watched(logger, samples=False))
-        bench = Bench(benchmark, logger, dict(order.recipes), lambda row: None)
-        executor = ThreadsExecutor(bench, None, post.slots, Watchdog(config.heartbeat, config.task_timeout))
+        context = RunContext(harness, logger, dict(run_spec.recipes), lambda row: None)
+        executor = ThreadsExecutor(context, None, worker_spec.slots, Watchdog(config.heartbeat, config.task_timeout))
         executor.start()
         stack.callback(executor.close)
-        stack.callback(_tell_notes, workshop, said)
-        yield Station(executor, workshop, uplink, said, logger)
+        stack.callback(_tell_notes, setup, said)
+        yield WorkerSession(executor, setup, uplink, said, logger)
 
 
-def _tell_notes(workshop: Workshop, said: queue.SimpleQueue[str]) -> None:
-    for note in workshop.notes:
+def _tell_notes(setup: ProcessSetup, said: queue.SimpleQueue[str]) -> None:
+    for note in setup.notes:
         said.put(f"note: {note}")
 
 
-def _at_servers(config: RunConfig, post: Post) -> RunConfig:
-    """With the servers' addresses in place of the wish to start some; each worker begins with another one."""
-    if not post.endpoints:
+def _at_servers(config: RunConfig, worker_spec: WorkerSpec) -> RunConfig:
+    """Replace the servers to start by the addresses of those that run; each worker starts with a different one."""
+    if not worker_spec.endpoints:
         return replace(config, servers=None)
-    first = post.number % len(post.endpoints)
-    return replace(config, servers=ServerSettings(endpoints=(*post.endpoints[first:], *post.endpoints[:first])))
+    first = worker_spec.number % len(worker_spec.endpoints)
+    return replace(config, servers=ServerSettings(endpoints=(*worker_spec.endpoints[first:], *worker_spec.endpoints[:first])))
 
 
-def _logger(order: Order, post: Post, uplink: Uplink) -> EventLogger:
-    config = order.config
+def _logger(run_spec: RunSpec, worker_spec: WorkerSpec, uplink: Uplink) -> EventLogger:
+    config = run_spec.config
     sinks: list[Sink] = [uplink]
-    if post.own_files and config.profile:
+    if worker_spec.own_files and config.profile:
         sinks.append(DomainFiles(config.log_dir, config.domains, LEVELS[config.log_level]))
-    if post.own_files and config.writes_events:
-        sinks.append(StructuredFiles(order.directory, config.labels))
+    if worker_spec.own_files and config.writes_events:
+        sinks.append(StructuredFiles(run_spec.directory, config.labels))
     clock = Clock()
-    origin_ns = post.origin_ns
+    origin_ns = worker_spec.origin_ns
     if origin_ns is None:
-        origin_ns = clock.now_ns() - int((time.time() - post.started_wall) * 1e9)
-    return EventLogger(order.run_id, sinks, clock, origin_ns, config.masking, host_name(), post.name)
+        origin_ns = clock.now_ns() - int((time.time() - worker_spec.started_wall) * 1e9)
+    return EventLogger(run_spec.run_id, sinks, clock, origin_ns, config.masking, host_name(), worker_spec.name)

@@ -1,1 +1,1 @@
-"""Which benchmark runs the tasks: tau2 itself, or MASEval's port of it."""
+"""Which harness runs the tasks: tau2 itself, or MASEval's port of it."""

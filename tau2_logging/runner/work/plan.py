@@ -12,7 +12,7 @@ from typing import Any
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import plain_domain
 from tau2_logging.logger.content.masking import shorten
-from tau2_logging.runner.harness.tau2_harness import Benchmark, trial_seeds
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness, trial_seeds
 from tau2_logging.runner.settings.arms import agent_name, arm_user
 from tau2_logging.runner.settings.config import RunConfig
 
@@ -53,34 +53,34 @@ class Plan:
         return list({str(unit.task.id): unit.task for unit in self.units if unit.domain == domain}.values())
 
 
-def make_plan(config: RunConfig, benchmark: Benchmark, given: Mapping[str, list[Any]] | None = None) -> Plan:
+def make_plan(config: RunConfig, harness: Tau2Harness, given: Mapping[str, list[Any]] | None = None) -> Plan:
     """The plan of a run; `given` tasks of a domain stand in place of those the configuration chooses.
 
     Raises UserError for a domain, split, task, agent or user that is not there.
     """
-    _known("domain", config.domains, benchmark.domains(), "--list-domains shows them")
+    _known("domain", config.domains, harness.domains(), "--list-domains shows them")
     if len(set(config.domains)) != len(config.domains):
         raise UserError(f"--domains names one twice: {' '.join(config.domains)}")
     for domain in config.domains:
         _check_name(domain)
     agents = {label: agent_name(config, label) for label in config.labels}
     for agent in dict.fromkeys(agents.values()):
-        _known("agent", [agent], benchmark.agents(), "register your own with tau2's registry")
-        if not benchmark.runs_agent(agent):
+        _known("agent", [agent], harness.agents(), "register your own with tau2's registry")
+        if not harness.runs_agent(agent):
             raise UserError(
                 f"tau2 cannot run agent {agent!r}: this release takes only classes derived from its LLMAgent, LLMGTAgent or LLMSoloAgent"
             )
-    users = {label: arm_user(config, label, "") or _user(config, benchmark, agents[label]) for label in config.labels}
+    users = {label: arm_user(config, label, "") or _user(config, harness, agents[label]) for label in config.labels}
     for label, user in users.items():
-        if user != "dummy_user" and benchmark.is_solo(agents[label]):
+        if user != "dummy_user" and harness.is_solo(agents[label]):
             raise UserError(f"agent {agents[label]!r} works without a user, so that a variant of one changes nothing; choose another agent")
     seeds = trial_seeds(config.seed, config.num_trials)
     chosen = {
-        domain: given[domain] if given is not None and domain in given else _select(config, benchmark, domain) for domain in config.domains
+        domain: given[domain] if given is not None and domain in given else _select(config, harness, domain) for domain in config.domains
     }
     for domain, tasks in chosen.items():
         _check_ids(domain, tasks)
-    suited = {domain: _suited(tasks, benchmark, agents.values()) for domain, tasks in chosen.items()}
+    suited = {domain: _suited(tasks, harness, agents.values()) for domain, tasks in chosen.items()}
     units = [
         Unit(label, task, trial, seeds[trial])
         for trial in range(config.num_trials)
@@ -104,31 +104,31 @@ def _check_name(domain: str) -> None:
         raise UserError(f"domain {domain!r} cannot be run: {what}; register it with tau2 under a name of letters, digits, - and _")
 
 
-def _suited(tasks: list[Any], benchmark: Benchmark, agents: Iterable[str]) -> list[Any]:
+def _suited(tasks: list[Any], harness: Tau2Harness, agents: Iterable[str]) -> list[Any]:
     """The tasks that all of these agents can do."""
-    filters = [suits for agent in dict.fromkeys(agents) if (suits := benchmark.task_filter(agent)) is not None]
+    filters = [suits for agent in dict.fromkeys(agents) if (suits := harness.task_filter(agent)) is not None]
     return [task for task in tasks if all(suits(task) for suits in filters)]
 
 
-def _user(config: RunConfig, benchmark: Benchmark, agent: str) -> str:
-    solo = benchmark.is_solo(agent)
+def _user(config: RunConfig, harness: Tau2Harness, agent: str) -> str:
+    solo = harness.is_solo(agent)
     user = config.user or ("dummy_user" if solo else "user_simulator")
-    _known("user", [user], benchmark.users(), "register your own with tau2's registry")
+    _known("user", [user], harness.users(), "register your own with tau2's registry")
     if solo != (user == "dummy_user"):
         right = "dummy_user" if solo else "user_simulator"
         raise UserError(f"--user {user} does not go with agent {agent!r}; use --user {right}")
     if solo:
         for domain in config.domains:
-            benchmark.check_solo(domain)
+            harness.check_solo(domain)
     return user
 
 
-def _select(config: RunConfig, benchmark: Benchmark, domain: str) -> list[Any]:
-    splits = benchmark.splits(domain)
+def _select(config: RunConfig, harness: Tau2Harness, domain: str) -> list[Any]:
+    splits = harness.splits(domain)
     if config.task_split is not None and config.task_split not in splits:
         offered = f"it has {', '.join(splits)}" if splits else "it has no splits; leave --task-split out"
         raise UserError(f"no split {config.task_split!r} in {domain}; {offered}")
-    tasks = benchmark.tasks(domain, config.task_split)
+    tasks = harness.tasks(domain, config.task_split)
     if config.task_ids is not None:
         by_id = {str(task.id): task for task in tasks}
         split = config.task_split or ("base" if "base" in splits else "only")

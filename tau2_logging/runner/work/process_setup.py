@@ -1,4 +1,4 @@
-"""What a process needs in place to run simulations: databases parsed; tau2, litellm and HTTP clients wrapped. All of it comes off."""
+"""Set up a process to run simulations: parse databases; wrap tau2, litellm and HTTP clients. All of it is undone at the end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tau2_logging.logger.content.known_secrets import KNOWN
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.models.scripted.task_script import PlanBook, plan_of
-from tau2_logging.runner.harness.tau2_harness import Benchmark
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.model_calls.limits import RateLimits, rate_limit, shared_out
 from tau2_logging.runner.model_calls.litellm_settings import http_connections, quiet_litellm, warm_up
 from tau2_logging.runner.model_calls.model_servers import ModelServers
@@ -24,21 +24,21 @@ from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
 from tau2_logging.runner.settings.secret_values import secret_values
 from tau2_logging.runner.work.interpreter import frozen_heap, short_turns
 from tau2_logging.runner.work.plan import Unit
-from tau2_logging.runner.work.run_spec import Order
+from tau2_logging.runner.work.run_spec import RunSpec
 
 Say = Callable[[str], None]
 
 
-class Workshop:
+class ProcessSetup:
     """`prepare`, then `open`; both leave what has to be undone on the caller's stack. `notes` are what a person should know at the end.
 
     `slots` simulations run here at a time; `share` processes run simulations, and each keeps to its part of the rate limits.
     """
 
-    def __init__(self, order: Order, benchmark: Benchmark, say: Say, slots: int, share: int = 1) -> None:
-        self._order = order
-        self._config = order.config
-        self._benchmark = benchmark
+    def __init__(self, run_spec: RunSpec, harness: Tau2Harness, say: Say, slots: int, share: int = 1) -> None:
+        self._run_spec = run_spec
+        self._config = run_spec.config
+        self._harness = harness
         self._say = say
         self._slots = slots
         self._share = share
@@ -52,13 +52,13 @@ class Workshop:
         stack.enter_context(KNOWN.knowing(secret_values(self._config)))
         for unit in units:
             self.learn(unit)
-        for label, recipe in self._order.recipes.items():
+        for label, recipe in self._run_spec.recipes.items():
             if recipe.agent_args.get("bad_writes"):
-                self._book.add_write_tools(label, self._benchmark.write_tools(recipe.domain))
+                self._book.add_write_tools(label, self._harness.write_tools(recipe.domain))
         register(self._book)
         warm_up()
         self._enter_environments(stack)
-        self._benchmark.prepare(list(self._order.recipes.values()))
+        self._harness.prepare(list(self._run_spec.recipes.values()))
 
     def learn(self, unit: Unit) -> None:
         """Let the scripted models know a task."""
@@ -77,8 +77,8 @@ class Workshop:
         retries = Retries(policy, config.request_timeout, notes=not config.profile, outages=servers.outages)
         retries.install()
         stack.callback(retries.uninstall)
-        recipe = self._order.recipes[config.labels[0]]
-        stack.enter_context(self._benchmark.judge(recipe.judge_llm, recipe.judge_args))
+        recipe = self._run_spec.recipes[config.labels[0]]
+        stack.enter_context(self._harness.judge(recipe.judge_llm, recipe.judge_args))
         stack.enter_context(http_connections(self._slots))
         stack.enter_context(quiet_litellm())
         stack.enter_context(short_turns())
@@ -101,7 +101,7 @@ class Workshop:
             self._try_environments()
             return
         self._databases = FastDatabases()
-        own = self._benchmark.fast_databases()
+        own = self._harness.fast_databases()
         for databases in (self._databases, *own.values()):
             stack.callback(self._check_databases, databases)
         layers = [DatabaseSubstitutes(package, databases) for package, databases in {"tau2": self._databases, **own}.items()]
@@ -114,7 +114,7 @@ class Workshop:
     def _try_environments(self) -> None:
         """Read the data now, not in the first simulations' time; what cannot be made is said before anything is paid."""
         for domain in self._config.domains:
-            self._benchmark.try_environment(domain)
+            self._harness.try_environment(domain)
 
     def _check_databases(self, databases: Any) -> None:
         for path in databases.damaged():

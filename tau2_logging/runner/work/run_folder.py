@@ -1,4 +1,4 @@
-"""Where a run keeps its things."""
+"""The folder of a run: its name, and what an earlier start has left in it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tau2_logging.runner.work.run_lock import RunLock
 
 
 @dataclass(frozen=True)
-class RunPlace:
+class RunFolder:
     """Name and folder of a run, when it began, and what an earlier start of it has left there: what is `done`, the `seeds` of its trials,
     rows that cannot be read (`damaged`).
     """
@@ -33,7 +33,7 @@ class RunPlace:
     damaged: tuple[str, ...] = ()
 
 
-def new_place(config: RunConfig) -> RunPlace:
+def new_folder(config: RunConfig) -> RunFolder:
     """For a run that begins. Raises UserError for a name that is taken or can be none, or a folder that cannot be written."""
     run_id = config.run_name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     if "/" in run_id or run_id in (".", "..") or not run_id.isprintable():
@@ -42,32 +42,32 @@ def new_place(config: RunConfig) -> RunPlace:
     if (directory / "run.json").exists():
         raise UserError(f"run {run_id!r} exists already in {config.log_dir}; choose another --run-name, or --resume {directory}")
     _check_writable(config.log_dir)
-    return RunPlace(run_id, directory, time.time(), {}, resumed=False)
+    return RunFolder(run_id, directory, time.time(), {}, resumed=False)
 
 
-def resumed_place(config: RunConfig, directory: Path) -> RunPlace:
+def resumed_folder(config: RunConfig, directory: Path) -> RunFolder:
     """For a run that goes on. Raises UserError where the folder is not a run."""
     data = read_run(directory)
     damaged: list[str] = []
     done = finished(directory, config.labels, damaged)
-    return RunPlace(data["run_id"], directory, float(data["started_wall"]), done, True, tuple(data["trial_seeds"]), tuple(damaged))
+    return RunFolder(data["run_id"], directory, float(data["started_wall"]), done, True, tuple(data["trial_seeds"]), tuple(damaged))
 
 
 @contextmanager
-def locked_place(config: RunConfig, resume: Path | None) -> Iterator[tuple[RunPlace, RunLock]]:
+def locked_folder(config: RunConfig, resume: Path | None) -> Iterator[tuple[RunFolder, RunLock]]:
     """The folder of a new run, or of the one to `resume`, and its lock, which is held inside the block. Raises UserError if another process
     works on it.
     """
     if resume is None:
-        place = new_place(config)
-        directory = place.directory
+        folder = new_folder(config)
+        directory = folder.directory
     else:
         directory = resume.absolute()
         read_run(directory)
     _make(directory)
     lock = RunLock(directory)
     try:
-        yield (place if resume is None else resumed_place(config, directory)), lock
+        yield (folder if resume is None else resumed_folder(config, directory)), lock
     finally:
         lock.release()
 
@@ -79,26 +79,26 @@ def _make(directory: Path) -> None:
         raise UserError(f"cannot make {directory}: {error.strerror}; choose another --log-dir or make room") from error
 
 
-def within_plan(place: RunPlace, plan: Plan) -> RunPlace:
+def within_plan(folder: RunFolder, plan: Plan) -> RunFolder:
     """With what is done of this plan. Raises UserError if the plan's seeds are not those the run began with."""
-    if not place.resumed:
-        return place
-    if place.seeds[: len(plan.seeds)] != plan.seeds[: len(place.seeds)]:
-        raise _changed_seed(place, f"its trials began with the seeds {_few(place.seeds)}, and its settings now give {_few(plan.seeds)}")
+    if not folder.resumed:
+        return folder
+    if folder.seeds[: len(plan.seeds)] != plan.seeds[: len(folder.seeds)]:
+        raise _changed_seed(folder, f"its trials began with the seeds {_few(folder.seeds)}, and its settings now give {_few(plan.seeds)}")
     planned = {unit.key: unit.seed for unit in plan.units}
-    done, damaged = {}, list(place.damaged)
-    for key, row in place.done.items():
+    done, damaged = {}, list(folder.damaged)
+    for key, row in folder.done.items():
         if key not in planned:
             damaged.append(f"task {shorten(key[1], 60)} trial {key[2]} of {key[0]} is not a simulation of this run")
         elif row.get("seed") not in (None, planned[key]):
-            raise _changed_seed(place, f"task {shorten(key[1], 60)} trial {key[2]} ran with seed {row['seed']}, not {planned[key]}")
+            raise _changed_seed(folder, f"task {shorten(key[1], 60)} trial {key[2]} ran with seed {row['seed']}, not {planned[key]}")
         else:
             done[key] = row
-    return replace(place, done=done, damaged=tuple(damaged))
+    return replace(folder, done=done, damaged=tuple(damaged))
 
 
-def _changed_seed(place: RunPlace, what: str) -> UserError:
-    return UserError(f"run {place.run_id} cannot go on with another seed: {what}; restore {place.directory}/run.json or start a new run")
+def _changed_seed(folder: RunFolder, what: str) -> UserError:
+    return UserError(f"run {folder.run_id} cannot go on with another seed: {what}; restore {folder.directory}/run.json or start a new run")
 
 
 def _few(seeds: Sequence[int]) -> str:

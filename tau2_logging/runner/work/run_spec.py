@@ -1,4 +1,4 @@
-"""What whoever runs simulations of a run has to be told."""
+"""What a worker needs to run a run's simulations, and what is its own part of it. Both are sent to worker processes."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from tau2_logging.runner.settings.config import RunConfig
 
 
 @dataclass(frozen=True)
-class Order:
-    """A run: its settings, its name and folder, how the tasks of each domain are run.
+class RunSpec:
+    """What a worker needs to run a run's simulations: settings, run id, folder, recipe per domain.
 
-    Picklable. It holds the keys of models that were given with their arguments: it is sent, and never written or logged.
+    Picklable. It holds keys that were given among the models' arguments: it is sent, and never written or logged.
     """
 
     config: RunConfig
@@ -24,8 +24,8 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Post:
-    """The place of one worker process in a run.
+class WorkerSpec:
+    """Part of one worker process in a run.
 
     `number` counts the workers there have been, from 0; `share` is how many there are at a time, `slots` how many simulations this one runs
     at a time. `started_wall`: seconds since 1970 when the run began. `origin_ns`: the same moment on the monotonic clock, which the

@@ -17,7 +17,7 @@ from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.scope import ERROR, INTERRUPTED, TIMEOUT, Outcome, begin, end, told
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT
-from tau2_logging.runner.harness.tau2_harness import Benchmark, Recipe
+from tau2_logging.runner.harness.tau2_harness import Recipe, Tau2Harness
 from tau2_logging.runner.work.checkpoint import Row
 from tau2_logging.runner.work.dumping import Dump, dumped, dumped_all
 from tau2_logging.runner.work.failure_cause import ended_by
@@ -29,42 +29,42 @@ Keep = Callable[[Row], None]
 
 
 @dataclass(frozen=True)
-class Bench:
+class RunContext:
     """What every simulation of a run shares."""
 
-    benchmark: Benchmark
+    harness: Tau2Harness
     logger: EventLogger
     recipes: dict[str, Recipe]
     keep: Keep
 
 
-def run_unit(unit: Unit, bench: Bench, begun: Begun) -> Row | None:
+def run_unit(unit: Unit, context: RunContext, begun: Begun) -> Row | None:
     """Run a simulation, write its events and keep its row. None if the watchdog gave it up meanwhile and has done all that."""
-    more = bench.logger.attempt(_start_fields, unit, bench)
-    simulation = begin(bench.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed, more)
+    more = context.logger.attempt(_start_fields, unit, context)
+    simulation = begin(context.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed, more)
     begun(unit, simulation)
     result: Any = None
     with bind(simulation):
         try:
-            result = bench.benchmark.run_task(_recipe(bench.recipes[unit.domain], unit), unit.task, unit.seed)
+            result = context.harness.run_task(_recipe(context.recipes[unit.domain], unit), unit.task, unit.seed)
             result.trial = unit.trial
             outcome = outcome_of(result)
         except SimulationTimeout as error:
             outcome = Outcome(TIMEOUT, error=error)
         except BaseException as error:
-            policy = bench.recipes[unit.domain].model_failures
-            outcome, result = bench.logger.attempt(ended_by, error, simulation, policy) or (Outcome(ERROR, error=error), None)
-    return conclude(unit, simulation, outcome, bench, result)
+            policy = context.recipes[unit.domain].model_failures
+            outcome, result = context.logger.attempt(ended_by, error, simulation, policy) or (Outcome(ERROR, error=error), None)
+    return conclude(unit, simulation, outcome, context, result)
 
 
-def _start_fields(unit: Unit, bench: Bench) -> dict[str, object]:
+def _start_fields(unit: Unit, context: RunContext) -> dict[str, object]:
     """Fields of task_start: hashes of the task's text and of the prompt that the user's model is to be sent, and the user's variant."""
-    recipe = bench.recipes[unit.domain]
-    prompt = bench.logger.attempt(bench.benchmark.user_prompt, recipe, unit.task)
-    dumped_task = bench.logger.attempt(_as_json, unit.task)
+    recipe = context.recipes[unit.domain]
+    prompt = context.logger.attempt(context.harness.user_prompt, recipe, unit.task)
+    dumped_task = context.logger.attempt(_as_json, unit.task)
     return {
         "task_hash": None if dumped_task is None else task_hash(dumped_task),
-        "variant": bench.benchmark.variant_of(recipe.user),
+        "variant": context.harness.variant_of(recipe.user),
         "prompt_hash": None if prompt is None else prompt_hash(prompt),
     }
 
@@ -73,7 +73,7 @@ def _as_json(task: Any) -> dict[str, Any] | None:
     return task.model_dump(mode="json") if hasattr(task, "model_dump") else None
 
 
-def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench, result: Any = None) -> Row | None:
+def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, context: RunContext, result: Any = None) -> Row | None:
     """Write task_end and keep the row; None if that has been done already.
 
     Whatever an agent, a tool, a model or tau2 has made of the simulation, there is an event and a row, and both say the same.
@@ -81,52 +81,52 @@ def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench,
     """
     simulation.end_copy()
     try:
-        row = _concluded(unit, simulation, outcome, bench, result)
+        row = _concluded(unit, simulation, outcome, context, result)
     except BaseException as error:  # nothing that a simulation has left behind may end the run
-        row = _last_resort(unit, simulation, error, bench)
+        row = _last_resort(unit, simulation, error, context)
     if row is not None:
-        _keep(bench, row)
+        _keep(context, row)
     return row
 
 
-def _concluded(unit: Unit, simulation: Simulation, outcome: Outcome, bench: Bench, result: Any) -> Row | None:
+def _concluded(unit: Unit, simulation: Simulation, outcome: Outcome, context: RunContext, result: Any) -> Row | None:
     measured = simulation.ledger.milliseconds()
     outcome, kept = _kept(outcome, result)
     if not end(simulation, outcome, measured):
         return None
-    partial = bench.logger.attempt(_partial_trajectory, simulation) if kept.text is None else None
+    partial = context.logger.attempt(_partial_trajectory, simulation) if kept.text is None else None
     row = _row(unit, outcome, measured[1], kept, partial or Dump())
     if row.note is not None:
-        bench.logger.text(unit.domain, f"task {row.task} trial {row.trial}: {row.note}")
+        context.logger.text(unit.domain, f"task {row.task} trial {row.trial}: {row.note}")
     return row
 
 
-def _last_resort(unit: Unit, simulation: Simulation, error: BaseException, bench: Bench) -> Row:
+def _last_resort(unit: Unit, simulation: Simulation, error: BaseException, context: RunContext) -> Row:
     """An event and a row of nothing but the failure to make them."""
-    bench.logger.failed()
+    context.logger.failed()
     duration_ms = simulation.elapsed_ms()
-    start_ms = bench.logger.since_start_ms(simulation.ledger.opened_ns)
+    start_ms = context.logger.since_start_ms(simulation.ledger.opened_ns)
     fields = {"status": ERROR, "error_type": type(error).__name__, "start_ms": start_ms, "duration_ms": duration_ms}
     simulation.emit("task_end", fields, span=simulation.span)
     simulation.closed = True
     return replace(_row(unit, Outcome(ERROR), duration_ms, Dump(), Dump()), error=error_line(error))
 
 
-def interrupt(unit: Unit, simulation: Simulation, bench: Bench) -> Row | None:
+def interrupt(unit: Unit, simulation: Simulation, context: RunContext) -> Row | None:
     """The run has been stopped, and does not wait for this one: keep a row that says so. None if the simulation has ended already."""
     waiting = simulation.waiting()
     elapsed_ms = simulation.elapsed_ms()
     if not simulation.abandon():
         return None
     error = SimulationInterrupted(f"the run was stopped while it waited on {waiting.what}")
-    partial = bench.logger.attempt(_partial_trajectory, simulation) or Dump()
+    partial = context.logger.attempt(_partial_trajectory, simulation) or Dump()
     row = _row(unit, Outcome(INTERRUPTED, error=error), elapsed_ms, Dump(), partial)
-    _keep(bench, row)
+    _keep(context, row)
     return row
 
 
-def _keep(bench: Bench, row: Row) -> None:
-    bench.keep(masked_row(row) if bench.logger.masking == ALL else row)
+def _keep(context: RunContext, row: Row) -> None:
+    context.keep(masked_row(row) if context.logger.masking == ALL else row)
 
 
 def _kept(outcome: Outcome, result: Any) -> tuple[Outcome, Dump]:

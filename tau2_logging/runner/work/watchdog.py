@@ -8,7 +8,7 @@ from tau2_logging.logger.simulation import Simulation
 
 
 class Watchdog:
-    """`look` is called often, from one thread; it reads the simulations' own clock.
+    """`tick` is called often, from one thread; it reads the simulations' own clock.
 
     `heartbeat_s` and `limit_s` in seconds; no limit where it is None.
     """
@@ -19,7 +19,7 @@ class Watchdog:
         self._limit_ms = None if limit_s is None else limit_s * 1000
         self._beats: dict[str, int] = {}
 
-    def look(self, simulations: Iterable[Simulation]) -> list[Simulation]:
+    def tick(self, simulations: Iterable[Simulation]) -> list[Simulation]:
         """Write what is due. Returns those past their limit, each once; they are told to stop at their next step."""
         stuck = []
         alive = list(simulations)

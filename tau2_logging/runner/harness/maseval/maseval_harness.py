@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maseval.benchmark.tau2 import DefaultAgentTau2Benchmark, configure_model_ids, load_tasks
+from maseval.harness.tau2 import DefaultAgentTau2Benchmark, configure_model_ids, load_tasks
 from maseval.interface.inference.litellm import LiteLLMModelAdapter
 
 from tau2_logging.environments.maseval_data import SharedMaseval, lay_out
@@ -20,20 +20,20 @@ from tau2_logging.instrument import distribution_version
 from tau2_logging.logger.context import bind, current
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.runner.harness.maseval.scoring import Repetition, simulation_of
-from tau2_logging.runner.harness.tau2_harness import Benchmark, Recipe
+from tau2_logging.runner.harness.tau2_harness import Recipe, Tau2Harness
 
 DOMAINS = ("airline", "retail", "telecom")
 AgentsHook = Callable[..., tuple[Sequence[Any], Mapping[str, Any]]]
 """A person's own `setup_agents(benchmark, agent_data, environment, task, user, seed_generator)`, as MASEval's benchmark defines it."""
 
 
-class MasevalBenchmark(Benchmark):
+class MasevalHarness(Tau2Harness):
     """The door to tau2, with MASEval behind `run_task`. Tasks, data and the second reward are tau2's; nothing is downloaded."""
 
     def __init__(self, hook: str | None = None) -> None:
         super().__init__()
         logging.getLogger("maseval").setLevel(logging.ERROR)
-        self.harness = distribution_version("maseval") or "maseval"
+        self.label = distribution_version("maseval") or "maseval"
         self._hook = _hook(hook)
         self._stage = tempfile.TemporaryDirectory(prefix="maseval-")
         self._shared = SharedMaseval()

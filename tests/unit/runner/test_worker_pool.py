@@ -1,4 +1,4 @@
-"""The crew, on workers that are told what to say."""
+"""The worker pool, on workers that are told what to say."""
 
 from __future__ import annotations
 
@@ -18,11 +18,20 @@ from tau2_logging.logger.clock import FakeClock
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.simulation import InFlight
 from tau2_logging.runner.executors.executor import Failure
-from tau2_logging.runner.executors.worker_pool import _SILENT, MOST_LIVES, MOST_STILLBORN, SILENT_S, Crew, Inbox, Lost, shared_slots
-from tau2_logging.runner.executors.worker_session import Turn
+from tau2_logging.runner.executors.worker_pool import (
+    MAX_DEATHS_PER_SIMULATION,
+    MAX_FAILED_STARTS,
+    SILENT,
+    SILENT_S,
+    Inbox,
+    Lost,
+    WorkerPool,
+    shared_slots,
+)
+from tau2_logging.runner.executors.worker_session import WorkerReport
 from tau2_logging.runner.work.checkpoint import Row
 from tau2_logging.runner.work.plan import Unit
-from tau2_logging.runner.work.run_unit import Bench
+from tau2_logging.runner.work.run_unit import RunContext
 from tau2_logging.sinks import MemorySink
 from tests.support.patience import LONG_S
 
@@ -34,7 +43,7 @@ def row(unit: Unit) -> Row:
 
 @dataclass(eq=False)
 class TestWorker:
-    """Keeps what it is given; `say` puts news into the crew's inbox."""
+    """Keeps what it is given; `say` puts news into the pool's inbox."""
 
     name: str
     slots: int
@@ -44,14 +53,14 @@ class TestWorker:
     ended: bool = False
     __test__ = False
 
-    def say(self, news: Turn | Lost) -> None:
+    def say(self, news: WorkerReport | Lost) -> None:
         self.inbox.put((self, news))
 
     def next(self) -> Unit:
         return self.given.get(timeout=LONG_S)
 
     def finish(self, unit: Unit) -> None:
-        self.say(Turn(rows=[row(unit)]))
+        self.say(WorkerReport(rows=[row(unit)]))
 
     def send(self, unit: Unit) -> None:
         self.given.put(unit)
@@ -65,39 +74,39 @@ class TestWorker:
 
 
 class Scene:
-    """A crew of such workers over `units` units."""
+    """A pool of such workers over `units` units."""
 
     def __init__(self, units: int, slots: list[int]) -> None:
         self.sink = MemorySink()
         self.kept: list[Row] = []
         self.said: list[str] = []
         self.workers: list[TestWorker] = []
-        self.hired: queue.SimpleQueue[TestWorker] = queue.SimpleQueue()
+        self.started: queue.SimpleQueue[TestWorker] = queue.SimpleQueue()
         self.units = [Unit("mock", SimpleNamespace(id=f"t{number}"), 0, 7) for number in range(units)]
         self.clock = FakeClock()
         self.logger = EventLogger("r", [self.sink], self.clock)
-        bench = Bench(SimpleNamespace(), self.logger, {}, self.kept.append)  # type: ignore[arg-type]
-        staff: Any = SimpleNamespace(own_files=False, close=lambda: None)
+        context = RunContext(SimpleNamespace(), self.logger, {}, self.kept.append)  # type: ignore[arg-type]
+        backend: Any = SimpleNamespace(own_files=False, close=lambda: None)
         self.held: str | None = None
-        self.crew = Crew(bench, self.units, slots, staff, self.hire, self.said.append, lambda: self.held)
+        self.pool = WorkerPool(context, self.units, slots, backend, self.start_worker, self.said.append, lambda: self.held)
 
-    def hire(self, number: int, slots: int, inbox: Inbox) -> TestWorker:
+    def start_worker(self, number: int, slots: int, inbox: Inbox) -> TestWorker:
         worker = TestWorker(f"w{number}", slots, inbox, queue.SimpleQueue())
         self.workers.append(worker)
-        self.hired.put(worker)
+        self.started.put(worker)
         return worker
 
     def report(self) -> Any:
-        return self.crew.reports.get(timeout=LONG_S)
+        return self.pool.reports.get(timeout=LONG_S)
 
 
 @pytest.fixture
 def scene() -> Iterator[Scene]:
     """Two workers, of two slots and one, for six units."""
     made = Scene(6, [2, 1])
-    made.crew.start()
+    made.pool.start()
     yield made
-    made.crew.close()
+    made.pool.close()
     assert all(worker.ended for worker in made.workers)
 
 
@@ -105,22 +114,22 @@ def test_nothing_is_given_out_while_units_are_held_back(scene: Scene) -> None:
     """A worker that is ready has to wait; what it says next gets it its units."""
     first = scene.workers[0]
     scene.held = "waiting for a server"
-    first.say(Turn(host="a"))
-    first.say(Turn())
+    first.say(WorkerReport(host="a"))
+    first.say(WorkerReport())
     with pytest.raises(queue.Empty):
         first.given.get(timeout=0.2)
     scene.held = None
-    first.say(Turn())
+    first.say(WorkerReport())
     assert first.next() is not first.next()
 
 
 def test_nobody_is_given_more_than_its_slots(scene: Scene) -> None:
     """A worker that is ready gets as many units as it has slots, and the next when one has ended; each unit is given out once."""
     first, second = scene.workers
-    first.say(Turn(host="a"))
+    first.say(WorkerReport(host="a"))
     given = [first.next(), first.next()]
     assert first.given.empty()
-    second.say(Turn(host="b"))
+    second.say(WorkerReport(host="b"))
     given.append(second.next())
     for _ in range(3):
         first.finish(given[0])
@@ -131,21 +140,21 @@ def test_nobody_is_given_more_than_its_slots(scene: Scene) -> None:
     second.finish(given[2])
     assert [scene.report() for _ in range(3)]
     assert sorted(item.task for item in scene.kept) == [f"t{number}" for number in range(6)]
-    assert scene.crew.idle
+    assert scene.pool.idle
 
 
 def test_what_a_lost_worker_ran_is_run_again_once(scene: Scene) -> None:
     """Its units go to others, before those that nobody has begun; a worker takes its place; a row that it sent before its end counts."""
     first, second = scene.workers
-    first.say(Turn(host="a"))
+    first.say(WorkerReport(host="a"))
     units = [first.next(), first.next()]
     first.finish(units[0])
     again = [units[1], first.next()]
     first.say(Lost("killed by SIGKILL"))
     for _ in range(3):
-        third = scene.hired.get(timeout=LONG_S)
+        third = scene.started.get(timeout=LONG_S)
     assert (third.name, third.slots) == ("w2", 2)
-    third.say(Turn(host="a"))
+    third.say(WorkerReport(host="a"))
     assert [third.next(), third.next()] == again
     first.finish(again[0])  # too late: it is not its unit any more
     third.finish(again[0])
@@ -160,55 +169,57 @@ def test_what_a_lost_worker_ran_is_run_again_once(scene: Scene) -> None:
 def test_a_simulation_that_ends_its_workers_is_given_up() -> None:
     """After three workers it is an error with a reason, and the others go on."""
     scene = Scene(1, [1])
-    scene.crew.start()
-    for life in range(MOST_LIVES):
-        worker = scene.hired.get(timeout=LONG_S)
-        worker.say(Turn(host="a"))
+    scene.pool.start()
+    for life in range(MAX_DEATHS_PER_SIMULATION):
+        worker = scene.started.get(timeout=LONG_S)
+        worker.say(WorkerReport(host="a"))
         worker.next()
         worker.say(Lost(f"death {life}"))
     report = scene.report()
     assert (report.status, report.reward) == ("error", None)
-    assert f"{MOST_LIVES} workers ended while they ran it; the last: death 2" in report.error
+    assert f"{MAX_DEATHS_PER_SIMULATION} workers ended while they ran it; the last: death 2" in report.error
     (end,) = scene.sink.of("task_end")
     assert (end.get("status"), end.get("error_type")) == ("error", "WorkerLost")
-    assert len(scene.workers) == MOST_LIVES
-    scene.crew.close()
+    assert len(scene.workers) == MAX_DEATHS_PER_SIMULATION
+    scene.pool.close()
 
 
 def test_workers_that_never_come_up_end_the_run() -> None:
     """Not for ever: three in a row, and the reason is said."""
     scene = Scene(2, [1])
-    scene.crew.start()
-    for _ in range(MOST_STILLBORN):
-        scene.hired.get(timeout=LONG_S).say(Lost("exit code 1; it said: no module named x"))
+    scene.pool.start()
+    for _ in range(MAX_FAILED_STARTS):
+        scene.started.get(timeout=LONG_S).say(Lost("exit code 1; it said: no module named x"))
     report = scene.report()
     assert isinstance(report, Failure)
     assert isinstance(report.error, UserError)
     assert "no module named x" in str(report.error)
-    scene.crew.close()
+    scene.pool.close()
 
 
 def test_a_worker_that_is_refused_ends_the_run_with_its_sentence() -> None:
     """What is wrong with the person's input is found by a worker: one line, no traceback."""
     scene = Scene(2, [1])
-    scene.crew.start()
-    scene.workers[0].say(Turn(refused="no domain 'x'"))
+    scene.pool.start()
+    scene.workers[0].say(WorkerReport(refused="no domain 'x'"))
     report = scene.report()
     assert isinstance(report, Failure)
     assert str(report.error) == "no domain 'x'"
-    scene.crew.close()
+    scene.pool.close()
 
 
 def test_what_a_worker_tells_reaches_every_sink(scene: Scene) -> None:
     """Lines as events, texts, notes, and what is in flight."""
     event = Event(20, "2026-11-20 17:45:01.123", "7", 5, "task_start", {"seed": 3, "domain": "mock", "worker": "w0"})
     flying = InFlight("mock", "7", 10.0, "llm_call", "gpt", 5.0)
-    scene.workers[0].say(Turn(host="a", lines=[("mock", encode(event))], texts=[("mock", "said")], said=["note: x"], in_flight=[flying]))
+    scene.workers[0].say(
+        WorkerReport(host="a", lines=[("mock", encode(event))], texts=[("mock", "said")], said=["note: x"], in_flight=[flying])
+    )
     scene.workers[0].next()
     deadline = time.monotonic() + LONG_S
-    while not scene.crew.in_flight() and time.monotonic() < deadline:
+    while not scene.pool.in_flight() and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert scene.crew.in_flight() == [flying]
+    assert scene.pool.in_flight() == [flying]
     assert event in scene.sink.events
     assert encode(event) in scene.sink.lines
     assert ("mock", "said") in scene.sink.texts
@@ -218,20 +229,20 @@ def test_what_a_worker_tells_reaches_every_sink(scene: Scene) -> None:
 def test_a_worker_that_says_nothing_any_more_is_ended(scene: Scene) -> None:
     """Stuck as a whole: what it ran goes to another. One that speaks stays."""
     first, second = scene.workers
-    first.say(Turn(host="a"))
+    first.say(WorkerReport(host="a"))
     units = [first.next(), first.next()]
-    second.say(Turn(host="b"))
+    second.say(WorkerReport(host="b"))
     second.finish(second.next())
     scene.report()
     scene.clock.sleep(SILENT_S - 1)
     second.finish(second.next())
     scene.report()
-    scene.crew.look()
+    scene.pool.tick()
     scene.clock.sleep(2)
-    second.inbox.put((second, _SILENT))  # as if its last words had waited in the inbox: it is asked about again
-    scene.crew.look()
-    third = [scene.hired.get(timeout=LONG_S) for _ in range(3)][-1]
-    third.say(Turn(host="a"))
+    second.inbox.put((second, SILENT))  # as if its last words had waited in the inbox: it is asked about again
+    scene.pool.tick()
+    third = [scene.started.get(timeout=LONG_S) for _ in range(3)][-1]
+    third.say(WorkerReport(host="a"))
     assert [third.next(), third.next()] == units
     assert (first.ended, second.ended) == (True, False)
     assert [event.get("error_message") for event in scene.sink.of("worker_down")] == ["it has said nothing for 120 s"]
@@ -240,14 +251,14 @@ def test_a_worker_that_says_nothing_any_more_is_ended(scene: Scene) -> None:
 def test_after_stop_nothing_is_given_out(scene: Scene) -> None:
     """What runs goes on to its end, and then the crew is idle."""
     first, _ = scene.workers
-    first.say(Turn(host="a"))
+    first.say(WorkerReport(host="a"))
     units = [first.next(), first.next()]
-    scene.crew.stop()
+    scene.pool.stop()
     for unit in units:
         first.finish(unit)
         scene.report()
     assert first.given.empty()
-    assert scene.crew.idle
+    assert scene.pool.idle
 
 
 @pytest.mark.parametrize(
