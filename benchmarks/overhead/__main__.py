@@ -29,8 +29,9 @@ from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.logger.scope import end
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.models.scripted.task_script import PlanBook, plan_of
-from tau2_logging.runner.harness.tau2_harness import Recipe, Tau2Harness
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.model_calls.litellm_settings import warm_up
+from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 from tau2_logging.sinks import DomainFiles
 from tau2_logging.sinks.totals import Totals
 
@@ -38,10 +39,10 @@ DOMAINS = ("retail", "airline", "telecom")
 BLOCK = 10
 
 
-def recipe(domain: str, task: Any) -> Recipe:
+def settings_of(domain: str, task: Any) -> SimulationSettings:
     """A task with the scripted models, as run_local.py gives it to tau2."""
     args = {"scripted_task": f"{domain}/{task.id}", "num_retries": 0}
-    return Recipe(
+    return SimulationSettings(
         domain=domain, agent="llm_agent", user="user_simulator", agent_llm="scripted/agent", agent_args=args, user_llm="scripted/user",
         user_args=args, judge_llm="scripted/judge", judge_args={}, repetition_judge=False,
         max_steps=200, max_errors=10, num_trials=1, seed=1,
@@ -59,13 +60,13 @@ def cpu(spent: list[float]) -> Iterator[None]:
 def bare(harness: Tau2Harness, domain: str, task: Any, spent: list[float]) -> None:
     """Run a task without profiling."""
     with cpu(spent):
-        harness.run_task(recipe(domain, task), task, 1)
+        harness.run_task(settings_of(domain, task), task, 1)
 
 
 def profiled(harness: Tau2Harness, domain: str, task: Any, logger: EventLogger, spent: list[float]) -> None:
     """Run a task with everything on."""
     with cpu(spent), simulation_scope(logger, domain, task.id, 0, 1) as simulation:
-        end(simulation, outcome_of(harness.run_task(recipe(domain, task), task, 1)))
+        end(simulation, outcome_of(harness.run_task(settings_of(domain, task), task, 1)))
 
 
 def main() -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.runner.harness.enhanced_domains import SUFFIX, offered
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
+from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.settings.simulation_settings import simulation_settings
 
 
 def list_domains() -> int:
     """Print domains with their splits, agents and users."""
-    from tau2_logging.runner.harness.enhanced_domains import SUFFIX, offered
-    from tau2_logging.runner.settings.config import RunConfig
-
     harness = Tau2Harness.load()
     plain = harness.domains()
-    with offered(harness.registry, RunConfig()):
+    with offered(harness.registry, simulation_settings(RunConfig()).values()):
         second = [domain for domain in harness.domains() if domain not in plain]
         return _list_domains(harness, plain, f"with structured events, as <domain>{SUFFIX}: {', '.join(second)}")
 
@@ -37,11 +37,8 @@ def _list_domains(harness: Tau2Harness, domains: list[str], note: str) -> int:
 
 def list_tasks(domain: str, split: str | None) -> int:
     """Print the id and the purpose of each task of a domain."""
-    from tau2_logging.runner.harness.enhanced_domains import offered
-    from tau2_logging.runner.settings.config import RunConfig
-
     harness = Tau2Harness.load()
-    with offered(harness.registry, RunConfig()):
+    with offered(harness.registry, simulation_settings(RunConfig()).values()):
         return _list_tasks(harness, domain, split)
 
 

@@ -6,7 +6,7 @@ import argparse
 import difflib
 
 from tau2_logging.errors import UserError
-from tau2_logging.runner.settings.variants import Variant, known_variants, lint
+from tau2_logging.runner.settings.arms import Variant, known_variants, lint
 
 
 def list_variants(args: argparse.Namespace) -> int:

@@ -16,7 +16,8 @@ from tau2_logging.errors import UserError
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes
 from tau2_logging.runner.harness.maseval.scoring import HARNESS_REWARD, Repetition, simulation_of
 from tau2_logging.runner.harness.maseval.trajectory import NoConversation
-from tau2_logging.runner.harness.tau2_harness import Recipe, Tau2Harness
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
+from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 from tau2_logging.runner.work.checkpoint import Checkpoint, Row, results_path, write_results
 from tau2_logging.statistics.pass_k import mean_pass_at, mean_pass_hat
 
@@ -118,7 +119,7 @@ class _Domain:
             stack.callback(checkpoint.close)
             used = [task for report in reports if (task := self._one(report, checkpoint)) is not None]
         tasks = {str(task.id): task for task in used}.values()
-        info = self._harness.info_json(_recipe(self._domain, reports))
+        info = self._harness.info_json(_settings(self._domain, reports))
         write_results(self._output, self._domain, info, tasks, time.strftime("%Y-%m-%dT%H:%M:%S"))
         self._found.results = results_path(self._output, self._domain)
         return self._found
@@ -162,12 +163,12 @@ class _Domain:
         )
 
 
-def _recipe(domain: str, reports: Iterable[Mapping[str, Any]]) -> Recipe:
+def _settings(domain: str, reports: Iterable[Mapping[str, Any]]) -> SimulationSettings:
     """What the head of a Results file says of the run, as far as the reports tell."""
     models: dict[str, Any] = next((traces["models"] for report in reports if (traces := report.get("traces") or {}).get("models")), {})
     names = {role: str((models.get(role) or {}).get("model_id", "unknown")) for role in ("agent_model", "user_simulator")}
     trials = 1 + max((int(report["repeat_idx"]) for report in reports), default=0)
-    return Recipe(
+    return SimulationSettings(
         domain=domain,
         agent="llm_agent",
         user="user_simulator",

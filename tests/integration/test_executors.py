@@ -18,7 +18,7 @@ from tau2_logging.cli.run_local import _resumed
 from tau2_logging.errors import UserError
 from tau2_logging.events import decode
 from tau2_logging.events.semconv import SPAN_TYPES
-from tau2_logging.runner.work.checkpoint import write_run
+from tau2_logging.runner.settings.saved_run import write_run
 from tests.support.command import start_local
 from tests.support.executors import EXECUTORS, essence
 from tests.support.in_process import run_quietly, scripted

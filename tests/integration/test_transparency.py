@@ -36,11 +36,11 @@ def harness() -> Any:
     return loaded
 
 
-def recipe(domain: str, task: Any, faults: dict[str, float]) -> Any:
-    from tau2_logging.runner.harness.tau2_harness import Recipe
+def settings_of(domain: str, task: Any, faults: dict[str, float]) -> Any:
+    from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
     named = {"scripted_task": f"{domain}/{task.id}", "num_retries": 0}
-    return Recipe(
+    return SimulationSettings(
         domain=domain, agent="llm_agent", user="user_simulator",
         agent_llm="scripted/agent", agent_args={**named, "faults": faults}, user_llm="scripted/user", user_args=named,
         judge_llm="scripted/judge", judge_args={}, repetition_judge=False, max_steps=60, max_errors=10, num_trials=1, seed=1,
@@ -57,7 +57,7 @@ def play(harness: Any, faults: dict[str, float]) -> dict[tuple[str, str], Any]:
         for domain, number in TASKS.items():
             for task in harness.tasks(domain, None)[:number]:
                 try:
-                    result = harness.run_task(recipe(domain, task, faults), task, seed=7)
+                    result = harness.run_task(settings_of(domain, task, faults), task, seed=7)
                     found[domain, task.id] = _essence(result)
                 except Exception as error:
                     found[domain, task.id] = (type(error).__name__, re.sub(r"timestamp: \S+", "", str(error)))
@@ -226,7 +226,7 @@ def test_any_agent_is_measured(harness: Any, way: str, monkeypatch: pytest.Monke
     logger = EventLogger("r", [sink])
     (task,) = [task for task in harness.tasks("mock", None) if task.id == "create_task_1"]
     with Instrumentation(), simulation_scope(logger, "mock", task.id, 0) as simulation:
-        result = harness.run_task(dataclasses.replace(recipe("mock", task, {}), judge_llm=None), task, seed=1)
+        result = harness.run_task(dataclasses.replace(settings_of("mock", task, {}), judge_llm=None), task, seed=1)
         from tau2_logging.instrument.tau2 import outcome_of
         from tau2_logging.logger.scope import end
 
@@ -264,7 +264,7 @@ def test_solo_agents_are_measured_from_their_first_word(harness: Any) -> None:
     from tau2_logging.logger.scope import end
 
     (task,) = [task for task in harness.tasks("mock", None) if task.id == "create_task_1"]
-    solo = dataclasses.replace(recipe("mock", task, {}), agent="llm_agent_solo", user="dummy_user", judge_llm=None)
+    solo = dataclasses.replace(settings_of("mock", task, {}), agent="llm_agent_solo", user="dummy_user", judge_llm=None)
     sink = MemorySink()
     with Instrumentation(), simulation_scope(EventLogger("r", [sink]), "mock", task.id, 0) as simulation:
         result = harness.run_task(solo, task, seed=1)

@@ -12,6 +12,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.experiments.injection import check_injection
 from tau2_logging.runner.settings.arms import variant_arms
 from tau2_logging.runner.settings.config import Arm, RunConfig
+from tau2_logging.runner.settings.simulation_settings import simulation_settings
 from tau2_logging.users import BUILTIN
 from tests.support.command import run_local
 from tests.support.in_process import run_quietly, scripted
@@ -112,8 +113,9 @@ def test_settings_survive_the_run_file() -> None:
     arms = (*variant_arms("control,anger"), Arm("careful", agent="retry_agent", agent_args={"attempts": 5}))
     config = RunConfig(arms=arms)
     assert RunConfig.from_json(json.loads(json.dumps(config.as_json(), default=str))) == config
-    assert config.labels == ("retail@control", "retail@anger", "retail@careful")
-    assert (config.within("retail@careful").agent, config.within("retail@anger").agent) == ("retry_agent", "llm_agent")
+    settings = simulation_settings(config)
+    assert list(settings) == ["retail@control", "retail@anger", "retail@careful"]
+    assert (settings["retail@careful"].base_agent, settings["retail@anger"].agent) == ("retry_agent", "llm_agent")
 
 
 def test_the_command_says_what_it_does_not_know(tmp_path: Path) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from tau2_logging.analysis import load_log
 from tau2_logging.analysis.measures.costs.prices import default_prices
 from tau2_logging.errors import UserError
+from tau2_logging.events.label import arm_label
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
+from tau2_logging.runner.settings.simulation_settings import simulation_settings
 from tau2_logging.units import money
 
 TYPICAL_AGENT, TYPICAL_USER = (90_000, 2_500), (14_000, 700)
@@ -60,10 +62,10 @@ def _measured(path: Path) -> float:
 
 
 def _typical(plan: ExperimentPlan, name: str) -> float | None:
-    config = plan.config.within(f"-@{name}")
+    settings = simulation_settings(plan.config)[arm_label(plan.config.domains[0], name)]
     total = 0.0
-    for model, (read, written) in ((config.agent_model, TYPICAL_AGENT), (config.user_model, TYPICAL_USER)):
-        price = default_prices().find(model.llm)
+    for llm, (read, written) in ((settings.agent_llm, TYPICAL_AGENT), (settings.user_llm, TYPICAL_USER)):
+        price = default_prices().find(llm)
         if price is None:
             return None
         total += float(price.of(read, 0, written))

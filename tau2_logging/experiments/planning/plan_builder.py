@@ -15,6 +15,7 @@ from tau2_logging.runner.harness.enhanced_domains import offered
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.arms import chosen_variants, known_variants, variant_arms
 from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig
+from tau2_logging.runner.settings.simulation_settings import simulation_settings
 from tau2_logging.runner.work.plan import make_plan
 
 _KEYS = ("variant", "agent", "agent_args", "agent_llm", "agent_llm_args", "user_llm", "user_llm_args")
@@ -64,8 +65,9 @@ def _model(data: Mapping[str, Any], role: str) -> ModelChoice:
 def planned_tasks(config: RunConfig) -> dict[str, list[str]]:
     """The tasks that a run of this configuration does, by domain (loads tau2). Raises UserError for anything tau2 does not have."""
     harness = Tau2Harness.load()
-    with offered(harness.registry, config):
-        units = make_plan(config, harness).units
+    settings = simulation_settings(config)
+    with offered(harness.registry, settings.values()):
+        units = make_plan(config, settings, harness).units
     found: dict[str, list[str]] = {domain: [] for domain in config.domains}
     for label, task in dict.fromkeys((unit.domain, str(unit.task.id)) for unit in sorted(units, key=lambda unit: unit.trial)):
         if task not in found[plain_domain(label)]:

@@ -1,7 +1,7 @@
 """A worker process: `python -m tau2_logging.runner.executors.worker_main DESCRIPTOR`, started by `processes`.
 
-DESCRIPTOR is an open socket to the run. A RunSpec and a WorkerSpec come first, then units; None asks it to leave. WorkerReports go back. The worker ends at
-once when the run has ended.
+DESCRIPTOR is an open socket to the run. A RunSpec and a WorkerSpec come first, then units; None asks it to leave. WorkerReports go back.
+The worker ends at once when the run has ended.
 """
 
 from __future__ import annotations

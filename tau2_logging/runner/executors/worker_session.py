@@ -115,7 +115,7 @@ def open_session(run_spec: RunSpec, worker_spec: WorkerSpec) -> Iterator[WorkerS
     harness = load_harness(config)
     with ExitStack() as stack:
         stack.callback(harness.close)
-        stack.enter_context(offered(harness.registry, config))
+        stack.enter_context(offered(harness.registry, run_spec.settings.values()))
         quiet = Console(file=open(os.devnull, "w"))  # noqa: SIM115 - as long as the process
         servers = stack.enter_context(
             model_servers(_at_servers(config, worker_spec), run_spec.directory, quiet, lambda text: None, vouched=True)
@@ -127,7 +127,7 @@ def open_session(run_spec: RunSpec, worker_spec: WorkerSpec) -> Iterator[WorkerS
         stack.callback(logger.close)
         setup.open(stack, logger, servers)
         stack.enter_context(servers.watched(logger, samples=False))
-        context = RunContext(harness, logger, dict(run_spec.recipes), lambda row: None)
+        context = RunContext(harness, logger, run_spec.settings, lambda row: None)
         executor = ThreadsExecutor(context, None, worker_spec.slots, Watchdog(config.heartbeat, config.task_timeout))
         executor.start()
         stack.callback(executor.close)
@@ -154,7 +154,7 @@ def _logger(run_spec: RunSpec, worker_spec: WorkerSpec, uplink: Uplink) -> Event
     if worker_spec.own_files and config.profile:
         sinks.append(DomainFiles(config.log_dir, config.domains, LEVELS[config.log_level]))
     if worker_spec.own_files and config.writes_events:
-        sinks.append(StructuredFiles(run_spec.directory, config.labels))
+        sinks.append(StructuredFiles(run_spec.directory, run_spec.settings))
     clock = Clock()
     origin_ns = worker_spec.origin_ns
     if origin_ns is None:

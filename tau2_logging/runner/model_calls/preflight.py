@@ -25,7 +25,7 @@ from tau2_logging.models.servers.programs import health_page
 from tau2_logging.runner.model_calls.litellm_settings import check_models, quiet_litellm, warm_up
 from tau2_logging.runner.model_calls.model_servers import ModelServers, model_servers
 from tau2_logging.runner.model_calls.probing import TASK, Answer, asked_as_run, asked_plainly, differences
-from tau2_logging.runner.settings.config import DEFAULT_ARGS, ModelChoice, RunConfig
+from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tau2_logging.runner.settings.secret_values import secret_values
 
 EXIT_USABLE, EXIT_UNUSABLE = 0, 1
@@ -169,7 +169,7 @@ def _heard(probe: Probe, answer: Answer, plain: Answer | None) -> Probe:
 
 def _arguments(probe: Probe) -> dict[str, Any]:
     """As the run has them: with tau2's temperature if the person gave no arguments, and without retries that nobody sees."""
-    words: dict[str, Any] = {"model": probe.model.llm, **(probe.model.args or DEFAULT_ARGS), "max_retries": 0, "num_retries": 0}
+    words: dict[str, Any] = {"model": probe.model.llm, **probe.model.call_args, "max_retries": 0, "num_retries": 0}
     words.setdefault("timeout", probe.timeout_s)
     if probe.model.scripted:
         words[TASK_ARGUMENT] = TASK

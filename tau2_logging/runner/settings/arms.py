@@ -1,35 +1,15 @@
-"""Arms of a run: under which name tau2 knows the agent and the user of each."""
+"""Arms by variants of the user simulator: those that ship, and those of YAML files."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from tau2_logging.errors import UserError
-from tau2_logging.runner.settings.config import Arm, RunConfig
-from tau2_logging.users import BUILTIN, Variant, read_variants, user_name
+from tau2_logging.runner.settings.config import Arm
+from tau2_logging.users import BUILTIN, Variant, lint, read_variants
 
-
-def arm_agents(config: RunConfig) -> dict[str, tuple[str, Mapping[str, Any]]]:
-    """The agents that arms give settings of their own, by the name tau2 is to know them under."""
-    return {_own_name(arm): (arm.agent or config.agent, arm.agent_args) for arm in config.arms if arm.agent_args}
-
-
-def agent_name(config: RunConfig, label: str) -> str:
-    """Under which name tau2 knows the agent of an arm."""
-    arm = config.arm(label)
-    return _own_name(arm) if arm is not None and arm.agent_args else config.within(label).agent
-
-
-def arm_user(config: RunConfig, label: str, otherwise: str) -> str:
-    """Under which name tau2 knows the user of an arm; `otherwise` where it has no variant."""
-    arm = config.arm(label)
-    return user_name(arm.variant) if arm is not None and arm.variant is not None else otherwise
-
-
-def _own_name(arm: Arm) -> str:
-    return f"{arm.agent or 'agent'}@{arm.name}"
+__all__ = ["Variant", "chosen_variants", "known_variants", "lint", "variant_arms"]
 
 
 def known_variants(files: Iterable[str] = ()) -> dict[str, Variant]:

@@ -10,7 +10,6 @@ from typing import Any
 
 from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.errors import UserError
-from tau2_logging.events.label import arm_label, arm_of
 from tau2_logging.events.levels import LEVELS
 from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.instrument import TTFT_MODES
@@ -27,7 +26,7 @@ SCORE, AS_ERROR = MODEL_FAILURES = ("score", "error")
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
 DEFAULT_ARGS = {"temperature": 0.0}
-"""Of a model's calls, if the person gives none: tau2's own."""
+"""Arguments of a model's calls if none are given: tau2's own."""
 _OF_A_START = ("otlp", "otlp_content", "prometheus", "receive_traces")
 
 
@@ -43,6 +42,11 @@ class ModelChoice:
     def scripted(self) -> bool:
         """Whether it is one of ours."""
         return self.llm.startswith("scripted/")
+
+    @property
+    def call_args(self) -> Mapping[str, Any]:
+        """Arguments of its calls: those given, or tau2's own default."""
+        return self.args or DEFAULT_ARGS
 
 
 @dataclass(frozen=True)
@@ -214,32 +218,6 @@ class RunConfig:
         experts = (ModelChoice(expert.model, {**expert.args, **expert.prices}) for expert in self.experts)
         arms = (model for arm in self.arms for model in (arm.agent_model, arm.user_model))
         return tuple(model for model in (self.agent_model, self.user_model, self.judge_model, *experts, *arms) if model is not None)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The domains as the log names them: each once for every arm, where there are any."""
-        if not self.arms:
-            return self.domains
-        return tuple(arm_label(domain, arm.name) for domain in self.domains for arm in self.arms)
-
-    def arm(self, label: str) -> Arm | None:
-        """The arm of a label."""
-        return next((arm for arm in self.arms if arm.name == arm_of(label)), None)
-
-    def within(self, label: str) -> RunConfig:
-        """As it is in the arm of a label."""
-        arm = self.arm(label)
-        if arm is None:
-            return self
-        return dataclasses.replace(
-            self,
-            agent=arm.agent or self.agent,
-            agent_args=arm.agent_args or ({} if arm.agent else self.agent_args),
-            agent_model=arm.agent_model or self.agent_model,
-            user_model=arm.user_model or self.user_model,
-            experts=self.experts if arm.agent in (None, self.agent) else (),
-            arms=(),
-        )
 
     @property
     def writes_events(self) -> bool:

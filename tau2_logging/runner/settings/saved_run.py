@@ -1,10 +1,12 @@
-"""The settings of an earlier run, as run.json has them. Anybody may have edited the file: what does not fit is named."""
+"""run.json: written when a run starts, read to resume it. Anybody may have edited the file: what does not fit is named."""
 
 from __future__ import annotations
 
 import dataclasses
+import json
+import os
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
@@ -12,10 +14,42 @@ from tau2_logging.errors import UserError
 from tau2_logging.logger.content.error_text import error_line
 from tau2_logging.logger.content.masking import shorten
 from tau2_logging.runner.settings.config import RunConfig
-from tau2_logging.runner.work.checkpoint import read_run
 
 _NEEDED = ("domains", "log_dir", "agent_model", "user_model", "num_trials", "seed", "max_steps")
 """Settings whose default must not take their place."""
+
+
+def write_run(directory: Path, data: Mapping[str, Any]) -> None:
+    """Write run.json, whole or not at all."""
+    part = directory / "run.json.part"
+    part.write_text(json.dumps(data, indent=2, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+    os.replace(part, directory / "run.json")
+
+
+def read_run(directory: Path) -> dict[str, Any]:
+    """Read run.json. Raises UserError where the folder is not a run."""
+    path = directory / "run.json"
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"{directory} is no run: it has no run.json; give a folder under <log-dir>/runs/") from error
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {path}: {error}") from error
+    if not isinstance(data, dict) or "config" not in data or "run_id" not in data:
+        raise UserError(f"{path} does not describe a run; give a folder under <log-dir>/runs/")
+    for name, right in _RUN_CHECKS.items():
+        if not right(data.get(name)):
+            value = shorten(repr(data.get(name)), 80)
+            raise UserError(f"{path} was edited or damaged: {name} is {value}; restore it, or start a new run")
+    return data
+
+
+_RUN_CHECKS: dict[str, Callable[[Any], bool]] = {
+    "run_id": lambda value: isinstance(value, str) and value.isprintable() and "/" not in value and value.strip(".") != "",
+    "config": lambda value: isinstance(value, dict),
+    "started_wall": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e11,
+    "trial_seeds": lambda value: isinstance(value, list) and all(type(seed) is int for seed in value),
+}
 
 
 def saved_config(directory: Path) -> RunConfig:

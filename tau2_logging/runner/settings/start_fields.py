@@ -7,34 +7,30 @@ from typing import Any
 
 from tau2_logging.events.call_arguments import shown_arguments
 from tau2_logging.logger.content.masking import mask_text, masked_json
-from tau2_logging.runner.harness.tau2_harness import Recipe
-from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
 _OURS = ("num_retries",)
 """Set by the runner in every run."""
 
 
-def settings_fields(config: RunConfig, recipe: Recipe) -> dict[str, object]:
-    """Agent, user, models and experts with their arguments as they are in force (tau2's default temperature included), and limits.
-
-    `config` as it is within the domain or arm that `recipe` is of.
-    """
-    experts = {expert.alias: _settings_of(expert) for expert in config.experts}
+def settings_fields(settings: SimulationSettings) -> dict[str, object]:
+    """Agent, user, models and experts with their arguments as they are in force (tau2's default temperature included), and limits."""
+    experts = {expert.alias: _settings_of(expert) for expert in settings.experts}
     return {
-        "agent": recipe.agent,
-        "agent_args": _text(config.agent_args),
-        "user": recipe.user,
-        "agent_llm": recipe.agent_llm,
-        "agent_llm_args": _arguments(recipe.agent_args),
-        "user_llm": recipe.user_llm,
-        "user_llm_args": _arguments(recipe.user_args),
-        "judge_llm": recipe.judge_llm,
-        "judge_llm_args": _arguments(recipe.judge_args) if recipe.judge_llm else None,
-        "experts": ",".join(f"{expert.alias}={expert.model}" for expert in config.experts) or None,
-        "expert_mode": config.expert_mode if config.experts else None,
-        "expert_args": _text({alias: settings for alias, settings in experts.items() if settings}),
-        "max_steps": config.max_steps,
-        "max_errors": config.max_errors,
+        "agent": settings.agent,
+        "agent_args": _text(settings.agent_settings),
+        "user": settings.user,
+        "agent_llm": settings.agent_llm,
+        "agent_llm_args": _arguments(settings.agent_args),
+        "user_llm": settings.user_llm,
+        "user_llm_args": _arguments(settings.user_args),
+        "judge_llm": settings.judge_llm,
+        "judge_llm_args": _arguments(settings.judge_args) if settings.judge_llm else None,
+        "experts": ",".join(f"{expert.alias}={expert.model}" for expert in settings.experts) or None,
+        "expert_mode": settings.expert_mode if settings.experts else None,
+        "expert_args": _text({alias: of_expert for alias, of_expert in experts.items() if of_expert}),
+        "max_steps": settings.max_steps,
+        "max_errors": settings.max_errors,
     }
 
 

@@ -6,15 +6,15 @@ import difflib
 import random
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import plain_domain
 from tau2_logging.logger.content.masking import shorten
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness, trial_seeds
-from tau2_logging.runner.settings.arms import agent_name, arm_user
 from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,24 +37,31 @@ class Unit:
 
 @dataclass(frozen=True)
 class Plan:
-    """The simulations of a run in the order they are started; `left_out` counts tasks the agent cannot do, by domain. `users` and
-    `agents` are those of each domain, under tau2's names.
+    """The simulations of a run in the order they are started; `left_out` counts tasks the agent cannot do, by domain. `settings` of each
+    label, with the user that goes with its agent.
     """
 
     units: tuple[Unit, ...]
     seeds: tuple[int, ...]
-    user: str
     left_out: dict[str, int]
-    users: dict[str, str] = field(default_factory=dict)
-    agents: dict[str, str] = field(default_factory=dict)
+    settings: Mapping[str, SimulationSettings]
 
-    def tasks(self, domain: str) -> list[Any]:
-        """The tasks of a domain, each once."""
-        return list({str(unit.task.id): unit.task for unit in self.units if unit.domain == domain}.values())
+    def tasks(self, label: str) -> list[Any]:
+        """The tasks of a label, each once."""
+        return list({str(unit.task.id): unit.task for unit in self.units if unit.domain == label}.values())
+
+    def planned(self) -> dict[str, int]:
+        """How many simulations each label has."""
+        return {label: sum(unit.domain == label for unit in self.units) for label in self.settings}
 
 
-def make_plan(config: RunConfig, harness: Tau2Harness, given: Mapping[str, list[Any]] | None = None) -> Plan:
-    """The plan of a run; `given` tasks of a domain stand in place of those the configuration chooses.
+def make_plan(
+    config: RunConfig,
+    settings: Mapping[str, SimulationSettings],
+    harness: Tau2Harness,
+    given: Mapping[str, list[Any]] | None = None,
+) -> Plan:
+    """Make the plan of a run, with the `settings` of each label; `given` tasks of a domain replace those that `config` chooses.
 
     Raises UserError for a domain, split, task, agent or user that is not there.
     """
@@ -63,37 +70,38 @@ def make_plan(config: RunConfig, harness: Tau2Harness, given: Mapping[str, list[
         raise UserError(f"--domains names one twice: {' '.join(config.domains)}")
     for domain in config.domains:
         _check_name(domain)
-    agents = {label: agent_name(config, label) for label in config.labels}
-    for agent in dict.fromkeys(agents.values()):
-        _known("agent", [agent], harness.agents(), "register your own with tau2's registry")
-        if not harness.runs_agent(agent):
-            raise UserError(
-                f"tau2 cannot run agent {agent!r}: this release takes only classes derived from its LLMAgent, LLMGTAgent or LLMSoloAgent"
-            )
-    users = {label: arm_user(config, label, "") or _user(config, harness, agents[label]) for label in config.labels}
-    for label, user in users.items():
-        if user != "dummy_user" and harness.is_solo(agents[label]):
-            raise UserError(f"agent {agents[label]!r} works without a user, so that a variant of one changes nothing; choose another agent")
+    settings = _with_users(config, settings, harness)
+    agents = list(dict.fromkeys(item.agent for item in settings.values()))
     seeds = trial_seeds(config.seed, config.num_trials)
     chosen = {
         domain: given[domain] if given is not None and domain in given else _select(config, harness, domain) for domain in config.domains
     }
     for domain, tasks in chosen.items():
         _check_ids(domain, tasks)
-    suited = {domain: _suited(tasks, harness, agents.values()) for domain, tasks in chosen.items()}
+    suited = {domain: _suited(tasks, harness, agents) for domain, tasks in chosen.items()}
     units = [
         Unit(label, task, trial, seeds[trial])
         for trial in range(config.num_trials)
-        for label in config.labels
+        for label in settings
         for task in suited[plain_domain(label)]
     ]
     if not units:
-        names = ", ".join(dict.fromkeys(agents.values()))
-        raise UserError(f"agent {names!r} can do none of the chosen tasks of {', '.join(config.domains)}; choose another agent")
+        raise UserError(f"agent {', '.join(agents)!r} can do none of the chosen tasks of {', '.join(config.domains)}; choose another agent")
     if config.arms:  # whatever changes while the run lasts, the hour or the provider's load, then meets all arms alike
         random.Random(f"cells|{config.seed}").shuffle(units)
     left_out = {domain: len(tasks) - len(suited[domain]) for domain, tasks in chosen.items()}
-    return Plan(tuple(units), tuple(seeds), users[config.labels[0]], left_out, users, agents)
+    return Plan(tuple(units), tuple(seeds), left_out, settings)
+
+
+def _with_users(config: RunConfig, settings: Mapping[str, SimulationSettings], harness: Tau2Harness) -> dict[str, SimulationSettings]:
+    """The settings with the user that goes with each agent. Raises UserError for an agent or a user that cannot be run."""
+    for agent in dict.fromkeys(item.agent for item in settings.values()):
+        _known("agent", [agent], harness.agents(), "register your own with tau2's registry")
+        if not harness.runs_agent(agent):
+            raise UserError(
+                f"tau2 cannot run agent {agent!r}: this release takes only classes derived from its LLMAgent, LLMGTAgent or LLMSoloAgent"
+            )
+    return {label: replace(item, user=_user(config, item, harness)) for label, item in settings.items()}
 
 
 def _check_name(domain: str) -> None:
@@ -106,13 +114,15 @@ def _check_name(domain: str) -> None:
 
 def _suited(tasks: list[Any], harness: Tau2Harness, agents: Iterable[str]) -> list[Any]:
     """The tasks that all of these agents can do."""
-    filters = [suits for agent in dict.fromkeys(agents) if (suits := harness.task_filter(agent)) is not None]
+    filters = [suits for agent in agents if (suits := harness.task_filter(agent)) is not None]
     return [task for task in tasks if all(suits(task) for suits in filters)]
 
 
-def _user(config: RunConfig, harness: Tau2Harness, agent: str) -> str:
-    solo = harness.is_solo(agent)
-    user = config.user or ("dummy_user" if solo else "user_simulator")
+def _user(config: RunConfig, settings: SimulationSettings, harness: Tau2Harness) -> str:
+    agent, solo = settings.agent, harness.is_solo(settings.agent)
+    if settings.variant is not None and solo:
+        raise UserError(f"agent {agent!r} works without a user, so that a variant of one changes nothing; choose another agent")
+    user = settings.user or ("dummy_user" if solo else "user_simulator")
     _known("user", [user], harness.users(), "register your own with tau2's registry")
     if solo != (user == "dummy_user"):
         right = "dummy_user" if solo else "user_simulator"

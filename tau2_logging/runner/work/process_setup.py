@@ -52,13 +52,13 @@ class ProcessSetup:
         stack.enter_context(KNOWN.knowing(secret_values(self._config)))
         for unit in units:
             self.learn(unit)
-        for label, recipe in self._run_spec.recipes.items():
-            if recipe.agent_args.get("bad_writes"):
-                self._book.add_write_tools(label, self._harness.write_tools(recipe.domain))
+        for label, settings in self._run_spec.settings.items():
+            if settings.agent_args.get("bad_writes"):
+                self._book.add_write_tools(label, self._harness.write_tools(settings.domain))
         register(self._book)
         warm_up()
         self._enter_environments(stack)
-        self._harness.prepare(list(self._run_spec.recipes.values()))
+        self._harness.prepare(list(self._run_spec.settings.values()))
 
     def learn(self, unit: Unit) -> None:
         """Let the scripted models know a task."""
@@ -77,8 +77,8 @@ class ProcessSetup:
         retries = Retries(policy, config.request_timeout, notes=not config.profile, outages=servers.outages)
         retries.install()
         stack.callback(retries.uninstall)
-        recipe = self._run_spec.recipes[config.labels[0]]
-        stack.enter_context(self._harness.judge(recipe.judge_llm, recipe.judge_args))
+        first = next(iter(self._run_spec.settings.values()))
+        stack.enter_context(self._harness.judge(first.judge_llm, first.judge_args))
         stack.enter_context(http_connections(self._slots))
         stack.enter_context(quiet_litellm())
         stack.enter_context(short_turns())

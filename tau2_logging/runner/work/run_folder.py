@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +13,8 @@ from typing import Any
 from tau2_logging.errors import UserError
 from tau2_logging.logger.content.masking import shorten
 from tau2_logging.runner.settings.config import RunConfig
-from tau2_logging.runner.work.checkpoint import Key, finished, read_run
+from tau2_logging.runner.settings.saved_run import read_run
+from tau2_logging.runner.work.checkpoint import Key, finished
 from tau2_logging.runner.work.plan import Plan
 from tau2_logging.runner.work.run_lock import RunLock
 
@@ -45,16 +46,16 @@ def new_folder(config: RunConfig) -> RunFolder:
     return RunFolder(run_id, directory, time.time(), {}, resumed=False)
 
 
-def resumed_folder(config: RunConfig, directory: Path) -> RunFolder:
+def resumed_folder(labels: Iterable[str], directory: Path) -> RunFolder:
     """For a run that goes on. Raises UserError where the folder is not a run."""
     data = read_run(directory)
     damaged: list[str] = []
-    done = finished(directory, config.labels, damaged)
+    done = finished(directory, labels, damaged)
     return RunFolder(data["run_id"], directory, float(data["started_wall"]), done, True, tuple(data["trial_seeds"]), tuple(damaged))
 
 
 @contextmanager
-def locked_folder(config: RunConfig, resume: Path | None) -> Iterator[tuple[RunFolder, RunLock]]:
+def locked_folder(config: RunConfig, labels: Iterable[str], resume: Path | None) -> Iterator[tuple[RunFolder, RunLock]]:
     """The folder of a new run, or of the one to `resume`, and its lock, which is held inside the block. Raises UserError if another process
     works on it.
     """
@@ -67,7 +68,7 @@ def locked_folder(config: RunConfig, resume: Path | None) -> Iterator[tuple[RunF
     _make(directory)
     lock = RunLock(directory)
     try:
-        yield (folder if resume is None else resumed_folder(config, directory)), lock
+        yield (folder if resume is None else resumed_folder(labels, directory)), lock
     finally:
         lock.release()
 

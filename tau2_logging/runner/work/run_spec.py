@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tau2_logging.runner.harness.tau2_harness import Recipe
 from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What a worker needs to run a run's simulations: settings, run id, folder, recipe per domain.
+    """What a worker needs to run a run's simulations: settings, run id, folder, and those of the simulations of each label.
 
     Picklable. It holds keys that were given among the models' arguments: it is sent, and never written or logged.
     """
@@ -20,7 +20,7 @@ class RunSpec:
     config: RunConfig
     run_id: str
     directory: Path
-    recipes: Mapping[str, Recipe]
+    settings: Mapping[str, SimulationSettings]
 
 
 @dataclass(frozen=True)

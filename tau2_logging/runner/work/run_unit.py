@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,8 @@ from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.scope import ERROR, INTERRUPTED, TIMEOUT, Outcome, begin, end, told
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT
-from tau2_logging.runner.harness.tau2_harness import Recipe, Tau2Harness
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
+from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 from tau2_logging.runner.work.checkpoint import Row
 from tau2_logging.runner.work.dumping import Dump, dumped, dumped_all
 from tau2_logging.runner.work.failure_cause import ended_by
@@ -34,7 +35,7 @@ class RunContext:
 
     harness: Tau2Harness
     logger: EventLogger
-    recipes: dict[str, Recipe]
+    settings: Mapping[str, SimulationSettings]
     keep: Keep
 
 
@@ -46,25 +47,25 @@ def run_unit(unit: Unit, context: RunContext, begun: Begun) -> Row | None:
     result: Any = None
     with bind(simulation):
         try:
-            result = context.harness.run_task(_recipe(context.recipes[unit.domain], unit), unit.task, unit.seed)
+            result = context.harness.run_task(_with_task(context.settings[unit.domain], unit), unit.task, unit.seed)
             result.trial = unit.trial
             outcome = outcome_of(result)
         except SimulationTimeout as error:
             outcome = Outcome(TIMEOUT, error=error)
         except BaseException as error:
-            policy = context.recipes[unit.domain].model_failures
+            policy = context.settings[unit.domain].model_failures
             outcome, result = context.logger.attempt(ended_by, error, simulation, policy) or (Outcome(ERROR, error=error), None)
     return conclude(unit, simulation, outcome, context, result)
 
 
 def _start_fields(unit: Unit, context: RunContext) -> dict[str, object]:
     """Fields of task_start: hashes of the task's text and of the prompt that the user's model is to be sent, and the user's variant."""
-    recipe = context.recipes[unit.domain]
-    prompt = context.logger.attempt(context.harness.user_prompt, recipe, unit.task)
+    settings = context.settings[unit.domain]
+    prompt = context.logger.attempt(context.harness.user_prompt, settings, unit.task)
     dumped_task = context.logger.attempt(_as_json, unit.task)
     return {
         "task_hash": None if dumped_task is None else task_hash(dumped_task),
-        "variant": context.harness.variant_of(recipe.user),
+        "variant": context.harness.variant_of(settings.user),
         "prompt_hash": None if prompt is None else prompt_hash(prompt),
     }
 
@@ -163,12 +164,12 @@ def _partial_trajectory(simulation: Simulation) -> Dump:
     return dumped_all(list(messages)) if messages else Dump()
 
 
-def _recipe(recipe: Recipe, unit: Unit) -> Recipe:
-    """The recipe with each scripted model told its task; one that hides behind another name finds it in the context."""
+def _with_task(settings: SimulationSettings, unit: Unit) -> SimulationSettings:
+    """Tell each scripted model its task; one that hides behind another name finds it in the context."""
     task = f"{unit.domain}/{unit.task.id}"
     named = {TASK_ARGUMENT: task}
     return replace(
-        recipe,
-        agent_args={**recipe.agent_args, **(named if recipe.agent_llm.startswith("scripted/") else {})},
-        user_args={**recipe.user_args, **(named if recipe.user_llm.startswith("scripted/") else {})},
+        settings,
+        agent_args={**settings.agent_args, **(named if settings.agent_llm.startswith("scripted/") else {})},
+        user_args={**settings.user_args, **(named if settings.user_llm.startswith("scripted/") else {})},
     )

@@ -9,8 +9,8 @@ from tau2_logging.analysis.deep.reading.run_info import settings_of
 from tau2_logging.events import KINDS
 from tau2_logging.events.task_hash import task_hash
 from tau2_logging.models.experts import Expert
-from tau2_logging.runner.harness.tau2_harness import Recipe
-from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.settings.config import ModelChoice, RunConfig
+from tau2_logging.runner.settings.simulation_settings import simulation_settings
 from tau2_logging.runner.settings.start_fields import settings_fields
 
 KEY = "sk-abcdefghijklmnopqrstuvwxyz123456"
@@ -18,11 +18,11 @@ KEY = "sk-abcdefghijklmnopqrstuvwxyz123456"
 
 def fields(agent_args: dict[str, Any]) -> dict[str, Any]:
     expert = Expert("planner", "gpt-4.1", {"temperature": 0.3, "api_key": KEY}, prompt="Plan.")
-    config = RunConfig(agent="expert_agent", agent_args={"attempts": 2}, experts=(expert,))
-    given = {"agent_args": {**agent_args, "num_retries": 0}, "user_args": {"temperature": 0.7}, "judge_args": {"seed": 1}}
-    recipe = Recipe("retail", "expert_agent", "user_simulator", "gpt-4.1", user_llm="gpt-4.1-mini", judge_llm="gpt-5",
-                    repetition_judge=False, max_steps=200, max_errors=10, num_trials=1, seed=300, **given)  # fmt: skip
-    return settings_fields(config, recipe)
+    config = RunConfig(
+        agent="expert_agent", agent_args={"attempts": 2}, experts=(expert,), agent_model=ModelChoice("gpt-4.1", agent_args),
+        user_model=ModelChoice("gpt-4.1-mini", {"temperature": 0.7}), judge_model=ModelChoice("gpt-5", {"seed": 1}),
+    )  # fmt: skip
+    return settings_fields(simulation_settings(config)["retail"])
 
 
 def test_arguments_of_agent_user_judge_and_experts_are_told_and_secrets_masked() -> None:

@@ -20,7 +20,8 @@ from tau2_logging.instrument import distribution_version
 from tau2_logging.logger.context import bind, current
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.runner.harness.maseval.scoring import Repetition, simulation_of
-from tau2_logging.runner.harness.tau2_harness import Recipe, Tau2Harness
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
+from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
 DOMAINS = ("airline", "retail", "telecom")
 AgentsHook = Callable[..., tuple[Sequence[Any], Mapping[str, Any]]]
@@ -50,31 +51,32 @@ class MasevalHarness(Tau2Harness):
     def fast_databases(self) -> Mapping[str, Any]:
         return {"maseval": self._shared}
 
-    def prepare(self, recipes: Sequence[Recipe]) -> None:
+    def prepare(self, settings: Sequence[SimulationSettings]) -> None:
         """Lay out the data, read the tasks and make the benchmark of each domain: not in the first simulation's time."""
         data = importlib.import_module("tau2.utils.utils").DATA_DIR / "tau2" / "domains"
-        for recipe in recipes:
-            lay_out(recipe.domain, Path(data), Path(self._stage.name))
-            tasks = load_tasks(recipe.domain, split="all", data_dir=Path(self._stage.name), timeout_seconds=None)
-            configure_model_ids(tasks, user_model_id=recipe.user_llm, evaluator_model_id=recipe.judge_llm)
-            self._tasks[recipe.domain] = {str(task.id): task for task in tasks}
-            self._runs[recipe.domain] = _Run(recipe, self._hook)
+        for item in settings:
+            lay_out(item.domain, Path(data), Path(self._stage.name))
+            tasks = load_tasks(item.domain, split="all", data_dir=Path(self._stage.name), timeout_seconds=None)
+            configure_model_ids(tasks, user_model_id=item.user_llm, evaluator_model_id=item.judge_llm)
+            self._tasks[item.domain] = {str(task.id): task for task in tasks}
+            self._runs[item.domain] = _Run(item, self._hook)
 
     def close(self) -> None:
         """Remove the links."""
         self._stage.cleanup()
 
-    def run_task(self, recipe: Recipe, task: Any, seed: int) -> Any:
+    def run_task(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
         """One repetition as tau2's SimulationRun, with MASEval's reward and tau2's beside it. Raises what the agent, the user or a tool
         raised."""
         simulation = current()
         trial = (simulation.trial if simulation is not None else None) or 0
-        run = self._runs[recipe.domain]
-        report = run.repetition(self._tasks[recipe.domain][str(task.id)], trial)
+        run = self._runs[settings.domain]
+        report = run.repetition(self._tasks[settings.domain][str(task.id)], trial)
         with _evaluating(simulation), bind(None):  # tau2's evaluator is no part of what is measured: its calls are no events
-            return simulation_of(Repetition(recipe.domain, task, report, trial, seed), self._environment(recipe.domain), own_reward=True)
+            repetition = Repetition(settings.domain, task, report, trial, seed)
+            return simulation_of(repetition, self._environment(settings.domain), own_reward=True)
 
-    def user_prompt(self, recipe: Recipe, task: Any) -> str | None:
+    def user_prompt(self, settings: SimulationSettings, task: Any) -> str | None:
         """MASEval's user has a prompt of its own, which is not made here."""
         return None
 
@@ -96,26 +98,26 @@ class _Adapter(LiteLLMModelAdapter):
 class _Run(DefaultAgentTau2Benchmark):
     """MASEval's benchmark for one domain; a repetition at a time, in whatever thread asks for it."""
 
-    def __init__(self, recipe: Recipe, hook: AgentsHook | None) -> None:
+    def __init__(self, settings: SimulationSettings, hook: AgentsHook | None) -> None:
         super().__init__(
-            max_invocations=recipe.max_steps, progress_bar=False, seed=recipe.seed, fail_on_setup_error=True, fail_on_task_error=True
+            max_invocations=settings.max_steps, progress_bar=False, seed=settings.seed, fail_on_setup_error=True, fail_on_task_error=True
         )
-        self._recipe = recipe
+        self._settings = settings
         self._hook = hook
 
     def repetition(self, task: Any, trial: int) -> Mapping[str, Any]:
         """MASEval's report. Errors of setup and execution are raised; one of its evaluator is in the report."""
         try:
-            report: Mapping[str, Any] = self._execute_task_repetition(task, {"model_id": self._recipe.agent_llm}, trial)
+            report: Mapping[str, Any] = self._execute_task_repetition(task, {"model_id": self._settings.agent_llm}, trial)
             return report
         finally:
             self.clear_registry()
 
     def get_model_adapter(self, model_id: str, **kwargs: Any) -> Any:
         """litellm, with the arguments that the run gives this role."""
-        recipe = self._recipe
+        settings = self._settings
         name = kwargs.get("register_name", model_id)
-        args = {"user_simulator": recipe.user_args, "nl_evaluator": recipe.judge_args}.get(name, recipe.agent_args)
+        args = {"user_simulator": settings.user_args, "nl_evaluator": settings.judge_args}.get(name, settings.agent_args)
         adapter = _Adapter(model_id, args, kwargs.get("seed"))
         self.register("models", name, adapter)
         return adapter
