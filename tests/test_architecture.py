@@ -44,6 +44,12 @@ ALLOWED: dict[str, set[str]] = {
 """What each folder may import besides itself and LEAVES. `cli` takes the names of the log levels from `events`, and gives `parity` the
 layers of `instrument`, which it may not import."""
 
+STAGES = {
+    "runner": ("settings", ("harness", "model_calls"), "work", "executors", ""),
+}
+"""Folder -> its own folders in the order in which a run goes through them ("" is the folder itself); those beside each other import neither
+each other nor a later one."""
+
 SHARED = {
     "numpy": ("analysis statistics experiments", "columns of numbers are numpy arrays from the reader to the reports"),
     "pandas": ("analysis statistics experiments", "the tables of a RunLog are DataFrames, and so are those of its statistics"),
@@ -153,6 +159,26 @@ def test_a_module_imports_only_what_its_folder_may(module: str) -> None:
     here = folder(module)
     allowed = ALLOWED.get(here, set()) | LEAVES | {here}
     assert {name for name in ours(imports(module)) if folder(name) not in allowed} == set()
+
+
+@pytest.mark.parametrize("outer", STAGES)
+def test_a_stage_imports_no_later_one(outer: str) -> None:
+    """A folder is a stage, and data goes through them in one direction."""
+    stages = [{stage} if isinstance(stage, str) else set(stage) for stage in STAGES[outer]]
+    place = {name: number for number, names in enumerate(stages) for name in names}
+
+    def stage_of(module: str) -> str:
+        path = module.split(".")[2:]
+        return path[0] if len(path) > 1 or (ROOT / PACKAGE / outer / path[0]).is_dir() else ""
+
+    inside = {module: stage_of(module) for module in modules() if module.startswith(f"{PACKAGE}.{outer}.")}
+    backwards = {
+        f"{module} -> {name}"
+        for module, stage in inside.items()
+        for name in ours(imports(module)) & inside.keys()
+        if inside[name] != stage and place[inside[name]] >= place[stage]
+    }
+    assert backwards == set()
 
 
 def test_every_folder_is_in_the_table() -> None:

@@ -18,7 +18,7 @@ from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.saved_run import write_run
 from tau2_logging.runner.settings.start_fields import settings_fields
-from tau2_logging.runner.work.plan import Plan
+from tau2_logging.runner.work.plan import RunPlan
 from tau2_logging.runner.work.run_folder import RunFolder
 from tau2_logging.sinks.totals import DomainTotals, Totals
 from tau2_logging.version import __version__
@@ -30,7 +30,7 @@ class RunRecord:
 
     config: RunConfig
     harness: Tau2Harness
-    plan: Plan
+    plan: RunPlan
     folder: RunFolder
     argv: Sequence[str]
 

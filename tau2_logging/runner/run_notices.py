@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from tau2_logging.runner.run_end import Ending
 from tau2_logging.runner.run_stop import Stop
 from tau2_logging.runner.settings.config import THREADS, RunConfig
-from tau2_logging.runner.work.plan import Plan
+from tau2_logging.runner.work.plan import RunPlan
 from tau2_logging.runner.work.run_folder import RunFolder
 from tau2_logging.sinks.domain_files import events_path
 from tau2_logging.sinks.totals import Totals
@@ -16,7 +16,7 @@ from tau2_logging.sinks.totals import Totals
 _MANY_THREADS = 32
 
 
-def opening_lines(config: RunConfig, plan: Plan, folder: RunFolder) -> Iterator[str]:
+def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterator[str]:
     """What is run, and what may not be meant so."""
     if config.all_scripted:
         yield (
@@ -42,7 +42,7 @@ def opening_lines(config: RunConfig, plan: Plan, folder: RunFolder) -> Iterator[
     yield f"run {folder.run_id}: {total - len(folder.done)} simulations, {config.max_concurrency} at a time"
 
 
-def result_lines(config: RunConfig, plan: Plan, folder: RunFolder, totals: Totals) -> Iterator[str]:
+def result_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, totals: Totals) -> Iterator[str]:
     """The rewards, where results are, what to do next."""
     for label, item in totals.domains.items():
         yield f"{label}: mean reward {item.score.headline}"
@@ -54,7 +54,7 @@ def result_lines(config: RunConfig, plan: Plan, folder: RunFolder, totals: Total
         yield f"events:  {folder.directory}/events_<domain>.jsonl"
 
 
-def ending_lines(plan: Plan, folder: RunFolder, stop: Stop, ending: Ending) -> Iterator[str]:
+def ending_lines(plan: RunPlan, folder: RunFolder, stop: Stop, ending: Ending) -> Iterator[str]:
     """What went wrong with files, why the run stopped before its end, and how to finish it."""
     for problem in ending.problems:
         yield f"error: {problem}"

@@ -21,7 +21,7 @@ from tau2_logging.logger.content.sensitive import ALL
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.scope import OK
 from tau2_logging.logger.sink import Sink
-from tau2_logging.runner.executors import Executor, Failure, ThreadsExecutor, make_pool
+from tau2_logging.runner.executors import Executor, RunFailure, ThreadsExecutor, make_pool
 from tau2_logging.runner.exports import Exports, check_exports
 from tau2_logging.runner.harness.enhanced_domains import offered
 from tau2_logging.runner.harness.load_harness import load_harness
@@ -41,7 +41,7 @@ from tau2_logging.runner.settings.simulation_settings import SimulationSettings,
 from tau2_logging.runner.work.checkpoint import Checkpoint, Key, Row, write_results
 from tau2_logging.runner.work.early_end import End, end_of
 from tau2_logging.runner.work.masked_record import masked_record
-from tau2_logging.runner.work.plan import Plan, make_plan
+from tau2_logging.runner.work.plan import RunPlan, make_plan
 from tau2_logging.runner.work.process_setup import ProcessSetup
 from tau2_logging.runner.work.run_folder import locked_folder, within_plan
 from tau2_logging.runner.work.run_lock import RunLock
@@ -93,7 +93,7 @@ def _session(
             yield _Session(RunRecord(config, harness, plan, within_plan(folder, plan), argv or []), lock, RunConsole(console))
 
 
-def _check(config: RunConfig, plan: Plan, harness: Tau2Harness) -> None:
+def _check(config: RunConfig, plan: RunPlan, harness: Tau2Harness) -> None:
     """Raise UserError for what would fail only when it has cost something."""
     check_models(config.models)
     judged = sum(harness.needs_judge(unit.task) for unit in plan.units)
@@ -213,7 +213,7 @@ class _Session:
                     report = executor.reports.get(timeout=_TICK_S)
                 except queue.Empty:
                     report = None
-                if isinstance(report, Failure):
+                if isinstance(report, RunFailure):
                     return report.error
                 if report is not None:
                     left -= 1

@@ -12,13 +12,13 @@ from tau2_logging.runner.work.checkpoint import Row
 
 
 @dataclass(frozen=True)
-class Failure:
+class RunFailure:
     """Something broke outside of any simulation, for one because the checkpoint could not be written: the run cannot go on."""
 
     error: BaseException
 
 
-Report = Row | Failure | None
+Report = Row | RunFailure | None
 """A finished simulation; None only wakes who waits for reports."""
 
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 
 from tau2_logging.logger.scope import TIMEOUT, Outcome
 from tau2_logging.logger.simulation import InFlight, Simulation
-from tau2_logging.runner.executors.executor import Failure, Held, Report, free
+from tau2_logging.runner.executors.executor import Held, Report, RunFailure, free
 from tau2_logging.runner.work.plan import Unit
 from tau2_logging.runner.work.run_unit import RunContext, conclude, interrupt, run_unit
 from tau2_logging.runner.work.watchdog import Watchdog
@@ -117,7 +117,7 @@ class ThreadsExecutor:
                     self.reports.put(row)
             self._end(None)
         except BaseException as error:
-            self._end(Failure(error))
+            self._end(RunFailure(error))
 
     def _end(self, report: Report) -> None:
         self.reports.put(report)

@@ -16,7 +16,7 @@ from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.logger.content.masking import mask_text, shorten
 from tau2_logging.logger.scope import ERROR, Outcome, begin
 from tau2_logging.logger.simulation import InFlight
-from tau2_logging.runner.executors.executor import Failure, Held, Report, free
+from tau2_logging.runner.executors.executor import Held, Report, RunFailure, free
 from tau2_logging.runner.executors.worker_session import WorkerReport
 from tau2_logging.runner.work.checkpoint import Key
 from tau2_logging.runner.work.plan import Unit
@@ -193,7 +193,7 @@ class WorkerPool:
                     self._handle(*news)
                     self._hand_out()
         except BaseException as error:
-            self.reports.put(Failure(error))
+            self.reports.put(RunFailure(error))
         finally:
             self._all_left.set()
 
@@ -210,9 +210,9 @@ class WorkerPool:
         if news.host is not None:
             self._ready(state, news.host)
         if news.refused is not None:
-            self.reports.put(Failure(UserError(news.refused)))
+            self.reports.put(RunFailure(UserError(news.refused)))
         if news.broken is not None:
-            self.reports.put(Failure(RuntimeError(f"worker {worker.name}: {news.broken}")))
+            self.reports.put(RunFailure(RuntimeError(f"worker {worker.name}: {news.broken}")))
         self._relay(news)
         if news.unwritten[0]:
             self._context.logger.lost_elsewhere[worker.name] = news.unwritten
@@ -278,7 +278,9 @@ class WorkerPool:
         if state.host is None:
             self._failed_starts += 1
         if self._failed_starts >= MAX_FAILED_STARTS:
-            self.reports.put(Failure(UserError(f"{MAX_FAILED_STARTS} workers in a row ended before they were ready; the last: {reason}")))
+            self.reports.put(
+                RunFailure(UserError(f"{MAX_FAILED_STARTS} workers in a row ended before they were ready; the last: {reason}"))
+            )
         elif self._pending:
             self._start_one(state.worker.slots)
 

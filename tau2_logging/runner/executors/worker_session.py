@@ -19,7 +19,7 @@ from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.simulation import InFlight
 from tau2_logging.logger.sink import Sink
 from tau2_logging.models.servers.server_settings import ServerSettings
-from tau2_logging.runner.executors.executor import Failure
+from tau2_logging.runner.executors.executor import RunFailure
 from tau2_logging.runner.executors.threads import ThreadsExecutor
 from tau2_logging.runner.harness.enhanced_domains import offered
 from tau2_logging.runner.harness.load_harness import load_harness
@@ -95,7 +95,7 @@ class WorkerSession:
             except queue.Empty:
                 return rows, None
             wait_s = 0.0
-            if isinstance(report, Failure):
+            if isinstance(report, RunFailure):
                 return rows, f"{type(report.error).__name__}: {report.error}"
             if report is not None:
                 rows.append(report)

@@ -24,7 +24,7 @@ from tau2_logging.models.servers.endpoints import Endpoint
 from tau2_logging.models.servers.programs import health_page
 from tau2_logging.runner.model_calls.litellm_settings import check_models, quiet_litellm, warm_up
 from tau2_logging.runner.model_calls.model_servers import ModelServers, model_servers
-from tau2_logging.runner.model_calls.probing import TASK, Answer, asked_as_run, asked_plainly, differences
+from tau2_logging.runner.model_calls.probing import TASK, ProbeAnswer, asked_as_run, asked_plainly, differences
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tau2_logging.runner.settings.secret_values import secret_values
 
@@ -141,7 +141,7 @@ def _asked(probe: Probe) -> Probe:
         return replace(probe, problem=masked_start(f"{type(error).__name__}: {error_text(error)}"))
 
 
-def _answers(arguments: Mapping[str, Any]) -> tuple[Answer, Answer | None]:
+def _answers(arguments: Mapping[str, Any]) -> tuple[ProbeAnswer, ProbeAnswer | None]:
     """(the answer that the run would get, a plain one beside it if the run's is a stream). Asked twice the way the run asks: which servers
     stream as they answer is known from their first answer on.
     """
@@ -151,7 +151,7 @@ def _answers(arguments: Mapping[str, Any]) -> tuple[Answer, Answer | None]:
     return (first, second) if first.streamed else (second, first if second.streamed else None)
 
 
-def _heard(probe: Probe, answer: Answer, plain: Answer | None) -> Probe:
+def _heard(probe: Probe, answer: ProbeAnswer, plain: ProbeAnswer | None) -> Probe:
     reply = answer.reply
     tools = reply.has_tool_calls and reply.problem is None
     weak = "" if tools or "agent" not in probe.roles else "answers in words where it should call the tool"

@@ -34,7 +34,7 @@ _MESSAGES = [
 
 
 @dataclass(frozen=True)
-class Answer:
+class ProbeAnswer:
     """What came back. `calls` are names and arguments, those that are JSON in one spelling. `ttft_ms` is known only if the answer was asked
     for as a stream.
     """
@@ -52,7 +52,7 @@ class Answer:
         return self.ttft_ms is not None
 
 
-def asked_as_run(arguments: Mapping[str, Any]) -> Answer:
+def asked_as_run(arguments: Mapping[str, Any]) -> ProbeAnswer:
     """Ask inside a simulation, so that whatever is wrapped around the calls of a run is around this one. Raises what the client raises."""
     sink = MemorySink()
     domain, _, task = TASK.partition("/")
@@ -61,19 +61,19 @@ def asked_as_run(arguments: Mapping[str, Any]) -> Answer:
     (event,) = sink.of("llm_call")[-1:] or (None,)
     ttft_ms = event.get("ttft_ms") if event is not None else None
     counted = event is not None and bool(event.get("output_tokens"))
-    return Answer(answer.reply, answer.calls, answer.took_ms, ttft_ms if isinstance(ttft_ms, float) else None, counted)
+    return ProbeAnswer(answer.reply, answer.calls, answer.took_ms, ttft_ms if isinstance(ttft_ms, float) else None, counted)
 
 
-def asked_plainly(arguments: Mapping[str, Any]) -> Answer:
+def asked_plainly(arguments: Mapping[str, Any]) -> ProbeAnswer:
     """Ask as any client does. Raises what the client raises."""
     started = time.perf_counter()
     response = litellm.completion(messages=_MESSAGES, tools=[_TOOL], **arguments)
     took_ms = (time.perf_counter() - started) * 1000
     reply = read_reply(response)
-    return Answer(reply, _calls(response), took_ms, counted=bool(reply.output_tokens))
+    return ProbeAnswer(reply, _calls(response), took_ms, counted=bool(reply.output_tokens))
 
 
-def differences(streamed: Answer, plain: Answer) -> str:
+def differences(streamed: ProbeAnswer, plain: ProbeAnswer) -> str:
     """What an agent gets as a stream and does not get plainly, in words; empty if nothing that matters to it differs."""
     parts = (
         ("tool calls", ", ".join(streamed.calls) or "none", ", ".join(plain.calls) or "none"),

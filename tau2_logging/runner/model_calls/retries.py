@@ -30,7 +30,7 @@ from tau2_logging.runner.model_calls.retry_policy import RetryPolicy, is_retryab
 
 
 @dataclass
-class Asked:
+class CallInfo:
     """What a call asks for, where, and how many bad answers it has got."""
 
     model: str
@@ -73,12 +73,12 @@ class Retries:
     async def retried_async(self, make: Callable[[], Awaitable[Any]], request: Request) -> Any:
         return await self.call_async(make, self._asked(request))
 
-    def _asked(self, request: Request) -> Asked:
+    def _asked(self, request: Request) -> CallInfo:
         model = request.model if request.by_litellm else None
         servers = self._outages.servers_of(request.model, request.url)
-        return Asked(request.model, lambda: is_deterministic(request.arguments, model), url=request.url, servers=servers)
+        return CallInfo(request.model, lambda: is_deterministic(request.arguments, model), url=request.url, servers=servers)
 
-    def call(self, make: Callable[[], Any], asked: Asked) -> Any:
+    def call(self, make: Callable[[], Any], asked: CallInfo) -> Any:
         """Make a call until it succeeds or the retries run out; then raise, or hand back, what the last attempt gave. An attempt that
         failed because no server is there is not counted as a retry: the next one is made when a server is back.
         """
@@ -103,7 +103,7 @@ class Retries:
             retry += 1
         raise AssertionError  # the count has no end
 
-    async def call_async(self, make: Callable[[], Awaitable[Any]], asked: Asked) -> Any:
+    async def call_async(self, make: Callable[[], Awaitable[Any]], asked: CallInfo) -> Any:
         """The same for a call that is awaited."""
         retry = 1
         for attempt in itertools.count(1):
@@ -126,7 +126,7 @@ class Retries:
             retry += 1
         raise AssertionError
 
-    def _problem(self, asked: Asked, response: Any, error: Exception | None, retry: int) -> str | None:
+    def _problem(self, asked: CallInfo, response: Any, error: Exception | None, retry: int) -> str | None:
         """Why the call is to be made again, None if it is not. A bad answer to a deterministic request is bought only once more."""
         if retry > self._policy.max_retries:
             return None

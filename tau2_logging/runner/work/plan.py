@@ -36,7 +36,7 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RunPlan:
     """The simulations of a run in the order they are started; `left_out` counts tasks the agent cannot do, by domain. `settings` of each
     label, with the user that goes with its agent.
     """
@@ -60,7 +60,7 @@ def make_plan(
     settings: Mapping[str, SimulationSettings],
     harness: Tau2Harness,
     given: Mapping[str, list[Any]] | None = None,
-) -> Plan:
+) -> RunPlan:
     """Make the plan of a run, with the `settings` of each label; `given` tasks of a domain replace those that `config` chooses.
 
     Raises UserError for a domain, split, task, agent or user that is not there.
@@ -90,7 +90,7 @@ def make_plan(
     if config.arms:  # whatever changes while the run lasts, the hour or the provider's load, then meets all arms alike
         random.Random(f"cells|{config.seed}").shuffle(units)
     left_out = {domain: len(tasks) - len(suited[domain]) for domain, tasks in chosen.items()}
-    return Plan(tuple(units), tuple(seeds), left_out, settings)
+    return RunPlan(tuple(units), tuple(seeds), left_out, settings)
 
 
 def _with_users(config: RunConfig, settings: Mapping[str, SimulationSettings], harness: Tau2Harness) -> dict[str, SimulationSettings]:

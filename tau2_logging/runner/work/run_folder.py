@@ -15,7 +15,7 @@ from tau2_logging.logger.content.masking import shorten
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.saved_run import read_run
 from tau2_logging.runner.work.checkpoint import Key, finished
-from tau2_logging.runner.work.plan import Plan
+from tau2_logging.runner.work.plan import RunPlan
 from tau2_logging.runner.work.run_lock import RunLock
 
 
@@ -80,7 +80,7 @@ def _make(directory: Path) -> None:
         raise UserError(f"cannot make {directory}: {error.strerror}; choose another --log-dir or make room") from error
 
 
-def within_plan(folder: RunFolder, plan: Plan) -> RunFolder:
+def within_plan(folder: RunFolder, plan: RunPlan) -> RunFolder:
     """With what is done of this plan. Raises UserError if the plan's seeds are not those the run began with."""
     if not folder.resumed:
         return folder

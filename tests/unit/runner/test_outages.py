@@ -13,7 +13,7 @@ from tau2_logging.logger.context import bind
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.endpoints import LONGEST_WAITED_FOR_S, Endpoint, Endpoints, NoEndpoint
 from tau2_logging.runner.model_calls.outages import NOBODY, Outages
-from tau2_logging.runner.model_calls.retries import Asked, Retries
+from tau2_logging.runner.model_calls.retries import CallInfo, Retries
 from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
 from tau2_logging.sinks import MemorySink
 
@@ -148,7 +148,7 @@ def answers(scene: Scene, outcomes: list[Any]) -> Any:
         return outcome
 
     retries = Retries(RetryPolicy(1, first_wait_s=0.0), outages=scene.outages)
-    return retries.call(make, Asked("openai/m", url="http://s:3/v1", servers=(scene.own,)))
+    return retries.call(make, CallInfo("openai/m", url="http://s:3/v1", servers=(scene.own,)))
 
 
 def test_waiting_uses_up_no_retry_and_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

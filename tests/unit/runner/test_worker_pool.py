@@ -17,7 +17,7 @@ from tau2_logging.events.event import Event
 from tau2_logging.logger.clock import FakeClock
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.simulation import InFlight
-from tau2_logging.runner.executors.executor import Failure
+from tau2_logging.runner.executors.executor import RunFailure
 from tau2_logging.runner.executors.worker_pool import (
     MAX_DEATHS_PER_SIMULATION,
     MAX_FAILED_STARTS,
@@ -191,7 +191,7 @@ def test_workers_that_never_come_up_end_the_run() -> None:
     for _ in range(MAX_FAILED_STARTS):
         scene.started.get(timeout=LONG_S).say(Lost("exit code 1; it said: no module named x"))
     report = scene.report()
-    assert isinstance(report, Failure)
+    assert isinstance(report, RunFailure)
     assert isinstance(report.error, UserError)
     assert "no module named x" in str(report.error)
     scene.pool.close()
@@ -203,7 +203,7 @@ def test_a_worker_that_is_refused_ends_the_run_with_its_sentence() -> None:
     scene.pool.start()
     scene.workers[0].say(WorkerReport(refused="no domain 'x'"))
     report = scene.report()
-    assert isinstance(report, Failure)
+    assert isinstance(report, RunFailure)
     assert str(report.error) == "no domain 'x'"
     scene.pool.close()
 
