@@ -187,8 +187,8 @@ def test_every_folder_is_in_the_table() -> None:
 
 
 def test_imports_form_no_cycle() -> None:
-    """Counting imports inside functions, which hide a cycle but do not end it; only a type checker may see one."""
-    graph = {module: ours(imports(module, with_types=False)) for module in modules()}
+    """Counting imports inside functions, which hide a cycle but do not end it, and, but for `analysis`, those of a type checker."""
+    graph = {module: ours(imports(module, with_types=folder(module) != "analysis")) for module in modules()}
     assert len(list(TopologicalSorter(graph).static_order())) >= len(graph)
 
 

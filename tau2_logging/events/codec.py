@@ -13,10 +13,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from tau2_logging.errors import CodecError
-from tau2_logging.events.compiled import OWN_FIELDS, Shapes, in_order, write_field
 from tau2_logging.events.event import Event, canonical_fields
 from tau2_logging.events.fields import CONTEXT_FIELDS, field_type
 from tau2_logging.events.levels import LEVEL_NAMES, LEVELS, level_name
+from tau2_logging.events.line_writer import OWN_FIELDS, LineWriters, in_order, write_field
 from tau2_logging.events.logfmt import Value, canonical, clean, decode_task, decode_value, encode_task, encode_type
 
 HEADER = re.compile(
@@ -32,13 +32,13 @@ _RESERVED = frozenset(("task", "thread", "type"))
 _CONTEXT_SET = frozenset(CONTEXT_FIELDS)
 _KNOWN = {kind: frozenset((*own, *CONTEXT_FIELDS)) for kind, own in OWN_FIELDS.items()}
 _HEADS = {number: f"[{name}] " for number, name in LEVEL_NAMES.items()}
-_SHAPES = Shapes()
-_SHAPES_IN_PLACE = Shapes(refused=CONTEXT_FIELDS)
+_WRITERS = LineWriters()
+_WRITERS_IN_CONTEXT = LineWriters(refused=CONTEXT_FIELDS)
 
 
-class Place:
-    """Where the events of a simulation belong: task, `domain`, `trial`, `run`, and the `host` and `worker` that run it. Made
-    into text once and for all.
+class EventContext:
+    """The fields that all events of a simulation share: task, `domain`, `trial`, `run`, and the `host` and `worker` that run it. Their
+    text is made only once.
     """
 
     def __init__(
@@ -50,8 +50,8 @@ class Place:
         self.head = f" task={encode_task(task)} thread="
         self.tail = "".join(write_field(name, value) for name, value in self.fields.items())
 
-    def around(self, fields: Mapping[str, object], span: str | None, parent: str | None) -> dict[str, object]:
-        """The fields of an event with its context; of a name that stands in both, the context's value is kept."""
+    def complete(self, fields: Mapping[str, object], span: str | None, parent: str | None) -> dict[str, object]:
+        """Return the fields of an event with its context; if a name is in both, the context's value is kept."""
         return {**fields, **self.fields, "span": span, "parent": parent}
 
 
@@ -61,21 +61,28 @@ def encode_parts(level: int, time: str, task: str | None, thread: int, type_: st
     Own fields stand in the order of the kind's row, then unknown ones in the order given, then the context. Values need not be
     canonical. A field whose name is not a name (`[A-Za-z_][A-Za-z0-9_.]*`) or is one of task, thread, type is renamed, never lost.
     """
-    text = _SHAPES.write(type_, fields) or _text(type_, fields)
+    text = _WRITERS.write(type_, fields) or _text(type_, fields)
     return f"{_HEADS.get(level) or _head(level)}{time} task={_task_token(task)} thread={thread} type={text}"
 
 
 def encode_in(
-    place: Place, level: int, time: str, thread: int, type_: str, fields: Mapping[str, object], span: str | None, parent: str | None
+    context: EventContext,
+    level: int,
+    time: str,
+    thread: int,
+    type_: str,
+    fields: Mapping[str, object],
+    span: str | None,
+    parent: str | None,
 ) -> str:
-    """`encode_parts` of `place.around(fields, span, parent)`, without making that mapping."""
-    text = _SHAPES_IN_PLACE.write(type_, fields)
+    """`encode_parts` of `context.complete(fields, span, parent)`, without making that mapping."""
+    text = _WRITERS_IN_CONTEXT.write(type_, fields)
     if text is None:
-        return encode_parts(level, time, place.task, thread, type_, place.around(fields, span, parent))
+        return encode_parts(level, time, context.task, thread, type_, context.complete(fields, span, parent))
     head = _HEADS.get(level) or _head(level)
     if type(span) is type(parent) is str and span.isalnum() and span.isascii() and parent.isalnum() and parent.isascii():
-        return f"{head}{time}{place.head}{thread} type={text}{place.tail} span={span} parent={parent}"
-    return f"{head}{time}{place.head}{thread} type={text}{place.tail}{write_field('span', span)}{write_field('parent', parent)}"
+        return f"{head}{time}{context.head}{thread} type={text}{context.tail} span={span} parent={parent}"
+    return f"{head}{time}{context.head}{thread} type={text}{context.tail}{write_field('span', span)}{write_field('parent', parent)}"
 
 
 def _head(level: int) -> str:
@@ -166,4 +173,4 @@ def decode(line: str) -> Event:
     )
 
 
-__all__ = ["HEADER", "Place", "decode", "encode", "encode_in", "encode_parts", "event_of", "field_name"]
+__all__ = ["HEADER", "EventContext", "decode", "encode", "encode_in", "encode_parts", "event_of", "field_name"]

@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from tau2_logging.events import Event, level_of
-from tau2_logging.events.codec import Place, decode, encode_in, encode_parts, event_of
+from tau2_logging.events.codec import EventContext, decode, encode_in, encode_parts, event_of
 from tau2_logging.events.levels import DEBUG, INFO
 from tau2_logging.events.structured import StructuredEvent, make_event
 from tau2_logging.logger.clock import Clock, WallText
 from tau2_logging.logger.content.sensitive import ALL, SECRETS, mask_personal
-from tau2_logging.logger.event_queue import Made
-from tau2_logging.logger.flusher import Unwritten
+from tau2_logging.logger.event_writer import StructuredFields
+from tau2_logging.logger.flusher import Flusher
 from tau2_logging.logger.logging_records import RecordForwarder, register_levels
 from tau2_logging.logger.sink import NO_LINES, Sink
 
@@ -68,7 +68,7 @@ class EventLogger:
         self.sinks = tuple(sinks)
         self.failures = 0
         self.masking = masking
-        self.unwritten = Unwritten()
+        self.flusher = Flusher()
         self.lost_elsewhere: dict[str, tuple[int, str]] = {}
         self.wants_structured = any(sink.wants_structured for sink in self.sinks)
         self._personal = masking == ALL
@@ -125,7 +125,7 @@ class EventLogger:
         except Exception:
             self.failed()
 
-    def emit_in(self, place: Place, type_: str, fields: Mapping[str, object], span: str | None, parent: str | None) -> None:
+    def emit_in(self, context: EventContext, type_: str, fields: Mapping[str, object], span: str | None, parent: str | None) -> None:
         """The same for an event of a simulation, whose context is turned into text only once. Never raises."""
         try:
             level = level_of(type_, fields)
@@ -133,12 +133,12 @@ class EventLogger:
             if level >= self._threshold or forward:
                 fields = _without_personal(fields) if self._personal else fields
                 time, thread = self._wall(), threading.get_ident()
-                line = encode_in(place, level, time, thread, type_, fields, span, parent)
+                line = encode_in(context, level, time, thread, type_, fields, span, parent)
                 for sink in self.sinks:
                     if level >= sink.level:
-                        sink.write_line(place.domain, line)
+                        sink.write_line(context.domain, line)
                 if forward or level >= self._event_threshold:
-                    event = event_of(level, time, place.task, thread, type_, place.around(fields, span, parent))
+                    event = event_of(level, time, context.task, thread, type_, context.complete(fields, span, parent))
                     self._write_event(event, line, forward)
         except Exception:
             self.failed()
@@ -150,12 +150,12 @@ class EventLogger:
         if forward:
             self._forward.send(event, line)
 
-    def structured(self, made: Sequence[Made]) -> None:
+    def structured(self, made: Sequence[StructuredFields]) -> None:
         """Write structured events, where a sink wants them. Never raises."""
         if not self.wants_structured:
             return
-        place = {"run": self.run_id, "host": self.host, "worker": self.worker}
-        events = [event for kind, fields in made if (event := self.attempt(make_event, kind, {**place, **fields})) is not None]
+        shared = {"run": self.run_id, "host": self.host, "worker": self.worker}
+        events = [event for kind, fields in made if (event := self.attempt(make_event, kind, {**shared, **fields})) is not None]
         for sink in self.sinks:
             if sink.wants_structured and events:
                 self.attempt(sink.write_structured, events)
@@ -223,7 +223,7 @@ class EventLogger:
 
     def close(self) -> None:
         """Close every sink, whatever the others do, when the structured events that wait have been written."""
-        self.unwritten.close()
+        self.flusher.close()
         for sink in self.sinks:
             self.attempt(sink.close)
 

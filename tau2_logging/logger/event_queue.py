@@ -1,8 +1,8 @@
-"""The structured events of a simulation: what is to be said is kept for a moment, and said together.
+"""The structured events of a simulation: queued for a moment, then made and written together.
 
-To look at a call's arguments, to find what is sensitive in them and to make a line of forty fields costs less when it is done for several
-calls in a row than between two steps of a simulation, with the processor's caches full of something else. tau2's hash of a changed
-database, which may take milliseconds, is made then, too.
+Examining a call's arguments, masking what is sensitive in them and encoding a line of forty fields is cheaper for several calls in a
+row than between two steps of a simulation, when the processor's caches are full of other data. The same holds for tau2's hash of a
+changed database, which may take milliseconds.
 """
 
 from __future__ import annotations
@@ -10,47 +10,42 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tau2_logging.events.structured import StructuredEvent
+from tau2_logging.logger.event_writer import EventWriter, StructuredFields
 
-if TYPE_CHECKING:
-    from tau2_logging.logger.event_logger import EventLogger
-
-Made = tuple[type[StructuredEvent], dict[str, Any]]
-"""An event: its kind, and its fields."""
-Make = Callable[[], Iterable[Made]]
-"""Makes events. It is called once, soon, by any thread: what it needs must not change meanwhile."""
+MakeEvents = Callable[[], Iterable[StructuredFields]]
+"""Makes events. It is called once, soon, by any thread: the values that it uses must not change in the meantime."""
 
 MOST_PENDING = 32
-"""A simulation's events are made and written when so many wait, when they have waited for some time (see `Unwritten`), and at its end."""
+"""A simulation's events are written when this many are queued, after some time (see `Flusher`), and at its end."""
 
 
 class EventQueue:
     """The structured events of one simulation, in the order in which they were put in. Never raises."""
 
-    def __init__(self, logger: EventLogger) -> None:
-        self._logger = logger
-        self._pending: deque[tuple[Mapping[str, Any], Make]] = deque()
+    def __init__(self, writer: EventWriter) -> None:
+        self._writer = writer
+        self._pending: deque[tuple[Mapping[str, Any], MakeEvents]] = deque()
         self._lock = threading.RLock()
 
-    def put(self, place: Mapping[str, Any], make: Make) -> None:
-        """Have `make` called; its events get the fields of `place`, where they do not have them, and the time of this call."""
-        self._pending.append(({"time": self._logger.event_time(), **place}, make))
-        self._logger.attempt(self._logger.unwritten.add, self)
+    def put(self, shared: Mapping[str, Any], make: MakeEvents) -> None:
+        """Queue the events that `make` returns. They get the time of this call, and the fields of `shared` that they lack."""
+        self._pending.append(({"time": self._writer.event_time(), **shared}, make))
+        self._writer.attempt(self._writer.flusher.add, self)
         if len(self._pending) >= MOST_PENDING:
             self.write()
 
     def write(self) -> None:
-        """Make and write what is to be made."""
+        """Make and write everything that is queued."""
         with self._lock:
-            self._logger.unwritten.discard(self)  # first: what is put in from here on brings it back
-            made: list[Made] = []
+            self._writer.flusher.discard(self)  # first: whatever is put in from here on adds it again
+            made: list[StructuredFields] = []
             while self._pending:
-                made += self._logger.attempt(_placed, *self._pending.popleft()) or ()
+                made += self._writer.attempt(_make, *self._pending.popleft()) or ()
             if made:
-                self._logger.structured(made)
+                self._writer.structured(made)
 
 
-def _placed(place: Mapping[str, Any], make: Make) -> list[Made]:
-    return [(kind, {**place, **fields}) for kind, fields in make()]
+def _make(shared: Mapping[str, Any], make: MakeEvents) -> list[StructuredFields]:
+    return [(kind, {**shared, **fields}) for kind, fields in make()]

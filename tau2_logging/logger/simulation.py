@@ -9,19 +9,17 @@ import os
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tau2_logging.errors import SimulationInterrupted, SimulationTimeout
-from tau2_logging.events.codec import Place
+from tau2_logging.events.codec import EventContext
 from tau2_logging.events.kinds import COUNTERS
 from tau2_logging.events.roles import TOKEN_FIELDS
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.call_problem import CallProblem, follows
-from tau2_logging.logger.event_queue import EventQueue, Make
+from tau2_logging.logger.event_queue import EventQueue, MakeEvents
+from tau2_logging.logger.event_writer import EventWriter
 from tau2_logging.logger.ledger import Ledger
-
-if TYPE_CHECKING:
-    from tau2_logging.logger.event_logger import EventLogger
 
 SETUP, LIVE, EVALUATION, DONE = "setup", "live", "evaluation", "done"
 """Phases. Only what the live phase does is a `tool_call`: tau2's evaluator plays the same tools again."""
@@ -97,7 +95,7 @@ class InFlight:
 class Simulation:
     """State of one simulation. Shared by every thread that works for it."""
 
-    def __init__(self, logger: EventLogger, domain: str, task: str, trial: int | None = None, seed: int | None = None) -> None:
+    def __init__(self, logger: EventWriter, domain: str, task: str, trial: int | None = None, seed: int | None = None) -> None:
         self.logger = logger
         self.domain = domain
         self.task = task
@@ -124,22 +122,22 @@ class Simulation:
         self._pid = os.getpid()
         self.lock = threading.Lock()
         self._waiting: dict[str, Waiting] = {}
-        self._place = Place(task, domain, trial, logger.run_id, logger.host, logger.worker)
+        self._context = EventContext(task, domain, trial, logger.run_id, logger.host, logger.worker)
 
     def emit(self, type_: str, fields: Mapping[str, object], span: str | None = None, parent: str | None = None) -> None:
         """Write an event of this simulation. Nothing is written once it has ended: a call that outlives it belongs to no one."""
         if not self.closed:
-            self.logger.emit_in(self._place, type_, fields, span, parent)
+            self.logger.emit_in(self._context, type_, fields, span, parent)
 
     def structured(self, kind: type[StructuredEvent], span: str | None = None, **fields: Any) -> None:
         """Have a structured event of this simulation written, where a sink wants them. The fields must not change any more."""
         self.structured_by(lambda: ((kind, fields),), span)
 
-    def structured_by(self, make: Make, span: str | None = None) -> None:
+    def structured_by(self, make: MakeEvents, span: str | None = None) -> None:
         """Have structured events made and written, a moment later, with the time, step and phase of now."""
         if not self.closed and self.logger.wants_structured:
-            place = {"domain": self.domain, "task": self.task, "trial": self.trial, "phase": self.phase, "step": self.step, "span": span}
-            self.events.put(place, make)
+            shared = {"domain": self.domain, "task": self.task, "trial": self.trial, "phase": self.phase, "step": self.step, "span": span}
+            self.events.put(shared, make)
 
     def go_live(self) -> None:
         """The first step is about to be made: setup is over. Idempotent."""

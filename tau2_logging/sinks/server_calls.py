@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tau2_logging.events import MODEL_CALL_TYPES, Event
-from tau2_logging.events.codec import Place
+from tau2_logging.events.codec import EventContext
 from tau2_logging.events.levels import PROFILE
 from tau2_logging.events.trace_ids import span_id
 from tau2_logging.logger.event_logger import EventLogger
@@ -151,7 +151,7 @@ class ServerCalls(Sink):
         if self._logger is not None:
             about = {name: call.get(name) for name in ("step", "model", "endpoint")}
             fields = {**about, "server_source": "trace", **figures}
-            self._logger.emit_in(_place_of(call), "server_call", fields, _text(call, "span"), _text(call, "parent"))
+            self._logger.emit_in(_context_of(call), "server_call", fields, _text(call, "span"), _text(call, "parent"))
 
 
 def _keep(kept: dict[int, T], key: int, value: T) -> T | None:
@@ -161,11 +161,11 @@ def _keep(kept: dict[int, T], key: int, value: T) -> T | None:
     return gone
 
 
-def _place_of(call: Event) -> Place:
+def _context_of(call: Event) -> EventContext:
     trial = call.get("trial")
     names = ("domain", "run", "host", "worker")
     domain, run, host, worker = (_text(call, name) for name in names)
-    return Place(call.task, domain, trial if isinstance(trial, int) else None, run, host, worker)
+    return EventContext(call.task, domain, trial if isinstance(trial, int) else None, run, host, worker)
 
 
 def _text(call: Event, name: str) -> str | None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from tau2_logging.errors import CodecError
 from tau2_logging.events import KINDS, Event, canonical_fields, decode, encode
-from tau2_logging.events.codec import Place, encode_in, encode_parts, event_of
+from tau2_logging.events.codec import EventContext, encode_in, encode_parts, event_of
 from tests.property.strategies import ANY_NAME, LEVEL, NASTY, RAW, TEXT, THREAD, TIME, TYPE, events, kind_fields, raw_fields
 
 NOW = "2026-11-20 17:45:01.123"
@@ -92,21 +92,21 @@ def test_every_kind_is_written_in_the_order_of_its_row(type_: str) -> None:
 
 
 @given(st.none() | TEXT, st.none() | TEXT, st.none() | st.integers(0, 9), IDS, IDS, st.sampled_from(sorted(KINDS)), st.data())
-def test_a_place_that_is_encoded_once_changes_nothing(
+def test_a_context_that_is_encoded_once_changes_nothing(
     task: str | None, domain: str | None, trial: int | None, span: str | None, parent: str | None, type_: str, data: st.DataObject
 ) -> None:
     """encode_in is encode_parts of the fields with their context, also where a field bears a context's name."""
     fields = data.draw(kind_fields(type_) | raw_fields())
-    place = Place(task, domain, trial, "run-1")
-    expected = encode_parts(15, NOW, task, 1, type_, place.around(fields, span, parent))
-    assert encode_in(place, 15, NOW, 1, type_, fields, span, parent) == expected
+    context = EventContext(task, domain, trial, "run-1")
+    expected = encode_parts(15, NOW, task, 1, type_, context.complete(fields, span, parent))
+    assert encode_in(context, 15, NOW, 1, type_, fields, span, parent) == expected
 
 
 @pytest.mark.parametrize("name", ["domain", "trial", "run", "span", "parent"])
 def test_the_context_of_a_simulation_wins_over_a_field_of_its_name(name: str) -> None:
     """And stands in the line once."""
-    place = Place("7", "retail", 0, "run-1")
-    fields = decode(encode_in(place, 15, NOW, 1, "note", {name: "mine", "step": 1}, "s1", "s0")).fields
+    context = EventContext("7", "retail", 0, "run-1")
+    fields = decode(encode_in(context, 15, NOW, 1, "note", {name: "mine", "step": 1}, "s1", "s0")).fields
     assert fields == {"step": 1, "domain": "retail", "trial": 0, "run": "run-1", "span": "s1", "parent": "s0"}
 
 

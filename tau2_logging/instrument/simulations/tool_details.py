@@ -15,8 +15,7 @@ from tau2_logging.logger.content.argument_shape import Signature, as_text, byte_
 from tau2_logging.logger.content.call_fields import CallFields
 from tau2_logging.logger.content.masking import has_sign, is_secret_name, may_hold_secret, shorten
 from tau2_logging.logger.content.sensitive import NONE, SECRETS, masked, masked_text
-from tau2_logging.logger.event_logger import EventLogger
-from tau2_logging.logger.event_queue import Made
+from tau2_logging.logger.event_writer import EventWriter, StructuredFields
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.logger.state_watch import DatabaseChange, Databases, Hash, StateWatch
@@ -147,7 +146,9 @@ def _toolkit(environment: Any, name: str, requestor: str) -> Any:
     return user_tools if user_tools is not None and user_tools.has_tool(name) else environment.tools
 
 
-def _call_made(call: ToolCallDetails, operation: Operation, error_type: str | None, text: str, state_changed: bool | None) -> list[Made]:
+def _call_made(
+    call: ToolCallDetails, operation: Operation, error_type: str | None, text: str, state_changed: bool | None
+) -> list[StructuredFields]:
     logger = operation.simulation.logger
     fields = {
         "step": operation.step,
@@ -196,19 +197,19 @@ def _write_change(simulation: Simulation, change: DatabaseChange, call: ToolCall
     simulation.emit("state_change", line, span=simulation.logger.new_span(), parent=span or simulation.span)
 
 
-def _change_made(change: DatabaseChange, fields: dict[str, Any], logger: EventLogger) -> list[Made]:
+def _change_made(change: DatabaseChange, fields: dict[str, Any], logger: EventWriter) -> list[StructuredFields]:
     masking = logger.masking
     changes = change.changes if masking == NONE else tuple(_masked_change(item, masking) for item in change.changes)
     hashes = {"pre_hash": _made_hash(change.pre_hash, logger), "post_hash": _made_hash(change.post_hash, logger)}
     return [(StateChangeEvent, {**fields, "changes": changes, **hashes})]
 
 
-def _snapshot_made(moment: str, databases: Databases, logger: EventLogger) -> list[Made]:
+def _snapshot_made(moment: str, databases: Databases, logger: EventWriter) -> list[StructuredFields]:
     hashes = {"agent_hash": _made_hash(databases.agent_hash, logger), "user_hash": _made_hash(databases.user_hash, logger)}
     return [(StateSnapshot, {"moment": moment, **vars(databases), **hashes})]
 
 
-def _made_hash(hash_: Hash | None, logger: EventLogger) -> str | None:
+def _made_hash(hash_: Hash | None, logger: EventWriter) -> str | None:
     """None where there is none, or it cannot be made: the event is worth writing without."""
     return hash_ if hash_ is None or isinstance(hash_, str) else logger.attempt(hash_)
 

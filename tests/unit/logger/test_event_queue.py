@@ -13,7 +13,7 @@ from tau2_logging.events import ToolExecutionEvent
 from tau2_logging.events.jsonl import read_events
 from tau2_logging.logger import EventLogger
 from tau2_logging.logger.event_queue import MOST_PENDING
-from tau2_logging.logger.flusher import Unwritten
+from tau2_logging.logger.flusher import Flusher
 from tau2_logging.logger.scope import OK, Outcome, begin, end
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.sinks.memory import MemorySink
@@ -27,7 +27,7 @@ class Running:
     def __init__(self, every_s: float = 600.0) -> None:
         self.sink = MemorySink()
         self.logger = EventLogger("run", [self.sink])
-        self.logger.unwritten = Unwritten(every_s)
+        self.logger.flusher = Flusher(every_s)
         self.simulation: Simulation = begin(self.logger, "retail", "7")
 
     def written(self) -> list[str]:
@@ -54,12 +54,12 @@ def test_events_are_written_in_the_order_in_which_they_were_made(running: Runnin
         running.simulation.structured(ToolExecutionEvent, call_id=str(number))
         time.sleep(0.002)
     assert running.written() == []
-    assert len(running.logger.unwritten) == 1
+    assert len(running.logger.flusher) == 1
     running.simulation.events.write()
     assert running.written() == ["0", "1", "2", "3"]
     times = [event.time for event in running.sink.structured]
     assert times == sorted(set(times))
-    assert len(running.logger.unwritten) == 0
+    assert len(running.logger.flusher) == 0
 
 
 def test_what_is_said_of_an_event_is_how_it_was_when_it_happened(running: Running) -> None:

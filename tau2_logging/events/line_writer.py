@@ -1,7 +1,7 @@
-"""One function per shape of event (its type and the names of its fields) that writes it in one go.
+"""Compiled functions that write the fields of an event, one for each shape: its type and the names of its fields.
 
-Writing an event is on the path of everything that is measured, and a loop over the table costs four times what straight-line code
-does. So a shape that is met for the first time is turned into source and compiled (about 1 ms), as attrs and dataclasses do for
+Events are written while a simulation runs, and a loop over the table costs four times what straight-line code does. So the first
+event of a shape is turned into source and compiled (about 1 ms), as attrs and dataclasses do for
 `__init__`:
 
     def write(values):
@@ -10,7 +10,7 @@ does. So a shape that is met for the first time is turned into source and compil
             return f"{TYPE} step={v0} function={tokens[v2]} duration_ms={v1:.3f} error={words[v3]}"
         return None
 
-Only values whose token is certain are written here. For any other it returns None, or raises KeyError (no text) or
+Only values whose text is certain are written here. For any other value the function returns None, or raises KeyError (no text) or
 TypeError (a value that cannot be looked up), and `logfmt` does the work.
 """
 
@@ -22,7 +22,7 @@ from tau2_logging.events.fields import CONTEXT_FIELDS, field_type
 from tau2_logging.events.kinds import KINDS
 from tau2_logging.events.logfmt import clean, encode_text, encode_type, encoder
 
-WriteShape = Callable[[Iterable[object]], "str | None"]
+WriteFields = Callable[[Iterable[object]], "str | None"]
 
 OWN_FIELDS = {kind.name: tuple(name for name in kind.fields if name not in CONTEXT_FIELDS) for kind in KINDS.values()}
 """The fields of each kind in the order of writing, without the context, which comes last."""
@@ -65,15 +65,15 @@ _LONGEST_KEPT = 256
 _SHAPES_KEPT = 512
 
 
-class Shapes:
-    """The functions of the shapes met so far. Those with a name in `refused` are left to the slow path."""
+class LineWriters:
+    """The compiled functions of the shapes seen so far. Shapes with a field of `refused` are left to the slow path."""
 
     def __init__(self, refused: Iterable[str] = ()) -> None:
         self._refused = frozenset(refused)
-        self._known: dict[tuple[str, ...], WriteShape] = {}
+        self._known: dict[tuple[str, ...], WriteFields] = {}
 
     def write(self, type_: str, fields: Mapping[str, object]) -> str | None:
-        """What stands after ` type=`, in a little over 1 us for 12 fields; None where the slow path has to write it."""
+        """Return the text after ` type=`, in a little over 1 us for 12 fields; None if the slow path has to write it."""
         write = self._known.get((type_, *fields)) or self._learn(type_, fields)
         try:
             text = write(fields.values())
@@ -84,24 +84,24 @@ class Shapes:
             return self.write(type_, present) if len(present) < len(fields) else None
         return text
 
-    def _learn(self, type_: str, fields: Mapping[str, object]) -> WriteShape:
+    def _learn(self, type_: str, fields: Mapping[str, object]) -> WriteFields:
         if len(self._known) >= _SHAPES_KEPT:
             return _leave
         names = tuple(fields)
         known = all(type(name) is str and field_type(name) is not None and name not in self._refused for name in names)
         complete = all(value is not None for value in fields.values())
-        write = compile_shape(type_, names) if known and complete else _leave
+        write = compile_writer(type_, names) if known and complete else _leave
         shape = (type_, *names)
         self._known[shape] = write
         return write
 
 
 def _leave(values: Iterable[object]) -> None:
-    """A shape that is not compiled: it has unknown fields, or absent ones (without which it is another shape)."""
+    """Refuse a shape that is not compiled: it has unknown fields, or absent ones (without which it is another shape)."""
 
 
-def compile_shape(type_: str, names: Sequence[str]) -> WriteShape:
-    """A function from values, in the order of `names`, to what stands after ` type=`. Names are the table's: they are put into source."""
+def compile_writer(type_: str, names: Sequence[str]) -> WriteFields:
+    """Return a function from values, in the order of `names`, to the text after ` type=`. The names, all of the table, become source."""
     kinds = {name: "id" if name in _IDS else field_type(name) or "" for name in names}
     variables = {name: f"v{number}" for number, name in enumerate(names)}
     tests = [_TESTS[kinds[name]].format(variable) for name, variable in variables.items() if kinds[name] in _TESTS]
