@@ -116,6 +116,8 @@ class Simulation:
         self.tool_error: str | None = None
         self.tool_exception: BaseException | None = None
         self.call_problem: CallProblem | None = None
+        self.told_impossible: set[tuple[str, str | None]] = set()
+        """(model, endpoint) whose impossible token counts have been told of."""
         self.timed_out = threading.Event()
         self.closed = False
         self.abandoned = False

@@ -41,6 +41,8 @@ class DomainTotals:
     cost_usd: float | None = 0.0
     priced: int = 0
     """Calls whose price is known: without any, a sum of 0 says nothing."""
+    spent_usd: float = 0.0
+    """What the calls of known price cost: the least that was spent."""
     tool_errors: int = 0
     call_errors: int = 0
     retries: int = 0
@@ -134,6 +136,7 @@ def _add_call(totals: DomainTotals, event: Event) -> None:
     totals.call_errors += event.get("error") is True
     if event.get("cost_usd") is not None:
         totals.priced += 1
+        totals.spent_usd += _number(event, "cost_usd")
         totals.cost_usd = None if totals.cost_usd is None else totals.cost_usd + _number(event, "cost_usd")
     elif event.get("input_tokens") is not None or event.get("error") is not True:  # a call that failed without a count used nothing known
         totals.cost_usd = None

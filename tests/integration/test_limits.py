@@ -7,11 +7,15 @@ from typing import Any
 
 import pytest
 
+from tau2_logging.analysis import load_log
 from tau2_logging.errors import UserError
 from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
+from tests.support import odd_streams
+from tests.support.byte_server import Answers, byte_server
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN
+from tests.support.odd_streams import DONE, chunk, whole
 from tests.support.run_files import RunFiles, of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -53,6 +57,27 @@ def test_money_is_limited(tmp_path: Path) -> None:
         check_stopped_in_order(tmp_path, config, "max_cost", "--max-cost 0.002 is reached")
     (cost,) = {event.get("cost_usd") is not None for event in of(RunFiles(tmp_path).events("mock"), "user_sim")}
     assert cost
+
+
+@pytest.mark.parametrize("ttft", ["off", "on"])
+def test_token_counts_below_zero_are_unknown(ttft: str, tmp_path: Path) -> None:
+    """As a whole answer and as a stream: no sum has them, the cost is unknown, the log says so, and the analysis refuses nothing."""
+    usage = {"prompt_tokens": -5, "completion_tokens": 7, "total_tokens": 2}
+    plain = whole(content="###STOP###") | {"usage": usage}
+    answers = Answers(odd_streams.said("###STOP###") + chunk({}, "stop", usage=usage) + DONE, plain)
+    with byte_server(answers) as server:
+        model = ModelChoice("openai/sim", {"api_base": f"{server.url}/v1", "api_key": "sk-x", **PRICED})
+        run_quietly(scripted(tmp_path, user_model=model, task_ids=("create_task_1",), ttft=ttft, max_cost=1.0))
+    files = RunFiles(tmp_path)
+    calls, (end,) = of(files.events("mock"), "user_sim"), of(files.events("mock"), "task_end")
+    assert calls
+    for call in calls:
+        assert (call.get("input_tokens"), call.get("output_tokens"), call.get("cost_usd")) == (None, 7, None)
+    (run_end,) = of(files.events("mock"), "run_end")
+    assert [event.get("cost_usd") for event in (end, run_end)] == [None, None]
+    said = f"openai/sim at 127.0.0.1:{server.port} gives token counts that cannot be (prompt_tokens is -5)"
+    assert (tmp_path / "eval_mock.log").read_text().count(said) == 1
+    assert load_log(tmp_path / "tau2_mock.log").rejected == []
 
 
 def test_money_cannot_be_limited_where_no_price_is_known(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from tau2_logging.logger.content.sensitive import masked, masked_text
 from tau2_logging.logger.context import current_expert
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.simulation import EVALUATION, JUDGE, USER, Simulation
+
+_LOG = logging.getLogger("tau2_logging.instrument")
 
 ATTEMPT: ContextVar[int] = ContextVar("tau2_logging_attempt", default=1)
 """Which try of a call this is; set by whoever retries."""
@@ -159,7 +162,9 @@ class ModelCall:
     def _finish(self, response: Any, why_not: Mapping[str, object] | None = None) -> None:
         seen = self.seen() if self.seen is not None else Seen()
         reply = _with_counts(read_reply(response), seen.reply)
-        if reply.cost_usd is None and self.price is not None:
+        if reply.impossible:
+            self._tell_impossible(reply)
+        elif reply.cost_usd is None and self.price is not None:
             reply = replace(reply, cost_usd=self.price(reply))
         reply = self._priced(reply)
         problem = STREAM_CUT if seen.cut else reply.problem
@@ -171,6 +176,17 @@ class ModelCall:
         if self.count_tokens is not None:
             self.count_tokens((reply.input_tokens or 0) + (reply.output_tokens or 0))
         self._write_payload(response)
+
+    def _tell_impossible(self, reply: Reply) -> None:
+        """Once in a simulation for each server and model."""
+        about = (self.model, self.endpoint)
+        with self.simulation.lock:
+            told = about in self.simulation.told_impossible
+            self.simulation.told_impossible.add(about)
+        if not told:
+            where = f" at {self.endpoint}" if self.endpoint else ""
+            why = ", ".join(reply.impossible)
+            _LOG.warning(f"{self.model}{where} gives token counts that cannot be ({why}): they are left out, and the cost is unknown.")
 
     def _priced(self, reply: Reply) -> Reply:
         """What a person said that an expert costs stands before the price map."""
@@ -251,9 +267,12 @@ class ModelCall:
 def _with_counts(reply: Reply, counted: Reply | None) -> Reply:
     """The reply with the provider's own counts, if a library above has made up others: what the provider has not said is unknown."""
     names = (*TOKEN_FIELDS, "written_tokens", "written_1h_tokens")
-    if counted is None or (counted.input_tokens, counted.output_tokens) == (reply.input_tokens, reply.output_tokens):
+    if counted is None:
         return reply
-    return replace(reply, cost_usd=None, **{name: getattr(counted, name) for name in names})
+    same = (counted.input_tokens, counted.output_tokens) == (reply.input_tokens, reply.output_tokens)
+    if same and counted.impossible in ((), reply.impossible):
+        return reply
+    return replace(reply, cost_usd=None, impossible=counted.impossible, **{name: getattr(counted, name) for name in names})
 
 
 def _reply_fields(reply: Reply) -> dict[str, object]:

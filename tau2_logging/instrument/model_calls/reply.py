@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tau2_logging.instrument.model_calls.reply_times import server_times
@@ -16,13 +16,23 @@ STREAM_CUT = "StreamCut"
 _REFUSALS = ("refusal", "content_filter")
 _NO_ACTS = ("text", "thinking", "redacted_thinking")
 _UNDER_WAY = ("queued", "in_progress")
+_MOST_TOKENS, _MOST_USD = 10**15, 10**9
+"""What the analysis takes for possible (`analysis/reader/plausible.py`)."""
+_COUNTS = (
+    ("", "prompt_tokens"), ("", "completion_tokens"), ("", "input_tokens"), ("", "output_tokens"), ("", "cache_read_input_tokens"),
+    ("", "cache_creation_input_tokens"), ("cache_creation", "ephemeral_1h_input_tokens"), ("prompt_tokens_details", "cached_tokens"),
+    ("input_tokens_details", "cached_tokens"), ("completion_tokens_details", "reasoning_tokens"),
+    ("output_tokens_details", "reasoning_tokens"),
+)  # fmt: skip
+"""Where in `usage` the counts are that are read here."""
 
 
 @dataclass(frozen=True)
 class Reply:
     """A model's answer, read. None is what the provider did not say. `written_tokens` went into the provider's cache, which has a price of
     its own, and `written_1h_tokens` of them for an hour, which has another; `problem` names a reply that gives no message.
-    `server_times` are what the server says of its own times, as fields of `server_call`."""
+    `server_times` are what the server says of its own times, as fields of `server_call`; `impossible` are counts that cannot be, as text:
+    they and the cost are unknown then."""
 
     has_tool_calls: bool
     finish_reason: str | None
@@ -35,6 +45,7 @@ class Reply:
     cost_usd: float | None = None
     problem: str | None = None
     server_times: Mapping[str, object] = field(default_factory=dict)
+    impossible: tuple[str, ...] = ()
 
 
 def read_reply(response: Any) -> Reply:
@@ -42,8 +53,18 @@ def read_reply(response: Any) -> Reply:
 
     `problem` is EmptyReply if nothing is said and nothing called (a call of any kind, a paused turn and an answer under way are something),
     Refusal if the provider says that it is one, MalformedToolCall for a call without a name or whose arguments are no JSON object:
-    tau2 makes no message of any of these. Counts that are all 0 were filled in by a library: no model reads 0 tokens.
+    tau2 makes no message of any of these. Counts that are all 0 were filled in by a library: no model reads 0 tokens. A count below 0 is
+    unknown, and so is the price that was made of it.
     """
+    reply = _read(response)
+    impossible = _impossible(_get(response, "usage"))
+    if not impossible:
+        return reply
+    whole = not any(told.startswith("cache_") for told in impossible)  # Anthropic's input tokens are a sum
+    return replace(reply, input_tokens=reply.input_tokens if whole else None, cost_usd=None, impossible=impossible)
+
+
+def _read(response: Any) -> Reply:
     if isinstance(response, Mapping):
         if response.get("type") == "message":
             return _read_message(response)
@@ -133,13 +154,25 @@ def _get(source: Any, name: str) -> Any:
 
 def _number(source: Any, name: str) -> int | None:
     value = _get(source, name)
-    return int(value) if isinstance(value, int | float) else None
+    return int(value) if isinstance(value, int | float) and 0 <= value <= _MOST_TOKENS else None
+
+
+def _impossible(usage: Any) -> tuple[str, ...]:
+    """The counts that no call can have, each as `name is value`."""
+    if usage is None:
+        return ()
+    given = ((name, _get(_get(usage, part) if part else usage, name)) for part, name in _COUNTS)
+    return tuple(f"{name} is {_shown(value)}" for name, value in given if isinstance(value, int | float) and not 0 <= value <= _MOST_TOKENS)
+
+
+def _shown(value: float) -> str:
+    return f"{value:g}" if -_MOST_TOKENS <= value < 0 else "no possible number"
 
 
 def _cost(response: Any) -> float | None:
     hidden = getattr(response, "_hidden_params", None) or {}
     cost = hidden.get("response_cost") if hasattr(hidden, "get") else None
-    return float(cost) if isinstance(cost, int | float) else None
+    return float(cost) if isinstance(cost, int | float) and 0 <= cost <= _MOST_USD else None
 
 
 def _problem(message: Any, tool_calls: list[Any], finish_reason: Any) -> str | None:

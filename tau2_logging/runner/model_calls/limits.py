@@ -20,16 +20,20 @@ _FORM = re.compile(r"^(?:(?P<model>.+)=)?(?P<requests>\d*)(?:/(?P<tokens>\d*))?$
 
 @dataclass(frozen=True)
 class Budget:
-    """The most a start of a run may spend: `max_cost` in US dollars, `max_tokens` input and output together. None is no limit."""
+    """The most a start of a run may spend: `max_cost` in US dollars, `max_tokens` input and output together. None is no limit.
+
+    What is unknown is not counted: the limit is reached by what is known to be spent.
+    """
 
     max_cost: float | None = None
     max_tokens: int | None = None
 
     def reached(self, totals: Totals) -> tuple[str, str] | None:
         """(limit, sentence) once one is reached."""
-        cost = totals.overall("cost_usd")
-        if self.max_cost is not None and cost is not None and cost >= self.max_cost:
-            return "max_cost", f"--max-cost {self.max_cost:g} is reached (spent {money(cost)})"
+        spent = totals.overall("spent_usd") or 0.0
+        if self.max_cost is not None and spent >= self.max_cost:
+            least = "at least " if totals.overall("cost_usd") is None else ""
+            return "max_cost", f"--max-cost {self.max_cost:g} is reached (spent {least}{money(spent)})"
         tokens = (totals.overall("input_tokens") or 0) + (totals.overall("output_tokens") or 0)
         if self.max_tokens is not None and tokens >= self.max_tokens:
             return "max_tokens_total", f"--max-tokens-total {self.max_tokens} is reached (used {tokens:.0f})"

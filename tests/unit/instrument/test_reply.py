@@ -42,6 +42,39 @@ def test_what_it_does_not_say_is_unknown_not_zero() -> None:
     assert read_reply(response(_hidden_params={"response_cost": None})).cost_usd is None
 
 
+CHAT = {"prompt_tokens": 10, "completion_tokens": 7}
+MESSAGE = {"input_tokens": 10, "output_tokens": 7}
+
+
+@pytest.mark.parametrize(
+    ("body", "usage", "said"),
+    [
+        ({}, CHAT | {"prompt_tokens": -5}, "prompt_tokens is -5"),
+        ({}, CHAT | {"completion_tokens": -1}, "completion_tokens is -1"),
+        ({}, CHAT | {"completion_tokens": float("nan")}, "completion_tokens is no possible number"),
+        ({}, CHAT | {"completion_tokens": 10**5000}, "completion_tokens is no possible number"),
+        ({}, CHAT | {"prompt_tokens_details": {"cached_tokens": -3}}, "cached_tokens is -3"),
+        ({"type": "message"}, MESSAGE | {"cache_read_input_tokens": -10}, "cache_read_input_tokens is -10"),
+        ({"object": "response"}, MESSAGE | {"output_tokens_details": {"reasoning_tokens": -1}}, "reasoning_tokens is -1"),
+    ],
+)
+def test_a_count_that_cannot_be_is_unknown_and_told(body: dict[str, Any], usage: dict[str, Any], said: str) -> None:
+    """The other counts are as they were given, but for a sum that it is a part of."""
+    reply = read_reply({**body, "usage": usage})
+    assert reply.impossible == (said,)
+    counts = [reply.input_tokens, reply.output_tokens, reply.cached_tokens, reply.reasoning_tokens, reply.written_tokens]
+    assert all(count is None or 0 <= count <= 10 for count in counts)
+    assert reply.input_tokens in ((None,) if "cache_" in said or "prompt" in said else (10,))
+    assert reply.output_tokens in ((None,) if "completion" in said else (7,))
+
+
+def test_no_price_is_made_of_a_count_that_cannot_be() -> None:
+    """litellm's price of it, and a price below 0 of its own, are unknown."""
+    usage = Of(prompt_tokens=-5, completion_tokens=20)
+    assert read_reply(response(usage=usage, _hidden_params={"response_cost": 0.001})).cost_usd is None
+    assert read_reply(response(usage=Of(**CHAT), _hidden_params={"response_cost": -0.001})).cost_usd is None
+
+
 @pytest.mark.parametrize("content", [None, "", " \n"])
 def test_neither_text_nor_calls_is_an_empty_reply(content: str | None) -> None:
     """tau2 raises on it."""

@@ -58,19 +58,21 @@ def test_calls_at_once_get_places_one_after_the_other() -> None:
     assert RateLimits([RateLimit("m", 1, None)]).enter("other") == 0.0
 
 
-def totals(cost: float | None, tokens: int) -> Totals:
-    """Of a run that has used as much."""
+def totals(cost: float | None, tokens: int, spent: float | None = None) -> Totals:
+    """Of a run that has used as much; `spent` of it by calls of known price."""
     found = Totals({"mock": 1})
     found.domains["mock"].cost_usd = cost
+    found.domains["mock"].spent_usd = (cost or 0.0) if spent is None else spent
     found.domains["mock"].input_tokens = tokens
     return found
 
 
 def test_a_budget_is_reached_and_says_by_how_much() -> None:
-    """Money or tokens, whichever comes first; an unknown cost reaches nothing."""
+    """Money or tokens, whichever comes first. A call of unknown cost reaches nothing, and does not keep the others from it."""
     budget = Budget(max_cost=1.5, max_tokens=1000)
     assert budget.reached(totals(1.0, 10)) is None
     assert budget.reached(totals(1.75, 10)) == ("max_cost", "--max-cost 1.5 is reached (spent $1.75)")
     assert budget.reached(totals(1.0, 1000)) == ("max_tokens_total", "--max-tokens-total 1000 is reached (used 1000)")
     assert budget.reached(totals(None, 10)) is None
+    assert budget.reached(totals(None, 10, 1.75)) == ("max_cost", "--max-cost 1.5 is reached (spent at least $1.75)")
     assert Budget().reached(totals(9e9, 10**12)) is None
