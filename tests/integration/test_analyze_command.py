@@ -195,7 +195,7 @@ def test_help_loads_no_heavy_library() -> None:
 
 def test_the_analysis_needs_neither_tau2_nor_litellm(log: Path, tmp_path: Path) -> None:
     script = (
-        "import sys; from tau2_logging.cli.analyze_timing import build_parser, run; "
+        "import sys; from tau2_logging.cli.analyze_steps import run; from tau2_logging.cli.analyze_timing import build_parser; "
         f"args = ['--log_file', {str(log)!r}, '--output_dir', {str(tmp_path)!r}, '--format', 'json,markdown,parquet']; "
         "run(build_parser().parse_args(args), []); "
         "bad = [name for name in sys.modules if name.partition('.')[0] in ('tau2', 'litellm', 'openai')]; print(bad); sys.exit(bool(bad))"

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from tau2_logging.analysis.tables.log_data import LogData
-    from tau2_logging.analysis.timeline.timeline import Timeline
 
 WAITS = ("retry", "server_wait")
 _AT_WORK = (*MODEL_CALL_TYPES, "tool_call")
@@ -52,15 +51,6 @@ def split_waits(events: pd.DataFrame) -> tuple[float, float]:
     waits = events[events["type"].isin(WAITS)]
     evaluated = waits["start_ms"] >= events.loc[events["type"] == "evaluation", "start_ms"].min() - 1e-3
     return _alone(waits[~evaluated], calls), _alone(waits[evaluated], calls)
-
-
-def waits_by_row(timeline: Timeline) -> tuple[pd.Series, pd.Series]:
-    """The same for the rows of a timeline, 0 for one without a wait."""
-    waited = timeline.calls.loc[timeline.calls["type"].isin(WAITS), "row"].unique()
-    found = {int(row): split_waits(timeline.calls_of(int(row))) for row in waited}
-    rows = timeline.rows["row"]
-    before, within = (rows.map({row: pair[part] for row, pair in found.items()}).fillna(0.0) for part in (0, 1))
-    return before, within
 
 
 def _alone(waits: pd.DataFrame, calls: pd.DataFrame) -> float:

@@ -11,7 +11,6 @@ from tau2_logging.analysis.load import ALL, LATEST, load_log
 from tau2_logging.analysis.recordings.conversation import Line, Missing
 from tau2_logging.analysis.recordings.inspect_eval import SUFFIX, eval_lines
 from tau2_logging.analysis.recordings.tau2_results import results_lines
-from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.errors import UserError
 
@@ -63,8 +62,9 @@ def log_lines(paths: Sequence[Path], missing: Missing) -> dict[str, list[Line]]:
 
 def _write(made: Mapping[str, Sequence[Line]], folder: Path) -> list[Path]:
     paths = []
+    folder.mkdir(parents=True, exist_ok=True)
     for domain, lines in made.items():
-        path = output_file(folder, f"tau2_{domain}.log")
+        path = folder / f"tau2_{domain}.log"
         path.write_text("".join(f"{line.text()}\n" for line in lines), encoding="utf-8")
         paths.append(path)
     return paths

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from tau2_logging.analysis.deep import root_causes
+from tau2_logging.analysis.deep.table_kinds import TABLES
 from tau2_logging.analysis.deep.tool_calls import taxonomy
 from tests.support.recordings import action, call, recorded, simulation, task
 
@@ -133,3 +136,11 @@ def test_what_followed_an_error_is_looked_for_in_the_same_simulation_alone(tmp_p
     ]
     table = taxonomy.after_errors(recorded(tmp_path, [task("0")], runs)).set_index("the_same_tool")
     assert table["times"].to_dict() == {"succeeded later": 1, "failed again": 0, "not tried again": 1}
+
+
+@pytest.mark.parametrize("part", ["simulations", "calls", "gold", "replies"])
+def test_every_table_is_made_of_a_record_that_lacks_a_part(part: str, tmp_path: Path) -> None:
+    """Events alone have calls and no simulation, a damaged results file may have tasks alone."""
+    whole = recorded(tmp_path, [task("0", CANCEL)], [simulation("0", 0, [call("look"), call("cancel", error="Error: no")], reward=0.0)])
+    lacking = replace(whole, **{part: getattr(whole, part).iloc[:0]})
+    assert {kind.key: isinstance(kind.make(lacking), pd.DataFrame) for kind in TABLES} == dict.fromkeys((kind.key for kind in TABLES), True)

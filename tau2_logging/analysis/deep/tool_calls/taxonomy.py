@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.deep.reading.recorded import TASK_KEY, Recorded, Row, cluster_codes, filled, records
@@ -160,7 +161,8 @@ def _transfers(recorded: Recorded) -> list[tuple[Row, Rate]]:
     calls = recorded.calls[recorded.calls["tool"].astype(str).str.contains(TRANSFER_WORD) & recorded.calls["error"].eq(False)]
     done = set(calls[keys].itertuples(index=False, name=None))
     found = []
-    simulations = recorded.simulations[[tuple(pair) in known for pair in recorded.simulations[TASK_KEY].itertuples(index=False, name=None)]]
+    tasks = recorded.simulations[TASK_KEY].itertuples(index=False, name=None)
+    simulations = recorded.simulations[np.array([task in known for task in tasks], dtype=bool)]  # a list would be columns if it is empty
     for domain, group in simulations.groupby("domain"):
         hit = [row in done and row[1:3] not in wanted for row in group[keys].itertuples(index=False, name=None)]
         if any(hit):

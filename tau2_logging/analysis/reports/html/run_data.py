@@ -12,11 +12,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.measures.waits import waits_by_row
 from tau2_logging.analysis.tables.columns import column, numbers
 from tau2_logging.analysis.tables.lanes import mean_in_flight
 from tau2_logging.analysis.tables.outcomes import STATUSES
-from tau2_logging.analysis.timeline.queries import ended_badly, slots
+from tau2_logging.analysis.timeline.queries import ended_badly, slots, waits_by_row
 from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, LANES, Timeline
 from tau2_logging.events.kinds import COUNTERS
 from tau2_logging.events.roles import TOKEN_FIELDS

@@ -8,13 +8,12 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.measures.run_totals import Totals
-from tau2_logging.analysis.measures.waits import waits_by_row
 from tau2_logging.analysis.reports.pictures import figure as pic
 from tau2_logging.analysis.reports.pictures.axis import count_steps, on_axis, time_steps
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.tables.lanes import mean_in_flight
 from tau2_logging.analysis.tables.outcomes import STATUSES
-from tau2_logging.analysis.timeline.queries import label, slots
+from tau2_logging.analysis.timeline.queries import label, slots, waits_by_row
 from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, LANES, Timeline
 from tau2_logging.events.roles import ROLE_NAMES
 from tau2_logging.units import duration, short_count

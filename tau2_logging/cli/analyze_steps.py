@@ -1,0 +1,268 @@
+"""What `analyze_timing_from_tau2_log.py` does, once its arguments are parsed: read, check, write, report."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tau2_logging.analysis.deep import LogAnalyzer
+from tau2_logging.analysis.deep.reading.inputs import is_recording
+from tau2_logging.analysis.follow import follow
+from tau2_logging.analysis.load import LATEST, LATEST_OF_EACH, load_log
+from tau2_logging.analysis.measures import gates
+from tau2_logging.analysis.measures.costs.prices import default_prices, read_prices
+from tau2_logging.analysis.measures.provenance import newer_format
+from tau2_logging.analysis.reader.sources import STDIN, find_logs
+from tau2_logging.analysis.recordings import load_results, recorded_file
+from tau2_logging.analysis.reports import Report, deep_alone, load_report, parse_formats
+from tau2_logging.analysis.reports.console import watch
+from tau2_logging.analysis.reports.output import write_deep_reports, write_reports
+from tau2_logging.analysis.reports.report_failures import Attempts, reason
+from tau2_logging.analysis.reports.report_options import ReportOptions
+from tau2_logging.analysis.reports.several_runs import write_runs
+from tau2_logging.analysis.run_log import RunLog
+from tau2_logging.analysis.timeline.replay import replay
+from tau2_logging.errors import Tau2LoggingError, UserError
+
+Gates = Callable[[RunLog, ReportOptions], ReportOptions]
+
+_FRUGAL = frozenset(("console", "json", "markdown"))
+_MOST_BINS = 1000
+_MANY_EVENTS = 3_000_000
+"""About a gigabyte of log. Tables and pictures of every event take about 2.5 kB of memory for each."""
+_BROKEN_GATE, _INCOMPLETE = 3, 1
+
+
+def analyze(args: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Do what the arguments say and return the exit code; a failure of ours becomes one line."""
+    try:
+        return run(args, arguments)
+    except (Tau2LoggingError, OSError):
+        raise
+    except Exception as error:
+        raise Tau2LoggingError(f"the analysis failed: {reason(error)}") from error
+
+
+def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
+    """Do what the arguments say; the exit code."""
+    _check_numbers(args)
+    formats = parse_formats(args.format or ["all"])  # bad input is found before anything is read
+    recordings = _recordings(args)
+    if recordings and not args.log_file and args.log_dir is None and not args.results:
+        return _run_without_log(args, recordings, formats if args.format else (), arguments)
+    files = _files(args)
+    options, gates = _options(args, arguments)
+    log = _results(args) if args.results else _follow(args, files, options) if args.follow else _load(files(), _which(args))
+    log = log.pool() if args.pool else log
+    _check_tasks(log, args.tasks)
+    if args.deep:
+        told = [Path(name) for name in args.results if name.endswith(".json")]  # of .eval the deep analysis knows what the log says
+        options = _with_deep(log, [*recordings, *told], options)
+    if not args.format:
+        formats = _affordable(log, formats)
+    if args.otlp is not None:
+        print(_send(log, args.otlp, args.otlp_content))
+    made, broken = _write(log, Path(args.output_dir), [load_report(name) for name in formats], options, gates)
+    _say(log, made, args.output_dir)
+    if broken:
+        return _BROKEN_GATE
+    refused = log.rejected or newer_format(log) or (options.deep is not None and options.deep.recorded.refused)
+    return _INCOMPLETE if made.failures or (args.strict and refused) else 0
+
+
+def _write(log: RunLog, output_dir: Path, reports: Sequence[Report], options: ReportOptions, gates: Gates) -> tuple[Attempts, bool]:
+    """(what was written, whether a gate is broken): of one run, or of several, each with its own gates and in its own folder."""
+    broken: list[object] = []
+
+    def gated(one: RunLog, own: ReportOptions) -> ReportOptions:
+        own = gates(one, own)
+        broken.extend(gate["gate"] for gate in own.slo if not gate["met"])
+        return own
+
+    if len(log.by_run) > 1:
+        return write_runs(log, output_dir, reports, options, gated), bool(broken)
+    return write_reports(log, output_dir, reports, gated(log, options)), bool(broken)
+
+
+def _which(args: argparse.Namespace) -> list[str]:
+    """The runs to read. Every file that was named is wanted; of a folder the latest run is."""
+    return [LATEST_OF_EACH] if args.run == [LATEST] and args.log_dir is None else list(args.run)
+
+
+def _recordings(args: argparse.Namespace) -> list[Path]:
+    """Results files, events and run folders among what was named; they are taken out of the logs. Raises UserError without --deep."""
+    named = [Path(name) for name in args.log_file]
+    found = [path for path in named if is_recording(path)]
+    args.log_file = [name for name, path in zip(args.log_file, named, strict=True) if path not in found]
+    if args.log_dir is not None and is_recording(Path(args.log_dir)):
+        found.append(Path(args.log_dir))
+        args.log_dir = None
+    if found and not args.deep:
+        raise UserError(f"{found[0]} is no log but what a run recorded; read it with --deep, or name a tau2_<domain>.log")
+    return found
+
+
+_NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "tasks", "follow", "strict", "bins")
+
+
+def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], formats: Sequence[str], arguments: Sequence[str]) -> int:
+    """The deep analysis of results files and events alone."""
+    if asked := [name for name in _NEED_A_LOG if getattr(args, name)]:
+        raise UserError(f"--{asked[0].replace('_', '-')} needs a log; {recordings[0]} is none")
+    formats = formats or tuple(deep_alone.FILES)
+    deep_alone.check_formats(formats)
+    deep = LogAnalyzer(recordings, pool=args.pool)
+    command = shlex.join(["analyze_timing_from_tau2_log.py", *arguments])
+    options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep)
+    made = write_deep_reports(deep, Path(args.output_dir), formats, options)
+    _say_written(made, args.output_dir)
+    _say_refused(deep)
+    return _INCOMPLETE if made.failures else 0
+
+
+def _with_deep(log: RunLog, recordings: Sequence[Path], options: ReportOptions) -> ReportOptions:
+    deep = LogAnalyzer.of_log(log, recordings)
+    _say_refused(deep)
+    return replace(options, deep=deep)
+
+
+def _say_refused(deep: LogAnalyzer) -> None:
+    refused = deep.recorded.refused
+    if refused:
+        first = refused[0]
+        print(
+            f"warning: {len(refused):,} line(s) could not be read, the first is {first.file}:{first.line}: {first.reason}", file=sys.stderr
+        )
+
+
+def _check_numbers(args: argparse.Namespace) -> None:
+    if args.otlp_content and args.otlp is None:
+        raise UserError("--otlp-content says what to send, but not where to; give --otlp ENDPOINT too")
+    for name, least in (("bins", 0), ("top", 1), ("interval", 0.05)):
+        if getattr(args, name) < least:
+            raise UserError(f"--{name} {getattr(args, name)} is too small; it must be at least {least}")
+    if args.bins > _MOST_BINS:
+        raise UserError(f"--bins {args.bins} is too many to read; it must be at most {_MOST_BINS:,}. events.csv has every duration")
+
+
+def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
+    if args.results:
+        if args.log_file or args.log_dir is not None or args.follow:
+            raise UserError("--results stands for the log; leave --log_file, --log_dir and --follow out, or read both with --deep alone")
+        return list
+    if not args.log_file and args.log_dir is None:
+        raise UserError("no log given; name one with --log_file logs/tau2_retail.log, or a folder with --log_dir logs")
+    if args.follow and STDIN in args.log_file:
+        raise UserError("--follow needs a file; standard input can be read once only")
+    if args.log_dir is None:
+        return lambda: list(args.log_file)
+    return lambda: [*args.log_file, *find_logs(args.log_dir, args.log_glob)]
+
+
+def _results(args: argparse.Namespace) -> RunLog:
+    """The log that results files amount to; says what they do not hold."""
+    args.results = [str(recorded_file(name)) for name in args.results]
+    log, missing = load_results([Path(name) for name in args.results], args.run)
+    for sentence in missing.sentences():
+        print(f"note: {sentence}", file=sys.stderr)
+    return log
+
+
+def _load(files: list[str], runs: Sequence[str]) -> RunLog:
+    return load_log(files, runs)
+
+
+def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[ReportOptions, Gates]:
+    """The options, and a function that adds the results of the gates once there is a log. All bad input is found here."""
+    objectives = [gates.parse_objective(text) for text in args.slo]
+    allowed = None if args.fail_if_slower is None else gates.parse_percent(args.fail_if_slower)
+    if allowed is not None and not args.compare:
+        raise UserError("--fail-if-slower needs the run to hold this one against; name its log with --compare")
+    options = ReportOptions(
+        tasks=tuple(args.tasks),
+        bins=args.bins,
+        prices=read_prices(args.prices).over(default_prices()) if args.prices else None,
+        price_as=tuple(args.price_as),
+        compare=_other(args) if args.compare else None,
+        force=args.force,
+        title=args.title,
+        top=args.top,
+        command=shlex.join(["analyze_timing_from_tau2_log.py", *arguments]),
+    )
+
+    def with_gates(log: RunLog, options: ReportOptions) -> ReportOptions:
+        results = gates.check(log, objectives, options.prices)
+        if allowed is not None and options.compare is not None:
+            results += gates.check_slower(log.compare(options.compare), allowed)
+        return replace(options, slo=gates.as_rows(results))
+
+    return options, with_gates
+
+
+def _other(args: argparse.Namespace) -> RunLog:
+    """The run to compare with: logs, or results files where this one is read from results files."""
+    if not args.results:
+        return _load(args.compare, [args.compare_run])
+    return load_results([Path(name) for name in args.compare], args.compare_run)[0]
+
+
+def _follow(args: argparse.Namespace, files: Callable[[], list[str]], options: ReportOptions) -> RunLog:
+    """Show the tables until the run has ended; the log of the ended run."""
+    return watch(follow(files, args.run, args.interval), options)
+
+
+def _check_tasks(log: RunLog, tasks: Sequence[str]) -> None:
+    known = [str(task) for task in log.simulations["task"].dropna().unique()]
+    qualified = set((log.simulations["domain"].astype(str) + ":" + log.simulations["task"].astype(str)).dropna())
+    for task in tasks:
+        if task not in known and task not in qualified:
+            raise UserError(
+                f"no task {task!r} in the log; it holds {len(known)}: {', '.join(known[:8])}{', ...' if len(known) > 8 else ''}"
+            )
+
+
+def _affordable(log: RunLog, formats: tuple[str, ...]) -> tuple[str, ...]:
+    """All formats, but of a very large log only those that take no memory for each event."""
+    events = sum(reading.events for reading in log.readings)
+    if events <= _MANY_EVENTS:
+        return formats
+    kept = tuple(name for name in formats if name in _FRUGAL)
+    left = ", ".join(name for name in formats if name not in kept)
+    print(f"note: {events:,} events; left out for their size: {left}. Ask for them with --format.", file=sys.stderr)
+    return kept
+
+
+def _send(log: RunLog, endpoint: str, content: bool) -> str:
+    from tau2_logging.runner.exports import send_log  # runs are not read on every machine that reads logs
+
+    return send_log(replay(log, content), endpoint, content)
+
+
+def _say_written(made: Attempts, output_dir: str) -> None:
+    """Which files there are now: by name, or, of several runs, how many in which folder; and which reports failed."""
+    by_folder: dict[str, list[str]] = {}
+    for path in dict.fromkeys(made.paths):
+        by_folder.setdefault(str(path.parent), []).append(path.name)
+    for folder, names in by_folder.items():
+        number = f" {len(names)} file(s):" if len(by_folder) > 1 else ""
+        print(f"written to {folder}:{number} {', '.join(names)}")
+    if not made.paths:
+        print(f"No files written to {output_dir}.")
+    for failure in made.failures:
+        print(f"error: the report {failure.report} could not be made: {failure.reason}", file=sys.stderr)
+
+
+def _say(log: RunLog, made: Attempts, output_dir: str) -> None:
+    _say_written(made, output_dir)
+    if log.rejected:
+        first = log.rejected[0]
+        print(
+            f"warning: {log.rejected_count:,} line(s) or value(s) could not be read, the first is "
+            f"{first.file}:{first.line}: {first.reason}; "
+            f"see {output_dir}/rejected_lines.txt",
+            file=sys.stderr,
+        )

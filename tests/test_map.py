@@ -1,0 +1,34 @@
+"""What `tests.map` counts: stages import in reading order, and nothing goes in a circle."""
+
+from __future__ import annotations
+
+from tests.map import crowded_folders, graph
+
+CROWDED = {
+    "tau2_logging.events": "one module a kind of knowledge about the log, each small, and all of the same family",
+    "tau2_logging.analysis.reports": "a module a format: a family of interchangeable things",
+}
+"""Folders that may have more entries than others, and why."""
+
+ANALYSIS = (
+    {"reader"}, {"tables"}, {"measures"}, {"timeline"}, {"run_log"}, {"load"}, {"follow"}, {"deep"}, {"recordings", "reports"}, {"jupyter"},
+)  # fmt: skip
+"""Stages of `analysis`: each imports those before it, and neither its siblings nor those after it."""
+
+
+def test_no_folder_is_crowded_without_a_reason() -> None:
+    assert crowded_folders().keys() == CROWDED.keys()
+
+
+def test_the_stages_of_the_analysis_import_in_reading_order() -> None:
+    """Reader, tables, measures, timeline, the log, deep analysis, reports."""
+    place = {name: at for at, stage in enumerate(ANALYSIS) for name in stage}
+    prefix = "tau2_logging.analysis."
+    wrong = [
+        f"{module} -> {target}"
+        for module, targets in graph().items()
+        for target in targets
+        if module.startswith(prefix) and target.startswith(prefix)
+        if (here := module.split(".")[2]) != (there := target.split(".")[2]) and place[there] >= place[here]
+    ]
+    assert wrong == []
