@@ -24,7 +24,7 @@ PUBLIC = {
         "BUILTIN", "CONTROL", "MARKERS", "PLACEBO", "Finding", "Variant", "lint", "read_variants", "registered_users", "user_name",
     ],
     "tau2_logging.instrument": [
-        "TTFT_MODES", "Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module",
+        "TTFT_MODES", "Instrumentation", "Instrumentor", "RateLimiter", "ToolDetails", "distribution_version", "has_module",
     ],
     "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
     "tau2_logging.models.simulated_server": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],

@@ -24,7 +24,7 @@ from tau2_logging.environments.hashing import DatabaseHash, PatchedText, Records
 from tau2_logging.environments.records import SharedRecords
 from tau2_logging.events.difference import difference
 from tau2_logging.events.structured import Change
-from tau2_logging.logger.state_watch import DatabaseChange, Databases, Hash
+from tau2_logging.logger.state_watch import DatabaseChange, DatabaseSnapshot, Hash
 
 AGENT, USER = "agent", "user"
 
@@ -58,10 +58,10 @@ class EnvironmentStates:
     def unnoticed(self, environment: Any) -> list[DatabaseChange]:
         return self._changes(environment, everything=True)
 
-    def databases(self, environment: Any) -> Databases:
+    def databases(self, environment: Any) -> DatabaseSnapshot:
         states = self._states(environment)
         agent, user = states.get(AGENT), states.get(USER)
-        return Databases(
+        return DatabaseSnapshot(
             agent_hash=agent.hash if agent is not None else None,
             user_hash=user.hash if user is not None else None,
             agent_records=_counts(agent.toolkit.db) if agent is not None else {},

@@ -8,7 +8,7 @@ from tau2_logging.instrument.instrumentor import Instrumentor, distribution_vers
 from tau2_logging.instrument.litellm import LitellmInstrumentor
 from tau2_logging.instrument.maseval import MasevalInstrumentor
 from tau2_logging.instrument.model_calls.call_types import ProgramAt, nothing_known
-from tau2_logging.instrument.model_calls.rate_limiter import Gate
+from tau2_logging.instrument.model_calls.rate_limiter import RateLimiter
 from tau2_logging.instrument.requests.streaming import TTFT_MODES, Streaming
 from tau2_logging.instrument.simulations.tool_details import ToolDetails
 from tau2_logging.instrument.tau2 import Tau2Instrumentor
@@ -18,18 +18,18 @@ from tau2_logging.logger.event_logger import EventLogger
 class Instrumentation:
     """All instrumentors as one: `install`, then `uninstall` to leave no trace. Usable as a context manager.
 
-    `ttft`: whether whole answers are asked for as streams, to know the time of the first token: `auto` (at hosts whose streams are known
-    to bring the same), `on` (everywhere; a server's parser of streamed tool calls may change what the agent gets) or `off`. `gate` may let
-    calls wait. `details` says how the structured events of tool calls are made; left out, no state is examined. `trace_header`: send a
-    W3C `traceparent` header with each model call, so that a server that traces can be joined with it. `program_at` tells what is known to
-    answer at a host:port: it gives calls there their `call_type`.
+    `ttft`: whether plain calls are made as streaming requests, to measure the time to the first token: `auto` (at hosts whose streams are
+    known to give the same answers), `on` (everywhere; a server's parser of streamed tool calls may change what the agent gets) or `off`.
+    `rate_limiter` may delay calls. `details` makes the structured events of tool calls; without it, no state is examined. `trace_header`:
+    send a W3C `traceparent` header with each model call, so that a server's own spans can be joined with it. `program_at` returns which
+    program answers at a host:port; calls there get it as `call_type`.
     """
 
     def __init__(
         self,
         logger: EventLogger | None = None,
         ttft: str = "auto",
-        gate: Gate | None = None,
+        rate_limiter: RateLimiter | None = None,
         details: ToolDetails | None = None,
         trace_header: bool = True,
         program_at: ProgramAt = nothing_known,
@@ -39,9 +39,9 @@ class Instrumentation:
             ThreadsInstrumentor(),
             Tau2Instrumentor(logger, details),
             MasevalInstrumentor(logger),
-            LitellmInstrumentor(self._streaming, gate),
-            HttpInstrumentor("httpx", self._streaming, gate, trace_header, program_at),
-            HttpInstrumentor("httpx2", self._streaming, gate, trace_header, program_at),
+            LitellmInstrumentor(self._streaming, rate_limiter),
+            HttpInstrumentor("httpx", self._streaming, rate_limiter, trace_header, program_at),
+            HttpInstrumentor("httpx2", self._streaming, rate_limiter, trace_header, program_at),
         )
 
     @property
@@ -67,4 +67,4 @@ class Instrumentation:
         self.uninstall()
 
 
-__all__ = ["TTFT_MODES", "Gate", "Instrumentation", "Instrumentor", "ToolDetails", "distribution_version", "has_module"]
+__all__ = ["TTFT_MODES", "Instrumentation", "Instrumentor", "RateLimiter", "ToolDetails", "distribution_version", "has_module"]

@@ -1,10 +1,10 @@
-"""Model calls where they leave the process, for every client that is built on httpx: litellm's handlers, the openai and anthropic SDKs.
+"""Model calls where they leave the process, for every client built on httpx: litellm's handlers, the openai and anthropic SDKs.
 
-A call goes as its client made it, but for servers whose streams are known to bring the same answer: there a call that is not a stream is
-asked for as one, so that the time of the first token is known (streaming.py, reassembly.py). A request that nobody above measures (an agent
-with an SDK of its own) is measured here. A connection pool that is smaller than the concurrency makes calls wait inside this process; that
-is queueing, not model time: httpx tells its progress to a request's `trace` extension, whose first word comes when the request has been
-given a connection.
+A call is made as its client made it, except at servers whose streams are known to give the same answers: there a plain call is made as a
+streaming request, to measure the time to the first token (streaming.py, reassembly.py). A request that no layer above measures (an agent
+with its own SDK) is measured here. If the connection pool is smaller than the concurrency, calls wait inside this process; that is
+queueing, not model time. httpx reports its progress to a request's `trace` extension; its first report comes when the request has got a
+connection.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from typing import Any
 
 from tau2_logging.instrument.instrumentor import Instrumentor, distribution_version
 from tau2_logging.instrument.model_calls.call_types import ProgramAt, named_by, nothing_known, served_by
-from tau2_logging.instrument.model_calls.model_call import ATTEMPT, OPEN_CALL, ModelCall
+from tau2_logging.instrument.model_calls.model_call import ATTEMPT, CURRENT_CALL, ModelCall
 from tau2_logging.instrument.model_calls.price import price_of
-from tau2_logging.instrument.model_calls.rate_limiter import Gate, pass_gate, pass_gate_async
+from tau2_logging.instrument.model_calls.rate_limiter import RateLimiter, wait_for_limit, wait_for_limit_async
 from tau2_logging.instrument.model_calls.trace_header import add_trace_header
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.requests.client_io import AsyncClientIO, SyncClientIO, run_steps, run_steps_async
-from tau2_logging.instrument.requests.exchange import Exchange, endpoint_of, model_in
 from tau2_logging.instrument.requests.reassembly import Steps, whole_answer
-from tau2_logging.instrument.requests.response_stream import tapped
+from tau2_logging.instrument.requests.response_stream import watch_body
 from tau2_logging.instrument.requests.streaming import Streaming
+from tau2_logging.instrument.requests.watched_request import WatchedRequest, endpoint_of, model_in
 from tau2_logging.instrument.wire import call_type_of_host, protocol_of
 from tau2_logging.instrument.wire.protocol import read_json
 from tau2_logging.logger.context import current
@@ -39,7 +39,7 @@ class HttpInstrumentor(Instrumentor):
         self,
         package: str,
         streaming: Streaming | None = None,
-        gate: Gate | None = None,
+        rate_limiter: RateLimiter | None = None,
         trace_header: bool = True,
         program_at: ProgramAt = nothing_known,
     ) -> None:
@@ -47,7 +47,7 @@ class HttpInstrumentor(Instrumentor):
         self._trace_header = trace_header
         self._package = package
         self._streaming = streaming or Streaming()
-        self._gate = gate
+        self._rate_limiter = rate_limiter
         self._program_at = program_at
         self._module: Any = None
 
@@ -65,61 +65,61 @@ class HttpInstrumentor(Instrumentor):
 
     def _send(self, original: Function) -> Function:
         def send(client: Any, request: Any, **kwargs: Any) -> Any:
-            exchange = self._open(request, bool(kwargs.get("stream")))
-            if exchange is None:
+            watched = self._open(request, bool(kwargs.get("stream")))
+            if watched is None:
                 return original(client, request, **kwargs)
-            io = SyncClientIO(self._module, original, client, kwargs, lambda: pass_gate(self._gate, exchange.call))
-            return run_steps(self._exchanged(exchange, io))
+            io = SyncClientIO(self._module, original, client, kwargs, lambda: wait_for_limit(self._rate_limiter, watched.call))
+            return run_steps(self._answered(watched, io))
 
         return send
 
     def _send_async(self, original: Function) -> Function:
         async def send(client: Any, request: Any, **kwargs: Any) -> Any:
-            exchange = self._open(request, bool(kwargs.get("stream")))
-            if exchange is None:
+            watched = self._open(request, bool(kwargs.get("stream")))
+            if watched is None:
                 return await original(client, request, **kwargs)
-            io = AsyncClientIO(self._module, original, client, kwargs, lambda: pass_gate_async(self._gate, exchange.call))
-            return await run_steps_async(self._exchanged(exchange, io))
+            io = AsyncClientIO(self._module, original, client, kwargs, lambda: wait_for_limit_async(self._rate_limiter, watched.call))
+            return await run_steps_async(self._answered(watched, io))
 
         return send
 
-    def _exchanged(self, exchange: Exchange, io: SyncClientIO | AsyncClientIO) -> Steps:
-        """The response to a request, with its event; sync and async alike (see client_io.py)."""
-        attempt = exchange.call.simulation.logger.attempt
-        token = OPEN_CALL.set(exchange.call)
+    def _answered(self, watched: WatchedRequest, io: SyncClientIO | AsyncClientIO) -> Steps:
+        """Return the response to a request, and write its event; for sync and async clients (see client_io.py)."""
+        attempt = watched.call.simulation.logger.attempt
+        token = CURRENT_CALL.set(watched.call)
         try:
-            if exchange.direct:
-                yield io.gate()
-            if exchange.by_pieces:
-                response = yield io.send(exchange.request, stream=True)
+            if watched.direct:
+                yield io.wait_for_limit()
+            if watched.by_chunks:
+                response = yield io.send(watched.request, stream=True)
             else:
-                response = yield from whole_answer(exchange, io)
+                response = yield from whole_answer(watched, io)
         except BaseException as error:
-            attempt(exchange.failed, error)
+            attempt(watched.failed, error)
             raise
         finally:
-            OPEN_CALL.reset(token)
-        attempt(self._arrived, exchange, response)
+            CURRENT_CALL.reset(token)
+        attempt(self._answer_received, watched, response)
         return response
 
-    def _open(self, request: Any, by_pieces: bool) -> Exchange | None:
+    def _open(self, request: Any, by_chunks: bool) -> WatchedRequest | None:
         simulation = current() if self.installed else None
         if simulation is None or simulation.closed:
             return None
-        return simulation.logger.attempt(self._exchange, simulation, request, by_pieces)
+        return simulation.logger.attempt(self._watched, simulation, request, by_chunks)
 
-    def _exchange(self, simulation: Any, request: Any, by_pieces: bool) -> Exchange | None:
+    def _watched(self, simulation: Any, request: Any, by_chunks: bool) -> WatchedRequest | None:
         protocol = protocol_of(request.method, request.url.path)
-        call = OPEN_CALL.get()
+        call = CURRENT_CALL.get()
         if protocol is None or not hasattr(request, "_content") or (call is not None and call.done):
             self._trace(call, request)
             return None
         direct = call is None
         if call is None:
             call = self._direct_call(simulation, request, protocol.name)
-        call.again()
+        call.next_request()
         call.call_type = served_by(request.url, self._program_at, call.call_type)
-        return Exchange(call, request, protocol, self._streaming, self._trace, direct, by_pieces)
+        return WatchedRequest(call, request, protocol, self._streaming, self._trace, direct, by_chunks)
 
     def _trace(self, call: ModelCall | None, request: Any) -> None:
         if self._trace_header and call is not None and not call.done and request.method == "POST":
@@ -133,38 +133,38 @@ class HttpInstrumentor(Instrumentor):
         call.price = lambda reply: price_of(model, provider, reply)
         return call
 
-    def _arrived(self, exchange: Exchange, response: Any) -> None:
-        exchange.call.call_type = named_by(response.headers) or exchange.call.call_type
-        exchange.met(response.headers)
+    def _answer_received(self, watched: WatchedRequest, response: Any) -> None:
+        watched.call.call_type = named_by(response.headers) or watched.call.call_type
+        watched.headers_received(response.headers)
         if response.status_code >= 400:
-            exchange.refused(response.status_code, response.text if response.is_closed else "")
-        elif not exchange.by_pieces:
-            exchange.came(response.content)
+            watched.refused(response.status_code, response.text if response.is_closed else "")
+        elif not watched.by_chunks:
+            watched.body_received(response.content)
         else:
-            tapped(self._module, exchange, response)
+            watch_body(self._module, watched, response)
 
     # the connection
 
     def _handle_request(self, original: Function) -> Function:
         def handle_request(transport: Any, request: Any) -> Any:
-            call = OPEN_CALL.get() if self.installed else None
+            call = CURRENT_CALL.get() if self.installed else None
             if call is not None:
-                call.simulation.logger.attempt(_watch, call, request, False)
+                call.simulation.logger.attempt(_time_connection, call, request, False)
             return original(transport, request)
 
         return handle_request
 
     def _handle_async_request(self, original: Function) -> Function:
         async def handle_async_request(transport: Any, request: Any) -> Any:
-            call = OPEN_CALL.get() if self.installed else None
+            call = CURRENT_CALL.get() if self.installed else None
             if call is not None:
-                call.simulation.logger.attempt(_watch, call, request, True)
+                call.simulation.logger.attempt(_time_connection, call, request, True)
             return await original(transport, request)
 
         return handle_async_request
 
 
-def _watch(call: ModelCall, request: Any, is_async: bool) -> None:
+def _time_connection(call: ModelCall, request: Any, is_async: bool) -> None:
     clock = call.simulation.logger.clock
     call.endpoint = endpoint_of(request.url)
     theirs = request.extensions.get("trace")

@@ -15,9 +15,9 @@ from typing import Any
 
 from tau2_logging.instrument.instrumentor import Instrumentor, distribution_version
 from tau2_logging.instrument.model_calls.measured_stream import MeasuredStream
-from tau2_logging.instrument.model_calls.model_call import OPEN_CALL, ModelCall
+from tau2_logging.instrument.model_calls.model_call import CURRENT_CALL, ModelCall
 from tau2_logging.instrument.model_calls.price import price_of
-from tau2_logging.instrument.model_calls.rate_limiter import Gate, pass_gate, pass_gate_async
+from tau2_logging.instrument.model_calls.rate_limiter import RateLimiter, wait_for_limit, wait_for_limit_async
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.requests.streaming import Streaming
 from tau2_logging.logger.context import current
@@ -28,10 +28,10 @@ _CALL_TYPES = {"hosted_vllm": "openai_compatible", "vllm": "vllm", "openai": "op
 class LitellmInstrumentor(Instrumentor):
     """One event for each attempt of litellm.completion and litellm.acompletion inside a simulation."""
 
-    def __init__(self, streaming: Streaming | None = None, gate: Gate | None = None) -> None:
+    def __init__(self, streaming: Streaming | None = None, rate_limiter: RateLimiter | None = None) -> None:
         super().__init__()
         self._streaming = streaming or Streaming()
-        self._gate = gate
+        self._rate_limiter = rate_limiter
 
     def supported(self) -> bool:
         return distribution_version("litellm") is not None
@@ -44,15 +44,15 @@ class LitellmInstrumentor(Instrumentor):
             call = self._begin(args, kwargs)
             if call is None:
                 return original(*args, **kwargs)
-            token = OPEN_CALL.set(call)
+            token = CURRENT_CALL.set(call)
             try:
-                pass_gate(self._gate, call)
+                wait_for_limit(self._rate_limiter, call)
                 response = original(*args, **kwargs)
             except BaseException as error:
                 call.fail(error)
                 raise
             finally:
-                OPEN_CALL.reset(token)
+                CURRENT_CALL.reset(token)
             return self._ended(call, response)
 
         return completion
@@ -62,15 +62,15 @@ class LitellmInstrumentor(Instrumentor):
             call = self._begin(args, kwargs)
             if call is None:
                 return await original(*args, **kwargs)
-            token = OPEN_CALL.set(call)
+            token = CURRENT_CALL.set(call)
             try:
-                await pass_gate_async(self._gate, call)
+                await wait_for_limit_async(self._rate_limiter, call)
                 response = await original(*args, **kwargs)
             except BaseException as error:
                 call.fail(error)
                 raise
             finally:
-                OPEN_CALL.reset(token)
+                CURRENT_CALL.reset(token)
             return self._ended(call, response)
 
         return acompletion
@@ -88,7 +88,7 @@ class LitellmInstrumentor(Instrumentor):
             return MeasuredStream(response, call, _assemble)
         call.finish(response)
         if call.protocol is None and call.endpoint is not None:
-            self._streaming.not_read(call.model, call.endpoint)
+            self._streaming.note_unreadable(call.model, call.endpoint)
         return response
 
     async def _ended_later(self, call: ModelCall, response: Any) -> Any:
@@ -108,7 +108,7 @@ def wrap_completions(patches: Patches, completion: Callable[[Function], Function
 
 
 def _begin_call(simulation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], handled: BaseException | None) -> ModelCall | None:
-    outer = OPEN_CALL.get()
+    outer = CURRENT_CALL.get()
     attempt = None
     if outer is not None and not outer.done:
         if handled is None or handled is outer.handled:

@@ -1,7 +1,7 @@
-"""Put a wrapper in the place of somebody else's function, wherever it is bound, and take off only our own layer.
+"""Wrap functions of other packages wherever they are bound, and take off only our own layer.
 
-What is bound is a shell around the wrapper. When a layer comes off, and somebody has wrapped its shell since, theirs stays: the shell then
-passes calls on to what it was put over. One that is bound again because theirs came off as well goes with the next layer of ours.
+What is bound is a shell around the wrapper. If somebody has wrapped the shell when our layer comes off, their wrapper stays, and the shell
+passes calls on to the original function. A shell that is bound again because their wrapper came off is removed with our next layer.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 Function = Callable[..., Any]
-Make = Callable[[Function], Function]
-"""Gives the wrapper of a function."""
+MakeWrapper = Callable[[Function], Function]
+"""Returns the wrapper of a function."""
 
 _ABSENT: Any = object()
 
 
 class Patches:
-    """What one part of us has put in the place of other people's things. `restore` takes it off; then it can be used again."""
+    """The wrappers and values that one instrumentor has put in place. `restore` takes them off; then it can be used again."""
 
     def __init__(self) -> None:
         self._layer = _Layer()
 
-    def method(self, owner: Any, name: str, make: Make) -> None:
+    def method(self, owner: Any, name: str, make: MakeWrapper) -> None:
         """Wrap a method on the class itself, so that subclasses keep their type and their overrides; or on an object, for it alone. A
         property's getter and the function of a class method or static method are wrapped as what they are."""
         _tidy_up(with_modules=False)
@@ -39,10 +39,10 @@ class Patches:
         """Give a setting of somebody's module, class or object another value. `restore` puts his back unless he has set it since."""
         self._layer.set(owner, name, value)
 
-    def functions(self, makers: Iterable[tuple[Function, Make]]) -> None:
+    def functions(self, makers: Iterable[tuple[Function, MakeWrapper]]) -> None:
         """Wrap functions in every module that holds them, under whatever name. Modules imported later get them from their homes. All
         modules are gone through once, which takes longer than everything else here."""
-        wanted = [(_beneath(function), make) for function, make in makers]
+        wanted = [(_unwrapped(function), make) for function, make in makers]
         _tidy_up(with_modules=True)
         self._layer.bind_functions({id(original): self._layer.shell(original, make) for original, make in wanted})
 
@@ -56,8 +56,8 @@ class Patches:
 
 
 @dataclass(frozen=True)
-class _Place:
-    """Where something of ours is bound, and what the owner itself held there."""
+class _Binding:
+    """Where something of ours is bound, and what the owner held there before."""
 
     owner: Any
     name: str
@@ -65,13 +65,13 @@ class _Place:
     ours: Any
 
     @classmethod
-    def taken(cls, owner: Any, name: str, ours: Any) -> _Place:
-        place = cls(owner, name, vars(owner).get(name, _ABSENT), ours)
+    def bind(cls, owner: Any, name: str, ours: Any) -> _Binding:
+        binding = cls(owner, name, vars(owner).get(name, _ABSENT), ours)
         setattr(owner, name, ours)
-        return place
+        return binding
 
-    def is_cleared(self) -> bool:
-        """Put back what was there. False where it is not ours that is there now."""
+    def undo(self) -> bool:
+        """Put back what was there before. Return False if what is there now is not ours."""
         if vars(self.owner).get(self.name, _ABSENT) is not self.ours:
             return False
         if self.before is _ABSENT:
@@ -82,47 +82,47 @@ class _Place:
 
 
 class _Layer:
-    """Everything that comes off at once."""
+    """All wrappers that come off together."""
 
     def __init__(self) -> None:
         self.on = True
         self.functions: WeakKeyDictionary[Function, Function] = WeakKeyDictionary()
         """Shell -> what it was put over, for functions of modules: as long as somebody holds the shell."""
-        self._places: list[_Place] = []
-        self._settings: list[_Place] = []
+        self._bindings: list[_Binding] = []
+        self._settings: list[_Binding] = []
 
     def switch_off(self) -> None:
         """Calls pass through from now on, and settings are put back."""
         self.on = False
         while self._settings:
-            self._settings.pop().is_cleared()
+            self._settings.pop().undo()
 
-    def shell(self, original: Function, make: Make) -> Function:
+    def shell(self, original: Function, make: MakeWrapper) -> Function:
         shell = (_async_shell if inspect.iscoroutinefunction(original) else _shell)(self, original, make(original))
         _remember(shell, original)
         return shell
 
     def bind(self, owner: Any, name: str, ours: Any) -> None:
-        self._places.append(_Place.taken(owner, name, ours))
+        self._bindings.append(_Binding.bind(owner, name, ours))
 
     def set(self, owner: Any, name: str, value: Any) -> None:
-        self._settings.append(_Place.taken(owner, name, value))
+        self._settings.append(_Binding.bind(owner, name, value))
 
     def bind_functions(self, shells: dict[int, Function]) -> None:
         for module, name, value in _bound(shells):
             self.functions[shells[id(value)]] = value
             setattr(module, name, shells[id(value)])
 
-    def clear_places(self) -> bool:
+    def undo_all(self) -> bool:
         """Take off what is ours in classes and objects now, last first. True if there was any."""
-        left = [place for place in reversed(self._places) if not place.is_cleared()][::-1]
-        cleared, self._places = len(left) < len(self._places), left
+        left = [binding for binding in reversed(self._bindings) if not binding.undo()][::-1]
+        cleared, self._bindings = len(left) < len(self._bindings), left
         return cleared
 
     @property
     def is_held(self) -> bool:
         """Whether somebody may still bind something of ours again: he wrapped it."""
-        return bool(self._places or self.functions)
+        return bool(self._bindings or self.functions)
 
 
 _LEFT_BEHIND: list[_Layer] = []
@@ -133,7 +133,7 @@ _LOCK = threading.RLock()
 def _tidy_up(with_modules: bool) -> None:
     """Take off what was left behind and is bound again. All layers go through the modules together, for that takes long."""
     with _LOCK:
-        while any(layer.clear_places() for layer in reversed(_LEFT_BEHIND)):
+        while any(layer.undo_all() for layer in reversed(_LEFT_BEHIND)):
             pass  # one that was cleared may have uncovered another
         if with_modules:
             _clear_modules()
@@ -149,7 +149,7 @@ def _clear_modules() -> None:
         setattr(module, name, original)
 
 
-def _beneath(function: Function) -> Function:
+def _unwrapped(function: Function) -> Function:
     """What a shell that only passes calls on was put over; any other function as it is."""
     with _LOCK:
         for layer in reversed(_LEFT_BEHIND):
@@ -171,7 +171,7 @@ def _async_shell(layer: _Layer, original: Function, wrapper: Function) -> Functi
     return shell
 
 
-def _rebuilt(found: Any, wrapped: Make) -> Any:
+def _rebuilt(found: Any, wrapped: MakeWrapper) -> Any:
     """A function, or what holds one, with the wrapped function in its place."""
     if isinstance(found, property) and found.fget is not None:
         return property(wrapped(found.fget), found.fset, found.fdel, found.__doc__)

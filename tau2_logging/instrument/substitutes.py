@@ -1,4 +1,4 @@
-"""Cheaper parts in the place of an environment's own: what it loads and hashes, what it derives from tools. Who makes them is passed in.
+"""Has environments load and hash databases, and derive tool schemas, by cheaper means that are passed in.
 
 tau2's toolkits, databases and tools stay its own classes, MASEval's too.
 """
@@ -13,8 +13,8 @@ from tau2_logging.instrument.instrumentor import Instrumentor
 from tau2_logging.instrument.patching import Function, Patches
 
 
-class Databases(Protocol):
-    """Gives databases and their hashes."""
+class DatabaseSource(Protocol):
+    """Loads databases and hashes them."""
 
     def load(self, kind: type, path: Any, own: Callable[[], Any]) -> Any:
         """The database of this class in a file; `own` loads it as the package does."""
@@ -23,8 +23,8 @@ class Databases(Protocol):
         """The package's own hash of a database, None where it is to make it itself."""
 
 
-class Tools(Protocol):
-    """Gives what a tool is to a model."""
+class ToolSource(Protocol):
+    """Derives what a model is shown of a tool."""
 
     def parsed(self, kind: type, signature: Any, docstring: str | None, predefined: Mapping[str, Any], own: Function) -> dict[str, Any]:
         """The fields of a tool that a function's signature and docstring give; `own` derives them as tau2 does."""
@@ -43,7 +43,7 @@ _HOMES = {
 class DatabaseSubstitutes(Instrumentor):
     """Has the databases of a package, `tau2` or `maseval`, come from `databases`."""
 
-    def __init__(self, package: str, databases: Databases) -> None:
+    def __init__(self, package: str, databases: DatabaseSource) -> None:
         super().__init__()
         self._package = package
         self._databases = databases
@@ -67,7 +67,7 @@ class DatabaseSubstitutes(Instrumentor):
 class ToolSubstitutes(Instrumentor):
     """Has the fields and schemas of tau2's tools come from `tools`."""
 
-    def __init__(self, tools: Tools) -> None:
+    def __init__(self, tools: ToolSource) -> None:
         super().__init__()
         self._tools = tools
 

@@ -1,4 +1,4 @@
-"""What whoever looks at an environment's databases tells whoever writes it down."""
+"""The interface between the code that watches an environment's databases and the code that writes their changes."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any, Protocol
 from tau2_logging.events.structured import Change
 
 Hash = str | Callable[[], str]
-"""tau2's hash of a database, or what makes it when it is wanted: megabytes may have to be read for it."""
+"""tau2's hash of a database, or a function that computes it when it is needed: that may take megabytes of reading."""
 
 
 @dataclass(frozen=True)
 class DatabaseChange:
-    """What has changed in one database (`agent` or `user`) since it was last looked at, and tau2's hash of it before and after."""
+    """The changes of one database (`agent` or `user`) since it was last examined, and tau2's hash of it before and after."""
 
     database: str
     changes: tuple[Change, ...]
@@ -23,7 +23,7 @@ class DatabaseChange:
 
 
 @dataclass(frozen=True)
-class Databases:
+class DatabaseSnapshot:
     """The databases of an environment at one moment: tau2's hashes, and the number of records of each collection."""
 
     agent_hash: Hash | None = None
@@ -33,19 +33,19 @@ class Databases:
 
 
 class StateWatch(Protocol):
-    """Looks at the databases of an environment (tau2's Environment) between calls, never during one."""
+    """Examines the databases of an environment (tau2's Environment) between calls, never during one."""
 
     def start(self, environment: Any) -> None:
-        """Remember the state the environment is in. To be called before the first step."""
+        """Remember the state of the environment. Called before the first step."""
 
     def before(self, environment: Any) -> None:
-        """A write tool is about to be called."""
+        """Note that a write tool is about to be called."""
 
     def after(self, environment: Any) -> list[DatabaseChange]:
-        """What it has changed, one entry for each database that differs."""
+        """Return what the tool has changed, one entry for each database that differs."""
 
     def unnoticed(self, environment: Any) -> list[DatabaseChange]:
-        """What differs from the last state known though no write tool was called; looks at everything that was touched."""
+        """Return what differs from the last known state although no write tool was called; examines everything that was touched."""
 
-    def databases(self, environment: Any) -> Databases:
-        """The state as it is known."""
+    def databases(self, environment: Any) -> DatabaseSnapshot:
+        """Return the last known state."""

@@ -15,7 +15,7 @@ import pytest
 
 from tau2_logging.events import Event
 from tau2_logging.events.levels import PROFILE
-from tau2_logging.instrument import Gate, Instrumentation
+from tau2_logging.instrument import Instrumentation, RateLimiter
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.models.simulated_server import Reply, ServerSettings, SimulatedServer
 from tau2_logging.runner.model_calls.outages import NOBODY
@@ -108,7 +108,7 @@ def test_one_layer_retries(way: Callable[[SimulatedServer], Any]) -> None:
         requests = server.journal
     assert attempts(sink.of("llm_call")) == [(1, True, "RateLimitError"), (2, True, "RateLimitError"), (3, False, None)]
     assert [(retry.get("attempt"), retry.get("wait_ms")) for retry in sink.of("retry")] == [(2, 20.0), (3, 20.0)]
-    assert {exchange.headers.get("x-stainless-retry-count", "0") for exchange in requests} == {"0"}
+    assert {watched.headers.get("x-stainless-retry-count", "0") for watched in requests} == {"0"}
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -128,7 +128,7 @@ def test_a_server_that_cannot_stream_is_asked_plainly_and_that_is_said_once(way:
     with SimulatedServer(ServerSettings(can_stream=False)) as server, simulation(ttft="on") as sink:
         for _ in range(3):
             assert way(server).choices[0].message.content
-        asked = [exchange.stream for exchange in server.journal]
+        asked = [watched.stream for watched in server.journal]
     assert asked == [True, False, False, False]
     assert attempts(sink.of("llm_call")) == [(1, True, "StreamRefused"), (2, False, None), (1, False, None), (1, False, None)]
     assert [event.get("ttft_ms") for event in sink.of("llm_call")] == [None] * 4
@@ -140,7 +140,7 @@ def test_a_server_that_streams_without_counts_is_asked_plainly(caplog: pytest.Lo
     with SimulatedServer(ServerSettings(stream_usage=False)) as server, simulation(ttft="on") as sink:
         for _ in range(2):
             with_openai(server)
-        asked = [exchange.stream for exchange in server.journal]
+        asked = [watched.stream for watched in server.journal]
     assert asked == [True, False, False]
     assert [event.get("input_tokens") is None for event in sink.of("llm_call")] == [True, False, False]
     assert sink.of("llm_call")[0].get("cost_usd") is None
@@ -223,31 +223,31 @@ def test_anthropics_cached_tokens_are_part_of_the_input() -> None:
         assert event.get("cost_usd") == pytest.approx(expected)
 
 
-class Narrow(Gate):
+class Narrow(RateLimiter):
     """Lets every call wait a little."""
 
     def __init__(self) -> None:
         self.tokens: list[int] = []
 
-    def enter(self, model: str) -> float:
+    def reserve(self, model: str) -> float:
         return 0.05
 
-    def used(self, model: str, tokens: int) -> None:
+    def record_usage(self, model: str, tokens: int) -> None:
         self.tokens.append(tokens)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_waiting_for_the_rate_is_queueing(way: Callable[[SimulatedServer], Any]) -> None:
-    """Part of the call and not of its time to first token; what it used is told to the gate."""
-    gate = Narrow()
-    with SimulatedServer(ServerSettings(ttft_ms=30)) as server, simulation(gate=gate, ttft="on") as sink:
+    """Part of the call and not of its time to first token; what it used is told to the rate_limiter."""
+    rate_limiter = Narrow()
+    with SimulatedServer(ServerSettings(ttft_ms=30)) as server, simulation(rate_limiter=rate_limiter, ttft="on") as sink:
         way(server)
     (event,) = sink.of("llm_call")
     queued, first = float(event.get("queue_ms") or 0), float(event.get("ttft_ms") or 0)
     assert queued >= 50
     assert first >= 30
     assert queued + first <= float(event.get("duration_ms") or 0)
-    assert gate.tokens == [int(event.get("input_tokens") or 0) + int(event.get("output_tokens") or 0)]
+    assert rate_limiter.tokens == [int(event.get("input_tokens") or 0) + int(event.get("output_tokens") or 0)]
 
 
 def test_an_answer_that_trickles_times_out_as_a_whole() -> None:

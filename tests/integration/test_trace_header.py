@@ -15,7 +15,7 @@ from tau2_logging.events import Event
 from tau2_logging.events.levels import PROFILE
 from tau2_logging.events.traces import TraceBuilder
 from tau2_logging.instrument import Instrumentation
-from tau2_logging.instrument.model_calls.model_call import OPEN_CALL, ModelCall
+from tau2_logging.instrument.model_calls.model_call import CURRENT_CALL, ModelCall
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.logger.context import current
 from tau2_logging.models.simulated_server import Reply, ServerSettings, SimulatedServer
@@ -179,9 +179,9 @@ def test_a_call_of_an_unknown_protocol_has_the_header_too() -> None:
 
     with simulation() as sink, httpx.Client(transport=httpx.MockTransport(answer)) as client:
         call = ModelCall(current(), "m", "ollama")
-        token = OPEN_CALL.set(call)
+        token = CURRENT_CALL.set(call)
         client.post("http://gpu-box/api/chat", json={"model": "m"})
         client.get("http://gpu-box/api/tags")
-        OPEN_CALL.reset(token)
+        CURRENT_CALL.reset(token)
         call.finish({})
     assert [request.headers.get("traceparent") for request in seen] == [*expected(sink.events), None]

@@ -12,7 +12,7 @@ from typing import Any
 from tau2_logging.events.levels import DEBUG
 from tau2_logging.events.roles import AGENT_SIDE_TYPES, BY_NAME, CALL_COUNTERS, TOKEN_FIELDS
 from tau2_logging.instrument.model_calls.problem import problem_of_error, problem_of_reply
-from tau2_logging.instrument.model_calls.reply import STREAM_CUT, Reply, read_reply
+from tau2_logging.instrument.model_calls.reply import STREAM_CUT, ModelReply, read_reply
 from tau2_logging.logger.content.masking import masked_start
 from tau2_logging.logger.content.prompt_hash import prompt_hash, system_text
 from tau2_logging.logger.content.sensitive import masked, masked_text
@@ -23,27 +23,27 @@ from tau2_logging.logger.simulation import EVALUATION, JUDGE, USER, Simulation
 _LOG = logging.getLogger("tau2_logging.instrument")
 
 ATTEMPT: ContextVar[int] = ContextVar("tau2_logging_attempt", default=1)
-"""Which try of a call this is; set by whoever retries."""
+"""The number of the attempt that is made now; set by the retrier."""
 
 
 @dataclass
-class Again:
-    """Requests that were made once more within one attempt: plainly, in place of a stream that was not to be trusted."""
+class ExtraRequests:
+    """Counts requests that were repeated within one attempt of a retrier: plain ones, after a stream that could not be trusted."""
 
-    times: int = 0
+    count: int = 0
 
 
-MADE_AGAIN: ContextVar[Again | None] = ContextVar("tau2_logging_made_again", default=None)
-"""Counts them for whoever retries the call."""
+EXTRA_REQUESTS: ContextVar[ExtraRequests | None] = ContextVar("tau2_logging_extra_requests", default=None)
+"""The counter of the retrier that makes the call now, None if there is none."""
 
-OPEN_CALL: ContextVar[ModelCall | None] = ContextVar("tau2_logging_open_call", default=None)
-"""The call that is being made, for the layers below it: its connection, a nested SDK."""
+CURRENT_CALL: ContextVar[ModelCall | None] = ContextVar("tau2_logging_current_call", default=None)
+"""The call that is being made, for the layers below: its connection, a nested SDK."""
 
-Price = Callable[[Reply], float | None]
+Price = Callable[[ModelReply], float | None]
 
 
 def role_of(simulation: Simulation) -> str:
-    """Whose a call made now is: agent, expert (while the agent asks one), user or judge."""
+    """Return whose call is made now: the agent's, an expert's (while the agent asks one), the user's or a judge's."""
     if simulation.phase == EVALUATION or simulation.turn == JUDGE:
         return "judge"
     if simulation.turn == USER:
@@ -52,19 +52,32 @@ def role_of(simulation: Simulation) -> str:
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What the bytes of an answer said: the reply, token counts and all; `cut` where a stream ended without a reason."""
+class WireAnswer:
+    """What the bytes of an answer said: the reply with its token counts; `cut` if a stream ended without a finish reason."""
 
-    reply: Reply | None = None
+    reply: ModelReply | None = None
     cut: bool = False
 
 
 class ModelCall:
-    """An attempt. `finish` or `fail` writes its event, whichever comes first.
+    """One attempt of a call, from request to event. The first of `finish` and `fail` writes the event; later ones do nothing.
 
-    What is made below it in secret (an SDK's own retry) is another attempt of the same call: `hold` when a request has failed, `again`
-    when one more is made, `discard` when an answer is given up for another. `seen` tells what was seen on the wire. Where
-    `begins_with_role`, a stream's first event comes with the first token, and its last with the last, whatever they bring.
+    Layers below may repeat the request (an SDK's own retry, a plain request after an untrusted stream). Each request is an attempt:
+
+        running --- finish, fail -----------------------------------------> done      the event is written
+           |  \
+           |   discard_answer: write the event, attempt + 1 -------> running   the answer is not used, the request is made again
+           |
+        request_failed: stop the clock, write nothing yet
+           |
+           v
+        failed ---- next_request: write the event, attempt + 1 --------> running   an SDK retries after the failure
+           |
+           |------- fail, finish(None): write the failure ---------------> done
+           '------- finish(response): write the response ----------------> done      a client made a response of the failure
+
+    `read_wire` returns what the bytes of the answer said. `first_event_is_token`: the first event of a stream arrives with the first
+    token and its last event with the last one, whatever they hold.
     """
 
     def __init__(self, simulation: Simulation, model: str, call_type: str, messages: object = None, attempt: int | None = None) -> None:
@@ -78,7 +91,7 @@ class ModelCall:
         self.handled: BaseException | None = None
         self.price: Price | None = None
         self.count_tokens: Callable[[int], None] | None = None
-        self.begins_with_role = False
+        self.first_event_is_token = False
         self._messages = messages
         self.role = role_of(simulation)
         self.expert = current_expert() if self.role == "expert" else None
@@ -90,7 +103,7 @@ class ModelCall:
         self.sent_ns: int | None = None
         self.first_token_ns: int | None = None
         self.last_token_ns: int | None = None
-        self.seen: Callable[[], Seen] | None = None
+        self.read_wire: Callable[[], WireAnswer] | None = None
         self.failure: BaseException | None = None
         self._operation = Operation(self.simulation, self._type, self._category, self._type, self.model)
 
@@ -106,49 +119,48 @@ class ModelCall:
 
     @property
     def done(self) -> bool:
-        """The event has been written."""
+        """Whether the event has been written."""
         return self._operation.done and self.failure is None
 
     def first_token(self) -> None:
-        """The first content, reasoning or tool-call delta of a stream has come, or one more."""
+        """Note that a content, reasoning or tool-call delta of a stream has arrived, the first or a later one."""
         self.last_token_ns = self.simulation.logger.clock.now_ns()
         if self.first_token_ns is None:
             self.first_token_ns = self.last_token_ns
 
-    def hold(self, failure: BaseException) -> None:
-        """Its request has failed. The clock stops; whether that is the end of the call is for others to say."""
+    def request_failed(self, failure: BaseException) -> None:
+        """Stop the clock for a request that failed. The layers above decide whether that ends the call."""
         if self._operation.stop():
             self.failure = failure
 
-    def again(self) -> None:
-        """One more request is made after the failed one: that was an attempt of its own."""
+    def next_request(self) -> None:
+        """Note that a request is about to be made. After a failed one, write that one's event and start the next attempt."""
         if self.failure is not None:
             self.fail(self.failure)
             self._next()
 
-    def discard(self, problem: str, message: str, body: Any) -> None:
-        """Its answer (None where there is none) is not used, and one more request is made: what it has cost is told all the same."""
+    def discard_answer(self, problem: str, message: str, body: Any) -> None:
+        """Write the event of an answer that is not used (None: there is none), with its cost, and start the next attempt."""
         if self._stop():
             self.simulation.logger.attempt(self._finish, body, {"error_type": problem, "error_message": masked_start(message)})
         self._next()
-
-        again = MADE_AGAIN.get()
-        if again is not None:
-            again.times += 1
+        extra = EXTRA_REQUESTS.get()
+        if extra is not None:
+            extra.count += 1
 
     def _next(self) -> None:
         self.attempt += 1
         self._begin()
 
     def finish(self, response: Any) -> None:
-        """The reply is there. Where a request has failed and there is none, a client has kept the failure to itself."""
+        """End the attempt with a reply. None after a failed request means that a client has swallowed the failure."""
         if response is None and self.failure is not None:
             self.fail(self.failure)
         elif self._stop():
             self.simulation.logger.attempt(self._finish, response)
 
     def fail(self, error: BaseException) -> None:
-        """The attempt failed."""
+        """End the attempt with an exception."""
         held = self.failure
         if self._stop():
             self.simulation.logger.attempt(self._fail, error, held)
@@ -160,7 +172,7 @@ class ModelCall:
         return self._operation.stop()
 
     def _finish(self, response: Any, why_not: Mapping[str, object] | None = None) -> None:
-        seen = self.seen() if self.seen is not None else Seen()
+        seen = self.read_wire() if self.read_wire is not None else WireAnswer()
         reply = _with_counts(read_reply(response), seen.reply)
         if reply.impossible:
             self._tell_impossible(reply)
@@ -177,7 +189,7 @@ class ModelCall:
             self.count_tokens((reply.input_tokens or 0) + (reply.output_tokens or 0))
         self._write_payload(response)
 
-    def _tell_impossible(self, reply: Reply) -> None:
+    def _tell_impossible(self, reply: ModelReply) -> None:
         """Once in a simulation for each server and model."""
         about = (self.model, self.endpoint)
         with self.simulation.lock:
@@ -188,7 +200,7 @@ class ModelCall:
             why = ", ".join(reply.impossible)
             _LOG.warning(f"{self.model}{where} gives token counts that cannot be ({why}): they are left out, and the cost is unknown.")
 
-    def _priced(self, reply: Reply) -> Reply:
+    def _priced(self, reply: ModelReply) -> ModelReply:
         """What a person said that an expert costs stands before the price map."""
         cost = self.expert.cost_usd(reply.input_tokens, reply.output_tokens) if self.expert is not None else None
         return reply if cost is None else replace(reply, cost_usd=cost)
@@ -201,7 +213,7 @@ class ModelCall:
         self._write({"has_tool_calls": False, "error": True, "error_type": problem.name, "error_message": said})
         self._write_payload(None)
 
-    def _count(self, reply: Reply | None, failed: bool) -> None:
+    def _count(self, reply: ModelReply | None, failed: bool) -> None:
         simulation, type_ = self.simulation, self._operation.type
         with simulation.lock:
             counts = simulation.usage.counts
@@ -246,7 +258,7 @@ class ModelCall:
         sent_ns = self._operation.started_ns + self.queue_ns if self.sent_ns is None else self.sent_ns
         return (self.first_token_ns - sent_ns) / 1e6, (self.last_token_ns - self.first_token_ns) / 1e6
 
-    def _write_server_times(self, reply: Reply) -> None:
+    def _write_server_times(self, reply: ModelReply) -> None:
         """What the server has put into its answer of its own times; beside the call, as where it sends a span."""
         if reply.server_times:
             operation = self._operation
@@ -264,7 +276,7 @@ class ModelCall:
         simulation.emit("llm_payload", fields, span=self._operation.span, parent=self._operation.parent)
 
 
-def _with_counts(reply: Reply, counted: Reply | None) -> Reply:
+def _with_counts(reply: ModelReply, counted: ModelReply | None) -> ModelReply:
     """The reply with the provider's own counts, if a library above has made up others: what the provider has not said is unknown."""
     names = (*TOKEN_FIELDS, "written_tokens", "written_1h_tokens")
     if counted is None:
@@ -275,7 +287,7 @@ def _with_counts(reply: Reply, counted: Reply | None) -> Reply:
     return replace(reply, cost_usd=None, impossible=counted.impossible, **{name: getattr(counted, name) for name in names})
 
 
-def _reply_fields(reply: Reply) -> dict[str, object]:
+def _reply_fields(reply: ModelReply) -> dict[str, object]:
     return {
         "has_tool_calls": reply.has_tool_calls,
         "finish_reason": reply.finish_reason,

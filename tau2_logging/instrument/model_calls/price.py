@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from tau2_logging.instrument.model_calls.reply import Reply
+from tau2_logging.instrument.model_calls.reply import ModelReply
 
 _PROVIDERS = {"claude": "anthropic", "vllm": "hosted_vllm", "openai_compatible": "hosted_vllm"}
 
 
-def _written(reply: Reply) -> dict[str, Any]:
+def _written(reply: ModelReply) -> dict[str, Any]:
     """Writes to the cache by how long they are kept, where the provider says it: an hour costs more than five minutes."""
     if not reply.written_1h_tokens:
         return {}
@@ -19,7 +19,7 @@ def _written(reply: Reply) -> dict[str, Any]:
     return {"cache_creation_tokens": reply.written_tokens, "cache_creation_token_details": parts}
 
 
-def price_of(model: str, provider: str, reply: Reply) -> float | None:
+def price_of(model: str, provider: str, reply: ModelReply) -> float | None:
     """US dollars, with the prices of cached and reasoning tokens; None where the model, or what it used, is unknown."""
     litellm: Any = sys.modules.get("litellm")  # importing it takes seconds, and nobody here has asked for it
     if litellm is None or reply.input_tokens is None or reply.output_tokens is None:

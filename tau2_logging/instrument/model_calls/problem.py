@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tau2_logging.instrument.model_calls.failure import HttpFailure, failure_name
-from tau2_logging.instrument.model_calls.reply import EMPTY_REPLY, MALFORMED_JSON, REFUSAL, STREAM_CUT, Reply
+from tau2_logging.instrument.model_calls.reply import EMPTY_REPLY, MALFORMED_JSON, REFUSAL, STREAM_CUT, ModelReply
 from tau2_logging.logger.call_problem import CallProblem
 from tau2_logging.logger.content.error_text import error_text
 
@@ -18,7 +18,7 @@ _TELLING, _LOOKED_AT = 80, 2000
 """Characters of a server's message that tell it from others, and of a client's in which they are looked for."""
 
 
-def problem_of_reply(role: str | None, reply: Reply, name: str) -> CallProblem:
+def problem_of_reply(role: str | None, reply: ModelReply, name: str) -> CallProblem:
     """What was wrong with a reply, with what tells why: `finish_reason=length` and the tokens that were spent."""
     facts = {name: getattr(reply, name) for name in ("finish_reason", "output_tokens", "reasoning_tokens")}
     shown = ", ".join(f"{name}={value}" for name, value in facts.items() if value is not None)

@@ -1,4 +1,4 @@
-"""Where a call may have to wait before it is made: a rate limit that the person has set. The wait is part of the call, as queue_ms."""
+"""A rate limit that a call has to wait for before it is made. The wait is part of the call's event, as queue_ms."""
 
 from __future__ import annotations
 
@@ -8,41 +8,41 @@ from abc import ABC, abstractmethod
 from tau2_logging.instrument.model_calls.model_call import ModelCall
 
 
-class Gate(ABC):
-    """Lets calls through at the rate it is told."""
+class RateLimiter(ABC):
+    """Decides when calls may be made."""
 
     @abstractmethod
-    def enter(self, model: str) -> float:
-        """Take a place for a call of this model; returns how many seconds it is to wait first."""
+    def reserve(self, model: str) -> float:
+        """Reserve a slot for a call of this model; return the seconds until it."""
 
     @abstractmethod
-    def used(self, model: str, tokens: int) -> None:
-        """A call of this model has used this many tokens, input and output."""
+    def record_usage(self, model: str, tokens: int) -> None:
+        """Note how many tokens, input and output, a call of this model has used."""
 
 
-def pass_gate(gate: Gate | None, call: ModelCall) -> None:
-    """Wait as long as the gate says. Raises SimulationTimeout where the simulation is given up meanwhile."""
-    wait_s = _place(gate, call)
+def wait_for_limit(limiter: RateLimiter | None, call: ModelCall) -> None:
+    """Wait as long as the limiter says. Raises SimulationTimeout if the simulation is given up in the meantime."""
+    wait_s = _reserve(limiter, call)
     if wait_s > 0:
         call.simulation.timed_out.wait(wait_s)
-        _queued(call)
+        _note_wait(call)
 
 
-async def pass_gate_async(gate: Gate | None, call: ModelCall) -> None:
-    """The same without keeping the event loop."""
-    wait_s = _place(gate, call)
+async def wait_for_limit_async(limiter: RateLimiter | None, call: ModelCall) -> None:
+    """Do the same without blocking the event loop."""
+    wait_s = _reserve(limiter, call)
     if wait_s > 0:
         await asyncio.sleep(wait_s)
-        _queued(call)
+        _note_wait(call)
 
 
-def _place(gate: Gate | None, call: ModelCall) -> float:
-    if gate is None:
+def _reserve(limiter: RateLimiter | None, call: ModelCall) -> float:
+    if limiter is None:
         return 0.0
-    call.count_tokens = lambda tokens: gate.used(call.model, tokens)
-    return call.simulation.logger.attempt(gate.enter, call.model) or 0.0
+    call.count_tokens = lambda tokens: limiter.record_usage(call.model, tokens)
+    return call.simulation.logger.attempt(limiter.reserve, call.model) or 0.0
 
 
-def _queued(call: ModelCall) -> None:
+def _note_wait(call: ModelCall) -> None:
     call.queue_ns += call.simulation.logger.clock.now_ns() - call.started_ns
     call.simulation.check_timeout()

@@ -28,7 +28,7 @@ _COUNTS = (
 
 
 @dataclass(frozen=True)
-class Reply:
+class ModelReply:
     """A model's answer, read. None is what the provider did not say. `written_tokens` went into the provider's cache, which has a price of
     its own, and `written_1h_tokens` of them for an hour, which has another; `problem` names a reply that gives no message.
     `server_times` are what the server says of its own times, as fields of `server_call`; `impossible` are counts that cannot be, as text:
@@ -48,7 +48,7 @@ class Reply:
     impossible: tuple[str, ...] = ()
 
 
-def read_reply(response: Any) -> Reply:
+def read_reply(response: Any) -> ModelReply:
     """Read a response: litellm's ModelResponse, the openai SDK's, or the JSON of a chat completion, a message or a response.
 
     `problem` is EmptyReply if nothing is said and nothing called (a call of any kind, a paused turn and an answer under way are something),
@@ -73,7 +73,7 @@ def _read(response: Any) -> Reply:
     return _read_chat(response)
 
 
-def _read_chat(response: Any) -> Reply:
+def _read_chat(response: Any) -> ModelReply:
     choice = (_get(response, "choices") or [None])[0]
     message = _get(choice, "message")
     tool_calls = _get(message, "tool_calls") or []
@@ -81,7 +81,7 @@ def _read_chat(response: Any) -> Reply:
     if not _number(usage, "prompt_tokens") and not _number(usage, "completion_tokens"):
         usage = None
     finish_reason = _get(choice, "finish_reason")
-    return Reply(
+    return ModelReply(
         has_tool_calls=bool(tool_calls),
         finish_reason=finish_reason,
         input_tokens=_number(usage, "prompt_tokens"),
@@ -94,7 +94,7 @@ def _read_chat(response: Any) -> Reply:
     )
 
 
-def _read_message(body: Mapping[str, Any]) -> Reply:
+def _read_message(body: Mapping[str, Any]) -> ModelReply:
     """Anthropic counts cached tokens apart from input_tokens; here they are part of them, as everywhere else."""
     blocks = body.get("content") or ()
     calls = [block for block in blocks if block.get("type") == "tool_use"]
@@ -104,7 +104,7 @@ def _read_message(body: Mapping[str, Any]) -> Reply:
     malformed = any(not isinstance(block.get("input"), Mapping) for block in calls)
     acts = body.get("stop_reason") == "pause_turn" or any(block.get("type") not in _NO_ACTS for block in blocks)
     nothing = REFUSAL if body.get("stop_reason") in _REFUSALS else EMPTY_REPLY
-    return Reply(
+    return ModelReply(
         has_tool_calls=bool(calls),
         finish_reason=body.get("stop_reason"),
         input_tokens=None if plain is None else plain + (read or 0) + (written or 0),
@@ -116,7 +116,7 @@ def _read_message(body: Mapping[str, Any]) -> Reply:
     )
 
 
-def _read_response(body: Mapping[str, Any]) -> Reply:
+def _read_response(body: Mapping[str, Any]) -> ModelReply:
     items = body.get("output") or ()
     calls = [item for item in items if item.get("type") == "function_call"]
     parts = [part for item in items if item.get("type") == "message" for part in item.get("content") or ()]
@@ -125,7 +125,7 @@ def _read_response(body: Mapping[str, Any]) -> Reply:
     refused = any(part.get("refusal") for part in parts)
     acts = body.get("status") in _UNDER_WAY or any(item.get("type") not in ("message", "reasoning") for item in items)
     nothing = None if acts or said else REFUSAL if refused else EMPTY_REPLY
-    return Reply(
+    return ModelReply(
         has_tool_calls=bool(calls),
         finish_reason=body.get("status"),
         input_tokens=_number(usage, "input_tokens"),

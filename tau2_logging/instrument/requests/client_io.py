@@ -1,4 +1,4 @@
-"""One procedure for sync and async clients: it yields what a client gives back, and goes on with the result, at once or awaited."""
+"""Runs one procedure for sync and async clients: it yields what a client returns, and goes on with the result."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _END_S = 0.2
 
 
 def run_steps(steps: Steps) -> Any:
-    """Go through the steps of a sync client: what they yield has been done by then."""
+    """Run the steps of a sync client: the values that they yield are results already."""
     try:
         value = next(steps)
         while True:
@@ -24,7 +24,7 @@ def run_steps(steps: Steps) -> Any:
 
 
 async def run_steps_async(steps: Steps) -> Any:
-    """Go through the steps of an async client: what they yield is awaited."""
+    """Run the steps of an async client: the values that they yield are awaited."""
     try:
         awaited = next(steps)
         while True:
@@ -39,31 +39,33 @@ async def run_steps_async(steps: Steps) -> Any:
 
 
 class SyncClientIO:
-    """Requests of a sync client; `module` is the package it is of, `gate` lets it wait for the rate."""
+    """Requests of a sync client; `module` is the package it is of, `wait_for_limit` waits for the rate limit."""
 
-    def __init__(self, module: Any, original: Callable[..., Any], client: Any, kwargs: dict[str, Any], gate: Callable[[], Any]) -> None:
+    def __init__(
+        self, module: Any, original: Callable[..., Any], client: Any, kwargs: dict[str, Any], wait_for_limit: Callable[[], Any]
+    ) -> None:
         self.module = module
-        self.gate = gate
+        self.wait_for_limit = wait_for_limit
         self._original = original
         self._client = client
         self._kwargs = kwargs
         self._chunks: Any = None
 
     def send(self, request: Any, stream: bool) -> Any:
-        """The response to a request; with the client's own arguments but for `stream`."""
+        """Send a request with the client's own arguments except `stream`, and return the response."""
         return self._original(self._client, request, **{**self._kwargs, "stream": stream})
 
     def read(self, response: Any) -> Any:
-        """Read the whole of it."""
+        """Read a whole response."""
         return response.read()
 
     def chunk(self, response: Any) -> Any:
-        """Its next bytes, None at the end."""
+        """Return the next bytes of a response, None at its end."""
         self._chunks = self._chunks or response.iter_bytes()
         return next(self._chunks, None)
 
-    def let_go(self, response: Any, to_its_end: bool) -> Any:
-        """Close it. Where the end is to come at once, wait for it a moment, in a thread: a read cannot be given a time of its own."""
+    def release(self, response: Any, to_its_end: bool) -> Any:
+        """Close a response. If its end is expected, wait a moment for it, in a thread: a single read cannot be given a timeout."""
         if not to_its_end:
             response.close()
             return
@@ -91,7 +93,7 @@ class AsyncClientIO(SyncClientIO):
         self._chunks = self._chunks or response.aiter_bytes()
         return anext(self._chunks, None)
 
-    async def let_go(self, response: Any, to_its_end: bool) -> None:
+    async def release(self, response: Any, to_its_end: bool) -> None:
         try:
             if to_its_end:
                 await asyncio.wait_for(anext(self._chunks, None), _END_S)

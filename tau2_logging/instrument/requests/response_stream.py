@@ -1,4 +1,4 @@
-"""The bytes of an answer that its caller reads piece by piece, looked at as they pass."""
+"""An answer that its caller reads in chunks: the same bytes are read here as they pass."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
-from tau2_logging.instrument.requests.exchange import Exchange
+from tau2_logging.instrument.requests.watched_request import WatchedRequest
 from tau2_logging.instrument.wire import ProviderError
 
 
-def tapped(module: Any, exchange: Exchange, response: Any) -> None:
-    """Have the answer's bytes pass the exchange; `module` is the package (httpx or httpx2) the response is of."""
+def watch_body(module: Any, watched: WatchedRequest, response: Any) -> None:
+    """Have the bytes of the answer read by `watched` too; `module` is the package of the response, httpx or httpx2."""
     sync, by_await = _classes(module)
     is_async = isinstance(response.stream, module.AsyncByteStream) and not isinstance(response.stream, module.SyncByteStream)
-    response.stream = (by_await if is_async else sync)(response.stream, _Watch(exchange, response))
+    response.stream = (by_await if is_async else sync)(response.stream, _Watch(watched, response))
 
 
 def _decoder(encoding: str) -> Callable[[bytes], bytes] | None:
@@ -30,13 +30,13 @@ def _decoder(encoding: str) -> Callable[[bytes], bytes] | None:
 class _Watch:
     """Sees every chunk, and the end once, however it comes."""
 
-    def __init__(self, exchange: Exchange, response: Any) -> None:
-        self._exchange = exchange
+    def __init__(self, watched: WatchedRequest, response: Any) -> None:
+        self._exchange = watched
         self._is_stream = "application/json" not in response.headers.get("content-type", "")
         self._decoded = _decoder(response.headers.get("content-encoding", "").lower())
         self._whole = b""
         self._ended = False
-        self._attempt = exchange.call.simulation.logger.attempt
+        self._attempt = watched.call.simulation.logger.attempt
 
     def saw(self, chunk: bytes) -> None:
         """Look at a chunk."""
@@ -50,7 +50,7 @@ class _Watch:
             self._whole += chunk
             return
         try:
-            self._exchange.take(chunk)
+            self._exchange.receive(chunk)
         except ProviderError as error:
             self.broke(error)
 
@@ -66,14 +66,14 @@ class _Watch:
             self._attempt(self._end, by_reader)
 
     def _end(self, by_reader: bool) -> None:
-        exchange = self._exchange
+        watched = self._exchange
         if not self._is_stream:
-            exchange.came(self._whole)
+            watched.body_received(self._whole)
             return
-        exchange.end()
-        if self._decoded is not None and not by_reader and not (exchange.assembler.complete or exchange.assembler.over):
-            exchange.cut()
-        exchange.answered(exchange.assembler.body())
+        watched.receive_end()
+        if self._decoded is not None and not by_reader and not (watched.assembler.complete or watched.assembler.over):
+            watched.stream_was_cut()
+        watched.finish(watched.assembler.body())
 
 
 @lru_cache

@@ -1,6 +1,6 @@
-"""Which calls are asked for as streams, so that the time of the first token is known, and which servers have turned out not to stand it.
+"""Decides which plain calls are made as streaming requests, to measure the time to the first token, and remembers where that fails.
 
-A call goes as its client made it unless the same answer both ways is known. `auto` asks for a stream only at hosts of one short table
+A call is made as the client made it unless the same answer both ways is known. `auto` asks for a stream only at hosts of one short table
 (wire/hosts.py), `on` everywhere, `off` nowhere.
 """
 
@@ -17,14 +17,14 @@ from tau2_logging.instrument.wire import name_in, same_either_way
 AUTO, ON, OFF = "auto", "on", "off"
 TTFT_MODES = (AUTO, ON, OFF)
 Key = tuple[str, str, str]
-"""(host:port, path, model): what is judged as one."""
+"""(host:port, path, model): streaming is decided for each."""
 
 _MOST_CUTS = 3
 _LOG = logging.getLogger("tau2_logging.instrument")
 
 
 class Streaming:
-    """What is known of each server. Shared by all calls of a process; thread-safe."""
+    """What is known about each server. Shared by all calls of a process; thread-safe."""
 
     def __init__(self, mode: str = AUTO) -> None:
         if mode not in TTFT_MODES:
@@ -32,55 +32,55 @@ class Streaming:
         self.mode = mode
         self.notes: list[str] = []
         self._same: set[str] = set()
-        self._seen_to_work: set[Key] = set()
+        self._succeeded: set[Key] = set()
         self._plain: set[Key] = set()
         self._cuts: Counter[Key] = Counter()
         self._lock = threading.Lock()
 
-    def asks(self, key: Key, host: str) -> bool:
-        """Whether a call is to be a stream."""
+    def wants_stream(self, key: Key, host: str) -> bool:
+        """Return whether a plain call is to be made as a streaming request."""
         if self.mode == OFF or key in self._plain:
             return False
-        return self.mode == ON or self.known(key, host)
+        return self.mode == ON or self.trusts(key, host)
 
-    def known(self, key: Key, host: str) -> bool:
-        """Whether the table has this server."""
+    def trusts(self, key: Key, host: str) -> bool:
+        """Return whether this server's streams are known to give the same answers as its plain responses."""
         return same_either_way(host) or key[0] in self._same
 
-    def met(self, endpoint: str, headers: Mapping[str, str]) -> None:
-        """A server has answered: it may call itself one of the table."""
+    def note_headers(self, endpoint: str, headers: Mapping[str, str]) -> None:
+        """Note the headers of a server's answer: they may name a program of the table."""
         if same_either_way(name_in(headers)):
             self._same.add(endpoint)
 
-    def works(self, key: Key) -> None:
-        """A stream has brought a whole answer."""
-        self._seen_to_work.add(key)
+    def note_success(self, key: Key) -> None:
+        """Note that a stream gave a complete answer."""
+        self._succeeded.add(key)
         self._cuts.pop(key, None)
 
-    def seen_to_work(self, key: Key) -> bool:
-        """Whether a stream of this one has ever brought a whole answer."""
-        return key in self._seen_to_work
+    def has_succeeded(self, key: Key) -> bool:
+        """Return whether a stream has ever given a complete answer here."""
+        return key in self._succeeded
 
-    def cut(self, key: Key) -> None:
-        """A stream broke off where the plain answer did not. Connections break; three in a row are more than that."""
+    def note_cut(self, key: Key) -> None:
+        """Note that a stream broke off and the plain answer did not. Three in a row turn streaming off."""
         with self._lock:
             self._cuts[key] += 1
             often = self._cuts[key] >= _MOST_CUTS
         if often:
-            self.give_up(key, f"{_MOST_CUTS} streams in a row broke off")
+            self.turn_off(key, f"{_MOST_CUTS} streams in a row broke off")
 
-    def give_up(self, key: Key, why: str) -> None:
-        """Ask this one plainly from now on. Said once."""
-        self._say_once(key, f"Streaming is off for {key[2]} at {key[0]}: {why}. TTFT is unknown for its calls from here on.")
+    def turn_off(self, key: Key, why: str) -> None:
+        """Make plain requests from now on. Noted once."""
+        self._note_once(key, f"Streaming is off for {key[2]} at {key[0]}: {why}. TTFT is unknown for its calls from here on.")
 
-    def not_read(self, model: str, endpoint: str) -> None:
-        """A call was made in a protocol whose streams are not read here. Said once."""
+    def note_unreadable(self, model: str, endpoint: str) -> None:
+        """Note a call in a protocol whose streams are not read here. Noted once."""
         if self.mode == ON:
-            self._say_once(
+            self._note_once(
                 (endpoint, "", model), f"{model} at {endpoint} speaks a protocol whose streams are not read here. TTFT is unknown."
             )
 
-    def _say_once(self, key: Key, note: str) -> None:
+    def _note_once(self, key: Key, note: str) -> None:
         with self._lock:
             if key in self._plain:
                 return
@@ -89,11 +89,11 @@ class Streaming:
         _LOG.warning(note)
 
 
-def essence(body: Any) -> Any:
-    """What of an answer reaches an agent: its messages without ids, times and counts, to compare two answers to one request."""
+def content_of(body: Any) -> Any:
+    """Return what an agent sees of an answer, without ids, times and counts, to compare two answers to the same request."""
     if isinstance(body, dict):
-        return {name: essence(value) for name, value in body.items() if name not in _FLEETING and value not in (None, [], {}, "")}
-    return [essence(value) for value in body] if isinstance(body, list) else body
+        return {name: content_of(value) for name, value in body.items() if name not in _VARYING and value not in (None, [], {}, "")}
+    return [content_of(value) for value in body] if isinstance(body, list) else body
 
 
-_FLEETING = frozenset(("id", "call_id", "created", "created_at", "usage", "system_fingerprint", "logprobs", "provider_specific_fields"))
+_VARYING = frozenset(("id", "call_id", "created", "created_at", "usage", "system_fingerprint", "logprobs", "provider_specific_fields"))

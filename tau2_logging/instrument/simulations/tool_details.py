@@ -18,7 +18,7 @@ from tau2_logging.logger.content.sensitive import NONE, SECRETS, masked, masked_
 from tau2_logging.logger.event_writer import EventWriter, StructuredFields
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.simulation import Simulation
-from tau2_logging.logger.state_watch import DatabaseChange, Databases, Hash, StateWatch
+from tau2_logging.logger.state_watch import DatabaseChange, DatabaseSnapshot, Hash, StateWatch
 
 START, END, ERROR, WRITE = "start", "end", "error", "write"
 """Moments of a snapshot."""
@@ -204,7 +204,7 @@ def _change_made(change: DatabaseChange, fields: dict[str, Any], logger: EventWr
     return [(StateChangeEvent, {**fields, "changes": changes, **hashes})]
 
 
-def _snapshot_made(moment: str, databases: Databases, logger: EventWriter) -> list[StructuredFields]:
+def _snapshot_made(moment: str, databases: DatabaseSnapshot, logger: EventWriter) -> list[StructuredFields]:
     hashes = {"agent_hash": _made_hash(databases.agent_hash, logger), "user_hash": _made_hash(databases.user_hash, logger)}
     return [(StateSnapshot, {"moment": moment, **vars(databases), **hashes})]
 

@@ -9,7 +9,7 @@ from typing import Any
 import litellm
 
 from tau2_logging.instrument.model_calls.no_answer import is_answer
-from tau2_logging.instrument.model_calls.reply import EMPTY_REPLY, MALFORMED_JSON, Reply, read_reply
+from tau2_logging.instrument.model_calls.reply import EMPTY_REPLY, MALFORMED_JSON, ModelReply, read_reply
 from tau2_logging.instrument.wire.protocol import read_json
 from tau2_logging.models.scripted.provider import PROVIDER
 
@@ -17,7 +17,7 @@ REPEATS_OF_DETERMINISTIC = 1
 """The same request with temperature 0 or the same seed gives the same answer, up to a rare rounding error on the server."""
 
 
-def reply_of(response: Any) -> Reply | None:
+def reply_of(response: Any) -> ModelReply | None:
     """A client's response, read: litellm's, that of the openai or the anthropic SDK, or the raw response of either. None for a stream and
     for anything that is not read here."""
     if hasattr(response, "choices"):
@@ -35,7 +35,7 @@ def _body(response: Any) -> Mapping[str, Any] | None:
     return None
 
 
-def may_be_mended(reply: Reply | None) -> bool:
+def may_be_mended(reply: ModelReply | None) -> bool:
     """Whether another attempt may give a usable answer. A refusal is an answer, and comes again."""
     return reply is not None and reply.problem in (EMPTY_REPLY, MALFORMED_JSON)
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from tau2_logging.errors import UserError
-from tau2_logging.instrument import Gate
+from tau2_logging.instrument import RateLimiter
 from tau2_logging.logger.clock import Clock
 from tau2_logging.sinks.totals import Totals
 from tau2_logging.units import money
@@ -83,7 +83,7 @@ class _Window:
     guess: float = 0.0
 
 
-class RateLimits(Gate):
+class RateLimits(RateLimiter):
     """Gives each request the first moment at which the last minute has room for it. What a request will use is guessed from the last."""
 
     def __init__(self, limits: Iterable[RateLimit], clock: Clock | None = None) -> None:
@@ -92,7 +92,7 @@ class RateLimits(Gate):
         self._windows: dict[str, _Window] = defaultdict(_Window)
         self._lock = threading.Lock()
 
-    def enter(self, model: str) -> float:
+    def reserve(self, model: str) -> float:
         limit = self._limits.get(model) or self._limits.get(None)
         if limit is None:
             return 0.0
@@ -105,7 +105,7 @@ class RateLimits(Gate):
             window.uses.append(_Use(at_s, window.guess))
             return at_s - now_s
 
-    def used(self, model: str, tokens: int) -> None:
+    def record_usage(self, model: str, tokens: int) -> None:
         with self._lock:
             window = self._windows[model]
             window.guess = tokens

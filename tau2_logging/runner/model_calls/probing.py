@@ -10,7 +10,7 @@ from typing import Any
 
 import litellm
 
-from tau2_logging.instrument.model_calls.reply import Reply, read_reply
+from tau2_logging.instrument.model_calls.reply import ModelReply, read_reply
 from tau2_logging.logger.content.masking import masked_start
 from tau2_logging.logger.context import bind
 from tau2_logging.logger.event_logger import EventLogger
@@ -39,7 +39,7 @@ class ProbeAnswer:
     for as a stream.
     """
 
-    reply: Reply
+    reply: ModelReply
     calls: tuple[str, ...]
     took_ms: float
     ttft_ms: float | None = None

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.instrument.model_calls.failure import failure_name
-from tau2_logging.instrument.model_calls.model_call import ATTEMPT, MADE_AGAIN, Again
+from tau2_logging.instrument.model_calls.model_call import ATTEMPT, EXTRA_REQUESTS, ExtraRequests
 from tau2_logging.instrument.model_calls.problem import problem_of_error, problem_of_reply
 from tau2_logging.instrument.model_calls.retried_calls import Request, RetriedCalls
 from tau2_logging.instrument.simulations.acting import acting_now
@@ -40,7 +40,7 @@ class CallInfo:
     """Where it goes, if it says so itself."""
     servers: Servers = ()
     """Those that could answer it, if they are known."""
-    again: Again = field(default_factory=Again)
+    extra: ExtraRequests = field(default_factory=ExtraRequests)
 
 
 class Retries:
@@ -88,7 +88,7 @@ class Retries:
             with self._outages.waiting(asked.servers, asked.model, attempt) as pauses:
                 for pause_s in pauses:
                     _pause(pause_s)
-            with _attempt(attempt, asked.again):
+            with _attempt(attempt, asked.extra):
                 try:
                     response, error = make(), None
                 except Exception as raised:
@@ -111,7 +111,7 @@ class Retries:
             with self._outages.waiting(asked.servers, asked.model, attempt) as pauses:
                 for pause_s in pauses:
                     await asyncio.sleep(pause_s)
-            with _attempt(attempt, asked.again):
+            with _attempt(attempt, asked.extra):
                 try:
                     response, error = await make(), None
                 except Exception as raised:
@@ -137,7 +137,7 @@ class Retries:
             return None
         asked.bad_answers += 1
         limit = REPEATS_OF_DETERMINISTIC if asked.is_deterministic() else self._policy.max_retries
-        return reply.problem if asked.bad_answers + asked.again.times <= limit else None
+        return reply.problem if asked.bad_answers + asked.extra.count <= limit else None
 
     def _given(self, response: Any, error: Exception | None) -> Any:
         simulation = current()
@@ -177,13 +177,13 @@ class Retries:
 
 
 @contextmanager
-def _attempt(number: int, again: Again) -> Iterator[None]:
-    tokens = ATTEMPT.set(number + again.times), MADE_AGAIN.set(again)
+def _attempt(number: int, extra: ExtraRequests) -> Iterator[None]:
+    tokens = ATTEMPT.set(number + extra.count), EXTRA_REQUESTS.set(extra)
     try:
         yield
     finally:
         ATTEMPT.reset(tokens[0])
-        MADE_AGAIN.reset(tokens[1])
+        EXTRA_REQUESTS.reset(tokens[1])
 
 
 def _check_timeout() -> None:

@@ -88,9 +88,9 @@ class ProcessSetup:
         ttft = config.ttft if LEVELS[config.log_level] <= LEVELS["PROFILE"] else "off"
         limits = [shared_out(rate_limit(text), self._share) for text in config.rate_limits]
         details = ToolDetails(EnvironmentStates(self._databases), config.snapshot_writes)
-        gate = RateLimits(limits) if limits else None
+        rate_limiter = RateLimits(limits) if limits else None
         instrumentation = Instrumentation(
-            ttft=ttft, gate=gate, details=details, trace_header=config.trace_header, program_at=servers.program_at
+            ttft=ttft, rate_limiter=rate_limiter, details=details, trace_header=config.trace_header, program_at=servers.program_at
         )
         instrumentation.install()
         self.notes = instrumentation.notes

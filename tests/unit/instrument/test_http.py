@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from tau2_logging.instrument.http import HttpInstrumentor
-from tau2_logging.instrument.model_calls.model_call import OPEN_CALL, ModelCall
+from tau2_logging.instrument.model_calls.model_call import CURRENT_CALL, ModelCall
 from tau2_logging.logger import EventLogger, Simulation
 
 ANSWER_S = 0.2
@@ -60,11 +60,11 @@ def new_call() -> ModelCall:
 def get(client: httpx.Client, address: str, **extensions: object) -> ModelCall:
     """A request made for a call."""
     call = new_call()
-    token = OPEN_CALL.set(call)
+    token = CURRENT_CALL.set(call)
     try:
         assert client.get(f"http://{address}/", extensions=extensions).text == "ok"
     finally:
-        OPEN_CALL.reset(token)
+        CURRENT_CALL.reset(token)
     return call
 
 
@@ -102,10 +102,10 @@ def test_an_async_request_is_noted_too(address: str) -> None:
 
     async def request() -> ModelCall:
         call = new_call()
-        token = OPEN_CALL.set(call)
+        token = CURRENT_CALL.set(call)
         async with httpx.AsyncClient() as client:
             assert (await client.get(f"http://{address}/")).text == "ok"
-        OPEN_CALL.reset(token)
+        CURRENT_CALL.reset(token)
         return call
 
     assert asyncio.run(request()).endpoint == address

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tau2_logging.instrument.model_calls.measured_stream import has_token
-from tau2_logging.instrument.model_calls.reply import Reply, read_reply
+from tau2_logging.instrument.model_calls.reply import ModelReply, read_reply
 
 
 def response(content: str | None = "hello", calls: list[Any] | None = None, **more: Any) -> Any:
@@ -31,12 +31,12 @@ def test_what_the_provider_says_is_read() -> None:
         completion_tokens_details=Of(reasoning_tokens=5),
     )
     reply = read_reply(response(calls=[call("{}")], usage=usage, finish_reason="tool_calls", _hidden_params={"response_cost": 0.001}))
-    assert reply == Reply(True, "tool_calls", 100, 20, 64, 5, cost_usd=0.001)
+    assert reply == ModelReply(True, "tool_calls", 100, 20, 64, 5, cost_usd=0.001)
 
 
 def test_what_it_does_not_say_is_unknown_not_zero() -> None:
     """No usage, no details, no price."""
-    assert read_reply(response()) == Reply(False, "stop")
+    assert read_reply(response()) == ModelReply(False, "stop")
     partly = read_reply(response(usage=Of(prompt_tokens=1, completion_tokens=0, prompt_tokens_details=None)))
     assert (partly.input_tokens, partly.output_tokens, partly.cached_tokens) == (1, 0, None)
     assert read_reply(response(_hidden_params={"response_cost": None})).cost_usd is None

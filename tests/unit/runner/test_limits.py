@@ -41,9 +41,9 @@ def test_no_minute_holds_more_than_it_may(calls: list[tuple[float, int]], reques
     begun: list[tuple[float, int]] = []
     for later_s, used in calls:
         clock.advance(later_s * 1000)
-        clock.advance(limits.enter("m") * 1000)
+        clock.advance(limits.reserve("m") * 1000)
         begun.append((clock.now_ns() / 1e9, used))
-        limits.used("m", used)
+        limits.record_usage("m", used)
     for at_s, _ in begun:
         minute = [use for other_s, use in begun if at_s - 60 + 1e-3 < other_s <= at_s]
         assert len(minute) <= requests
@@ -53,9 +53,9 @@ def test_no_minute_holds_more_than_it_may(calls: list[tuple[float, int]], reques
 def test_calls_at_once_get_places_one_after_the_other() -> None:
     """The first ones at once, the others when the oldest is a minute old; another model has places of its own."""
     limits = RateLimits([RateLimit(None, 2, None), RateLimit("free", 1000, None)], FakeClock())
-    assert [limits.enter("m") for _ in range(5)] == [0.0, 0.0, 60.0, 60.0, 120.0]
-    assert [limits.enter("n"), limits.enter("free")] == [0.0, 0.0]
-    assert RateLimits([RateLimit("m", 1, None)]).enter("other") == 0.0
+    assert [limits.reserve("m") for _ in range(5)] == [0.0, 0.0, 60.0, 60.0, 120.0]
+    assert [limits.reserve("n"), limits.reserve("free")] == [0.0, 0.0]
+    assert RateLimits([RateLimit("m", 1, None)]).reserve("other") == 0.0
 
 
 def totals(cost: float | None, tokens: int, spent: float | None = None) -> Totals:

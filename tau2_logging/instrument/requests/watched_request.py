@@ -1,4 +1,4 @@
-"""One HTTP request of a model call, watched from its bytes: what is asked, when tokens come, whether the answer is whole."""
+"""One HTTP request of a model call, read from its bytes: what it asks for, when tokens arrive, whether the answer is complete."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tau2_logging.instrument.model_calls.failure import HttpFailure
-from tau2_logging.instrument.model_calls.model_call import ModelCall, Seen
+from tau2_logging.instrument.model_calls.model_call import ModelCall, WireAnswer
 from tau2_logging.instrument.model_calls.no_answer import failure_in, said_in
 from tau2_logging.instrument.model_calls.reply import read_reply
 from tau2_logging.instrument.requests.streaming import Streaming
@@ -22,24 +22,25 @@ _EVENTS = (b"data:", b"event:", b":")
 _BODY_HEADERS = ("content-type", "content-length", "content-encoding", "transfer-encoding")
 
 
-class Exchange:
-    """A request and what comes back.
+class WatchedRequest:
+    """A request and its answer.
 
-    `direct`: nobody above has opened a call, so that its event is made here. `by_pieces`: the caller reads the answer as it comes.
-    `as_stream` is the request's body changed to ask for a stream, None where it goes as it is.
+    `direct`: no layer above has started a ModelCall, so that its event is made here. `by_chunks`: the caller reads the answer as it
+    arrives. `stream_body` is the body of the request changed to ask for a stream, None if the request is sent as it is.
     """
 
     def __init__(
-        self, call: ModelCall, request: Any, protocol: Protocol, streaming: Streaming, trace: Trace, direct: bool, by_pieces: bool
+        self, call: ModelCall, request: Any, protocol: Protocol, streaming: Streaming, trace: Trace, direct: bool, by_chunks: bool
     ) -> None:
         self.call = call
         self.request = request
         self.protocol = protocol
         self.streaming = streaming
         self.direct = direct
-        self.by_pieces = by_pieces
+        self.by_chunks = by_chunks
         self.key = (endpoint_of(request.url), request.url.path, call.model)
-        self.as_stream = None if by_pieces or not streaming.asks(self.key, request.url.host) else protocol.as_stream(request.content)
+        streamed = not by_chunks and streaming.wants_stream(self.key, request.url.host)
+        self.stream_body = protocol.as_stream(request.content) if streamed else None
         self._trace = trace
         self._is_cut = False
         self._whole: Any = None
@@ -51,84 +52,84 @@ class Exchange:
         self.assembler = self.protocol.assembler()
         self._events = EventStream()
         self._trace(self.call, self.request)
-        self.call.seen = self.seen
+        self.call.read_wire = self.read_wire
         self.call.sent_ns = self.call.simulation.logger.clock.now_ns()
 
     @property
-    def known(self) -> bool:
-        """Whether this server's streams are known to bring what its whole answers bring."""
-        return self.streaming.known(self.key, self.request.url.host)
+    def host_is_trusted(self) -> bool:
+        """Whether this server's streams are known to give the same answers as its plain responses."""
+        return self.streaming.trusts(self.key, self.request.url.host)
 
     @property
     def limit_s(self) -> float | None:
-        """How long the caller waits for an answer that is no stream."""
+        """How long the caller waits for a plain answer, in seconds; None if it sets no limit."""
         return (self.request.extensions.get("timeout") or {}).get("read")
 
     def waited_s(self) -> float:
-        """Since the request was sent."""
+        """Return the seconds since the request was sent."""
         return (self.call.simulation.logger.clock.now_ns() - (self.call.sent_ns or 0)) / 1e9
 
-    def met(self, headers: Mapping[str, str]) -> None:
-        """The server has begun to answer. vLLM's first event comes with the first token; others send it before the model has begun."""
-        self.streaming.met(self.key[0], headers)
-        self.call.begins_with_role = self.call.call_type == "vllm" and not self.known
+    def headers_received(self, headers: Mapping[str, str]) -> None:
+        """Note that the server answers. vLLM sends its first event with the first token; others send it before the model has started."""
+        self.streaming.note_headers(self.key[0], headers)
+        self.call.first_event_is_token = self.call.call_type == "vllm" and not self.host_is_trusted
 
-    def take(self, chunk: bytes) -> None:
-        """Bytes of the answer have come. Raises ProviderError for an error in the stream."""
-        self._take(self._events.feed(chunk))
+    def receive(self, chunk: bytes) -> None:
+        """Read some bytes of the answer. Raises ProviderError for an error in the stream."""
+        self._receive(self._events.feed(chunk))
 
-    def end(self) -> None:
-        """No more bytes will come."""
-        self._take(self._events.close())
+    def receive_end(self) -> None:
+        """Note that no more bytes will come."""
+        self._receive(self._events.close())
 
-    def _take(self, events: Iterable[bytes]) -> None:
+    def _receive(self, events: Iterable[bytes]) -> None:
         for data in events:
             begun, brings_tokens = self.assembler.begun, self.assembler.feed(data)
-            if brings_tokens or (self.call.begins_with_role and self.assembler.begun and (not begun or self.assembler.complete)):
+            if brings_tokens or (self.call.first_event_is_token and self.assembler.begun and (not begun or self.assembler.complete)):
                 self.call.first_token()
             if self.assembler.over:
                 return
 
     def failed(self, error: BaseException) -> None:
-        """The request came to nothing."""
-        self.call.fail(error) if self.direct else self.call.hold(error)
+        """Note that the request failed."""
+        self.call.fail(error) if self.direct else self.call.request_failed(error)
 
     def refused(self, status: int, text: str) -> None:
-        """It was answered with a status of 400 or more."""
+        """Note an answer with a status of 400 or more."""
         self.failed(HttpFailure(status, said_in(read_json(text), text)))
 
-    def came(self, content: bytes) -> None:
-        """The bytes of an answer that is not read by pieces are there, with a status below 400. It may be a stream all the same."""
+    def body_received(self, content: bytes) -> None:
+        """Read a whole answer with a status below 400. It may be a stream, even if the caller did not ask for one."""
         if content.lstrip().startswith(_EVENTS):
-            self.take(content)
-            self.end()
-            self.answered(self.assembler.body())
+            self.receive(content)
+            self.receive_end()
+            self.finish(self.assembler.body())
             return
         failure = failure_in(content)
         if failure is None:
-            self.answered(read_json(content))
+            self.finish(read_json(content))
         else:
             self.failed(failure)
 
-    def answered(self, body: Any) -> None:
-        """The whole answer is there."""
+    def finish(self, body: Any) -> None:
+        """Note the whole answer."""
         self._whole = body if isinstance(body, dict) else {}
         if self.direct:
             self.call.finish(self._whole)
 
-    def discarded(self, problem: str, message: str, body: Any) -> None:
-        """The stream's answer is not to be used, and the request is made once more: an attempt of its own, with what it has cost."""
-        self.call.discard(problem, message, body)
+    def discard_answer(self, problem: str, message: str, body: Any) -> None:
+        """Note that the stream's answer is not used and that the request is made again: an attempt of its own, with what it cost."""
+        self.call.discard_answer(problem, message, body)
         self._begin()
 
-    def cut(self) -> None:
-        """A stream has come to its end without having said why."""
+    def stream_was_cut(self) -> None:
+        """Note that a stream ended without a finish reason."""
         self._is_cut = True
 
-    def seen(self) -> Seen:
-        """What the bytes have said so far."""
+    def read_wire(self) -> WireAnswer:
+        """Return what the bytes have said so far."""
         body = self._whole if self._whole is not None else self.assembler.body()
-        return Seen(read_reply(body) if body is not None else None, cut=self._is_cut)
+        return WireAnswer(read_reply(body) if body is not None else None, cut=self._is_cut)
 
 
 def endpoint_of(url: Any) -> str:
