@@ -64,7 +64,7 @@ def read_reply(response: Any) -> ModelReply:
     return replace(reply, input_tokens=reply.input_tokens if whole else None, cost_usd=None, impossible=impossible)
 
 
-def _read(response: Any) -> Reply:
+def _read(response: Any) -> ModelReply:
     if isinstance(response, Mapping):
         if response.get("type") == "message":
             return _read_message(response)
