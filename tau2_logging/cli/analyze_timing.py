@@ -9,7 +9,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tau2_logging.leaving import carry_out
+from tau2_logging.leaving import CommandParser, carry_out
 
 _EPILOG = """\
 examples:
@@ -33,7 +33,7 @@ _FORMATS = "console, csv, json, markdown, parquet, png, trace, speedscope, html"
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="analyze_timing_from_tau2_log.py",
         description="Where did the time go, what did it cost, what stands out: tables, files and a report from the logs of run_local.py.",
         epilog=_EPILOG,

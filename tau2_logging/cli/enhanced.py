@@ -13,14 +13,14 @@ from collections.abc import Sequence
 
 from tau2_logging.cli.run_local import main as run_local
 from tau2_logging.errors import UserError
-from tau2_logging.leaving import leave, tell
+from tau2_logging.leaving import CommandParser, leave, tell
 
 PROG = "tau2-enhanced"
 
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the words that run_local.py calls otherwise."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=PROG,
         description="Run a domain of tau2-bench with structured events. Every other flag is passed on: run_local.py --help lists them.",
         argument_default=argparse.SUPPRESS,

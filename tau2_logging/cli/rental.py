@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tau2_logging.leaving import carry_out
+from tau2_logging.leaving import CommandParser, carry_out
 
 _EPILOG = """\
 examples:
@@ -24,7 +24,7 @@ docs/gpus.md walks through it. exit code: 0 done, 2 bad input, or a file that sh
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m tau2_logging.cli.rental",
         description="Task files with which SkyPilot rents a machine with GPUs and serves a model by vLLM; SkyPilot does the renting.",
         epilog=_EPILOG,

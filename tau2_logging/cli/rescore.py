@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.leaving import exit_code, leave
+from tau2_logging.leaving import CommandParser, exit_code, leave
 
 if TYPE_CHECKING:
     from tau2_logging.runner.rescore_maseval import Rescored
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m tau2_logging.cli.rescore",
         description="Turn a report of MASEval's Tau2 benchmark (JSONL, as its FileResultLogger writes it) into tau2's trajectories, score "
         "them with tau2's own evaluator, and write a tau2 results file for each domain.",

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.leaving import carry_out
+from tau2_logging.leaving import CommandParser, carry_out
 
 _EPILOG = """\
 examples:
@@ -26,7 +26,7 @@ exit code: 0 done, 2 bad input
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m tau2_logging.cli.results",
         description="Recorded results: put together, thin out, or make a log of them.",
         epilog=_EPILOG,

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tau2_logging.errors import UserError
 from tau2_logging.events.levels import LEVELS
 from tau2_logging.events.roles import CONFIGURED_ROLES
-from tau2_logging.leaving import carry_out, tell
+from tau2_logging.leaving import CommandParser, carry_out, tell
 
 if TYPE_CHECKING:
     from tau2_logging.runner.settings.config import ModelChoice, RunConfig
@@ -46,7 +46,7 @@ exit code: 0 every simulation finished, 1 some ended in error or time-out, or so
 
 def build_parser(prog: str = "run_local.py") -> argparse.ArgumentParser:
     """The parser. Flags that are not given are absent from the result, so that --resume can tell."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=prog,
         description="Run tau2-bench simulations and write a log that says where the time and the money went.",
         epilog=_EPILOG,

@@ -10,7 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 
 from tau2_logging.events.roles import CONFIGURED_ROLES
-from tau2_logging.leaving import carry_out
+from tau2_logging.leaving import CommandParser, carry_out
 
 PROG = "python -m tau2_logging.experiments"
 _EPILOG = """\
@@ -27,7 +27,7 @@ _PLAN = "plan.json, or the folder it is in"
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog=PROG,
         description="Paired experiments: the same tasks with several users, agents or models, and what may be said of the difference.",
         epilog=_EPILOG,

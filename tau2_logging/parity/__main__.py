@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tau2_logging.errors import UserError
-from tau2_logging.leaving import exit_code, leave
+from tau2_logging.leaving import CommandParser, exit_code, leave
 from tau2_logging.parity.case import Case
 from tau2_logging.parity.comparison import compare
 from tau2_logging.parity.findings import deliberate_kinds, findings
@@ -33,7 +33,7 @@ exit code: 0 when every difference is deliberate or accepted, 1 when one is not,
 
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the command."""
-    parser = argparse.ArgumentParser(
+    parser = CommandParser(
         prog="python -m tau2_logging.parity",
         description=_DESCRIPTION,
         epilog=_EPILOG,

@@ -126,6 +126,27 @@ def test_a_mistake_is_one_line_and_exit_code_2(name: str, tmp_path: Path) -> Non
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", [["--agent-llm-argz", '{"api_key": "hunter2"}'], ["--agent-llm-argz=hunter2"]])
+@pytest.mark.parametrize("name", [name for name in COMMANDS if name != "simulated server"])  # which passes over them, as a stand-in
+def test_the_value_of_an_unknown_option_is_not_repeated(name: str, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The option may be misspelt, and its value a key."""
+    command = COMMANDS[name]
+    with pytest.raises(SystemExit) as ended:
+        command.main([*command.words, *words])
+    err = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert err.endswith("error: unrecognized arguments: --agent-llm-argz\n")
+
+
+def test_the_value_of_an_ambiguous_option_is_not_repeated(capsys: pytest.CaptureFixture[str]) -> None:
+    """What it could be is."""
+    with pytest.raises(SystemExit):
+        run_local.main(["--user-l=hunter2"])
+    err = capsys.readouterr().err
+    assert "hunter2" not in err
+    assert "ambiguous option: --user-l could match --user-llm" in err
+
+
 def test_output_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     """A command that is for its output says that it could not be written, and Python's own complaint at the end is not heard."""
     if not Path("/dev/full").exists():
