@@ -18,6 +18,7 @@ from hypothesis import settings
 
 from tau2_logging.logger.context import current
 from tau2_logging.logger.logging_records import BRIDGE_MARK
+from tests.support.forked import own_server
 from tests.support.litellm_clients import close_clients
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # before anybody imports litellm, which would fetch it
@@ -38,6 +39,11 @@ WRAPPED = (
 # The machine may be busy: no test is judged by its time. On a build server the same examples are tried every time.
 settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("ours")
+
+
+def pytest_configure() -> None:
+    """One server of prepared processes for this process and its workers."""
+    own_server()
 
 
 @pytest.fixture(autouse=True)

@@ -27,13 +27,13 @@ from tests.support.patience import LONG_S
 from tests.support.run_files import RunFiles, of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
-RUN = [sys.executable, str(ROOT / "run_local.py"), "--domains", "mock", "--no-progress"]
+PREPARED = f"{sys.executable} -S -m tests.support.forked {ROOT}/run_local.py --no-progress"
 HOSTILE = ["--load", "tests.support.hostile", "--agent", "hostile", "--num-trials", "2"]
 
 
 def shell(command: str, where: Path, **extra: str) -> subprocess.CompletedProcess[str]:
-    """What a person types, in a folder; `$RUN` is run_local.py on mock."""
-    words = environment(RUN=" ".join(RUN), PYTHONPATH=str(ROOT), **extra)
+    """What a person types, in a folder; `$RUN` is run_local.py."""
+    words = environment(RUN=PREPARED, PYTHONPATH=str(ROOT), **extra)
     return subprocess.run(["bash", "-c", command], cwd=where, env=words, capture_output=True, text=True, timeout=LONG_S, check=False)
 
 
@@ -49,7 +49,7 @@ def test_agents_from_hell_on_a_terminal_that_is_full(executor: str, tmp_path: Pa
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     more = "--executor processes --workers 2" if executor == "processes" else ""
-    done = shell(f"$RUN {' '.join(HOSTILE)} --log-dir L --run-name r {more} > /dev/full", tmp_path)
+    done = shell(f"$RUN --domains mock {' '.join(HOSTILE)} --log-dir L --run-name r {more} > /dev/full", tmp_path)
     assert (done.returncode, done.stderr) == (1, "")
     log_dir = tmp_path / "L"
     rows = rows_of(log_dir)
@@ -58,8 +58,7 @@ def test_agents_from_hell_on_a_terminal_that_is_full(executor: str, tmp_path: Pa
     said = (log_dir / "eval_mock.log").read_text()
     assert "cannot be shown any more ([Errno 28] No space left on device); the run goes on" in said
     assert "simulations finished" in said
-    resumed = shell("$PYTHON $ROOT/run_local.py --no-progress --resume L/runs/r | true; exit ${PIPESTATUS[0]}", tmp_path,
-                    HARMLESS="1", PYTHON=sys.executable, ROOT=str(ROOT))  # fmt: skip
+    resumed = shell("$RUN --resume L/runs/r | true; exit ${PIPESTATUS[0]}", tmp_path, HARMLESS="1")
     assert (resumed.returncode, resumed.stderr) == (0, "")
     assert len(RunFiles(log_dir).results("mock")) == 18
     assert "Broken pipe" in (log_dir / "eval_mock.log").read_text()
@@ -68,7 +67,7 @@ def test_agents_from_hell_on_a_terminal_that_is_full(executor: str, tmp_path: Pa
 def test_a_file_size_limit_is_one_line_and_resume_finishes(tmp_path: Path) -> None:
     """When the system takes no more (`ulimit -f`), the table is shown, one line says what to do, exit code 1; with room, --resume ends with
     every simulation."""
-    done = shell("ulimit -f 16; $RUN --log-dir L --run-name r", tmp_path)
+    done = shell("ulimit -f 16; $RUN --domains mock --log-dir L --run-name r", tmp_path)
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
     assert "simulations finished" in done.stdout

@@ -19,14 +19,14 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import decode
 from tau2_logging.events.semconv import SPAN_TYPES
 from tau2_logging.runner.settings.saved_run import write_run
-from tests.support.command import start_local
+from tests.support.command import run_local, start_local
 from tests.support.executors import EXECUTORS, essence
 from tests.support.in_process import run_quietly, scripted
 from tests.support.injection import prove_injection
 from tests.support.litellm_clients import LEFT_OPEN
 from tests.support.otlp_receiver import Received, Receiver
 from tests.support.patience import LONG_S
-from tests.support.processes import gone
+from tests.support.processes import gone, holding
 from tests.support.run_files import RunFiles, by_simulation, check_run, check_simulation, last_attempt, of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -112,11 +112,26 @@ def test_the_variants_text_reaches_the_model_in_a_worker(executor: str, tmp_path
     assert len(proof.prompts) == 6
 
 
+def test_a_worker_has_an_interpreter_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It imports what the run was told to load, an agent here, and its simulations are like those of any run."""
+    own_agent(tmp_path, monkeypatch)
+    words = ("--domains", "mock", "--num-tasks", "1", "--load", "my_agents", "--agent", "mine", "--executor", "processes", "--workers", "1")
+    done = run_local(*words, "--log-dir", str(tmp_path / "logs"), fresh=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert of(RunFiles(tmp_path / "logs").events("mock"), "run_start")[0].get("agent") == "mine"
+    assert check_run(tmp_path / "logs", ["mock"], HISTORIES) == 1
+
+
+def own_agent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write the module my_agents to a folder where every process finds it."""
+    (folder / "my_agents.py").write_text(OWN_AGENT)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
 def test_a_worker_that_is_killed_costs_what_it_ran(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """SIGKILL to one of two workers in the middle: every cell is there once, the loss is an event, its simulations begin anew. The agent is
     one that a module registers on import, in the run and in each worker."""
-    (tmp_path / "my_agents.py").write_text(OWN_AGENT)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    own_agent(tmp_path, monkeypatch)
     logs = tmp_path / "logs"
     words = ("--domains", "mock", "--num-trials", "4", "--agent-llm-args", json.dumps({"ttft_ms": 100}), "--max-concurrency", "4")
     own = ("--load", "my_agents", "--agent", "mine")
@@ -124,7 +139,7 @@ def test_a_worker_that_is_killed_costs_what_it_ran(tmp_path: Path, monkeypatch: 
     log = logs / "tau2_mock.log"
     wait_for(log, "type=worker_up", 2)
     wait_for(log, "type=task_end", log.read_text().count("type=task_end") + 2)
-    os.kill(child_of(process.pid, "executors.worker"), signal.SIGKILL)
+    os.kill(worker_of(logs), signal.SIGKILL)
     out, err = process.communicate(timeout=LONG_S)
     assert process.returncode == 0, out + err
     assert re.search(r"worker w[01] ended: killed by SIGKILL; [12] simulations are run again", out)
@@ -162,7 +177,7 @@ def test_a_killed_run_and_ctrl_c_leave_no_worker(tmp_path: Path) -> None:
     log = tmp_path / "tau2_mock.log"
     process = start_local(*words, "--executor", "processes", "--workers", "1", "--run-name", "r")
     wait_for(log, "type=task_end")
-    worker = child_of(process.pid, "executors.worker")
+    worker = worker_of(tmp_path)
     process.kill()
     process.communicate()
     assert gone([worker])
@@ -170,7 +185,7 @@ def test_a_killed_run_and_ctrl_c_leave_no_worker(tmp_path: Path) -> None:
     wait_for(log, "type=worker_up", 2)
     ended = log.read_text().count("type=task_end")
     wait_for(log, "type=task_end", ended + 1)
-    worker = child_of(process.pid, "executors.worker")
+    worker = worker_of(tmp_path)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=LONG_S)
     assert process.returncode == 130, err
@@ -189,12 +204,9 @@ def wait_for(log: Path, text: str, times: int = 1) -> None:
         time.sleep(0.05)
 
 
-def child_of(pid: int, word: str) -> int:
-    """A child process whose command line holds the word."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    found = [int(child) for child in children if word.encode() in Path(f"/proc/{child}/cmdline").read_bytes()]
-    assert found, f"no {word} among {children}"
-    return found[0]
+def worker_of(log_dir: Path) -> int:
+    """A worker of run r."""
+    return holding(log_dir / "runs" / "r" / "workers")[0]
 
 
 @pytest.mark.parametrize(

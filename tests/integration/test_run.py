@@ -27,7 +27,7 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.C
     """All tasks of all domains, with the scripted models, once for this module."""
     log_dir = tmp_path_factory.mktemp("logs")
     words = ("--domains", *DOMAINS, "--log-dir", str(log_dir), "--max-concurrency", "3")
-    return run_local(*words), log_dir
+    return run_local(*words, fresh=True), log_dir
 
 
 def test_every_simulation_earns_its_reward(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:

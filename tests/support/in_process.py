@@ -11,10 +11,12 @@ from unittest.mock import patch
 from rich.console import Console
 
 from tau2_logging.agents import EXPERT_AGENT
+from tau2_logging.runner.executors import processes
 from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
 from tau2_logging.runner.session import run
 from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
 from tau2_logging.runner.work import process_setup
+from tests.support.forked import SUBPROCESS
 
 
 def scripted(log_dir: Path, agent: dict[str, Any] | None = None, user: dict[str, Any] | None = None, **settings: Any) -> RunConfig:
@@ -29,8 +31,9 @@ def scripted(log_dir: Path, agent: dict[str, Any] | None = None, user: dict[str,
 
 
 def run_quietly(config: RunConfig, resume: Path | None = None) -> tuple[int, str]:
-    """(exit code, what was printed). Pauses before retries are a tenth as long as in earnest."""
+    """(exit code, what was printed). Pauses before retries are a tenth of the usual; worker processes have imported tau2 already."""
     out = io.StringIO()
-    with patch.object(process_setup, "RetryPolicy", partial(RetryPolicy, first_wait_s=0.05)):
+    retries = patch.object(process_setup, "RetryPolicy", partial(RetryPolicy, first_wait_s=0.05))
+    with retries, patch.object(processes, "subprocess", SUBPROCESS):
         code = run(config, resume, [], Console(file=out, width=120))
     return code, out.getvalue()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -15,6 +14,7 @@ from tau2_logging.events import Event, StateSnapshot, ToolExecutionEvent, decode
 from tau2_logging.events.jsonl import RejectedLine, read_events
 from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.command import ROOT, environment
+from tests.support.forked import run_forked
 from tests.support.patience import LONG_S
 from tests.support.run_files import RunFiles, by_simulation, of
 
@@ -23,7 +23,7 @@ def kill_and_check(target: Path, kills: int, executor: str, timeout_s: float = 2
     """Kill runs so many times, resume each to its end, and check what they have left."""
     driver = ROOT / "tests" / "support" / "kill_driver.py"
     words = [sys.executable, str(driver), str(target), str(kills), executor]
-    process = subprocess.run(words, capture_output=True, text=True, timeout=timeout_s, env=environment(), check=False)
+    process = run_forked(words, timeout=timeout_s, env=environment())
     assert process.returncode == 0, process.stderr[-3000:]
     report: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     assert report["kills"] >= kills

@@ -1,14 +1,12 @@
 """Kill runs at random moments: `python kill_driver.py DIRECTORY KILLS [threads|processes]`.
 
-tau2 is imported once; each run is a forked child, killed with SIGKILL after a random time and resumed, until it completes. A child that
+Each run is a forked child, killed with SIGKILL after a random time and resumed, until it completes. A child that
 runs simulations in threads notes the span of every event whose call has returned in `returned.txt`, by a way of its own. Prints a JSON
 report, with the processes that outlived their run.
 """
 
 from __future__ import annotations
 
-import contextlib
-import importlib
 import json
 import os
 import random
@@ -24,11 +22,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tests.support.in_process import run_quietly, scripted
+from tests.support.processes import holding
 
 LATENCY = {"ttft_ms": 12, "spread": 0.5}
 EXECUTOR = sys.argv[3] if len(sys.argv) > 3 else "threads"
-MARK = "TAU2_LOGGING_KILL_DRIVER"
-"""A variable by which every process that a run has started is known."""
 LIVES = 6
 
 
@@ -55,24 +52,14 @@ def child(log_dir: Path, resume: Path | None) -> None:
     code = 1
     try:
         code, _ = run_quietly(config, resume)
-        (log_dir / "modules.txt").write_text("\n".join(sys.modules))
     finally:
         os._exit(code)
-
-
-def import_what_a_run_imports(log_dir: Path) -> None:
-    """litellm imports much of itself at its first call, a second in which a child is killed for nothing."""
-    for name in (log_dir / "modules.txt").read_text().split():
-        if name.startswith("litellm.") and name not in sys.modules:
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
 
 
 def one_life(log_dir: Path, after_s: float | None) -> bool:
     """Fork a run; True if it was killed, False if it came to its end first."""
     directory = log_dir / "runs" / "r"
     resume = directory if (directory / "run.json").exists() else None
-    os.environ[MARK] = str(log_dir)
     pid = os.fork()
     if pid == 0:
         child(log_dir, resume)
@@ -96,7 +83,6 @@ def main() -> None:
     began = time.monotonic()
     one_life(target / "whole", None)
     span = (0.1, 0.9) if EXECUTOR == "threads" else (0.5, time.monotonic() - began)
-    import_what_a_run_imports(target / "whole")
     kills: Counter[str] = Counter()
     number = 0
     while kills.total() < wanted:
@@ -111,21 +97,13 @@ def main() -> None:
     print(json.dumps({"kills": kills.total(), "kills_of": kills, "orphans": orphans(target)}))
 
 
-def orphans(target: Path) -> list[str]:
-    """Command lines of processes that a run has started and that are still there when they have had time to notice its end."""
-    mark = f"{MARK}={target}".encode()
+def orphans(target: Path) -> list[int]:
+    """Processes that a run has started, which have its files open, and that are still there when they have had time to notice its end."""
     for _ in range(100):
-        found = [entry for entry in Path("/proc").glob("[0-9]*") if entry.name != str(os.getpid()) and mark in _bytes(entry / "environ")]
-        if not found:
+        if not (found := holding(target)):
             return []
         time.sleep(0.1)
-    return [_bytes(entry / "cmdline").replace(b"\0", b" ").decode(errors="replace") for entry in found]
-
-
-def _bytes(path: Path) -> bytes:
-    with contextlib.suppress(OSError):
-        return path.read_bytes()
-    return b""
+    return found
 
 
 if __name__ == "__main__":

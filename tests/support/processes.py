@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from pathlib import Path
 
@@ -25,6 +26,16 @@ def with_word(word: str) -> list[str]:
             if word in line and alive(int(path.parent.name)):
                 found.append(line)
     return found
+
+
+def holding(folder: Path) -> list[int]:
+    """Running processes with a file of a folder open, as a worker has its log; this one left out."""
+    found = set()
+    for link in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if os.readlink(link).startswith(f"{folder}/"):
+                found.add(int(link.parts[2]))
+    return sorted(pid for pid in found - {os.getpid()} if alive(pid))
 
 
 def gone(pids: list[int], within_s: float = LONG_S) -> bool:

@@ -22,6 +22,8 @@ from tau2_logging.runner.work.watchdog import Watchdog
 
 THREAD_NAME = "simulation"
 _HELD_S = 0.1
+_STARTED_S = 2.0
+"""How long the end of a run waits for a simulation that is being started; that takes milliseconds."""
 APART_S, LONGEST_RAMP_S = 0.02, 2.0
 """Workers begin a little apart. All at once they would queue for the interpreter, in step from then on, and their calls with them."""
 
@@ -42,6 +44,7 @@ class ThreadsExecutor:
         self._flying: dict[Unit, Simulation] = {}
         self._given_up: set[Unit] = set()
         self._at_work = 0
+        self._starting = 0
         self._changed = threading.Condition()
 
     def start(self) -> None:
@@ -86,6 +89,8 @@ class ThreadsExecutor:
     def close(self) -> None:
         """Abandon what is in flight: it is kept as interrupted, writes nothing more, and stops at its next step."""
         self.stop()
+        with self._changed:  # one that has been taken is about to write its task_start
+            self._changed.wait_for(lambda: self._starting == 0, _STARTED_S)
         for unit, simulation in self._flying.copy().items():
             with suppress(OSError):  # a full disk has been told already, or is told when totals are compared
                 row = interrupt(unit, simulation, self._context)
@@ -129,10 +134,16 @@ class ThreadsExecutor:
             self._changed.wait_for(lambda: self._pending or not self._more)
             while self._pending and self._held() is not None:
                 self._changed.wait(_HELD_S)
-            return self._pending.popleft() if self._pending else None
+            if not self._pending:
+                return None
+            self._starting += 1
+            return self._pending.popleft()
 
     def _begun(self, unit: Unit, simulation: Simulation) -> None:
-        self._flying[unit] = simulation
+        with self._changed:
+            self._flying[unit] = simulation
+            self._starting -= 1
+            self._changed.notify_all()
 
     def _leave(self, unit: Unit) -> bool:
         with self._changed:
