@@ -26,6 +26,8 @@ import traceback
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tau2_logging.logger.bridge import silence_loguru
+
 ROOT = str(Path(__file__).resolve().parents[2])
 LOOK_S = 1.0
 """How often it looks whether its owner is there."""
@@ -62,9 +64,8 @@ def prepare() -> None:
     """Import what a run imports. polars, which deepdiff imports if it can, has threads that do not survive a fork."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
     sys.modules["polars"] = None  # type: ignore[assignment]
-    from tau2_logging.runner.harness.tau2_harness import Benchmark
-
-    Benchmark.load()
+    silence_loguru()
+    importlib.import_module("tau2.run")
     for name in modules_of_a_run():
         with contextlib.suppress(Exception):
             importlib.import_module(name)
