@@ -159,7 +159,7 @@ def test_a_task_or_role_it_does_not_know_is_a_plain_error() -> None:
     """Not retried, and it says what is known."""
     with pytest.raises(litellm.BadRequestError, match="knows no task '8'"):
         complete(scripted_task="retail/8")
-    with pytest.raises(litellm.NotFoundError, match="no model scripted/poet; there are agent, user, judge"):
+    with pytest.raises(litellm.NotFoundError, match="no model scripted/poet; there are agent, expert, user, judge"):
         complete(model="scripted/poet")
 
 
