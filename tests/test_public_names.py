@@ -26,7 +26,7 @@ PUBLIC = {
     "tau2_logging.instrument": [
         "TTFT_MODES", "Instrumentation", "Instrumentor", "RateLimiter", "ToolDetails", "distribution_version", "has_module",
     ],
-    "tau2_logging.models.scripted": ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"],
+    "tau2_logging.models.scripted": ["FAULTS", "ScriptedSettings", "TaskScript", "TaskScripts", "script_of"],
     "tau2_logging.models.simulated_server": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],
     "tau2_logging": ["load_ipython_extension", "unload_ipython_extension"],
     "tau2_logging.analysis.recordings": ["Missing", "load_results", "recorded_file", "write_log"],

@@ -34,12 +34,12 @@ from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstit
 from tau2_logging.logger import EventLogger
 from tau2_logging.logger.sink import Sink
 from tau2_logging.models.scripted.provider import register
-from tau2_logging.models.scripted.task_script import PlanBook, plan_of
+from tau2_logging.models.scripted.task_script import TaskScripts, script_of
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.model_calls.litellm_settings import warm_up
 from tau2_logging.sinks import DomainFiles
 from tau2_logging.sinks.structured_file import StructuredFiles
-from tau2_logging.sinks.totals import Totals
+from tau2_logging.sinks.totals import LiveTotals
 
 
 class TimedStates(EnvironmentStates):
@@ -103,7 +103,7 @@ class Side:
 
     def run(self, harness: Tau2Harness, domain: str, tasks: list[Any], directory: Path) -> None:
         """Run tasks, in order."""
-        sinks: list[Sink] = [Totals({domain: 0}), DomainFiles(directory, [domain], PROFILE)]
+        sinks: list[Sink] = [LiveTotals({domain: 0}), DomainFiles(directory, [domain], PROFILE)]
         if self.with_events:
             sinks.append(StructuredFiles(directory, [domain]))
         logger = EventLogger("events", sinks)
@@ -156,10 +156,10 @@ def main() -> None:
     options = parser.parse_args()
     harness = Tau2Harness.load()
     tasks = {domain: harness.tasks(domain, None)[: options.tasks] for domain in DOMAINS}
-    book = PlanBook()
+    book = TaskScripts()
     for domain, chosen in tasks.items():
         for task in chosen:
-            book.add(domain, plan_of(task))
+            book.add(domain, script_of(task))
     register(book)
     warm_up()
     figures = {}

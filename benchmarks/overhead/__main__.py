@@ -28,12 +28,12 @@ from tau2_logging.instrument.tau2 import outcome_of
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.logger.scope import end
 from tau2_logging.models.scripted.provider import register
-from tau2_logging.models.scripted.task_script import PlanBook, plan_of
+from tau2_logging.models.scripted.task_script import TaskScripts, script_of
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.model_calls.litellm_settings import warm_up
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 from tau2_logging.sinks import DomainFiles
-from tau2_logging.sinks.totals import Totals
+from tau2_logging.sinks.totals import LiveTotals
 
 DOMAINS = ("retail", "airline", "telecom")
 BLOCK = 10
@@ -79,15 +79,15 @@ def main() -> None:
     options = parser.parse_args()
     harness = Tau2Harness.load()
     tasks = {domain: harness.tasks(domain, None)[: options.tasks] for domain in DOMAINS}
-    book = PlanBook()
+    book = TaskScripts()
     for domain, chosen in tasks.items():
         for task in chosen:
-            book.add(domain, plan_of(task))
+            book.add(domain, script_of(task))
     register(book)
     warm_up()
     figures = {}
     with tempfile.TemporaryDirectory() as directory, harness.judge("scripted/judge", {}):
-        logger = EventLogger("overhead", [Totals(dict.fromkeys(DOMAINS, 0)), DomainFiles(Path(directory), DOMAINS, PROFILE)])
+        logger = EventLogger("overhead", [LiveTotals(dict.fromkeys(DOMAINS, 0)), DomainFiles(Path(directory), DOMAINS, PROFILE)])
         for domain, chosen in tasks.items():
             figures[domain] = measure(harness, domain, chosen, logger)
         logger.close()

@@ -16,7 +16,7 @@ from benchmarks.real_servers.against_counters import domain_words, total
 from benchmarks.real_servers.checks import Checks
 from benchmarks.real_servers.commands import run_local
 from benchmarks.real_servers.servers import VLLM_S, free_port, vllm_environ, vllm_options
-from tau2_logging.models.servers.guardian import descendants
+from tau2_logging.models.servers.supervisor import descendants
 
 _ANSWER = '{"temperature": 0, "max_tokens": 24}'
 
@@ -63,7 +63,7 @@ def _check_killed(checks: Checks, folder: Path) -> None:
 
 
 def _wait_for_descendants(pid: int, count: int, timeout_s: float) -> set[int]:
-    """Guardian, API server, engine."""
+    """Supervisor, API server, engine."""
     deadline = time.monotonic() + timeout_s
     while len(found := descendants(pid)) < count and time.monotonic() < deadline:
         time.sleep(0.5)

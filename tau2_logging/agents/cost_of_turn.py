@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 
-class Bill:
+class TurnCost:
     """Cost and usage of the replies of one turn. What a reply does not say is left out, as tau2 does."""
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Bill:
             self._costs.append(reply.cost)
         self._tokens.update({name: number for name, number in (reply.usage or {}).items() if isinstance(number, int)})
 
-    def on(self, message: Any) -> Any:
+    def put_on(self, message: Any) -> Any:
         """A copy of `message` that bears the cost and usage of the whole turn; the message itself where it was the only reply."""
         if self._replies < 2:
             return message

@@ -29,7 +29,7 @@ from tau2.data_model.message import (
 )
 from tau2.utils.llm_utils import generate, to_litellm_messages
 
-from tau2_logging.agents.cost_of_turn import Bill
+from tau2_logging.agents.cost_of_turn import TurnCost
 from tau2_logging.logger.content.masking import mask_text, shorten
 from tau2_logging.logger.context import carried, expert_scope
 from tau2_logging.models.experts import ADVISE, DELEGATE, Expert
@@ -51,7 +51,7 @@ class ExpertAgentState(LLMAgentState):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
-class Answer:
+class ExpertAnswer:
     """What came of a call of `call_expert`: the expert's reply, or in words why there is none."""
 
     call: Any
@@ -87,23 +87,23 @@ class ExpertAgent(LLMAgent):  # type: ignore[misc]
         heard = message.tool_messages if isinstance(message, MultiToolMessage) else [message]
         state.messages.extend(heard)
         state.conversation.extend(heard)
-        bill = Bill()
-        said = bill.on(self._turn(state, bill))
+        cost = TurnCost()
+        said = cost.put_on(self._turn(state, cost))
         state.conversation.append(said)
         return said, state
 
-    def _turn(self, state: ExpertAgentState, bill: Bill) -> Any:
+    def _turn(self, state: ExpertAgentState, cost: TurnCost) -> Any:
         tool = CallExpertTool(self.experts, self.mode)
         for number in range(self.rounds + 1):
-            reply = self._reply(state, bill, [*self.tools, tool])
+            reply = self._reply(state, cost, [*self.tools, tool])
             if not _consultations(reply):
                 return reply
-            outgoing = self._resolve(reply, state, bill, tool, spent=number == self.rounds)
+            outgoing = self._resolve(reply, state, cost, tool, spent=number == self.rounds)
             if outgoing is not None:
                 return outgoing
-        return self._reply(state, bill, self.tools)  # not offered any more: a call of it now is one of an unknown tool
+        return self._reply(state, cost, self.tools)  # not offered any more: a call of it now is one of an unknown tool
 
-    def _reply(self, state: ExpertAgentState, bill: Bill, tools: Sequence[Any]) -> Any:
+    def _reply(self, state: ExpertAgentState, cost: TurnCost, tools: Sequence[Any]) -> Any:
         try:
             reply = generate(model=self.llm, tools=tools, messages=[*state.system_messages, *state.messages], **self.llm_args)
         except ValueError as error:
@@ -112,22 +112,22 @@ class ExpertAgent(LLMAgent):  # type: ignore[misc]
                 raise
             reply = AssistantMessage(role="assistant", tool_calls=[ToolCall(id=_new_id(), name=CALL_EXPERT, arguments=arguments)])
         else:
-            bill.add(reply)
+            cost.add(reply)
         state.messages.append(reply)
         return reply
 
-    def _resolve(self, reply: Any, state: ExpertAgentState, bill: Bill, tool: CallExpertTool, spent: bool) -> Any:
+    def _resolve(self, reply: Any, state: ExpertAgentState, cost: TurnCost, tool: CallExpertTool, spent: bool) -> Any:
         """Answer the consultations of a reply; what is to go to the environment or the customer, None to ask the model again."""
         calls = _consultations(reply)
         if spent:
-            answers = [Answer(call, problem=NO_MORE) for call in calls]
+            answers = [ExpertAnswer(call, problem=NO_MORE) for call in calls]
         elif self.mode == DELEGATE:
             answers = self._delegate(calls, state, tool)
         else:
             answers = self._advise(calls, state, tool)
         for answer in answers:
             if answer.reply is not None:
-                bill.add(answer.reply)
+                cost.add(answer.reply)
         others = [call for call in reply.tool_calls if call.name != CALL_EXPERT]
         if self.mode == DELEGATE:
             chosen = next((answer for answer in answers if answer.problem is None), None)
@@ -136,32 +136,32 @@ class ExpertAgent(LLMAgent):  # type: ignore[misc]
         state.messages.extend(answer.result() for answer in answers)
         return reply.model_copy(update={"tool_calls": others}) if others else None
 
-    def _advise(self, calls: Sequence[Any], state: ExpertAgentState, tool: CallExpertTool) -> list[Answer]:
+    def _advise(self, calls: Sequence[Any], state: ExpertAgentState, tool: CallExpertTool) -> list[ExpertAnswer]:
         """Every expert's advice, asked at the same time."""
         if len(calls) == 1:
             return [self._answer(calls[0], state, tool)]
         with ThreadPoolExecutor(min(len(calls), MOST_AT_ONCE), thread_name_prefix="expert") as pool:
             return [future.result() for future in [pool.submit(carried(self._answer), call, state, tool) for call in calls]]
 
-    def _delegate(self, calls: Sequence[Any], state: ExpertAgentState, tool: CallExpertTool) -> list[Answer]:
+    def _delegate(self, calls: Sequence[Any], state: ExpertAgentState, tool: CallExpertTool) -> list[ExpertAnswer]:
         """The turn of the first expert that gives one; the others are not asked."""
-        answers: list[Answer] = []
+        answers: list[ExpertAnswer] = []
         for call in calls:
             taken = next((answer.expert for answer in answers if answer.problem is None), None)
             refusal = f"Error: expert {taken} takes this turn; only one can."
-            answers.append(Answer(call, problem=refusal) if taken is not None else self._answer(call, state, tool))
+            answers.append(ExpertAnswer(call, problem=refusal) if taken is not None else self._answer(call, state, tool))
         return answers
 
-    def _answer(self, call: Any, state: ExpertAgentState, tool: CallExpertTool) -> Answer:
+    def _answer(self, call: Any, state: ExpertAgentState, tool: CallExpertTool) -> ExpertAnswer:
         question = tool.read(call.arguments)
         if isinstance(question, str):
-            return Answer(call, problem=question)
+            return ExpertAnswer(call, problem=question)
         alias = question.expert.alias
         try:
             reply = self._ask(question, state)
         except Exception as error:  # whatever its client raises: the agent is told and goes on
-            return Answer(call, alias, problem=_failure(alias, f"{type(error).__name__}: {error}"))
-        return Answer(call, alias, reply, self._problem(alias, reply))
+            return ExpertAnswer(call, alias, problem=_failure(alias, f"{type(error).__name__}: {error}"))
+        return ExpertAnswer(call, alias, reply, self._problem(alias, reply))
 
     def _problem(self, alias: str, reply: Any) -> str | None:
         """Why an expert's reply is no answer: it says nothing, or takes a turn and reaches for a tool that is the agent's alone."""
@@ -199,7 +199,7 @@ def _consultations(reply: Any) -> list[Any]:
     return [call for call in reply.tool_calls or () if call.name == CALL_EXPERT]
 
 
-def _hand_over(state: ExpertAgentState, chosen: Answer, answers: Sequence[Answer], others: Sequence[Any]) -> Any:
+def _hand_over(state: ExpertAgentState, chosen: ExpertAnswer, answers: Sequence[ExpertAnswer], others: Sequence[Any]) -> Any:
     """The expert's reply becomes the turn; every call of the agent's own reply has its result before it."""
     state.messages.extend(answer.result("The expert takes this turn; what it did follows.") for answer in answers)
     state.messages.extend(tool_result(call, f"Error: not done, expert {chosen.expert} takes this turn.", True) for call in others)

@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Asked:
+class CurrentExpert:
     """The expert whose model is being called: its alias, and the prices a person gave for it, in USD per token; both or none."""
 
     alias: str
@@ -33,7 +33,7 @@ class Asked:
 
 
 _CURRENT: ContextVar[Simulation | None] = ContextVar("tau2_logging_simulation", default=None)
-_EXPERT: ContextVar[Asked | None] = ContextVar("tau2_logging_expert", default=None)
+_EXPERT: ContextVar[CurrentExpert | None] = ContextVar("tau2_logging_expert", default=None)
 
 
 def current() -> Simulation | None:
@@ -51,13 +51,13 @@ def bind(simulation: Simulation | None) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
-def current_expert() -> Asked | None:
+def current_expert() -> CurrentExpert | None:
     """The expert whose model is being called, None outside of such a call."""
     return _EXPERT.get()
 
 
 @contextmanager
-def expert_scope(asked: Asked) -> Iterator[None]:
+def expert_scope(asked: CurrentExpert) -> Iterator[None]:
     """Model calls made inside the block are those of this expert, not the agent's own."""
     token = _EXPERT.set(asked)
     try:

@@ -14,8 +14,8 @@ from tau2_logging.parity.case import Case
 from tau2_logging.parity.comparison import compare
 from tau2_logging.parity.findings import deliberate_kinds, findings
 from tau2_logging.parity.report_text import as_data, as_text
-from tau2_logging.parity.side import Order
-from tau2_logging.parity.side_process import Place, play_both
+from tau2_logging.parity.side import PlayRequest
+from tau2_logging.parity.side_process import Implementation, play_both
 
 DOMAINS = ("airline", "retail", "telecom")
 _DESCRIPTION = """\
@@ -64,13 +64,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(args: argparse.Namespace) -> int:
     started = time.monotonic()
-    left, right = Place.of(args.left), Place.of(args.right)
-    order = _order(args, left, right)
-    one, other = play_both(left, right, order)
+    left, right = Implementation.of(args.left), Implementation.of(args.right)
+    request = _play_request(args, left, right)
+    one, other = play_both(left, right, request)
     cases = [Case.of(data) for data in one.about["cases"]]
     if not cases:
         wanted = " ".join(args.task_ids or ())
-        raise UserError(f"no task {wanted} in {', '.join(order.domains)}; run_local.py --list-tasks DOMAIN shows all")
+        raise UserError(f"no task {wanted} in {', '.join(request.domains)}; run_local.py --list-tasks DOMAIN shows all")
     comparison = compare(cases, one.cases, other.cases, deliberate_kinds(one, other))
     found = findings(comparison, one, other)
     accepted = frozenset(args.accept)
@@ -81,18 +81,20 @@ def _run(args: argparse.Namespace) -> int:
     return int(any(not item.deliberate and item.name not in accepted for item in found))
 
 
-def _order(args: argparse.Namespace, left: Place, right: Place) -> Order:
-    if left.implementation != "tau2":
+def _play_request(args: argparse.Namespace, left: Implementation, right: Implementation) -> PlayRequest:
+    if left.name != "tau2":
         raise UserError("--left has to be tau2: the tasks and the calls are its; put maseval on the right")
     for name, value, least in (("--fuzz", args.fuzz, 0), ("--num-tasks", args.num_tasks, 1)):
         if value is not None and value < least:
             raise UserError(f"{name} is {value}; give a number of at least {least}")
-    known = DOMAINS if right.implementation == "maseval" else (*DOMAINS, "mock")
+    known = DOMAINS if right.name == "maseval" else (*DOMAINS, "mock")
     for domain in args.domains:
         if domain not in known:
             raise UserError(f"no domain {domain!r} on both sides; there are {', '.join(known)}")
     tasks = tuple(args.task_ids) if args.task_ids else None
-    return Order(tuple(dict.fromkeys(args.domains)), tasks, args.num_tasks, args.fuzz, args.seed, fast=not args.no_fast_env, leads=True)
+    return PlayRequest(
+        tuple(dict.fromkeys(args.domains)), tasks, args.num_tasks, args.fuzz, args.seed, fast=not args.no_fast_env, leads=True
+    )
 
 
 def _write(path: Path, text: str) -> None:

@@ -28,7 +28,7 @@ class Difference:
 
 
 @dataclass
-class Tally:
+class EqualCounts:
     """Figures of one domain: how many of what were compared (`n`), and how many were equal (`equal`)."""
 
     n: Counter[str] = field(default_factory=Counter)
@@ -43,11 +43,11 @@ class Tally:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ParityComparison:
     """All differences, and tallies by (domain, `gold`, `slip` or `fuzz`). `tools` counts calls and successes of each (requestor, tool)."""
 
     differences: list[Difference]
-    tallies: dict[tuple[str, str], Tally]
+    tallies: dict[tuple[str, str], EqualCounts]
     tools: dict[tuple[str, str, str], list[int]]
 
 
@@ -56,11 +56,11 @@ def compare(
     left: Mapping[Any, Mapping[str, Any]],
     right: Mapping[Any, Mapping[str, Any]],
     deliberate: frozenset[str],
-) -> Comparison:
+) -> ParityComparison:
     """Compare the answers to `cases`. What follows a deliberate difference in a sequence is not compared where it changes the state."""
-    found = Comparison([], {}, {})
+    found = ParityComparison([], {}, {})
     for case in cases:
-        tally = found.tallies.setdefault((case.domain, case.played), Tally())
+        tally = found.tallies.setdefault((case.domain, case.played), EqualCounts())
         one, other = left.get(case.key), right.get(case.key)
         if one is None or other is None or "failed" in one or "failed" in other:
             same = one is not None and other is not None and "failed" in one and "failed" in other
@@ -79,7 +79,7 @@ def _failed(answer: Mapping[str, Any] | None) -> str:
     return "no answer" if answer is None else str(answer.get("failed", "played"))
 
 
-def _count_tools(found: Comparison, case: Case, answer: Mapping[str, Any]) -> None:
+def _count_tools(found: ParityComparison, case: Case, answer: Mapping[str, Any]) -> None:
     for call, said in zip(case.calls, answer["calls"], strict=True):
         if call.name == NO_TOOL:
             continue
@@ -88,7 +88,7 @@ def _count_tools(found: Comparison, case: Case, answer: Mapping[str, Any]) -> No
         counts[1] += not said["error"]
 
 
-def _differences(case: Case, one: _Answer, other: _Answer, tally: Tally, deliberate: frozenset[str]) -> Iterator[Difference]:
+def _differences(case: Case, one: _Answer, other: _Answer, tally: EqualCounts, deliberate: frozenset[str]) -> Iterator[Difference]:
     start = one["start"] == other["start"]
     tally.count("start", start)
     if not start:
@@ -118,7 +118,7 @@ def _kind(call: Call, first: Mapping[str, Any], second: Mapping[str, Any]) -> st
     return "output"
 
 
-def _end(case: Case, one: _Answer, other: _Answer, tally: Tally) -> Iterator[Difference]:
+def _end(case: Case, one: _Answer, other: _Answer, tally: EqualCounts) -> Iterator[Difference]:
     same = one["end"] == other["end"]
     tally.count("databases", same)
     if not same:
@@ -130,7 +130,7 @@ def _end(case: Case, one: _Answer, other: _Answer, tally: Tally) -> Iterator[Dif
             yield Difference("assertion", case, first["name"], first["met"], second["met"])
 
 
-def _scores(case: Case, one: _Answer, other: _Answer, tally: Tally) -> Iterator[Difference]:
+def _scores(case: Case, one: _Answer, other: _Answer, tally: EqualCounts) -> Iterator[Difference]:
     if "scored" not in one:
         return
     rewards = [answer["scored"].get("reward", answer["scored"].get("error")) for answer in (one, other)]

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tau2_logging.parity.comparison import ERROR_PREFIX, ORDER_ID_PREFIX, Comparison, Difference
-from tau2_logging.parity.side_process import Answer
+from tau2_logging.parity.comparison import ERROR_PREFIX, ORDER_ID_PREFIX, Difference, ParityComparison
+from tau2_logging.parity.side_process import SideResults
 
 DELIBERATE = {
     ("tau2", "maseval"): frozenset({ERROR_PREFIX, ORDER_ID_PREFIX}),
@@ -18,7 +18,7 @@ _SHOWN = 3
 
 
 @dataclass(frozen=True)
-class Finding:
+class ParityFinding:
     """A kind of difference: its name, how often it was met (`count` of `of`), what it is, a few places. `played`: gold, slip or fuzz, where
     it was found by playing."""
 
@@ -32,7 +32,7 @@ class Finding:
     played: str = ""
 
 
-def findings(comparison: Comparison, left: Answer, right: Answer) -> list[Finding]:
+def findings(comparison: ParityComparison, left: SideResults, right: SideResults) -> list[ParityFinding]:
     """Those of the calls, of the evaluators, and of what each side's tasks, tools, policies and loaders are."""
     names = (_name(left), _name(right))
     found = list(_of_calls(comparison, names, deliberate_kinds(left, right)))
@@ -45,16 +45,16 @@ def findings(comparison: Comparison, left: Answer, right: Answer) -> list[Findin
     return found
 
 
-def deliberate_kinds(left: Answer, right: Answer) -> frozenset[str]:
+def deliberate_kinds(left: SideResults, right: SideResults) -> frozenset[str]:
     """Names of the differences that are meant between these two implementations."""
     return DELIBERATE.get((left.about["implementation"], right.about["implementation"]), frozenset())
 
 
-def _name(answer: Answer) -> str:
+def _name(answer: SideResults) -> str:
     return str(answer.about["version"])
 
 
-def _of_calls(comparison: Comparison, names: tuple[str, str], deliberate: frozenset[str]) -> Iterator[Finding]:
+def _of_calls(comparison: ParityComparison, names: tuple[str, str], deliberate: frozenset[str]) -> Iterator[ParityFinding]:
     groups: dict[tuple[str, str, str], list[Difference]] = {}
     for difference in comparison.differences:
         if difference.kind != "reward":
@@ -62,7 +62,7 @@ def _of_calls(comparison: Comparison, names: tuple[str, str], deliberate: frozen
     for (kind, domain, played), members in groups.items():
         of = comparison.tallies[domain, played].n[_COUNTED.get(kind, "cases")]
         sentence = _SENTENCES[kind].format(n=len(members), of=of, left=names[0], right=names[1], how=_how(members[0]))
-        yield Finding(kind, domain, len(members), of, sentence, _examples(members), kind in deliberate, played)
+        yield ParityFinding(kind, domain, len(members), of, sentence, _examples(members), kind in deliberate, played)
 
 
 _COUNTED = {
@@ -101,7 +101,7 @@ def _short(value: Any, most: int = 90) -> str:
     return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
-def _of_rewards(comparison: Comparison, names: tuple[str, str]) -> Iterator[Finding]:
+def _of_rewards(comparison: ParityComparison, names: tuple[str, str]) -> Iterator[ParityFinding]:
     for (domain, played), tally in comparison.tallies.items():
         n = tally.n["rewards"]
         wrong = n - tally.equal["rewards"]
@@ -116,10 +116,10 @@ def _of_rewards(comparison: Comparison, names: tuple[str, str]) -> Iterator[Find
             members = [item for item in comparison.differences if item.kind == "reward" and item.case.domain == domain]
             examples = _examples([item for item in members if item.case.played == played])
             name = "reward" if played == "gold" else f"reward_{played}"
-            yield Finding(name, domain, wrong, n, sentence, examples, played=played)
+            yield ParityFinding(name, domain, wrong, n, sentence, examples, played=played)
 
 
-def _of_releases(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[Finding]:
+def _of_releases(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[ParityFinding]:
     for domain, one in left["domains"].items():
         other = right["domains"][domain]
         mine, theirs = one["tasks"], other["tasks"]
@@ -130,7 +130,7 @@ def _of_releases(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[
                 f"{len(changed)} tasks of {len(mine)} differ ({_parts(mine, theirs, changed)}), and {len(apart)} are in one release only; "
                 "all were played as the left has them."
             )
-            yield Finding("tasks", domain, len(changed + apart), len(mine), sentence, _some(changed + apart))
+            yield ParityFinding("tasks", domain, len(changed + apart), len(mine), sentence, _some(changed + apart))
         yield from _of_tools(domain, {tuple(tool[:2]) for tool in one["tools"]}, {tuple(tool[:2]) for tool in other["tools"]})
         yield from _of_policy(domain, one["policy"], other["policy"])
 
@@ -148,21 +148,21 @@ def _bare(value: Any) -> Any:
     return [_bare(item) for item in value] if isinstance(value, list) else value
 
 
-def _of_tools(domain: str, mine: set[Any], theirs: set[Any]) -> Iterator[Finding]:
+def _of_tools(domain: str, mine: set[Any], theirs: set[Any]) -> Iterator[ParityFinding]:
     if mine != theirs:
         apart = sorted(f"{name} ({requestor})" for requestor, name in mine ^ theirs)
-        yield Finding("tools", domain, len(apart), len(mine), f"{len(apart)} tools are on one side only.", tuple(apart[:_SHOWN]))
+        yield ParityFinding("tools", domain, len(apart), len(mine), f"{len(apart)} tools are on one side only.", tuple(apart[:_SHOWN]))
 
 
-def _of_policy(domain: str, mine: str, theirs: str) -> Iterator[Finding]:
+def _of_policy(domain: str, mine: str, theirs: str) -> Iterator[ParityFinding]:
     if mine == theirs:
         return
     part = " which are a part of the left's" if theirs.strip() in mine else ""
     sentence = f"The agent is told another policy: {len(theirs):,} characters on the right{part}, {len(mine):,} on the left."
-    yield Finding("policy", domain, len(theirs), len(mine), sentence)
+    yield ParityFinding("policy", domain, len(theirs), len(mine), sentence)
 
 
-def _of_probes(probes: Sequence[Mapping[str, Any]], base: Mapping[str, Any], names: tuple[str, str]) -> Iterator[Finding]:
+def _of_probes(probes: Sequence[Mapping[str, Any]], base: Mapping[str, Any], names: tuple[str, str]) -> Iterator[ParityFinding]:
     for probe in probes:
         if "policy" in probe:
             domain = probe["domain"]
@@ -175,17 +175,17 @@ def _of_probes(probes: Sequence[Mapping[str, Any]], base: Mapping[str, Any], nam
     yield from _of_evaluator([probe for probe in probes if "rewards" in probe])
 
 
-def _of_loader(probe: Mapping[str, Any]) -> Iterator[Finding]:
+def _of_loader(probe: Mapping[str, Any]) -> Iterator[ParityFinding]:
     split, domain = probe["split"], probe["domain"]
     if probe["loader_error"]:
-        yield Finding("loader", domain, 1, 1, f"Its loader cannot read tau2's folder: {probe['loader_error']}.")
+        yield ParityFinding("loader", domain, 1, 1, f"Its loader cannot read tau2's folder: {probe['loader_error']}.")
     if split["common"] != split["base"]:
         first = f"the first {split['taken']} entries" if split["first"] else f"{split['taken']} entries"
         sentence = f"Its base split is {first} of {split['of']:,}; {split['common']} of tau2's {split['base']} base tasks are among them."
-        yield Finding("base_split", domain, split["base"] - split["common"], split["base"], sentence)
+        yield ParityFinding("base_split", domain, split["base"] - split["common"], split["base"], sentence)
 
 
-def _of_starts(started: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def _of_starts(started: Sequence[Mapping[str, Any]]) -> Iterator[ParityFinding]:
     for domain in sorted({probe["domain"] for probe in started}):
         members = [probe for probe in started if probe["domain"] == domain and probe["has_state"]]
         changed = [probe for probe in members if probe["changed"] or probe["refused"]]
@@ -195,10 +195,12 @@ def _of_starts(started: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
                 "The initial state is applied twice, by the constructor of an environment and again by the evaluator: "
                 f"in {len(changed)} of {len(members)} tasks the second time changes it or fails ({refused} fail)."
             )
-            yield Finding("initial_state_twice", domain, len(changed), len(members), sentence, _some([probe["task"] for probe in changed]))
+            yield ParityFinding(
+                "initial_state_twice", domain, len(changed), len(members), sentence, _some([probe["task"] for probe in changed])
+            )
 
 
-def _of_evaluator(probes: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
+def _of_evaluator(probes: Sequence[Mapping[str, Any]]) -> Iterator[ParityFinding]:
     """Why perfect conversations are not scored 1: one repair after the other, and how many become perfect by it."""
     for domain in sorted({probe["domain"] for probe in probes}):
         members = [probe for probe in probes if probe["domain"] == domain]
@@ -213,7 +215,7 @@ def _of_evaluator(probes: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
                 f"{_quoted(example['unread'])}, which it never reads. {calls['made'] - calls['read']} of {calls['made']} tool calls "
                 f"of the user are lost; with the key in place {perfect['key']} of these {len(members)} conversations are perfect."
             )
-            yield Finding("evaluator_key", domain, len(members), len(members), sentence)
+            yield ParityFinding("evaluator_key", domain, len(members), len(members), sentence)
         lost = calls["made"] - calls["merged"]
         if lost and calls["merged"]:
             most = {side: max(probe["most_in_a_turn"][side] for probe in members) for side in ("made", "merged")}
@@ -222,10 +224,10 @@ def _of_evaluator(probes: Sequence[Mapping[str, Any]]) -> Iterator[Finding]:
                 f"{most['made']} were made: {lost} of {calls['made']} are lost even with the key in place; "
                 f"with all of them {perfect['merge']} of {len(members)} are perfect."
             )
-            yield Finding("evaluator_merge", domain, lost, calls["made"], sentence)
+            yield ParityFinding("evaluator_merge", domain, lost, calls["made"], sentence)
         if perfect["state"] != perfect["merge"]:
             sentence = f"With the initial state applied once as well, {perfect['state']} of {len(members)} are perfect."
-            yield Finding("evaluator_state", domain, perfect["state"] - perfect["merge"], len(members), sentence)
+            yield ParityFinding("evaluator_state", domain, perfect["state"] - perfect["merge"], len(members), sentence)
 
 
 def _some(names: Sequence[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from tau2_logging.parity.side import Wrapping
 
 
 @dataclass(frozen=True)
-class Recorded:
+class ScoredConversation:
     """A conversation that MASEval's evaluator was to score: it, the traces it was given, what was really said."""
 
     evaluator: Tau2Evaluator
@@ -78,7 +78,7 @@ def probe_start(domain: str, task: Any, start: list[str | None], hashes: Callabl
         return {**probe, "refused": f"{type(error).__name__}: {error}"}
 
 
-def probe_evaluator(recorded: Recorded, reward: float | None, wrapping: Wrapping) -> dict[str, Any]:
+def probe_evaluator(recorded: ScoredConversation, reward: float | None, wrapping: Wrapping) -> dict[str, Any]:
     """Rewards of a perfect conversation that was not scored 1, with one repair after the other."""
     evaluator = recorded.evaluator
     watched = _Watched(recorded.traces)
@@ -110,7 +110,7 @@ def _reward(evaluator: Tau2Evaluator, trajectory: list[dict[str, Any]]) -> float
         return f"{type(error).__name__}: {error}"
 
 
-def _whole(recorded: Recorded) -> Iterator[dict[str, Any]]:
+def _whole(recorded: ScoredConversation) -> Iterator[dict[str, Any]]:
     """The conversation in the order in which it took place: both histories, told apart by who spoke."""
     agent = next(iter(recorded.traces["agents"].values()))["messages"]
     user = recorded.traces["user"]["messages"] if recorded.traces.get("user") else []

@@ -24,8 +24,8 @@ from maseval.core.model import ChatResponse
 
 from tau2_logging.environments.maseval_data import SharedMaseval, lay_out, own_hash
 from tau2_logging.parity.case import Act, Call, Case, gold_conversation
-from tau2_logging.parity.maseval_probes import Recorded, probe_evaluator, probe_loader, probe_start
-from tau2_logging.parity.side import Order, Wrapping
+from tau2_logging.parity.maseval_probes import ScoredConversation, probe_evaluator, probe_loader, probe_start
+from tau2_logging.parity.side import PlayRequest, Wrapping
 
 
 class MasevalSide:
@@ -42,15 +42,15 @@ class MasevalSide:
         self._stage = tempfile.TemporaryDirectory(prefix="parity-")
         self._tasks: dict[str, dict[str, Any]] = {}
         self._led: dict[str, Any] = {}
-        self._imperfect: list[tuple[Recorded, float | None]] = []
+        self._imperfect: list[tuple[ScoredConversation, float | None]] = []
         self._started: list[dict[str, Any]] = []
 
-    def about(self, order: Order) -> dict[str, Any]:
+    def about(self, request: PlayRequest) -> dict[str, Any]:
         """Its version; what it has of tau2's data is known when tau2 has said where that is."""
         version = f"MASEval {importlib.metadata.version('maseval')}"
         return {"implementation": "maseval", "version": version, "python": platform.python_version()}
 
-    def cases(self, order: Order) -> list[Case]:
+    def cases(self, request: PlayRequest) -> list[Case]:
         """Never asked: tau2 leads."""
         raise NotImplementedError("the cases come from tau2")
 
@@ -92,7 +92,7 @@ class MasevalSide:
             return {"error": f"{report['status']}: {(report['error'] or {}).get('error_message', '')}"}
         return {"reward": result["reward"], "parts": result["reward_breakdown"]}
 
-    def probes(self, order: Order) -> Iterator[dict[str, Any]]:
+    def probes(self, request: PlayRequest) -> Iterator[dict[str, Any]]:
         """What its loader makes of tau2's folder, what its agent is told, and why its evaluator fails perfect conversations."""
         stage = Path(self._stage.name)
         for domain, about in self._led["domains"].items():
@@ -134,9 +134,9 @@ class _Gold(DefaultAgentTau2Benchmark):
     def __init__(self) -> None:
         super().__init__(progress_bar=False)
         self._acts: Sequence[Act] = ()
-        self._recorded: Recorded | None = None
+        self._recorded: ScoredConversation | None = None
 
-    def play(self, task: Any, acts: Sequence[Act]) -> tuple[dict[str, Any], Recorded | None]:
+    def play(self, task: Any, acts: Sequence[Act]) -> tuple[dict[str, Any], ScoredConversation | None]:
         """MASEval's report of the conversation, and what its evaluator was given."""
         self._acts, self._recorded = acts, None
         report = self.run([task], agent_data={"model_id": "gold/agent"})[0]
@@ -150,7 +150,7 @@ class _Gold(DefaultAgentTau2Benchmark):
         return _Script(self._acts, "assistant" if model_id == "gold/agent" else "user")
 
     def evaluate(self, evaluators: Sequence[Tau2Evaluator], agents: Any, final_answer: Any, traces: Mapping[str, Any]) -> Any:
-        self._recorded = Recorded(evaluators[0], dict(traces), self._acts)  # before it is evaluated: that may fail
+        self._recorded = ScoredConversation(evaluators[0], dict(traces), self._acts)  # before it is evaluated: that may fail
         return super().evaluate(evaluators, agents, final_answer, traces)
 
 

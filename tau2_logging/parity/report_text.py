@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from tau2_logging.parity.comparison import Comparison, Tally
-from tau2_logging.parity.findings import Finding
-from tau2_logging.parity.side_process import Answer
+from tau2_logging.parity.comparison import EqualCounts, ParityComparison
+from tau2_logging.parity.findings import ParityFinding
+from tau2_logging.parity.side_process import SideResults
 
 _COLUMNS = ("databases", "outputs", "flags", "assertions", "rewards")
 _TITLES = {
@@ -16,7 +16,9 @@ _TITLES = {
 }  # fmt: skip
 
 
-def as_text(left: Answer, right: Answer, comparison: Comparison, found: Sequence[Finding], accepted: frozenset[str]) -> str:
+def as_text(
+    left: SideResults, right: SideResults, comparison: ParityComparison, found: Sequence[ParityFinding], accepted: frozenset[str]
+) -> str:
     """A table of what was equal, the deliberate differences, then everything else."""
     parts = [f"left:  {_side(left)}\nright: {_side(right)}\n", _table(comparison), _coverage(comparison)]
     kinds = (
@@ -29,7 +31,7 @@ def as_text(left: Answer, right: Answer, comparison: Comparison, found: Sequence
     return "\n".join(part for part in parts if part)
 
 
-def as_data(left: Answer, right: Answer, comparison: Comparison, found: Sequence[Finding]) -> dict[str, Any]:
+def as_data(left: SideResults, right: SideResults, comparison: ParityComparison, found: Sequence[ParityFinding]) -> dict[str, Any]:
     """Everything a program wants of it: figures, findings, and every single difference."""
     return {
         "left": {key: left.about[key] for key in ("implementation", "version", "python")},
@@ -51,16 +53,16 @@ def as_data(left: Answer, right: Answer, comparison: Comparison, found: Sequence
     }  # fmt: skip
 
 
-def _side(answer: Answer) -> str:
+def _side(answer: SideResults) -> str:
     return f"{answer.about['version']}, Python {answer.about['python']}"
 
 
-def _table(comparison: Comparison) -> str:
+def _table(comparison: ParityComparison) -> str:
     rows = [("domain", "played", "cases", *(_TITLES[name] for name in _COLUMNS))]
-    total: dict[str, Tally] = {}
+    total: dict[str, EqualCounts] = {}
     for (domain, played), tally in comparison.tallies.items():
         rows.append((domain, played, f"{tally.n['cases']}", *_cells(tally)))
-        sums = total.setdefault(played, Tally())
+        sums = total.setdefault(played, EqualCounts())
         sums.n.update(tally.n)
         sums.equal.update(tally.equal)
     if len(comparison.tallies) > len(total):
@@ -69,11 +71,11 @@ def _table(comparison: Comparison) -> str:
     return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows) + "\n"
 
 
-def _cells(tally: Tally) -> list[str]:
+def _cells(tally: EqualCounts) -> list[str]:
     return [f"{tally.equal[name]}/{tally.n[name]}" if tally.n[name] else "-" for name in _COLUMNS]
 
 
-def _coverage(comparison: Comparison) -> str:
+def _coverage(comparison: ParityComparison) -> str:
     if not any(played == "fuzz" for _, played in comparison.tallies):
         return ""
     called = len(comparison.tools)
@@ -82,7 +84,7 @@ def _coverage(comparison: Comparison) -> str:
     return f"{called} tools were called{success}.\n"
 
 
-def _section(title: str, found: Sequence[Finding]) -> str:
+def _section(title: str, found: Sequence[ParityFinding]) -> str:
     lines = [f"{title}:"]
     for item in found:
         lines.append(f"  {item.name} ({', '.join(filter(None, (item.domain, item.played)))}): {item.sentence}")

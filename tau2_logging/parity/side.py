@@ -11,7 +11,7 @@ from tau2_logging.parity.case import Case
 
 
 @dataclass(frozen=True)
-class Order:
+class PlayRequest:
     """What is to be played: `tasks` by id (None: all), at most `num_tasks` a domain, `fuzz` random sequences in all.
 
     `fast`: databases are parsed once and shared copy-on-write, on both sides.
@@ -48,10 +48,10 @@ class Wrapping:
 class Side(Protocol):
     """An implementation of the benchmark."""
 
-    def about(self, order: Order) -> dict[str, Any]:
+    def about(self, request: PlayRequest) -> dict[str, Any]:
         """Its version, and of each domain the policy, the tools and the tasks as it has them."""
 
-    def cases(self, order: Order) -> list[Case]:
+    def cases(self, request: PlayRequest) -> list[Case]:
         """What is to be played; asked of the leading side alone."""
 
     def follow(self, led: dict[str, Any]) -> None:
@@ -60,5 +60,5 @@ class Side(Protocol):
     def play(self, case: Case) -> dict[str, Any]:
         """Play a case: `start` and `end` (hashes of both databases), `calls` (output, error), `assertions`, `scored` if gold."""
 
-    def probes(self, order: Order) -> Iterator[dict[str, Any]]:
+    def probes(self, request: PlayRequest) -> Iterator[dict[str, Any]]:
         """Experiments of its own, after the last case, that explain a difference."""

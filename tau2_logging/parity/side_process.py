@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.parity.case import Key
-from tau2_logging.parity.side import Order
+from tau2_logging.parity.side import PlayRequest
 
 IMPLEMENTATIONS = ("tau2", "maseval")
 _ROOT = Path(__file__).resolve().parents[2]
@@ -26,14 +26,14 @@ _WORKER = "tau2_logging.cli.parity_worker"
 
 
 @dataclass(frozen=True)
-class Place:
+class Implementation:
     """An implementation and the interpreter that has it."""
 
-    implementation: str
+    name: str
     python: str
 
     @classmethod
-    def of(cls, text: str) -> Place:
+    def of(cls, text: str) -> Implementation:
         """From `tau2`, `maseval`, or either followed by `@` and an interpreter. Raises UserError."""
         name, _, python = text.partition("@")
         if name not in IMPLEMENTATIONS:
@@ -44,11 +44,11 @@ class Place:
         return cls(name, found)
 
     def __str__(self) -> str:
-        return self.implementation if self.python == sys.executable else f"{self.implementation}@{self.python}"
+        return self.name if self.python == sys.executable else f"{self.name}@{self.python}"
 
 
 @dataclass(frozen=True)
-class Answer:
+class SideResults:
     """All that a side said: of itself, of every case by its key, and what its probes found."""
 
     about: dict[str, Any]
@@ -56,13 +56,13 @@ class Answer:
     probes: list[dict[str, Any]]
 
 
-def play_both(left: Place, right: Place, order: Order) -> tuple[Answer, Answer]:
+def play_both(left: Implementation, right: Implementation, request: PlayRequest) -> tuple[SideResults, SideResults]:
     """Play on both sides at once; `left` leads. Raises UserError, with the side's own words, when one cannot."""
     with tempfile.TemporaryDirectory(prefix="parity-") as folder, ThreadPoolExecutor(2) as pool:
-        sides = [_Worker(place, Path(folder) / f"{number}.txt") for number, place in enumerate((left, right))]
+        sides = [_Worker(one, Path(folder) / f"{number}.txt") for number, one in enumerate((left, right))]
         try:
-            sides[0].send(asdict(order))
-            sides[1].send(asdict(replace(order, leads=False)))
+            sides[0].send(asdict(request))
+            sides[1].send(asdict(replace(request, leads=False)))
             led = sides[0].first()
             sides[1].first()
             sides[1].send(led)
@@ -74,14 +74,14 @@ def play_both(left: Place, right: Place, order: Order) -> tuple[Answer, Answer]:
 
 
 class _Worker:
-    def __init__(self, place: Place, errors: Path) -> None:
-        self._place = place
+    def __init__(self, implementation: Implementation, errors: Path) -> None:
+        self._implementation = implementation
         self._errors = errors
         paths = [str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONHASHSEED": "0", "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
         with errors.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [place.python, "-m", _WORKER, place.implementation],
+                [implementation.python, "-m", _WORKER, implementation.name],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=stderr,
@@ -102,8 +102,8 @@ class _Worker:
         self._about = next(self._lines())
         return self._about
 
-    def rest(self) -> Answer:
-        answer = Answer(self._about, {}, [])
+    def rest(self) -> SideResults:
+        answer = SideResults(self._about, {}, [])
         for line in self._lines():
             kind = line.pop("kind")
             if kind == "case":
@@ -128,9 +128,9 @@ class _Worker:
         if "No module named" in reason:
             missing = reason.rsplit(" ", 1)[-1].strip("'\"")
             wanted = "requirements-maseval.txt" if missing == "maseval" else "requirements.txt"
-            return f"{self._place.python} has no {missing}; install it there with: pip install -r {wanted}"
+            return f"{self._implementation.python} has no {missing}; install it there with: pip install -r {wanted}"
         said = self._errors.read_text(encoding="utf-8", errors="replace").splitlines()[-_SHOWN:]
-        return f"{self._place} could not be played: {reason}" + "".join(f"\n    {line}" for line in said)
+        return f"{self._implementation} could not be played: {reason}" + "".join(f"\n    {line}" for line in said)
 
     def close(self) -> None:
         for pipe in (self._process.stdin, self._process.stdout):

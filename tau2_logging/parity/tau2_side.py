@@ -14,7 +14,7 @@ from typing import Any
 from tau2_logging.environments import FastDatabases
 from tau2_logging.parity.case import GREETING, NO_TOOL, Act, Call, Case, gold_conversation
 from tau2_logging.parity.fuzz import Arguments, sequences
-from tau2_logging.parity.side import Order, Wrapping
+from tau2_logging.parity.side import PlayRequest, Wrapping
 
 _SLIP = Call("assistant", NO_TOOL, {})
 
@@ -36,14 +36,14 @@ class Tau2Side:
     def _quiet(self) -> None:
         importlib.import_module("loguru").logger.remove()
 
-    def about(self, order: Order) -> dict[str, Any]:
+    def about(self, request: PlayRequest) -> dict[str, Any]:
         """`domains`: policy, tools with their parameters, tasks as JSON; `data`: the folder of the domains."""
         return {
             "implementation": "tau2",
             "version": _version(),
             "python": platform.python_version(),
             "data": str(importlib.import_module("tau2.utils.utils").DATA_DIR / "tau2" / "domains"),
-            "domains": {domain: self._about(domain) for domain in order.domains},
+            "domains": {domain: self._about(domain) for domain in request.domains},
         }
 
     def _about(self, domain: str) -> dict[str, Any]:
@@ -62,16 +62,16 @@ class Tau2Side:
             self._tasks[domain] = {str(task.id): task for task in tasks}
         return self._tasks[domain]
 
-    def cases(self, order: Order) -> list[Case]:
+    def cases(self, request: PlayRequest) -> list[Case]:
         """Gold actions of every chosen task, of the first one also after a slip, then the random sequences, each domain its share."""
         found = []
-        for domain in order.domains:
-            names = [name for name in self._all(domain) if order.tasks is None or name in order.tasks]
-            found += [Case(domain, name, None, self._gold(domain, name)) for name in names[: order.num_tasks]]
+        for domain in request.domains:
+            names = [name for name in self._all(domain) if request.tasks is None or name in request.tasks]
+            found += [Case(domain, name, None, self._gold(domain, name)) for name in names[: request.num_tasks]]
             found += [Case(domain, name, None, (_SLIP, *self._gold(domain, name)), slip=True) for name in names[:1]]
-        for place, domain in enumerate(order.domains):
-            share = len(range(place, order.fuzz, len(order.domains)))
-            found += self._random(domain, share, order.seed)
+        for place, domain in enumerate(request.domains):
+            share = len(range(place, request.fuzz, len(request.domains)))
+            found += self._random(domain, share, request.seed)
         return found
 
     def _gold(self, domain: str, name: str) -> tuple[Call, ...]:
@@ -149,7 +149,7 @@ class Tau2Side:
             yield self._messages.ToolMessage(id=name, role="tool", content=answer["output"], requestor=act.role, error=answer["error"])
             number += 1
 
-    def probes(self, order: Order) -> Iterator[dict[str, Any]]:
+    def probes(self, request: PlayRequest) -> Iterator[dict[str, Any]]:
         """tau2 is the measure: nothing to explain, but its shared databases have to be what they were."""
         damaged = self._databases.damaged()
         if damaged:

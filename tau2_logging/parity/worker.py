@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from tau2_logging.parity.case import Case
-from tau2_logging.parity.side import Order, Side, Wrapping
+from tau2_logging.parity.side import PlayRequest, Side, Wrapping
 
 
 def main(implementation: str, wrapping: Wrapping) -> int:
@@ -35,10 +35,10 @@ def main(implementation: str, wrapping: Wrapping) -> int:
 
 def _play(implementation: str, wrapping: Wrapping, out: TextIO) -> None:
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    order = Order(**json.loads(sys.stdin.readline()))
-    side = _side(implementation, wrapping, order.fast)
-    cases = side.cases(order) if order.leads else None
-    _send(out, {"kind": "about", **side.about(order), "cases": [case.as_json() for case in cases or ()]})
+    request = PlayRequest(**json.loads(sys.stdin.readline()))
+    side = _side(implementation, wrapping, request.fast)
+    cases = side.cases(request) if request.leads else None
+    _send(out, {"kind": "about", **side.about(request), "cases": [case.as_json() for case in cases or ()]})
     if cases is None:
         led = json.loads(sys.stdin.readline())
         cases = [Case.of(data) for data in led["cases"]]
@@ -46,7 +46,7 @@ def _play(implementation: str, wrapping: Wrapping, out: TextIO) -> None:
     for case in cases:
         with wrapping.replaced(uuid, uuid4=_counted_uuids()):
             _send(out, {"kind": "case", "key": case.key, **side.play(case)})
-    for probe in side.probes(order):
+    for probe in side.probes(request):
         _send(out, {"kind": "probe", **probe})
     _send(out, {"kind": "end"})
 

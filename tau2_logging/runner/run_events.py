@@ -20,7 +20,7 @@ from tau2_logging.runner.settings.saved_run import write_run
 from tau2_logging.runner.settings.start_fields import settings_fields
 from tau2_logging.runner.work.plan import RunPlan
 from tau2_logging.runner.work.run_folder import RunFolder
-from tau2_logging.sinks.totals import DomainTotals, Totals
+from tau2_logging.sinks.totals import DomainTotals, LiveTotals
 from tau2_logging.version import __version__
 
 
@@ -80,7 +80,7 @@ class RunRecord:
                 },
             )
 
-    def emit_end(self, logger: EventLogger, totals: Totals, signal: str | None, stopped_by: str | None) -> None:
+    def emit_end(self, logger: EventLogger, totals: LiveTotals, signal: str | None, stopped_by: str | None) -> None:
         """Write run_end for each label; `signal` or `stopped_by` says why the run ended before its end."""
         for label, item in totals.domains.items():
             ended = {"signal": signal, "stopped_by": stopped_by, "domain": label, "run": self.folder.run_id}

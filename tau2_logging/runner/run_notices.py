@@ -11,7 +11,7 @@ from tau2_logging.runner.settings.config import THREADS, RunConfig
 from tau2_logging.runner.work.plan import RunPlan
 from tau2_logging.runner.work.run_folder import RunFolder
 from tau2_logging.sinks.domain_files import events_path
-from tau2_logging.sinks.totals import Totals
+from tau2_logging.sinks.totals import LiveTotals
 
 _MANY_THREADS = 32
 
@@ -42,7 +42,7 @@ def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterat
     yield f"run {folder.run_id}: {total - len(folder.done)} simulations, {config.max_concurrency} at a time"
 
 
-def result_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, totals: Totals) -> Iterator[str]:
+def result_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, totals: LiveTotals) -> Iterator[str]:
     """The rewards, where results are, what to do next."""
     for label, item in totals.domains.items():
         yield f"{label}: mean reward {item.score.headline}"

@@ -48,10 +48,10 @@ from tau2_logging.runner.work.run_lock import RunLock
 from tau2_logging.runner.work.run_spec import RunSpec
 from tau2_logging.runner.work.run_unit import RunContext
 from tau2_logging.runner.work.watchdog import Watchdog
-from tau2_logging.sinks.console import Progress, summary_table
+from tau2_logging.sinks.console import ProgressDisplay, summary_table
 from tau2_logging.sinks.domain_files import DomainFiles
 from tau2_logging.sinks.structured_file import StructuredFiles
-from tau2_logging.sinks.totals import Totals
+from tau2_logging.sinks.totals import LiveTotals
 
 EXIT_OK, EXIT_FAILED = 0, 1
 _TICK_S = 0.25
@@ -152,7 +152,7 @@ class _Session:
             self._announce(exports)
             budget = Budget(self.config.max_cost, self.config.max_tokens_total)
             self.record.emit_start(logger)
-            progress = Progress(totals, self.console.console, self.config.progress)
+            progress = ProgressDisplay(totals, self.console.console, self.config.progress)
             with self.stop.on_signals(lambda: executor.reports.put(None)), servers.watched(logger):
                 failure = self._drive(executor, progress, servers, lambda: end_of(budget, totals, servers))
                 self.notes += traces.finish(lambda: self.stop.signal is not None or failure is not None)
@@ -184,8 +184,8 @@ class _Session:
             return ThreadsExecutor(context, self.todo, config.max_concurrency, watchdog, servers.waits)
         return make_pool(self.run_spec, context, self.todo, self.folder.started_wall, servers, self._say)
 
-    def _open_logger(self, stack: ExitStack, more: Sequence[Sink]) -> tuple[Totals, EventLogger]:
-        totals = Totals(self.plan.planned())
+    def _open_logger(self, stack: ExitStack, more: Sequence[Sink]) -> tuple[LiveTotals, EventLogger]:
+        totals = LiveTotals(self.plan.planned())
         for (domain, task, _), row in self.folder.done.items():
             if domain in totals.domains:
                 totals.add_finished(domain, task, row.get("reward"), row.get("termination"))
@@ -200,7 +200,9 @@ class _Session:
         stack.callback(logger.close)
         return totals, logger
 
-    def _drive(self, executor: Executor, progress: Progress, servers: ModelServers, end: Callable[[], End | None]) -> BaseException | None:
+    def _drive(
+        self, executor: Executor, progress: ProgressDisplay, servers: ModelServers, end: Callable[[], End | None]
+    ) -> BaseException | None:
         left = len(self.todo)
         progress.start()
         try:
@@ -242,7 +244,7 @@ class _Session:
     def _say(self, text: str) -> None:
         self.console.say(text)
 
-    def _emit_end(self, logger: EventLogger, totals: Totals) -> None:
+    def _emit_end(self, logger: EventLogger, totals: LiveTotals) -> None:
         stop = self.stop
         self.record.emit_end(logger, totals, stop.signal.name if stop.signal else None, stop.end.name if stop.end else None)
 
@@ -256,7 +258,7 @@ class _Session:
         change = masked_record if self.config.masking == ALL else str
         return write_results(self.folder.directory, label, info, self.plan.tasks(label), now, planned, change)
 
-    def _report(self, totals: Totals, logger: EventLogger, failure: BaseException | None) -> int:
+    def _report(self, totals: LiveTotals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.show(summary_table(totals))
         for line in result_lines(self.config, self.plan, self.folder, totals):
             self._say(line)

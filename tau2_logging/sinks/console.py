@@ -14,15 +14,15 @@ from rich.text import Text
 
 from tau2_logging import units
 from tau2_logging.logger.simulation import InFlight
-from tau2_logging.sinks.totals import DomainTotals, Totals
+from tau2_logging.sinks.totals import DomainTotals, LiveTotals
 
 PLAIN_EVERY_S = 10.0
 
 
-class Progress:
+class ProgressDisplay:
     """`start`, `update` as often as you like, `stop`. Draws at most four times a second; `in_flight` are the simulations now running."""
 
-    def __init__(self, totals: Totals, console: Console, enabled: bool = True) -> None:
+    def __init__(self, totals: LiveTotals, console: Console, enabled: bool = True) -> None:
         self._totals = totals
         self._console = console
         self._enabled = enabled
@@ -127,7 +127,7 @@ def _in_flight(simulations: Sequence[InFlight]) -> str:
     )
 
 
-def summary_table(totals: Totals) -> Table:
+def summary_table(totals: LiveTotals) -> Table:
     """The table at the end: a column per domain, so that it fits a narrow terminal. Times are exclusive and summed over simulations."""
     table = Table(show_header=True, header_style="bold", box=SIMPLE_HEAD, expand=False)
     table.add_column("", no_wrap=True)

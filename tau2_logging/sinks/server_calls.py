@@ -34,7 +34,7 @@ Figures = dict[str, object]
 
 
 @dataclass(frozen=True)
-class Tally:
+class JoinCounts:
     """How it went: calls over HTTP that succeeded, those of them that have a span, spans of requests that are of no call of the run."""
 
     calls: int
@@ -82,11 +82,11 @@ class ServerCalls(Sink):
                     self._foreign += 1
             self._news.notify_all()
 
-    def wait(self, stopped: Callable[[], bool] = lambda: False) -> Tally:
+    def wait(self, stopped: Callable[[], bool] = lambda: False) -> JoinCounts:
         """Wait for the last batch, while calls lack a span that servers which sent others may still send; then say how it went."""
         logger = self._logger
         if logger is None:
-            return Tally(0, 0, 0)
+            return JoinCounts(0, 0, 0)
         begun_ns = logger.clock.now_ns()
         with self._news:
             while True:
@@ -97,13 +97,13 @@ class ServerCalls(Sink):
                 if not self._missing() or left_s <= 0 or stopped():
                     break
                 self._news.wait(min(left_s, _LOOK_S))
-        return self.tally()
+        return self.counts()
 
-    def tally(self) -> Tally:
+    def counts(self) -> JoinCounts:
         """How it has gone so far."""
         with self._news:
             self._take_new_calls()
-            return Tally(self._counted, self._joined, self._foreign + sum(map(len, self._early.values())))
+            return JoinCounts(self._counted, self._joined, self._foreign + sum(map(len, self._early.values())))
 
     def _missing(self) -> bool:
         """Whether a call waits for its span: of a model of which a server tells, or of any as long as none has told anything. Several
@@ -173,4 +173,4 @@ def _text(call: Event, name: str) -> str | None:
     return None if value is None else str(value)
 
 
-__all__ = ["ServerCalls", "Tally"]
+__all__ = ["JoinCounts", "ServerCalls"]

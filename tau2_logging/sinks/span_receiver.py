@@ -25,7 +25,7 @@ _PROTOBUF = "application/x-protobuf"
 Take = Callable[[list[ServerSpan]], None]
 
 
-class Refused(Exception):
+class RequestRejected(Exception):
     """A request that cannot be taken: HTTP status and why."""
 
     def __init__(self, status: int, reason: str) -> None:
@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Take the spans of one request."""
         try:
             spans = read_spans(self._body())
-        except Refused as refused:
+        except RequestRejected as refused:
             self._answer(refused.status, str(refused))
         except ValueError as error:
             self._answer(400, str(error))
@@ -109,15 +109,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _body(self) -> bytes:
         if self.path.split("?")[0] != PATH:
-            raise Refused(404, f"spans go to {PATH}")
+            raise RequestRejected(404, f"spans go to {PATH}")
         length = self.headers.get("Content-Length", "")
         if not (length.isascii() and length.isdigit()):
-            raise Refused(400, "no Content-Length")
+            raise RequestRejected(400, "no Content-Length")
         if int(length) > MOST_BYTES:
-            raise Refused(413, f"more than {MOST_BYTES} bytes")
+            raise RequestRejected(413, f"more than {MOST_BYTES} bytes")
         body = self.rfile.read(int(length))
         if len(body) < int(length):
-            raise Refused(400, "the request was cut")
+            raise RequestRejected(400, "the request was cut")
         return _unpacked(body, self.headers.get("Content-Encoding", "identity").strip().lower())
 
     def _answer(self, status: int, reason: str = "") -> None:
@@ -138,14 +138,14 @@ def _unpacked(body: bytes, encoding: str) -> bytes:
     if encoding == "identity":
         return body
     if encoding != "gzip":
-        raise Refused(400, f"Content-Encoding {encoding!r} is not known; send gzip or none")
+        raise RequestRejected(400, f"Content-Encoding {encoding!r} is not known; send gzip or none")
     unpacker = zlib.decompressobj(wbits=31)
     try:
         plain = unpacker.decompress(body, MOST_BYTES)
     except zlib.error as error:
-        raise Refused(400, f"not gzip: {error}") from error
+        raise RequestRejected(400, f"not gzip: {error}") from error
     if unpacker.unconsumed_tail:
-        raise Refused(413, f"more than {MOST_BYTES} bytes when unpacked")
+        raise RequestRejected(413, f"more than {MOST_BYTES} bytes when unpacked")
     if not unpacker.eof:
-        raise Refused(400, "gzip that ends too early")
+        raise RequestRejected(400, "gzip that ends too early")
     return plain

@@ -78,7 +78,7 @@ class DomainTotals:
         return mean_pass_at(self.rewards)
 
 
-class Totals(Sink):
+class LiveTotals(Sink):
     """Keeps a DomainTotals for each domain, whatever level is written to the files."""
 
     level = PROFILE

@@ -18,7 +18,7 @@ import yaml
 from tau2_logging.cli.rental import build_parser, main
 from tau2_logging.cli.run_local import build_parser as run_local_parser
 from tau2_logging.models.rental.render import render
-from tau2_logging.models.rental.task import EndpointTask
+from tau2_logging.models.rental.task import RentalTask
 from tau2_logging.models.servers.families import VLLM_VERSION
 from tests.support.patience import LONG_S
 
@@ -56,7 +56,7 @@ def test_what_the_cost_limit_does_not_hold_for_is_said_at_once(capsys: pytest.Ca
 
 def test_errors_are_one_line_each_and_warnings_stand_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "endpoint.yaml"
-    text = render(EndpointTask("Qwen/Qwen3-32B", ("A100:1",), 2.0, infra=("gcp",)))
+    text = render(RentalTask("Qwen/Qwen3-32B", ("A100:1",), 2.0, infra=("gcp",)))
     file.write_text(text.replace("down: true", "down: false").replace("ports: 8000", "ports: 9000"))
     code, out, err = outcome(capsys, "validate", str(file))
     assert code == 2
@@ -95,7 +95,7 @@ def test_skypilots_own_parser_is_asked_where_it_is_installed(refused: bool, tmp_
         f"        if {refused}: raise ValueError('Invalid\\n  resources')\n"
     )
     file = tmp_path / "endpoint.yaml"
-    file.write_text(render(EndpointTask("Qwen/Qwen3-32B", ("A100:1",), 2.0)))
+    file.write_text(render(RentalTask("Qwen/Qwen3-32B", ("A100:1",), 2.0)))
     done = subprocess.run(
         [sys.executable, "-m", "tau2_logging.cli.rental", "validate", str(file)],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False,
@@ -117,7 +117,7 @@ def _skypilot_is_there() -> bool:
 @pytest.mark.parametrize("gpus", [("A100",), ("L4:1", "A100-80GB:8")])
 def test_skypilot_takes_what_is_rendered(gpus: tuple[str, ...], infra: tuple[str, ...], tmp_path: Path) -> None:
     file = tmp_path / "endpoint.yaml"
-    file.write_text(render(EndpointTask("Qwen/Qwen3-32B", gpus, 2.0, infra=infra, use_spot=True, replicas=2)))
+    file.write_text(render(RentalTask("Qwen/Qwen3-32B", gpus, 2.0, infra=infra, use_spot=True, replicas=2)))
     command = [sys.executable, "-m", "tau2_logging.cli.rental", "validate", str(file)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, "SkyPilot" in done.stdout) == (0, True), done.stderr
@@ -139,7 +139,7 @@ class Machine:
         path.chmod(0o755)
 
     def run(self, environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        task = EndpointTask("Qwen/Qwen3-32B", ("A100:1",), 2.0, idle_minutes=1, startup_minutes=3)
+        task = RentalTask("Qwen/Qwen3-32B", ("A100:1",), 2.0, idle_minutes=1, startup_minutes=3)
         script = yaml.safe_load(render(task))["run"]
         env = {"PATH": f"{self.folder}:{os.environ['PATH']}", "HOME": str(self.folder), "SKYPILOT_NUM_GPUS_PER_NODE": "4", **environ}
         return subprocess.run(["bash", "-c", script], env=env, capture_output=True, text=True, timeout=LONG_S, check=False)

@@ -22,7 +22,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import MODEL_CALL_TYPES, Event
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.endpoints import Endpoint, Endpoints
-from tau2_logging.models.servers.server_settings import ServerSettings as Settings
+from tau2_logging.models.servers.server_settings import ModelServerSettings as Settings
 from tau2_logging.models.simulated_server import Exchange, Reply, ServerSettings, SimulatedServer
 from tau2_logging.runner.model_calls.model_servers import agent_llm
 from tau2_logging.runner.model_calls.preflight import check

@@ -14,7 +14,7 @@ import pytest
 from tau2_logging.analysis import load_log
 from tau2_logging.events import Event
 from tau2_logging.events.kinds import EXCLUSIVE_MS
-from tau2_logging.models.servers.server_settings import ServerSettings as Settings
+from tau2_logging.models.servers.server_settings import ModelServerSettings as Settings
 from tau2_logging.runner.settings.config import ModelChoice
 from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.in_process import run_quietly, scripted

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from tau2_logging.errors import UserError
 from tau2_logging.events import MODEL_CALL_TYPES
-from tau2_logging.models.servers.server_settings import ServerSettings as Settings
+from tau2_logging.models.servers.server_settings import ModelServerSettings as Settings
 from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
 from tau2_logging.runner.model_calls.preflight import check
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig

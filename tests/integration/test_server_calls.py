@@ -18,7 +18,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import MODEL_CALL_TYPES, Event
 from tau2_logging.events.kinds import SERVER_CALL_MS
 from tau2_logging.events.traces import TraceBuilder
-from tau2_logging.models.servers.server_settings import ServerSettings as Settings
+from tau2_logging.models.servers.server_settings import ModelServerSettings as Settings
 from tau2_logging.models.simulated_server import Exchange, ServerSettings, SimulatedServer
 from tau2_logging.runner.settings.config import ModelChoice
 from tests.support.executors import essence

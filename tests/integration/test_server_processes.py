@@ -15,7 +15,7 @@ import pytest
 from tau2_logging.logger.content.known_secrets import KNOWN
 from tau2_logging.models.servers.fleet import Fleet
 from tau2_logging.models.servers.server_process import ServerDied, ServerPlan, port_is_free
-from tau2_logging.models.servers.server_settings import ServerSettings
+from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.secret_values import secret_values
 from tests.support.command import ROOT, environment
@@ -74,16 +74,16 @@ def test_nothing_is_left_however_the_run_ends(number: signal.Signals | None, tmp
     assert gone(family)
 
 
-def test_a_server_dies_with_its_guardian(tmp_path: Path) -> None:
-    """Even one whose guardian was killed."""
+def test_a_server_dies_with_its_supervisor(tmp_path: Path) -> None:
+    """Even one whose supervisor was killed."""
     plan = ServerPlan(0, 1, (sys.executable, "-S", "-c", "import time; time.sleep(60)"), None, tmp_path / "server_0.log")
     with Fleet([plan]) as fleet:
         process = fleet.processes[0]
         server = process.pid
         assert server is not None
-        guardian = int(Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()[1])
-        assert guardian != os.getpid()
-        os.kill(guardian, signal.SIGKILL)
+        supervisor = int(Path(f"/proc/{server}/stat").read_text().rpartition(")")[2].split()[1])
+        assert supervisor != os.getpid()
+        os.kill(supervisor, signal.SIGKILL)
         assert gone([server])
 
 
@@ -160,7 +160,7 @@ def test_a_servers_own_log_holds_no_value_of_its_flags(tmp_path: Path) -> None:
     """Printed as a list, JSON, a dict, words, or in two parts: the log has the names and the rest of the text, to its last byte."""
     hidden = [opaque(1), token("openai"), "hunter2x", opaque(2)]
     flags = ("--team-login", hidden[0], "--hf-token", hidden[1], "--api-key", hidden[2], "--x-extra", hidden[3])
-    settings = ServerSettings(serve="m", serve_command=(sys.executable, "-S", str(script(tmp_path, ARGV)), *flags))
+    settings = ModelServerSettings(serve="m", serve_command=(sys.executable, "-S", str(script(tmp_path, ARGV)), *flags))
     plan = ServerPlan(0, 1, settings.serve_command, None, tmp_path / "server_0.log")
     with KNOWN.knowing(secret_values(RunConfig(domains=("mock",), servers=settings))), Fleet([plan]) as fleet:
         assert fleet.processes[0].wait(LONG_S)

@@ -16,7 +16,7 @@ import pytest
 
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
-from tau2_logging.models.scripted.task_script import PlanBook, plan_of
+from tau2_logging.models.scripted.task_script import TaskScripts, script_of
 from tau2_logging.sinks import MemorySink
 from tests.support.run_files import check_simulation
 
@@ -64,11 +64,11 @@ def play(harness: Any, faults: dict[str, float]) -> dict[tuple[str, str], Any]:
     return found
 
 
-def _book(harness: Any) -> PlanBook:
-    book = PlanBook()
+def _book(harness: Any) -> TaskScripts:
+    book = TaskScripts()
     for domain in TASKS:
         for task in harness.tasks(domain, None):
-            book.add(domain, plan_of(task))
+            book.add(domain, script_of(task))
     return book
 
 

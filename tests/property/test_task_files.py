@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 from tau2_logging.models.rental.checks import check, read_document
 from tau2_logging.models.rental.command import find_command
 from tau2_logging.models.rental.render import document, render
-from tau2_logging.models.rental.task import EndpointTask
+from tau2_logging.models.rental.task import RentalTask
 from tau2_logging.models.servers.families import REASONING_PARSERS, TOOL_CALL_PARSERS
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 known = st.sampled_from(["Qwen/Qwen3-32B", "meta-llama/Llama-3.3-70B-Instruct", "openai/gpt-oss-120b", "/models/GLM-4.6", "Qwen2.5-7B"])
 words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs")), min_size=1, max_size=12).map(lambda text: f"--x{text}")
 tasks = st.builds(
-    EndpointTask,
+    RentalTask,
     model=known,
     gpus=st.lists(st.sampled_from(["A100", "A100-80GB:8", "L4:1", "H100=2"]), min_size=1, max_size=3, unique=True).map(tuple),
     max_hourly_cost=st.floats(0.01, 1000),
@@ -44,7 +44,7 @@ strange = st.builds(
 
 @settings(max_examples=60)
 @given(tasks)
-def test_a_rendered_file_has_no_error(task: EndpointTask) -> None:
+def test_a_rendered_file_has_no_error(task: RentalTask) -> None:
     read = read_document(render(task))
     assert read == document(task)
     assert [problem.text for problem in check(read) if problem.fatal] == []
@@ -52,7 +52,7 @@ def test_a_rendered_file_has_no_error(task: EndpointTask) -> None:
 
 @settings(max_examples=60)
 @given(strange)
-def test_the_shell_reads_the_words_that_were_given(task: EndpointTask) -> None:
+def test_the_shell_reads_the_words_that_were_given(task: RentalTask) -> None:
     """Names and flags with quotes, spaces and signs of the shell arrive at vLLM as they are."""
     command = find_command(yaml.safe_load(render(task))["run"], {})
     assert command is not None

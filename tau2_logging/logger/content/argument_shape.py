@@ -28,7 +28,7 @@ _CLASSES: Mapping[str, type] = {"string": str, "integer": int, "number": float, 
 
 
 @dataclass(frozen=True)
-class Shape:
+class ArgumentShape:
     """Size and shape of arguments; the fields are those of ToolExecutionEvent, where each is explained."""
 
     argument_count: int
@@ -65,11 +65,11 @@ _MAY_BE_FILE = re.compile(r"[.:]")
 Leaves = Sequence[tuple[str, Any]]
 
 
-def shape_of(arguments: Mapping[str, Any], leaves: Leaves | None = None, text: str | None = None) -> Shape:
+def shape_of(arguments: Mapping[str, Any], leaves: Leaves | None = None, text: str | None = None) -> ArgumentShape:
     """Size and shape of arguments. `leaves` are those of `leaves_of`, `text` is that of `as_text`, where they are known."""
     leaves = leaves_of(arguments) if leaves is None else leaves
     size = byte_length(as_text(arguments) if text is None else text)
-    return Shape(
+    return ArgumentShape(
         argument_count=len(arguments),
         argument_bytes=size,
         argument_types={str(name): json_type(value) for name, value in arguments.items()},

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.errors import UserError
-from tau2_logging.logger.context import Asked
+from tau2_logging.logger.context import CurrentExpert
 
 ADVISE, DELEGATE = "advise", "delegate"
 MODES = (ADVISE, DELEGATE)
@@ -84,9 +84,9 @@ class Expert:
         return {name: getattr(self, name) for name in PRICES if getattr(self, name) is not None}
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> CurrentExpert:
         """What the log is told while the model is called."""
-        return Asked(self.alias, self.input_cost_per_token, self.output_cost_per_token)
+        return CurrentExpert(self.alias, self.input_cost_per_token, self.output_cost_per_token)
 
     @property
     def offer(self) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 
 from tau2_logging.models.rental.script import HF_SECRET, KEY_SECRET
-from tau2_logging.models.rental.task import EndpointTask
+from tau2_logging.models.rental.task import RentalTask
 from tau2_logging.models.servers.server_settings import KEY_VARIABLE
 
 
-def hints(task: EndpointTask, path: str) -> str:
+def hints(task: RentalTask, path: str) -> str:
     """Commands for a shell, with what each is for."""
     name, file = task.cluster, shlex.quote(path)
     secrets = f"--secret {KEY_SECRET}" + (f" --secret {HF_SECRET}" if task.hf_token else "")

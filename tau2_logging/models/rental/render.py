@@ -8,19 +8,19 @@ from typing import Any
 import yaml
 
 from tau2_logging.models.rental.script import HF_SECRET, KEY_SECRET, run_script, setup_script
-from tau2_logging.models.rental.task import GPU, EndpointTask
+from tau2_logging.models.rental.task import GPU, RentalTask
 
 AUTOSTOP_MINUTES = 10
 """From the end of the job to the end of the machine: enough to look at a server that did not start."""
 _PROBE_TIMEOUT_S = 30
 
 
-def render(task: EndpointTask) -> str:
+def render(task: RentalTask) -> str:
     """The task as YAML. No secret's value is in it: `sky launch --secret NAME` takes them from the environment."""
     return str(yaml.dump(document(task), Dumper=_Readable, sort_keys=False, allow_unicode=True, width=1000))
 
 
-def document(task: EndpointTask) -> dict[str, Any]:
+def document(task: RentalTask) -> dict[str, Any]:
     """The task as SkyPilot's schema has it."""
     return {
         "name": task.cluster,
@@ -39,7 +39,7 @@ def document(task: EndpointTask) -> dict[str, Any]:
     }
 
 
-def _resources(task: EndpointTask) -> dict[str, Any]:
+def _resources(task: RentalTask) -> dict[str, Any]:
     choices = [
         {"accelerators": gpu} | ({"infra": place} if place is not None else {})
         for gpu, place in product(map(_accelerator, task.gpus), task.infra or (None,))
@@ -56,7 +56,7 @@ def _resources(task: EndpointTask) -> dict[str, Any]:
 
 def _accelerator(text: str) -> str:
     found = GPU.fullmatch(text)
-    assert found is not None, "EndpointTask has checked it"
+    assert found is not None, "RentalTask has checked it"
     return f"{found[1]}:{found[2] or 1}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 
-from tau2_logging.models.rental.task import EndpointTask
+from tau2_logging.models.rental.task import RentalTask
 
 KEY_SECRET = "VLLM_API_KEY"
 """Where vLLM itself looks for the key that it asks of its clients."""
@@ -43,18 +43,18 @@ wait "$server"
 """
 
 
-def setup_script(task: EndpointTask) -> str:
+def setup_script(task: RentalTask) -> str:
     """Installs the pinned vLLM into an environment of its own: SkyPilot's Python on the machine is older than vLLM wants."""
     return _SETUP.format(version=task.vllm_version)
 
 
-def run_script(task: EndpointTask) -> str:
+def run_script(task: RentalTask) -> str:
     """Serves until the server ends, or is idle; then the job is over, and autostop takes the machine down."""
     minutes = {"idle": task.idle_minutes, "startup": task.startup_minutes}
     return _RUN.format(key=KEY_SECRET, command=serve_command(task), port=task.port, pause=_PAUSE_S, **minutes)
 
 
-def serve_command(task: EndpointTask) -> str:
+def serve_command(task: RentalTask) -> str:
     """`vllm serve ...`, quoted for a shell. All GPUs of the machine serve one copy of the model, unless the person's words divide them."""
     tool, reasoning = task.parsers
     words = ["vllm", "serve", task.model, "--host", "0.0.0.0", "--port", str(task.port)]

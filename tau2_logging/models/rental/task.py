@@ -34,7 +34,7 @@ _LONGEST_NAME = 40
 
 
 @dataclass(frozen=True)
-class EndpointTask:
+class RentalTask:
     """A server of `model` on one machine with `gpus` (alternatives, `A100:1`), at `infra` (alternatives, `aws/us-east-1`).
 
     `max_hourly_cost` in USD for one machine. `idle_minutes`: without a token before the server ends; `startup_minutes`: until it answers

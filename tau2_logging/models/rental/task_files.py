@@ -13,11 +13,11 @@ from tau2_logging.models.rental import checks
 from tau2_logging.models.rental.hints import hints
 from tau2_logging.models.rental.parser import refusal, skypilot_version
 from tau2_logging.models.rental.render import document, render
-from tau2_logging.models.rental.task import EndpointTask
+from tau2_logging.models.rental.task import RentalTask
 
 
 @dataclass(frozen=True)
-class Verdict:
+class CheckResult:
     """`by`: whose checks these are. Each text is one line."""
 
     errors: tuple[str, ...]
@@ -44,13 +44,13 @@ def rendered(options: Mapping[str, Any], output: str | None, force: bool = False
     return Rendered(text, doubts, hints(task, output or "endpoint.yaml"))
 
 
-def _task(options: Mapping[str, Any]) -> EndpointTask:
+def _task(options: Mapping[str, Any]) -> RentalTask:
     given: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
     try:
         given["vllm_args"] = tuple(shlex.split(given.get("vllm_args", "")))
     except ValueError as error:
         raise UserError(f"--vllm-args cannot be read as a shell would ({error}); check its quotes") from error
-    return EndpointTask(**given)
+    return RentalTask(**given)
 
 
 def _write(path: Path, text: str, force: bool) -> None:
@@ -63,7 +63,7 @@ def _write(path: Path, text: str, force: bool) -> None:
         raise UserError(f"cannot write {path}: {error.strerror}") from error
 
 
-def validated(path: Path) -> Verdict:
+def validated(path: Path) -> CheckResult:
     """What is wrong with a task file. Raises UserError where it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
@@ -73,9 +73,9 @@ def validated(path: Path) -> Verdict:
     by = f"SkyPilot {version}'s parser and our own checks" if version else "our own checks (SkyPilot is not installed)"
     read = checks.read_document(text)
     if isinstance(read, str):
-        return Verdict((read,), (), by)
+        return CheckResult((read,), (), by)
     problems = checks.check(read)
     said = refusal(read) if version else None
     errors = [problem.text for problem in problems if problem.fatal]
     warnings = tuple(problem.text for problem in problems if not problem.fatal)
-    return Verdict((*([f"SkyPilot: {said}"] if said else []), *errors), warnings, by)
+    return CheckResult((*([f"SkyPilot: {said}"] if said else []), *errors), warnings, by)

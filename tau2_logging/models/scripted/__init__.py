@@ -4,6 +4,6 @@
 """
 
 from tau2_logging.models.scripted.llm_args import FAULTS, ScriptedSettings
-from tau2_logging.models.scripted.task_script import Plan, PlanBook, plan_of
+from tau2_logging.models.scripted.task_script import TaskScript, TaskScripts, script_of
 
-__all__ = ["FAULTS", "Plan", "PlanBook", "ScriptedSettings", "plan_of"]
+__all__ = ["FAULTS", "ScriptedSettings", "TaskScript", "TaskScripts", "script_of"]

@@ -1,10 +1,10 @@
 """The scripted agent: plays the task's reference actions, asks the user for the user's own, says what has to be said, and closes.
 
-It keeps no state: where it is in its plan is read from the conversation, so that the same conversation always gets the same reply, in
+It keeps no state: where it is in its script is read from the conversation, so that the same conversation always gets the same reply, in
 any thread, process or resumed run. A step counts as done when the conversation holds exactly it; calls spoilt by a fault do not match
 and the step is tried again.
 
-Where it is offered experts it consults them before it goes on with its plan: the first alone, then all of them in one reply.
+Where it is offered experts it consults them before it goes on with its script: the first alone, then all of them in one reply.
 """
 
 from __future__ import annotations
@@ -14,36 +14,40 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tau2_logging.models.experts.tool import CALL_EXPERT
-from tau2_logging.models.scripted.scripted_reply import Speech, asking, calling, calls_in, parsed_arguments
-from tau2_logging.models.scripted.task_script import CLOSING, TRANSFER_NOTICE, TRANSFER_TOOL, Action, Plan
+from tau2_logging.models.scripted.scripted_reply import ScriptedReply, calls_in, parsed_arguments, question_reply, tool_reply
+from tau2_logging.models.scripted.task_script import CLOSING, TRANSFER_NOTICE, TRANSFER_TOOL, Action, TaskScript
 
 Message = Mapping[str, Any]
 
 
-def agent_turn(plan: Plan, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None) -> Speech:
+def agent_turn(script: TaskScript, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None) -> ScriptedReply:
     """The agent's next turn in a conversation (OpenAI messages, the agent's view), with the tools it was offered."""
     question = consultation(messages, tools or ())
     if question is not None:
         return question
     names = {tool["function"]["name"] for tool in tools or ()}
-    actions = plan.actions or goal_actions(plan, tools or ())
+    actions = script.actions or goal_actions(script, tools or ())
     action = next_action(actions, messages)
     if action is not None:
-        return Speech(text=action.request()) if asks_user(action, names) else calling(action.name, action.arguments)
+        return ScriptedReply(text=action.request()) if asks_user(action, names) else tool_reply(action.name, action.arguments)
     if "done" in names and not any(message["role"] == "user" for message in messages):
-        return calling("done", {})  # solo mode: there is nobody to talk to
+        return tool_reply("done", {})  # solo mode: there is no user to talk to
     if any(action.name == TRANSFER_TOOL for action in actions):
-        return Speech(text=_closing(plan, TRANSFER_NOTICE))
-    return Speech(text=_closing(plan, CLOSING))
+        return ScriptedReply(text=_closing(script, TRANSFER_NOTICE))
+    return ScriptedReply(text=_closing(script, CLOSING))
 
 
-def consultation(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> Speech | None:
+def consultation(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> ScriptedReply | None:
     """What the agent asks its experts now: the first one, then all at once where there are several; None when it has asked enough."""
     aliases = expert_aliases(tools)
     asked = [count for message in messages if message["role"] == "assistant" and (count := _questions(message, aliases))]
     if not aliases or len(asked) >= min(len(aliases), 2):
         return None
-    return asking(aliases[:1], "What should I do next?") if not asked else asking(aliases, "Is there anything that I have overlooked?")
+    return (
+        question_reply(aliases[:1], "What should I do next?")
+        if not asked
+        else question_reply(aliases, "Is there anything that I have overlooked?")
+    )
 
 
 def expert_aliases(tools: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -91,14 +95,14 @@ def summarized_calls(text: str) -> list[tuple[str, Any]]:
     return [(found[1], parsed_arguments(found[2])) for found in _SUMMARIZED.finditer(text)]
 
 
-def goal_actions(plan: Plan, tools: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:
+def goal_actions(script: TaskScript, tools: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:
     """For a task without reference actions: the write tool that makes each environment assertion true.
 
     `assert_X(..., expected_Y=v)` is answered by the tool `update_X(..., Y=v)` where one is offered with exactly these parameters.
     """
     parameters = {tool["function"]["name"]: set(tool["function"]["parameters"].get("properties", {})) for tool in tools}
     found = []
-    for assertion in plan.assertions:
+    for assertion in script.assertions:
         name = assertion.name.replace("assert_", "update_", 1)
         arguments = {key.removeprefix("expected_"): value for key, value in assertion.arguments.items()}
         if parameters.get(name) == set(arguments):
@@ -106,6 +110,6 @@ def goal_actions(plan: Plan, tools: Sequence[Mapping[str, Any]]) -> tuple[Action
     return tuple(found)
 
 
-def _closing(plan: Plan, text: str) -> str:
-    facts = "".join(f" {fact}." for fact in plan.communicate)
+def _closing(script: TaskScript, text: str) -> str:
+    facts = "".join(f" {fact}." for fact in script.communicate)
     return f"That is done.{' For your information:' if facts else ''}{facts} {text}"

@@ -8,23 +8,23 @@ from typing import Any
 
 from tau2_logging.models.experts.briefing import read_transcript
 from tau2_logging.models.scripted.agent import agent_turn, asks_user, goal_actions, next_action
-from tau2_logging.models.scripted.scripted_reply import Speech
-from tau2_logging.models.scripted.task_script import Plan
+from tau2_logging.models.scripted.scripted_reply import ScriptedReply
+from tau2_logging.models.scripted.task_script import TaskScript
 
 Message = Mapping[str, Any]
 
 
-def expert_turn(plan: Plan, messages: Sequence[Message], tools: Sequence[Message] | None) -> Speech:
+def expert_turn(script: TaskScript, messages: Sequence[Message], tools: Sequence[Message] | None) -> ScriptedReply:
     """Advice about the conversation in the last message, or, with tools, the agent's next turn in this conversation."""
     if tools:
-        return agent_turn(plan, messages, tools)
+        return agent_turn(script, messages, tools)
     asked = str(messages[-1].get("content") or "") if messages else ""
-    return Speech(text=advice(plan, read_transcript(asked), _offered(messages)))
+    return ScriptedReply(text=advice(script, read_transcript(asked), _offered(messages)))
 
 
-def advice(plan: Plan, talk: Sequence[Message], tools: Sequence[Message]) -> str:
+def advice(script: TaskScript, conversation: Sequence[Message], tools: Sequence[Message]) -> str:
     """What to do next, in words."""
-    action = next_action(plan.actions or goal_actions(plan, tools), talk)
+    action = next_action(script.actions or goal_actions(script, tools), conversation)
     if action is None:
         return "Everything that was asked for is done. Tell the customer so, and close the conversation."
     names = {tool["function"]["name"] for tool in tools}

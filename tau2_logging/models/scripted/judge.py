@@ -12,22 +12,22 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tau2_logging.models.scripted.scripted_reply import Speech
+from tau2_logging.models.scripted.scripted_reply import ScriptedReply
 
 _OUTCOMES = re.compile(r"expectedOutcomes:\s*(\[.*\])", re.DOTALL)
 _LOOP_SHARE = 0.5
 
 
-def judge_turn(messages: Sequence[Mapping[str, Any]]) -> Speech:
+def judge_turn(messages: Sequence[Mapping[str, Any]]) -> ScriptedReply:
     """The judge's answer to tau2's prompt: JSON for assertions, `yes` or `no` for the loop question."""
     prompt = str(messages[-1].get("content") or "")
     outcomes = _outcomes(prompt)
     if outcomes is None:
-        return Speech(text="yes" if is_loop(prompt) else "no")
+        return ScriptedReply(text="yes" if is_loop(prompt) else "no")
     met = "assistant:" in prompt
     reasoning = "The scripted judge takes a conversation in which the agent spoke as meeting every outcome."
     results = [{"expectedOutcome": outcome, "reasoning": reasoning, "metExpectation": met} for outcome in outcomes]
-    return Speech(text=json.dumps({"results": results}))
+    return ScriptedReply(text=json.dumps({"results": results}))
 
 
 def _outcomes(prompt: str) -> list[str] | None:

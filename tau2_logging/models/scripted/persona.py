@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tau2_logging.models.scripted.scripted_reply import Speech
+from tau2_logging.models.scripted.scripted_reply import ScriptedReply
 from tau2_logging.models.scripted.task_script import CLOSING
 
 LATER, AGAIN = 0.8, 0.5
@@ -34,14 +34,14 @@ def asks_again(messages: Sequence[Mapping[str, Any]], random_: random.Random) ->
     return any(phrase.endswith(("?", "!")) for phrase in chosen) and heard == 1 and random_.random() < AGAIN
 
 
-def in_manner(speech: Speech, messages: Sequence[Mapping[str, Any]], random_: random.Random) -> Speech:
+def in_persona(reply: ScriptedReply, messages: Sequence[Mapping[str, Any]], random_: random.Random) -> ScriptedReply:
     """The reply as a customer of this manner says it. Tool calls stay as they are."""
     chosen = phrases(messages)
-    if speech.text is None or not chosen:
-        return speech
+    if reply.text is None or not chosen:
+        return reply
     opening = not any(message["role"] == "assistant" for message in messages)
     if not opening and random_.random() >= LATER:
-        return speech
+        return reply
     phrase = random_.choice(chosen)
     ended = phrase if phrase.endswith(("?", "!", ".")) else f"{phrase}."
-    return replace(speech, text=f"{ended[0].upper()}{ended[1:]} {speech.text}")
+    return replace(reply, text=f"{ended[0].upper()}{ended[1:]} {reply.text}")

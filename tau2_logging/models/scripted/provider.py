@@ -28,8 +28,8 @@ from tau2_logging.models.scripted.expert import expert_turn
 from tau2_logging.models.scripted.faults import first_call, spoil
 from tau2_logging.models.scripted.judge import judge_turn
 from tau2_logging.models.scripted.llm_args import ScriptedSettings
-from tau2_logging.models.scripted.scripted_reply import Speech
-from tau2_logging.models.scripted.task_script import CLOSING, PlanBook
+from tau2_logging.models.scripted.scripted_reply import ScriptedReply
+from tau2_logging.models.scripted.task_script import CLOSING, TaskScripts
 from tau2_logging.models.scripted.token_count import count, prompt_tokens
 from tau2_logging.models.scripted.user import user_turn
 from tau2_logging.models.scripted.weakness import drops_task, weakened
@@ -43,10 +43,10 @@ _REMEMBERED_CALLS = 10_000
 
 
 @dataclass(frozen=True)
-class _Answer:
+class _TimedReply:
     """A reply ready to be sent: what it says, how long it takes, what it counts."""
 
-    speech: Speech
+    reply: ScriptedReply
     ttft_ms: float
     decode_ms: float
     usage: Usage
@@ -54,11 +54,11 @@ class _Answer:
 
 
 class ScriptedModels(CustomLLM):  # type: ignore[misc]
-    """The provider. `book` holds the plans of the tasks that are run."""
+    """The provider. `scripts` holds the scripts of the tasks that are run."""
 
-    def __init__(self, book: PlanBook) -> None:
+    def __init__(self, scripts: TaskScripts) -> None:
         super().__init__()
-        self.book = book
+        self.scripts = scripts
         self._made: OrderedDict[tuple[object, ...], int] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -84,7 +84,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
             await asyncio.sleep(wait_ms / 1000)
             yield chunk
 
-    def _answer(self, *, model: str, messages: Sequence[Mapping[str, Any]], optional_params: Mapping[str, Any], **_: Any) -> _Answer:
+    def _answer(self, *, model: str, messages: Sequence[Mapping[str, Any]], optional_params: Mapping[str, Any], **_: Any) -> _TimedReply:
         settings = ScriptedSettings.of(optional_params)
         domain, task = _task_of(optional_params)
         turn = _turn_of(messages)
@@ -96,16 +96,16 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         if prompt > MOST_TOKENS:
             said = f"{PROVIDER}/{model} takes at most {MOST_TOKENS:,} tokens, this prompt has {prompt:,}"
             raise litellm.ContextWindowExceededError(said, llm_provider=PROVIDER, model=model)
-        speech = self._speech(model, domain, task, messages, optional_params, settings, draw)
+        reply = self._reply(model, domain, task, messages, optional_params, settings, draw)
         if model == "agent":
-            speech = weakened(speech, settings, self.book.writes(domain), messages, prompt, draw)
-        speech = spoil(speech, fault)
-        output = count(_written(speech))
+            reply = weakened(reply, settings, self.scripts.writes(domain), messages, prompt, draw)
+        reply = spoil(reply, fault)
+        output = count(_written(reply))
         ttft_ms, decode_ms = settings.latency_ms(output, draw)
         usage = Usage(prompt_tokens=prompt, completion_tokens=output, total_tokens=prompt + output)
-        return _Answer(speech, ttft_ms, decode_ms, usage, tuple(f"call_{draw.getrandbits(96):024x}" for _ in speech.calls))
+        return _TimedReply(reply, ttft_ms, decode_ms, usage, tuple(f"call_{draw.getrandbits(96):024x}" for _ in reply.calls))
 
-    def _speech(
+    def _reply(
         self,
         model: str,
         domain: str | None,
@@ -114,7 +114,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         params: Mapping[str, Any],
         settings: ScriptedSettings,
         draw: random.Random,
-    ) -> Speech:
+    ) -> ScriptedReply:
         if model == "user":
             return user_turn(messages, draw)
         if model == "judge":
@@ -123,19 +123,19 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
             raise litellm.NotFoundError(
                 f"no model scripted/{model}; there are {', '.join(MODEL_ROLES)}", model=model, llm_provider=PROVIDER
             )
-        plan = self.book.find(domain, task)
-        if plan is None:
+        script = self.scripts.find(domain, task)
+        if script is None:
             raise litellm.BadRequestError(
                 f"scripted/{model} knows no task {task!r} of domain {domain!r}; it plays only tasks that run_local.py has loaded",
                 model=model,
                 llm_provider=PROVIDER,
             )
         if model == "expert":
-            return expert_turn(plan, messages, params.get("tools"))
+            return expert_turn(script, messages, params.get("tools"))
         if model == "agent" and drops_task(settings, _dice_of(domain, task), messages):
-            return Speech(text=CLOSING)
+            return ScriptedReply(text=CLOSING)
         again = first_call(messages) if settings.loops(random.Random(f"{settings.seed}|{_dice_of(domain, task)}|loop")) else None
-        return again or agent_turn(plan, messages, params.get("tools"))
+        return again or agent_turn(script, messages, params.get("tools"))
 
     def _times_made(self, settings: ScriptedSettings, task: str, model: str, turn: str) -> int:
         if not settings.faults and not settings.bad_writes:
@@ -149,10 +149,10 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         return number
 
 
-def register(book: PlanBook) -> None:
+def register(scripts: TaskScripts) -> None:
     """Make the scripted models known to litellm, at no price. A provider of that name that is there already is replaced."""
     others = [item for item in litellm.custom_provider_map if item["provider"] != PROVIDER]
-    litellm.custom_provider_map = [*others, {"provider": PROVIDER, "custom_handler": ScriptedModels(book)}]
+    litellm.custom_provider_map = [*others, {"provider": PROVIDER, "custom_handler": ScriptedModels(scripts)}]
     free = dict.fromkeys((f"{kind}_token_cost" for kind in ("cache_creation_input", "cache_read_input")), 0.0)
     free.update({"input_cost_per_token": 0.0, "output_cost_per_token": 0.0})
     litellm.register_model({f"{PROVIDER}/{role}": {**free, "litellm_provider": PROVIDER, "mode": "chat"} for role in MODEL_ROLES})
@@ -189,29 +189,29 @@ def _raise_fault(fault: str | None, model: str) -> None:
         raise litellm.Timeout("scripted fault: time-out", model=model, llm_provider=PROVIDER)
 
 
-def _response(answer: _Answer, model: str) -> ModelResponse:
+def _response(answer: _TimedReply, model: str) -> ModelResponse:
     calls = [
         ChatCompletionMessageToolCall(id=call_id, type="function", function=Function(name=call.name, arguments=call.arguments))
-        for call_id, call in zip(answer.call_ids, answer.speech.calls, strict=True)
+        for call_id, call in zip(answer.call_ids, answer.reply.calls, strict=True)
     ]
-    message = litellm.Message(role="assistant", content=answer.speech.text, tool_calls=calls or None)
+    message = litellm.Message(role="assistant", content=answer.reply.text, tool_calls=calls or None)
     choice = litellm.Choices(index=0, message=message, finish_reason="tool_calls" if calls else "stop")
     return ModelResponse(model=f"{PROVIDER}/{model}", choices=[choice], usage=answer.usage)
 
 
-def _chunks(answer: _Answer) -> Iterator[tuple[float, GenericStreamingChunk]]:
-    pieces = _pieces(answer.speech.text or "") or [""]
-    each_ms = answer.decode_ms / max(len(pieces) + len(answer.speech.calls) - 1, 1)
+def _chunks(answer: _TimedReply) -> Iterator[tuple[float, GenericStreamingChunk]]:
+    pieces = _pieces(answer.reply.text or "") or [""]
+    each_ms = answer.decode_ms / max(len(pieces) + len(answer.reply.calls) - 1, 1)
     wait_ms = answer.ttft_ms
-    for piece in pieces if answer.speech.text else []:
+    for piece in pieces if answer.reply.text else []:
         yield wait_ms, _chunk(text=piece)
         wait_ms = each_ms
-    for index, call in enumerate(answer.speech.calls):
+    for index, call in enumerate(answer.reply.calls):
         use = {"id": answer.call_ids[index], "type": "function", "index": index}
         yield wait_ms, _chunk(tool_use={**use, "function": {"name": call.name, "arguments": call.arguments}})
         wait_ms = each_ms
     usage = {name: getattr(answer.usage, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-    yield 0.0, _chunk(is_finished=True, finish_reason="tool_calls" if answer.speech.calls else "stop", usage=usage)
+    yield 0.0, _chunk(is_finished=True, finish_reason="tool_calls" if answer.reply.calls else "stop", usage=usage)
 
 
 def _chunk(**fields: Any) -> GenericStreamingChunk:
@@ -223,5 +223,5 @@ def _pieces(text: str) -> list[str]:
     return [text[at : at + 20] for at in range(0, len(text), 20)]
 
 
-def _written(speech: Speech) -> str:
-    return (speech.text or "") + "".join(f"{call.name}{call.arguments}" for call in speech.calls)
+def _written(reply: ScriptedReply) -> str:
+    return (reply.text or "") + "".join(f"{call.name}{call.arguments}" for call in reply.calls)

@@ -11,7 +11,7 @@ from tau2_logging.models.experts.tool import CALL_EXPERT
 
 
 @dataclass(frozen=True)
-class Call:
+class ScriptedCall:
     """A tool call as a model writes it: arguments are text, which need not be JSON."""
 
     name: str
@@ -19,21 +19,21 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Speech:
+class ScriptedReply:
     """Either text or tool calls; neither for an empty reply."""
 
     text: str | None = None
-    calls: tuple[Call, ...] = ()
+    calls: tuple[ScriptedCall, ...] = ()
 
 
-def calling(name: str, arguments: Mapping[str, Any]) -> Speech:
+def tool_reply(name: str, arguments: Mapping[str, Any]) -> ScriptedReply:
     """A reply that is one tool call."""
-    return Speech(calls=(Call(name, json.dumps(dict(arguments), ensure_ascii=False)),))
+    return ScriptedReply(calls=(ScriptedCall(name, json.dumps(dict(arguments), ensure_ascii=False)),))
 
 
-def asking(aliases: Sequence[str], question: str) -> Speech:
+def question_reply(aliases: Sequence[str], question: str) -> ScriptedReply:
     """A reply that puts a question to each of these experts."""
-    return Speech(calls=tuple(calling(CALL_EXPERT, {"expert": alias, "question": question}).calls[0] for alias in aliases))
+    return ScriptedReply(calls=tuple(tool_reply(CALL_EXPERT, {"expert": alias, "question": question}).calls[0] for alias in aliases))
 
 
 def calls_in(message: Mapping[str, Any]) -> list[tuple[str, Any]]:

@@ -1,6 +1,6 @@
 """What the scripted models know of a task: the reference actions, in order, and what must be said.
 
-A plan is plain data made from a tau2 Task by looking at its attributes; nothing here imports tau2.
+A script is plain data made from a tau2 Task by looking at its attributes; nothing here imports tau2.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Action:
 
 
 @dataclass(frozen=True)
-class Plan:
+class TaskScript:
     """What the scripted agent does in a task, and what it has to tell the user."""
 
     task: str
@@ -40,8 +40,8 @@ class Plan:
     """The task's environment assertions; used where a task has no reference actions."""
 
 
-def plan_of(task: Any) -> Plan:
-    """The plan of a tau2 Task.
+def script_of(task: Any) -> TaskScript:
+    """The script of a tau2 Task.
 
     A task without reference actions is solved from its environment assertions: `assert_task_status(expected_status=...)` is made true
     by the tool `update_task_status(status=...)`, if there is one (see `agent.goal_actions`).
@@ -54,7 +54,7 @@ def plan_of(task: Any) -> Plan:
         if assertion.assert_value
     )
     communicate = tuple(getattr(criteria, "communicate_info", None) or ())
-    return Plan(str(task.id), actions, communicate, () if actions else assertions)
+    return TaskScript(str(task.id), actions, communicate, () if actions else assertions)
 
 
 def requested_action(text: str) -> Action | None:
@@ -68,16 +68,16 @@ def requested_action(text: str) -> Action | None:
         return None
 
 
-class PlanBook:
+class TaskScripts:
     """Plans by (domain, task id). The runner fills it before it starts."""
 
     def __init__(self) -> None:
-        self._plans: dict[tuple[str, str], Plan] = {}
+        self._scripts: dict[tuple[str, str], TaskScript] = {}
         self._writes: dict[str, frozenset[str]] = {}
 
-    def add(self, domain: str, plan: Plan) -> None:
-        """Keep the plan of a task."""
-        self._plans[domain, plan.task] = plan
+    def add(self, domain: str, script: TaskScript) -> None:
+        """Keep the script of a task."""
+        self._scripts[domain, script.task] = script
 
     def add_write_tools(self, domain: str, names: Iterable[str]) -> None:
         """Keep which tools of a domain write."""
@@ -87,6 +87,6 @@ class PlanBook:
         """The tools of a domain that write, none where nobody has said."""
         return self._writes.get(domain or "", frozenset())
 
-    def find(self, domain: str | None, task: str | None) -> Plan | None:
-        """The plan of a task, None if there is none."""
-        return self._plans.get((domain or "", task or ""))
+    def find(self, domain: str | None, task: str | None) -> TaskScript | None:
+        """The script of a task, None if there is none."""
+        return self._scripts.get((domain or "", task or ""))

@@ -1,4 +1,4 @@
-"""The scripted user: opens with the reason for the call, performs what it is asked to do, reports it, and ends the talk."""
+"""The scripted user: opens with the reason for the call, performs what it is asked to do, reports it, and ends the conversation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tau2_logging.models.scripted.persona import asks_again, in_manner
-from tau2_logging.models.scripted.scripted_reply import Speech, calling
+from tau2_logging.models.scripted.persona import asks_again, in_persona
+from tau2_logging.models.scripted.scripted_reply import ScriptedReply, tool_reply
 from tau2_logging.models.scripted.task_script import CLOSING, TRANSFER_NOTICE, requested_action
 
 STOP, TRANSFER = "###STOP###", "###TRANSFER###"
@@ -15,7 +15,7 @@ _REASON = "Reason for call:"
 _LONGEST_OPENING = 400
 
 
-def user_turn(messages: Sequence[Mapping[str, Any]], random_: random.Random | None = None) -> Speech:
+def user_turn(messages: Sequence[Mapping[str, Any]], random_: random.Random | None = None) -> ScriptedReply:
     """The user's next turn, in tau2's flipped view: the user is `assistant`, the agent is `user`.
 
     With `random_` it takes on the manner that its system prompt asks for.
@@ -23,24 +23,24 @@ def user_turn(messages: Sequence[Mapping[str, Any]], random_: random.Random | No
     if random_ is None:
         return _plain_turn(messages)
     again = CLOSING in str(messages[-1].get("content") or "") and asks_again(messages, random_)
-    return in_manner(Speech(text="Is that really everything?") if again else _plain_turn(messages), messages, random_)
+    return in_persona(ScriptedReply(text="Is that really everything?") if again else _plain_turn(messages), messages, random_)
 
 
-def _plain_turn(messages: Sequence[Mapping[str, Any]]) -> Speech:
+def _plain_turn(messages: Sequence[Mapping[str, Any]]) -> ScriptedReply:
     last = messages[-1]
     if last["role"] == "tool":
-        return Speech(text=f"I did that. I see: {(last.get('content') or '')[:200]}")
+        return ScriptedReply(text=f"I did that. I see: {(last.get('content') or '')[:200]}")
     heard = last.get("content") or ""
     action = requested_action(heard)
     if action is not None:
-        return calling(action.name, action.arguments)
+        return tool_reply(action.name, action.arguments)
     if TRANSFER_NOTICE in heard:
-        return Speech(text=f"All right, I will hold. {TRANSFER}")
+        return ScriptedReply(text=f"All right, I will hold. {TRANSFER}")
     if CLOSING in heard:
-        return Speech(text=f"No, that was all. Thank you! {STOP}")
+        return ScriptedReply(text=f"No, that was all. Thank you! {STOP}")
     if not any(message["role"] == "assistant" for message in messages):
-        return Speech(text=f"Hello. {opening(messages)}")
-    return Speech(text="Please go on with my request.")
+        return ScriptedReply(text=f"Hello. {opening(messages)}")
+    return ScriptedReply(text="Please go on with my request.")
 
 
 def opening(messages: Sequence[Mapping[str, Any]]) -> str:

@@ -16,30 +16,30 @@ from dataclasses import replace
 from typing import Any
 
 from tau2_logging.models.scripted.llm_args import ScriptedSettings
-from tau2_logging.models.scripted.scripted_reply import Call, Speech
+from tau2_logging.models.scripted.scripted_reply import ScriptedCall, ScriptedReply
 from tau2_logging.models.scripted.task_script import CLOSING
 
 _TOLD = ("Make the call again", "Make it again", "Look it up")
 
 
 def weakened(
-    speech: Speech,
+    reply: ScriptedReply,
     settings: ScriptedSettings,
     writes: frozenset[str],
     messages: Sequence[Mapping[str, Any]],
     tokens: int,
     draw: random.Random,
-) -> Speech:
+) -> ScriptedReply:
     """The reply of a model with these weaknesses to a prompt of `tokens` tokens."""
     if settings.context_limit is not None and tokens > settings.context_limit and draw.random() < settings.lapse:
-        return Speech(text=CLOSING)  # what was asked for is forgotten
-    if not speech.calls or speech.calls[0].name not in writes:
-        return speech
+        return ScriptedReply(text=CLOSING)  # what was asked for is forgotten
+    if not reply.calls or reply.calls[0].name not in writes:
+        return reply
     share = settings.bad_when_told if was_told(messages) else settings.bad_writes
     if settings.bad_writes == 0.0 or draw.random() >= share:
-        return speech
-    first, *rest = speech.calls
-    return replace(speech, calls=(_wrong(first, draw), *rest))
+        return reply
+    first, *rest = reply.calls
+    return replace(reply, calls=(_wrong(first, draw), *rest))
 
 
 def drops_task(settings: ScriptedSettings, task: str, messages: Sequence[Mapping[str, Any]]) -> bool:
@@ -56,7 +56,7 @@ def was_told(messages: Sequence[Mapping[str, Any]]) -> bool:
     return last.get("role") in ("tool", "system") and any(words in str(last.get("content") or "") for words in _TOLD)
 
 
-def _wrong(call: Call, draw: random.Random) -> Call:
+def _wrong(call: ScriptedCall, draw: random.Random) -> ScriptedCall:
     arguments = json.loads(call.arguments)
     names = [name for name, value in arguments.items() if isinstance(value, str)]
     sort = draw.choice(("missing", "made_up", "type", "value")) if names else "made_up"
@@ -66,4 +66,4 @@ def _wrong(call: Call, draw: random.Random) -> Call:
         name = names[0]
         wrong = {"missing": None, "type": [arguments[name]], "value": f"{arguments[name]}X"}[sort]
         arguments = {**arguments, name: wrong} if wrong is not None else {key: value for key, value in arguments.items() if key != name}
-    return Call(call.name, json.dumps(arguments, ensure_ascii=False))
+    return ScriptedCall(call.name, json.dumps(arguments, ensure_ascii=False))

@@ -50,7 +50,7 @@ class ServerApi:
         proxies: dict[str, str] | None = {} if address.local else None
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler(proxies))
 
-    def ailment(self, health: str | None = None) -> str | None:
+    def health_problem(self, health: str | None = None) -> str | None:
         """None when the server is well; else what is wrong. `health` is a page that is known to tell, and to cost nothing; else, and if
         there is none after all, a server that lists its models is well.
         """

@@ -61,7 +61,7 @@ class Endpoint:
     down_since_ns: int = 0
     gone: bool = False
     """It has ended, and nobody will start it again."""
-    looked_ns: int = 0
+    checked_ns: int = 0
     wait_s: float = FIRST_WAIT_S
 
     @property
@@ -84,23 +84,23 @@ def known_of(servers: Sequence[Endpoint]) -> str:
     return "; ".join(f"{one.name}: {one.down}" for one in servers)
 
 
-Look = Callable[[Endpoint], "str | None"]
+CheckHealth = Callable[[Endpoint], "str | None"]
 """Asks a server how it is: None when it is well, else what is wrong."""
-Changed = Callable[[Endpoint], None]
+StateChanged = Callable[[Endpoint], None]
 """Told when a server is left out, and when it is back."""
 
 
 class Endpoints:
     """The servers of a run. Thread-safe; no lock is held while a server is asked how it is."""
 
-    def __init__(self, endpoints: Iterable[Endpoint], look: Look, changed: Changed, clock: Clock | None = None) -> None:
+    def __init__(self, endpoints: Iterable[Endpoint], check_health: CheckHealth, changed: StateChanged, clock: Clock | None = None) -> None:
         self.all = tuple(endpoints)
-        self._look = look
+        self._check_health = check_health
         self._changed = changed
         self._clock = clock or Clock()
         for endpoint in self.all:
             if endpoint.down is not None:  # since when, nobody knows: an outage is counted from where we meet it
-                endpoint.down_since_ns = endpoint.looked_ns = self._clock.now_ns()
+                endpoint.down_since_ns = endpoint.checked_ns = self._clock.now_ns()
         self.waited_for = False
         """Whether calls wait because none of their servers answers."""
         self._at: dict[tuple[Client, str], Endpoint] = {}
@@ -144,7 +144,7 @@ class Endpoints:
 
     def failed(self, endpoint: Endpoint, reason: str, broke_off: bool = True) -> None:
         """A call failed. The server is asked how it is, and left out if it is not well, or breaks off calls again and again."""
-        ailment = self._look(endpoint)
+        ailment = self._check_health(endpoint)
         with self._lock:
             endpoint.broken += broke_off
             others = any(other.down is None for other in self.all if other is not endpoint)
@@ -153,24 +153,24 @@ class Endpoints:
             left_out = ailment is not None and endpoint.down is None
             if left_out:
                 endpoint.down, endpoint.wait_s = ailment, FIRST_WAIT_S
-                endpoint.down_since_ns = endpoint.looked_ns = self._clock.now_ns()
+                endpoint.down_since_ns = endpoint.checked_ns = self._clock.now_ns()
         if left_out:
             self._changed(endpoint)
 
-    def look_again(self) -> None:
+    def recheck(self) -> None:
         """Ask those that were left out, where it is time; each time that it is for nothing, the wait doubles."""
         for endpoint in self.all:
-            if endpoint.down is None or endpoint.gone or self._clock.now_ns() < self._next_look_ns(endpoint):
+            if endpoint.down is None or endpoint.gone or self._clock.now_ns() < self._next_check_ns(endpoint):
                 continue
-            ailment = self._look(endpoint)
+            ailment = self._check_health(endpoint)
             with self._lock:
                 endpoint.down = ailment
                 endpoint.broken = 0
                 endpoint.wait_s = min(2 * endpoint.wait_s, LONGEST_WAIT_S)
-                endpoint.looked_ns = self._clock.now_ns()
+                endpoint.checked_ns = self._clock.now_ns()
             if ailment is None:
                 self._changed(endpoint)
 
-    def _next_look_ns(self, endpoint: Endpoint) -> int:
+    def _next_check_ns(self, endpoint: Endpoint) -> int:
         wait_s = min(endpoint.wait_s, LONGEST_WAITED_FOR_S) if self.waited_for else endpoint.wait_s
-        return endpoint.looked_ns + int(wait_s * 1e9)
+        return endpoint.checked_ns + int(wait_s * 1e9)

@@ -10,9 +10,9 @@ from tau2_logging.models.servers.api import ServerApi, ServerSilent
 from tau2_logging.models.servers.programs import LLAMACPP, VLLM, health_page, program_at
 from tau2_logging.models.servers.server_process import GRACE_S, ServerDied, ServerPlan, ServerProcess
 
-_FIRST_LOOK_S, _LONGEST_PAUSE_S = 0.05, 1.0
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.05, 1.0
 
-Told = Callable[[str], None]
+ReportProgress = Callable[[str], None]
 
 
 class Fleet:
@@ -43,14 +43,14 @@ class Fleet:
         for process in self.processes:
             process.wait()
 
-    def wait_ready(self, name: str, timeout_s: float, tell: Told) -> None:
+    def wait_ready(self, name: str, timeout_s: float, tell: ReportProgress) -> None:
         """Until every server is well and lists model `name`. `tell` is given a line on how far they are, again and again.
 
         Raises ServerDied when one ends, names other models, or is not ready after `timeout_s`: with the end of its log.
         """
         started = self._clock.now_ns()
         waiting = list(self.processes)
-        pause_s = _FIRST_LOOK_S
+        pause_s = _FIRST_PAUSE_S
         while waiting:
             reasons = {process: _not_ready(process, name) for process in waiting}
             waiting = [process for process in waiting if reasons[process] is not None]
@@ -84,9 +84,9 @@ def _not_ready(process: ServerProcess, name: str) -> str | None:
     except ServerSilent as silent:
         return str(silent)
     program = program_at(api, listing)
-    ailment = api.ailment(health_page(program))
-    if ailment is not None:
-        return ailment
+    health_problem = api.health_problem(health_page(program))
+    if health_problem is not None:
+        return health_problem
     models = listing.models
     if models and name not in models:
         raise _died(process, f"serves {', '.join(models)} and not {name!r}; {_how_to_name(program, name, models[0])}")

@@ -1,4 +1,4 @@
-"""The log of a server that we start: what it says, masked before it is written. Used in the server's guardian."""
+"""The log of a server that we start: what it says, masked before it is written. Used in the server's supervisor."""
 
 from __future__ import annotations
 

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.logger.content.known_secrets import KNOWN
-from tau2_logging.models.servers import guardian
+from tau2_logging.models.servers import supervisor
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.families import family_of
-from tau2_logging.models.servers.server_settings import ServerSettings
+from tau2_logging.models.servers.server_settings import ModelServerSettings
 
 HOST = "127.0.0.1"
 GRACE_S = 10.0
@@ -54,7 +54,7 @@ class ServerPlan:
         return Address(f"http://{HOST}:{self.port}")
 
 
-def plan_servers(settings: ServerSettings, directory: Path, is_free: Callable[[int], bool] | None = None) -> list[ServerPlan]:
+def plan_servers(settings: ModelServerSettings, directory: Path, is_free: Callable[[int], bool] | None = None) -> list[ServerPlan]:
     """The servers of a run; their logs go into `directory`. Raises UserError where one cannot be started."""
     program = (settings.serve_command or _DEFAULT_COMMAND)[0]
     if shutil.which(program) is None:
@@ -73,7 +73,7 @@ def plan_servers(settings: ServerSettings, directory: Path, is_free: Callable[[i
     return plans
 
 
-def gpu_groups(settings: ServerSettings, environ: Mapping[str, str]) -> list[str | None]:
+def gpu_groups(settings: ModelServerSettings, environ: Mapping[str, str]) -> list[str | None]:
     """CUDA_VISIBLE_DEVICES for each server: --gpu-ids, else those this process may see, else 0, 1, 2, ..., in groups of
     --tensor-parallel. A single server with a single GPU gets what this process has. Raises UserError for too few.
     """
@@ -91,7 +91,7 @@ def gpu_groups(settings: ServerSettings, environ: Mapping[str, str]) -> list[str
     return [",".join(ids[at * size : (at + 1) * size]) for at in range(servers)]
 
 
-def command_of(settings: ServerSettings, port: int) -> tuple[str, ...]:
+def command_of(settings: ModelServerSettings, port: int) -> tuple[str, ...]:
     """The command line. A --serve-command with {port} in it gets port and model put in, and none of vLLM's options."""
     model = str(settings.serve)
     if any("{port}" in word for word in settings.serve_command):
@@ -129,15 +129,15 @@ def _next_free(port: int, is_free: Callable[[int], bool]) -> int:
 
 
 class ServerProcess:
-    """A server that has been started. Whatever happens to this process, its guardian ends the server with it."""
+    """A server that has been started. Whatever happens to this process, its supervisor ends the server with it."""
 
     def __init__(self, plan: ServerPlan, grace_s: float = GRACE_S) -> None:
         self.plan = plan
         plan.log.parent.mkdir(parents=True, exist_ok=True)
         environ = {**os.environ, **plan.environment, **({} if plan.gpus is None else {"CUDA_VISIBLE_DEVICES": plan.gpus})}
-        words = [sys.executable, "-I", "-S", str(Path(guardian.__file__)), f"{grace_s:g}", *plan.command]
+        words = [sys.executable, "-I", "-S", str(Path(supervisor.__file__)), f"{grace_s:g}", *plan.command]
         with plan.log.open("ab") as log:
-            self._guardian = subprocess.Popen(
+            self._supervisor = subprocess.Popen(
                 words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environ, start_new_session=True
             )
         self._pid: int | None = None
@@ -145,22 +145,22 @@ class ServerProcess:
 
     def _tell_secrets(self) -> None:
         """Say what the log must not show: through the pipe, since a command line and an environment are there to be read."""
-        if self._guardian.stdin is not None:
+        if self._supervisor.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
-                self._guardian.stdin.write(json.dumps(KNOWN.values).encode() + b"\n")
-                self._guardian.stdin.flush()
+                self._supervisor.stdin.write(json.dumps(KNOWN.values).encode() + b"\n")
+                self._supervisor.stdin.flush()
 
     @property
     def pid(self) -> int | None:
-        """Of the server itself; None where it could not be started. Waits for the guardian's word on it."""
-        if self._pid is None and self._guardian.stdout is not None and not self._guardian.stdout.closed:
-            self._pid = int(self._guardian.stdout.readline() or 0)
+        """Of the server itself; None where it could not be started. Waits for the supervisor's word on it."""
+        if self._pid is None and self._supervisor.stdout is not None and not self._supervisor.stdout.closed:
+            self._pid = int(self._supervisor.stdout.readline() or 0)
         return self._pid or None
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs; 128 + n where signal n ended it."""
-        return self._guardian.poll()
+        return self._supervisor.poll()
 
     def end(self) -> str | None:
         """How it ended, as a sentence; None while it runs."""
@@ -186,18 +186,18 @@ class ServerProcess:
 
     def ask_to_end(self) -> None:
         """Begin to end it; `wait` for it."""
-        if self._guardian.stdin is not None and not self._guardian.stdin.closed:
-            self._guardian.stdin.close()
+        if self._supervisor.stdin is not None and not self._supervisor.stdin.closed:
+            self._supervisor.stdin.close()
 
     def wait(self, timeout_s: float = 2 * GRACE_S + 5.0) -> bool:
         """Wait until nothing of it is left; False where that takes longer."""
         try:
-            self._guardian.wait(timeout_s)
+            self._supervisor.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return False
-        if self._guardian.stdin is not None and self._guardian.stdout is not None:
-            self._guardian.stdin.close()
-            self._guardian.stdout.close()
+        if self._supervisor.stdin is not None and self._supervisor.stdout is not None:
+            self._supervisor.stdin.close()
+            self._supervisor.stdout.close()
         return True
 
 

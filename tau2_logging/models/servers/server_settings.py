@@ -22,7 +22,7 @@ _TUPLES = ("gpu_ids", "serve_args", "serve_command", "endpoints")
 
 
 @dataclass(frozen=True)
-class ServerSettings:
+class ModelServerSettings:
     """Servers to start (`serve`), or servers that run already (`endpoints`), or both.
 
     `gpu_ids`: as CUDA_VISIBLE_DEVICES takes them; empty leaves the choice to us. `serve_args` go to each server's command line as they
@@ -67,7 +67,7 @@ class ServerSettings:
         return self.serve
 
     @classmethod
-    def of(cls, given: Mapping[str, Any], before: ServerSettings | None = None) -> ServerSettings | None:
+    def of(cls, given: Mapping[str, Any], before: ModelServerSettings | None = None) -> ModelServerSettings | None:
         """From the command line's words by name, over the settings `before`; None where no server is asked for. Raises UserError."""
         values = {name: value for name, value in given.items() if name in cls.__dataclass_fields__}
         if not values:
@@ -83,7 +83,7 @@ class ServerSettings:
         return cls.from_json({**(vars(before) if before is not None else {}), **values})
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> ServerSettings:
+    def from_json(cls, values: Mapping[str, Any]) -> ModelServerSettings:
         """From run.json, where tuples are lists."""
         known: dict[str, Any] = {name: value for name, value in values.items() if name in cls.__dataclass_fields__}
         known.update({name: tuple(known[name]) for name in _TUPLES if name in known})

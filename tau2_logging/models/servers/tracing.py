@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tau2_logging.models.servers.server_process import HOST, ServerPlan
-from tau2_logging.models.servers.server_settings import ServerSettings
+from tau2_logging.models.servers.server_settings import ModelServerSettings
 
 FLAG = "--otlp-traces-endpoint"
 BATCH_MS = 1000
@@ -21,7 +21,7 @@ _PACKAGES = "opentelemetry-sdk opentelemetry-api opentelemetry-exporter-otlp ope
 _LOOK_S = 60.0
 
 
-def obstacle(settings: ServerSettings) -> str | None:
+def obstacle(settings: ModelServerSettings) -> str | None:
     """Why the servers that we start cannot be asked for spans; None where they can. Asks vLLM's own interpreter, about 0.3 s."""
     words = settings.serve_command or ("vllm",)
     if any(word == FLAG or word.startswith(f"{FLAG}=") for word in (*words, *settings.serve_args)):

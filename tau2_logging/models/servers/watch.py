@@ -26,13 +26,13 @@ class MetricsWatch:
         logger: EventLogger,
         interval_s: float | None,
         tell: Callable[[str], None],
-        look_again: Callable[[], None] | None = None,
+        recheck: Callable[[], None] | None = None,
     ) -> None:
         self._endpoints = endpoints
         self._logger = logger
         self._interval_s = interval_s
         self._tell = tell
-        self._look_again = look_again or endpoints.look_again
+        self._look_again = recheck or endpoints.recheck
         self._samples: dict[str, int] = {}
         self._without: set[str] = set()
         self._stop = threading.Event()

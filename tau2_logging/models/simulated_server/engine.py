@@ -14,14 +14,14 @@ from tau2_logging.models.simulated_server.behavior import default_reply
 from tau2_logging.models.simulated_server.journal import Exchange, Journal
 from tau2_logging.models.simulated_server.metrics import Metrics
 from tau2_logging.models.simulated_server.protocols import anthropic_messages, openai_chat
-from tau2_logging.models.simulated_server.protocols.answer import Answer, Timetable, answer_to
+from tau2_logging.models.simulated_server.protocols.answer import PreparedAnswer, Timetable, answer_to
 from tau2_logging.models.simulated_server.protocols.completion import Piece, Reply, ToolUse, spoil
 from tau2_logging.models.simulated_server.protocols.prompt import BLOCK_TOKENS, CACHE_BLOCKS, BadRequest, PrefixCache, Prompt
 from tau2_logging.models.simulated_server.settings import ServerSettings
 from tau2_logging.models.simulated_server.spans import SpanExporter
 
 
-class Wire(Protocol):
+class WireProtocol(Protocol):
     """A protocol: how a request is read and a response written. Each of PROTOCOLS is a module of this shape."""
 
     NAME: str
@@ -29,28 +29,28 @@ class Wire(Protocol):
 
     def read(self, body: Any) -> Prompt: ...
     def key_of(self, headers: Mapping[str, str]) -> str: ...
-    def response_id(self, answer: Answer) -> str: ...
-    def body(self, answer: Answer) -> dict[str, Any]: ...
-    def head(self, answer: Answer) -> bytes: ...
-    def piece(self, answer: Answer, one: Piece) -> bytes: ...
-    def tail(self, answer: Answer) -> bytes: ...
-    def broken(self, answer: Answer) -> bytes: ...
+    def response_id(self, answer: PreparedAnswer) -> str: ...
+    def body(self, answer: PreparedAnswer) -> dict[str, Any]: ...
+    def head(self, answer: PreparedAnswer) -> bytes: ...
+    def piece(self, answer: PreparedAnswer, one: Piece) -> bytes: ...
+    def tail(self, answer: PreparedAnswer) -> bytes: ...
+    def broken(self, answer: PreparedAnswer) -> bytes: ...
     def error(self, name: str, **facts: Any) -> tuple[int, dict[str, Any]]: ...
 
 
-PROTOCOLS: tuple[Wire, ...] = (openai_chat, anthropic_messages)
+PROTOCOLS: tuple[WireProtocol, ...] = (openai_chat, anthropic_messages)
 
 
 @dataclass
-class Run:
+class StartedRequest:
     """A request that has its place in the batch."""
 
     exchange: Exchange
-    answer: Answer
+    answer: PreparedAnswer
     times: Timetable
 
 
-class Refused(Exception):
+class RequestRefused(Exception):
     """The request is answered with an error at once: its name in the protocol's table, and what the text needs."""
 
     def __init__(self, name: str, **facts: Any) -> None:
@@ -93,21 +93,21 @@ class Engine:
         use = min(self._in_use / (CACHE_BLOCKS * BLOCK_TOKENS), 1.0)
         return self._metrics.text(self.batch.running, self.batch.waiting, use)
 
-    def check(self, wire: Wire, exchange: Exchange, key: str, body: Any) -> Prompt:
-        """The request as a prompt; Refused where a server would not look at it any further."""
+    def check(self, wire: WireProtocol, exchange: Exchange, key: str, body: Any) -> Prompt:
+        """The request as a prompt; RequestRefused if a server would not look at it any further."""
         if not self.ready:
-            raise Refused("starting")
+            raise RequestRefused("starting")
         if self.settings.api_key is not None and key != self.settings.api_key:
-            raise Refused("bad_key")
+            raise RequestRefused("bad_key")
         try:
             prompt = wire.read(body)
         except BadRequest as wrong:
-            raise Refused("bad_request", reason=str(wrong)) from wrong
+            raise RequestRefused("bad_request", reason=str(wrong)) from wrong
         exchange.model, exchange.stream = prompt.model, prompt.stream
         if prompt.model not in self.settings.models:
-            raise Refused("no_model", model=prompt.model)
+            raise RequestRefused("no_model", model=prompt.model)
         if prompt.stream and not self.settings.can_stream:
-            raise Refused("no_stream")
+            raise RequestRefused("no_stream")
         return prompt
 
     def choose(self, prompt: Prompt, number: int) -> Reply:
@@ -126,7 +126,7 @@ class Engine:
         reply = spoil(reply, reply.fault)
         return reply.plain if reply.plain is not None and not prompt.stream else reply
 
-    def begin(self, wire: Wire, exchange: Exchange, prompt: Prompt, reply: Reply, asked_s: float) -> Run:
+    def begin(self, wire: WireProtocol, exchange: Exchange, prompt: Prompt, reply: Reply, asked_s: float) -> StartedRequest:
         """The request has got the place that it asked for at `asked_s`: its prefill begins now."""
         now = time.monotonic()
         cached = self._cache.look_up(prompt.written)
@@ -140,9 +140,9 @@ class Engine:
         exchange.response_id = wire.response_id(answer)
         self._metrics.begin(answer.usage.prompt, answer.usage.cached)
         self._in_use += answer.usage.prompt
-        return Run(exchange, answer, times)
+        return StartedRequest(exchange, answer, times)
 
-    def finish(self, run: Run, pieces: int, ended: str) -> None:
+    def finish(self, run: StartedRequest, pieces: int, ended: str) -> None:
         """The request is over after so many pieces: its place is free, its tokens count."""
         exchange, usage = run.exchange, run.answer.usage
         whole = pieces >= len(run.answer.pieces) and ended == "finished"

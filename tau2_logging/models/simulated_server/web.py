@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tau2_logging.models.simulated_server.engine import PROTOCOLS, Engine, Refused, Run, Wire
+from tau2_logging.models.simulated_server.engine import PROTOCOLS, Engine, RequestRefused, StartedRequest, WireProtocol
 from tau2_logging.models.simulated_server.journal import Exchange
 from tau2_logging.models.simulated_server.protocols.completion import REFUSED_AT_ONCE, Reply
 from tau2_logging.models.simulated_server.protocols.prompt import Prompt
@@ -76,7 +76,7 @@ async def _name_itself(_: web.Request, response: web.StreamResponse) -> None:
 class _Endpoint:
     """Where one protocol's requests are answered."""
 
-    def __init__(self, engine: Engine, wire: Wire) -> None:
+    def __init__(self, engine: Engine, wire: WireProtocol) -> None:
         self._engine = engine
         self._wire = wire
 
@@ -95,7 +95,7 @@ class _Endpoint:
 class _Call:
     """One request being answered."""
 
-    def __init__(self, engine: Engine, wire: Wire, request: web.Request, exchange: Exchange) -> None:
+    def __init__(self, engine: Engine, wire: WireProtocol, request: web.Request, exchange: Exchange) -> None:
         self._engine = engine
         self._wire = wire
         self._request = request
@@ -105,7 +105,7 @@ class _Call:
         self._exchange.request = body
         try:
             prompt = self._engine.check(self._wire, self._exchange, self._wire.key_of(self._request.headers), body)
-        except Refused as refused:
+        except RequestRefused as refused:
             return self._error(refused.name, **refused.facts)
         reply = self._engine.choose(prompt, self._exchange.number)
         self._exchange.fault = reply.fault
@@ -164,7 +164,7 @@ class _Call:
 class _Delivery:
     """A response on its way out. `sent` counts the pieces that are gone."""
 
-    def __init__(self, engine: Engine, wire: Wire, request: web.Request, run: Run, headers: dict[str, str]) -> None:
+    def __init__(self, engine: Engine, wire: WireProtocol, request: web.Request, run: StartedRequest, headers: dict[str, str]) -> None:
         self._engine = engine
         self._wire = wire
         self._request = request

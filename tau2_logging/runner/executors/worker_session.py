@@ -18,7 +18,7 @@ from tau2_logging.logger.clock import Clock
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.simulation import InFlight
 from tau2_logging.logger.sink import Sink
-from tau2_logging.models.servers.server_settings import ServerSettings
+from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.runner.executors.executor import RunFailure
 from tau2_logging.runner.executors.threads import ThreadsExecutor
 from tau2_logging.runner.harness.enhanced_domains import offered
@@ -32,8 +32,8 @@ from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
 from tau2_logging.runner.work.run_unit import RunContext
 from tau2_logging.runner.work.watchdog import Watchdog
 from tau2_logging.sinks.domain_files import DomainFiles
+from tau2_logging.sinks.outbox import Outbox
 from tau2_logging.sinks.structured_file import StructuredFiles
-from tau2_logging.sinks.uplink import Uplink
 
 REPORT_S = 0.2
 """At least this often a worker reports."""
@@ -65,12 +65,12 @@ class WorkerSession:
     """A worker that is ready: `take` a unit, `fetch` the next report."""
 
     def __init__(
-        self, executor: ThreadsExecutor, setup: ProcessSetup, uplink: Uplink, said: queue.SimpleQueue[str], logger: EventLogger
+        self, executor: ThreadsExecutor, setup: ProcessSetup, outbox: Outbox, said: queue.SimpleQueue[str], logger: EventLogger
     ) -> None:
         self._executor = executor
         self._logger = logger
         self._setup = setup
-        self._uplink = uplink
+        self._outbox = outbox
         self._said = said
 
     def take(self, unit: Unit) -> None:
@@ -83,7 +83,7 @@ class WorkerSession:
         no later than the row."""
         self._executor.tick()
         rows, broken = self._reports(wait_s)
-        lines, texts, structured = self._uplink.fetch()
+        lines, texts, structured = self._outbox.fetch()
         said = [self._said.get() for _ in range(self._said.qsize())]
         return WorkerReport(None, None, broken, rows, lines, texts, structured, said, self._executor.in_flight(), self._logger.lost())
 
@@ -122,8 +122,8 @@ def open_session(run_spec: RunSpec, worker_spec: WorkerSpec) -> Iterator[WorkerS
         )
         setup = ProcessSetup(run_spec, harness, said.put, worker_spec.slots, worker_spec.share)
         setup.prepare(stack)
-        uplink = Uplink(worker_spec.uplink_level, not worker_spec.own_files, config.writes_events)
-        logger = _logger(run_spec, worker_spec, uplink)
+        outbox = Outbox(worker_spec.uplink_level, not worker_spec.own_files, config.writes_events)
+        logger = _logger(run_spec, worker_spec, outbox)
         stack.callback(logger.close)
         setup.open(stack, logger, servers)
         stack.enter_context(servers.watched(logger, samples=False))
@@ -132,7 +132,7 @@ def open_session(run_spec: RunSpec, worker_spec: WorkerSpec) -> Iterator[WorkerS
         executor.start()
         stack.callback(executor.close)
         stack.callback(_tell_notes, setup, said)
-        yield WorkerSession(executor, setup, uplink, said, logger)
+        yield WorkerSession(executor, setup, outbox, said, logger)
 
 
 def _tell_notes(setup: ProcessSetup, said: queue.SimpleQueue[str]) -> None:
@@ -145,12 +145,12 @@ def _at_servers(config: RunConfig, worker_spec: WorkerSpec) -> RunConfig:
     if not worker_spec.endpoints:
         return replace(config, servers=None)
     first = worker_spec.number % len(worker_spec.endpoints)
-    return replace(config, servers=ServerSettings(endpoints=(*worker_spec.endpoints[first:], *worker_spec.endpoints[:first])))
+    return replace(config, servers=ModelServerSettings(endpoints=(*worker_spec.endpoints[first:], *worker_spec.endpoints[:first])))
 
 
-def _logger(run_spec: RunSpec, worker_spec: WorkerSpec, uplink: Uplink) -> EventLogger:
+def _logger(run_spec: RunSpec, worker_spec: WorkerSpec, outbox: Outbox) -> EventLogger:
     config = run_spec.config
-    sinks: list[Sink] = [uplink]
+    sinks: list[Sink] = [outbox]
     if worker_spec.own_files and config.profile:
         sinks.append(DomainFiles(config.log_dir, config.domains, LEVELS[config.log_level]))
     if worker_spec.own_files and config.writes_events:

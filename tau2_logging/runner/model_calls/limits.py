@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from tau2_logging.errors import UserError
 from tau2_logging.instrument import RateLimiter
 from tau2_logging.logger.clock import Clock
-from tau2_logging.sinks.totals import Totals
+from tau2_logging.sinks.totals import LiveTotals
 from tau2_logging.units import money
 
 _MINUTE_S = 60.0
@@ -28,7 +28,7 @@ class Budget:
     max_cost: float | None = None
     max_tokens: int | None = None
 
-    def reached(self, totals: Totals) -> tuple[str, str] | None:
+    def reached(self, totals: LiveTotals) -> tuple[str, str] | None:
         """(limit, sentence) once one is reached."""
         spent = totals.overall("spent_usd") or 0.0
         if self.max_cost is not None and spent >= self.max_cost:

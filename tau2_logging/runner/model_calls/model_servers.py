@@ -16,7 +16,7 @@ from tau2_logging.models.servers.endpoints import Endpoint, Endpoints, NoEndpoin
 from tau2_logging.models.servers.fleet import Fleet
 from tau2_logging.models.servers.programs import health_page
 from tau2_logging.models.servers.server_process import plan_servers
-from tau2_logging.models.servers.server_settings import PROVIDER, ServerSettings
+from tau2_logging.models.servers.server_settings import PROVIDER, ModelServerSettings
 from tau2_logging.models.servers.tracing import with_spans
 from tau2_logging.models.servers.watch import MetricsWatch
 from tau2_logging.runner.model_calls.loading_status import loading_told
@@ -30,7 +30,7 @@ _DEATH_NEWS_S = 2.0
 Say = Callable[[str], None]
 
 
-def agent_llm(settings: ServerSettings) -> str:
+def agent_llm(settings: ModelServerSettings) -> str:
     """The model of an agent that was given none, by litellm's name: the one we start, or the one that the endpoints serve.
 
     Asks the endpoints. Raises UserError when they serve none, or several.
@@ -55,7 +55,7 @@ class ModelServers:
 
     def __init__(
         self,
-        settings: ServerSettings | None,
+        settings: ModelServerSettings | None,
         routed: frozenset[str],
         endpoints: list[Endpoint],
         fleet: Fleet,
@@ -127,15 +127,15 @@ class ModelServers:
                 self.endpoints.failed(endpoint, how)
         for servers in (self.endpoints, self.addressed):
             servers.waited_for = self.waits() is not None
-            servers.look_again()
+            servers.recheck()
 
     def _look(self, endpoint: Endpoint) -> str | None:
         how = self._fleet.ended(endpoint.name)
-        ailment = _ailment(endpoint) if how is None else None
-        if ailment is not None:  # a process that has just died is not yet known to have
+        health_problem = _ailment(endpoint) if how is None else None
+        if health_problem is not None:  # a process that has just died is not yet known to have
             how = self._fleet.ended(endpoint.name, _DEATH_NEWS_S)
         endpoint.gone = how is not None
-        return how or ailment
+        return how or health_problem
 
     def _changed(self, endpoint: Endpoint) -> None:
         logger = self._logger
@@ -158,8 +158,8 @@ class ModelServers:
 def _ailment(endpoint: Endpoint) -> str | None:
     if not endpoint.answered:
         return learn(endpoint)
-    ailment = ServerApi(endpoint.address, key=endpoint.key).ailment(health_page(endpoint.program))
-    return ailment if ailment != endpoint.unlisted else None
+    health_problem = ServerApi(endpoint.address, key=endpoint.key).health_problem(health_page(endpoint.program))
+    return health_problem if health_problem != endpoint.unlisted else None
 
 
 @contextmanager
@@ -186,7 +186,7 @@ def model_servers(
         yield ModelServers(settings, routed, endpoints, fleet, say, ask_addressed(config.models), config.server_wait)
 
 
-def _check_used(settings: ServerSettings, routed: frozenset[str]) -> None:
+def _check_used(settings: ModelServerSettings, routed: frozenset[str]) -> None:
     if not routed:
         name = settings.served_name or "NAME"
         raise UserError(f"nobody would use the model servers; give --agent-llm, --user-llm or --judge-llm {PROVIDER}/{name}")
@@ -205,7 +205,7 @@ def _check_served(endpoints: list[Endpoint], routed: frozenset[str], say: Say) -
             )
 
 
-def _ready(fleet: Fleet, settings: ServerSettings, console: Console, progress: bool, say: Say) -> list[Endpoint]:
+def _ready(fleet: Fleet, settings: ModelServerSettings, console: Console, progress: bool, say: Say) -> list[Endpoint]:
     for process in fleet.processes:
         plan = process.plan
         for line in plan.said:

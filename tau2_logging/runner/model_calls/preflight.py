@@ -18,7 +18,7 @@ from tau2_logging.logger.content.error_text import error_text
 from tau2_logging.logger.content.known_secrets import KNOWN
 from tau2_logging.logger.content.masking import masked_start
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT, register
-from tau2_logging.models.scripted.task_script import Action, Plan, PlanBook
+from tau2_logging.models.scripted.task_script import Action, TaskScript, TaskScripts
 from tau2_logging.models.servers.api import ServerApi
 from tau2_logging.models.servers.endpoints import Endpoint
 from tau2_logging.models.servers.programs import health_page
@@ -64,9 +64,9 @@ def check(config: RunConfig, console: Console | None = None) -> int:
 
 def _check(config: RunConfig, out: Console) -> int:
     check_models(config.models)
-    book = PlanBook()
+    book = TaskScripts()
     domain, _, task = TASK.partition("/")
-    book.add(domain, Plan(task, (Action("assistant", "get_weather", {"city": "Paris"}),)))
+    book.add(domain, TaskScript(task, (Action("assistant", "get_weather", {"city": "Paris"}),)))
     register(book)
     warm_up()
 
@@ -131,9 +131,9 @@ def _places(roles: tuple[str, ...], model: ModelChoice, servers: ModelServers) -
 
 def _asked(probe: Probe) -> Probe:
     if probe.endpoint is not None:
-        ailment = ServerApi(probe.endpoint.address).ailment(health_page(probe.endpoint.program))
-        if ailment is not None:
-            return replace(probe, reachable=False, problem=probe.endpoint.down or ailment)
+        health_problem = ServerApi(probe.endpoint.address).health_problem(health_page(probe.endpoint.program))
+        if health_problem is not None:
+            return replace(probe, reachable=False, problem=probe.endpoint.down or health_problem)
         probe = replace(probe, reachable=True, listed=probe.model.llm.partition("/")[2] in probe.endpoint.models)
     try:
         return _heard(probe, *_answers(_arguments(probe)))

@@ -11,11 +11,11 @@ from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.api import ServerApi, ServerSilent
 from tau2_logging.models.servers.endpoints import Endpoint
 from tau2_logging.models.servers.programs import LITELLM_PROXY, program_at
-from tau2_logging.models.servers.server_settings import KEY_VARIABLE, ServerSettings
+from tau2_logging.models.servers.server_settings import KEY_VARIABLE, ModelServerSettings
 from tau2_logging.runner.settings.config import ModelChoice
 
 
-def ask_all(settings: ServerSettings, vouched: bool = False) -> list[Endpoint]:
+def ask_all(settings: ModelServerSettings, vouched: bool = False) -> list[Endpoint]:
     """The endpoints that run already. Raises UserError when none answers, unless they are known to have answered (`vouched`)."""
     found = [ask(Endpoint(address)) for address in dict.fromkeys(map(Address.of, settings.endpoints))]
     for endpoint in found:

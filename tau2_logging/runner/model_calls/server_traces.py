@@ -13,7 +13,7 @@ from tau2_logging.models.servers.tracing import FLAG, obstacle
 from tau2_logging.runner.settings.config import RunConfig
 
 if TYPE_CHECKING:
-    from tau2_logging.sinks.server_calls import ServerCalls, Tally
+    from tau2_logging.sinks.server_calls import JoinCounts, ServerCalls
     from tau2_logging.sinks.span_receiver import SpanReceiver
 
 _LOOPBACK = "127.0.0.1"
@@ -63,18 +63,18 @@ class ServerTraces:
         """Wait for the last spans, unless the run has been stopped; receive no more. The sentence on how it went."""
         if self._calls is None:
             return []
-        tally = self._calls.wait(stopped)
+        counts = self._calls.wait(stopped)
         self._close()
-        return [self._sentence(tally)] if tally.calls or tally.foreign else []
+        return [self._sentence(counts)] if counts.calls or counts.foreign else []
 
-    def _sentence(self, tally: Tally) -> str:
-        foreign = f"; {tally.foreign} spans of requests belong to none of them" if tally.foreign else ""
-        if not tally.joined and not tally.foreign:
+    def _sentence(self, counts: JoinCounts) -> str:
+        foreign = f"; {counts.foreign} spans of requests belong to none of them" if counts.foreign else ""
+        if not counts.joined and not counts.foreign:
             return (
                 f"no span of a model request came to {self._at}: the server's part of each call is unknown. Start vLLM with {FLAG} (see "
                 "docs/vllm.md)"
             )
-        return f"{tally.joined} of {tally.calls} successful model calls have their server's own times (server_call events){foreign}"
+        return f"{counts.joined} of {counts.calls} successful model calls have their server's own times (server_call events){foreign}"
 
     def _close(self) -> None:
         if self._receiver is not None:

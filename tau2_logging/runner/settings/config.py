@@ -16,7 +16,7 @@ from tau2_logging.instrument import TTFT_MODES
 from tau2_logging.logger.content.masking import MASK
 from tau2_logging.logger.content.sensitive import LEVELS as MASKING_LEVELS
 from tau2_logging.models.experts import ADVISE, MODES, Expert
-from tau2_logging.models.servers.server_settings import ServerSettings
+from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.runner.settings.shown_settings import shown_settings
 from tau2_logging.users import Variant
 
@@ -125,7 +125,7 @@ class RunConfig:
     events: bool | None = None
     snapshot_writes: bool = False
     masking: str = "secrets"
-    servers: ServerSettings | None = None
+    servers: ModelServerSettings | None = None
     otlp: str | None = None
     otlp_content: bool = False
     prometheus: int | None = None
@@ -249,7 +249,7 @@ class RunConfig:
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         if values.get("servers") is not None:
-            values["servers"] = ServerSettings.from_json(values["servers"])
+            values["servers"] = ModelServerSettings.from_json(values["servers"])
         values["arms"] = tuple(map(Arm.from_json, values.get("arms") or ()))
         values["experts"] = tuple(Expert(**expert) for expert in values.get("experts") or ())
         values["log_dir"] = Path(values["log_dir"])
@@ -266,9 +266,9 @@ class RunConfig:
         return next((role for role, settings in roles.items() if MASK in repr(settings)), None)
 
 
-def server_settings(given: Mapping[str, Any], before: ServerSettings | None = None) -> ServerSettings | None:
+def server_settings(given: Mapping[str, Any], before: ModelServerSettings | None = None) -> ModelServerSettings | None:
     """The model servers that a command line asks for; where it changes those of an earlier start (`before`), the rest stays."""
-    return ServerSettings.of(given, before)
+    return ModelServerSettings.of(given, before)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

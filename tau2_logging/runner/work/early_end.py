@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from tau2_logging.runner.model_calls.limits import Budget
 from tau2_logging.runner.model_calls.model_servers import ModelServers
-from tau2_logging.sinks.totals import Totals
+from tau2_logging.sinks.totals import LiveTotals
 
 GRACE_S = 10.0
 """For what is in flight when its servers have ended for good: in worker processes it does not know, and would wait."""
@@ -22,7 +22,7 @@ class End:
     patience_s: float = float("inf")
 
 
-def end_of(budget: Budget, totals: Totals, servers: ModelServers) -> End | None:
+def end_of(budget: Budget, totals: LiveTotals, servers: ModelServers) -> End | None:
     """Why no more simulations are to be started; None if there is no reason."""
     reached = budget.reached(totals)
     if reached is not None:

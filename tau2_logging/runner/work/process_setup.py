@@ -14,7 +14,7 @@ from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.content.known_secrets import KNOWN
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.models.scripted.provider import register
-from tau2_logging.models.scripted.task_script import PlanBook, plan_of
+from tau2_logging.models.scripted.task_script import TaskScripts, script_of
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.model_calls.limits import RateLimits, rate_limit, shared_out
 from tau2_logging.runner.model_calls.litellm_settings import http_connections, quiet_litellm, warm_up
@@ -42,7 +42,7 @@ class ProcessSetup:
         self._say = say
         self._slots = slots
         self._share = share
-        self._book = PlanBook()
+        self._book = TaskScripts()
         self._databases: FastDatabases | None = None
         self.notes: list[str] = []
 
@@ -62,7 +62,7 @@ class ProcessSetup:
 
     def learn(self, unit: Unit) -> None:
         """Let the scripted models know a task."""
-        self._book.add(unit.domain, plan_of(unit.task))
+        self._book.add(unit.domain, script_of(unit.task))
 
     def open(self, stack: ExitStack, logger: EventLogger, servers: ModelServers) -> None:
         """Everything that is measured goes through us from here on."""

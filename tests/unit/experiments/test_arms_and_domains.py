@@ -13,7 +13,7 @@ from tau2_logging.experiments.injection import Injection
 from tau2_logging.experiments.manipulation_check import DELIVERED, Verdict, marker_table, verdicts
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT, ScriptedModels
-from tau2_logging.models.scripted.task_script import Plan, PlanBook
+from tau2_logging.models.scripted.task_script import TaskScript, TaskScripts
 from tau2_logging.models.scripted.user import user_turn
 from tau2_logging.runner.settings.arms import variant_arms
 from tau2_logging.runner.settings.config import Arm, RunConfig
@@ -25,10 +25,10 @@ TASKS = [str(number) for number in range(12)]
 
 def replies(arm: str, model: str) -> list[Any]:
     """What a scripted model answers in an arm of that name: texts, calls and times, with every fault in play."""
-    book = PlanBook()
+    book = TaskScripts()
     for label in ("mock", f"mock@{arm}"):
         for task in TASKS:
-            book.add(label, Plan(task, (), ()))
+            book.add(label, TaskScript(task, (), ()))
     found = []
     for task in TASKS:
         settings = {"seed": 3, "ttft_ms": 5, "spread": 0.4, "faults": {"loop": 0.3, "invalid_args": 0.2}}
@@ -37,7 +37,7 @@ def replies(arm: str, model: str) -> list[Any]:
             messages=[{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hello"}],
             optional_params={**settings, TASK_ARGUMENT: f"mock@{arm}/{task}"},
         )
-        found.append((answer.speech, answer.ttft_ms, answer.decode_ms))
+        found.append((answer.reply, answer.ttft_ms, answer.decode_ms))
     return found
 
 

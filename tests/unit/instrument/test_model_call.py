@@ -14,7 +14,7 @@ from tau2_logging.events.levels import DEBUG, PROFILE
 from tau2_logging.instrument.model_calls.measured_stream import MeasuredStream
 from tau2_logging.instrument.model_calls.model_call import ATTEMPT, ModelCall, role_of
 from tau2_logging.logger import EventLogger, FakeClock, Simulation
-from tau2_logging.logger.context import Asked, expert_scope
+from tau2_logging.logger.context import CurrentExpert, expert_scope
 from tau2_logging.logger.simulation import AGENT, EVALUATION, JUDGE, LIVE, USER
 from tau2_logging.sinks import MemorySink
 
@@ -113,9 +113,10 @@ def test_a_call_is_counted_for_whoever_acts(
 
 
 @pytest.mark.parametrize(
-    ("asked", "cost"), [(Asked("planner"), 0.25), (Asked("planner", 0.01, 0.1), 3.0), (Asked("planner", 0.0, 0.0), 0.0)]
+    ("asked", "cost"),
+    [(CurrentExpert("planner"), 0.25), (CurrentExpert("planner", 0.01, 0.1), 3.0), (CurrentExpert("planner", 0.0, 0.0), 0.0)],
 )
-def test_a_call_made_for_an_expert_is_the_experts(simulation: Simulation, sink: MemorySink, asked: Asked, cost: float) -> None:
+def test_a_call_made_for_an_expert_is_the_experts(simulation: Simulation, sink: MemorySink, asked: CurrentExpert, cost: float) -> None:
     """By its alias, in time of its own, on the agent's bill, at the price a person gave for it."""
     with expert_scope(asked):
         call = ModelCall(simulation, "m", "openai")
@@ -133,7 +134,7 @@ def test_a_call_made_for_an_expert_is_the_experts(simulation: Simulation, sink: 
 def test_only_the_agent_has_experts(simulation: Simulation, sink: MemorySink, phase: str, turn: str | None, type_: str) -> None:
     """A judge's or user's call that happens to be made in an expert's context stays theirs."""
     simulation.phase, simulation.turn = phase, turn
-    with expert_scope(Asked("planner")):
+    with expert_scope(CurrentExpert("planner")):
         ModelCall(simulation, "m", "openai").finish(reply())
     (event,) = sink.events
     assert (event.type, event.get("expert")) == (type_, None)

@@ -13,7 +13,7 @@ from tau2_logging.events.call_arguments import shown_address, shown_arguments
 from tau2_logging.experiments.planning.plan_builder import own_arm
 from tau2_logging.logger.content.command_line import masked_argv, masked_expert, masked_words
 from tau2_logging.models.experts import parse_experts
-from tau2_logging.models.servers.server_settings import ServerSettings
+from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig
 from tau2_logging.runner.settings.secret_values import secret_values
 from tests.support.tokens import FORMS, opaque, secrets_of, token
@@ -85,7 +85,7 @@ CONFIGS = {
     "agent": RunConfig(agent_model=ModelChoice("openai/m", {"team": KEY})),
     "user": RunConfig(user_model=ModelChoice("openai/m", {"api_base": f"http://h/?k={KEY}"})),
     "expert a": RunConfig(agent="expert_agent", experts=parse_experts([f"a=openai/m,x={KEY}"])),
-    "servers": RunConfig(servers=ServerSettings(serve="m", serve_args=("--thing", KEY))),
+    "servers": RunConfig(servers=ModelServerSettings(serve="m", serve_args=("--thing", KEY))),
     "arm b": RunConfig(arms=(Arm("b", agent_model=ModelChoice("openai/m", {"extra_headers": {"X": KEY}})),)),
 }
 
@@ -102,7 +102,9 @@ def test_what_a_record_does_not_keep_is_known_to_be_missing(role: str) -> None:
 
 def test_settings_without_secrets_come_back_as_they_were() -> None:
     model = ModelChoice("openai/m", {"temperature": 0.5, "api_base": "http://h/v1", "extra_body": {"top_k": 5}})
-    config = RunConfig(agent_model=model, servers=ServerSettings(serve="m", serve_args=("--max-model-len", "131072")), log_dir=Path("x"))
+    config = RunConfig(
+        agent_model=model, servers=ModelServerSettings(serve="m", serve_args=("--max-model-len", "131072")), log_dir=Path("x")
+    )
     again = RunConfig.from_json(json.loads(json.dumps(config.as_json())))
     assert again == config
     assert again.masked_secret() is None

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tau2_logging.logger import EventLogger, FakeClock, Simulation, bind, carried, current
-from tau2_logging.logger.context import Asked, current_expert, expert_scope
+from tau2_logging.logger.context import CurrentExpert, current_expert, expert_scope
 
 
 def simulation(task: str) -> Simulation:
@@ -93,7 +93,7 @@ def test_a_generator_that_stops_halfway_leaves_no_simulation_behind() -> None:
 
 def test_work_that_is_carried_asks_for_the_expert_that_is_asked_there() -> None:
     """A helper thread of an expert's client makes the expert's calls; the worker keeps no expert, nor does the block's end."""
-    planner, checker = Asked("planner"), Asked("checker", 0.01, 0.1)
+    planner, checker = CurrentExpert("planner"), CurrentExpert("checker", 0.01, 0.1)
     with ThreadPoolExecutor(1) as pool:
         futures = []
         for asked in (planner, checker):
@@ -107,7 +107,7 @@ def test_work_that_is_carried_asks_for_the_expert_that_is_asked_there() -> None:
 
 def test_an_experts_price_needs_prices_and_tokens() -> None:
     """What is not known is unknown, never 0."""
-    assert Asked("checker", 0.01, 0.1).cost_usd(100, 10) == pytest.approx(2.0)
-    assert Asked("free", 0.0, 0.0).cost_usd(100, 10) == 0.0
-    assert Asked("planner").cost_usd(100, 10) is None
-    assert Asked("checker", 0.01, 0.1).cost_usd(None, 10) is None
+    assert CurrentExpert("checker", 0.01, 0.1).cost_usd(100, 10) == pytest.approx(2.0)
+    assert CurrentExpert("free", 0.0, 0.0).cost_usd(100, 10) == 0.0
+    assert CurrentExpert("planner").cost_usd(100, 10) is None
+    assert CurrentExpert("checker", 0.01, 0.1).cost_usd(None, 10) is None

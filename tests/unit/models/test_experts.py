@@ -15,11 +15,11 @@ from tau2_logging.errors import UserError
 from tau2_logging.models.experts import ADVISE, DELEGATE, Expert, parse_expert, parse_experts
 from tau2_logging.models.experts.briefing import advisor_messages, delegate_system, read_transcript
 from tau2_logging.models.experts.tool import UNREADABLE, CallExpertTool, Question, unreadable_arguments
-from tau2_logging.models.scripted import Plan
+from tau2_logging.models.scripted import TaskScript
 from tau2_logging.models.scripted.agent import agent_turn
 from tau2_logging.models.scripted.expert import expert_turn
 from tau2_logging.models.scripted.faults import first_call, spoil
-from tau2_logging.models.scripted.scripted_reply import asking, calling
+from tau2_logging.models.scripted.scripted_reply import question_reply, tool_reply
 from tau2_logging.models.scripted.task_script import Action
 
 PLANNER = Expert("planner", "gpt-4.1", description="Plans, ahead")
@@ -219,37 +219,37 @@ def told(talk: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def test_the_scripted_expert_advises_the_next_reference_action_in_words() -> None:
     """It reads from the conversation how far the plan has come; with tools it makes the agent's turn."""
-    plan = Plan("7", (LOOK, REBOOT))
+    plan = TaskScript("7", (LOOK, REBOOT))
     assert 'Call get_order with {"order_id": "#W1"}' in str(expert_turn(plan, told(TALK[:2]), None).text)
     assert "customer to use reboot_device" in str(expert_turn(plan, told(TALK), None).text)
-    assert "close the conversation" in str(expert_turn(Plan("7", (LOOK,)), told(TALK), None).text)
-    assert expert_turn(plan, TALK[:2], TOOLS) == agent_turn(plan, TALK[:2], TOOLS) == calling("get_order", LOOK.arguments)
+    assert "close the conversation" in str(expert_turn(TaskScript("7", (LOOK,)), told(TALK), None).text)
+    assert expert_turn(plan, TALK[:2], TOOLS) == agent_turn(plan, TALK[:2], TOOLS) == tool_reply("get_order", LOOK.arguments)
     assert expert_turn(plan, [], None).text
 
 
 def test_the_scripted_agent_consults_one_expert_then_all_and_goes_on() -> None:
     """Counting only questions that were put rightly; without experts it does not ask."""
     offered = [*TOOLS, CallExpertTool((PLANNER, CHECKER), ADVISE).openai_schema]
-    plan = Plan("7", (LOOK,))
+    plan = TaskScript("7", (LOOK,))
     talk: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
     made = []
     for _ in range(3):
-        speech = agent_turn(plan, talk, offered)
-        made.append([(call.name, json.loads(call.arguments).get("expert")) for call in speech.calls])
-        talk.append({"role": "assistant", "tool_calls": [{"function": {"name": c.name, "arguments": c.arguments}} for c in speech.calls]})
+        reply = agent_turn(plan, talk, offered)
+        made.append([(call.name, json.loads(call.arguments).get("expert")) for call in reply.calls])
+        talk.append({"role": "assistant", "tool_calls": [{"function": {"name": c.name, "arguments": c.arguments}} for c in reply.calls]})
     assert made == [[("call_expert", "planner")], [("call_expert", "planner"), ("call_expert", "checker")], [("get_order", None)]]
-    assert agent_turn(plan, talk[:1], TOOLS) == calling("get_order", LOOK.arguments)
+    assert agent_turn(plan, talk[:1], TOOLS) == tool_reply("get_order", LOOK.arguments)
     alone = [*TOOLS, CallExpertTool((PLANNER,), ADVISE).openai_schema]
-    assert agent_turn(plan, talk[:2], alone) == calling("get_order", LOOK.arguments)
+    assert agent_turn(plan, talk[:2], alone) == tool_reply("get_order", LOOK.arguments)
 
 
 def test_a_fault_asks_for_an_expert_that_is_not_there() -> None:
     """And leaves calls of the domain's tools alone; a loop repeats the domain's call, not the consultation."""
-    spoilt = spoil(asking(["planner", "checker"], "?"), "unknown_expert")
+    spoilt = spoil(question_reply(["planner", "checker"], "?"), "unknown_expert")
     assert [json.loads(call.arguments)["expert"] for call in spoilt.calls] == ["planner_of_old", "checker"]
-    assert spoil(calling("get_order", {}), "unknown_expert") == calling("get_order", {})
+    assert spoil(tool_reply("get_order", {}), "unknown_expert") == tool_reply("get_order", {})
     talk = [
         {"role": "assistant", "tool_calls": [{"function": {"name": call.name, "arguments": call.arguments}}]}
-        for call in (*asking(["planner"], "?").calls, *calling("get_order", {}).calls)
+        for call in (*question_reply(["planner"], "?").calls, *tool_reply("get_order", {}).calls)
     ]
-    assert first_call(talk) == calling("get_order", {})
+    assert first_call(talk) == tool_reply("get_order", {})

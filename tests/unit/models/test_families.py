@@ -6,7 +6,7 @@ import pytest
 
 from tau2_logging.models.servers.families import FAMILIES, REASONING_PARSERS, TOOL_CALL_PARSERS, family_of, mismatch
 from tau2_logging.models.servers.server_process import command_of
-from tau2_logging.models.servers.server_settings import ServerSettings
+from tau2_logging.models.servers.server_settings import ModelServerSettings
 
 
 def test_every_parser_of_the_table_is_one_of_vllms() -> None:
@@ -68,12 +68,12 @@ def test_a_parser_of_another_format_is_a_mismatch_unless_the_prompt_is_ones_own(
 @pytest.mark.parametrize(
     ("settings", "parser"),
     [
-        (ServerSettings(serve="meta-llama/Llama-3.3-70B-Instruct"), "llama3_json"),
-        (ServerSettings(serve="me/my-model"), "hermes"),
-        (ServerSettings(serve="meta-llama/Llama-3.3-70B-Instruct", tool_call_parser="pythonic"), "pythonic"),
+        (ModelServerSettings(serve="meta-llama/Llama-3.3-70B-Instruct"), "llama3_json"),
+        (ModelServerSettings(serve="me/my-model"), "hermes"),
+        (ModelServerSettings(serve="meta-llama/Llama-3.3-70B-Instruct", tool_call_parser="pythonic"), "pythonic"),
     ],
 )
-def test_serve_takes_the_parser_of_the_family(settings: ServerSettings, parser: str) -> None:
+def test_serve_takes_the_parser_of_the_family(settings: ModelServerSettings, parser: str) -> None:
     """What the person names goes before it; `hermes` stands in for a family that is not known."""
     words = command_of(settings, 8000)
     assert words[words.index("--tool-call-parser") + 1] == parser

@@ -14,7 +14,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
 import litellm
 
-from tau2_logging.models.scripted import Plan, PlanBook
+from tau2_logging.models.scripted import TaskScript, TaskScripts
 from tau2_logging.models.scripted.provider import MOST_TOKENS, PROVIDER, ScriptedModels, register
 from tau2_logging.models.scripted.task_script import Action
 from tau2_logging.models.scripted.token_count import prompt_tokens
@@ -29,10 +29,10 @@ PLAIN = {"model": "scripted/agent", "messages": HELLO, "tools": ORDER, "scripted
 def provider() -> Iterator[None]:
     """Known to litellm for this module."""
     before = litellm.custom_provider_map
-    book = PlanBook()
-    book.add("retail", Plan("7", (LOOK,)))
-    book.add("retail", Plan("talk", communicate=("327",)))
-    book.add("airline", Plan("7", (LOOK,)))
+    book = TaskScripts()
+    book.add("retail", TaskScript("7", (LOOK,)))
+    book.add("retail", TaskScript("talk", communicate=("327",)))
+    book.add("airline", TaskScript("7", (LOOK,)))
     register(book)
     yield
     litellm.custom_provider_map = before
@@ -108,7 +108,7 @@ def test_a_prompt_can_be_too_long() -> None:
     """As for any real model, in the words by which litellm tells it; a prompt of just the limit is answered."""
     room = MOST_TOKENS - prompt_tokens(HELLO, None)
     long = [*HELLO, {"role": "user", "content": " a" * (room - prompt_tokens([{"role": "user", "content": ""}], None))}]
-    models = ScriptedModels(litellm.custom_provider_map[-1]["custom_handler"].book)
+    models = ScriptedModels(litellm.custom_provider_map[-1]["custom_handler"].scripts)
     assert models.completion(model="user", messages=long, optional_params={}).usage.prompt_tokens == MOST_TOKENS
     with pytest.raises(litellm.ContextWindowExceededError, match=r"at most 1,000,000 tokens, this prompt has 1,000,00\d"):
         models.completion(model="user", messages=[*long, *HELLO[:1]], optional_params={})
@@ -118,7 +118,7 @@ def test_a_call_that_is_made_again_is_drawn_anew() -> None:
     """With a rate of one half some of eight attempts of the same call succeed and some do not; the next provider repeats them."""
 
     def outcomes() -> list[bool]:
-        models = ScriptedModels(litellm.custom_provider_map[-1]["custom_handler"].book)
+        models = ScriptedModels(litellm.custom_provider_map[-1]["custom_handler"].scripts)
         made = []
         for _ in range(12):
             try:
@@ -137,7 +137,7 @@ def test_faults_of_a_task_do_not_depend_on_tasks_of_that_id_elsewhere() -> None:
     """retail 7 fails in the same calls whether or not airline 7 has made some between them."""
 
     def outcomes(between: bool) -> list[bool]:
-        models = ScriptedModels(litellm.custom_provider_map[-1]["custom_handler"].book)
+        models = ScriptedModels(litellm.custom_provider_map[-1]["custom_handler"].scripts)
         made = []
         for number in range(24):
             domain = "airline" if number % 2 else "retail"
@@ -169,8 +169,8 @@ def test_registering_again_replaces_and_keeps_others() -> None:
     mine = {"provider": "mine", "custom_handler": litellm.CustomLLM()}
     litellm.custom_provider_map = [mine, *before]
     try:
-        register(PlanBook())
-        register(PlanBook())
+        register(TaskScripts())
+        register(TaskScripts())
         assert [item["provider"] for item in litellm.custom_provider_map] == ["mine", PROVIDER]
     finally:
         litellm.custom_provider_map = before

@@ -9,18 +9,18 @@ from typing import Any
 import pytest
 
 from tau2_logging.errors import UserError
-from tau2_logging.models.scripted import FAULTS, Plan, PlanBook, ScriptedSettings
+from tau2_logging.models.scripted import FAULTS, ScriptedSettings, TaskScript, TaskScripts
 from tau2_logging.models.scripted.agent import agent_turn
 from tau2_logging.models.scripted.faults import first_call, spoil
 from tau2_logging.models.scripted.judge import is_loop, judge_turn
-from tau2_logging.models.scripted.scripted_reply import Call, Speech, calling, calls_in
+from tau2_logging.models.scripted.scripted_reply import ScriptedCall, ScriptedReply, calls_in, tool_reply
 from tau2_logging.models.scripted.task_script import CLOSING, REQUEST_PREFIX, TRANSFER_NOTICE, Action, requested_action
 from tau2_logging.models.scripted.user import opening, user_turn
 
 LOOK = Action("assistant", "get_order", {"order_id": "#W1"})
 CANCEL = Action("assistant", "cancel_order", {"order_id": "#W1", "reason": "no longer needed"})
 REBOOT = Action("user", "reboot_device", {})
-PLAN = Plan("7", (LOOK, REBOOT, CANCEL), ("327", "yes"))
+PLAN = TaskScript("7", (LOOK, REBOOT, CANCEL), ("327", "yes"))
 
 
 def tool(name: str, *parameters: str) -> dict[str, Any]:
@@ -28,23 +28,23 @@ def tool(name: str, *parameters: str) -> dict[str, Any]:
     return {"type": "function", "function": {"name": name, "parameters": {"properties": {parameter: {} for parameter in parameters}}}}
 
 
-def said(speech: Speech) -> dict[str, Any]:
+def said(reply: ScriptedReply) -> dict[str, Any]:
     """A turn as it stands in the conversation afterwards."""
-    calls = [{"function": {"name": call.name, "arguments": call.arguments}} for call in speech.calls]
-    return {"role": "assistant", "content": speech.text, "tool_calls": calls or None}
+    calls = [{"function": {"name": call.name, "arguments": call.arguments}} for call in reply.calls]
+    return {"role": "assistant", "content": reply.text, "tool_calls": calls or None}
 
 
 TOOLS = [tool("get_order"), tool("cancel_order")]
 
 
-def play(plan: Plan, tools: list[dict[str, Any]], turns: int) -> list[Speech]:
+def play(plan: TaskScript, tools: list[dict[str, Any]], turns: int) -> list[ScriptedReply]:
     """The agent's turns when everything it does succeeds."""
     messages: list[dict[str, Any]] = [{"role": "user", "content": "Hello"}]
     speeches = []
     for _ in range(turns):
-        speech = agent_turn(plan, messages, tools)
-        speeches.append(speech)
-        messages += [said(speech), {"role": "tool" if speech.calls else "user", "content": "done"}]
+        reply = agent_turn(plan, messages, tools)
+        speeches.append(reply)
+        messages += [said(reply), {"role": "tool" if reply.calls else "user", "content": "done"}]
     return speeches
 
 
@@ -75,15 +75,15 @@ def test_an_action_that_a_fault_spoilt_is_tried_again(fault: str) -> None:
 
 def test_a_faulty_call_is_faulty_in_the_way_it_says() -> None:
     """Wrong arguments are JSON, malformed ones are not, an unknown tool keeps its arguments; other calls stay."""
-    speech = Speech(calls=(Call("get_order", '{"order_id": "#W1"}'), Call("think", "{}")))
-    assert "order_id" not in json.loads(spoil(speech, "invalid_args").calls[0].arguments)
-    assert spoil(speech, "unknown_tool").calls[0] == Call("get_order_now", '{"order_id": "#W1"}')
+    reply = ScriptedReply(calls=(ScriptedCall("get_order", '{"order_id": "#W1"}'), ScriptedCall("think", "{}")))
+    assert "order_id" not in json.loads(spoil(reply, "invalid_args").calls[0].arguments)
+    assert spoil(reply, "unknown_tool").calls[0] == ScriptedCall("get_order_now", '{"order_id": "#W1"}')
     with pytest.raises(ValueError, match=r"Expecting|delimiter|Unterminated"):
-        json.loads(spoil(speech, "malformed_json").calls[0].arguments)
-    assert spoil(speech, "malformed_json").calls[1] == Call("think", "{}")
-    assert spoil(speech, "empty_reply") == Speech()
-    assert spoil(speech, None) == spoil(Speech(text=None, calls=speech.calls), "rate_limit") == speech
-    assert spoil(Speech(text="hello"), "invalid_args") == Speech(text="hello")
+        json.loads(spoil(reply, "malformed_json").calls[0].arguments)
+    assert spoil(reply, "malformed_json").calls[1] == ScriptedCall("think", "{}")
+    assert spoil(reply, "empty_reply") == ScriptedReply()
+    assert spoil(reply, None) == spoil(ScriptedReply(text=None, calls=reply.calls), "rate_limit") == reply
+    assert spoil(ScriptedReply(text="hello"), "invalid_args") == ScriptedReply(text="hello")
 
 
 def test_a_solo_agent_does_what_the_user_would_and_says_done() -> None:
@@ -91,21 +91,21 @@ def test_a_solo_agent_does_what_the_user_would_and_says_done() -> None:
     messages: list[dict[str, Any]] = [{"role": "system", "content": "ticket"}]
     names = []
     for _ in range(4):
-        speech = agent_turn(PLAN, messages, [*TOOLS, tool("reboot_device"), tool("done")])
-        names += [call.name for call in speech.calls]
-        messages.append(said(speech))
+        reply = agent_turn(PLAN, messages, [*TOOLS, tool("reboot_device"), tool("done")])
+        names += [call.name for call in reply.calls]
+        messages.append(said(reply))
     assert names == ["get_order", "reboot_device", "cancel_order", "done"]
 
 
 def test_a_transfer_is_announced_with_the_domains_own_words() -> None:
     """So that the user ends the talk as a transfer."""
-    plan = Plan("7", (Action("assistant", "transfer_to_human_agents", {"summary": "x"}),))
+    plan = TaskScript("7", (Action("assistant", "transfer_to_human_agents", {"summary": "x"}),))
     assert str(play(plan, TOOLS, 2)[1].text).endswith(TRANSFER_NOTICE)
 
 
 def test_a_task_without_reference_actions_is_solved_from_its_assertions() -> None:
     """By the tool that makes an assertion true, where one with exactly these parameters is offered."""
-    plan = Plan("7", assertions=(Action("assistant", "assert_task_status", {"task_id": "t1", "expected_status": "done"}),))
+    plan = TaskScript("7", assertions=(Action("assistant", "assert_task_status", {"task_id": "t1", "expected_status": "done"}),))
     (update, close) = play(plan, [tool("update_task_status", "task_id", "status")], 2)
     assert calls_in(said(update)) == [("update_task_status", {"task_id": "t1", "status": "done"})]
     assert CLOSING in str(close.text)
@@ -118,7 +118,7 @@ def test_the_user_opens_with_its_reason_acts_on_request_and_ends_the_talk() -> N
     hello = user_turn([system, {"role": "user", "content": "Hi! How can I help you today?"}])
     assert hello.text == "Hello. My phone is slow. Very slow."
     asked = [system, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": REBOOT.request()}]
-    assert user_turn(asked) == calling("reboot_device", {})
+    assert user_turn(asked) == tool_reply("reboot_device", {})
     assert "rebooted" in str(user_turn([*asked, {"role": "tool", "content": "rebooted"}]).text)
     assert "###STOP###" in str(user_turn([*asked, {"role": "user", "content": CLOSING}]).text)
     assert "###TRANSFER###" in str(user_turn([*asked, {"role": "user", "content": TRANSFER_NOTICE}]).text)
@@ -163,13 +163,15 @@ def test_the_judge_sees_a_loop() -> None:
 
 def test_the_first_call_of_a_conversation_is_found() -> None:
     """What a looping agent repeats."""
-    assert first_call([{"role": "user", "content": "hi"}, said(calling("think", {})), said(calling("other", {}))]) == calling("think", {})
+    assert first_call([{"role": "user", "content": "hi"}, said(tool_reply("think", {})), said(tool_reply("other", {}))]) == tool_reply(
+        "think", {}
+    )
     assert first_call([{"role": "assistant", "content": "hi", "tool_calls": None}]) is None
 
 
 def test_plans_are_found_by_domain_and_task() -> None:
     """retail and airline both have a task 7."""
-    book = PlanBook()
+    book = TaskScripts()
     book.add("retail", PLAN)
     assert book.find("retail", "7") is PLAN
     assert book.find("airline", "7") is book.find(None, None) is None

@@ -10,7 +10,7 @@ import pytest
 
 from tau2_logging.cli.run_local import build_parser
 from tau2_logging.events import FIELDS
-from tau2_logging.models.servers.server_settings import ServerSettings
+from tau2_logging.models.servers.server_settings import ModelServerSettings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "vllm.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^    python run_local\.py (.*)$", PAGE.replace("\\\n", " "), re.MULTILINE)
@@ -19,7 +19,7 @@ COMMANDS = re.findall(r"^    python run_local\.py (.*)$", PAGE.replace("\\\n", "
 @pytest.mark.parametrize("command", COMMANDS)
 def test_a_command_of_the_page_can_be_given(command: str) -> None:
     """Its flags exist, and ask for servers that can be."""
-    settings = ServerSettings.of(vars(build_parser().parse_args(shlex.split(command))))
+    settings = ModelServerSettings.of(vars(build_parser().parse_args(shlex.split(command))))
     assert settings is not None
     assert settings.serve or settings.endpoints
 

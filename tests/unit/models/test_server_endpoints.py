@@ -104,7 +104,7 @@ def test_a_server_left_out_is_asked_again_ever_more_rarely_and_taken_back() -> N
     for second in range(1, 200):
         bench.clock.sleep(1)
         before = len(bench.asked)
-        bench.all.look_again()
+        bench.all.recheck()
         if len(bench.asked) > before:
             times.append(second)
     waits = [later - earlier for earlier, later in itertools.pairwise(times)]
@@ -113,7 +113,7 @@ def test_a_server_left_out_is_asked_again_ever_more_rarely_and_taken_back() -> N
     assert set(waits[4:]) == {LONGEST_WAIT_S}
     bench.ailments["s:1"] = None
     bench.clock.sleep(LONGEST_WAIT_S)
-    bench.all.look_again()
+    bench.all.recheck()
     assert bench.told == [("s:1", False), ("s:1", True)]
     assert bench.at(Talk()) == "s:1"
 
@@ -131,7 +131,7 @@ def test_when_none_answers_the_error_says_what_is_known_of_each() -> None:
         server.gone = True
     bench.asked.clear()
     bench.clock.sleep(100)
-    bench.all.look_again()
+    bench.all.recheck()
     assert bench.asked == []
     with pytest.raises(NoEndpoint) as raised:
         bench.at(Talk())

@@ -36,7 +36,7 @@ def test_a_program_is_known_by_its_own_words_alone(played: Played, name: str | N
     with playing(played):
         api = ServerApi(Address.of(played.url))
         assert program_at(api, api.listing()) == name
-        assert api.ailment(health_page(name)) is None
+        assert api.health_problem(health_page(name)) is None
     assert played.completed == []
 
 

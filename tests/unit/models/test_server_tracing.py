@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.models.servers.server_process import ServerPlan, plan_servers
-from tau2_logging.models.servers.server_settings import ServerSettings
+from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.models.servers.tracing import FLAG, obstacle, with_spans
 
 URL = "http://127.0.0.1:4711/v1/traces"
@@ -29,13 +29,13 @@ def test_vllm_is_asked_where_its_own_interpreter_can_send(tmp_path: Path, monkey
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
     program(tmp_path, "vllm", f"#!{sys.executable}")
-    assert obstacle(ServerSettings(serve="m")) is None
+    assert obstacle(ModelServerSettings(serve="m")) is None
     bare = program(tmp_path, "python-bare", "#!/bin/sh\nexit 1")
     program(tmp_path, "vllm", f"#!{bare}")
-    assert "no OpenTelemetry (pip install" in str(obstacle(ServerSettings(serve="m")))
+    assert "no OpenTelemetry (pip install" in str(obstacle(ModelServerSettings(serve="m")))
     program(tmp_path, "vllm", "#!/bin/sh")
     program(tmp_path, "python3", f'#!/bin/sh\nexec {sys.executable} "$@"')
-    assert obstacle(ServerSettings(serve="m")) is None
+    assert obstacle(ModelServerSettings(serve="m")) is None
 
 
 @pytest.mark.parametrize("launcher", [("env", "A=1"), ("nice", "-n", "5"), ()])
@@ -43,23 +43,23 @@ def test_a_launcher_before_vllm_is_not_taken_for_it(tmp_path: Path, launcher: tu
     """The interpreter that is looked at is vLLM's own, whatever starts it."""
     pytest.importorskip("opentelemetry.exporter.otlp.proto.http")
     able = program(tmp_path, "vllm", f"#!{sys.executable}")
-    assert obstacle(ServerSettings(serve="m", serve_command=(*launcher, able, "serve"))) is None
+    assert obstacle(ModelServerSettings(serve="m", serve_command=(*launcher, able, "serve"))) is None
     bare = program(tmp_path, "python-bare", "#!/bin/sh\nexit 1")
     unable = program(tmp_path, "vllm", f"#!{bare}")
-    assert "no OpenTelemetry" in str(obstacle(ServerSettings(serve="m", serve_command=(*launcher, unable, "serve"))))
+    assert "no OpenTelemetry" in str(obstacle(ModelServerSettings(serve="m", serve_command=(*launcher, unable, "serve"))))
 
 
 @pytest.mark.parametrize(
     ("settings", "why"),
     [
-        (ServerSettings(serve="m", serve_command=SIMULATED), None),
-        (ServerSettings(serve="m", serve_command=("llama-server", "-m", "{model}", "--port", "{port}")), "{port}"),
-        (ServerSettings(serve="m", serve_command=("llama-server",)), "'llama-server' is not known to send them"),
-        (ServerSettings(serve="m", serve_command=SIMULATED, serve_args=(f"{FLAG}=http://elsewhere",)), "of their own"),
-        (ServerSettings(serve="m", serve_args=(FLAG, "http://elsewhere")), "of their own"),
+        (ModelServerSettings(serve="m", serve_command=SIMULATED), None),
+        (ModelServerSettings(serve="m", serve_command=("llama-server", "-m", "{model}", "--port", "{port}")), "{port}"),
+        (ModelServerSettings(serve="m", serve_command=("llama-server",)), "'llama-server' is not known to send them"),
+        (ModelServerSettings(serve="m", serve_command=SIMULATED, serve_args=(f"{FLAG}=http://elsewhere",)), "of their own"),
+        (ModelServerSettings(serve="m", serve_args=(FLAG, "http://elsewhere")), "of their own"),
     ],
 )
-def test_other_servers_are_not(settings: ServerSettings, why: str | None) -> None:
+def test_other_servers_are_not(settings: ModelServerSettings, why: str | None) -> None:
     """With the reason."""
     found = obstacle(settings)
     assert found == why if why is None else why in str(found)
@@ -69,7 +69,7 @@ def test_the_endpoint_is_a_flag_and_the_protocol_a_variable(tmp_path: Path, monk
     """Added to the command; spans go around a proxy, as they go to this machine."""
     monkeypatch.setenv("no_proxy", "example.org")
     monkeypatch.delenv("NO_PROXY", raising=False)
-    (plan,) = plan_servers(ServerSettings(serve="m", serve_command=(sys.executable,)), tmp_path, lambda port: True)
+    (plan,) = plan_servers(ModelServerSettings(serve="m", serve_command=(sys.executable,)), tmp_path, lambda port: True)
     traced: ServerPlan = with_spans(plan, URL)
     assert traced.command == (*plan.command, FLAG, URL)
     assert traced.environment["OTEL_EXPORTER_OTLP_TRACES_PROTOCOL"] == "http/protobuf"

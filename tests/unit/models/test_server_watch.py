@@ -43,7 +43,7 @@ def pages(content: dict[str, str]) -> Iterator[Address]:
 def watched(*endpoints: Endpoint, interval_s: float = 60.0, samples: int = 0) -> tuple[MemorySink, list[str]]:
     """What a watch writes and tells of these servers, from its start to its end; `samples` more are taken in between."""
     sink, told = MemorySink(), []
-    looked = Endpoints(endpoints, lambda one: ServerApi(one.address).ailment(), lambda one: told.append(f"{one.name} {one.down}"))
+    looked = Endpoints(endpoints, lambda one: ServerApi(one.address).health_problem(), lambda one: told.append(f"{one.name} {one.down}"))
     watch = MetricsWatch(looked, EventLogger("r", [sink]), interval_s, told.append)
     watch.start()
     for _ in range(samples):
@@ -85,7 +85,7 @@ def test_a_server_that_stops_answering_is_noticed_where_no_calls_are_made() -> N
 def test_a_server_without_health_is_well_when_it_lists_its_models() -> None:
     """As programs other than vLLM do."""
     with pages({"/v1/models": '{"data": [{"id": "m"}]}'}) as lists, pages({"/v1/models": "<html>"}) as other, pages({}) as nothing:
-        assert ServerApi(lists).ailment() is None
+        assert ServerApi(lists).health_problem() is None
         assert ServerApi(lists).models() == ["m"]
-        assert "is not a list of models" in str(ServerApi(other).ailment())
-        assert ServerApi(nothing).ailment() == "/v1/models answers 404"
+        assert "is not a list of models" in str(ServerApi(other).health_problem())
+        assert ServerApi(nothing).health_problem() == "/v1/models answers 404"

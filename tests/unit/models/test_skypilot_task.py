@@ -14,14 +14,14 @@ from tau2_logging.models.rental.checks import check, read_document
 from tau2_logging.models.rental.command import find_command
 from tau2_logging.models.rental.hints import hints
 from tau2_logging.models.rental.render import document, render
-from tau2_logging.models.rental.task import EndpointTask
+from tau2_logging.models.rental.task import RentalTask
 
 Document = dict[str, Any]
-TASK = EndpointTask("Qwen/Qwen3-32B", ("A100-80GB:1",), 2.0)
+TASK = RentalTask("Qwen/Qwen3-32B", ("A100-80GB:1",), 2.0)
 
 
-def task(**options: Any) -> EndpointTask:
-    return EndpointTask(**{"model": "Qwen/Qwen3-32B", "gpus": ("A100:1",), "max_hourly_cost": 2.0, **options})
+def task(**options: Any) -> RentalTask:
+    return RentalTask(**{"model": "Qwen/Qwen3-32B", "gpus": ("A100:1",), "max_hourly_cost": 2.0, **options})
 
 
 @pytest.mark.parametrize(

@@ -11,17 +11,17 @@ import pytest
 from tau2_logging.errors import UserError
 from tau2_logging.models.scripted import ScriptedSettings
 from tau2_logging.models.scripted.agent import summarized_calls
-from tau2_logging.models.scripted.scripted_reply import Speech, calling
+from tau2_logging.models.scripted.scripted_reply import ScriptedReply, tool_reply
 from tau2_logging.models.scripted.task_script import CLOSING
 from tau2_logging.models.scripted.weakness import weakened
 
-CALL = calling("cancel_order", {"order_id": "#W1", "reason": "no longer needed"})
+CALL = tool_reply("cancel_order", {"order_id": "#W1", "reason": "no longer needed"})
 WRITES = frozenset(("cancel_order",))
 TOLD = {"role": "tool", "content": "Error: ... Make the call again with all arguments put right."}
 BARE = {"role": "tool", "content": "Error: something is missing"}
 
 
-def wrong_share(settings: ScriptedSettings, last: dict[str, Any], call: Speech = CALL) -> float:
+def wrong_share(settings: ScriptedSettings, last: dict[str, Any], call: ScriptedReply = CALL) -> float:
     """Share of 2,000 calls that come out otherwise than meant."""
     draw = random.Random(7)
     return sum(weakened(call, settings, WRITES, [last], 100, draw) != call for _ in range(2000)) / 2000
@@ -32,7 +32,7 @@ def test_calls_are_wrong_as_often_as_it_says() -> None:
     settings = ScriptedSettings.of({"bad_writes": 0.87, "bad_when_told": 0.2})
     assert wrong_share(settings, BARE) == pytest.approx(0.87, abs=0.03)
     assert wrong_share(settings, TOLD) == pytest.approx(0.2, abs=0.03)
-    assert wrong_share(settings, BARE, calling("get_order", {"order_id": "#W1"})) == 0
+    assert wrong_share(settings, BARE, tool_reply("get_order", {"order_id": "#W1"})) == 0
     assert wrong_share(ScriptedSettings(), BARE) == 0
 
 
@@ -52,7 +52,7 @@ def test_a_long_prompt_makes_it_forget() -> None:
     settings = ScriptedSettings.of({"context_limit": 100})
     draw = random.Random(7)
     assert weakened(CALL, settings, WRITES, [BARE], 100, draw) == CALL
-    assert weakened(CALL, settings, WRITES, [BARE], 101, draw) == Speech(text=CLOSING)
+    assert weakened(CALL, settings, WRITES, [BARE], 101, draw) == ScriptedReply(text=CLOSING)
 
 
 def test_it_reads_a_summary() -> None:

@@ -10,9 +10,9 @@ import pytest
 from tau2_logging.errors import UserError
 from tau2_logging.parity.case import STOP, Call, Case, gold_conversation
 from tau2_logging.parity.comparison import ERROR_PREFIX, ORDER_ID_PREFIX, compare
-from tau2_logging.parity.findings import Finding, findings
+from tau2_logging.parity.findings import ParityFinding, findings
 from tau2_logging.parity.fuzz import LENGTH, Arguments, sequences
-from tau2_logging.parity.side_process import Answer, Place
+from tau2_logging.parity.side_process import Implementation, SideResults
 
 CALLS = (Call("assistant", "look", {"order_id": "W1"}), Call("user", "press", {"n": 2}), Call("user", "press", {"n": 3}))
 CASE = Case("retail", "7", None, CALLS)
@@ -73,13 +73,13 @@ def test_what_follows_an_order_id_that_was_mended_is_compared_only_where_that_is
     assert kinds(mended) == [ORDER_ID_PREFIX, "database"]
 
 
-def side(implementation: str, **tasks: Any) -> Answer:
+def side(implementation: str, **tasks: Any) -> SideResults:
     """What a side says of itself."""
     about = {"policy": "be kind", "tools": [["assistant", "look", {}]], "tasks": tasks}
-    return Answer({"implementation": implementation, "version": f"{implementation} 1", "domains": {"retail": about}}, {}, [])
+    return SideResults({"implementation": implementation, "version": f"{implementation} 1", "domains": {"retail": about}}, {}, [])
 
 
-def found_between(other: dict[str, Any], right: Answer) -> list[Finding]:
+def found_between(other: dict[str, Any], right: SideResults) -> list[ParityFinding]:
     """Findings where the left says `answer()`."""
     left = side("tau2", **{"7": {"text": "a", "notes": None}})
     comparison = compare([CASE], {CASE.key: answer()}, {CASE.key: other}, frozenset())
@@ -137,4 +137,4 @@ def test_random_sequences_are_the_same_for_a_seed_and_call_every_tool() -> None:
 def test_a_side_that_is_none_is_refused_with_what_to_write(text: str) -> None:
     """One line, naming the value."""
     with pytest.raises(UserError, match="tau2"):
-        Place.of(text)
+        Implementation.of(text)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tau2_logging.errors import UserError
 from tau2_logging.logger import FakeClock
 from tau2_logging.runner.model_calls.limits import Budget, RateLimit, RateLimits, rate_limit
-from tau2_logging.sinks.totals import Totals
+from tau2_logging.sinks.totals import LiveTotals
 
 
 @pytest.mark.parametrize(
@@ -58,9 +58,9 @@ def test_calls_at_once_get_places_one_after_the_other() -> None:
     assert RateLimits([RateLimit("m", 1, None)]).reserve("other") == 0.0
 
 
-def totals(cost: float | None, tokens: int, spent: float | None = None) -> Totals:
+def totals(cost: float | None, tokens: int, spent: float | None = None) -> LiveTotals:
     """Of a run that has used as much; `spent` of it by calls of known price."""
-    found = Totals({"mock": 1})
+    found = LiveTotals({"mock": 1})
     found.domains["mock"].cost_usd = cost
     found.domains["mock"].spent_usd = (cost or 0.0) if spent is None else spent
     found.domains["mock"].input_tokens = tokens

@@ -129,7 +129,7 @@ def test_a_server_that_calls_wait_for_is_asked_often() -> None:
     scene.addressed.waited_for = True
     scene.clock.sleep(300)
     for _ in range(10):
-        scene.addressed.look_again()
+        scene.addressed.recheck()
         scene.clock.sleep(LONGEST_WAITED_FOR_S)
     assert scene.looks == 11
 

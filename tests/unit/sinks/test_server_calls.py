@@ -9,7 +9,7 @@ from tau2_logging.instrument.model_calls.model_call import ModelCall
 from tau2_logging.logger import EventLogger, Simulation
 from tau2_logging.logger.clock import FakeClock
 from tau2_logging.sinks import MemorySink
-from tau2_logging.sinks.server_calls import LONGEST_S, QUIET_S, ServerCalls, Tally
+from tau2_logging.sinks.server_calls import LONGEST_S, QUIET_S, JoinCounts, ServerCalls
 from tau2_logging.sinks.server_spans import ServerSpan
 
 ANSWER = {"choices": [{"message": {"role": "assistant", "content": "Hello"}, "finish_reason": "stop"}]}
@@ -56,7 +56,7 @@ def test_a_span_after_its_call_and_one_before_it_are_both_joined() -> None:
             assert told.get(name) == call.get(name) is not None
         assert (told.get("server_source"), told.get("server_queue_ms"), told.get("server_e2e_ms")) == ("trace", 500.0, 1000.0)
         assert told.get("server_decode_ms") is None
-    assert desk.calls.tally() == Tally(calls=2, joined=2, foreign=0)
+    assert desk.calls.counts() == JoinCounts(calls=2, joined=2, foreign=0)
 
 
 def test_spans_of_nobody_here_are_counted_and_not_written() -> None:
@@ -67,7 +67,7 @@ def test_spans_of_nobody_here_are_counted_and_not_written() -> None:
     times = {"gen_ai.latency.e2e": 1.0}
     desk.calls.take([ServerSpan(1, None, times), ServerSpan(2, 12345, times), ServerSpan(3, None, {}), desk.span_of(call)])
     assert len(desk.told) == 1
-    assert desk.calls.tally() == Tally(calls=1, joined=1, foreign=2)
+    assert desk.calls.counts() == JoinCounts(calls=1, joined=1, foreign=2)
 
 
 def test_a_span_below_those_of_a_proxy_is_joined_in_any_order() -> None:
@@ -91,7 +91,7 @@ def test_every_request_of_a_call_is_written() -> None:
     call.finish(ANSWER)
     desk.calls.take([desk.span_of(call, 0.1), desk.span_of(call, 0.2)])
     assert [told.get("server_queue_ms") for told in desk.told] == [100.0, 200.0]
-    assert desk.calls.tally() == Tally(calls=1, joined=1, foreign=0)
+    assert desk.calls.counts() == JoinCounts(calls=1, joined=1, foreign=0)
 
 
 def test_a_call_without_a_server_is_not_waited_for() -> None:
@@ -99,12 +99,12 @@ def test_a_call_without_a_server_is_not_waited_for() -> None:
     desk = Desk()
     desk.call(endpoint=None).finish(ANSWER)
     desk.call().fail(OSError("refused"))
-    assert desk.calls.wait() == Tally(calls=0, joined=0, foreign=0)
+    assert desk.calls.wait() == JoinCounts(calls=0, joined=0, foreign=0)
     told, silent = desk.call(), desk.call("api.openai.com:443", "gpt-4.1")
     told.finish(ANSWER)
     silent.finish(ANSWER)
     desk.calls.take([desk.span_of(told)])
-    assert desk.calls.wait() == Tally(calls=2, joined=1, foreign=0)
+    assert desk.calls.wait() == JoinCounts(calls=2, joined=1, foreign=0)
 
 
 def test_all_servers_of_a_model_are_waited_for() -> None:
@@ -119,7 +119,7 @@ def test_all_servers_of_a_model_are_waited_for() -> None:
         desk.calls.take([desk.span_of(two)])
         return False
 
-    assert desk.calls.wait(arrives) == Tally(calls=2, joined=2, foreign=0)
+    assert desk.calls.wait(arrives) == JoinCounts(calls=2, joined=2, foreign=0)
 
 
 def test_the_wait_for_the_last_batch_is_bounded() -> None:
@@ -133,7 +133,7 @@ def test_the_wait_for_the_last_batch_is_bounded() -> None:
         desk.clock.advance(2000)
         return False
 
-    assert desk.calls.wait(look) == Tally(calls=1, joined=0, foreign=0)
+    assert desk.calls.wait(look) == JoinCounts(calls=1, joined=0, foreign=0)
     assert QUIET_S - 2 <= looks[-1] <= QUIET_S
     begun_s = desk.clock.now_ns() / 1e9
     looks.clear()
@@ -151,5 +151,5 @@ def test_what_cannot_be_written_harms_nobody() -> None:
     """Spans that come before there is a logger wait for it; a span that breaks the join is counted."""
     calls = ServerCalls()
     calls.take([ServerSpan(1, 7, {"gen_ai.latency.e2e": 1.0}), ServerSpan(1, 7, None)])  # type: ignore[arg-type]
-    assert calls.tally().foreign == 2
-    assert calls.wait() == Tally(0, 0, 0)
+    assert calls.counts().foreign == 2
+    assert calls.wait() == JoinCounts(0, 0, 0)

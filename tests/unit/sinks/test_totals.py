@@ -12,19 +12,19 @@ from rich.console import Console
 from tau2_logging.logger import EventLogger, FakeClock, Outcome, Simulation
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.scope import ERROR, OK, TIMEOUT, begin, end
-from tau2_logging.sinks.console import Progress, clip, summary_table
-from tau2_logging.sinks.totals import DomainTotals, Totals
+from tau2_logging.sinks.console import ProgressDisplay, clip, summary_table
+from tau2_logging.sinks.totals import DomainTotals, LiveTotals
 from tau2_logging.statistics.pass_k import mean_pass_at, mean_pass_hat
 from tau2_logging.units import money
 
 
 @pytest.fixture
-def totals() -> Totals:
-    return Totals({"retail": 4, "mock": 1})
+def totals() -> LiveTotals:
+    return LiveTotals({"retail": 4, "mock": 1})
 
 
 @pytest.fixture
-def logger(totals: Totals) -> EventLogger:
+def logger(totals: LiveTotals) -> EventLogger:
     return EventLogger("run", [totals], FakeClock())
 
 
@@ -38,7 +38,7 @@ def finish(logger: EventLogger, task: str, outcome: Outcome, domain: str = "reta
     end(simulation, outcome)
 
 
-def test_simulations_are_counted_by_how_they_ended(logger: EventLogger, totals: Totals) -> None:
+def test_simulations_are_counted_by_how_they_ended(logger: EventLogger, totals: LiveTotals) -> None:
     """The mean reward is that of those that finished; an infrastructure failure is no reward of 0."""
     finish(logger, "1", Outcome(OK, reward=1.0))
     finish(logger, "2", Outcome(OK, reward=0.0))
@@ -50,7 +50,7 @@ def test_simulations_are_counted_by_how_they_ended(logger: EventLogger, totals: 
     assert totals.domains["mock"].done == 0
 
 
-def test_calls_are_summed_over_all_roles(logger: EventLogger, totals: Totals) -> None:
+def test_calls_are_summed_over_all_roles(logger: EventLogger, totals: LiveTotals) -> None:
     """Tokens, money, failed calls, failed tools, retries."""
     simulation = Simulation(logger, "retail", "7")
     for type_ in ("llm_call", "user_sim", "evaluator", "expert_call"):
@@ -65,7 +65,7 @@ def test_calls_are_summed_over_all_roles(logger: EventLogger, totals: Totals) ->
     assert totals.overall("input_tokens") == 40
 
 
-def test_a_simulation_that_is_broken_off_has_its_calls_in_the_totals(logger: EventLogger, totals: Totals) -> None:
+def test_a_simulation_that_is_broken_off_has_its_calls_in_the_totals(logger: EventLogger, totals: LiveTotals) -> None:
     """After Ctrl-C nothing ends: calls, their errors and tokens are counted as they come, all of them or none."""
     simulation = begin(logger, "retail", "7")
     simulation.emit("tool_call", {"error": True})
@@ -78,7 +78,7 @@ def test_a_simulation_that_is_broken_off_has_its_calls_in_the_totals(logger: Eve
     assert (item.tool_errors, item.input_tokens, item.done) == (1, 10, 0)
 
 
-def test_one_call_of_unknown_price_makes_the_cost_unknown(logger: EventLogger, totals: Totals) -> None:
+def test_one_call_of_unknown_price_makes_the_cost_unknown(logger: EventLogger, totals: LiveTotals) -> None:
     """A failed call without tokens costs nothing and changes nothing."""
     simulation = Simulation(logger, "retail", "7")
     simulation.emit("llm_call", {"error": True})
@@ -102,14 +102,14 @@ def test_pass_hat_k_is_the_chance_that_k_of_the_trials_all_succeed(successes: in
     assert DomainTotals().pass_hat() == {}
 
 
-def test_simulations_of_an_earlier_start_count_as_done(totals: Totals) -> None:
+def test_simulations_of_an_earlier_start_count_as_done(totals: LiveTotals) -> None:
     """A resumed run begins where it was."""
     totals.add_finished("retail", "1", 1.0)
     totals.add_finished("retail", "2", None)
     assert (totals.domains["retail"].done, totals.domains["retail"].mean_reward) == (2, 1.0)
 
 
-def text_of(totals: Totals, width: int = 100) -> str:
+def text_of(totals: LiveTotals, width: int = 100) -> str:
     """The final table as a person sees it."""
     console = Console(file=io.StringIO(), width=width)
     console.print(summary_table(totals))
@@ -117,7 +117,7 @@ def text_of(totals: Totals, width: int = 100) -> str:
     return console.file.getvalue()
 
 
-def test_the_final_table_says_what_the_issue_asks_for(logger: EventLogger, totals: Totals) -> None:
+def test_the_final_table_says_what_the_issue_asks_for(logger: EventLogger, totals: LiveTotals) -> None:
     """A column per domain; every row has its value; it fits a narrow terminal."""
     finish(logger, "1", Outcome(OK, reward=1.0), ms=2500)
     Simulation(logger, "retail", "2").emit("llm_call", {"input_tokens": 10, "output_tokens": 2, "cost_usd": 0.25, "error": False})
@@ -129,7 +129,7 @@ def test_the_final_table_says_what_the_issue_asks_for(logger: EventLogger, total
     assert max(map(len, text.splitlines())) <= 60
 
 
-def test_the_final_table_stands_when_domains_got_unequally_far(logger: EventLogger, totals: Totals) -> None:
+def test_the_final_table_stands_when_domains_got_unequally_far(logger: EventLogger, totals: LiveTotals) -> None:
     """One domain has two trials of its task, the other was stopped before its first end."""
     for _ in range(2):
         finish(logger, "1", Outcome(OK, reward=1.0))
@@ -138,10 +138,10 @@ def test_the_final_table_stands_when_domains_got_unequally_far(logger: EventLogg
     assert ["pass^2", "1.000", "-"] in rows
 
 
-def test_without_a_terminal_progress_is_plain_lines(logger: EventLogger, totals: Totals) -> None:
+def test_without_a_terminal_progress_is_plain_lines(logger: EventLogger, totals: LiveTotals) -> None:
     """A line per domain and one of totals, at the begin and at the end, and not over and over."""
     console = Console(file=io.StringIO(), force_terminal=False, width=200)
-    progress = Progress(totals, console)
+    progress = ProgressDisplay(totals, console)
     progress.start()
     for _ in range(5):
         progress.update([])
@@ -155,7 +155,7 @@ def test_without_a_terminal_progress_is_plain_lines(logger: EventLogger, totals:
     assert "\x1b" not in console.file.getvalue()
 
 
-def test_the_line_of_totals_names_the_slowest_and_what_it_waits_on(logger: EventLogger, totals: Totals) -> None:
+def test_the_line_of_totals_names_the_slowest_and_what_it_waits_on(logger: EventLogger, totals: LiveTotals) -> None:
     """In flight, the slowest simulation, its call and its model, tokens, cost, errors, retries; long task ids are cut."""
     clock = logger.clock
     assert isinstance(clock, FakeClock)
@@ -164,17 +164,17 @@ def test_the_line_of_totals_names_the_slowest_and_what_it_waits_on(logger: Event
     fast = begin(logger, "retail", "2")
     Operation(slow, "llm_call", "llm", "llm_call", "gpt-4.1")
     clock.advance(1500)
-    line = Progress(totals, Console(file=io.StringIO())).line([fast.in_flight(), slow.in_flight()])
+    line = ProgressDisplay(totals, Console(file=io.StringIO())).line([fast.in_flight(), slow.in_flight()])
     assert line.startswith("in flight 2, slowest retail [mobile_data_issue]")
     assert "6.5 s, on llm_call gpt-4.1 for 1.5 s" in line
     assert "| cost free | errors: 0 model, 0 tool | retries 0" in line
     assert len(line) < 200
 
 
-def test_on_a_terminal_the_bars_are_drawn_and_left_standing(logger: EventLogger, totals: Totals) -> None:
+def test_on_a_terminal_the_bars_are_drawn_and_left_standing(logger: EventLogger, totals: LiveTotals) -> None:
     """The live display shows each domain, done and planned, and failed ones."""
     console = Console(file=io.StringIO(), force_terminal=True, width=120)
-    progress = Progress(totals, console)
+    progress = ProgressDisplay(totals, console)
     progress.start()
     finish(logger, "1", Outcome(ERROR))
     progress.update([])
@@ -186,10 +186,10 @@ def test_on_a_terminal_the_bars_are_drawn_and_left_standing(logger: EventLogger,
     assert "1 failed" in text
 
 
-def test_progress_that_is_switched_off_says_nothing(totals: Totals) -> None:
+def test_progress_that_is_switched_off_says_nothing(totals: LiveTotals) -> None:
     """--no-progress."""
     console = Console(file=io.StringIO())
-    progress = Progress(totals, console, enabled=False)
+    progress = ProgressDisplay(totals, console, enabled=False)
     progress.start()
     progress.update([])
     progress.stop([])
@@ -221,7 +221,7 @@ def test_pass_at_k_and_pass_hat_k_are_the_shares_of_samples_that_succeed() -> No
     assert mean_pass_at({}) == mean_pass_hat({}) == {}
 
 
-def test_the_mean_reward_has_its_denominator(logger: EventLogger, totals: Totals) -> None:
+def test_the_mean_reward_has_its_denominator(logger: EventLogger, totals: LiveTotals) -> None:
     """1 of 4 scored with 1, three without a reward: 0.25 if those had failed."""
     for task, outcome in (("1", Outcome(OK, reward=1.0)), ("2", Outcome(ERROR)), ("3", Outcome(ERROR)), ("4", Outcome(TIMEOUT))):
         finish(logger, task, outcome)
@@ -229,7 +229,7 @@ def test_the_mean_reward_has_its_denominator(logger: EventLogger, totals: Totals
     assert totals.domains["retail"].score.headline == said
 
 
-def test_what_no_call_has_told_is_not_shown_as_0(logger: EventLogger, totals: Totals) -> None:
+def test_what_no_call_has_told_is_not_shown_as_0(logger: EventLogger, totals: LiveTotals) -> None:
     """Without profiling nothing is known of times, tokens, money and errors; of calls that all failed, nothing of tokens and money."""
     finish(logger, "1", Outcome(OK, reward=1.0))
     assert not {"time: agent model", "tokens in / out", "cost"} & {

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.errors import UserError
-from tau2_logging.models.scripted.persona import in_manner, phrases
+from tau2_logging.models.scripted.persona import in_persona, phrases
 from tau2_logging.models.scripted.user import user_turn
 from tau2_logging.runner.settings.arms import chosen_variants
 from tau2_logging.users import BUILTIN, PLACEBO, Variant, lint, read_variants, registered_users, user_name
@@ -125,4 +125,4 @@ def test_the_scripted_user_takes_its_manner_from_the_prompt() -> None:
     assert said.lower().startswith(tuple(cue.lower() for cue in BUILTIN["anger"].cues))
     assert said.endswith(user_turn(angry).text or "never")
     call = user_turn([*angry, {"role": "user", "content": 'Please do this on your side: {"name": "reboot", "arguments": {}}'}])
-    assert in_manner(call, angry, random.Random(1)) == call
+    assert in_persona(call, angry, random.Random(1)) == call

@@ -11,7 +11,7 @@ from tau2_logging.models.simulated_server.settings import ServerSettings
 
 
 @dataclass(frozen=True)
-class Usage:
+class TokenUsage:
     """Tokens. `prompt` includes `cached`, `completion` includes `reasoning`."""
 
     prompt: int
@@ -21,13 +21,13 @@ class Usage:
 
 
 @dataclass(frozen=True)
-class Answer:
+class PreparedAnswer:
     """Everything a protocol needs to write a response. `digits` are 24 hexadecimal ones for its ids; `finish` is None where it is cut."""
 
     model: str
     reply: Reply
     pieces: tuple[Piece, ...]
-    usage: Usage
+    usage: TokenUsage
     digits: str
     created: int
     finish: str | None
@@ -38,11 +38,11 @@ class Answer:
         return use.id or f"{prefix}{self.digits[:-2]}{tool:02x}"
 
 
-def answer_to(prompt: Prompt, reply: Reply, settings: ServerSettings, cached: int, number: int, created: int) -> Answer:
+def answer_to(prompt: Prompt, reply: Reply, settings: ServerSettings, cached: int, number: int, created: int) -> PreparedAnswer:
     """The answer to request `number`; `cached` tokens of its prompt were known."""
     pieces = tuple(pieces_of(reply))
     thought = sum(piece.kind == "reasoning" for piece in pieces)
-    usage = Usage(
+    usage = TokenUsage(
         prompt=_given(reply.prompt_tokens, prompt.tokens),
         completion=_given(reply.completion_tokens, len(pieces)),
         cached=_given(reply.cached_tokens, cached),
@@ -51,7 +51,7 @@ def answer_to(prompt: Prompt, reply: Reply, settings: ServerSettings, cached: in
     digits = f"{random.Random(f'{settings.seed}|id|{number}').getrandbits(96):024x}"
     finish = None if reply.fault == "stream_end" else reply.finish()
     with_usage = settings.stream_usage and prompt.wants_usage if prompt.stream else True
-    return Answer(prompt.model, reply, pieces, usage, digits, created, finish, with_usage)
+    return PreparedAnswer(prompt.model, reply, pieces, usage, digits, created, finish, with_usage)
 
 
 def _given(value: int | None, otherwise: int) -> int:
@@ -68,7 +68,7 @@ class Timetable:
     pieces: int
 
     @classmethod
-    def of(cls, answer: Answer, settings: ServerSettings, begun_s: float) -> Timetable:
+    def of(cls, answer: PreparedAnswer, settings: ServerSettings, begun_s: float) -> Timetable:
         """For an answer whose prefill begins now."""
         reply = answer.reply
         ttft_ms = settings.ttft_ms if reply.ttft_ms is None else reply.ttft_ms

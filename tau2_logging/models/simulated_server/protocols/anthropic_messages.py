@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tau2_logging.models.simulated_server.protocols.answer import Answer
+from tau2_logging.models.simulated_server.protocols.answer import PreparedAnswer
 from tau2_logging.models.simulated_server.protocols.completion import Piece, ToolUse
 from tau2_logging.models.simulated_server.protocols.prompt import BadRequest, Prompt, items_of, text_of, written
 
@@ -71,17 +71,17 @@ def key_of(headers: Mapping[str, str]) -> str:
     return headers.get("x-api-key") or headers.get("Authorization", "").removeprefix("Bearer ")
 
 
-def response_id(answer: Answer) -> str:
+def response_id(answer: PreparedAnswer) -> str:
     """Of the message."""
     return f"msg_{answer.digits}"
 
 
-def body(answer: Answer) -> dict[str, Any]:
+def body(answer: PreparedAnswer) -> dict[str, Any]:
     """The response to a request that is not a stream."""
     return {**_frame(answer), "content": list(_content(answer)), "stop_reason": _stop_reason(answer), "usage": _usage(answer, whole=True)}
 
 
-def _content(answer: Answer) -> Iterator[dict[str, Any]]:
+def _content(answer: PreparedAnswer) -> Iterator[dict[str, Any]]:
     reply = answer.reply
     if reply.reasoning:
         yield {"type": "thinking", "thinking": reply.reasoning, "signature": SIGNATURE}
@@ -92,7 +92,7 @@ def _content(answer: Answer) -> Iterator[dict[str, Any]]:
         yield {**_tool_use(answer, number, use), "input": _parsed(use.arguments)}
 
 
-def _tool_use(answer: Answer, number: int, use: ToolUse) -> dict[str, Any]:
+def _tool_use(answer: PreparedAnswer, number: int, use: ToolUse) -> dict[str, Any]:
     return {"type": "tool_use", "id": answer.tool_id(number, use, "toolu_"), "name": use.name, "input": {}}
 
 
@@ -103,20 +103,20 @@ def _parsed(arguments: str) -> Any:
         return arguments
 
 
-def head(answer: Answer) -> bytes:
+def head(answer: PreparedAnswer) -> bytes:
     """What a stream begins with, before any token."""
     message = {**_frame(answer), "content": [], "stop_reason": None, "usage": _usage(answer, whole=False)}
     return _event("message_start", message=message) + _event("ping")
 
 
-def piece(answer: Answer, one: Piece) -> bytes:
+def piece(answer: PreparedAnswer, one: Piece) -> bytes:
     """One token, and where its block begins and ends."""
     start = _event("content_block_start", index=one.place, content_block=_opened(answer, one)) if one.opens else b""
     delta = _event("content_block_delta", index=one.place, delta=_delta(one))
     return start + delta + (_closing(one) if one.closes else b"")
 
 
-def _opened(answer: Answer, one: Piece) -> dict[str, Any]:
+def _opened(answer: PreparedAnswer, one: Piece) -> dict[str, Any]:
     if one.use is not None:
         return _tool_use(answer, one.tool, one.use)
     return {"type": "thinking", "thinking": "", "signature": ""} if one.kind == "reasoning" else {"type": "text", "text": ""}
@@ -134,7 +134,7 @@ def _closing(one: Piece) -> bytes:
     return signed + _event("content_block_stop", index=one.place)
 
 
-def tail(answer: Answer) -> bytes:
+def tail(answer: PreparedAnswer) -> bytes:
     """Why it ended, what it counts."""
     if answer.finish is None:
         return b""
@@ -142,7 +142,7 @@ def tail(answer: Answer) -> bytes:
     return _event("message_delta", delta=delta, usage={"output_tokens": answer.usage.completion}) + _event("message_stop")
 
 
-def broken(answer: Answer) -> bytes:
+def broken(answer: PreparedAnswer) -> bytes:
     """An error in the middle of a stream."""
     return _event("error", error={"type": "overloaded_error", "message": "Overloaded"})
 
@@ -153,17 +153,17 @@ def error(name: str, **facts: Any) -> tuple[int, dict[str, Any]]:
     return status, {"type": "error", "error": {"type": kind, "message": message.format(**facts)}}
 
 
-def _frame(answer: Answer) -> dict[str, Any]:
+def _frame(answer: PreparedAnswer) -> dict[str, Any]:
     return {"id": response_id(answer), "type": "message", "role": "assistant", "model": answer.model, "stop_sequence": None}
 
 
-def _stop_reason(answer: Answer) -> str | None:
+def _stop_reason(answer: PreparedAnswer) -> str | None:
     if answer.reply.refusal and not answer.reply.finish_reason:
         return None if answer.finish is None else "refusal"
     return _STOP_REASONS.get(answer.finish, answer.finish) if answer.finish is not None else None
 
 
-def _usage(answer: Answer, whole: bool) -> dict[str, Any]:
+def _usage(answer: PreparedAnswer, whole: bool) -> dict[str, Any]:
     usage = answer.usage
     return {
         "input_tokens": usage.prompt - usage.cached,

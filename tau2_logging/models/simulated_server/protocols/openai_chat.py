@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tau2_logging.models.simulated_server.protocols.answer import Answer
+from tau2_logging.models.simulated_server.protocols.answer import PreparedAnswer
 from tau2_logging.models.simulated_server.protocols.completion import Piece, ToolUse
 from tau2_logging.models.simulated_server.protocols.prompt import BadRequest, Prompt, items_of, text_of, written
 
@@ -66,18 +66,18 @@ def key_of(headers: Mapping[str, str]) -> str:
     return headers.get("Authorization", "").removeprefix("Bearer ")
 
 
-def response_id(answer: Answer) -> str:
+def response_id(answer: PreparedAnswer) -> str:
     """Of every body and chunk."""
     return f"chatcmpl-{answer.digits}"
 
 
-def body(answer: Answer) -> dict[str, Any]:
+def body(answer: PreparedAnswer) -> dict[str, Any]:
     """The response to a request that is not a stream."""
     choice = {"index": 0, "message": _message(answer), "logprobs": None, "finish_reason": answer.finish}
     return {**_frame(answer, "chat.completion"), "choices": [choice], "usage": _usage(answer)}
 
 
-def _message(answer: Answer) -> dict[str, Any]:
+def _message(answer: PreparedAnswer) -> dict[str, Any]:
     reply = answer.reply
     message: dict[str, Any] = {"role": "assistant", "content": reply.text, "refusal": reply.refusal}
     if reply.reasoning is not None:
@@ -87,16 +87,16 @@ def _message(answer: Answer) -> dict[str, Any]:
     return message
 
 
-def _call(answer: Answer, number: int, use: ToolUse, arguments: str) -> dict[str, Any]:
+def _call(answer: PreparedAnswer, number: int, use: ToolUse, arguments: str) -> dict[str, Any]:
     return {"id": answer.tool_id(number, use, "call_"), "type": "function", "function": {"name": use.name, "arguments": arguments}}
 
 
-def head(answer: Answer) -> bytes:
+def head(answer: PreparedAnswer) -> bytes:
     """What a stream begins with, before any token."""
     return _chunk(answer, {"role": "assistant", "content": None if answer.reply.text is None else "", "refusal": None})
 
 
-def piece(answer: Answer, one: Piece) -> bytes:
+def piece(answer: PreparedAnswer, one: Piece) -> bytes:
     """One token."""
     if one.use is None:
         return _chunk(answer, {_FIELDS[one.kind]: one.text})
@@ -105,7 +105,7 @@ def piece(answer: Answer, one: Piece) -> bytes:
     return _chunk(answer, {"tool_calls": [{"index": one.tool, "function": {"arguments": one.text}}]})
 
 
-def tail(answer: Answer) -> bytes:
+def tail(answer: PreparedAnswer) -> bytes:
     """Why it ended, what it counts."""
     if answer.finish is None:
         return b""
@@ -118,7 +118,7 @@ def end() -> bytes:
     return b"data: [DONE]\n\n"
 
 
-def broken(answer: Answer) -> bytes:
+def broken(answer: PreparedAnswer) -> bytes:
     """An error in the middle of a stream."""
     return _event({"error": {"message": "The model stopped unexpectedly.", "type": "server_error", "param": None, "code": 500}}) + end()
 
@@ -129,19 +129,19 @@ def error(name: str, **facts: Any) -> tuple[int, dict[str, Any]]:
     return status, {"error": {"message": message.format(**facts), "type": kind, "param": None, "code": code}}
 
 
-def _chunk(answer: Answer, delta: dict[str, Any], finish: str | None = None) -> bytes:
+def _chunk(answer: PreparedAnswer, delta: dict[str, Any], finish: str | None = None) -> bytes:
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish}
     chunk = {**_frame(answer, "chat.completion.chunk"), "choices": [choice]}
     return _event({**chunk, "usage": None} if answer.with_usage else chunk)
 
 
-def _frame(answer: Answer, kind: str) -> dict[str, Any]:
+def _frame(answer: PreparedAnswer, kind: str) -> dict[str, Any]:
     return {
         "id": response_id(answer), "object": kind, "created": answer.created, "model": answer.model, "system_fingerprint": FINGERPRINT,
     }  # fmt: skip
 
 
-def _usage(answer: Answer) -> dict[str, Any]:
+def _usage(answer: PreparedAnswer) -> dict[str, Any]:
     usage = answer.usage
     return {
         "prompt_tokens": usage.prompt,

@@ -12,7 +12,7 @@ from tau2_logging.logger.sink import Sink
 T = TypeVar("T")
 
 
-class Uplink(Sink):
+class Outbox(Sink):
     """Lines of `level` and above, as (domain, line). With `everything` also what else belongs into files, for a worker that cannot write
     into them: texts as (domain, text), structured events where the run keeps them (`structured`).
     """

@@ -1,10 +1,10 @@
 """Keeps one server process, and ends it with everything it has started, when the process that wanted it is gone.
 
-Started as a program of its own (`python guardian.py GRACE_S COMMAND...`), in its own session, so that a terminal's Ctrl-C does not
+Started as a program of its own (`python supervisor.py GRACE_S COMMAND...`), in its own session, so that a terminal's Ctrl-C does not
 reach the server. Its standard input is a pipe whose other end the run holds: when that closes, even because the run was killed with
 SIGKILL, the server gets SIGTERM, and SIGKILL after GRACE_S seconds. Its standard output gets one line, the server's pid; its exit
 code is the server's, 128 + n for a server that was ended by signal n. The first line of its standard input is the credentials that the
-server's output must not show, as a JSON list: what the server says goes masked to the guardian's standard error, its log.
+server's output must not show, as a JSON list: what the server says goes masked to the supervisor's standard error, its log.
 
 Standard library only, until the server is started: that has to happen in a few milliseconds.
 """
@@ -99,7 +99,7 @@ def _deaths_of_children() -> int:
 
 
 def _as_before() -> None:
-    """In the server, before its program begins: signals as usual, and death with its guardian."""
+    """In the server, before its program begins: signals as usual, and death with its supervisor."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     _prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
