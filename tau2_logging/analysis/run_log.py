@@ -19,7 +19,7 @@ from tau2_logging.analysis.measures.servers.server_load import server_table
 from tau2_logging.analysis.measures.servers.server_outages import outage_table, wait_table
 from tau2_logging.analysis.measures.servers.server_waiting import waiting_table
 from tau2_logging.analysis.measures.servers.worker_processes import worker_processes
-from tau2_logging.analysis.tables.keyed import always_each_run, each_run
+from tau2_logging.analysis.tables.keyed import always_each_run, each_run, kept
 from tau2_logging.analysis.tables.log_data import LogData
 
 if TYPE_CHECKING:
@@ -65,17 +65,17 @@ class RunLog(LogData):
     def _latencies(self) -> dict[tuple[str, ...], pd.DataFrame]:
         return {}
 
-    costs = each_run(cost_tables.cost_table)
-    task_costs = each_run(cost_tables.task_costs)
+    costs = each_run(kept(cost_tables.cost_table))
+    task_costs = each_run(kept(cost_tables.task_costs))
     priced_as = each_run(cost_tables.priced_as)
     experts = each_run(expert_table)
-    budget = each_run(time_budget.task_budget)
-    context_growth = each_run(makespan.context_growth)
+    budget = each_run(kept(time_budget.task_budget))
+    context_growth = each_run(kept(makespan.context_growth))
     waiting_at_servers = each_run(waiting_table)
     server_waits = each_run(wait_table)
     outliers = each_run(slowest_calls)
-    errors = each_run(errors)
-    retries = each_run(retries)
+    errors = each_run(kept(errors))
+    retries = each_run(kept(retries))
     truncations = each_run(truncations)
     repeated_calls = each_run(repeated_calls)
     recovery = each_run(agent_work.recovery_table)
@@ -86,6 +86,6 @@ class RunLog(LogData):
     concurrency = always_each_run(makespan.concurrency)
     latency_by_concurrency = always_each_run(makespan.latency_by_concurrency)
     worker_processes = always_each_run(worker_processes)
-    model_servers = always_each_run(server_table)
-    outages = always_each_run(outage_table)
-    stuck = always_each_run(unfinished)
+    model_servers = always_each_run(kept(server_table))
+    outages = always_each_run(kept(outage_table))
+    stuck = always_each_run(kept(unfinished))

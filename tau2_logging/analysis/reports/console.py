@@ -14,6 +14,7 @@ from rich.text import Text
 
 from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.text.deep_sections import brief_sections
+from tau2_logging.analysis.reports.text.finding_lines import HEADING, finding_lines
 from tau2_logging.analysis.reports.text.sections import Section, all_sections
 from tau2_logging.errors import UserError
 
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 NAME = "console"
 FILES: tuple[str, ...] = ()
+_READABLE = 110
+"""Columns of running text at most."""
+
 _WIDTH = 200
 """Columns where the output is no terminal: nothing is then cut to 80."""
 
@@ -44,6 +48,7 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
 
 
 def _show_tables(log: RunLog, options: ReportOptions) -> tuple[()]:
+    show_findings(log, options, console())
     show(all_sections(log, options), console())
     return ()
 
@@ -51,6 +56,13 @@ def _show_tables(log: RunLog, options: ReportOptions) -> tuple[()]:
 def _show_deep(deep: LogAnalyzer) -> tuple[()]:
     show(brief_sections(deep.tables), console())
     return ()
+
+
+def show_findings(log: RunLog, options: ReportOptions, screen: Console) -> None:
+    """Print what the run says in sentences, if it says anything."""
+    lines = finding_lines(log, min(screen.width, _READABLE), options)
+    for line in [HEADING, *lines, ""] if lines else []:
+        screen.print(Text(line, style="bold" if line == HEADING else ""))
 
 
 def show(sections: Iterable[Section], screen: Console) -> None:

@@ -9,6 +9,7 @@ from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.reports.text.deep_sections import brief_sections
+from tau2_logging.analysis.reports.text.finding_lines import findings_as_markdown, shown_findings
 from tau2_logging.analysis.reports.text.markdown_table import as_markdown, escape
 from tau2_logging.analysis.reports.text.sections import all_sections, cost_sections, names
 
@@ -38,7 +39,8 @@ def _write_costs(log: RunLog, output_dir: Path, options: ReportOptions) -> list[
 
 def _write_summary(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     path = output_file(output_dir, FILES[1])
-    parts = [as_markdown(section) for section in all_sections(log, options) if section.key]
+    parts = list(filter(None, [findings_as_markdown(shown_findings(log, options))]))
+    parts += [as_markdown(section) for section in all_sections(log, options) if section.key]
     if options.deep is not None:
         parts += [as_markdown(section) for section in brief_sections(options.deep.tables)]
     path.write_text(f"# {escape(options.title or _title(log))}\n\n" + "\n".join(parts), encoding="utf-8")

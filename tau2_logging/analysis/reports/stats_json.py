@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tau2_logging.analysis.findings.ranked import findings_of
 from tau2_logging.analysis.measures import makespan
 from tau2_logging.analysis.measures.comparison.arms import arms_table
 from tau2_logging.analysis.measures.costs.cost_tables import priced_calls
@@ -55,6 +56,7 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         "files": [vars(reading) for reading in log.readings],
         "domains": log.domains,
         "arms": records(arms_table(log, options.prices)),
+        "findings": [found.as_json() for found in findings_of(log, options.deep, options.prices)],
         "totals": totals.as_json(),
         "latency": {row.pop("type"): row for row in records(latency)},
         **{f"latency_by_{name}": records(log.latency(name)) for name in DIMENSIONS},

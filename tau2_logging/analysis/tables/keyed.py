@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
@@ -38,6 +39,23 @@ def each_run(method: Method[L, P]) -> Method[L, P]:
         return method(log, *args, **kwargs) if log.pooled else _of_each(method, log, *args, **kwargs)
 
     return table
+
+
+def kept(method: Method[L, P]) -> Method[L, P]:
+    """A table that is made once for each log and arguments, since every report asks for it. Each caller gets a copy."""
+
+    @wraps(method)
+    def table(log: L, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+        made = _MADE.setdefault(log, {})
+        key = (method, *map(id, args), *((name, id(value)) for name, value in sorted(kwargs.items())))
+        if key not in made:
+            made[key] = ((args, kwargs), method(log, *args, **kwargs))  # the arguments are held, so that no other object gets their id
+        return made[key][1].copy()
+
+    return table
+
+
+_MADE: weakref.WeakKeyDictionary[Any, dict[tuple[Any, ...], tuple[Any, pd.DataFrame]]] = weakref.WeakKeyDictionary()
 
 
 def always_each_run(method: Method[L, P]) -> Method[L, P]:

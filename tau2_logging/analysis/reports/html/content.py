@@ -10,6 +10,7 @@ import pandas as pd
 from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_note
 from tau2_logging.analysis.measures.run_totals import Calls, Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget
+from tau2_logging.analysis.reports.html.finding_data import shown_in_page
 from tau2_logging.analysis.reports.html.pages import PAGES, sections
 from tau2_logging.analysis.reports.html.run_data import MOST_CALLS, MOST_SIMULATIONS, run_data
 from tau2_logging.analysis.reports.pictures.distributions import (
@@ -20,6 +21,7 @@ from tau2_logging.analysis.reports.pictures.distributions import (
     percentile_marks,
 )
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
+from tau2_logging.analysis.reports.text.finding_lines import shown_findings
 from tau2_logging.analysis.reports.text.names import heading
 from tau2_logging.analysis.reports.text.sections import names
 from tau2_logging.analysis.tables.columns import numbers
@@ -78,6 +80,7 @@ def report_data(log: RunLog, options: ReportOptions, most_calls: int = MOST_CALL
         "left_out": f"The calls of this simulation are not in this file, which holds at most {most_calls:,} calls. "
         "Run the analysis with --tasks and this task's id to have them.",
         "notes": _notes(log, run, timeline),
+        "findings": shown_in_page(shown_findings(log, options), timeline),
         "tiles": [*_simulation_tiles(timeline, totals), *_call_tiles(calls, totals), _cost_tile(totals)],
         "budgets": budgets(log, totals),
         "pages": pages,

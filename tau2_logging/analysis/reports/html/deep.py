@@ -24,7 +24,7 @@ _SEVERAL = "Several runs, each by itself in the folder of its name."
 _NO_RUN: dict[str, Any] = {
     "sims": {"n": 0, "domain": [], "slot": [], "start": [], "end": [], "counted": [], "first": [0], "first_step": [0], "detail": []},
     "calls": {"lane": [], "name": [], "length": [], "start": [], "error": []}, "steps": {"start": [], "length": []}, "strings": [],
-    "flow": {"roles": {}, "simulations": []}, "end": 0, "breaks": [], "bad": [], "budgets": [], "histograms": [],
+    "flow": {"roles": {}, "simulations": []}, "end": 0, "findings": [], "breaks": [], "bad": [], "budgets": [], "histograms": [],
     "left_out": "", "without_detail": 0, "without_row": 0, "most_calls": 0,
 }  # fmt: skip
 

@@ -15,7 +15,7 @@ from tau2_logging.analysis.measures.critical_path import critical_kinds
 from tau2_logging.analysis.measures.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.measures.servers.server_load import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.measures.time_budget import total_budget
-from tau2_logging.analysis.reports.html.table_data import Rows, Table, simulation_key, table_data
+from tau2_logging.analysis.reports.html.table_data import Rows, Table, counted_rows, table_data
 from tau2_logging.analysis.reports.text.sections import (
     ARMS_NOTE,
     BUDGET_NOTE,
@@ -51,8 +51,7 @@ PAGES = {
 
 def sections(log: RunLog, timeline: Timeline, options: ReportOptions) -> dict[str, list[Table]]:
     """Tables by page; a table without rows is left out."""
-    counted = timeline.rows[timeline.rows["counted"]]
-    rows_of = {simulation_key(row): int(row["row"]) for row in counted.to_dict("records")}
+    rows_of = counted_rows(timeline)
     found: dict[str, list[Table]] = {"overview": [], **{page: [] for page in PAGES}}
     for page, table in _all(log, options, rows_of):
         if table is not None:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tau2_logging.analysis.timeline.timeline import Timeline
+
 MOST_ROWS = 2000
 """Rows of one table that are embedded; the note under it says when there are more."""
 
@@ -52,6 +54,12 @@ def table_data(title: str, frame: pd.DataFrame, note: str = "", rows_of: Rows | 
 def _says_nothing(name: object, values: pd.Series) -> bool:
     """A run, file or trial that is the same in every row."""
     return (name in ("run", "file") and values.nunique() < 2) or (name == "trial" and not values.fillna(0).astype(bool).any())
+
+
+def counted_rows(timeline: Timeline) -> Rows:
+    """The row of the timeline that each simulation's last attempt has."""
+    counted = timeline.rows[timeline.rows["counted"]]
+    return {simulation_key(row): int(row["row"]) for row in counted.to_dict("records")}
 
 
 def simulation_key(row: dict[Any, Any]) -> tuple[str, str, str]:

@@ -1,7 +1,7 @@
 // The pages, by hash: #/ , #/tasks, #/task/..., and one for each group of tables.
 function overviewPage() {
   return [
-    make("h1", {}, DATA.title), make("p", { class: "sub" }, DATA.subtitle), notes(),
+    make("h1", {}, DATA.title), make("p", { class: "sub" }, DATA.subtitle), findings(), notes(),
     make("div", { class: "tiles" }, DATA.tiles.map(([what, value, more]) => tile(what, value, more))),
     DATA.budgets.length > 1 && (DATA.pages.overview || []).map(embedded),
     ...DATA.budgets.filter(({ total }) => total > 0).map(({ name, parts, total }) => card(`Where the time went: ${name}`, shares(parts, total), make("p", { class: "hint" },
@@ -11,6 +11,20 @@ function overviewPage() {
     SIMS.n === 0 && (DATA.pages.outcomes || []).slice(0, 4).map(embedded),
     DATA.budgets.length < 2 && (DATA.pages.overview || []).map(embedded),
   ];
+}
+
+// What the run says in sentences, each with a link to the table that shows it and to simulations.
+function findings() {
+  return DATA.findings.length > 0 && card("Findings", make("ol", { class: "findings" }, DATA.findings.map((one) => make("li", {},
+    make("p", { class: "said-first" }, one.sentence), make("p", {}, one.advice, one.saves && make("span", { class: "hint" }, ` (${one.saves})`)),
+    make("p", { class: "hint" }, "Proof: ", proofs(one))))));
+}
+
+function proofs(one) {
+  const hasPage = Object.hasOwn(DATA.names, one.page) || (TIMED && ["tasks", "latency"].includes(one.page));
+  const links = hasPage ? [make("a", { href: `#/${one.page}` }, one.table)] : [];
+  for (const [name, index] of one.simulations) links.push(index !== null && index < SIMS.n ? make("a", { href: simulationLink(index) }, name) : name);
+  return [...links, ...one.lines].flatMap((part, n) => (n ? [" \u00b7 ", part] : [part]));
 }
 
 function notes() { return DATA.notes.map(([words, bad]) => make("p", { class: bad ? "note bad" : "note" }, words)); }

@@ -1,0 +1,51 @@
+"""The findings of a run, the most important one first."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tau2_logging.analysis.findings.finding import Finding
+from tau2_logging.analysis.findings.rules import RULES
+from tau2_logging.analysis.findings.run_facts import RunFacts
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer
+    from tau2_logging.analysis.measures.costs.prices import PriceTable
+    from tau2_logging.analysis.run_log import RunLog
+
+MOST_SHOWN = 7
+"""Findings that a person is shown; stats.json has all."""
+
+
+def findings_of(log: RunLog, deep: LogAnalyzer | None = None, prices: PriceTable | None = None) -> Sequence[Finding]:
+    """Return the findings of a run by what is at stake (see `finding.WEIGHTS`), the largest first. Of several runs there are none: look at
+    each of `log.by_run`. They are made once for all reports.
+    """
+    if len(log.by_run) > 1:
+        return ()
+    made = _MADE.get(log)
+    if made is None or made.deep() is not deep or made.prices is not prices:
+        facts = RunFacts(log, deep, prices)
+        found = [finding for rule in RULES.values() for finding in rule(facts)]
+        made = _Made(_no_analysis if deep is None else weakref.ref(deep), prices, tuple(sorted(found, key=lambda one: -one.stake)))
+        _MADE[log] = made
+    return made.findings
+
+
+def _no_analysis() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Findings, and what they were made of beside the log."""
+
+    deep: Callable[[], LogAnalyzer | None]
+    prices: PriceTable | None
+    findings: tuple[Finding, ...]
+
+
+_MADE: weakref.WeakKeyDictionary[RunLog, _Made] = weakref.WeakKeyDictionary()

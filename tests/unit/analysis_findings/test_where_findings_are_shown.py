@@ -1,0 +1,84 @@
+"""Findings come first in every report, ranked, at most seven, and what a log says cannot become markup."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tau2_logging.analysis import ReportOptions, load_log
+from tau2_logging.analysis.findings import ranked
+from tau2_logging.analysis.findings.finding import RECORD, SIMULATIONS, TIME, TOUCHED, Finding, Proof
+from tau2_logging.analysis.findings.proof_tables import TABLES
+from tau2_logging.analysis.findings.ranked import findings_of
+from tau2_logging.analysis.findings.rules import RULES
+from tau2_logging.analysis.reports import console, markdown, stats_json
+from tau2_logging.analysis.reports.html.content import report_data
+from tau2_logging.analysis.reports.html.pages import PAGES
+from tau2_logging.analysis.reports.text.finding_lines import finding_lines
+from tests.support.report_samples import HOSTILE, hostile, write
+from tests.unit.analysis.samples import log_of
+from tests.unit.analysis_findings.test_solved_tasks import tasks
+
+OPTIONS = ReportOptions()
+
+
+def finding(share: float = 0.5, of: str = TIME, sentence: str = "It waits.", key: str = "waits") -> Finding:
+    return Finding(key, sentence, "Do less.", share, of, Proof("errors"))
+
+
+def test_findings_are_the_first_thing_in_each_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = log_of(tmp_path, tasks([1.0], [0.0], *[[1.0]] * 3))
+    sentence = "1 of 5 tasks was not solved: 1."
+    for report in (console, markdown, stats_json):
+        report.write(log, tmp_path, OPTIONS)
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert capsys.readouterr().out.splitlines()[:2] == ["Findings", f"1. {sentence}"]
+    assert summary.split("## ")[1].startswith("Findings")
+    assert f"**{sentence}**" in summary
+    assert json.loads((tmp_path / "stats.json").read_text(encoding="utf-8"))["findings"][0]["sentence"] == sentence
+    [shown] = report_data(log, OPTIONS)["findings"]
+    assert (shown["sentence"], shown["page"], shown["simulations"]) == (sentence, "tasks", [["retail:1:0", 1]])
+
+
+def test_the_most_important_finding_comes_first_and_all_are_in_stats_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shares = [(0.3, TIME), (0.9, TOUCHED), (1.0, RECORD), (0.4, SIMULATIONS), *[(0.05, TIME)] * 6]
+    found = [finding(share, of, f"number {n}") for n, (share, of) in enumerate(shares)]
+    monkeypatch.setattr(ranked, "RULES", {"all": lambda run: found})
+    log = log_of(tmp_path, tasks([1.0]))
+    lines = [line for line in finding_lines(log, 80) if line[0].isdigit()]
+    assert lines == ["1. number 3", "2. number 0", "3. number 1", "4. number 2", "5. number 4", "6. number 5", "7. number 6"]
+    assert len(stats_json.statistics(log, OPTIONS)["findings"]) == 10
+
+
+@pytest.mark.parametrize("width", [40, 80, 120])
+def test_no_line_is_wider_than_the_terminal(tmp_path: Path, width: int) -> None:
+    assert max(map(len, finding_lines(log_of(tmp_path, tasks(*[[0.0]] * 9)), width))) <= width
+
+
+def test_what_a_log_says_stays_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [finding(sentence=text) for text in HOSTILE]
+    monkeypatch.setattr(ranked, "RULES", {"all": lambda run: found})
+    log = load_log(write(tmp_path / "tau2_retail.log", [hostile()]))
+    assert all(line.isprintable() for line in finding_lines(log, 80))
+    markdown.write(log, tmp_path, OPTIONS)
+    head = (tmp_path / "summary.md").read_text(encoding="utf-8").split("## ")[1]
+    assert "<script>" not in head.replace("\\<script\\>", "")
+
+
+def test_several_runs_are_not_pooled(tmp_path: Path) -> None:
+    events = tasks(*[[0.0]] * 6)
+    other = [type(e)(e.level, e.time, e.task, e.thread, e.type, {**e.fields, "run": "another"}) for e in events]
+    log = log_of(tmp_path, [*events, *other], "all")
+    assert findings_of(log) == ()
+    assert [findings_of(one)[0].numbers["tasks"] for one in log.by_run] == [6, 6]
+
+
+def test_every_table_that_proves_something_has_a_page() -> None:
+    assert {page for page, _ in TABLES.values()} <= {*PAGES, "tasks", "overview"}
+
+
+def test_every_rule_gives_findings_of_its_own_key_and_is_in_the_docs() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "findings.md").read_text(encoding="utf-8")
+    assert [key for key in RULES if f"| `{key}` |" not in text] == []
