@@ -11,8 +11,8 @@ CROWDED = {
 """Folders that may have more entries than others, and why."""
 
 ANALYSIS = (
-    {"reader"}, {"tables"}, {"measures"}, {"timeline"}, {"run_log"}, {"load"}, {"follow"}, {"deep"}, {"findings"}, {"recordings", "reports"},
-    {"jupyter"},
+    {"reader"}, {"tables"}, {"measures"}, {"timeline"}, {"run_log"}, {"load"}, {"follow"}, {"deep"}, {"findings"},
+    {"recordings", "reports"}, {"jupyter"},
 )  # fmt: skip
 """Stages of `analysis`: each imports those before it, and neither its siblings nor those after it."""
 
