@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from maseval.harness.tau2 import DefaultAgentTau2Benchmark, configure_model_ids, load_tasks
+from maseval.benchmark.tau2 import DefaultAgentTau2Benchmark, configure_model_ids, load_tasks
 from maseval.interface.inference.litellm import LiteLLMModelAdapter
 
 from tau2_logging.environments.maseval_data import SharedMaseval, lay_out
