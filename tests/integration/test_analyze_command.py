@@ -1,4 +1,4 @@
-"""`analyze_timing_from_tau2_log.py` as a person runs it."""
+"""`analyze_timing_from_tau2_log.py`: as a person runs it once, and in this process for what does not depend on that."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from benchmarks.generate_log import Plan, write_log
+from tau2_logging.cli import analyze_timing
+from tests.support.command import in_process
 from tests.support.patience import LONG_S
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,10 +24,12 @@ GOLDEN = ROOT / "tests" / "golden"
 QUICK = ("--format", "json")
 
 
-def analyze(*arguments: object, stdin: bytes | None = None) -> subprocess.CompletedProcess[str]:
+analyze = partial(in_process, analyze_timing.main)
+
+
+def analyze_as_a_person(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(ROOT / "analyze_timing_from_tau2_log.py"), *map(str, arguments)]
-    done = subprocess.run(command, input=stdin, capture_output=True, cwd=ROOT, timeout=LONG_S, check=False)
-    return subprocess.CompletedProcess(command, done.returncode, done.stdout.decode(), done.stderr.decode())
+    return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=LONG_S, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +42,7 @@ def log(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def everything(log: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
     output = tmp_path_factory.mktemp("out") / "results"
-    return analyze("--log_file", log, "--output_dir", output, "--bins", "5", "--price-as", "gpt-5", "nobody/knows"), output
+    return analyze_as_a_person("--log_file", log, "--output_dir", output, "--bins", "5", "--price-as", "gpt-5", "nobody/knows"), output
 
 
 def test_the_command_of_the_readme_writes_every_file(everything: tuple[subprocess.CompletedProcess[str], Path]) -> None:
@@ -137,26 +142,12 @@ def test_strict_fails_on_a_line_that_cannot_be_read_and_names_it(log: Path, tmp_
 
 
 def test_a_broken_gate_exits_3_and_the_summary_says_so(log: Path, tmp_path: Path) -> None:
-    good = analyze("--log_file", log, "--output_dir", tmp_path, "--format", "markdown", "--slo", "llm_call.p50:10000", "task.p50:1e")
-    assert good.returncode == 2
-    good = analyze(
-        "--log_file",
-        log,
-        "--output_dir",
-        tmp_path,
-        "--format",
-        "markdown",
-        "--slo",
-        "llm_call.p50:10000",
-        "--compare",
-        log,
-        "--fail-if-slower",
-        "10%",
-    )
+    words = ("--log_file", log, "--output_dir", tmp_path, "--format", "markdown", "--slo")
+    nonsense = analyze(*words, "llm_call.p50:10000", "task.p50:1e")
+    assert nonsense.returncode == 2
+    good = analyze(*words, "llm_call.p50:10000", "--compare", log, "--fail-if-slower", "10%")
     assert good.returncode == 0, good.stderr
-    bad = analyze(
-        "--log_file", log, "--output_dir", tmp_path, "--format", "markdown", "--slo", "llm_call.p50:1", "--slo", "task.p50:300000"
-    )
+    bad = analyze(*words, "llm_call.p50:1", "--slo", "task.p50:300000")
     assert bad.returncode == 3
     summary = (tmp_path / "summary.md").read_text()
     assert "| BROKEN | llm\\_call.p50:1 |" in summary
@@ -238,6 +229,7 @@ def test_a_log_is_followed_until_its_run_has_ended(log: Path, tmp_path: Path) ->
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(log: Path, tmp_path: Path) -> None:
+    """The exit code of the command is 0, too, not only that of `head`."""
     command = f"{sys.executable} {ROOT}/analyze_timing_from_tau2_log.py --log_file {log} --output_dir {tmp_path} --format console | head -1"
-    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env={**os.environ}, check=False)
-    assert "Traceback" not in done.stderr
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, env={**os.environ}, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

@@ -1,13 +1,18 @@
-"""Run our commands the way a person does: as processes."""
+"""Run our commands: as processes, as a person does, or in this process, where a process is not the point."""
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
+from tau2_logging import leaving
 from tests.support.forked import Forked, run_forked
 from tests.support.patience import LONG_S
 
@@ -35,3 +40,22 @@ def start_local(*words: str, fresh: bool = False, **extra: str) -> Forked | subp
         [*RUN_LOCAL, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(**extra)
     )
     return process
+
+
+def in_process(main: Callable[..., Any], *words: object, stdin: bytes = b"") -> subprocess.CompletedProcess[str]:
+    """A command's `main` with these words, its streams taken."""
+    out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    given = patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
+    others_may_hang = patch.object(leaving, "SIMULATION_THREAD", "none")
+    arguments = [str(word) for word in words]
+    with redirect_stdout(out), redirect_stderr(err), given, others_may_hang:
+        try:
+            code = main(arguments)
+        except SystemExit as left:
+            code = left.code
+    return subprocess.CompletedProcess(arguments, int(code or 0), *(_text(stream) for stream in (out, err)))
+
+
+def _text(stream: io.TextIOWrapper) -> str:
+    stream.flush()
+    return stream.buffer.getvalue().decode()  # type: ignore[attr-defined]

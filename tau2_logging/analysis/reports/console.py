@@ -32,10 +32,16 @@ _WIDTH = 200
 """Columns where the output is no terminal: nothing is then cut to 80."""
 
 
+class _Terminal(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `leaving`, for which a reader that has seen enough is no error. rich would end the process with 1."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Where tables go: the terminal's width, or a wide page in a file."""
-    terminal = Console()
-    return terminal if terminal.is_terminal else Console(width=_WIDTH, soft_wrap=False)
+    terminal = _Terminal()
+    return terminal if terminal.is_terminal else _Terminal(width=_WIDTH, soft_wrap=False)
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
