@@ -6,7 +6,6 @@ import ast
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -123,14 +122,11 @@ def folder(module: str) -> str:
 
 
 @lru_cache
-def imports(module: str, with_types: bool = True) -> set[str]:
-    """Dotted names a module imports anywhere in it; `with_types`: also those only a type checker sees."""
+def imports(module: str) -> set[str]:
+    """Dotted names a module imports anywhere in it, those that only a type checker sees included."""
     tree = modules()[module]
-    ignored = set() if with_types else {id(node) for block in type_blocks(tree) for node in ast.walk(block)}
     found: set[str] = set()
     for node in ast.walk(tree):
-        if id(node) in ignored:
-            continue
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -139,13 +135,6 @@ def imports(module: str, with_types: bool = True) -> set[str]:
                 f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in modules() else str(node.module) for alias in node.names
             }
     return found
-
-
-def type_blocks(tree: ast.Module) -> Iterator[ast.If]:
-    """`if TYPE_CHECKING:` blocks."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
-            yield node
 
 
 def ours(names: set[str]) -> set[str]:
@@ -186,8 +175,8 @@ def test_every_folder_is_in_the_table() -> None:
 
 
 def test_imports_form_no_cycle() -> None:
-    """Counting imports inside functions, which hide a cycle but do not end it, and, but for `analysis`, those of a type checker."""
-    graph = {module: ours(imports(module, with_types=folder(module) != "analysis")) for module in modules()}
+    """Counting imports inside functions, which hide a cycle but do not end it, and those that only a type checker sees."""
+    graph = {module: ours(imports(module)) for module in modules()}
     assert len(list(TopologicalSorter(graph).static_order())) >= len(graph)
 
 

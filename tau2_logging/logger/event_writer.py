@@ -8,12 +8,28 @@ from typing import Any, Protocol, TypeVar
 from tau2_logging.events.codec import EventContext
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.clock import Clock
-from tau2_logging.logger.flusher import Flusher
 
 T = TypeVar("T")
 
 StructuredFields = tuple[type[StructuredEvent], dict[str, Any]]
 """A structured event that is still to be made: its class and its fields."""
+
+
+class Flushable(Protocol):
+    """A queue of events."""
+
+    def write(self) -> None:
+        """Write everything that is queued."""
+
+
+class FlushList(Protocol):
+    """The queues that are to be written soon. `Flusher` implements it."""
+
+    def add(self, queue: Flushable) -> None:
+        """Note that a queue holds events."""
+
+    def discard(self, queue: Flushable) -> None:
+        """Note that a queue is about to be written."""
 
 
 class EventWriter(Protocol):
@@ -25,7 +41,10 @@ class EventWriter(Protocol):
     clock: Clock
     masking: str
     wants_structured: bool
-    flusher: Flusher
+
+    @property
+    def flusher(self) -> FlushList:
+        """The queues of the run that hold events."""
 
     def new_span(self) -> str:
         """Return an id that is unique within the run."""

@@ -12,8 +12,7 @@ import pytest
 from tau2_logging.events import ToolExecutionEvent
 from tau2_logging.events.jsonl import read_events
 from tau2_logging.logger import EventLogger
-from tau2_logging.logger.event_queue import MOST_PENDING
-from tau2_logging.logger.flusher import Flusher
+from tau2_logging.logger.event_queue import MOST_PENDING, Flusher
 from tau2_logging.logger.scope import OK, Outcome, begin, end
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.sinks.memory import MemorySink
