@@ -11,7 +11,7 @@ CROWDED = {
 """Folders that may have more entries than others, and why."""
 
 ANALYSIS = (
-    {"reader"}, {"tables"}, {"measures"}, {"timeline"}, {"run_log"}, {"load"}, {"follow"}, {"deep"}, {"findings"},
+    {"reader"}, {"tables"}, {"measures"}, {"timeline", "what_if"}, {"run_log"}, {"load"}, {"follow"}, {"deep"}, {"findings"},
     {"recordings", "reports"}, {"jupyter"},
 )  # fmt: skip
 """Stages of `analysis`: each imports those before it, and neither its siblings nor those after it."""
@@ -22,7 +22,7 @@ def test_no_folder_is_crowded_without_a_reason() -> None:
 
 
 def test_the_stages_of_the_analysis_import_in_reading_order() -> None:
-    """Reader, tables, measures, timeline, the log, deep analysis, reports."""
+    """Reader, tables, measures, timeline and what-if, the log, deep analysis, reports."""
     place = {name: at for at, stage in enumerate(ANALYSIS) for name in stage}
     prefix = "tau2_logging.analysis."
     wrong = [

@@ -26,6 +26,7 @@ from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.reports.several_runs import write_runs
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.analysis.timeline.replay import replay
+from tau2_logging.analysis.what_if import forecasts, parse_scenario
 from tau2_logging.errors import Tau2LoggingError, UserError
 
 Gates = Callable[[RunLog, ReportOptions], ReportOptions]
@@ -106,7 +107,7 @@ def _recordings(args: argparse.Namespace) -> list[Path]:
     return found
 
 
-_NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "tasks", "follow", "strict", "bins")
+_NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "what_if", "tasks", "follow", "strict", "bins")
 
 
 def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], formats: Sequence[str], arguments: Sequence[str]) -> int:
@@ -177,15 +178,17 @@ def _load(files: list[str], runs: Sequence[str]) -> RunLog:
 
 
 def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[ReportOptions, Gates]:
-    """The options, and a function that adds the results of the gates once there is a log. All bad input is found here."""
+    """The options, and a function that adds gates and what-if of one run once there is a log. All bad input is found here."""
     objectives = [gates.parse_objective(text) for text in args.slo]
     allowed = None if args.fail_if_slower is None else gates.parse_percent(args.fail_if_slower)
     if allowed is not None and not args.compare:
         raise UserError("--fail-if-slower needs the run to hold this one against; name its log with --compare")
+    prices = read_prices(args.prices).over(default_prices()) if args.prices else None
+    scenarios = [parse_scenario(words, prices) for words in args.what_if]
     options = ReportOptions(
         tasks=tuple(args.tasks),
         bins=args.bins,
-        prices=read_prices(args.prices).over(default_prices()) if args.prices else None,
+        prices=prices,
         price_as=tuple(args.price_as),
         compare=_other(args) if args.compare else None,
         force=args.force,
@@ -198,7 +201,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
         results = gates.check(log, objectives, options.prices)
         if allowed is not None and options.compare is not None:
             results += gates.check_slower(log.compare(options.compare), allowed)
-        return replace(options, slo=gates.as_rows(results))
+        return replace(options, slo=gates.as_rows(results), what_if=forecasts(log, scenarios, prices))
 
     return options, with_gates
 

@@ -17,6 +17,7 @@ examples:
   python analyze_timing_from_tau2_log.py --log_dir logs --format console --run all
   python analyze_timing_from_tau2_log.py --log_file logs/tau2_retail.log --compare old/tau2_retail.log --fail-if-slower 10%
   python analyze_timing_from_tau2_log.py --log_dir logs --slo ttft:500@0.99 --slo llm_call.p95:10000 --slo cost_per_success:0.05
+  python analyze_timing_from_tau2_log.py --log_dir logs --what-if concurrency=16 order=longest --what-if price=gpt-4.1-mini cache=on
   python analyze_timing_from_tau2_log.py --log_dir logs --follow
   python analyze_timing_from_tau2_log.py --log_file logs/tau2_retail.log --deep
   python analyze_timing_from_tau2_log.py --log_file results.json --deep --format console html
@@ -91,6 +92,10 @@ def _add_questions(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--price-as", "--price_as", nargs="+", default=[], metavar="MODEL", help="what would these tokens cost on that model?"
     )
+    group.add_argument("--what-if", "--what_if", nargs="+", action="append", default=[], metavar="NAME=VALUE",
+                       help="how long the run would take, or what it would cost, with other settings: concurrency=N, order=longest, "
+                       "model-speed=FACTOR, retries=0, price=MODEL, cache=on, server-slots=N; several words are one question, the flag "
+                       "may be repeated (docs/what_if.md)")  # fmt: skip
     group.add_argument("--compare", nargs="+", default=[], metavar="OTHER_LOG", help="another run's log(s), to put beside this one")
     group.add_argument("--compare-run", default="latest", metavar="ID", help="which run of the other log (default: latest)")
     group.add_argument(

@@ -16,6 +16,7 @@ from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.text.deep_sections import brief_sections
 from tau2_logging.analysis.reports.text.finding_lines import HEADING, finding_lines
 from tau2_logging.analysis.reports.text.sections import Section, all_sections
+from tau2_logging.analysis.reports.text.what_if_sections import what_if_sections
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     attempts.make("tables", _show_tables, log, options)
     if options.deep is not None:
         attempts.make("what the agent did", _show_deep, options.deep)
+    show(what_if_sections(options.what_if), console())
     return attempts.written()
 
 

@@ -11,18 +11,19 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.measures.costs.prices import PriceTable
     from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.what_if import Forecast
 
 
 @dataclass(frozen=True)
 class ReportOptions:
     """Options of every report; a report reads what it needs.
 
-    `tasks`: task ids to draw and to detail, empty for the reports' own choice (the slowest, the median and a failed one).
-    `bins`: number of equal-width bins of the text histograms, 0 for none. `prices`: the price table in force, None for the one that
-    ships. `price_as`: models for "what would these tokens cost on that model". `compare`: the other run, read already. `slo`: the
-    results of the gates, ready to show (see `analysis.slo`). `force`: files of another run may be overwritten. `title`: heading of
-    reports. `top`: rows of a list of the slowest. `command`: the command line, shown in reports so that they can be made again. `deep`: the
-    deep analysis of the same simulations, None where it was not asked for. `experiment`: what the page of an experiment shows (see
+    `tasks`: task ids to draw and to detail, empty for the reports' own choice (the slowest, the median and a failed one). `bins`: number
+    of equal-width bins of the text histograms, 0 for none. `prices`: the price table in force, None for the one that ships. `price_as`:
+    models for "what would these tokens cost on that model". `compare`: the other run, read already. `slo`: the results of the gates, ready
+    to show (see `analysis.slo`). `what_if`: answers to `--what-if`. `force`: files of another run may be overwritten. `title`: heading of
+    reports. `top`: rows of a list of the slowest. `command`: the command line, shown in reports so that they can be made again. `deep`:
+    the deep analysis of the same simulations, None where it was not asked for. `experiment`: what the page of an experiment shows (see
     `reports/assets/experiment.js`), None for a run that is none.
     """
 
@@ -32,6 +33,7 @@ class ReportOptions:
     price_as: tuple[str, ...] = ()
     compare: RunLog | None = None
     slo: tuple[Mapping[str, object], ...] = ()
+    what_if: tuple[Forecast, ...] = ()
     force: bool = False
     title: str = ""
     top: int = 20

@@ -81,6 +81,8 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
     }
     if options.price_as:
         result["priced_as"] = records(log.priced_as(options.price_as, options.prices))
+    if options.what_if:
+        result["what_if"] = [forecast.as_json() for forecast in options.what_if]
     if options.compare is not None:
         found = log.compare(options.compare)
         result["compare"] = {name: records(value) if hasattr(value, "to_dict") else value for name, value in vars(found).items()}

@@ -1,0 +1,66 @@
+"""What-if on runs that were made, and as the command prints and writes it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tau2_logging.analysis import RunLog, load_log
+from tau2_logging.analysis.what_if import forecasts, parse_scenario
+from tau2_logging.cli import analyze_timing
+from tests.support.in_process import run_quietly, scripted
+
+pytest.importorskip("tau2.registry", reason="tau2 is not installed")
+
+
+@pytest.fixture(scope="module")
+def log_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of scripted models that take 60 ms a call, three simulations at a time."""
+    folder = tmp_path_factory.mktemp("run")
+    slow = {"ttft_ms": 60.0, "spread": 0.3, "seed": 4}
+    assert run_quietly(scripted(folder, slow, slow, num_trials=2, max_concurrency=3))[0] == 0
+    return folder / "tau2_mock.log"
+
+
+@pytest.fixture(scope="module")
+def log(log_file: Path) -> RunLog:
+    return load_log(log_file)
+
+
+def test_the_simulation_reproduces_the_wall_time_of_the_run(log: RunLog) -> None:
+    (answer,) = forecasts(log, [parse_scenario(["concurrency=3"])])
+    assert answer.wall_after_ms == answer.wall_replayed_ms == pytest.approx(answer.wall_before_ms, rel=0.02)
+
+
+def test_one_at_a_time_takes_what_all_simulations_took_together(log: RunLog) -> None:
+    """But for the start-up, and for what their threads waited for each other."""
+    (answer,) = forecasts(log, [parse_scenario(["concurrency=1"])])
+    together = log.simulations["duration_ms"].sum()
+    assert answer.wall_after_ms == pytest.approx(together, rel=0.1)
+
+
+def test_the_command_answers_each_question_on_the_terminal_and_in_the_files(
+    log_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--what-if", "concurrency=16", "order=longest", "--what-if", "price=gpt-4.1-mini"]
+    output = ["--output_dir", str(tmp_path), "--format", "console", "json", "markdown"]
+    with pytest.raises(SystemExit) as ended:
+        analyze_timing.main(["--log_file", str(log_file), *words, *output])
+    assert ended.value.code == 0
+    printed, summary = capsys.readouterr().out, (tmp_path / "summary.md").read_text()
+    answers = json.loads((tmp_path / "stats.json").read_text())["what_if"]
+    assert [answer["what_if"] for answer in answers] == ["concurrency=16 order=longest", "price=gpt-4.1-mini"]
+    assert answers[0]["wall_after_ms"] < answers[0]["wall_before_ms"]
+    assert answers[1]["money_after_usd"] > 0
+    for text in (printed, summary):
+        assert "concurrency=16 order=longest" in text
+        assert "With the run's own settings the simulation takes" in text
+
+
+def test_a_wrong_value_ends_the_command_before_anything_is_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        analyze_timing.main(["--log_file", str(tmp_path / "missing.log"), "--what-if", "order=random"])
+    assert ended.value.code == 2
+    assert "order=random: give one of recorded, longest, shortest" in capsys.readouterr().err
