@@ -27,7 +27,7 @@ anthropic = pytest.importorskip("anthropic")
 pytestmark = LEFT_OPEN
 
 MESSAGES: Any = [{"role": "user", "content": "hello"}]
-PAGE = b"<html>" + b"<p>Please sign in at the portal first.</p>\n" * 5000 + b"</html>"
+PAGE = b"<html>" + b"<p>Please sign in at the portal first.</p>\n" * 1500 + b"</html>"
 
 
 def ended(tmp_path: Path, server: OneAnswer, **settings: Any) -> tuple[dict[str, Any], list[Event], RunFiles]:
@@ -66,7 +66,7 @@ def test_a_servers_words_are_in_every_event_and_in_the_row(
 
 @pytest.mark.parametrize("status", [200, 502])
 def test_a_long_page_does_not_fill_the_log(status: int, tmp_path: Path) -> None:
-    """One of 200 kB, in two attempts, of whose failures tau2, litellm and the traceback tell as well."""
+    """One of 60 kB, in two attempts, of whose failures tau2, litellm and the traceback tell as well."""
     with one_answer(status, PAGE) as server:
         row, events, files = ended(tmp_path, server)
     assert "Please sign in" in row["error"]
