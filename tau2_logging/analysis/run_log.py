@@ -12,9 +12,12 @@ from tau2_logging.analysis.measures.comparison import pooling
 from tau2_logging.analysis.measures.comparison.compare_runs import Comparison, compare
 from tau2_logging.analysis.measures.costs import cost_tables
 from tau2_logging.analysis.measures.costs.expert_calls import expert_table
+from tau2_logging.analysis.measures.costs.repeated_prompts import repeated_prompts
 from tau2_logging.analysis.measures.critical_path import critical_path
 from tau2_logging.analysis.measures.latency import latency_table
+from tau2_logging.analysis.measures.longest_first import longest_first
 from tau2_logging.analysis.measures.outliers import errors, repeated_calls, retries, slowest_calls, truncations, unfinished
+from tau2_logging.analysis.measures.servers import slow_calls
 from tau2_logging.analysis.measures.servers.server_load import server_table
 from tau2_logging.analysis.measures.servers.server_outages import outage_table, wait_table
 from tau2_logging.analysis.measures.servers.server_waiting import waiting_table
@@ -71,6 +74,8 @@ class RunLog(LogData):
     experts = each_run(expert_table)
     budget = each_run(kept(time_budget.task_budget))
     context_growth = each_run(kept(makespan.context_growth))
+    repeated_prompts = each_run(kept(repeated_prompts))
+    calls_by_endpoint = each_run(kept(slow_calls.calls_by_endpoint))
     waiting_at_servers = each_run(waiting_table)
     server_waits = each_run(wait_table)
     outliers = each_run(slowest_calls)
@@ -84,6 +89,8 @@ class RunLog(LogData):
     critical_path = always_each_run(critical_path)
     stragglers = always_each_run(makespan.stragglers)
     concurrency = always_each_run(makespan.concurrency)
+    longest_first = always_each_run(kept(longest_first))
+    slower_with_load = always_each_run(kept(slow_calls.slower_with_load))
     latency_by_concurrency = always_each_run(makespan.latency_by_concurrency)
     worker_processes = always_each_run(worker_processes)
     model_servers = always_each_run(kept(server_table))

@@ -51,6 +51,16 @@ class RunFacts:
         """How long the run took and what workers waited; see `makespan.idle_tail`."""
         return idle_tail(self.log)
 
+    @cached_property
+    def prompts(self) -> pd.DataFrame:
+        """Input tokens that were sent before; see `repeated_prompts`."""
+        return self.log.repeated_prompts(prices=self.prices)
+
+    @cached_property
+    def known_usd(self) -> float:
+        """What the calls of known price cost."""
+        return float(np.nansum(as_floats(self.log.costs(prices=self.prices)["known_cost_usd"])))
+
     @property
     def wall_ms(self) -> float:
         """From the first simulation's start to the last one's end; 0 if not known."""

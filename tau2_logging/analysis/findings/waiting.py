@@ -71,3 +71,81 @@ def _peak_running(run: RunFacts, endpoint: str) -> int | None:
 def _longest_queues(run: RunFacts) -> pd.DataFrame:
     events: Any = run.log.select([*KEY, "server_queue_ms", "file", "line"], types=["server_call"])
     return events.sort_values("server_queue_ms", ascending=False, kind="stable").head(3)
+
+
+LEAST_SIMULATIONS = 5
+LEAST_WAIT_HERE, LEAST_WAIT_TO_RETRY = 0.05, 0.02
+LEAST_RETRIES = 3
+_RATE_LIMIT = "RateLimitError"
+
+
+def waiting_here(run: RunFacts) -> Iterator[Finding]:
+    """Tell of waiting in this process: at least LEAST_WAIT_HERE of the time of at least LEAST_SIMULATIONS simulations."""
+    waits = as_floats(run.budget["queue_ms"]) if len(run.budget) else np.empty(0)
+    waited, known = float(np.nansum(waits)), int((~np.isnan(waits)).sum())
+    if known < LEAST_SIMULATIONS or run.time_share(waited) < LEAST_WAIT_HERE:
+        return
+    longest = run.budget.sort_values("queue_ms", ascending=False, kind="stable")
+    yield Finding(
+        "waiting_here",
+        f"{share(run.time_share(waited))} of the time of simulations is waiting in this process, for a connection or the rate limit "
+        f"({duration(waited)} of {duration(run.simulation_ms)}, {known:,} simulations).",
+        "Raise --rate-limit if it is set, or lower --max-concurrency: fewer simulations at a time take as long in all.",
+        run.time_share(waited),
+        TIME,
+        Proof("budget", (), simulation_names(longest)),
+        {"waited_ms": waited, "simulation_ms": run.simulation_ms, "simulations": known},
+        Saving(run.wall_part(waited)),
+    )
+
+
+def waiting_to_retry(run: RunFacts) -> Iterator[Finding]:
+    """Tell of waits before retries, by cause: at least LEAST_RETRIES that took LEAST_WAIT_TO_RETRY of the simulations' time."""
+    table = run.log.retries()
+    waited, number = float(table["wait_ms"].sum()), int(table["n"].sum())
+    if number < LEAST_RETRIES or run.time_share(waited) < LEAST_WAIT_TO_RETRY:
+        return
+    causes = table.groupby("error_type")[["n", "wait_ms"]].sum().sort_values("wait_ms", ascending=False, kind="stable")
+    listed_causes = ", ".join(f"{duration(row.wait_ms)} after {row.n:,} {short(row.Index)}" for row in causes.head(3).itertuples())
+    events = run.log.select([*KEY, "wait_ms", "file", "line"], types=["retry"])
+    events = events.sort_values("wait_ms", ascending=False, kind="stable")
+    yield Finding(
+        "waiting_to_retry",
+        f"{share(run.time_share(waited))} of the time of simulations is waiting before {number:,} retries ({duration(waited)} of "
+        f"{duration(run.simulation_ms)}): {listed_causes}.",
+        _calmer(str(causes.index[0])),
+        run.time_share(waited),
+        TIME,
+        Proof("retries", line_names(events), simulation_names(events)),
+        {"waited_ms": waited, "simulation_ms": run.simulation_ms, "retries": number, "by_cause_ms": causes["wait_ms"].to_dict()},
+        Saving(run.wall_part(waited)),
+    )
+
+
+def _calmer(cause: str) -> str:
+    if cause == _RATE_LIMIT:
+        return "Stay below the provider's limit with --rate-limit or a lower --max-concurrency, or ask for a higher limit."
+    return f"Find out why calls end in {short(cause)}; --max-retry-wait limits each wait."
+
+
+def server_down(run: RunFacts) -> Iterator[Finding]:
+    """Tell of servers that were down, if calls waited for them or at least LEAST_RETRIES failed there."""
+    table = run.log.outages()
+    waited, waits, failed = (float(table[name].sum()) for name in ("wait_ms", "waits", "failed_calls"))
+    if table.empty or (waits == 0 and failed < LEAST_RETRIES):
+        return
+    most = table.sort_values(["simulations", "wait_ms"], ascending=False, kind="stable").iloc[0]
+    events = run.log.select([*KEY, "file", "line"], types=["server_down"])
+    waiting = run.log.select([*KEY, "file", "line"], types=["server_wait"])
+    yield Finding(
+        "server_down",
+        f"{short(most['endpoint'])} was down: {int(table.shape[0]):,} outage{'s' * (len(table) > 1)} of model servers, in which "
+        f"{int(waits):,} calls waited {duration(waited) if waited else 'no time'} and {int(failed):,} failed, in up to "
+        f"{int(most['simulations']):,} of {int(most['of_simulations']):,} simulations.",
+        "Read why the server was left out in the first lines; --server-wait says how long calls wait for it.",
+        run.time_share(waited),
+        TIME,
+        Proof("outages", line_names(events), simulation_names(waiting)),
+        {"outages": len(table), "waits": int(waits), "waited_ms": waited, "failed_calls": int(failed)},
+        Saving(run.wall_part(waited)),
+    )

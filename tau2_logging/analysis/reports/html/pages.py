@@ -36,6 +36,15 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.reports.report_options import ReportOptions
     from tau2_logging.analysis.run_log import RunLog
 
+SLOW_NOTE = (
+    "Servers of a model that has several. p: of no difference from the others, by ranks, with any dependence within a task; more: what the "
+    "calls took longer than at the others' median."
+)
+LOAD_NOTE = "The quarter of the calls with the fewest of their kind in flight when they began, and the quarter with the most; p as above."
+PROMPTS_AGAIN_NOTE = (
+    "Repeated: the length of the prompt before in the same conversation, which the next one begins with. Savings are those of prompts of "
+    "at least 1,024 tokens at the provider's price for cached input."
+)
 PAGES = {
     **{group: name for group, name in GROUPS.items() if group != TIME},
     "latency": "Latency",
@@ -110,12 +119,15 @@ def _servers(log: RunLog) -> Iterator[Table | None]:
     yield table_data("Model servers", table[["endpoint", *TIME_COLUMNS]], SERVER_NOTE)
     yield table_data("Waiting at the server", log.waiting_at_servers(), WAITING_NOTE)
     yield table_data("Load of the model servers", table[["endpoint", *LOAD_COLUMNS]])
+    yield table_data("Model calls by server", log.calls_by_endpoint(), SLOW_NOTE)
+    yield table_data("Model calls with few and many in flight", log.slower_with_load(), LOAD_NOTE)
 
 
 def _cost(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Table | None]:
     note = "Prices as logged by the run, else from the price table. A price that is not known is unknown, never 0."
     yield table_data("In all", pd.DataFrame([cost_summary(log, options.prices)]), note)
     yield table_data("By role and model", log.costs(prices=options.prices))
+    yield table_data("Prompts sent again", log.repeated_prompts(prices=options.prices), PROMPTS_AGAIN_NOTE)
     yield table_data("Experts", log.experts(options.prices), "By alias; share of the time all simulations took.")
     if options.price_as:
         yield table_data("The same tokens on other models", log.priced_as(options.price_as, options.prices))

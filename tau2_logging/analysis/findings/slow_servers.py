@@ -1,0 +1,57 @@
+"""Findings about model calls that are slower than others: at one server, or with many in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tau2_logging.analysis.findings.finding import TIME, Finding, Proof, Saving
+from tau2_logging.analysis.findings.run_facts import RunFacts, short
+from tau2_logging.units import duration, number
+
+LEAST_RATIO = 1.25
+LEAST_RATIO_WITH_LOAD = 1.5
+LARGEST_P = 0.05
+
+
+def slow_endpoint(run: RunFacts) -> Iterator[Finding]:
+    """Tell of the server at which a model's calls take LEAST_RATIO of the others' or longer, with p below LARGEST_P over all servers."""
+    table = run.log.calls_by_endpoint()
+    slow = table[(table["p50_ms"] >= LEAST_RATIO * table["others_p50_ms"]) & (table["p"] * len(table) < LARGEST_P)]
+    if slow.empty:
+        return
+    worst = slow.sort_values("more_ms", ascending=False, kind="stable").iloc[0]
+    ratio = worst["p50_ms"] / worst["others_p50_ms"]
+    yield Finding(
+        "slow_endpoint",
+        f"{short(worst['endpoint'])} is {number(ratio)} times as slow as the other servers of {short(worst['model'])}: median call "
+        f"{duration(worst['p50_ms'])} against {duration(worst['others_p50_ms'])} ({int(worst['n']):,} calls there).",
+        "Look at its load and its hardware, or leave it out.",
+        run.time_share(float(worst["more_ms"])),
+        TIME,
+        Proof("calls_by_endpoint"),
+        {"ratio": ratio, **{name: worst[name] for name in ("p50_ms", "others_p50_ms", "n", "p")}},
+        Saving(run.wall_part(float(worst["more_ms"]))),
+    )
+
+
+def slower_under_load(run: RunFacts) -> Iterator[Finding]:
+    """Tell of the model whose calls take LEAST_RATIO_WITH_LOAD as long with many in flight as with few, if no server told of its queue."""
+    if len(run.log.waiting_at_servers()) or len(run.log.model_servers()):
+        return
+    table = run.log.slower_with_load()
+    slow = table[(table["p50_many_ms"] >= LEAST_RATIO_WITH_LOAD * table["p50_few_ms"]) & (table["p"] * len(table) < LARGEST_P)]
+    if slow.empty:
+        return
+    worst = slow.sort_values("more_ms", ascending=False, kind="stable").iloc[0]
+    ratio = worst["p50_many_ms"] / worst["p50_few_ms"]
+    yield Finding(
+        "slower_under_load",
+        f"A call of {short(worst['model'])} takes {number(ratio)} times as long with {int(worst['many']):,} or more in flight as with at "
+        f"most {int(worst['few']):,}: median {duration(worst['p50_many_ms'])} of {int(worst['n_many']):,} calls against "
+        f"{duration(worst['p50_few_ms'])} of {int(worst['n_few']):,}.",
+        "The provider or server is probably queueing. Try a lower --max-concurrency; with --endpoint a server's own queue is read.",
+        run.time_share(float(worst["more_ms"])),
+        TIME,
+        Proof("slower_with_load"),
+        {"ratio": ratio, **{name: worst[name] for name in ("few", "many", "n_few", "n_many", "p50_few_ms", "p50_many_ms", "p")}},
+    )

@@ -1,0 +1,79 @@
+"""Whether model calls are slower at one server than at the others, and slower with many in flight than with few.
+
+Tests allow any dependence within a task (Boos 1992), on ranks, so that a few long calls decide nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from tau2_logging.analysis.measures.makespan import in_flight
+from tau2_logging.analysis.measures.percentiles import percentile
+from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.events import MODEL_CALL_TYPES
+from tau2_logging.statistics.intervals import ranks, score_test
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.tables.log_data import LogData
+
+LEAST_CALLS = 20
+_TASK = ["run", "domain", "task"]
+ENDPOINT_COLUMNS = ["type", "model", "endpoint", "n", "p50_ms", "others_p50_ms", "more_ms", "p"]
+LOAD_COLUMNS = ["type", "model", "few", "many", "n_few", "n_many", "p50_few_ms", "p50_many_ms", "more_ms", "p"]
+
+
+def calls_by_endpoint(log: LogData) -> pd.DataFrame:
+    """Return ENDPOINT_COLUMNS for each server of a model that has several, of successful calls. `more_ms`: what its calls took longer in
+    all than they would have at the median of the others; `p`: of no difference, two-sided. Servers and others with fewer than LEAST_CALLS
+    calls are left out.
+    """
+    calls = _successful(log, ["endpoint"])
+    calls = calls[calls["endpoint"].notna()]
+    rows = []
+    for (type_, model), group in calls.groupby(["type", "model"], sort=False):
+        for endpoint in group["endpoint"].unique() if group["endpoint"].nunique() > 1 else ():
+            there = (group["endpoint"] == endpoint).to_numpy()
+            if min(there.sum(), (~there).sum()) >= LEAST_CALLS:
+                own, others, more, p = _compared(group, there)
+                rows.append((type_, model, endpoint, int(there.sum()), own, others, more, p))
+    return pd.DataFrame(rows, columns=ENDPOINT_COLUMNS)
+
+
+def slower_with_load(log: LogData) -> pd.DataFrame:
+    """Return LOAD_COLUMNS by type and model: calls that began with at most `few` of their kind in flight (the quarter with the fewest),
+    and those that began with at least `many` (the quarter with the most). Empty if these do not differ in number.
+    """
+    rows = []
+    for (type_, model), group in _successful(log, ["start_ms", "end_ms"]).dropna(subset=["start_ms", "end_ms"]).groupby(["type", "model"]):
+        level = _in_flight(group)
+        few, many = np.percentile(level, [25, 75], method="nearest")
+        both = (level <= few) | (level >= many)
+        counts = (int((level <= few).sum()), int((level >= many).sum()))
+        if many >= 2 * few and min(counts) >= LEAST_CALLS:
+            loaded, free, more, p = _compared(group[both], (level >= many)[both])
+            rows.append((type_, model, int(few), int(many), *counts, free, loaded, more, p))
+    return pd.DataFrame(rows, columns=LOAD_COLUMNS)
+
+
+def _successful(log: LogData, columns: list[str]) -> pd.DataFrame:
+    calls = log.select([*_TASK, "type", "model", "duration_ms", "error", *columns], types=MODEL_CALL_TYPES)
+    return calls[~calls["error"].fillna(False).astype(bool) & calls["duration_ms"].notna()]
+
+
+def _in_flight(calls: pd.DataFrame) -> Any:
+    start = as_floats(calls["start_ms"])
+    moments, counts = in_flight(start, as_floats(calls["end_ms"]))
+    if not len(moments):
+        return np.ones(len(calls), dtype=np.int64)
+    return np.maximum(counts[np.searchsorted(moments, np.round(start, 3), side="right") - 1], 1)
+
+
+def _compared(calls: pd.DataFrame, chosen: Any) -> tuple[float, float, float, float]:
+    """Return (p50 of the chosen, p50 of the others, what the chosen took longer than that in all, p)."""
+    ms = as_floats(calls["duration_ms"])
+    own, others = percentile(ms[chosen], 50), percentile(ms[~chosen], 50)
+    clusters = calls.groupby(_TASK, dropna=False, sort=False).ngroup().to_numpy()
+    return own, others, max(0.0, float((ms[chosen] - others).sum())), score_test(chosen, ranks(ms), clusters)[1]
