@@ -54,6 +54,8 @@ def test_the_command_answers_each_question_on_the_terminal_and_in_the_files(
     assert [answer["what_if"] for answer in answers] == ["concurrency=16 order=longest", "price=gpt-4.1-mini"]
     assert answers[0]["wall_after_ms"] < answers[0]["wall_before_ms"]
     assert answers[1]["money_after_usd"] > 0
+    told = printed[printed.index("What if\n") : printed.index("written to")]
+    assert max(map(len, told.splitlines())) <= 110
     for text in (printed, summary):
         assert "concurrency=16 order=longest" in text
         assert "With the run's own settings the simulation takes" in text

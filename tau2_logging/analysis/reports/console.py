@@ -16,7 +16,7 @@ from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.text.deep_sections import brief_sections
 from tau2_logging.analysis.reports.text.finding_lines import HEADING, finding_lines
 from tau2_logging.analysis.reports.text.sections import Section, all_sections
-from tau2_logging.analysis.reports.text.what_if_sections import what_if_sections
+from tau2_logging.analysis.reports.text.what_if_lines import REASONS, WHAT_IF, what_if_lines
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     attempts.make("tables", _show_tables, log, options)
     if options.deep is not None:
         attempts.make("what the agent did", _show_deep, options.deep)
-    show(what_if_sections(options.what_if), console())
+    attempts.make("what if", _show_what_if, options, console())
     return attempts.written()
 
 
@@ -63,6 +63,12 @@ def _show_tables(log: RunLog, options: ReportOptions) -> tuple[()]:
 
 def _show_deep(deep: LogAnalyzer) -> tuple[()]:
     show(brief_sections(deep.tables), console())
+    return ()
+
+
+def _show_what_if(options: ReportOptions, screen: Console) -> tuple[()]:
+    for line in what_if_lines(options.what_if, min(screen.width, _READABLE)):
+        screen.print(Text(line, style="bold" if line in (WHAT_IF, REASONS) else ""))
     return ()
 
 

@@ -12,7 +12,7 @@ from tau2_logging.analysis.reports.text.deep_sections import brief_sections
 from tau2_logging.analysis.reports.text.finding_lines import findings_as_markdown, shown_findings
 from tau2_logging.analysis.reports.text.markdown_table import as_markdown, escape
 from tau2_logging.analysis.reports.text.sections import all_sections, cost_sections, names
-from tau2_logging.analysis.reports.text.what_if_sections import what_if_sections
+from tau2_logging.analysis.reports.text.what_if_lines import what_if_as_markdown
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.reports.report_options import ReportOptions
@@ -44,7 +44,7 @@ def _write_summary(log: RunLog, output_dir: Path, options: ReportOptions) -> lis
     parts += [as_markdown(section) for section in all_sections(log, options) if section.key]
     if options.deep is not None:
         parts += [as_markdown(section) for section in brief_sections(options.deep.tables)]
-    parts += [as_markdown(section) for section in what_if_sections(options.what_if)]
+    parts += list(what_if_as_markdown(options.what_if))
     path.write_text(f"# {escape(options.title or _title(log))}\n\n" + "\n".join(parts), encoding="utf-8")
     return [path]
 

@@ -42,6 +42,7 @@ class Forecast:
     high_ms: float
     money_before_usd: float | None
     money_after_usd: float | None
+    changes_time: bool
     changes_money: bool
     rests_on: tuple[str, ...]
 
@@ -72,7 +73,7 @@ def _answer(log: LogData, recorded: Recorded, scenario: Scenario, prices: PriceT
     started = recorded.start_up_ms or 0.0
     return Forecast(
         scenario.text, before + started, times.replayed + started, times.after + started, times.low + started, times.high + started,
-        cost.before if cost else None, cost.after if cost else None, cost is not None,
+        cost.before if cost else None, cost.after if cost else None, scenario.changes_time, cost is not None,
         (*times.rests_on, *(cost.rests_on if cost else ())),
     )  # fmt: skip
 
@@ -153,7 +154,7 @@ def _range(recorded: Recorded, scenario: Scenario, after: float, error: float) -
 def _reproduced(before: float, again: float) -> str:
     off = again / before - 1 if before else 0.0
     warning = "" if abs(off) <= _WRONG else " It does not reproduce the run, so do not rely on the forecast."
-    return f"With the run's own settings the simulation takes {duration(again)}, measured {duration(before)} ({off:+.1%}).{warning}"
+    return f"With the run's own settings the simulation takes {duration(again)}, measured {duration(before)} ({off * 100:+.1f} %).{warning}"
 
 
 def _sources(recorded: Recorded) -> list[str]:

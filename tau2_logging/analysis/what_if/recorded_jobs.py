@@ -14,7 +14,7 @@ from tau2_logging.analysis.measures.makespan import start_up_ms
 from tau2_logging.analysis.tables.columns import as_floats, numbers
 from tau2_logging.analysis.what_if.recorded_calls import placed_calls, placed_waits
 from tau2_logging.analysis.what_if.schedule import Job, Pool, Visit
-from tau2_logging.analysis.what_if.server_capacity import Measured, measure
+from tau2_logging.analysis.what_if.server_capacity import Measured, measure, requests
 from tau2_logging.analysis.what_if.stations import Capacity, served_from, work_of
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def _server(log: LogData, name: str, calls: pd.DataFrame, slots: int | None) -> 
     measured = measure(log, name, calls)
     if slots is None:
         return measured
-    return Measured(Capacity(slots), measured.outside_ms, f"{slots} request(s) at a time, as --what-if says")
+    return Measured(Capacity(slots), measured.outside_ms, f"{requests(slots)} at a time, as --what-if says")
 
 
 def _at_servers(calls: pd.DataFrame, servers: Mapping[str, Measured]) -> pd.DataFrame:

@@ -21,6 +21,7 @@ _CLEARLY = 12.0
 """How much the log-likelihood, doubled, has to gain before durations count as evidence of a limit (p < 0.001)."""
 
 _SLOWDOWNS = tuple(step / 20 for step in range(1, 21))
+_MOST_OUTSIDE, _STEPS = 0.25, 25
 _FULL_SAMPLES, _FULL_SHARE = 2, 0.25
 _QUEUED_MS = 5.0
 _OTHERS = 1.05
@@ -42,15 +43,33 @@ def measure(log: LogData, name: str, calls: pd.DataFrame) -> Measured:
     if (calls["call_type"] == "scripted").all():
         return Measured(Capacity(), 0.0, "scripted models only wait: no limit")
     outside_ms = _outside_ms(log, name, calls)
-    ends = np.maximum(numbers(calls, "end_ms") - outside_ms, numbers(calls, "arrival_ms"))
+    ends = _left(calls, outside_ms)
     slots, source = _told_slots(log, name, calls)
     candidates = [Capacity(slots)] if source else [Capacity(count) for count in _counts(calls, ends)]
     capacity, clear = _best(calls, ends, candidates)
+    if not source and clear and capacity.slots is not None and not outside_ms:
+        outside_ms = _likely_outside_ms(calls, capacity)
     if not source:
         source = _inferred(capacity, calls) if clear else f"no limit seen with up to {_peak(calls, ends)} calls in flight"
     elif capacity.slowdown:
         source += _slower(capacity)
     return Measured(capacity, outside_ms, source)
+
+
+def _left(calls: pd.DataFrame, outside_ms: float) -> Any:
+    """When each call left the server."""
+    return np.maximum(numbers(calls, "end_ms") - outside_ms, numbers(calls, "arrival_ms"))
+
+
+def _likely_outside_ms(calls: pd.DataFrame, capacity: Capacity) -> float:
+    """The time outside the server that explains the durations best. A call that queued begins when another leaves the server, not when our
+    client has its answer; so calls that queued seem shorter than others by that time.
+    """
+    longest = float(np.mean(numbers(calls, "end_ms") - numbers(calls, "arrival_ms"))) * _MOST_OUTSIDE
+    steps = [longest * step / _STEPS for step in range(_STEPS + 1)]
+    likelihoods = [_likelihood(calls, _left(calls, step), capacity) for step in steps]
+    best = int(np.argmax(likelihoods))
+    return steps[best] if 2 * (likelihoods[best] - likelihoods[0]) > _CLEARLY else 0.0
 
 
 def _counts(calls: pd.DataFrame, ends: Any) -> list[int | None]:
@@ -65,12 +84,12 @@ def _peak(calls: pd.DataFrame, ends: Any) -> int:
 def _inferred(capacity: Capacity, calls: pd.DataFrame) -> str:
     how = f"inferred from the durations of {len(calls):,} calls by how many were in flight"
     if capacity.slots is not None:
-        return f"{capacity.slots} request(s) at a time, {how}"
+        return f"{requests(capacity.slots)} at a time, {how}"
     return f"no limit of requests{_slower(capacity)}, {how}"
 
 
 def _slower(capacity: Capacity) -> str:
-    return f", and each request more makes all {capacity.slowdown:.0%} slower"
+    return f", and each request more makes all {capacity.slowdown * 100:.0f} % slower"
 
 
 def _outside_ms(log: LogData, name: str, calls: pd.DataFrame) -> float:
@@ -91,7 +110,7 @@ def _told_slots(log: LogData, name: str, calls: pd.DataFrame) -> tuple[int | Non
     """(requests at a time, how that is known); no source if the server told nothing."""
     found = _queued_at(calls)
     if found is not None:
-        return found, f"{found} request(s) at a time: so many ran whenever another one queued, by the server's own times of its calls"
+        return found, f"{requests(found)} at a time: so many ran whenever another one queued, by the server's own times of its calls"
     samples = log.select(["endpoint", "running", "waiting"], types=["server_metrics"])
     samples = samples[samples["endpoint"] == name]
     running, waiting = numbers(samples, "running"), numbers(samples, "waiting")
@@ -105,7 +124,7 @@ def _told_slots(log: LogData, name: str, calls: pd.DataFrame) -> tuple[int | Non
     if full.sum() >= _FULL_SAMPLES and full.mean() >= _FULL_SHARE:
         return int(
             top
-        ), f"{top:.0f} request(s) at a time, by its own metrics ({full.sum()} samples with {top:.0f} running and others waiting)"
+        ), f"{requests(int(top))} at a time, by its own metrics ({full.sum()} samples with {top:.0f} running and others waiting)"
     return None, f"no queue in its own metrics, with up to {top:.0f} running"
 
 
@@ -147,10 +166,15 @@ def _likelihood(calls: pd.DataFrame, ends: Any, capacity: Capacity) -> float:
     for places in calls.groupby("kind").indices.values():
         terms = np.column_stack([np.ones(len(places)), tokens[places]])
         fitted = terms @ np.linalg.lstsq(terms, work[places], rcond=None)[0]
-        left[places] = (work[places] - fitted) / max(float((ends - numbers(calls, "arrival_ms"))[places].mean()), 1e-9)
+        left[places] = (work[places] - fitted) / max(float((numbers(calls, "end_ms") - numbers(calls, "arrival_ms"))[places].mean()), 1e-9)
     moved = length > 0
     speeds = np.log(np.maximum(work[moved] / length[moved], 1e-9))
     return float(speeds.sum() - len(work) / 2 * np.log(np.mean(left**2) + 1e-6))
+
+
+def requests(number: int) -> str:
+    """Return `1 request`, `2 requests`."""
+    return f"{number:,} request{'s' * (number != 1)}"
 
 
 def told_text(ms: float) -> str:

@@ -32,12 +32,13 @@ def finding_lines(log: RunLog, width: int, options: ReportOptions | None = None)
 
 def _lines(number: int, found: Finding, width: int) -> Iterator[str]:
     head = f"{number}. "
-    yield from _wrapped(found.sentence, head, " " * len(head), width)
+    yield from wrapped(found.sentence, head, " " * len(head), width)
     for text in (f"-> {found.advice}", *filter(None, (f"   {proof_text(found)}".rstrip(),))):
-        yield from _wrapped(text.strip(), " " * len(head), " " * (len(head) + 3), width)
+        yield from wrapped(text.strip(), " " * len(head), " " * (len(head) + 3), width)
 
 
-def _wrapped(text: str, first: str, rest: str, width: int) -> list[str]:
+def wrapped(text: str, first: str, rest: str, width: int) -> list[str]:
+    """Return the text as lines no wider than `width`, with what stands before the first and before the others."""
     return textwrap.wrap(printable(text), width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 
