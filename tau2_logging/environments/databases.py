@@ -67,7 +67,7 @@ class FastDatabases:
         if not any(isinstance(value, SharedRecords) for value in view.__dict__.values()):
             return _Known(pristine, None, usable=_tau2_hash(view) == _tau2_hash(pristine))
         parts = DatabaseHash(view)
-        if not proves_itself(parts, pristine):
+        if not hashes_like_tau2(parts, pristine):
             return _Known(pristine, None, usable=False)
         for value in pristine.__dict__.values():
             self._hashes[id(value)] = parts
@@ -86,7 +86,7 @@ class FastDatabases:
         return None
 
 
-def proves_itself(known: DatabaseHash, pristine: BaseModel) -> bool:
+def hashes_like_tau2(known: DatabaseHash, pristine: BaseModel) -> bool:
     """Whether views of this database hash as tau2 hashes it: untouched, and with a record of each field read, removed and put back."""
     if known.pristine != _tau2_hash(pristine):
         return False

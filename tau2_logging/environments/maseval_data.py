@@ -35,7 +35,7 @@ def own_hash(environment: Any) -> str:
     return str(importlib.import_module("maseval.benchmark.tau2.utils").get_dict_hash(data))
 
 
-class SharedMaseval:
+class SharedMasevalDatabases:
     """What MASEval's port loads and hashes (see `instrument.substitutes`): each file is parsed once, what is not changed hashed once."""
 
     def __init__(self) -> None:

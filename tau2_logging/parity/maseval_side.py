@@ -22,7 +22,7 @@ from maseval.benchmark.tau2 import (
 )
 from maseval.core.model import ChatResponse
 
-from tau2_logging.environments.maseval_data import SharedMaseval, lay_out, own_hash
+from tau2_logging.environments.maseval_data import SharedMasevalDatabases, lay_out, own_hash
 from tau2_logging.parity.case import Act, Call, Case, gold_conversation
 from tau2_logging.parity.maseval_probes import ScoredConversation, probe_evaluator, probe_loader, probe_start
 from tau2_logging.parity.side import PlayRequest, Wrapping
@@ -34,7 +34,7 @@ class MasevalSide:
     def __init__(self, wrapping: Wrapping, fast: bool) -> None:
         logging.getLogger("maseval").setLevel(logging.CRITICAL)
         self._wrapping = wrapping
-        self._databases = SharedMaseval()
+        self._databases = SharedMasevalDatabases()
         self._layer = wrapping.databases("maseval", self._databases)
         if fast:
             self._layer.install()

@@ -12,7 +12,7 @@ from pydantic import BaseModel, computed_field
 
 from tau2_logging.environments.hashing import DatabaseHash, as_json
 from tau2_logging.environments.records import clone
-from tau2_logging.environments.state import _FieldsState, _SmallDatabases, _ViewState
+from tau2_logging.environments.state import FieldsState, SmallStates, ViewState
 from tau2_logging.events import apply_changes
 
 
@@ -187,15 +187,15 @@ def test_items_of_another_record_are_seen() -> None:
 def test_each_call_is_told_apart(calls: list[list[tuple[str, str, str, int]]]) -> None:
     """Looked at after each call, the changes lead from hash to hash, to what is there in the end; nothing is left to notice."""
     view: Any = clone(PRISTINE)
-    state = _ViewState(Toolkit(view), KNOWN)
+    state = ViewState(Toolkit(view), KNOWN)
     told = json.loads(as_json(view))
     for edits in calls:
-        state.arm()
+        state.before_call()
         for one in edits:
             edit(view, *one)
-        told = apply_changes(told, state.look(everything=False))
+        told = apply_changes(told, state.examine(everything=False))
         assert told_hash(state) == tau2_hash(view) == hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-    assert state.look(everything=True) == ()
+    assert state.examine(everything=True) == ()
     assert told == json.loads(as_json(view))
 
 
@@ -203,13 +203,13 @@ def test_each_call_is_told_apart(calls: list[list[tuple[str, str, str, int]]]) -
 def test_a_hash_that_is_made_later_is_that_of_its_moment(calls: list[list[tuple[str, str, str, int]]], random: Any) -> None:
     """Made after the database has been changed further, in any order, each hash is that of its own moment."""
     view: Any = clone(PRISTINE)
-    state = _ViewState(Toolkit(view), KNOWN)
+    state = ViewState(Toolkit(view), KNOWN)
     wanted, made = [], []
     for edits in calls:
-        state.arm()
+        state.before_call()
         for one in edits:
             edit(view, *one)
-        state.look(everything=False)
+        state.examine(everything=False)
         wanted.append(tau2_hash(view))
         made.append(state.hash)
     order = list(range(len(made)))
@@ -235,18 +235,18 @@ SMALL_EDITS = st.lists(
     ),
     max_size=3,
 )
-SMALL = _SmallDatabases()
+SMALL = SmallStates()
 
 
 @given(st.lists(SMALL_EDITS, max_size=4))
 def test_a_small_database_is_told_apart(calls: list[list[tuple[str, Any]]]) -> None:
     """One field changed or several, also by text that looks like another field: changes and hash are those of what is there."""
     database: Any = Small(lines=[], count=1, note="", places={})
-    state = _FieldsState(Toolkit(database), SMALL)
+    state = FieldsState(Toolkit(database), SMALL)
     told = json.loads(as_json(database))
     for edits in calls:
         for name, value in edits:
             setattr(database, name, value)
-        told = apply_changes(told, state.look(everything=False))
+        told = apply_changes(told, state.examine(everything=False))
         assert told_hash(state) == tau2_hash(database)
         assert json.dumps(told, sort_keys=True) == as_json(database).decode()

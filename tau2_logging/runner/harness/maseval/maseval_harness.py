@@ -14,7 +14,7 @@ from typing import Any
 from maseval.benchmark.tau2 import DefaultAgentTau2Benchmark, configure_model_ids, load_tasks
 from maseval.interface.inference.litellm import LiteLLMModelAdapter
 
-from tau2_logging.environments.maseval_data import SharedMaseval, lay_out
+from tau2_logging.environments.maseval_data import SharedMasevalDatabases, lay_out
 from tau2_logging.errors import UserError
 from tau2_logging.instrument import distribution_version
 from tau2_logging.logger.context import bind, current
@@ -37,7 +37,7 @@ class MasevalHarness(Tau2Harness):
         self.label = distribution_version("maseval") or "maseval"
         self._hook = _hook(hook)
         self._stage = tempfile.TemporaryDirectory(prefix="maseval-")
-        self._shared = SharedMaseval()
+        self._shared = SharedMasevalDatabases()
         self._tasks: dict[str, dict[str, Any]] = {}
         self._runs: dict[str, _Run] = {}
         self._lock = threading.Lock()
