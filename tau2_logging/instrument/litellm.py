@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
 
@@ -44,15 +45,9 @@ class LitellmInstrumentor(Instrumentor):
             call = self._begin(args, kwargs)
             if call is None:
                 return original(*args, **kwargs)
-            token = CURRENT_CALL.set(call)
-            try:
+            with _being_made(call):
                 wait_for_limit(self._rate_limiter, call)
                 response = original(*args, **kwargs)
-            except BaseException as error:
-                call.fail(error)
-                raise
-            finally:
-                CURRENT_CALL.reset(token)
             return self._ended(call, response)
 
         return completion
@@ -62,15 +57,9 @@ class LitellmInstrumentor(Instrumentor):
             call = self._begin(args, kwargs)
             if call is None:
                 return await original(*args, **kwargs)
-            token = CURRENT_CALL.set(call)
-            try:
+            with _being_made(call):
                 await wait_for_limit_async(self._rate_limiter, call)
                 response = await original(*args, **kwargs)
-            except BaseException as error:
-                call.fail(error)
-                raise
-            finally:
-                CURRENT_CALL.reset(token)
             return self._ended(call, response)
 
         return acompletion
@@ -97,6 +86,19 @@ class LitellmInstrumentor(Instrumentor):
         except BaseException as error:
             call.fail(error)
             raise
+
+
+@contextmanager
+def _being_made(call: ModelCall) -> Iterator[None]:
+    """Make `call` the current one inside the block, and fail it with what the block raises."""
+    token = CURRENT_CALL.set(call)
+    try:
+        yield
+    except BaseException as error:
+        call.fail(error)
+        raise
+    finally:
+        CURRENT_CALL.reset(token)
 
 
 def wrap_completions(patches: Patches, completion: Callable[[Function], Function], acompletion: Callable[[Function], Function]) -> None:

@@ -39,11 +39,8 @@ class MeasuredStream:
     def __next__(self) -> Any:
         try:
             chunk = next(self._stream)
-        except StopIteration:
-            self._finish()
-            raise
         except BaseException as error:
-            self._call.fail(error)
+            self._ended(error)
             raise
         self._note(chunk)
         return chunk
@@ -54,11 +51,8 @@ class MeasuredStream:
     async def __anext__(self) -> Any:
         try:
             chunk = await self._stream.__anext__()
-        except StopAsyncIteration:
-            self._finish()
-            raise
         except BaseException as error:
-            self._call.fail(error)
+            self._ended(error)
             raise
         self._note(chunk)
         return chunk
@@ -88,6 +82,12 @@ class MeasuredStream:
         self._chunks.append(chunk)
         if has_token(chunk):
             self._call.first_token()
+
+    def _ended(self, error: BaseException) -> None:
+        if isinstance(error, StopIteration | StopAsyncIteration):
+            self._finish()
+        else:
+            self._call.fail(error)
 
     def _finish(self) -> None:
         if not self._call.done:

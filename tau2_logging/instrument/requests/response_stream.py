@@ -13,13 +13,13 @@ from tau2_logging.instrument.wire import ProviderError
 
 def watch_body(module: Any, watched: WatchedRequest, response: Any) -> None:
     """Have the bytes of the answer read by `watched` too; `module` is the package of the response, httpx or httpx2."""
-    sync, by_await = _classes(module)
+    sync, asynchronous = _classes(module)
     is_async = isinstance(response.stream, module.AsyncByteStream) and not isinstance(response.stream, module.SyncByteStream)
-    response.stream = (by_await if is_async else sync)(response.stream, _Watch(watched, response))
+    response.stream = (asynchronous if is_async else sync)(response.stream, _Watch(watched, response))
 
 
 def _decoder(encoding: str) -> Callable[[bytes], bytes] | None:
-    """What a compressed answer says, piece by piece; None for a form that is not read here."""
+    """Return a decoder for a compressed answer, None for an encoding that is not read here."""
     if encoding in ("", "identity"):
         return lambda chunk: chunk
     if encoding in ("gzip", "x-gzip", "deflate"):
@@ -28,21 +28,30 @@ def _decoder(encoding: str) -> Callable[[bytes], bytes] | None:
 
 
 class _Watch:
-    """Sees every chunk, and the end once, however it comes."""
+    """Reads every chunk of an answer, and notes its end once. As a context manager: around the reading of all chunks."""
 
     def __init__(self, watched: WatchedRequest, response: Any) -> None:
-        self._exchange = watched
+        self._watched = watched
         self._is_stream = "application/json" not in response.headers.get("content-type", "")
         self._decoded = _decoder(response.headers.get("content-encoding", "").lower())
         self._whole = b""
         self._ended = False
         self._attempt = watched.call.simulation.logger.attempt
 
-    def saw(self, chunk: bytes) -> None:
-        """Look at a chunk."""
-        self._attempt(self._saw, chunk)
+    def __enter__(self) -> _Watch:
+        return self
 
-    def _saw(self, chunk: bytes) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self.end()
+        elif not isinstance(error, GeneratorExit):  # the reader has stopped: it will close the stream
+            self._break(error)
+
+    def read(self, chunk: bytes) -> None:
+        """Read a chunk."""
+        self._attempt(self._read, chunk)
+
+    def _read(self, chunk: bytes) -> None:
         if self._decoded is None:
             return
         chunk = self._decoded(chunk)
@@ -50,23 +59,23 @@ class _Watch:
             self._whole += chunk
             return
         try:
-            self._exchange.receive(chunk)
+            self._watched.receive(chunk)
         except ProviderError as error:
-            self.broke(error)
+            self._break(error)
 
-    def broke(self, error: BaseException) -> None:
+    def _break(self, error: BaseException) -> None:
         if not self._ended:
             self._ended = True
-            self._exchange.failed(error)
+            self._watched.failed(error)
 
-    def ended(self, by_reader: bool = False) -> None:
-        """No more bytes, or (`by_reader`) nobody to read them."""
+    def end(self, by_reader: bool = False) -> None:
+        """Note that no more bytes come, or (`by_reader`) that nobody reads them."""
         if not self._ended:
             self._ended = True
             self._attempt(self._end, by_reader)
 
     def _end(self, by_reader: bool) -> None:
-        watched = self._exchange
+        watched = self._watched
         if not self._is_stream:
             watched.body_received(self._whole)
             return
@@ -76,48 +85,36 @@ class _Watch:
         watched.finish(watched.assembler.body())
 
 
+class _WatchedStream:
+    def __init__(self, stream: Any, watch: _Watch) -> None:
+        self._stream = stream
+        self._watch = watch
+
+
 @lru_cache
 def _classes(module: Any) -> tuple[type, type]:
-    class Sync(module.SyncByteStream):  # type: ignore[misc]
-        def __init__(self, stream: Any, watch: _Watch) -> None:
-            self._stream = stream
-            self._watch = watch
+    """Return the sync and the async class: streams of httpx or httpx2, which are checked by their type."""
 
+    class Sync(_WatchedStream, module.SyncByteStream):  # type: ignore[misc]
         def __iter__(self) -> Iterator[bytes]:
-            try:
+            with self._watch:
                 for chunk in self._stream:
-                    self._watch.saw(chunk)
+                    self._watch.read(chunk)
                     yield chunk
-            except GeneratorExit:
-                raise
-            except BaseException as error:
-                self._watch.broke(error)
-                raise
-            self._watch.ended()
 
         def close(self) -> None:
-            self._watch.ended(by_reader=True)
+            self._watch.end(by_reader=True)
             self._stream.close()
 
-    class ByAwait(module.AsyncByteStream):  # type: ignore[misc]
-        def __init__(self, stream: Any, watch: _Watch) -> None:
-            self._stream = stream
-            self._watch = watch
-
+    class Async(_WatchedStream, module.AsyncByteStream):  # type: ignore[misc]
         async def __aiter__(self) -> AsyncIterator[bytes]:
-            try:
+            with self._watch:
                 async for chunk in self._stream:
-                    self._watch.saw(chunk)
+                    self._watch.read(chunk)
                     yield chunk
-            except GeneratorExit:
-                raise
-            except BaseException as error:
-                self._watch.broke(error)
-                raise
-            self._watch.ended()
 
         async def aclose(self) -> None:
-            self._watch.ended(by_reader=True)
+            self._watch.end(by_reader=True)
             await self._stream.aclose()
 
-    return Sync, ByAwait
+    return Sync, Async
