@@ -19,7 +19,8 @@ from hypothesis import settings
 
 from tau2_logging.logger.context import current
 from tau2_logging.logger.logging_records import BRIDGE_MARK
-from tests.support.forked import own_server
+from tests.support.certificates import trust_one_authority
+from tests.support.forked import forget_server, own_server
 from tests.support.litellm_clients import close_clients
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # before anybody imports litellm, which would fetch it
@@ -43,8 +44,13 @@ settings.load_profile("ours")
 
 
 def pytest_configure() -> None:
-    """One server of prepared processes for this process and its workers."""
-    own_server()
+    """What this process and its workers share."""
+    trust_one_authority(own_server())
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing of that behind."""
+    forget_server()
 
 
 def pytest_collection_finish() -> None:

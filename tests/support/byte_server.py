@@ -42,12 +42,27 @@ class ByteServer:
         return f"http://127.0.0.1:{self.port}"
 
 
+_USED: set[int] = set()
+
+
+def _of_a_new_port(handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    """A server at an address that no other has had: our layers remember of an address what its server cannot do."""
+    while True:
+        httpd = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        httpd.daemon_threads = True
+        if httpd.server_port not in _USED:
+            _USED.add(httpd.server_port)
+            return httpd
+        httpd.server_close()
+
+
 @contextmanager
 def byte_server(answers: Answers | Callable[[dict[str, Any]], Answers]) -> Iterator[ByteServer]:
     """A server that says this to everybody, or what follows from the body of a request, until the end of the block."""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # else the body waits 40 ms until the headers are acknowledged
 
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
@@ -92,8 +107,7 @@ def byte_server(answers: Answers | Callable[[dict[str, Any]], Answers]) -> Itera
         def log_message(self, *details: object) -> None:
             """Say nothing."""
 
-    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    httpd.daemon_threads = True
+    httpd = _of_a_new_port(Handler)
     server = ByteServer(httpd.server_port)
     thread = threading.Thread(target=httpd.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

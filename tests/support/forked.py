@@ -12,6 +12,7 @@ import json
 import os
 import resource
 import select
+import shutil
 import signal
 import socket
 import subprocess
@@ -31,16 +32,23 @@ START_S = 300.0
 _STARTED: list[subprocess.Popen[bytes]] = []
 
 
-def own_server() -> None:
-    """Have this process be the owner of the server, unless it has one already."""
+def own_server() -> Path:
+    """Have this process be the owner of the server, unless it has one already. Returns the server's folder."""
     if PLACE not in os.environ:
         os.environ[PLACE] = f"{os.getpid()}:{tempfile.mkdtemp(prefix='forks')}"
+    return Path(os.environ[PLACE].partition(":")[2])
+
+
+def forget_server() -> None:
+    """The end of its owner. The server notices that by itself."""
+    owner, _, folder = os.environ.get(PLACE, "").partition(":")
+    if owner == str(os.getpid()):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def address() -> str:
     """The socket of the server, which is started by the first who asks."""
-    own_server()
-    owner, _, folder = os.environ[PLACE].partition(":")
+    folder, owner = own_server(), os.environ[PLACE].partition(":")[0]
     path = f"{folder}/socket"
     with open(f"{folder}/lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -28,6 +28,7 @@ class OneAnswer(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: OneAnswer
 
     def do_POST(self) -> None:
