@@ -42,7 +42,7 @@ def _failing(run: RunFacts, key: str, types: Sequence[str], named_by: str, least
     events = _failed_events(run, types, named_by, sure[0])
     touched = len(events[KEY].drop_duplicates())
     most = table[table["name"] == sure[0]].groupby("error_type", sort=False)["n"].sum()
-    others = f" {len(sure) - 1:,} more, less often." if len(sure) > 1 else ""
+    others = f" {plural(len(sure) - 1, 'other')} {'fail' if len(sure) > 2 else 'fails'} often, too." if len(sure) > 1 else ""
     yield Finding(
         key,
         f"{short(sure[0])} failed in {failed:,} of {calls:,} calls ({share(failed / calls)}), {_most_often(most)}, in {touched:,} of "

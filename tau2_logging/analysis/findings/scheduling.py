@@ -7,18 +7,19 @@ from collections.abc import Iterator
 from tau2_logging.analysis.findings.finding import TIME, WALL, Finding, Proof, Saving
 from tau2_logging.analysis.findings.run_facts import RunFacts, simulation_names
 from tau2_logging.analysis.measures.time_budget import total_budget
-from tau2_logging.units import duration, number, share
+from tau2_logging.units import duration, share, significant
 
 LEAST_SIMULATIONS = 5
 LEAST_SAVED, LEAST_IDLE, LEAST_START_UP, LEAST_EVALUATION = 0.05, 0.15, 0.2, 0.2
-LEAST_START_UP_MS = 5000.0
+LEAST_START_UP_MS = LEAST_MS = 5000.0
+"""A run (for scoring: simulations together) that takes less is too short to be worth another order."""
 LONG, TIMES_MEDIAN = 0.5, 3.0
 
 
 def order(run: RunFacts) -> Iterator[Finding]:
     """Tell what starting the longest simulations first would have saved: at least LEAST_SAVED of the wall time, of several workers."""
     saved = _saved_by_order(run)
-    if saved < LEAST_SAVED * run.wall_ms or not saved:
+    if saved < LEAST_SAVED * run.wall_ms or run.wall_ms < LEAST_MS:
         return
     last = run.log.stragglers()
     yield Finding(
@@ -47,7 +48,7 @@ def _workers(run: RunFacts) -> str:
 def straggler(run: RunFacts) -> Iterator[Finding]:
     """Tell of one simulation that took at least LONG of the wall time and TIMES_MEDIAN the median, of several workers."""
     table = run.simulations.dropna(subset=["duration_ms"]).sort_values("duration_ms", ascending=False, kind="stable")
-    if len(table) < LEAST_SIMULATIONS or (run.idle["workers"] or 0) < 2 or not run.wall_ms:
+    if len(table) < LEAST_SIMULATIONS or (run.idle["workers"] or 0) < 2 or run.wall_ms < LEAST_MS:
         return
     longest, second = (float(table["duration_ms"].iloc[n]) for n in (0, 1))
     median = float(table["duration_ms"].median())
@@ -56,8 +57,8 @@ def straggler(run: RunFacts) -> Iterator[Finding]:
     [name] = simulation_names(table, 1)
     yield Finding(
         "straggler",
-        f"{':'.join(name)} alone took {duration(longest)} of the run's {duration(run.wall_ms)}, {number(longest / median)} times the "
-        f"median simulation ({duration(median)} of {len(table):,}).",
+        f"{':'.join(name)} alone took {duration(longest)} of the run's {duration(run.wall_ms)}, {significant(longest / median, 3)} times "
+        f"the median simulation ({duration(median)} of {len(table):,}).",
         "See what it waited on or repeated; --task-timeout and --max-steps limit such a simulation.",
         (longest - second) / run.wall_ms,
         WALL,
@@ -72,7 +73,7 @@ def idle_workers(run: RunFacts) -> Iterator[Finding]:
     idle = float(run.idle["idle_share"] or 0.0)
     if len(run.simulations) < LEAST_SIMULATIONS or (run.idle["workers"] or 0) < 2 or idle < LEAST_IDLE:
         return
-    if _saved_by_order(run) >= LEAST_SAVED * run.wall_ms:
+    if run.wall_ms < LEAST_MS or _saved_by_order(run) >= LEAST_SAVED * run.wall_ms:
         return
     yield Finding(
         "idle_workers",
@@ -106,7 +107,7 @@ def start_up(run: RunFacts) -> Iterator[Finding]:
 
 def evaluation_share(run: RunFacts) -> Iterator[Finding]:
     """Tell of scoring that takes at least LEAST_EVALUATION of the time of at least LEAST_SIMULATIONS simulations."""
-    if len(run.budget) < LEAST_SIMULATIONS:
+    if len(run.budget) < LEAST_SIMULATIONS or run.simulation_ms < LEAST_MS:
         return
     budget = total_budget(run.budget).set_index("kind")["total_ms"].fillna(0.0)
     judge, replay = float(budget["judge_service"]), float(budget["evaluation"])
@@ -114,8 +115,8 @@ def evaluation_share(run: RunFacts) -> Iterator[Finding]:
         return
     yield Finding(
         "evaluation_share",
-        f"Scoring takes {share(run.time_share(judge + replay))} of the time of simulations: the judge's model {duration(judge)}, tau2's "
-        f"replay of the tool calls {duration(replay)}, of {duration(run.simulation_ms)} ({len(run.budget):,} simulations).",
+        f"Scoring takes {share(run.time_share(judge + replay))} of the time of simulations: {_judge(judge)}tau2's replay of the tool "
+        f"calls {duration(replay)}, of {duration(run.simulation_ms)} ({len(run.budget):,} simulations).",
         "A faster --judge-llm shortens the first."
         if judge > replay
         else "Replay is work of this process: --executor processes spreads it over cores.",
@@ -125,3 +126,7 @@ def evaluation_share(run: RunFacts) -> Iterator[Finding]:
         {"judge_ms": judge, "evaluation_ms": replay, "simulation_ms": run.simulation_ms},
         Saving(run.wall_part(judge + replay)),
     )
+
+
+def _judge(ms: float) -> str:
+    return f"the judge's model {duration(ms)}, " if ms else ""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from tau2_logging.analysis.findings.finding import TIME, Finding, Proof, Saving
 from tau2_logging.analysis.findings.run_facts import RunFacts, short
-from tau2_logging.units import duration, number
+from tau2_logging.units import duration, significant
 
 LEAST_RATIO = 1.25
 LEAST_RATIO_WITH_LOAD = 1.5
@@ -23,7 +23,7 @@ def slow_endpoint(run: RunFacts) -> Iterator[Finding]:
     ratio = worst["p50_ms"] / worst["others_p50_ms"]
     yield Finding(
         "slow_endpoint",
-        f"{short(worst['endpoint'])} is {number(ratio)} times as slow as the other servers of {short(worst['model'])}: median call "
+        f"{short(worst['endpoint'])} is {significant(ratio, 3)} times as slow as the other servers of {short(worst['model'])}: median call "
         f"{duration(worst['p50_ms'])} against {duration(worst['others_p50_ms'])} ({int(worst['n']):,} calls there).",
         "Look at its load and its hardware, or leave it out.",
         run.time_share(float(worst["more_ms"])),
@@ -46,8 +46,8 @@ def slower_under_load(run: RunFacts) -> Iterator[Finding]:
     ratio = worst["p50_many_ms"] / worst["p50_few_ms"]
     yield Finding(
         "slower_under_load",
-        f"A call of {short(worst['model'])} takes {number(ratio)} times as long with {int(worst['many']):,} or more in flight as with at "
-        f"most {int(worst['few']):,}: median {duration(worst['p50_many_ms'])} of {int(worst['n_many']):,} calls against "
+        f"A call of {short(worst['model'])} takes {significant(ratio, 3)} times as long with {int(worst['many']):,} or more in flight as "
+        f"with at most {int(worst['few']):,}: median {duration(worst['p50_many_ms'])} of {int(worst['n_many']):,} calls against "
         f"{duration(worst['p50_few_ms'])} of {int(worst['n_few']):,}.",
         "The provider or server is probably queueing. Try a lower --max-concurrency; with --endpoint a server's own queue is read.",
         run.time_share(float(worst["more_ms"])),

@@ -130,7 +130,8 @@ def unknown_prices(run: RunFacts) -> Iterator[Finding]:
         return
     yield Finding(
         "unknown_prices",
-        f"The price of {unknown:,} of {calls:,} model calls is unknown, so the run's cost is: {listed(unpriced['model'].unique(), 3)}.",
+        f"The price of {unknown:,} of {calls:,} model calls is unknown ({listed(unpriced['model'].unique(), 3)}), and so is "
+        "the run's cost.",
         "Give their prices with --prices FILE (US dollars per million tokens).",
         unknown / calls,
         RECORD,

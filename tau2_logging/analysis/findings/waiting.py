@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.findings.finding import TIME, Finding, Proof, Saving
-from tau2_logging.analysis.findings.run_facts import RunFacts, line_names, short, simulation_names
+from tau2_logging.analysis.findings.run_facts import RunFacts, line_names, listed, plural, short, simulation_names
 from tau2_logging.analysis.measures.servers.queue_by_load import LEAST_SHARE, queue_by_load, queues_from
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY
@@ -20,30 +20,42 @@ LEAST_CALLS = 20
 
 
 def waiting_at_server(run: RunFacts) -> Iterator[Finding]:
-    """Tell of queues in model servers: at least LEAST_SHARE of a call's time, over at least LEAST_CALLS calls that servers told of."""
-    table = run.log.waiting_at_servers().dropna(subset=["server_queue_mean_ms", "call_mean_ms"])
-    told = as_floats(table["told"])
-    queue, call = (as_floats(table[name]) * told for name in ("server_queue_mean_ms", "call_mean_ms"))
-    if told.sum() < LEAST_CALLS or queue.sum() < LEAST_SHARE * call.sum():
+    """Tell of queues in model servers: at least LEAST_SHARE of a call's time, over at least LEAST_CALLS calls that servers told of, each
+    by itself or in their own sums (/metrics).
+    """
+    source, table = _queues(run)
+    calls = as_floats(table["calls"])
+    queue, call = (as_floats(table[name]) * calls for name in ("queue_mean_ms", "call_mean_ms"))
+    if calls.sum() < LEAST_CALLS or queue.sum() < LEAST_SHARE * call.sum():
         return
     endpoint = str(table["endpoint"].iloc[int(np.argmax(queue))])
     begins, running = queues_from(queue_by_load(run.log), endpoint), _peak_running(run, endpoint)
-    calls, mean_queue, mean_call = int(told.sum()), queue.sum() / told.sum(), call.sum() / told.sum()
+    number, mean_queue, mean_call = int(calls.sum()), queue.sum() / calls.sum(), call.sum() / calls.sum()
     slowest = _longest_queues(run)
     yield Finding(
         "waiting_at_server",
         f"{share(queue.sum() / call.sum())} of a model call is waiting in the server's queue ({duration(mean_queue)} of "
-        f"{duration(mean_call)}, mean of {calls:,} calls).{_begins(endpoint, begins, running)}",
+        f"{duration(mean_call)}, mean of {number:,} calls).{_begins(endpoint, begins, running)}",
         _fewer_calls(begins, running),
         run.time_share(float(queue.sum())),
         TIME,
-        Proof("waiting_at_servers", line_names(slowest), simulation_names(slowest)),
+        Proof(source, line_names(slowest), simulation_names(slowest)),
         {
-            "queue_share": queue.sum() / call.sum(), "queue_mean_ms": mean_queue, "call_mean_ms": mean_call, "calls": calls,
+            "queue_share": queue.sum() / call.sum(), "queue_mean_ms": mean_queue, "call_mean_ms": mean_call, "calls": number,
             "queues_from": begins, "peak_running": running,
         },
         Saving(run.wall_part(float(queue.sum()))),
     )  # fmt: skip
+
+
+def _queues(run: RunFacts) -> tuple[str, pd.DataFrame]:
+    """Return the name of a table and endpoint, calls, queue_mean_ms and call_mean_ms from it: of each call, else of the servers' sums."""
+    each = run.log.waiting_at_servers().dropna(subset=["server_queue_mean_ms", "call_mean_ms"])
+    if as_floats(each["told"]).sum() >= LEAST_CALLS:
+        columns = {"told": "calls", "server_queue_mean_ms": "queue_mean_ms"}
+        return "waiting_at_servers", each.drop(columns="calls").rename(columns=columns)
+    servers = run.log.model_servers().dropna(subset=["queue_mean_ms", "client_mean_ms"])
+    return "model_servers", servers.rename(columns={"client_mean_ms": "call_mean_ms"})
 
 
 def _begins(endpoint: str, begins: int | None, running: int | None) -> str:
@@ -139,9 +151,9 @@ def server_down(run: RunFacts) -> Iterator[Finding]:
     waiting = run.log.select([*KEY, "file", "line"], types=["server_wait"])
     yield Finding(
         "server_down",
-        f"{short(most['endpoint'])} was down: {int(table.shape[0]):,} outage{'s' * (len(table) > 1)} of model servers, in which "
-        f"{int(waits):,} calls waited {duration(waited) if waited else 'no time'} and {int(failed):,} failed, in up to "
-        f"{int(most['simulations']):,} of {int(most['of_simulations']):,} simulations.",
+        f"Model servers were down {len(table):,} time{'s' * (len(table) > 1)} ({listed(table['endpoint'].unique(), 3)}): {int(waits):,} "
+        f"calls waited {duration(waited)} in all and {int(failed):,} failed, in the worst outage in {int(most['simulations']):,} of "
+        f"{plural(int(most['of_simulations']), 'simulation')}.",
         "Read why the server was left out in the first lines; --server-wait says how long calls wait for it.",
         run.time_share(waited),
         TIME,

@@ -41,7 +41,7 @@ def test_without_a_price_or_with_few_scored_nothing_is_said_of_cost(tmp_path: Pa
     unknown = [llm(str(n), n * 1000.0, model="my/model") for n in range(6)]
     found = told(tmp_path, [e for n in range(6) for e in simulation(str(n), n * 1000.0, [unknown[n]])])
     assert "failed_cost" not in found
-    assert found["unknown_prices"].sentence == "The price of 6 of 6 model calls is unknown, so the run's cost is: my/model."
+    assert found["unknown_prices"].sentence == "The price of 6 of 6 model calls is unknown (my/model), and so is the run's cost."
 
 
 def test_known_prices_are_not_told_as_unknown(tmp_path: Path) -> None:

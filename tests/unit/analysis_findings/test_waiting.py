@@ -98,10 +98,31 @@ def outage(waits: int, failed: int = 0) -> list[Event]:
 def test_a_server_that_was_down_is_told_with_the_calls_that_waited(tmp_path: Path) -> None:
     found = told(tmp_path, outage(4, 2))["server_down"]
     assert found.sentence == (
-        "gpu:8000 was down: 1 outage of model servers, in which 4 calls waited 400 ms and 2 failed, in up to 1 of 1 simulations."
+        "Model servers were down 1 time (gpu:8000): 4 calls waited 400 ms in all and 2 failed, in the worst outage in 1 of 1 simulation."
     )
     assert found.share == pytest.approx(0.4)
 
 
 def test_an_outage_that_nobody_noticed_is_not_told(tmp_path: Path) -> None:
     assert "server_down" not in told(tmp_path, outage(0, 1))
+
+
+def with_metrics(queue_ms: float) -> list[Event]:
+    """24 calls of 400 ms; the server counted them and their time in its queue, and was seen to work on 2 while 6 waited."""
+    calls = [llm("0", 10.0 + n, 400.0, endpoint="gpu:8000") for n in range(24)]
+    sums = [{"queue_sum_ms": queue_ms * count, "queue_count": count} for count in (0, 24)]
+    seen = [
+        event("server_metrics", None, n * 0.5, endpoint="gpu:8000", sample=n, start_ms=n * 500.0, running=2, waiting=6, **sums[n])
+        for n in (0, 1)
+    ]
+    return [seen[0], *simulation("0", calls=calls, duration_ms=12_000.0), seen[1]]
+
+
+def test_a_server_that_gives_sums_alone_is_told_of_with_how_many_it_works_on(tmp_path: Path) -> None:
+    found = told(tmp_path, with_metrics(300.0))["waiting_at_server"]
+    assert found.sentence == (
+        "75.0 % of a model call is waiting in the server's queue (300 ms of 400 ms, mean of 24 calls). At gpu:8000 the server worked on at "
+        "most 2 at a time."
+    )
+    assert found.proof.table == "model_servers"
+    assert "waiting_at_server" not in told(tmp_path, with_metrics(30.0))
