@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.findings.finding import Finding
+from tau2_logging.analysis.findings.finding import RECORD, Finding, Proof
 from tau2_logging.analysis.findings.rules import RULES
 from tau2_logging.analysis.findings.run_facts import RunFacts
 
@@ -29,10 +29,19 @@ def findings_of(log: RunLog, deep: LogAnalyzer | None = None, prices: PriceTable
     made = _MADE.get(log)
     if made is None or made.deep() is not deep or made.prices is not prices:
         facts = RunFacts(log, deep, prices)
-        found = [finding for rule in RULES.values() for finding in rule(facts)]
+        found = [finding for key in RULES for finding in _made_by(key, facts)]
         made = _Made(_no_analysis if deep is None else weakref.ref(deep), prices, tuple(sorted(found, key=lambda one: -one.stake)))
         _MADE[log] = made
     return made.findings
+
+
+def _made_by(key: str, facts: RunFacts) -> list[Finding]:
+    """Return what a rule gives; a rule that fails says so, and does not take the others with it."""
+    try:
+        return list(RULES[key](facts))
+    except Exception as error:
+        sentence = f"The finding {key} could not be made ({type(error).__name__}: {error})."
+        return [Finding(key, sentence, "The other findings are not affected; please report this.", 0.0, RECORD, Proof("run"))]
 
 
 def _no_analysis() -> None:

@@ -17,7 +17,7 @@ from tau2_logging.analysis.reports import console, markdown, stats_json
 from tau2_logging.analysis.reports.html.content import report_data
 from tau2_logging.analysis.reports.html.pages import PAGES
 from tau2_logging.analysis.reports.text.finding_lines import finding_lines
-from tests.support.report_samples import HOSTILE, hostile, write
+from tests.support.report_samples import HOSTILE, Sample, hostile, pooled, write
 from tests.unit.analysis.samples import log_of
 from tests.unit.analysis_findings.test_solved_tasks import tasks
 
@@ -65,6 +65,22 @@ def test_what_a_log_says_stays_text(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     markdown.write(log, tmp_path, OPTIONS)
     head = (tmp_path / "summary.md").read_text(encoding="utf-8").split("## ")[1]
     assert "<script>" not in head.replace("\\<script\\>", "")
+
+
+def test_a_rule_that_fails_says_so_and_leaves_the_others_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(run: object) -> list[Finding]:
+        raise KeyError("wait_ms")
+
+    monkeypatch.setattr(ranked, "RULES", {"broken": broken, "good": lambda run: [finding()]})
+    sentences = [found.sentence for found in findings_of(log_of(tmp_path, tasks([1.0])))]
+    assert sentences == ["It waits.", "The finding broken could not be made (KeyError: 'wait_ms')."]
+
+
+def test_no_rule_fails_on_an_odd_log(tmp_path: Path) -> None:
+    for number, sample in enumerate((hostile(), pooled(5, 2), Sample())):
+        sample.event("task_start", None, 0.0)
+        log = load_log(write(tmp_path / f"tau2_{number}.log", [sample]))
+        assert [found.sentence for found in findings_of(log) if "could not be made" in found.sentence] == []
 
 
 def test_several_runs_are_not_pooled(tmp_path: Path) -> None:

@@ -6,11 +6,31 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from tau2_logging.analysis.findings.finding import Finding
-from tau2_logging.analysis.findings.ranked import findings_of
+from tau2_logging.analysis.findings.rules import RULES
+from tau2_logging.analysis.findings.run_facts import RunFacts
 from tau2_logging.events import Event
 from tests.unit.analysis.samples import log_of
 
 
-def told(folder: Path, events: Iterable[Event]) -> dict[str, Finding]:
-    """Return the findings of a log of these events by key."""
-    return {found.key: found for found in findings_of(log_of(folder, events))}
+class Told:
+    """The findings of a log by key. Only the rule that is asked for is run."""
+
+    def __init__(self, facts: RunFacts) -> None:
+        self._facts = facts
+
+    def of(self, key: str) -> list[Finding]:
+        found = list(RULES[key](self._facts))
+        assert {finding.key for finding in found} <= {key}
+        return found
+
+    def __getitem__(self, key: str) -> Finding:
+        [found] = self.of(key)
+        return found
+
+    def __contains__(self, key: str) -> bool:
+        return bool(self.of(key))
+
+
+def told(folder: Path, events: Iterable[Event]) -> Told:
+    """Return the findings of a log of these events."""
+    return Told(RunFacts(log_of(folder, events)))
