@@ -33,8 +33,8 @@ def content_attributes(payload: Event, finish_reason: object) -> Attributes:
     return found
 
 
-def talk_attributes(first: Event, last: Event) -> Attributes:
-    """What a simulation's span shows of its talk: what the user had said when the agent was first asked, and the agent's last words."""
+def conversation_attributes(first: Event, last: Event) -> Attributes:
+    """Return the user's words before the agent's first call and the agent's last words, for the span of a simulation."""
     sent, reply = _read(first.get("messages")), _read(last.get("reply"))
     said = (
         [item.get("content") for item in sent if isinstance(item, Mapping) and item.get("role") == "user"] if isinstance(sent, list) else []
@@ -116,4 +116,4 @@ def _call(call: Any) -> dict[str, Any]:
     return {"type": "tool_call", "id": call.get("id"), "name": str(function.get("name")), "arguments": arguments if read is None else read}
 
 
-__all__ = ["content_attributes", "talk_attributes"]
+__all__ = ["content_attributes", "conversation_attributes"]

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from tau2_logging.events import semconv
 from tau2_logging.events.event import Event
 from tau2_logging.events.roles import MODEL_CALL_TYPES
-from tau2_logging.events.semconv_content import content_attributes, talk_attributes
+from tau2_logging.events.semconv_content import content_attributes, conversation_attributes
 from tau2_logging.events.trace_ids import span_id, trace_id
 
 _CALLS = (*MODEL_CALL_TYPES, "tool_call")
@@ -59,12 +59,12 @@ class Span:
 
 @dataclass
 class _Open:
-    """A simulation that has begun: its own span, and what happened to it so far. `talk`: the agent's first and last payload."""
+    """A simulation that has begun: its own span, and what happened to it so far. `conversation`: the agent's first and last payload."""
 
     span: str
     place: tuple[object, ...]
     variant: object = None
-    talk: list[Event] = field(default_factory=list)
+    conversation: list[Event] = field(default_factory=list)
     moments: list[Moment] = field(default_factory=list)
 
 
@@ -134,7 +134,7 @@ class TraceBuilder:
         held.payload = event
         open_ = self._open.get(self._root_of(event) or "")
         if open_ is not None and held.event.type == "llm_call" and event.get("reply") is not None:
-            open_.talk[1:] = [event]
+            open_.conversation[1:] = [event]
         if parent not in self._open:
             return []
         waiting.remove(held)
@@ -202,8 +202,8 @@ class TraceBuilder:
         start_ns, end_ns = self._times(event)
         moments = [Moment(moment.name, moment.at_ns or start_ns, moment.attributes) for moment in open_.moments]
         attributes = semconv.simulation_attributes(event, run)
-        if open_.talk:
-            attributes |= talk_attributes(open_.talk[0], open_.talk[-1])
+        if open_.conversation:
+            attributes |= conversation_attributes(open_.conversation[0], open_.conversation[-1])
         reward = event.get("reward")
         if isinstance(reward, float):
             moments.append(Moment(semconv.EVALUATION_EVENT, end_ns, semconv.evaluation_attributes(reward)))

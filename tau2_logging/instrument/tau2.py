@@ -91,7 +91,7 @@ class Tau2Instrumentor(Instrumentor):
             try:
                 return original(orchestrator, *args, **kwargs)
             finally:
-                simulation.end_copy()
+                simulation.exit_if_forked()
                 simulation.turn = None
                 simulation.go_live()
                 simulation.logger.attempt(self._details.start, simulation, orchestrator.environment)
@@ -112,7 +112,7 @@ class Tau2Instrumentor(Instrumentor):
                 error = raised
                 raise
             finally:
-                simulation.end_copy()
+                simulation.exit_if_forked()
                 simulation.logger.attempt(_end_step, simulation, orchestrator, started, error)
                 if error is not None:
                     simulation.logger.attempt(self._details.snapshot, simulation, orchestrator.environment, ERROR)
@@ -146,7 +146,7 @@ class Tau2Instrumentor(Instrumentor):
             operation = _begin_tool(simulation, message) if live else None
             try:
                 response = original(environment, message, *args, **kwargs)
-                simulation.end_copy()
+                simulation.exit_if_forked()
                 if operation is not None:
                     simulation.logger.attempt(self._end_tool, operation, message, response, details)
                 return response

@@ -25,7 +25,7 @@ _TYPE = re.compile(r"(?<![A-Za-z0-9_])type=")
 _LINES = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
-def harmless(text: str) -> str:
+def not_an_event(text: str) -> str:
     """Foreign text that cannot be taken for an event, by us or by grep, on lines of its own."""
     text = _TYPE.sub(r"type\\u003d", mask_text(text).rstrip()).replace("\0", "\\0")
     return "\n    ".join(_LINES.split(text))
@@ -96,7 +96,7 @@ class Bridge:
         where = f" task={simulation.task}" if simulation is not None else ""
         suffix = f"\n{_exception_text(exception)}" if exception else ""
         said = text if len(text) <= _LONGEST_TEXT else masked_start(text, _LONGEST_TEXT)
-        self._write(domain, harmless(f"{level} {source}{where} | {said}{suffix}"))
+        self._write(domain, not_an_event(f"{level} {source}{where} | {said}{suffix}"))
 
 
 class _RecordHandler(logging.Handler):

@@ -27,14 +27,14 @@ T = TypeVar("T")
 _LOGGERS: weakref.WeakSet[EventLogger] = weakref.WeakSet()
 
 
-def _tell_copies_apart() -> None:
-    """In a copy of this process (os.fork, multiprocessing) spans get another beginning, so that no two events bear the same."""
+def _new_span_prefixes() -> None:
+    """Give the spans of a copy of this process (os.fork, multiprocessing) another prefix, so that no two events have the same id."""
     for logger in _LOGGERS:
-        logger.name_spans_anew()
+        logger.new_span_prefix()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_tell_copies_apart)
+    os.register_at_fork(after_in_child=_new_span_prefixes)
 
 _TEXTS = frozenset(("arguments", "result", "messages", "reply", "error_message", "traceback", "summary"))
 """Fields in which personal data may stand."""
@@ -76,7 +76,7 @@ class EventLogger:
         self._event_threshold = min((sink.level for sink in self.sinks if sink.wants_events), default=NO_LINES)
         self._wall = WallText(self.clock)
         self._spans = itertools.count(1)
-        self.name_spans_anew()
+        self.new_span_prefix()
         self._forward = RecordForwarder()
         _LOGGERS.add(self)
 
@@ -84,8 +84,8 @@ class EventLogger:
         """An id that is unique within the run, also over its resumptions and processes."""
         return f"{self._prefix}{next(self._spans):x}"
 
-    def name_spans_anew(self) -> None:
-        """Choose the beginning of the spans that follow."""
+    def new_span_prefix(self) -> None:
+        """Choose the prefix of the spans that follow."""
         self._prefix = secrets.token_hex(3)
 
     def since_start_ms(self, now_ns: int) -> float:
@@ -94,8 +94,8 @@ class EventLogger:
 
     def relayed_level(self, written: bool) -> int:
         """Least level of the events that `relay` is of use for."""
-        takers = min((sink.level for sink in self._takers(written)), default=NO_LINES)
-        return min(takers, DEBUG if self._forward.enabled(DEBUG) else NO_LINES)
+        least = min((sink.level for sink in self._relay_sinks(written)), default=NO_LINES)
+        return min(least, DEBUG if self._forward.enabled(DEBUG) else NO_LINES)
 
     def enabled(self, level: int) -> bool:
         """Whether anyone wants events of this level."""
@@ -164,7 +164,7 @@ class EventLogger:
         """Pass on an event that a worker has made; `written`: it has put the line into the shared files itself. Never raises."""
         try:
             event = decode(line)
-            for sink in self._takers(written):
+            for sink in self._relay_sinks(written):
                 if event.level >= sink.level:
                     sink.write_line(domain, line)
             self._write_event(event, line, self._forward.enabled(event.level))
@@ -173,11 +173,11 @@ class EventLogger:
 
     def relay_structured(self, events: Sequence[StructuredEvent], written: bool) -> None:
         """The same for structured events."""
-        for sink in self._takers(written):
+        for sink in self._relay_sinks(written):
             if sink.wants_structured and events:
                 self.attempt(sink.write_structured, events)
 
-    def _takers(self, written: bool) -> list[Sink]:
+    def _relay_sinks(self, written: bool) -> list[Sink]:
         return [sink for sink in self.sinks if not (written and sink.shared)]
 
     def event_time(self) -> str:

@@ -23,7 +23,7 @@ class Operation:
         self.done = False
         self.duration_ms: float | None = None
         self.started_ns = simulation.ledger.enter(category)
-        simulation.waits(self.span, what, model, self.started_ns)
+        simulation.start_waiting(self.span, what, model, self.started_ns)
 
     def stop(self) -> bool:
         """Read the clock. True for the first call, which is then the one to write the event."""
@@ -34,7 +34,7 @@ class Operation:
             self.done = True
         ended = simulation.ledger.leave(self.category)
         self.duration_ms = (ended - self.started_ns) / 1e6
-        simulation.goes_on(self.span)
+        simulation.stop_waiting(self.span)
         return True
 
     def write(self, fields: dict[str, object]) -> None:

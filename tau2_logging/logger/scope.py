@@ -43,7 +43,7 @@ def failed(simulation: Simulation, error: BaseException) -> Outcome:
     return Outcome(ERROR, error=error, cause=simulation.cause_of(error))
 
 
-def told(outcome: Outcome, limit: int = 300) -> tuple[str, str] | None:
+def described_error(outcome: Outcome, limit: int = 300) -> tuple[str, str] | None:
     """(error_type, error_message) of an outcome, masked and shortened: the name that the model call has in its event, if a call is the
     cause; the exception's class is then part of the message. None if there was no error."""
     if outcome.error is None:
@@ -61,7 +61,7 @@ def told(outcome: Outcome, limit: int = 300) -> tuple[str, str] | None:
 
 
 def stop_token(text: str | None) -> str | None:
-    """Which token ended the talk: tau2 ends all three as user_stop."""
+    """Return which token ended the conversation: tau2 ends all three as user_stop."""
     return next((name for token, name in _STOP_TOKENS.items() if token in (text or "")), None)
 
 
@@ -99,7 +99,7 @@ def end(simulation: Simulation, outcome: Outcome, measured: tuple[dict[str, floa
         **{f"{category}_ms": ms for category, ms in spent.items()},
         **simulation.usage.fields(),
     }
-    said = told(outcome)
+    said = described_error(outcome)
     if said is not None and outcome.error is not None:
         fields["error_type"], fields["error_message"] = said
         simulation.logger.attempt(_write_traceback, simulation, outcome.error)

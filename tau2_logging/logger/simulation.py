@@ -157,11 +157,11 @@ class Simulation:
         with self.lock:
             self.usage.counts[name] += number
 
-    def waits(self, span: str, what: str, model: str | None, since_ns: int) -> None:
+    def start_waiting(self, span: str, what: str, model: str | None, since_ns: int) -> None:
         """The operation `span` has begun and the simulation waits for it."""
         self._waiting[span] = Waiting(what, model, since_ns)
 
-    def goes_on(self, span: str) -> None:
+    def stop_waiting(self, span: str) -> None:
         """The operation has ended."""
         self._waiting.pop(span, None)
 
@@ -185,10 +185,12 @@ class Simulation:
         waited_ms = (self.logger.clock.now_ns() - waiting.since_ns) / 1e6
         return InFlight(self.domain, self.task, self.elapsed_ms(), waiting.what, waiting.model, waited_ms)
 
-    def end_copy(self) -> None:
-        """End this process if it is a copy that an agent or a tool made with os.fork and that came back out of it: it would go on with the
-        simulation like the original, pay for its calls again and write the same events and rows. One that ends by itself, as those of
-        multiprocessing do, never gets here."""
+    def exit_if_forked(self) -> None:
+        """Exit if this process is a copy that an agent or a tool made with os.fork and that has returned from it.
+
+        It would continue the simulation like the original, pay for its calls again and write the same events and rows. Copies that end on
+        their own, such as those of multiprocessing, never get here.
+        """
         if os.getpid() != self._pid:
             os._exit(0)
 

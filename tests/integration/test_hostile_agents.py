@@ -77,14 +77,14 @@ ERRORS = {
 @pytest.mark.parametrize("place", [run_unit, scope], ids=["row", "event"])
 def test_a_failure_of_our_own_ends_one_simulation(place: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If an event or a row of a simulation cannot be made, there is a bare one of each, and the run goes on."""
-    made = scope.told
+    made = scope.described_error
 
-    def told(outcome: Outcome, limit: int = 300) -> tuple[str, str] | None:
+    def described_error(outcome: Outcome, limit: int = 300) -> tuple[str, str] | None:
         if "fault" in str(outcome.error):
-            raise RuntimeError("cannot be told")
+            raise RuntimeError("cannot be described")
         return made(outcome, limit)
 
-    monkeypatch.setattr(place, "told", told)
+    monkeypatch.setattr(place, "described_error", described_error)
     code, _ = run_quietly(scripted(tmp_path, agent={"faults": {"server_error": 0.4}}, max_retries=0))
     rows = list(read_rows(RunFiles(tmp_path).only_run() / "simulations_mock.jsonl"))
     ends = of(RunFiles(tmp_path).events("mock"), "task_end")

@@ -110,12 +110,12 @@ def _told(simulation: Simulation, servers: Servers, model: str, attempt: int) ->
     logger = simulation.logger
     started, span = logger.clock.now_ns(), logger.new_span()
     reason, failed = mask_text(known_of(servers)), True
-    simulation.waits(span, WAITING_ON, model, started)
+    simulation.start_waiting(span, WAITING_ON, model, started)
     try:
         yield
         failed = False
     finally:
-        simulation.goes_on(span)
+        simulation.stop_waiting(span)
         fields = {
             "step": simulation.step,
             "model": model,

@@ -158,7 +158,7 @@ class Retries:
         simulation.count("retries")
         started = simulation.logger.clock.now_ns()
         span = simulation.logger.new_span()
-        simulation.waits(span, "retry", model, started)
+        simulation.start_waiting(span, "retry", model, started)
         fields = {
             "step": simulation.step,
             "model": model,
@@ -173,7 +173,7 @@ class Retries:
         try:
             yield wait_s
         finally:
-            simulation.goes_on(span)
+            simulation.stop_waiting(span)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from typing import Any
 from tau2_logging.instrument.model_calls.failure import CONTEXT_EXCEEDED
 from tau2_logging.instrument.model_calls.reply import EMPTY_REPLY, MALFORMED_JSON, REFUSAL
 from tau2_logging.instrument.simulations.acting import acting_in, orchestrator_of
-from tau2_logging.logger.scope import OK, Outcome, failed, told
+from tau2_logging.logger.scope import OK, Outcome, described_error, failed
 from tau2_logging.logger.simulation import AGENT, JUDGE, USER, Simulation
 from tau2_logging.runner.settings.config import SCORE
 
@@ -51,7 +51,7 @@ def _scored(simulation: Simulation, outcome: Outcome, error: BaseException) -> A
     orchestrator: Any = simulation.orchestrator or orchestrator_of(error)
     messages = orchestrator.get_trajectory() if getattr(orchestrator, "trajectory", None) else []
     agent_cost, user_cost = importlib.import_module("tau2.utils.llm_utils").get_cost(messages) or (None, None)
-    note = "The agent's model failed: " + ": ".join(told(outcome) or ())
+    note = "The agent's model failed: " + ": ".join(described_error(outcome) or ())
     seconds, ended = simulation.elapsed_ms() / 1000, datetime.now()
     return kinds.SimulationRun(
         id=str(uuid.uuid4()),

@@ -14,7 +14,7 @@ from tau2_logging.logger.content.prompt_hash import prompt_hash
 from tau2_logging.logger.content.sensitive import ALL
 from tau2_logging.logger.context import bind
 from tau2_logging.logger.event_logger import EventLogger
-from tau2_logging.logger.scope import ERROR, INTERRUPTED, TIMEOUT, Outcome, begin, end, told
+from tau2_logging.logger.scope import ERROR, INTERRUPTED, TIMEOUT, Outcome, begin, described_error, end
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
@@ -80,7 +80,7 @@ def conclude(unit: Unit, simulation: Simulation, outcome: Outcome, context: RunC
     Whatever an agent, a tool, a model or tau2 has made of the simulation, there is an event and a row, and both say the same.
     Raises OSError if the row cannot be kept.
     """
-    simulation.end_copy()
+    simulation.exit_if_forked()
     try:
         row = _concluded(unit, simulation, outcome, context, result)
     except BaseException as error:  # nothing that a simulation has left behind may end the run
@@ -141,7 +141,7 @@ def _kept(outcome: Outcome, result: Any) -> tuple[Outcome, Dump]:
 
 
 def _row(unit: Unit, outcome: Outcome, duration_ms: float, kept: Dump, partial: Dump) -> Row:
-    error = told(outcome, 2000)
+    error = described_error(outcome, 2000)
     return Row(
         domain=unit.domain,
         task=str(unit.task.id),
