@@ -78,4 +78,4 @@ def _waited_on(stopped: pd.DataFrame) -> str:
         return ""
     what, number = known["waiting_on"].value_counts().index[0], int(known["waiting_on"].value_counts().iloc[0])
     models = known.loc[known["waiting_on"] == what, "model"].dropna()
-    return f"; {number:,} of them waited on {short(what)}{f' of {short(models.iloc[0])}' if len(models) else ''}"
+    return f"; {number:,} of them waited on {short(what)}{f' ({short(models.iloc[0])})' if len(models) else ''}"

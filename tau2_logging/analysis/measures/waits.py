@@ -27,9 +27,11 @@ def retry_waits(log: LogData, table: pd.DataFrame) -> tuple[Any, Any]:
     second in evaluation_ms.
     """
     before, within = np.zeros(len(table)), np.zeros(len(table))
-    events = _placed(log, table)
-    for place in events.loc[events["type"].isin(WAITS), "place"].unique():
-        before[place], within[place] = split_waits(events[events["place"] == place])
+    events = _placed(log, table).sort_values("place", kind="stable")
+    found, columns = events["place"].to_numpy(), _columns(events)
+    places, firsts, counts = np.unique(found, return_index=True, return_counts=True)
+    for place, first, end in zip(places, firsts, firsts + counts, strict=True):
+        before[place], within[place] = _split(*(column[first:end] for column in columns))
     return before, within
 
 
@@ -47,14 +49,22 @@ def _placed(log: LogData, table: pd.DataFrame) -> pd.DataFrame:
 
 def split_waits(events: pd.DataFrame) -> tuple[float, float]:
     """The same for the events of one simulation: type, start_ms, end_ms."""
-    calls = events[events["type"].isin(_AT_WORK)]
-    waits = events[events["type"].isin(WAITS)]
-    evaluated = waits["start_ms"] >= events.loc[events["type"] == "evaluation", "start_ms"].min() - 1e-3
-    return _alone(waits[~evaluated], calls), _alone(waits[evaluated], calls)
+    return _split(*_columns(events))
 
 
-def _alone(waits: pd.DataFrame, calls: pd.DataFrame) -> float:
+def _columns(events: pd.DataFrame) -> tuple[Any, ...]:
+    """Which events are waits, calls and evaluations, when they start and end, in arrays: a frame for each is slow."""
+    kinds = (events["type"].isin(types).to_numpy(dtype=bool) for types in (WAITS, _AT_WORK, ("evaluation",)))
+    return (*kinds, as_floats(events["start_ms"]), as_floats(events["end_ms"]))
+
+
+def _split(is_wait: Any, is_call: Any, is_evaluation: Any, starts: Any, ends: Any) -> tuple[float, float]:
+    evaluation = np.nanmin(starts[is_evaluation], initial=np.inf)
+    in_it = is_wait & (starts >= evaluation - 1e-3)
+    return _alone(is_wait & ~in_it, is_call, starts, ends), _alone(in_it, is_call, starts, ends)
+
+
+def _alone(waits: Any, calls: Any, starts: Any, ends: Any) -> float:
     """How long a wait is open and no call is."""
-    starts, ends = as_floats(calls["start_ms"]), as_floats(calls["end_ms"])
-    together = union([*as_floats(waits["start_ms"]), *starts], [*as_floats(waits["end_ms"]), *ends])
-    return together - union(starts, ends)
+    both = waits | calls
+    return union(starts[both], ends[both]) - union(starts[calls], ends[calls]) if waits.any() else 0.0

@@ -36,7 +36,7 @@ def test_time_outs_are_told_with_the_limit_and_what_was_waited_on(tmp_path: Path
     stuck = event("stuck", "6", 9.0, waiting_on="llm_call", model="gpt-4.1", elapsed_ms=3000.0, limit_ms=3000.0, start_ms=6000.0)
     stopped = simulation("6", 6000.0, [stuck], status="timeout", reward=None, duration_ms=3000.0)
     found = told(tmp_path, [*whole(6), *stopped])["time_outs"]
-    assert found.sentence == "1 of 7 simulations was stopped at the time limit of 3 s; 1 of them waited on llm_call of gpt-4.1."
+    assert found.sentence == "1 of 7 simulations was stopped at the time limit of 3 s; 1 of them waited on llm_call (gpt-4.1)."
     assert found.share == pytest.approx(3 / 9)
     assert "time_outs" not in told(tmp_path, whole(6))
 
