@@ -48,8 +48,8 @@ from tau2_logging.runner.work.run_lock import RunLock
 from tau2_logging.runner.work.run_spec import RunSpec
 from tau2_logging.runner.work.run_unit import RunContext
 from tau2_logging.runner.work.watchdog import Watchdog
-from tau2_logging.sinks.console import ProgressDisplay, summary_table
 from tau2_logging.sinks.domain_files import DomainFiles
+from tau2_logging.sinks.progress_display import ProgressDisplay, summary_table
 from tau2_logging.sinks.structured_file import StructuredFiles
 from tau2_logging.sinks.totals import LiveTotals
 

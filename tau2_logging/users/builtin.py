@@ -1,4 +1,4 @@
-"""The variants that ship: four moods, a placebo of the same length that asks for nothing remarkable, and tau2's own simulator."""
+"""The variants that ship: four personas, a placebo of the same length that asks for nothing remarkable, and tau2's own simulator."""
 
 from __future__ import annotations
 

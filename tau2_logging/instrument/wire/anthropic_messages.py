@@ -1,4 +1,4 @@
-"""Anthropic's messages."""
+"""Anthropic messages, read from what a client sends and receives (the simulated server has the same file name for the side that answers)."""
 
 from __future__ import annotations
 

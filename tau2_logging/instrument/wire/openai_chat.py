@@ -1,4 +1,4 @@
-"""OpenAI's chat completions, which vLLM and most other servers speak too."""
+"""OpenAI chat completions, which vLLM and most other servers speak too, read from what a client sends and receives."""
 
 from __future__ import annotations
 

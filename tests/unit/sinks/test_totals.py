@@ -12,7 +12,7 @@ from rich.console import Console
 from tau2_logging.logger import EventLogger, FakeClock, Outcome, Simulation
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.scope import ERROR, OK, TIMEOUT, begin, end
-from tau2_logging.sinks.console import ProgressDisplay, clip, summary_table
+from tau2_logging.sinks.progress_display import ProgressDisplay, clip, summary_table
 from tau2_logging.sinks.totals import DomainTotals, LiveTotals
 from tau2_logging.statistics.pass_k import mean_pass_at, mean_pass_hat
 from tau2_logging.units import money

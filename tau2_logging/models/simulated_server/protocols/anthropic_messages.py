@@ -1,4 +1,4 @@
-"""Anthropic messages."""
+"""Anthropic messages, as a server reads and answers them (instrument.wire has the same file name for the client's side)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OpenAI chat completions, as OpenAI and vLLM send them."""
+"""OpenAI chat completions, as OpenAI and vLLM read and answer them."""
 
 from __future__ import annotations
 
