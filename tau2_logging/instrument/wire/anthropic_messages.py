@@ -1,4 +1,4 @@
-"""Anthropic messages, read from what a client sends and receives (the simulated server has the same file name for the side that answers)."""
+"""Anthropic messages, read from what a client sends and receives (the file of that name in the simulated server is the answering side)."""
 
 from __future__ import annotations
 
