@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
     from tau2_logging.analysis.what_if.scenario import Scenario
 
-_MOST_REPLAYS, _LEAST_REPLAYS, _MOST_VISITS = 40, 10, 200_000
+_MOST_REPLAYS, _LEAST_REPLAYS, _MOST_VISITS = 40, 5, 200_000
 _RANGE = (5, 95)
 _WRONG = 0.05
 _RATE_LIMIT_SHARE = 0.01
@@ -90,7 +90,7 @@ class _Times:
 
 
 def _times(recorded: Recorded, scenario: Scenario, before: float) -> _Times:
-    unchanged = replace(scenario, concurrency=None, order="recorded", model_speed=1.0, retries=None)
+    unchanged = replace(scenario, concurrency=None, order="recorded", model_speed=1.0, retries=None, server_slots=None)
     replayed, seen = _wall(recorded, unchanged, None)
     after, peaks = _wall(recorded, scenario, None)
     low, high = _range(recorded, scenario, after, abs(replayed - before) / before if before else 0.0)
@@ -104,7 +104,7 @@ def _wall(recorded: Recorded, scenario: Scenario, drawn: random.Random | None) -
     works = _works(recorded) if drawn is not None else {}
     for session in recorded.sessions:
         jobs = [_changed(job, scenario, works, drawn) for job in ordered(session.jobs, scenario.order)]
-        outcome = play(jobs, pool_of(session, scenario.concurrency), recorded.capacities)
+        outcome = play(jobs, pool_of(session, scenario.concurrency), recorded.capacities(scenario.server_slots))
         whole += outcome.makespan_ms
         peaks = {name: max(peak, peaks.get(name, 0)) for name, peak in outcome.peaks.items()}
     return whole, peaks

@@ -53,7 +53,7 @@ def _placed(events: pd.DataFrame, attempts: pd.DataFrame) -> pd.DataFrame:
     events = events.assign(key=keys[: len(events)]).sort_values("start_ms", kind="stable")
     found = pd.merge_asof(events, spans.sort_values("start_ms", kind="stable"), on="start_ms", by="key").dropna(subset=["place"])
     found = found[found["start_ms"] <= found["until"]]
-    ends = np.minimum(found["end_ms"], found["until"])
+    ends = np.maximum(np.minimum(found["end_ms"], found["until"]), found["start_ms"])
     return found.assign(end_ms=ends, place=found["place"].astype(int)).drop(columns=["key", "until"]).reset_index(drop=True)
 
 

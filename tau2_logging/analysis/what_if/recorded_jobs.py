@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -44,14 +44,16 @@ class Recorded:
     start_up_ms: float | None
     rate_limit_ms: float
 
-    @property
-    def capacities(self) -> dict[str, Capacity]:
-        """The capacity of each station."""
-        return {THIS_PROCESS: self.local, **{name: one.capacity for name, one in self.servers.items()}}
+    def capacities(self, server_slots: int | None = None) -> dict[str, Capacity]:
+        """Return the capacity of each station; with `server_slots` every server runs so many requests at a time."""
+        servers = {name: one.capacity for name, one in self.servers.items()}
+        if server_slots is not None:
+            servers = {name: replace(capacity, slots=server_slots) for name, capacity in servers.items()}
+        return {THIS_PROCESS: self.local, **servers}
 
 
 def recorded_jobs(log: LogData, server_slots: int | None = None) -> Recorded:
-    """Return the run as jobs. `server_slots` is what the user knows of the servers, in the place of what the log shows."""
+    """Return the run as jobs. `server_slots` is the limit of those servers of which the log shows none."""
     attempts = log.attempts.reset_index(drop=True)
     calls = placed_calls(log, attempts)
     servers = {str(name): _server(log, str(name), group, server_slots) for name, group in calls.groupby("station", sort=False)}
@@ -98,9 +100,9 @@ def _told_concurrency(log: LogData) -> int | None:
 
 def _server(log: LogData, name: str, calls: pd.DataFrame, slots: int | None) -> Measured:
     measured = measure(log, name, calls)
-    if slots is None:
+    if slots is None or measured.capacity.slots is not None:
         return measured
-    return Measured(Capacity(slots), measured.outside_ms, f"{requests(slots)} at a time, as --what-if says")
+    return Measured(replace(measured.capacity, slots=slots), measured.outside_ms, f"{requests(slots)} at a time, as --what-if says")
 
 
 def _at_servers(calls: pd.DataFrame, servers: Mapping[str, Measured]) -> pd.DataFrame:

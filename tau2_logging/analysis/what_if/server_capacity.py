@@ -20,6 +20,9 @@ _LEAST_CALLS, _LEAST_OF_A_KIND = 20, 5
 _CLEARLY = 12.0
 """How much the log-likelihood, doubled, has to gain before durations count as evidence of a limit (p < 0.001)."""
 
+_NOTABLY = 0.1
+"""The least gain a call: what is left unexplained of durations is a tenth smaller."""
+
 _SLOWDOWNS = tuple(step / 20 for step in range(1, 21))
 _MOST_OUTSIDE, _STEPS = 0.25, 25
 _FULL_SAMPLES, _FULL_SHARE = 2, 0.25
@@ -69,7 +72,7 @@ def _likely_outside_ms(calls: pd.DataFrame, capacity: Capacity) -> float:
     steps = [longest * step / _STEPS for step in range(_STEPS + 1)]
     likelihoods = [_likelihood(calls, _left(calls, step), capacity) for step in steps]
     best = int(np.argmax(likelihoods))
-    return steps[best] if 2 * (likelihoods[best] - likelihoods[0]) > _CLEARLY else 0.0
+    return steps[best] if _is_clear(likelihoods[best] - likelihoods[0], len(calls)) else 0.0
 
 
 def _counts(calls: pd.DataFrame, ends: Any) -> list[int | None]:
@@ -150,12 +153,18 @@ def _best(calls: pd.DataFrame, ends: Any, candidates: list[Capacity]) -> tuple[C
     slower = [Capacity(first.slots, slowdown) for slowdown in _SLOWDOWNS]
     likelihoods = {capacity: _likelihood(calls, ends, capacity) for capacity in [*candidates, *slower]}
     best = max(likelihoods, key=lambda capacity: likelihoods[capacity])
-    clear = 2 * (likelihoods[best] - likelihoods[first]) > _CLEARLY
+    clear = _is_clear(likelihoods[best] - likelihoods[first], len(calls))
     return (best, True) if clear else (first, False)
 
 
+def _is_clear(gain: float, calls: int) -> bool:
+    """Whether a gain in log-likelihood is no accident, and more than the odd slow call or a busy client makes."""
+    return 2 * gain > _CLEARLY and gain > _NOTABLY * calls
+
+
 def _likelihood(calls: pd.DataFrame, ends: Any, capacity: Capacity) -> float:
-    """Log-likelihood of the durations, if the work of calls of a kind is normal around a line in their output tokens.
+    """Log-likelihood of the durations, if the work of calls of a kind lies around a line in their output tokens (Laplace's distribution,
+    in which single slow calls count little).
 
     Work is duration less the wait for a place, times the speed; that factor is the density's too (the Jacobian), without which the
     slowest server, whose calls need the least work, would always seem best.
@@ -169,7 +178,7 @@ def _likelihood(calls: pd.DataFrame, ends: Any, capacity: Capacity) -> float:
         left[places] = (work[places] - fitted) / max(float((numbers(calls, "end_ms") - numbers(calls, "arrival_ms"))[places].mean()), 1e-9)
     moved = length > 0
     speeds = np.log(np.maximum(work[moved] / length[moved], 1e-9))
-    return float(speeds.sum() - len(work) / 2 * np.log(np.mean(left**2) + 1e-6))
+    return float(speeds.sum() - len(work) * np.log(np.mean(np.abs(left)) + 1e-3))
 
 
 def requests(number: int) -> str:

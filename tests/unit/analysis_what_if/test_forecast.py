@@ -146,6 +146,15 @@ def test_metrics_tell_how_many_requests_a_server_runs(tmp_path: Path) -> None:
     assert recorded_jobs(log).servers["gpu:1"].capacity.slots == 2
 
 
+def test_a_server_with_more_places_than_it_had_lets_calls_wait_less(tmp_path: Path) -> None:
+    """Two calls at once at a server for one: 0-1 and 0-2 s, so each needs 1 s, and with two places both are done after 1 s."""
+    sims = [simulation(task, 0.0, [llm(task, 0.0, ms, endpoint="gpu:1")], duration_ms=ms) for task, ms in (("0", 1000.0), ("1", 2000.0))]
+    samples = [event("server_metrics", None, endpoint="gpu:1", sample=n, start_ms=n * 100.0, running=1, waiting=1) for n in range(3)]
+    answer = ask(tmp_path, [start(2), *sims[0], *sims[1], *samples], "server-slots=2")
+    assert answer.wall_replayed_ms == pytest.approx(2000)
+    assert answer.wall_after_ms == pytest.approx(1000)
+
+
 def test_metrics_without_a_queue_tell_of_no_limit(tmp_path: Path) -> None:
     samples = [event("server_metrics", None, endpoint="gpu:1", sample=n, start_ms=n * 100.0, running=2, waiting=0) for n in range(3)]
     log = log_of(tmp_path, [*four(endpoint="gpu:1"), *samples])
@@ -171,8 +180,7 @@ def calls_at(capacity: Capacity) -> pd.DataFrame:
         else:
             moment = server.next_end()
             server.finish(moment)(moment)
-    told = dict.fromkeys(("queue_told_ms", "served_told_ms", "outside_told_ms"), np.nan)
-    return pd.DataFrame(rows).assign(output_tokens=10, queue_ms=0.0, kind="llm_call", call_type="openai", **told)
+    return calls_of(rows)
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3])
@@ -193,3 +201,21 @@ def test_calls_that_slow_each_other_down_show_by_how_much(tmp_path: Path, slowdo
     found = measure(log_of(tmp_path, four()), "server", calls_at(Capacity(slowdown=slowdown)))
     assert found.capacity.slots is None
     assert found.capacity.slowdown == pytest.approx(slowdown, abs=0.1)
+
+
+def test_slow_first_calls_of_a_run_are_no_evidence_of_a_limit(tmp_path: Path) -> None:
+    """Three clients ask again at once; their first calls take 1.5 s, since a client warms up, the others 230 ms."""
+    random_ = np.random.default_rng(0)
+    asking, rows = [(0.0, 0), (20.0, 1), (40.0, 2)], list[dict[str, Any]]()
+    while len(rows) < 120:
+        moment, client = heapq.heappop(asking)
+        end = moment + (1500.0 if len(rows) < 3 else 230.0 + random_.normal(0, 12))
+        rows.append({"arrival_ms": moment, "end_ms": end})
+        heapq.heappush(asking, (end + random_.uniform(5, 30), client))
+    assert measure(log_of(tmp_path, four()), "server", calls_of(rows)).capacity == Capacity()
+
+
+def calls_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """The calls with the columns of which their server told nothing."""
+    told = dict.fromkeys(("queue_told_ms", "served_told_ms", "outside_told_ms"), np.nan)
+    return pd.DataFrame(rows).assign(output_tokens=10, queue_ms=0.0, kind="llm_call", call_type="openai", **told)
