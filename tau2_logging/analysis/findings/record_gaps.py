@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import pandas as pd
-
 from tau2_logging.analysis.findings.finding import RECORD, Finding, Proof
 from tau2_logging.analysis.findings.run_facts import RunFacts, listed
-from tau2_logging.analysis.measures.costs.prices import FREE_PREFIX
 from tau2_logging.analysis.measures.provenance import is_recorded, left_out
-from tau2_logging.events import MODEL_CALL_TYPES
 
 LEAST_CALLS = 10
 LEAST_WITHOUT_TTFT, LEAST_WITHOUT_USAGE = 0.5, 0.1
@@ -18,7 +14,7 @@ LEAST_WITHOUT_TTFT, LEAST_WITHOUT_USAGE = 0.5, 0.1
 
 def no_ttft(run: RunFacts) -> Iterator[Finding]:
     """Tell of at least LEAST_WITHOUT_TTFT of LEAST_CALLS successful calls of real models without a time to first token, and why."""
-    calls = _answered(run, "ttft_ms")
+    calls = run.answered
     without = calls[calls["ttft_ms"].isna()]
     if is_recorded(run.log) or len(calls) < LEAST_CALLS or len(without) < LEAST_WITHOUT_TTFT * len(calls):
         return
@@ -47,7 +43,7 @@ def _why_no_ttft(run: RunFacts) -> tuple[str, str]:
 
 def no_usage(run: RunFacts) -> Iterator[Finding]:
     """Tell of at least LEAST_WITHOUT_USAGE of LEAST_CALLS successful calls without token counts."""
-    calls = _answered(run, "input_tokens")
+    calls = run.answered
     without = calls[calls["input_tokens"].isna()]
     if len(calls) < LEAST_CALLS or len(without) < LEAST_WITHOUT_USAGE * len(calls):
         return
@@ -61,13 +57,6 @@ def no_usage(run: RunFacts) -> Iterator[Finding]:
         Proof("cost_by_model"),
         {"without": len(without), "calls": len(calls)},
     )
-
-
-def _answered(run: RunFacts, column: str) -> pd.DataFrame:
-    """Return the successful calls of models that are not scripted."""
-    calls = run.log.select(["model", "error", column], types=MODEL_CALL_TYPES)
-    scripted = calls["model"].astype("string").str.startswith(FREE_PREFIX).fillna(False).to_numpy(dtype=bool)
-    return calls[~scripted & ~calls["error"].fillna(False).to_numpy(dtype=bool)]
 
 
 def level_hides(run: RunFacts) -> Iterator[Finding]:

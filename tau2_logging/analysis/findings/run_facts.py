@@ -10,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.measures.comparison.arms import has_arms
+from tau2_logging.analysis.measures.costs.prices import FREE_PREFIX
 from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import solved
+from tau2_logging.events import MODEL_CALL_TYPES
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
@@ -55,6 +57,13 @@ class RunFacts:
     def prompts(self) -> pd.DataFrame:
         """Input tokens that were sent before; see `repeated_prompts`."""
         return self.log.repeated_prompts(prices=self.prices)
+
+    @cached_property
+    def answered(self) -> pd.DataFrame:
+        """The successful calls of models that are not scripted: model, error, ttft_ms, input_tokens."""
+        calls = self.log.select(["model", "error", "ttft_ms", "input_tokens"], types=MODEL_CALL_TYPES)
+        scripted = {model: str(model).startswith(FREE_PREFIX) for model in calls["model"].unique()}
+        return calls[~calls["model"].map(scripted).to_numpy(dtype=bool) & ~calls["error"].fillna(False).to_numpy(dtype=bool)]
 
     @cached_property
     def known_usd(self) -> float:
