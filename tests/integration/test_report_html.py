@@ -342,3 +342,23 @@ def test_a_task_s_page_shows_waits_apart_and_leaves_out_tokens_that_are_not_know
     assert "other 700 ms" in legend
     [tokens] = [tile.text for tile in all_of(browser, ".tile") if tile.text.startswith("tokens")]
     assert tokens.split("\n")[1:] == ["5k in", "150 out"]
+
+
+def test_a_finding_leads_to_the_table_and_to_the_simulation_that_prove_it(show: Any) -> None:
+    browser = show("two")
+    [first, *_] = all_of(browser, ".findings li")
+    links = [(link.text, link.get_attribute("hash")) for link in first.find_elements("css selector", "a")]
+    for words, route in links:
+        show("two", route)
+        headings = [heading.text for heading in all_of(browser, "main h1, main h2")]
+        named = words.split(":")[:2]  # domain and task of a simulation
+        assert words in headings or headings[0].split()[:2] == named
+    assert len(links) > 1
+
+
+def test_the_link_of_a_finding_shows_its_table_below_the_heading_of_the_page(show: Any) -> None:
+    browser = show("two", "#/trouble/Errors")
+    top = "return [...document.querySelectorAll('h2')].find((one) => one.textContent === 'Errors').getBoundingClientRect().top"
+    assert 0 <= browser.execute_script(top) < 500
+    below = show("two", "#/time/Context%20growth")
+    assert 0 <= below.execute_script(top.replace("Errors", "Context growth")) < 500

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tau2_logging.analysis.findings.finding import TIME, Finding, Proof, Saving
 from tau2_logging.analysis.findings.run_facts import RunFacts, short
+from tau2_logging.analysis.measures.provenance import is_recorded
 from tau2_logging.units import duration, significant
 
 LEAST_RATIO = 1.25
@@ -35,8 +36,10 @@ def slow_endpoint(run: RunFacts) -> Iterator[Finding]:
 
 
 def slower_under_load(run: RunFacts) -> Iterator[Finding]:
-    """Tell of the model whose calls take LEAST_RATIO_WITH_LOAD as long with many in flight as with few, if no server told of its queue."""
-    if len(run.log.waiting_at_servers()) or len(run.log.model_servers()):
+    """Tell of the model whose calls take LEAST_RATIO_WITH_LOAD as long with many in flight as with few, if no server told of its queue and
+    the log was not made from a results file, which does not say how long calls took.
+    """
+    if is_recorded(run.log) or len(run.log.waiting_at_servers()) or len(run.log.model_servers()):
         return
     table = run.log.slower_with_load()
     slow = table[(table["p50_many_ms"] >= LEAST_RATIO_WITH_LOAD * table["p50_few_ms"]) & (table["p"] * len(table) < LARGEST_P)]

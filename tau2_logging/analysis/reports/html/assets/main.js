@@ -27,7 +27,7 @@ function startReport() {
     nav.replaceChildren(...TABS.map(([target, words]) => make("a", { href: `#/${target}`, class: target === name || (name === "task" && target === "tasks") ? "here" : "" }, words)));
     hideTip();
     main.replaceChildren(...pageFor(route).flat(Infinity).filter(Boolean));
-    if (shown !== route) scrollTo(0, 0);
+    if (shown !== route) showPlace(main, route);
     shown = route;
   };
   const toggle = startTheme(render);
@@ -36,6 +36,14 @@ function startReport() {
     make("header", { class: "top" }, make("div", { class: "inner" }, make("span", { class: "name" }, DATA.title), nav, button)), main, tip);
   addEventListener("hashchange", render);
   render();
+}
+
+// The top of the page, or the table that the route names after the page.
+function showPlace(main, route) {
+  const title = route.split("/").map(unescaped)[1];
+  const heading = [...main.querySelectorAll("h2")].find((one) => title !== undefined && one.textContent === title);
+  if (heading) heading.scrollIntoView();
+  else scrollTo(0, 0);
 }
 
 startReport();

@@ -22,7 +22,7 @@ function findings() {
 
 function proofs(one) {
   const hasPage = Object.hasOwn(DATA.names, one.page) || (TIMED && ["tasks", "latency"].includes(one.page));
-  const links = hasPage ? [make("a", { href: `#/${one.page}` }, one.table)] : [];
+  const links = hasPage ? [make("a", { href: `#/${one.page}/${encodeURIComponent(one.table)}` }, one.table)] : [];
   for (const [name, index] of one.simulations) links.push(index !== null && index < SIMS.n ? make("a", { href: simulationLink(index) }, name) : name);
   return [...links, ...one.lines].flatMap((part, n) => (n ? [" \u00b7 ", part] : [part]));
 }
