@@ -16,6 +16,7 @@ from tau2_logging.units import share
 LEAST_FAILED = 5
 LEAST_TOOL_SHARE, LEAST_MODEL_SHARE = 0.1, 0.01
 _NORMAL = 1.96
+LEAST_CUT, LEAST_CUT_SHARE = 3, 0.01
 
 
 def failing_tool(run: RunFacts) -> Iterator[Finding]:
@@ -63,3 +64,23 @@ def _most_often(kinds: pd.Series[int]) -> str:
 def _failed_events(run: RunFacts, types: Sequence[str], named_by: str, name: str) -> pd.DataFrame:
     events = run.log.select([*KEY, named_by, "error", "file", "line"], types=types)
     return events[events["error"].fillna(False).astype(bool) & (events[named_by].fillna("") == name)]
+
+
+def cut_replies(run: RunFacts) -> Iterator[Finding]:
+    """Tell of the agent's replies that were cut at the length limit: at least LEAST_CUT, and LEAST_CUT_SHARE of its calls."""
+    table = run.log.truncations()
+    cut = table[table["type"] == "llm_call"]
+    calls = len(run.log.select(["type"], types=["llm_call"])) if len(cut) >= LEAST_CUT else 0
+    if not calls or len(cut) < LEAST_CUT_SHARE * calls:
+        return
+    touched = len(cut[["domain", "task", "trial"]].drop_duplicates())
+    yield Finding(
+        "cut_replies",
+        f"{len(cut):,} of {calls:,} replies of the agent's model were cut at the length limit, in {touched:,} of "
+        f"{plural(len(run.simulations), 'simulation')}: what was cut off, a tool call for instance, is lost.",
+        "Raise max_tokens in --agent-llm-args.",
+        touched / max(1, len(run.simulations)),
+        TOUCHED,
+        Proof("truncations", line_names(cut), simulation_names(cut)),
+        {"cut": len(cut), "calls": calls, "simulations": touched},
+    )

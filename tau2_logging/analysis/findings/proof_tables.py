@@ -10,6 +10,7 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "errors": ("trouble", "Errors"),
     "retries": ("trouble", "Retries"),
     "outages": ("trouble", "Outages of model servers"),
+    "truncations": ("trouble", "Cut at the length limit"),
     "unfinished": ("trouble", "Never ended"),
     "repeated_calls": ("trouble", "Repeated identical tool calls"),
     "loops": ("behavior", "Loops: the same calls at least 3 times in a row"),

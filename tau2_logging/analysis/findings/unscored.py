@@ -15,6 +15,8 @@ from tau2_logging.units import duration
 
 _HOW = {"error": "ended in error", "timeout": "timed out", "unfinished": "never ended", "ok": "had no reward"}
 TIMEOUT = "timeout"
+LEAST_OUT = 2
+_LIMITS = {"max_steps": ("steps", "--max-steps"), "too_many_errors": ("tool errors", "--max-errors")}
 
 
 def not_scored(run: RunFacts) -> Iterator[Finding]:
@@ -79,3 +81,24 @@ def _waited_on(stopped: pd.DataFrame) -> str:
     what, number = known["waiting_on"].value_counts().index[0], int(known["waiting_on"].value_counts().iloc[0])
     models = known.loc[known["waiting_on"] == what, "model"].dropna()
     return f"; {number:,} of them waited on {short(what)}{f' ({short(models.iloc[0])})' if len(models) else ''}"
+
+
+def out_of_steps(run: RunFacts) -> Iterator[Finding]:
+    """Tell of at least LEAST_OUT simulations that a limit on steps or tool errors ended: they count as failed."""
+    ended = run.simulations[run.simulations["termination"].isin(list(_LIMITS))]
+    if len(ended) < LEAST_OUT:
+        return
+    counts = ended["termination"].value_counts()
+    how = " and ".join(f"{number:,} by the limit on {_LIMITS[str(reason)][0]}" for reason, number in counts.items())
+    flags = " and ".join(_LIMITS[str(reason)][1] for reason in counts.index)
+    lost = int((~ended["solved"]).sum())
+    yield Finding(
+        "out_of_steps",
+        f"{len(ended):,} of {plural(len(run.simulations), 'simulation')} were ended by a limit ({how}); tau2 counts them as failed.",
+        f"See whether they went in circles; if they made progress, raise {flags}.",
+        len(ended) / len(run.simulations),
+        SIMULATIONS,
+        Proof("tasks", (), simulation_names(ended)),
+        {"ended": len(ended), "simulations": len(run.simulations), "by_limit": {str(key): int(value) for key, value in counts.items()}},
+        Saving(simulations=lost),
+    )

@@ -151,8 +151,8 @@ def server_down(run: RunFacts) -> Iterator[Finding]:
     waiting = run.log.select([*KEY, "file", "line"], types=["server_wait"])
     yield Finding(
         "server_down",
-        f"Model servers were down {len(table):,} time{'s' * (len(table) > 1)} ({listed(table['endpoint'].unique(), 3)}): {int(waits):,} "
-        f"calls waited {duration(waited)} in all and {int(failed):,} failed, in the worst outage in {int(most['simulations']):,} of "
+        f"Model servers were down {len(table):,} time{'s' * (len(table) > 1)} ({listed(table['endpoint'].unique(), 3)}): "
+        f"{_waited_or_failed(int(waits), waited, int(failed))}, in the worst outage in {int(most['simulations']):,} of "
         f"{plural(int(most['of_simulations']), 'simulation')}.",
         "Read why the server was left out in the first lines; --server-wait says how long calls wait for it.",
         run.time_share(waited),
@@ -161,3 +161,8 @@ def server_down(run: RunFacts) -> Iterator[Finding]:
         {"outages": len(table), "waits": int(waits), "waited_ms": waited, "failed_calls": int(failed)},
         Saving(run.wall_part(waited)),
     )
+
+
+def _waited_or_failed(waits: int, waited: float, failed: int) -> str:
+    parts = [f"{plural(waits, 'call')} waited {duration(waited)} in all"] if waits else []
+    return " and ".join([*parts, *([f"{plural(failed, 'call')} failed"] if failed else [])])

@@ -41,3 +41,10 @@ def test_a_model_that_fails_is_named_with_its_error(tmp_path: Path) -> None:
     assert found.sentence == "gpt-4.1 failed in 6 of 100 calls (6.0 %), each time with RateLimitError, in 1 of 1 simulation."
     good = [llm(start=10.0 * n, ms=5.0) for n in range(100)]
     assert "failing_model" not in told(tmp_path, simulation(calls=good))
+
+
+def test_replies_that_were_cut_are_told(tmp_path: Path) -> None:
+    calls = [llm(start=10.0 * n, ms=5.0, finish_reason="length" if n < 3 else "stop") for n in range(100)]
+    found = told(tmp_path, simulation(calls=calls))["cut_replies"]
+    assert found.sentence.startswith("3 of 100 replies of the agent's model were cut at the length limit, in 1 of 1 simulation")
+    assert "cut_replies" not in told(tmp_path, simulation(calls=calls[1:]))

@@ -58,3 +58,28 @@ def test_calls_of_one_length_or_with_a_queue_that_is_known_are_not_told(tmp_path
     assert "slower_under_load" not in told(tmp_path, waves(100.0))
     server = [event("server_metrics", None, 1.0 + n, endpoint="x", sample=n, start_ms=1000.0 * n, running=1, waiting=0) for n in (0, 1)]
     assert "slower_under_load" not in told(tmp_path, [*waves(200.0), *server])
+
+
+def served(hits: int) -> list[Event]:
+    """Two conversations of 15 calls at a server whose prefill takes 100 of 200 ms; its cache held so many of 100 prompt tokens."""
+    calls = [
+        llm(str(n), n * 10_000.0 + k * 500, 200.0, input_tokens=1000 + 100 * k, endpoint="gpu:8000") for n in (0, 1) for k in range(15)
+    ]
+    events = [e for n in (0, 1) for e in simulation(str(n), n * 10_000.0, calls[15 * n : 15 * n + 15], duration_ms=10_000.0)]
+    sums = [
+        {"prefill_sum_ms": 100.0 * count, "prefill_count": count, "prefix_hits": hits * k, "prefix_queries": 100 * k}
+        for k, count in ((0, 0), (1, 30))
+    ]
+    seen = [event("server_metrics", None, 1.0 + k, endpoint="gpu:8000", sample=k, start_ms=k * 1.0, **sums[k]) for k in (0, 1)]
+    return [seen[0], *events, seen[1]]
+
+
+def test_a_server_that_computes_prompts_again_is_told(tmp_path: Path) -> None:
+    """Of 1,000, 1,100, ... 2,400 tokens all but the last were sent before: 23,100 of 25,500."""
+    found = told(tmp_path, served(hits=5))["prefix_cache"]
+    assert found.sentence == (
+        "90.6 % of the agent's input tokens were sent before in the same conversation, but the prefix cache of gpu:8000 held 5.0 % of its "
+        "prompts: prefill takes 100 ms of a call of 200 ms (mean of 30 calls)."
+    )
+    assert found.share == pytest.approx((23_100 / 25_500 - 0.05) * 100 * 30 / 20_000)
+    assert "prefix_cache" not in told(tmp_path, served(hits=80))

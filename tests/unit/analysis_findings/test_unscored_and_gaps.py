@@ -66,3 +66,13 @@ def test_a_level_that_leaves_out_calls_is_told(tmp_path: Path) -> None:
     assert found.sentence.startswith("The log's level leaves out llm_call:")
     assert "--log-level PROFILE" in found.advice
     assert "level_hides" not in told(tmp_path, simulation("0", calls=[llm("0")], **CALLS))
+
+
+def test_simulations_that_a_limit_ended_are_told_by_limit(tmp_path: Path) -> None:
+    ends = ["max_steps", "max_steps", "too_many_errors"]
+    limited = [e for n, end in enumerate(ends) for e in simulation(str(n + 6), 6000.0 + n * 1000.0, termination=end, reward=0.0)]
+    found = told(tmp_path, [*whole(6), *limited])["out_of_steps"]
+    assert found.sentence == (
+        "3 of 9 simulations were ended by a limit (2 by the limit on steps and 1 by the limit on tool errors); tau2 counts them as failed."
+    )
+    assert "out_of_steps" not in told(tmp_path, [*whole(6), *limited[:2]])

@@ -98,13 +98,15 @@ def outage(waits: int, failed: int = 0) -> list[Event]:
 def test_a_server_that_was_down_is_told_with_the_calls_that_waited(tmp_path: Path) -> None:
     found = told(tmp_path, outage(4, 2))["server_down"]
     assert found.sentence == (
-        "Model servers were down 1 time (gpu:8000): 4 calls waited 400 ms in all and 2 failed, in the worst outage in 1 of 1 simulation."
+        "Model servers were down 1 time (gpu:8000): 4 calls waited 400 ms in all and 2 calls failed, in the "
+        "worst outage in 1 of 1 simulation."
     )
     assert found.share == pytest.approx(0.4)
 
 
 def test_an_outage_that_nobody_noticed_is_not_told(tmp_path: Path) -> None:
     assert "server_down" not in told(tmp_path, outage(0, 1))
+    assert "(gpu:8000): 3 calls failed, in" in told(tmp_path, outage(0, 3))["server_down"].sentence
 
 
 def with_metrics(queue_ms: float) -> list[Event]:
