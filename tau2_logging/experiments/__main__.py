@@ -1,6 +1,6 @@
 """`python -m tau2_logging.experiments`: plan, power, run (launch), status (monitor), collect, manipulation, analyze, variants.
 
-Only argparse is imported here, so that --help answers at once; everything else when it is needed.
+Only argparse and the table of options are imported here, so that --help answers at once; everything else when it is needed.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import argparse
 import os
 from collections.abc import Callable, Sequence
 
-from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.leaving import CommandParser, carry_out
+from tau2_logging.runner.settings.options import add_plan_options, add_start_options
 
 PROG = "python -m tau2_logging.experiments"
 _EPILOG = """\
@@ -34,11 +34,17 @@ def build_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_plan(commands.add_parser("plan", help="make a plan file; says cost and power before anything is run"))
-    power = commands.add_parser("power", help="the smallest difference that a plan can find")
+    _add_plan(
+        commands.add_parser(
+            "plan", usage=f"{PROG} plan --name NAME [option ...]", help="make a plan file; says cost and power before anything is run"
+        )
+    )
+    power = commands.add_parser("power", usage=f"{PROG} power [PLAN | option ...]", help="the smallest difference that a plan can find")
     power.add_argument("plan", nargs="?", help=f"{_PLAN}; or give the plan's own flags")
     _add_design(power)
-    run = commands.add_parser("run", aliases=["launch"], help="run what is missing of a plan; again after any interruption")
+    run = commands.add_parser(
+        "run", aliases=["launch"], usage=f"{PROG} run PLAN [option ...]", help="run what is missing of a plan; again after any interruption"
+    )
     _add_run(run)
     for name, aliases, text in (
         ("status", ["monitor"], "how far each arm has come"),
@@ -69,7 +75,7 @@ def _add_design(parser: argparse.ArgumentParser) -> None:
     arms.add_argument("--arm", action="append", metavar="NAME=JSON", help="an arm: agent, agent_args, agent_llm, agent_llm_args, "
                       "user_llm, user_llm_args, variant")  # fmt: skip
     arms.add_argument("--reference", metavar="ARM", help="what the others are compared with (default: control, else the first)")
-    _add_cells(parser.add_argument_group("cells"))
+    add_plan_options(parser)
     money = parser.add_argument_group("cost and power")
     money.add_argument("--budget", type=float, metavar="USD", help="refuse a plan that costs more; the run keeps to it too")
     money.add_argument("--cost-per-simulation", type=float, metavar="USD", help="what one simulation costs")
@@ -79,33 +85,11 @@ def _add_design(parser: argparse.ArgumentParser) -> None:
     money.add_argument("--power", type=float, default=0.8, metavar="P", help="chance of finding it (default: %(default)s)")
 
 
-def _add_cells(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--domains", nargs="+", metavar="DOMAIN", help="domains (default: retail)")
-    group.add_argument("--task-ids", nargs="+", metavar="ID", help="only these tasks")
-    group.add_argument("--num-tasks", type=int, metavar="N", help="only the first N tasks of each domain")
-    group.add_argument("--task-split", metavar="NAME", help="task split (default: base)")
-    group.add_argument("--num-trials", type=int, metavar="N", help="trials of each task in each arm (default: 1)")
-    group.add_argument("--seed", type=int, metavar="N", help="seed of the trials, of the order of cells and of resampling (default: 300)")
-    group.add_argument("--agent", metavar="NAME", help="agent of arms that name none (default: llm_agent)")
-    for role in CONFIGURED_ROLES:
-        group.add_argument(f"--{role}-llm", metavar="MODEL", help=f"the {role}'s model, by litellm's name (default: scripted/{role})")
-        group.add_argument(f"--{role}-llm-args", metavar="JSON", help="arguments of its calls")
-    group.add_argument("--max-concurrency", type=int, metavar="N", help="simulations at a time (default: 3)")
-    group.add_argument("--max-steps", type=int, metavar="N", help="steps of a simulation (default: 200)")
-
-
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", help=_PLAN)
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often to go over what failed (default: %(default)s)")
     parser.add_argument("--budget", type=float, metavar="USD", help="another budget than the plan's")
-    parser.add_argument("--max-concurrency", type=int, metavar="N", help="simulations at a time")
-    parser.add_argument("--executor", choices=("threads", "processes", "ray"), help="where they run (docs/executors.md; default: threads)")
-    parser.add_argument("--workers", type=int, metavar="N", help="worker processes (default: one for each core)")
-    parser.add_argument("--ray-address", metavar="ADDRESS", help="a Ray cluster that runs already")
-    parser.add_argument("--max-retries", type=int, metavar="N", help="how often a failed model call is made again")
-    parser.add_argument("--task-timeout", type=float, metavar="SECONDS", help="give a simulation up after this time")
-    parser.add_argument("--log-level", metavar="LEVEL", help="least level of events to write (default: PROFILE)")
-    parser.add_argument("--no-progress", action="store_true", help="no progress display")
+    add_start_options(parser.add_argument_group("changes for this start"))
 
 
 def _add_variants(parser: argparse.ArgumentParser) -> None:

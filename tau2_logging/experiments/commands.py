@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tau2_logging.errors import UserError
 from tau2_logging.units import money
@@ -71,11 +72,12 @@ def run(args: argparse.Namespace) -> int:
     """Run what is missing of a plan."""
     from tau2_logging.experiments.planning.plan_file import read_plan
     from tau2_logging.experiments.running import run_experiment
+    from tau2_logging.runner.settings.from_options import changed_config
 
-    names = ("max_concurrency", "executor", "workers", "ray_address", "max_retries", "task_timeout", "log_level")
-    changes: dict[str, Any] = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    changes.update({"progress": False} if args.no_progress else {}, **({"max_cost": args.budget} if args.budget is not None else {}))
-    return run_experiment(read_plan(Path(args.plan)), changes, args.rounds)
+    experiment = read_plan(Path(args.plan))
+    changed = replace(experiment.plan, config=changed_config(experiment.plan.config, vars(args)))
+    budget = {"max_cost": args.budget} if args.budget is not None else {}
+    return run_experiment(replace(experiment, plan=changed), budget, args.rounds)
 
 
 def status(args: argparse.Namespace) -> int:

@@ -35,7 +35,8 @@ from tau2_logging.runner.run_end import Ending
 from tau2_logging.runner.run_events import RunRecord
 from tau2_logging.runner.run_notices import damaged_note, ending_lines, opening_lines, result_lines
 from tau2_logging.runner.run_stop import Stop
-from tau2_logging.runner.settings.config import THREADS, ModelChoice, RunConfig
+from tau2_logging.runner.settings.config import ModelChoice, RunConfig
+from tau2_logging.runner.settings.options import THREADS
 from tau2_logging.runner.settings.secret_values import secret_values
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings, simulation_settings
 from tau2_logging.runner.work.checkpoint import Checkpoint, Key, Row, write_results

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.cli.run_local import _resumed
 from tau2_logging.errors import UserError
 from tau2_logging.events import decode
 from tau2_logging.events.semconv import SPAN_TYPES
+from tau2_logging.runner.settings.from_options import resumed_config
 from tau2_logging.runner.settings.saved_run import write_run
 from tests.support.command import run_local, start_local
 from tests.support.executors import EXECUTORS, essence
@@ -232,7 +232,7 @@ def test_a_resumed_run_may_have_another_executor(tmp_path: Path) -> None:
     directory = tmp_path / "runs" / "r"
     directory.mkdir(parents=True)
     write_run(directory, {"run_id": "r", "config": config.as_json(), "started_wall": 1.0, "trial_seeds": [1]})
-    resumed, _ = _resumed({"resume": str(directory), "executor": "threads"})
+    resumed, _ = resumed_config({"resume": str(directory), "executor": "threads"})
     assert (resumed.executor, resumed.workers) == ("threads", None)
-    same, _ = _resumed({"resume": str(directory)})
+    same, _ = resumed_config({"resume": str(directory)})
     assert (same.executor, same.workers) == ("processes", 2)

@@ -24,9 +24,9 @@ from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.endpoints import Endpoint, Endpoints
 from tau2_logging.models.servers.server_settings import ModelServerSettings as Settings
 from tau2_logging.models.simulated_server import Exchange, Reply, ServerSettings, SimulatedServer
-from tau2_logging.runner.model_calls.model_servers import agent_llm
 from tau2_logging.runner.model_calls.preflight import check
 from tau2_logging.runner.model_calls.routing import Routing
+from tau2_logging.runner.model_calls.server_questions import agent_llm
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tests.support.command import start_local
 from tests.support.in_process import run_quietly, scripted

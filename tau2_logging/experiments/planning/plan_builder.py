@@ -12,7 +12,7 @@ from tau2_logging.events.call_arguments import MASK
 from tau2_logging.events.label import plain_domain
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.runner.harness.enhanced_domains import offered
-from tau2_logging.runner.harness.tau2_harness import Tau2Harness
+from tau2_logging.runner.harness.load_harness import load_harness
 from tau2_logging.runner.settings.arms import chosen_variants, known_variants, variant_arms
 from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig
 from tau2_logging.runner.settings.simulation_settings import simulation_settings
@@ -64,7 +64,7 @@ def _model(data: Mapping[str, Any], role: str) -> ModelChoice:
 
 def planned_tasks(config: RunConfig) -> dict[str, list[str]]:
     """The tasks that a run of this configuration does, by domain (loads tau2). Raises UserError for anything tau2 does not have."""
-    harness = Tau2Harness.load()
+    harness = load_harness(config)
     settings = simulation_settings(config)
     with offered(harness.registry, settings.values()):
         units = make_plan(config, settings, harness).units

@@ -30,19 +30,6 @@ _DEATH_NEWS_S = 2.0
 Say = Callable[[str], None]
 
 
-def agent_llm(settings: ModelServerSettings) -> str:
-    """The model of an agent that was given none, by litellm's name: the one we start, or the one that the endpoints serve.
-
-    Asks the endpoints. Raises UserError when they serve none, or several.
-    """
-    if settings.served_name is not None:
-        return f"{PROVIDER}/{settings.served_name}"
-    names = sorted({name for endpoint in ask_all(settings) for name in endpoint.models})
-    if len(names) != 1:
-        raise UserError(f"the endpoints serve {'no model' if not names else ', '.join(names)}; choose one with --agent-llm {PROVIDER}/NAME")
-    return f"{PROVIDER}/{names[0]}"
-
-
 def routed_models(config: RunConfig) -> frozenset[str]:
     """The models whose calls go to the run's servers: hosted_vllm/... without an api_base of their own."""
     if config.servers is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.instrument.wire import call_type_of_host
@@ -11,8 +12,27 @@ from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.api import ServerApi, ServerSilent
 from tau2_logging.models.servers.endpoints import Endpoint
 from tau2_logging.models.servers.programs import LITELLM_PROXY, program_at
-from tau2_logging.models.servers.server_settings import KEY_VARIABLE, ModelServerSettings
+from tau2_logging.models.servers.server_settings import KEY_VARIABLE, PROVIDER, ModelServerSettings
 from tau2_logging.runner.settings.config import ModelChoice
+
+
+def with_served_model(given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The options of a new run, with the model that its servers serve as the agent's if none is named. Raises UserError."""
+    settings = ModelServerSettings.of(given)
+    return given if settings is None or "agent_llm" in given else {**given, "agent_llm": agent_llm(settings)}
+
+
+def agent_llm(settings: ModelServerSettings) -> str:
+    """The model of an agent that was given none, by litellm's name: the one we start, or the one that the endpoints serve.
+
+    Asks the endpoints. Raises UserError when they serve none, or several.
+    """
+    if settings.served_name is not None:
+        return f"{PROVIDER}/{settings.served_name}"
+    names = sorted({name for endpoint in ask_all(settings) for name in endpoint.models})
+    if len(names) != 1:
+        raise UserError(f"the endpoints serve {'no model' if not names else ', '.join(names)}; choose one with --agent-llm {PROVIDER}/NAME")
+    return f"{PROVIDER}/{names[0]}"
 
 
 def ask_all(settings: ModelServerSettings, vouched: bool = False) -> list[Endpoint]:

@@ -10,24 +10,18 @@ from typing import Any
 
 from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.errors import UserError
-from tau2_logging.events.levels import LEVELS
 from tau2_logging.events.roles import CONFIGURED_ROLES
-from tau2_logging.instrument import TTFT_MODES
 from tau2_logging.logger.content.masking import MASK
-from tau2_logging.logger.content.sensitive import LEVELS as MASKING_LEVELS
-from tau2_logging.models.experts import ADVISE, MODES, Expert
+from tau2_logging.models.experts import ADVISE, Expert
 from tau2_logging.models.servers.server_settings import ModelServerSettings
+from tau2_logging.runner.settings.options import RAY, RUN_OPTIONS, SCORE, THREADS
 from tau2_logging.runner.settings.shown_settings import shown_settings
 from tau2_logging.users import Variant
 
-HARNESSES = ("tau2", "maseval")
-THREADS, PROCESSES, RAY = EXECUTORS = ("threads", "processes", "ray")
-SCORE, AS_ERROR = MODEL_FAILURES = ("score", "error")
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
 
 DEFAULT_ARGS = {"temperature": 0.0}
 """Arguments of a model's calls if none are given: tau2's own."""
-_OF_A_START = ("otlp", "otlp_content", "prometheus", "receive_traces")
 
 
 @dataclass(frozen=True)
@@ -132,67 +126,37 @@ class RunConfig:
     receive_traces: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("num_trials", "max_concurrency", "max_steps", "max_errors"):
-            _at_least(name, getattr(self, name), 1)
-        if self.num_tasks is not None:
-            _at_least("num_tasks", self.num_tasks, 1)
-        if self.workers is not None:
-            _at_least("workers", self.workers, 1)
-        _at_least("max_retries", self.max_retries, 0)
-        if self.max_tokens_total is not None:
-            _at_least("max_tokens_total", self.max_tokens_total, 1)
-        for name, unit in (
-            ("task_timeout", "seconds"),
-            ("heartbeat", "seconds"),
-            ("request_timeout", "seconds"),
-            ("max_retry_wait", "seconds"),
-            ("max_cost", "US dollars"),
-        ):
-            value = getattr(self, name)
-            if value is not None and not 0 < value < float("inf"):
-                raise UserError(f"--{name.replace('_', '-')} is {value:g}; give {unit} above 0")
-        if not 0 <= self.server_wait < float("inf"):
-            raise UserError(f"--server-wait is {self.server_wait:g}; give seconds, 0 for not at all")
-        if not self.profile and (self.max_cost or self.max_tokens_total or self.rate_limits):
-            raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
-        if self.model_failures not in MODEL_FAILURES:
-            raise UserError(f"--model-failures is {self.model_failures!r}; give {' or '.join(MODEL_FAILURES)}")
-        for name, value, offered in (("log_level", self.log_level, LEVELS), ("masking", self.masking, MASKING_LEVELS)):
-            if value not in offered:
-                raise UserError(f"no {name} {value!r}; there are {', '.join(offered)}")
-        if self.ttft not in TTFT_MODES:
-            raise UserError(f"--ttft is {self.ttft!r}; give one of {', '.join(TTFT_MODES)}")
-        self._check_executor()
-        self._check_harness()
-        self._check_exports()
+        for option in RUN_OPTIONS:
+            value = getattr(self, str(option.field))
+            if option.check is not None and value is not None:
+                option.check(option, value)
         if not self.domains:
             raise UserError("no domain given; name one or more with --domains, or see --list-domains")
+        self._check_profile()
+        self._check_executor()
+        self._check_harness()
         self._check_experts()
         self._check_arms()
 
+    def _check_profile(self) -> None:
+        if not self.profile and (self.max_cost or self.max_tokens_total or self.rate_limits):
+            raise UserError("--max-cost, --max-tokens-total and --rate-limit count what is measured; they cannot go with --no-profile")
+        if not self.profile and (self.otlp is not None or self.prometheus is not None):
+            raise UserError("--otlp and --prometheus show what is measured; they cannot go with --no-profile")
+        if self.otlp_content and self.otlp is None:
+            raise UserError("--otlp-content says what to send, but not where to; give --otlp ENDPOINT too")
+
     def _check_executor(self) -> None:
-        if self.executor not in EXECUTORS:
-            raise UserError(f"no executor {self.executor!r}; there are {', '.join(EXECUTORS)}")
         if self.workers is not None and self.executor == THREADS:
             raise UserError("--workers counts processes; give --executor processes or ray too, or --max-concurrency for more threads")
         if self.ray_address is not None and self.executor != RAY:
             raise UserError("--ray-address names a cluster for --executor ray; give that too")
 
     def _check_harness(self) -> None:
-        if self.harness not in HARNESSES:
-            raise UserError(f"no harness {self.harness!r}; there are {', '.join(HARNESSES)}")
         if self.harness == "maseval" and (self.agent != "llm_agent" or self.user is not None):
             raise UserError("--agent and --user name tau2's; with --harness maseval give your own agents with --maseval-agents")
         if self.maseval_agents is not None and self.harness != "maseval":
             raise UserError("--maseval-agents goes with --harness maseval; with tau2, register your agent and name it with --agent")
-
-    def _check_exports(self) -> None:
-        if not self.profile and (self.otlp is not None or self.prometheus is not None):
-            raise UserError("--otlp and --prometheus show what is measured; they cannot go with --no-profile")
-        if self.otlp_content and self.otlp is None:
-            raise UserError("--otlp-content says what to send, but not where to; give --otlp ENDPOINT too")
-        if self.prometheus is not None and not 0 <= self.prometheus < 65536:
-            raise UserError(f"--prometheus is {self.prometheus}; give a port, 1 to 65535 (0: any free one)")
 
     def _check_arms(self) -> None:
         names = [arm.name for arm in self.arms]
@@ -205,8 +169,6 @@ class RunConfig:
             raise UserError(f"--user {self.user} does not go with variants, which are of tau2's own user simulator; leave one of them out")
 
     def _check_experts(self) -> None:
-        if self.expert_mode not in MODES:
-            raise UserError(f"--expert-mode is {self.expert_mode!r}; give {' or '.join(MODES)}")
         if self.agent == EXPERT_AGENT and not self.experts:
             raise UserError("--agent expert_agent has no expert; name one or more with --expert NAME=MODEL, as in --expert planner=gpt-4.1")
         if self.experts and self.agent != EXPERT_AGENT:
@@ -233,7 +195,8 @@ class RunConfig:
     def as_json(self) -> dict[str, Any]:
         """For run.json: of the models' arguments and the servers' words only what is known to be harmless, other secrets masked. Where a
         start of the run sends its events is not a setting of the run."""
-        data = {name: value for name, value in dataclasses.asdict(self).items() if name not in _OF_A_START}
+        of_start = {option.field for option in RUN_OPTIONS if option.of_start}
+        data = {name: value for name, value in dataclasses.asdict(self).items() if name not in of_start}
         return {**shown_settings(data), "log_dir": str(self.log_dir)}
 
     @classmethod
@@ -245,14 +208,13 @@ class RunConfig:
         for name in ("agent_model", "user_model", "judge_model"):
             if values.get(name) is not None:
                 values[name] = ModelChoice(**values[name])
-        for name in ("domains", "task_ids", "rate_limits", "modules"):
-            if values.get(name) is not None:
-                values[name] = tuple(values[name])
+        for option in RUN_OPTIONS:
+            if option.value is not None and values.get(str(option.field)) is not None:
+                values[str(option.field)] = option.value(values[str(option.field)])
         if values.get("servers") is not None:
             values["servers"] = ModelServerSettings.from_json(values["servers"])
         values["arms"] = tuple(map(Arm.from_json, values.get("arms") or ()))
         values["experts"] = tuple(Expert(**expert) for expert in values.get("experts") or ())
-        values["log_dir"] = Path(values["log_dir"])
         return cls(**values)
 
     def role_models(self) -> dict[str, ModelChoice | None]:
@@ -264,13 +226,3 @@ class RunConfig:
         roles: dict[str, object] = {**self.role_models(), "servers": self.servers}
         roles |= {f"expert {expert.alias}": expert for expert in self.experts} | {f"arm {arm.name}": arm for arm in self.arms}
         return next((role for role, settings in roles.items() if MASK in repr(settings)), None)
-
-
-def server_settings(given: Mapping[str, Any], before: ModelServerSettings | None = None) -> ModelServerSettings | None:
-    """The model servers that a command line asks for; where it changes those of an earlier start (`before`), the rest stays."""
-    return ModelServerSettings.of(given, before)
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise UserError(f"--{name.replace('_', '-')} is {value}; give at least {least}")

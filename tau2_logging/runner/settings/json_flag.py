@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from tau2_logging.errors import UserError
@@ -11,13 +10,10 @@ from tau2_logging.errors import UserError
 _KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", bool: "true or false", type(None): "null"}
 
 
-def json_object(given: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """The value of a flag by its name among those given, empty if it is not. Raises UserError, which does not repeat the value: it may hold
-    a key."""
-    text = given.get(name)
+def json_object(flag: str, text: str | None) -> dict[str, Any]:
+    """The value of a flag, empty if it is not given. Raises UserError, which does not repeat the value: it may hold a key."""
     if text is None:
         return {}
-    flag = f"--{name.replace('_', '-')}"
     try:
         value = json.loads(text)
     except ValueError as error:

@@ -13,7 +13,7 @@ from tau2_logging.instrument.model_calls.reply import EMPTY_REPLY, MALFORMED_JSO
 from tau2_logging.instrument.simulations.acting import acting_in, orchestrator_of
 from tau2_logging.logger.scope import OK, Outcome, described_error, failed
 from tau2_logging.logger.simulation import AGENT, JUDGE, USER, Simulation
-from tau2_logging.runner.settings.config import SCORE
+from tau2_logging.runner.settings.options import SCORE
 
 AGENT_ERROR = "agent_error"
 """tau2's own termination reason."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tau2_logging.logger.content.prompt_hash import prompt_hash
 from tau2_logging.runner.harness.enhanced_domains import offered
+from tau2_logging.runner.harness.load_harness import load_harness
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.simulation_settings import simulation_settings
@@ -15,7 +16,7 @@ from tau2_logging.users import Variant, registered_users, user_name
 
 def user_prompts(config: RunConfig) -> dict[tuple[str, str], str]:
     """Hash of the prompt by (label, task id), for every user that has one (loads tau2)."""
-    harness = Tau2Harness.load()
+    harness = load_harness(config)
     settings = simulation_settings(config)
     found = {}
     with offered(harness.registry, settings.values()):
@@ -43,5 +44,5 @@ def prompt_of(variant: Variant | None, domain: str, task_id: str) -> str:
 def scenarios(config: RunConfig) -> dict[tuple[str, str], str]:
     """What tau2 tells the user of each task, by (domain, task id)."""
     plain = replace(config, arms=())
-    plan = make_plan(plain, simulation_settings(plain), Tau2Harness.load())
+    plan = make_plan(plain, simulation_settings(plain), load_harness(plain))
     return {(unit.domain, str(unit.task.id)): str(unit.task.user_scenario) for unit in plan.units}
