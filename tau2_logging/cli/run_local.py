@@ -50,6 +50,6 @@ def main(argv: Sequence[str] | None = None, prog: str = "run_local.py") -> None:
 
 
 def _command(given: Mapping[str, Any], words: list[str]) -> int:
-    from tau2_logging.cli.run_commands import carry_out_options  # a second of imports that --help does not need
+    from tau2_logging.cli.run_steps import carry_out_options  # a second of imports that --help does not need
 
     return carry_out_options(given, words)

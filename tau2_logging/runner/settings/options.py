@@ -152,8 +152,8 @@ _WHAT = (
            plan_help="trials of each task in each arm (default: 1)"),
     Option("--seed", "seed", "seed of the run; trials get the seeds tau2 gives them (default: 300)", _N,
            plan_help="seed of the trials, of the order of cells and of resampling (default: 300)"),
-    Option("--list-domains", None, "show the domains, agents and users and leave", _ON, not_in_experiments=_RUNS_NOTHING),
-    Option("--list-tasks", None, "show the tasks of a domain and leave", _text("DOMAIN"), not_in_experiments=_RUNS_NOTHING),
+    Option("--list-domains", None, "show the domains, agents and users, and exit", _ON, not_in_experiments=_RUNS_NOTHING),
+    Option("--list-tasks", None, "show the tasks of a domain, and exit", _text("DOMAIN"), not_in_experiments=_RUNS_NOTHING),
 )  # fmt: skip
 
 _WHO = (
@@ -166,43 +166,46 @@ _WHO = (
     Option("--agent-args", "agent_args", "settings of retry_agent, context_agent or enhanced_agent, as a JSON object", _text("JSON"),
            json=True),
     Option("--agent-llm", "agent_model", "the agent's model, by litellm's name (default: scripted/agent)", _text("MODEL")),
-    Option("--agent-llm-args", "agent_model", "arguments of its calls, as a JSON object", _text("JSON"), json=True, resumable=True),
+    Option("--agent-llm-args", "agent_model", "arguments of the agent model's calls, as a JSON object",
+           _text("JSON"), json=True, resumable=True),
     Option("--expert", "experts", "a model that the agent may consult through a tool; more after commas: description=..., prompt=..., "
            "input_cost_per_token=..., output_cost_per_token=..., any argument of its calls; or a .yaml file; repeatable (see "
            "docs/experts.md)", _repeated("NAME=MODEL"), resumable=True),
     Option("--expert-mode", "expert_mode", "an expert's answer goes back to the agent's model, or is the agent's turn (default: advise)",
            {"choices": EXPERT_MODES}, check=one_of(EXPERT_MODES)),
     Option("--user", "user", "user implementation (default: user_simulator)", _text("NAME")),
-    Option("--user-variants", "arms", "do every task once for each of these manners of the user: control, frustration, anxiety, anger, "
+    Option("--user-variants", "arms", "do every task once for each of these personas of the user: control, frustration, anxiety, anger, "
            "confusion, placebo, or a .yaml file (see docs/experiments.md)", _text("NAME,NAME"),
            not_in_experiments="`experiments plan` has it among the options for arms"),
     Option("--user-llm", "user_model", "the user simulator's model (default: scripted/user)", _text("MODEL")),
-    Option("--user-llm-args", "user_model", "arguments of its calls, as a JSON object", _text("JSON"), json=True, resumable=True),
-    Option("--judge-llm", "judge_model", "model that answers natural-language assertions and, where tau2 has one, the repetition check "
+    Option("--user-llm-args", "user_model", "arguments of the user model's calls, as a JSON object",
+           _text("JSON"), json=True, resumable=True),
+    Option("--judge-llm", "judge_model", "model that answers natural-language assertions and, if tau2 has one, the repetition check "
            "(default: scripted/judge with scripted models, else only what a task's reward needs)", _text("MODEL")),
-    Option("--judge-llm-args", "judge_model", "arguments of its calls, as a JSON object", _text("JSON"), json=True, resumable=True),
+    Option("--judge-llm-args", "judge_model", "arguments of the judge model's calls, as a JSON object",
+           _text("JSON"), json=True, resumable=True),
 )  # fmt: skip
 
 _SERVERS = (
     Option("--serve", "servers", "start vLLM servers of this model for the run; it is then the agent's", _text("MODEL")),
-    Option("--num-servers", "servers", "how many (default: 1)", _N, resumable=True),
-    Option("--gpu-ids", "servers", "GPUs to deal out among them (default: 0, 1, ...)", _text("ID,ID"), resumable=True),
+    Option("--num-servers", "servers", "servers to start (default: 1)", _N, resumable=True),
+    Option("--gpu-ids", "servers", "GPUs to share out among the servers (default: 0, 1, ...)", _text("ID,ID"), resumable=True),
     Option("--tensor-parallel", "servers", "GPUs of each server (default: 1)", {"type": int, "metavar": "K"}, resumable=True),
-    Option("--start-port", "servers", "port of the first; a port in use is passed over (default: 8000)", {"type": int, "metavar": "P"},
+    Option("--start-port", "servers", "port of the first server; a port in use is skipped (default: 8000)", {"type": int, "metavar": "P"},
            resumable=True),
     Option("--tool-call-parser", "servers", "vLLM's parser of tool calls (default: that of the model's family)", _text("NAME")),
     Option("--serve-args", "servers", 'more words for each server\'s command line: --serve-args="--max-num-seqs 64"', _text("WORDS"),
            resumable=True),
-    Option("--serve-command", "servers", "what to start in the place of 'vllm serve'; may hold {port} and {model}", _text("WORDS"),
+    Option("--serve-command", "servers", "what to start instead of 'vllm serve'; may hold {port} and {model}", _text("WORDS"),
            resumable=True),
-    Option("--serve-timeout", "servers", "until they have to be ready (default: 1800)", _SECONDS, resumable=True),
-    Option("--endpoint", "servers", "a server that runs already; may be repeated", _repeated("URL"), dest="endpoints", resumable=True),
+    Option("--serve-timeout", "servers", "how long servers may take to be ready (default: 1800)", _SECONDS, resumable=True),
+    Option("--endpoint", "servers", "a server that runs already; repeatable", _repeated("URL"), dest="endpoints", resumable=True),
     Option("--server-wait", "server_wait", "how long calls wait while no server of their model answers; no simulation is started "
            "meanwhile (default: 600)", _SECONDS, check=_is_wait, resumable=True),
-    Option("--metrics-interval", "servers", "between two looks at the servers' figures (default: 5)", _SECONDS, resumable=True),
+    Option("--metrics-interval", "servers", "time between two readings of the servers' metrics (default: 5)", _SECONDS, resumable=True),
     Option("--receive-traces", "receive_traces", "receive the spans of model servers that were not started here (OTLP/HTTP): each call by "
-           "its server's clock; with --serve this is done anyway", _text("HOST:PORT"), resumable=True, of_start=True),
-    Option("--check", None, "ask each model one small question, show what works, and leave", _ON, not_in_experiments=_RUNS_NOTHING),
+           "its server's clock; with --serve this is automatic", _text("HOST:PORT"), resumable=True, of_start=True),
+    Option("--check", None, "ask each model one small question, show what works, and exit", _ON, not_in_experiments=_RUNS_NOTHING),
 )  # fmt: skip
 
 _HOW = (
@@ -219,7 +222,8 @@ _HOW = (
     Option("--max-errors", "max_errors", "tool errors that end a simulation (default: 10)", _N, check=at_least(1)),
     Option("--max-retries", "max_retries", "how often a failed model call is made again (default: 3)", _N, check=at_least(0),
            resumable=True),
-    Option("--max-retry-wait", "max_retry_wait", "longest pause before that, whatever the provider asks for in Retry-After (default: 120)",
+    Option("--max-retry-wait", "max_retry_wait", "longest pause before a failed call is made again, "
+           "whatever Retry-After asks for (default: 120)",
            _SECONDS, check=above_zero("seconds"), resumable=True),
     Option("--model-failures", "model_failures", "a simulation that the agent's own model ends (empty reply, malformed tool call, refusal, "
            "prompt too long) has reward 0, or is an error without reward that --resume runs again (default: score)",
@@ -228,11 +232,12 @@ _HOW = (
            check=above_zero("seconds"), resumable=True),
     Option("--rate-limit", "rate_limits", "requests and tokens a minute of each model, or of one; repeatable, either number may be left "
            "out", _repeated("[MODEL=]RPM/TPM"), value=tuple, resumable=True),
-    Option("--max-cost", "max_cost", "begin no more simulations once this start has cost as much", {"type": float, "metavar": "USD"},
+    Option("--max-cost", "max_cost", "start no more simulations once this start has cost this much", {"type": float, "metavar": "USD"},
            check=above_zero("US dollars"), resumable=True, not_in_experiments="--budget limits the cost of all starts together"),
-    Option("--max-tokens-total", "max_tokens_total", "the same for input and output tokens", _N, check=at_least(1), resumable=True,
-           plan_help="begin no more simulations once a start has used as many input and output tokens"),
-    Option("--task-timeout", "task_timeout", "give a simulation up after this time (default: never)", _SECONDS,
+    Option("--max-tokens-total", "max_tokens_total",
+           "start no more simulations once this start has used this many input and output tokens", _N,
+           check=at_least(1), resumable=True),
+    Option("--task-timeout", "task_timeout", "give up a simulation after this time (default: never)", _SECONDS,
            check=above_zero("seconds"), resumable=True),
     Option("--heartbeat", "heartbeat", "time between heartbeats of a simulation (default: 30)", _SECONDS, check=above_zero("seconds"),
            resumable=True),
@@ -263,12 +268,12 @@ _OUTPUT = (
            "with them (see docs/vllm.md)", _OFF, resumable=True),
     Option("--otlp", "otlp", "also send a trace of each simulation, and metrics, to an OpenTelemetry endpoint, as http://127.0.0.1:4318 "
            "(see docs/viewers.md)", _text("ENDPOINT"), resumable=True, of_start=True),
-    Option("--otlp-content", "otlp_content", "with what was said: messages, arguments and results, secrets masked", _ON, resumable=True,
+    Option("--otlp-content", "otlp_content", "with --otlp: also send messages, arguments and results, secrets masked", _ON, resumable=True,
            of_start=True),
-    Option("--prometheus", "prometheus", "metrics for Prometheus on http://127.0.0.1:PORT/metrics meanwhile",
+    Option("--prometheus", "prometheus", "serve metrics for Prometheus on http://127.0.0.1:PORT/metrics during the run",
            {"type": int, "metavar": "PORT"}, check=_is_port, resumable=True, of_start=True),
     Option("--no-progress", "progress", "no progress display", _OFF, resumable=True),
-    Option("--no-profile", "profile", "measure nothing and write no log: what the profiling itself costs", _OFF, resumable=True,
+    Option("--no-profile", "profile", "measure nothing and write no log, to see what profiling costs", _OFF, resumable=True,
            not_in_experiments="an experiment is analyzed from its log"),
 )  # fmt: skip
 
