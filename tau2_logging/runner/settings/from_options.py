@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.runner.settings.arms import variant_arms
 from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, Arm, ModelChoice, RunConfig
@@ -15,8 +16,6 @@ from tau2_logging.runner.settings.expert_options import expert_settings, with_ex
 from tau2_logging.runner.settings.json_flag import json_object
 from tau2_logging.runner.settings.options import MADE_OF_SEVERAL, OPTIONS, RUN_OPTIONS, Option, flag_of
 from tau2_logging.runner.settings.saved_run import saved_config
-
-_ROLES = ("agent", "user", "judge")
 
 
 def new_config(given: Mapping[str, Any], arms: tuple[Arm, ...] = ()) -> RunConfig:
@@ -91,7 +90,7 @@ def changed_config(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
     changes: dict[str, Any] = {"servers": ModelServerSettings.of(given, config.servers)}
     if "executor" in given:  # workers and address belong to the executor that was
         changes |= {"workers": None, "ray_address": None}
-    for role in _ROLES:
+    for role in CONFIGURED_ROLES:
         model = getattr(config, f"{role}_model")
         if f"{role}_llm_args" in given and model is not None:
             changes[f"{role}_model"] = dataclasses.replace(model, args=_model_args(given, role))
