@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGE_FILES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
 RUN, SHELL, PARSE = "run", "shell", "parse"
 PROGRAMS = re.compile(
     r"(?:python3?|make|pip|grep|comm|curl|kill|export|for \w+ in .*; do|sky|ray|lnav|tau2-enhanced|\.venv/bin/python|bash|ruff"
-    r"|[A-Z_0-9]+=\S+)(?: |$)"
+    r"|[A-Z_0-9]+=\S+)(?: (?!\|)|$)"
 )
 """How a line begins that is a command; other lines are output, configuration or another language."""
 
@@ -19,10 +19,11 @@ RULES = (
     (r"^F=", SHELL, ""),
     (r"^(grep|comm) ", SHELL, "with the log of the run before it"),
     (r"logs/runs/<run>", RUN, "with the run that was made before"),
-    (r"--harness maseval.* gpt-4\.1|--maseval-agents", PARSE, "needs a key"),
+    (r"--harness maseval", PARSE, "takes half a minute: tests/integration/test_run.py and test_parity.py"),
     (r"sky (status|serve status) --endpoint", "no", "needs a rented server"),
-    (r"tau2_logging\.experiments", RUN, "plans with real models are made, not run"),
+    (r"--what-if", RUN, ""),
     (r"gpt-4\.1|claude-sonnet", PARSE, "needs a key"),
+    (r"tau2_logging\.experiments", RUN, ""),
     (r"--serve-command", PARSE, "starts servers: tests/integration/test_server_processes.py"),
     (r"--serve |--endpoint ", PARSE, "needs a GPU, or servers that run already"),
     (r"--executor|--load", PARSE, "starts workers: tests/integration/test_executors.py, test_ray.py"),
@@ -51,7 +52,7 @@ class Command(NamedTuple):
 def commands() -> list[Command]:
     """Return every command of every page, in the order of reading."""
     found = []
-    for page in PAGES:
+    for page in PAGE_FILES:
         for text in _code(page.read_text(encoding="utf-8")):
             if PROGRAMS.match(text):
                 found.append(_ruled(page.name, text))
