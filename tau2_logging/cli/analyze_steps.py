@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from tau2_logging.analysis.reports.output import write_deep_reports, write_repor
 from tau2_logging.analysis.reports.report_failures import Attempts, reason
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.reports.several_runs import write_runs
+from tau2_logging.analysis.reports.text.sections import GROUPS, gate_values
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.analysis.timeline.replay import replay
 from tau2_logging.analysis.what_if import forecasts, parse_scenario
@@ -36,6 +37,8 @@ _MOST_BINS = 1000
 _MANY_EVENTS = 3_000_000
 """About a gigabyte of log. Tables and pictures of every event take about 2.5 kB of memory for each."""
 _BROKEN_GATE, _INCOMPLETE = 3, 1
+_NAMED = 3
+"""So many files are named; more are counted."""
 
 
 def analyze(args: argparse.Namespace, arguments: Sequence[str]) -> int:
@@ -67,26 +70,31 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         formats = _affordable(log, formats)
     if args.otlp is not None:
         print(_send(log, args.otlp, args.otlp_content))
-    made, broken = _write(log, Path(args.output_dir), [load_report(name) for name in formats], options, gates)
+    made, checked = _write(log, Path(args.output_dir), [load_report(name) for name in formats], options, gates)
     _say(log, made, args.output_dir)
-    if broken:
+    if "console" in formats and not options.tables:
+        print("more:  --tables [latency cost ...]" + ("" if args.deep else ", or --deep for what the agent did right and wrong"))
+    _say_gates(checked)
+    if not all(gate["met"] for gate in checked):
         return _BROKEN_GATE
     refused = log.rejected or newer_format(log) or (options.deep is not None and options.deep.recorded.refused)
     return _INCOMPLETE if made.failures or (args.strict and refused) else 0
 
 
-def _write(log: RunLog, output_dir: Path, reports: Sequence[Report], options: ReportOptions, gates: Gates) -> tuple[Attempts, bool]:
-    """(what was written, whether a gate is broken): of one run, or of several, each with its own gates and in its own folder."""
-    broken: list[object] = []
+def _write(
+    log: RunLog, output_dir: Path, reports: Sequence[Report], options: ReportOptions, gates: Gates
+) -> tuple[Attempts, list[Mapping[str, object]]]:
+    """Return what was written, and the gates: of one run, or of several, each with its own gates and in its own folder."""
+    checked: list[Mapping[str, object]] = []
 
     def gated(one: RunLog, own: ReportOptions) -> ReportOptions:
         own = gates(one, own)
-        broken.extend(gate["gate"] for gate in own.slo if not gate["met"])
+        checked.extend(own.slo)
         return own
 
     if len(log.by_run) > 1:
-        return write_runs(log, output_dir, reports, options, gated), bool(broken)
-    return write_reports(log, output_dir, reports, gated(log, options)), bool(broken)
+        return write_runs(log, output_dir, reports, options, gated), checked
+    return write_reports(log, output_dir, reports, gated(log, options)), checked
 
 
 def _which(args: argparse.Namespace) -> list[str]:
@@ -118,7 +126,7 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
     deep_alone.check_formats(formats)
     deep = LogAnalyzer(recordings, pool=args.pool)
     command = shlex.join(["analyze_timing_from_tau2_log.py", *arguments])
-    options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep)
+    options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep, tables=_tables(args))
     made = write_deep_reports(deep, Path(args.output_dir), formats, options)
     _say_written(made, args.output_dir)
     _say_refused(deep)
@@ -148,6 +156,14 @@ def _check_numbers(args: argparse.Namespace) -> None:
             raise UserError(f"--{name} {getattr(args, name)} is too small; it must be at least {least}")
     if args.bins > _MOST_BINS:
         raise UserError(f"--bins {args.bins} is too many to read; it must be at most {_MOST_BINS:,}. events.csv has every duration")
+
+
+def _tables(args: argparse.Namespace) -> tuple[str, ...]:
+    """The groups of tables to print: those named, all of them for `--tables` alone or with histograms, none for the answer alone."""
+    named = args.tables if args.tables is not None else (["latency"] if args.bins else [])
+    if unknown := [name for name in named if name not in (*GROUPS, "all")]:
+        raise UserError(f"no group of tables {unknown[0]!r}; --tables takes {', '.join(GROUPS)}, or all")
+    return GROUPS if "all" in named or args.tables == [] else tuple(named)
 
 
 def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
@@ -194,6 +210,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
         force=args.force,
         title=args.title,
         top=args.top,
+        tables=_tables(args),
         command=shlex.join(["analyze_timing_from_tau2_log.py", *arguments]),
     )
 
@@ -246,17 +263,27 @@ def _send(log: RunLog, endpoint: str, content: bool) -> str:
 
 
 def _say_written(made: Attempts, output_dir: str) -> None:
-    """Which files there are now: by name, or, of several runs, how many in which folder; and which reports failed."""
-    by_folder: dict[str, list[str]] = {}
-    for path in dict.fromkeys(made.paths):
-        by_folder.setdefault(str(path.parent), []).append(path.name)
-    for folder, names in by_folder.items():
-        number = f" {len(names)} file(s):" if len(by_folder) > 1 else ""
-        print(f"written to {folder}:{number} {', '.join(names)}")
-    if not made.paths:
-        print(f"No files written to {output_dir}.")
+    """What was written and what to open; which reports failed."""
+    paths = list(dict.fromkeys(made.paths))
+    page = next((path for path in paths if path.name == "report.html"), None)
+    if len(paths) > _NAMED:
+        print(f"wrote {len(paths)} files to {output_dir}" + (f": open {page}" if page else ""))
+    elif paths:
+        print(f"wrote {', '.join(map(str, paths))}")
+    else:
+        print("No files written (--format console).")
     for failure in made.failures:
         print(f"error: the report {failure.report} could not be made: {failure.reason}", file=sys.stderr)
+
+
+def _say_gates(gates: Sequence[Mapping[str, object]]) -> None:
+    """The verdict, as the last thing that is said."""
+    unmet = [gate for gate in gates if not gate["met"]]
+    for gate in unmet:
+        value, _, limit = gate_values(gate)
+        print(f"{gate['status']}: {gate['gate']} is {value}, limit {limit}" + (f" ({gate['detail']})" if gate["detail"] else ""))
+    if gates:
+        print(f"gates: {len(gates) - len(unmet)} of {len(gates)} met" + (f"; exit code {_BROKEN_GATE}" if unmet else ""))
 
 
 def _say(log: RunLog, made: Attempts, output_dir: str) -> None:

@@ -80,6 +80,12 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         metavar="ID",
         help="tasks to draw (7, or retail:7; default: the slowest, the median and a failed one)",
     )
+    group.add_argument(
+        "--tables",
+        nargs="*",
+        metavar="GROUP",
+        help="print tables: run, latency, time, servers, cost, trouble, compare, deep, or all",
+    )
     group.add_argument("--top", type=int, default=20, metavar="N", help="how many of the slowest calls to list (default: 20)")
     group.add_argument("--bins", type=int, nargs="?", const=10, default=0, metavar="N", help="also print histograms of N equal bins (10)")
     group.add_argument("--otlp", metavar="ENDPOINT", help="also send the run's traces to an OpenTelemetry endpoint (see docs/viewers.md)")

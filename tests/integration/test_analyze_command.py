@@ -93,6 +93,8 @@ def test_both_logs_of_a_run_give_the_same_figures(tmp_path: Path) -> None:
     for stats in found:
         for key in ("files", "outliers"):  # file names and line numbers differ
             stats.pop(key)
+        for finding in stats["findings"]:
+            finding["proof"].pop("lines")
     assert found[0] == found[1]
 
 
@@ -125,7 +127,7 @@ def test_files_of_another_run_are_not_overwritten_without_force(log: Path, tmp_p
     before = (tmp_path / "stats.json").read_bytes()
     other = analyze("--log_file", GOLDEN / "current/tau2_mock.log", "--output_dir", tmp_path, *QUICK)
     [own] = [path for path in tmp_path.iterdir() if path.is_dir()]
-    assert (other.returncode, f"written to {own}: stats.json" in other.stdout) == (0, True)
+    assert (other.returncode, f"wrote {own}/stats.json" in other.stdout) == (0, True)
     assert json.loads((own / "stats.json").read_text())["run"] in own.name
     assert (tmp_path / "stats.json").read_bytes() == before
     assert analyze("--log_file", GOLDEN / "current/tau2_mock.log", "--output_dir", tmp_path, *QUICK, "--force").returncode == 0
@@ -203,7 +205,7 @@ def test_text_from_a_log_is_shown_and_not_obeyed(tmp_path: Path) -> None:
     hostile = "[bold red]x|y`<script>\x1b[2J"
     path = tmp_path / "tau2_x.log"
     path.write_text("".join(encode(one) + "\n" for one in (llm(model=hostile), event("tool_call", function=hostile, duration_ms=1.0))))
-    done = analyze("--log_file", path, "--output_dir", tmp_path / "out", "--format", "console", "markdown")
+    done = analyze("--log_file", path, "--output_dir", tmp_path / "out", "--format", "console", "markdown", "--tables")
     assert done.returncode == 0
     assert "[bold red]x|y`<script>" in done.stdout
     assert "\x1b" not in done.stdout

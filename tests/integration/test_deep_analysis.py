@@ -153,7 +153,7 @@ def command(*words: object) -> int:
 def test_the_command_adds_the_deep_tables_to_every_format(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Terminal, JSON, Markdown, CSV and the report's pages show one and the same figure."""
     words = ("--log_dir", run, "--deep", "--output_dir", tmp_path, "--format", "console", "json", "markdown", "csv", "html")
-    assert command(*words) == 0
+    assert command(*words, "--tables", "deep") == 0
     out = capsys.readouterr().out
     rows = json.loads((tmp_path / "deep.json").read_text(), parse_constant=pytest.fail)["tables"]["success"]["rows"]
     retail = next(row for row in rows if row["domain"] == "retail")
@@ -173,14 +173,14 @@ def test_results_files_alone_need_no_log(run: Path, tmp_path: Path, capsys: pyte
     [ours] = run.glob("runs/*/results_mock.json")
     results, output = tmp_path / "gpt-9_mock.json", tmp_path / "out"
     results.write_bytes(ours.read_bytes())
-    assert command("--log_file", results, "--deep", "--output_dir", output) == 0
+    assert command("--log_file", results, "--deep", "--tables", "--output_dir", output) == 0
     assert {"deep.json", "deep.md", "report.html", "deep_success.csv"} <= {path.name for path in output.iterdir()}
     assert "Recall: reference actions made" in capsys.readouterr().out
     before = (output / "deep.json").read_bytes()
     assert command("--log_dir", ours.parent, "--deep", "--output_dir", output, "--format", "json") == 0
     assert (output / "deep.json").read_bytes() == before
     [own] = [path for path in output.iterdir() if path.is_dir()]
-    assert f"written to {own}" in capsys.readouterr().out
+    assert f"wrote {own}/deep.json" in capsys.readouterr().out
     assert (own / "deep.json").is_file()
 
 

@@ -13,9 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from tau2_logging.analysis.reports.report_failures import Attempts
+from tau2_logging.analysis.reports.text.answer import answer, record_answer
 from tau2_logging.analysis.reports.text.deep_sections import brief_sections
-from tau2_logging.analysis.reports.text.finding_lines import HEADING, finding_lines
-from tau2_logging.analysis.reports.text.sections import Section, all_sections
+from tau2_logging.analysis.reports.text.finding_lines import HEADING
+from tau2_logging.analysis.reports.text.fitting import fitted, is_prose
+from tau2_logging.analysis.reports.text.sections import DEEP, Section, all_sections
 from tau2_logging.analysis.reports.text.what_if_lines import REASONS, WHAT_IF, what_if_lines
 from tau2_logging.errors import UserError
 
@@ -46,18 +48,39 @@ def console() -> Console:
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Print every section. Writes no file."""
+    """Print the answer on one screen, or the tables that were asked for. Writes no file."""
     attempts = Attempts()
-    attempts.make("tables", _show_tables, log, options)
-    if options.deep is not None:
+    if options.tables:
+        attempts.make("tables", _show_tables, log, options)
+    else:
+        attempts.make("answer", _show_answer, log, options)
+    if options.deep is not None and DEEP in options.tables:
         attempts.make("what the agent did", _show_deep, options.deep)
     attempts.make("what if", _show_what_if, options, console())
     return attempts.written()
 
 
+def write_record(deep: LogAnalyzer, options: ReportOptions) -> None:
+    """Print the answer of results files alone, or their tables."""
+    if options.tables:
+        _show_deep(deep)
+    else:
+        _print(record_answer(deep, min(console().width, _READABLE)))
+
+
+def _show_answer(log: RunLog, options: ReportOptions) -> tuple[()]:
+    _print(answer(log, options, min(console().width, _READABLE)))
+    return ()
+
+
+def _print(lines: Iterable[str]) -> None:
+    screen = console()
+    for line in lines:
+        screen.print(Text(line, style="bold" if line == HEADING else ""), soft_wrap=True)
+
+
 def _show_tables(log: RunLog, options: ReportOptions) -> tuple[()]:
-    show_findings(log, options, console())
-    show(all_sections(log, options), console())
+    show(all_sections(log, options, options.tables), console())
     return ()
 
 
@@ -72,30 +95,23 @@ def _show_what_if(options: ReportOptions, screen: Console) -> tuple[()]:
     return ()
 
 
-def show_findings(log: RunLog, options: ReportOptions, screen: Console) -> None:
-    """Print what the run says in sentences, if it says anything."""
-    lines = finding_lines(log, min(screen.width, _READABLE), options)
-    for line in [HEADING, *lines, ""] if lines else []:
-        screen.print(Text(line, style="bold" if line == HEADING else ""))
-
-
 def show(sections: Iterable[Section], screen: Console) -> None:
     """Print sections, a line apart."""
     for section in sections:
-        screen.print(as_renderable(section))
+        screen.print(as_renderable(fitted(section, screen.width)))
         screen.print()
 
 
-def everything(log: RunLog, options: ReportOptions) -> RenderableType:
+def everything(log: RunLog, options: ReportOptions, width: int) -> RenderableType:
     """All sections as one thing to show, for `--follow`."""
-    return Group(*(as_renderable(section) for one in log.by_run for section in all_sections(one, options) if section.key))
+    return Group(*(as_renderable(fitted(section, width)) for one in log.by_run for section in all_sections(one, options) if section.key))
 
 
 def as_renderable(section: Section) -> RenderableType:
     """A section as a rich table. What comes from a log is shown as it is, never read as markup."""
     table = Table(title=Text(section.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, show_header=any(section.columns))
-    for heading in section.columns:
-        table.add_column(Text(heading), justify="right" if heading in section.numbers else "left", overflow="fold")
+    for at, heading in enumerate(section.columns):
+        table.add_column(Text(heading), justify="right" if heading in section.numbers else "left", no_wrap=not is_prose(section, at))
     for row in section.rows:
         table.add_row(*(_cell(value) for value in row))
     return Group(table, Text(section.note, style="dim")) if section.note else table
@@ -113,7 +129,7 @@ def watch(logs: Iterator[RunLog], options: ReportOptions) -> RunLog:
     with Live(console=screen, auto_refresh=False, vertical_overflow="visible") as live:
         for log in logs:
             last = log
-            live.update(everything(log, options), refresh=True)
+            live.update(everything(log, options, screen.width), refresh=True)
     if last is None:
         raise UserError("the log never held an event")
     return last

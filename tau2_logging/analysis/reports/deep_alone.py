@@ -10,7 +10,6 @@ from tau2_logging.analysis.reports import console, deep_files
 from tau2_logging.analysis.reports.html import page
 from tau2_logging.analysis.reports.html.deep import report_data_without_log
 from tau2_logging.analysis.reports.report_options import output_file
-from tau2_logging.analysis.reports.text.deep_sections import brief_sections
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def check_formats(names: Iterable[str]) -> None:
 def write(deep: LogAnalyzer, output_dir: Path, name: str, options: ReportOptions) -> list[Path]:
     """Write one format."""
     if name == "console":
-        console.show(brief_sections(deep.tables), console.console())
+        console.write_record(deep, options)
         return []
     if name == "csv":
         return deep_files.write_csv(deep, output_dir)

@@ -24,7 +24,8 @@ class ReportOptions:
     to show (see `analysis.slo`). `what_if`: answers to `--what-if`. `force`: files of another run may be overwritten. `title`: heading of
     reports. `top`: rows of a list of the slowest. `command`: the command line, shown in reports so that they can be made again. `deep`:
     the deep analysis of the same simulations, None where it was not asked for. `experiment`: what the page of an experiment shows (see
-    `reports/assets/experiment.js`), None for a run that is none.
+    `reports/html/assets/experiment.js`), None for a run that is none. `tables`: groups of tables that the terminal shows instead of
+    the answer on one screen (see `text.sections.GROUPS`).
     """
 
     tasks: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class ReportOptions:
     command: str = ""
     deep: LogAnalyzer | None = None
     experiment: Mapping[str, Any] | None = None
+    tables: tuple[str, ...] = ()
 
 
 def output_file(output_dir: Path, name: str) -> Path:

@@ -108,24 +108,31 @@ _CALL: dict[str, tuple[str, Show]] = {
 }  # fmt: skip
 
 
-def all_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
-    """Every section that has something to say, in the order of reading."""
-    for found in _in_order(log, options):
-        if found.rows:
-            yield found
+DEEP = "deep"
+GROUPS = ("run", "latency", "time", "servers", "cost", "trouble", "compare", DEEP)
+"""Groups of tables, by the names that `--tables` takes; `deep` are those of the deep analysis."""
 
 
-def _in_order(log: RunLog, options: ReportOptions) -> Iterator[Section]:
+def all_sections(log: RunLog, options: ReportOptions, groups: Sequence[str] = GROUPS) -> Iterator[Section]:
+    """Every section of some groups that has something to say, in the order of reading."""
+    makers: dict[str, Callable[[], Iterator[Section]]] = {
+        "run": lambda: _run_sections(log, options),
+        "latency": lambda: latency_sections(log, options),
+        "time": lambda: time_sections(log),
+        "servers": lambda: server_sections(log),
+        "cost": lambda: cost_sections(log, options),
+        "trouble": lambda: trouble_sections(log, options),
+        "compare": lambda: comparison_sections(log, options),
+    }
+    yield from (found for group in makers if group in groups for found in makers[group]() if found.rows)
+    rejected = rejected_section(log)
+    yield from [rejected] if rejected.rows else []
+
+
+def _run_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     yield overview(log, options)
     yield section("Arms", arms_table(log, options.prices), _ARM, ARMS_NOTE, key=True)
     yield from gates(options)
-    yield from latency_sections(log, options)
-    yield from time_sections(log)
-    yield from server_sections(log)
-    yield from cost_sections(log, options)
-    yield from trouble_sections(log, options)
-    yield from comparison_sections(log, options)
-    yield rejected_section(log)
 
 
 def overview(log: RunLog, options: ReportOptions) -> Section:
@@ -431,12 +438,17 @@ def gates(options: ReportOptions) -> Iterator[Section]:
     """The gates, first what is broken."""
     rows = []
     for gate in sorted(options.slo, key=lambda gate: bool(gate["met"])):
-        show = {"ms": ms, "USD": usd}.get(str(gate["unit"]), share)
-        shown = [show(gate[name]) for name in ("value", "plain", "limit")]
-        rows.append([str(gate["status"]), str(gate["gate"]), *shown, str(gate["detail"])])
+        rows.append([str(gate["status"]), str(gate["gate"]), *gate_values(gate), str(gate["detail"])])
     columns = ["", "gate", "value", "without failures", "limit", "detail"]
     note = "A failed call counts as infinitely long. Goodput as vLLM defines it: the share that meets every objective."
     yield Section("Gates", columns, rows, frozenset(columns[2:5]), note, key=True)
+
+
+def gate_values(gate: Mapping[str, object]) -> list[str]:
+    """Return value, value without failures, and limit of a gate, in its unit."""
+    show = {"ms": ms, "USD": usd}.get(str(gate["unit"]), share)
+    unit = " ms" if gate["unit"] == "ms" else ""
+    return [show(gate[name]) + ("" if is_unknown(gate[name]) else unit) for name in ("value", "plain", "limit")]
 
 
 def _verdict(value: Any) -> str:

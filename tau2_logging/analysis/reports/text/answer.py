@@ -1,0 +1,204 @@
+"""What a run amounts to, on one screen: how it ended, what stands out, where time and money went, what to open next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tau2_logging.analysis.deep import LogAnalyzer
+from tau2_logging.analysis.deep.root_causes import root_causes
+from tau2_logging.analysis.measures.makespan import idle_tail
+from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_note
+from tau2_logging.analysis.measures.run_totals import Totals, totals_of
+from tau2_logging.analysis.measures.time_budget import total_budget
+from tau2_logging.analysis.reports.text.finding_lines import HEADING, shown_findings, wrapped
+from tau2_logging.analysis.tables.simulations import solved
+from tau2_logging.events.roles import BY_NAME
+from tau2_logging.statistics.score import Score, is_solved, score_of
+from tau2_logging.units import duration, is_unknown, money, share
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.run_log import RunLog
+
+MOST_LINES = 30
+"""On a terminal of 80 columns or more."""
+
+_SHADES, _REST = "█▓▒░", "·"
+_LEAST_SHARE = 0.005
+_KINDS = {
+    "agent_service": "agent model", "user_service": "user simulator", "expert_service": "expert models", "judge_service": "judge",
+    "queue": "waiting in this process", "retry_wait": "waits before retries", "tool": "tools", "evaluation": "evaluation",
+    "setup": "setup", "other": "tau2 and this harness", "untracked": "not tracked",
+}  # fmt: skip
+_MOST_NAMES, _MOST_CAUSES, _MOST_DOMAINS, _MOST_RUNS = 10, 3, 6, 3
+MOST_READ = 300
+"""Simulations of a run whose conversations are read to say why tasks failed, if nobody asked for the deep analysis: some 7 ms each."""
+
+
+def answer(log: RunLog, options: ReportOptions, width: int) -> list[str]:
+    """Return the lines, each at most `width` wide and at most MOST_LINES in all."""
+    totals = totals_of(log, options.prices)
+    first = [*_head(log, width), *_outcome(log, totals, options.deep, width)]
+    last = [[*_time(log, totals, width), *_money(log, options, totals, width)], _notes(log, width)]
+    room = MOST_LINES - len(first) - sum(len(block) + 1 for block in last if block) - 2
+    blocks = [first, _findings(log, options, width, room), *last]
+    lines = [line for block in blocks if block for line in (*block, "")]
+    return lines[:-1]
+
+
+def record_answer(deep: LogAnalyzer, width: int) -> list[str]:
+    """Return the same of results files alone, run by run; times are not known."""
+    runs = [deep] if deep.pooled or len(deep.runs) < 2 else [deep.of_run(run) for run in deep.runs]
+    shown = [line for one in runs[:_MOST_RUNS] for line in (*_run_of_record(one, width), "")]
+    more = [f"{len(runs) - _MOST_RUNS:,} more run(s) are in deep.md and report.html.", ""] if len(runs) > _MOST_RUNS else []
+    return [*shown, *more, *(line for note in deep.notes for line in _wrapped(f"Note: {note.rstrip('.')}.", width))]
+
+
+def _run_of_record(deep: LogAnalyzer, width: int) -> Iterator[str]:
+    simulations, calls = deep.recorded.simulations, deep.recorded.calls
+    domains = ", ".join(simulations["domain"].dropna().astype(str).unique())
+    yield from _wrapped(" · ".join([domains or "no domain", *(f"run {run}" for run in deep.runs)]), width)
+    yield from _wrapped(outcome_sentence(score_of(zip(simulations["reward"], simulations["status"], strict=True))), width)
+    costs = simulations[["agent_cost_usd", "user_cost_usd"]].astype(float).sum(axis=1, skipna=False)
+    failed = int(calls["error"].eq(True).sum())
+    money_known = f"cost {money(costs.sum(skipna=False))}"
+    yield from _wrapped(f"failed: {failed:,} of {len(calls):,} tool calls · {money_known} · times are not in results files", width)
+    rewards = simulations["reward"].astype(float)
+    yield from _not_solved(simulations[rewards.notna() & ~rewards.map(is_solved)], root_causes(deep.recorded), width)
+
+
+def _head(log: RunLog, width: int) -> Iterator[str]:
+    starts = list(log.run_start.values())
+    said = starts[0] if starts else {}
+    models = [f"{role} {said[f'{role}_llm']}" for role in ("agent", "user") if said.get(f"{role}_llm")]
+    yield from _wrapped(" · ".join([", ".join(log.domains) or "no domain", *models, *([f"run {log.run_id}"] if log.run_id else [])]), width)
+
+
+def _outcome(log: RunLog, totals: Totals, deep: LogAnalyzer | None, width: int) -> Iterator[str]:
+    for arm, found in totals.outcomes.items():
+        yield from _wrapped((f"{arm}: " if arm else "") + outcome_sentence(found), width)
+    if len(log.domains) > 1 and not totals.arms:
+        yield from _wrapped(f"Solved: {_by_domain(log)}", width)
+    workers = idle_tail(log)["workers"]
+    parts = [f"{totals.shown['wall time']} wall time" + (f", {workers} at a time" if workers else "")]
+    parts += [f"failed: {totals.shown['errors']}", f"cost {totals.shown['cost']}"]
+    if (per := totals.costs["per_solved_usd"]) and not is_unknown(per):
+        parts.append(f"{money(per)} per solved task")
+    yield from _wrapped(" · ".join(parts), width)
+    failed = log.simulations[~solved(log.simulations) & log.simulations["reward"].notna()]
+    if len(failed):
+        yield from _not_solved(failed, _causes(log, deep), width)
+
+
+def _by_domain(log: RunLog) -> str:
+    """`24 of 30 retail, 26 of 30 airline`, of those scored."""
+    scored = log.simulations[log.simulations["reward"].notna()]
+    by_domain = solved(scored).groupby(scored["domain"], sort=False).agg(["sum", "count"])
+    return ", ".join(f"{int(row['sum']):,} of {int(row['count']):,} {domain}" for domain, row in by_domain.head(_MOST_DOMAINS).iterrows())
+
+
+def outcome_sentence(found: Score) -> str:
+    """`60 simulations: 50 solved, 8 not solved, 2 not scored; mean reward 0.862 of 58 scored (0.833 if the others failed)`."""
+    unscored = found.simulations - found.scored
+    parts = [f"{found.solved:,} solved", f"{found.scored - found.solved:,} not solved"]
+    if unscored:
+        ends = ", ".join(f"{number:,} {status}" for status, number in found.unscored.most_common())
+        parts.append(f"{unscored:,} not scored ({ends})")
+    if found.mean is None:
+        return f"{found.simulations:,} simulations: none scored" + (f" ({parts[-1]})" if unscored else "")
+    mean = f"mean reward {found.mean:.3f} of {found.scored:,} scored"
+    return f"{found.simulations:,} simulations: {', '.join(parts)}; {mean}" + (
+        f" ({found.mean_if_failed:.3f} if the others failed)" if unscored else ""
+    )
+
+
+def _not_solved(failed: pd.DataFrame, causes: pd.DataFrame, width: int) -> Iterator[str]:
+    """Which tasks were not solved, by likely cause if causes are known."""
+    if causes.empty:
+        yield from _wrapped(f"Not solved: {_names(failed)}", width) if len(failed) else []
+        return
+    yield "Not solved, by likely cause (found by rules; open the simulation to verify):"
+    groups = sorted(causes.groupby("cause", sort=False), key=lambda group: -len(group[1]))
+    for cause, group in groups[:_MOST_CAUSES]:
+        yield from _wrapped(f"{cause} {len(group):,}: {_names(group)}", width, indent="  ")
+    if rest := sum(len(group) for _, group in groups[_MOST_CAUSES:]):
+        yield f"  other causes {rest:,}"
+
+
+def _causes(log: RunLog, deep: LogAnalyzer | None) -> pd.DataFrame:
+    """Causes of failure, from what the run recorded beside its log; none of a large run unless the deep analysis was asked for."""
+    if deep is None and len(log.simulations) > MOST_READ:
+        return pd.DataFrame()
+    return root_causes((deep or LogAnalyzer.of_log(log)).recorded)
+
+
+def _names(rows: pd.DataFrame) -> str:
+    """`retail 0, 5, 14; airline 7 and 3 more`."""
+    tasks = rows[["domain", "task"]].drop_duplicates()
+    shown = [f"{domain} {', '.join(mine['task'])}" for domain, mine in tasks.head(_MOST_NAMES).groupby("domain", sort=False)]
+    more = len(tasks) - _MOST_NAMES
+    return "; ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _findings(log: RunLog, options: ReportOptions, width: int, room: int) -> list[str]:
+    """As many findings as there is room for, with what to do; the rest are counted."""
+    found = [one for one in shown_findings(log, options) if one.key != "never_solved"]  # said above, by cause
+    lines = [HEADING]
+    for number, one in enumerate(found, 1):
+        more = [*wrapped(one.sentence, f"{number}. ", "   ", width), *wrapped(f"-> {one.advice}", "   ", "      ", width)]
+        if len(lines) + len(more) > room - 1:
+            lines.append(f"   and {len(found) - number + 1} more in summary.md and report.html")
+            break
+        lines += more
+    return lines if found else []
+
+
+def _time(log: RunLog, totals: Totals, width: int) -> Iterator[str]:
+    budget = total_budget(log.budget())
+    known = [(str(row.kind), float(row.total_ms)) for row in budget.itertuples() if row.total_ms == row.total_ms and row.total_ms > 0]
+    if whole := sum(value for _, value in known):
+        yield f"Time of all simulations, {duration(whole)}:"
+        yield from bar([(_KINDS.get(kind, kind), value / whole) for kind, value in known], width)
+
+
+def _money(log: RunLog, options: ReportOptions, totals: Totals, width: int) -> Iterator[str]:
+    table = log.costs(by=("role",), prices=options.prices)
+    known = [(str(row.role), float(row.cost_usd)) for row in table.itertuples() if row.cost_usd == row.cost_usd and row.cost_usd > 0]
+    if whole := sum(value for _, value in known):
+        unknown = int(table["unknown_calls"].sum())
+        yield f"Money, {totals.shown['cost']}" + (f" ({unknown:,} calls of unknown price are not in it)" if unknown else "") + ":"
+        yield from bar([(BY_NAME[role].label if role in BY_NAME else role, value / whole) for role, value in known], width)
+
+
+def bar(parts: Sequence[tuple[str, float]], width: int) -> Iterator[str]:
+    """A bar of shares that add up to 1, largest first, and its legend: four parts, and the rest as one."""
+    ordered = sorted(parts, key=lambda part: -part[1])
+    named, rest = ordered[: len(_SHADES)], ordered[len(_SHADES) :]
+    shown = [*named, ("rest", sum(value for _, value in rest))] if rest else named
+    shades = [*_SHADES[: len(named)], _REST]
+    ends = [0, *(round(width * sum(value for _, value in shown[: at + 1])) for at in range(len(shown)))]
+    yield "".join(shade * (ends[at + 1] - ends[at]) for at, shade in enumerate(shades[: len(shown)]))
+    yield from _joined([f"{shade} {name} {share(value)}" for shade, (name, value) in zip(shades, named, strict=False)], width)
+    if rest:
+        yield from _wrapped(f"{_REST} {', '.join(f'{name} {share(value)}' for name, value in rest if value >= _LEAST_SHARE)}", width)
+
+
+def _joined(items: Sequence[str], width: int) -> list[str]:
+    """Items side by side, as many on a line as fit."""
+    lines = [""]
+    for item in items:
+        line = f"{lines[-1]}  {item}" if lines[-1] else item
+        lines[len(lines) - 1 if len(line) <= width else len(lines) :] = [line if len(line) <= width else item]
+    return lines
+
+
+def _notes(log: RunLog, width: int) -> list[str]:
+    notes = [recorded_note(log), *newer_format(log), *only_failed_note(log), *log.notes]
+    return [line for note in filter(None, notes) for line in _wrapped(f"Note: {note.rstrip('.')}.", width)][:4]
+
+
+def _wrapped(text: Any, width: int, indent: str = "") -> list[str]:
+    return wrapped(str(text), indent, f"{indent}  " if indent else "", width)
