@@ -9,7 +9,7 @@ from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.reports.text.deep_sections import brief_sections
-from tau2_logging.analysis.reports.text.finding_lines import findings_as_markdown, shown_findings
+from tau2_logging.analysis.reports.text.finding_lines import findings_as_markdown
 from tau2_logging.analysis.reports.text.markdown_table import as_markdown, escape
 from tau2_logging.analysis.reports.text.sections import all_sections, cost_sections, names
 from tau2_logging.analysis.reports.text.what_if_lines import what_if_as_markdown
@@ -40,7 +40,7 @@ def _write_costs(log: RunLog, output_dir: Path, options: ReportOptions) -> list[
 
 def _write_summary(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     path = output_file(output_dir, FILES[1])
-    parts = list(filter(None, [findings_as_markdown(shown_findings(log, options))]))
+    parts = list(filter(None, [findings_as_markdown(log, options)]))
     parts += [as_markdown(section) for section in all_sections(log, options) if section.key]
     if options.deep is not None:
         parts += [as_markdown(section) for section in brief_sections(options.deep.tables)]

@@ -18,6 +18,7 @@ from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.reports.runs_table import FILE, runs_table
 from tau2_logging.analysis.reports.stats_json import SCHEMA_VERSION, statistics
 from tau2_logging.analysis.reports.text.deep_sections import brief_sections
+from tau2_logging.analysis.reports.text.finding_lines import findings_as_markdown
 from tau2_logging.analysis.reports.text.markdown_table import as_markdown
 from tau2_logging.analysis.reports.text.plain import plain
 from tau2_logging.analysis.reports.text.sections import Section, Show, cost_sections, latency_sections, outcome, section, text
@@ -41,6 +42,8 @@ def write(log: RunLog, analyses: Sequence[tuple[RunLog, ReportOptions]], output_
     """
     if name == "json":
         return _json(log, analyses, output_dir, options)
+    if name == "markdown":
+        return _markdown(log, analyses, output_dir, options)
     return _WRITERS[name](log, output_dir, options) if name in _WRITERS else []
 
 
@@ -97,9 +100,10 @@ def _json(log: RunLog, analyses: Sequence[tuple[RunLog, ReportOptions]], output_
     return [path, *([] if options.deep is None else deep_files.write_json(options.deep, output_dir))]
 
 
-def _markdown(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
+def _markdown(log: RunLog, analyses: Sequence[tuple[RunLog, ReportOptions]], output_dir: Path, options: ReportOptions) -> list[Path]:
     path = output_file(output_dir, "summary.md")
-    parts = [as_markdown(found) for found in sections(log, options) if found.rows and found.key]
+    parts = list(filter(None, (findings_as_markdown(one, own) for one, own in analyses)))
+    parts += [as_markdown(found) for found in sections(log, options) if found.rows and found.key]
     path.write_text(f"# {options.title or f'{len(log.by_run)} runs'}\n\n" + "\n".join(parts), encoding="utf-8")
     return [path, *([] if options.deep is None else deep_files.write_markdown(options.deep, output_dir, options.title))]
 
@@ -115,4 +119,4 @@ def _html(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     return [path]
 
 
-_WRITERS = {"console": _console, "csv": _csv, "markdown": _markdown, "html": _html}
+_WRITERS = {"console": _console, "csv": _csv, "html": _html}

@@ -13,7 +13,7 @@ from tau2_logging.analysis.findings.finding import RECORD, SIMULATIONS, TIME, TO
 from tau2_logging.analysis.findings.proof_tables import TABLES
 from tau2_logging.analysis.findings.ranked import findings_of
 from tau2_logging.analysis.findings.rules import RULES
-from tau2_logging.analysis.reports import console, markdown, stats_json
+from tau2_logging.analysis.reports import console, markdown, runs_overview, stats_json
 from tau2_logging.analysis.reports.html.content import report_data
 from tau2_logging.analysis.reports.html.pages import PAGES
 from tau2_logging.analysis.reports.text.finding_lines import finding_lines
@@ -89,6 +89,11 @@ def test_several_runs_are_not_pooled(tmp_path: Path) -> None:
     log = log_of(tmp_path, [*events, *other], "all")
     assert findings_of(log) == ()
     assert [findings_of(one)[0].numbers["tasks"] for one in log.by_run] == [6, 6]
+    runs_overview.write(log, [(one, OPTIONS) for one in log.by_run], tmp_path, "markdown", OPTIONS)
+    summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
+    assert [line for line in summary.splitlines() if line.startswith("## Findings")] == [
+        f"## Findings of {one.run_id}" for one in log.by_run
+    ]
 
 
 def test_every_table_that_proves_something_has_a_page() -> None:

@@ -65,10 +65,15 @@ def saving_text(found: Finding) -> str:
     return f"saves at most {', '.join(parts)}" if parts else ""
 
 
-def findings_as_markdown(found: Sequence[Finding], level: int = 2) -> str:
-    """Return the findings as a numbered list under a heading. What comes from a log is escaped."""
-    items = [f"{number}. {_item(one)}" for number, one in enumerate(found, 1)]
-    return f"{'#' * level} {HEADING}\n\n" + "\n".join(items) + "\n" if items else ""
+def heading_of(log: RunLog) -> str:
+    """Return the heading; with the run if the log holds several."""
+    return f"{HEADING} of {log.run_id}" if log.run_id and len(log.runs) > 1 else HEADING
+
+
+def findings_as_markdown(log: RunLog, options: ReportOptions) -> str:
+    """Return the findings as a numbered list under a heading; empty without any. What comes from a log is escaped."""
+    items = [f"{number}. {_item(one)}" for number, one in enumerate(shown_findings(log, options), 1)]
+    return f"## {escape(heading_of(log))}\n\n" + "\n".join(items) + "\n" if items else ""
 
 
 def _item(found: Finding) -> str:
