@@ -19,6 +19,7 @@ from tau2_logging.analysis.reports.html.pages import PAGES
 from tau2_logging.analysis.reports.text.finding_lines import finding_lines
 from tests.support.report_samples import HOSTILE, Sample, hostile, pooled, write
 from tests.unit.analysis.samples import log_of
+from tests.unit.analysis_findings.test_failing_calls import tool_calls
 from tests.unit.analysis_findings.test_solved_tasks import tasks
 
 OPTIONS = ReportOptions()
@@ -28,18 +29,19 @@ def finding(share: float = 0.5, of: str = TIME, sentence: str = "It waits.", key
     return Finding(key, sentence, "Do less.", share, of, Proof("errors"))
 
 
-def test_findings_are_the_first_thing_in_each_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    log = log_of(tmp_path, tasks([1.0], [0.0], *[[1.0]] * 3))
-    sentence = "1 of 5 tasks was not solved: 1."
+def test_findings_are_in_each_report_first_in_files_and_on_one_screen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    log = log_of(tmp_path, tool_calls(8, 20))
+    sentence = "refund failed in 8 of 20 calls (40.0 %), each time with ValueError, in 4 of 10 simulations."
     for report in (console, markdown, stats_json):
         report.write(log, tmp_path, OPTIONS)
+    screen = capsys.readouterr().out.splitlines()[:30]
     summary = (tmp_path / "summary.md").read_text(encoding="utf-8")
-    assert capsys.readouterr().out.splitlines()[:2] == ["Findings", f"1. {sentence}"]
+    assert f"1. {sentence}" in screen
     assert summary.split("## ")[1].startswith("Findings")
     assert f"**{sentence}**" in summary
     assert json.loads((tmp_path / "stats.json").read_text(encoding="utf-8"))["findings"][0]["sentence"] == sentence
     [shown] = report_data(log, OPTIONS)["findings"]
-    assert (shown["sentence"], shown["page"], shown["simulations"]) == (sentence, "tasks", [["retail:1:0", 1]])
+    assert (shown["sentence"], shown["page"], shown["simulations"][0]) == (sentence, "trouble", ["retail:0:0", 0])
 
 
 def test_the_most_important_finding_comes_first_and_all_are_in_stats_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
