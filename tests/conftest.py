@@ -22,6 +22,7 @@ from tau2_logging.logger.logging_records import BRIDGE_MARK
 from tests.support.certificates import trust_one_authority
 from tests.support.forked import forget_server, own_server
 from tests.support.litellm_clients import close_clients
+from tests.support.thorough import scaled
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # before anybody imports litellm, which would fetch it
 PACKAGE = str(Path(__file__).resolve().parent.parent / "tau2_logging")
@@ -39,7 +40,7 @@ WRAPPED = (
 """Other people's functions that we wrap, looked at where their module has been imported."""
 
 # The machine may be busy: no test is judged by its time. On a build server the same examples are tried every time.
-settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")))
+settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")), max_examples=scaled(60, 1000))
 settings.load_profile("ours")
 
 

@@ -125,7 +125,7 @@ def test_the_other_tau2_package_is_told_apart(tmp_path: Path) -> None:
     """The chemistry package that is called tau2 on PyPI is recognized, and the right one named."""
     (tmp_path / "tau2").mkdir()
     (tmp_path / "tau2" / "__init__.py").write_text("raise RuntimeError('magnetic relaxation')")
-    process = run_local("--domains", "mock", "--log-dir", str(tmp_path / "logs"), PYTHONPATH=str(tmp_path))
+    process = run_local("--domains", "mock", "--log-dir", str(tmp_path / "logs"), fresh=True, PYTHONPATH=str(tmp_path))
     assert process.returncode == 2
     assert len(process.stderr.splitlines()) == 1
     assert "is not tau2-bench" in process.stderr

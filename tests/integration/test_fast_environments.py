@@ -13,11 +13,12 @@ import pytest
 from tau2_logging.environments import FastDatabases, FastTools
 from tau2_logging.environments.records import SharedRecords
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
+from tests.support.thorough import scaled
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
 DOMAINS = ("retail", "airline", "telecom", "mock")
-SEQUENCES = {"retail": 4, "airline": 3, "telecom": 6, "mock": 25}
+SEQUENCES = scaled({"retail": 2, "airline": 2, "telecom": 3, "mock": 10}, {"retail": 10, "airline": 10, "telecom": 20, "mock": 100})
 CALLS = 40
 
 

@@ -26,10 +26,12 @@ from tau2_logging.instrument.substitutes import DatabaseSubstitutes
 from tau2_logging.logger.state_watch import Hash
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, by_simulation, check_run, of
+from tests.support.thorough import scaled
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
 DOMAINS = ("mock", "airline", "retail", "telecom")
+TASKS = scaled(6, 9)
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
 Key = tuple[str, str]
 
@@ -39,7 +41,7 @@ class Recorded:
 
     def __init__(self, log_dir: Path, **settings: Any) -> None:
         self.files = RunFiles(log_dir)
-        self.config = scripted(log_dir, domains=DOMAINS, num_tasks=9, events=True, snapshot_writes=True, **settings)
+        self.config = scripted(log_dir, domains=DOMAINS, num_tasks=TASKS, events=True, snapshot_writes=True, **settings)
         self.code, self.printed = run_quietly(self.config)
         self.events: dict[Key, list[StructuredEvent]] = defaultdict(list)
         for domain in DOMAINS:
@@ -68,7 +70,7 @@ def test_the_run_is_a_run_like_any_other(recorded: Recorded) -> None:
     """Every simulation finishes and its log holds what it must; nothing of the telemetry failed."""
     assert recorded.code == 0
     assert "could not" not in recorded.printed
-    assert check_run(recorded.config.log_dir, DOMAINS, HISTORIES) == 36
+    assert check_run(recorded.config.log_dir, DOMAINS, HISTORIES) == 4 * TASKS
 
 
 def test_every_live_call_is_one_event_and_nothing_else_is(recorded: Recorded) -> None:
@@ -162,13 +164,13 @@ def test_changes_lead_from_the_first_state_to_the_last(recorded: Recorded, domai
                 applied += 1
         moments = [event.moment for event in recorded.events[key] if isinstance(event, StateSnapshot)]
         assert (moments[0], moments[-1], moments.count("start"), moments.count("end")) == ("start", "end", 1, 1)
-    assert applied > 3
+    assert applied > 0
 
 
 def test_whole_databases_give_the_same_changes(recorded: Recorded, tmp_path: Path) -> None:
     """Without fast environments everything is compared whole, and the same is written."""
     again = scripted(
-        tmp_path, domains=("mock", "retail"), num_tasks=4, events=True, fast_env=False, agent=dict(recorded.config.agent_model.args)
+        tmp_path, domains=("mock", "retail"), num_tasks=2, events=True, fast_env=False, agent=dict(recorded.config.agent_model.args)
     )
     run_quietly(again)
     checked = 0
@@ -219,7 +221,7 @@ def test_a_database_that_is_replaced_is_still_compared(databases: FastDatabases)
 
 def test_with_mask_no_personal_data_is_in_any_log(tmp_path: Path) -> None:
     """The same run at DEBUG with --mask: e-mail addresses are in no log, event or result, and still named as found."""
-    run_quietly(scripted(tmp_path, domains=("retail",), num_tasks=12, log_level="DEBUG", masking="all"))
+    run_quietly(scripted(tmp_path, domains=("retail",), task_ids=EMAIL, log_level="DEBUG", masking="all"))
     texts = [path.read_text() for pattern in ("*.log", "runs/*/*.json*") for path in tmp_path.glob(pattern)]
     assert len(texts) == 6
     assert not [text for text in texts if "@example.com" in text]

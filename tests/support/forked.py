@@ -77,6 +77,7 @@ class Forked:
         stdout: Any = None, stderr: Any = None, pass_fds: Sequence[int] = (), start_new_session: bool = False, text: bool = True,
     ) -> None:  # fmt: skip
         assert words[0] == sys.executable
+        socket_path = address()
         self.args = words
         self.returncode: int | None = None
         self._lock = threading.Lock()
@@ -100,7 +101,7 @@ class Forked:
             "file_size": resource.getrlimit(resource.RLIMIT_FSIZE)[0],
         }  # fmt: skip
         request["env"].setdefault(PLACE, os.environ.get(PLACE, ""))
-        self._connection = _sent(request, {0: first, 1: second, 2: third, **{fd: fd for fd in pass_fds}})
+        self._connection = _sent(socket_path, request, {0: first, 1: second, 2: third, **{fd: fd for fd in pass_fds}})
         for fd in opened:
             os.close(fd)
         while b"\n" not in self._said:
@@ -180,11 +181,11 @@ def _number(file: Any) -> int:
     return file if isinstance(file, int) else int(file.fileno())
 
 
-def _sent(request: dict[str, Any], fds: dict[int, int]) -> socket.socket:
+def _sent(socket_path: str, request: dict[str, Any], fds: dict[int, int]) -> socket.socket:
     """The connection on which the keeper of the new process will speak."""
     text = json.dumps({**request, "fds": list(fds)}).encode()
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    connection.connect(address())
+    connection.connect(socket_path)
     socket.send_fds(connection, [f"{len(text):08d}".encode()], list(fds.values()))
     connection.sendall(text)
     return connection
