@@ -21,16 +21,18 @@ from tau2_logging.models.scripted import TaskScripts, script_of
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.sinks import MemorySink
 from tests.support.command import ROOT, environment
+from tests.support.forked import run_forked
 from tests.support.in_process import run_quietly, scripted
 from tests.support.patience import LONG_S
 from tests.support.run_files import RunFiles, check_run, of
+from tests.support.thorough import scaled
 
 REPORT = ROOT / "tests" / "golden" / "maseval" / "report.jsonl"
 """Recorded by MASEval 0.5.1 with scripted models: a task of retail and two of telecom, twice each. Its evaluator gives telecom's 0."""
 
 needs_maseval = pytest.mark.skipif(not has_module("maseval", "benchmark"), reason="MASEval is not installed (requirements-maseval.txt)")
 
-STRIDE = 24
+STRIDE = scaled(38, 8)
 """Of the 278 tasks so many are stepped over; `python -m tau2_logging.parity` plays them all."""
 
 ALTERED = """
@@ -55,12 +57,12 @@ ALTERED = """
 """A release of tau2 in which two words of mock's tools are others."""
 
 
-def parity(*words: str) -> subprocess.CompletedProcess[str]:
-    """The command, to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "tau2_logging.parity", *words],
-        capture_output=True, text=True, timeout=LONG_S, cwd=ROOT, env=environment(), check=False,
-    )  # fmt: skip
+def parity(*words: str, fresh: bool = False) -> subprocess.CompletedProcess[str]:
+    """The command, to its end. `fresh`: it and its sides are interpreters of their own."""
+    command = [sys.executable, "-m", "tau2_logging.parity", *words]
+    if not fresh:
+        return run_forked(command, timeout=LONG_S, cwd=ROOT, env=environment())
+    return subprocess.run(command, capture_output=True, text=True, timeout=LONG_S, cwd=ROOT, env=environment(), check=False)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ def other_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_releases_are_compared_in_two_interpreters(other_release: Path, tmp_path: Path) -> None:
     """A tool that answers otherwise in another interpreter's tau2 is found, named and counted, with its state; everything else is equal,
     and the exit code says that there is a difference."""
-    done = parity("--domains", "mock", "--right", f"tau2@{other_release}", "--fuzz", "6", "--json", str(tmp_path / "all.json"))
+    done = parity("--domains", "mock", "--right", f"tau2@{other_release}", "--fuzz", "6", "--json", str(tmp_path / "all.json"), fresh=True)
     assert done.returncode == 1, done.stderr
     data = json.loads((tmp_path / "all.json").read_text())
     assert {item["what"].split("(")[0] for item in data["differences"] if item["kind"] == "output"} >= {"create_task"}
@@ -152,7 +154,7 @@ def test_without_maseval_its_harness_says_what_to_install(tmp_path: Path, monkey
 @needs_maseval
 def test_what_maseval_does_otherwise_is_found_and_explained(tmp_path: Path) -> None:
     """Telecom's perfect conversations are not perfect for MASEval's evaluator: the command says why, from experiments whose repairs make
-    them perfect; environments, tools and databases are equal but for the wording of errors. Every twenty-fourth task of each domain."""
+    them perfect; environments, tools and databases are equal but for the wording of errors."""
     from tau2.registry import registry
 
     wanted = [task.id for domain in ("airline", "retail", "telecom") for task in registry.get_tasks_loader(domain)("base")[::STRIDE]]

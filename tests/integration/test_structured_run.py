@@ -31,6 +31,8 @@ from tests.support.thorough import scaled
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
 DOMAINS = ("mock", "airline", "retail", "telecom")
+EMAIL = ("10", "11")
+"""Tasks of retail in which the customer is found by e-mail."""
 TASKS = scaled(6, 9)
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
 Key = tuple[str, str]

@@ -85,16 +85,17 @@ class Forked:
         nothing = os.open(os.devnull, os.O_RDWR)
         opened = [nothing]
 
-        def its_end(asked: Any, number: int) -> tuple[IO[str] | None, int]:
+        def its_end(asked: Any, number: int, mode: str) -> tuple[IO[str] | None, int]:
             if asked == subprocess.PIPE:
-                ours, its = os.pipe()
+                read, write = os.pipe()
+                its, ours = (write, read) if mode == "r" else (read, write)
                 opened.append(its)
-                return open(ours, encoding="utf-8"), its
+                return open(ours, mode, encoding="utf-8"), its
             return None, nothing if asked == subprocess.DEVNULL else number if asked is None else _number(asked)
 
-        _, first = its_end(stdin, 0)
-        self.stdout, second = its_end(stdout, 1)
-        self.stderr, third = (None, second) if stderr == subprocess.STDOUT else its_end(stderr, 2)
+        self.stdin, first = its_end(stdin, 0, "w")
+        self.stdout, second = its_end(stdout, 1, "r")
+        self.stderr, third = (None, second) if stderr == subprocess.STDOUT else its_end(stderr, 2, "r")
         request = {
             "words": [str(word) for word in words[1:]], "cwd": os.fspath(cwd or os.getcwd()),
             "env": dict(os.environ if env is None else env), "own_session": start_new_session,
@@ -166,7 +167,7 @@ class Forked:
         return self
 
     def __exit__(self, *details: object) -> None:
-        for stream in (self.stdout, self.stderr):
+        for stream in (self.stdin, self.stdout, self.stderr):
             if stream is not None:
                 stream.close()
         self.wait()
