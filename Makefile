@@ -1,5 +1,5 @@
 # make run    install and run the main job: retail, with the built-in scripted models
-# make test   install and run the whole test suite
+# make test   install and run the tests;  make test-thorough   with more examples, tasks and cases of each property, and with the benchmarks among them
 # make real-servers   llama.cpp, vLLM for CPUs, LiteLLM's proxy and a small model into .real-servers, for python -m benchmarks.real_servers
 # make lint   ruff and mypy;  make bench   the benchmarks;  make lock   pin the dependencies again
 # make coverage   the test suite with the share of lines that it runs;  make test-pythons   a quick selection on every Python from 3.10 to 3.13
@@ -11,13 +11,16 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 # uv takes a quarter of the time that pip takes. Where there is none for a machine, or it cannot reach an index that only pip's settings name, pip does it.
 INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r $< || $(PIP_INSTALL) -r $<
 
-.PHONY: run test test-pythons coverage lint bench real-servers lock clean
+.PHONY: run test test-thorough test-pythons coverage lint bench real-servers lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python run_local.py --domains retail --log-level PROFILE
 
 test: $(VENV)/test.stamp $(VENV)/browser.stamp
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+
+test-thorough: $(VENV)/test.stamp $(VENV)/browser.stamp
+	THOROUGH=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m ""
 
 test-pythons: $(VENV)/uv.stamp
 	UV=$(BIN)/uv tests/on_every_python.sh

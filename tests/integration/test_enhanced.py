@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import StateSnapshot, ToolExecutionEvent, read_events
 from tests.integration.test_agents import said
 from tests.support.command import ROOT, environment
+from tests.support.forked import run_forked
 from tests.support.in_process import run_quietly, scripted
 from tests.support.patience import LONG_S
 from tests.support.run_files import RunFiles
@@ -28,13 +28,13 @@ def test_an_enhanced_domain_is_the_domain_with_events(tmp_path: Path) -> None:
     from tau2_logging.runner.harness.enhanced_domains import enhanced_domains
     from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
-    run_quietly(scripted(tmp_path / "plain", domains=DOMAINS, num_tasks=4))
-    run_quietly(scripted(tmp_path / "enhanced", domains=tuple(f"{domain}_enhanced" for domain in DOMAINS), num_tasks=4))
+    run_quietly(scripted(tmp_path / "plain", domains=DOMAINS, num_tasks=2))
+    run_quietly(scripted(tmp_path / "enhanced", domains=tuple(f"{domain}_enhanced" for domain in DOMAINS), num_tasks=2))
     registry = Tau2Harness.load().registry
     for domain in DOMAINS:
         plain, enhanced = outcomes(tmp_path / "plain", domain), outcomes(tmp_path / "enhanced", f"{domain}_enhanced")
         assert plain == enhanced
-        assert len(plain) == 4
+        assert len(plain) == 2
         directory = RunFiles(tmp_path / "enhanced").only_run()
         kinds = {type(event) for event in read_events(directory / f"events_{domain}_enhanced.jsonl")}
         assert kinds >= {ToolExecutionEvent, StateSnapshot}
@@ -115,7 +115,7 @@ def test_the_command_runs(tmp_path: Path) -> None:
         "--no-progress",
     ]
     words = ["--task-ids", "create_task_1", "--save-to", "r", "--save-dir", str(tmp_path)]
-    done = subprocess.run([*line, *words], capture_output=True, text=True, cwd=ROOT, env=environment(), timeout=LONG_S, check=False)
+    done = run_forked([*line, *words], cwd=ROOT, env=environment(), timeout=LONG_S)
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "r" / "events_mock_enhanced.jsonl").exists()
 

@@ -144,6 +144,18 @@ def test_large_databases_are_shared(registry: Any, domain: str, fast: FastDataba
             assert value[key] is not value.shared[key]
 
 
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_database_is_parsed_once_for_all_environments(registry: Any, domain: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three environments, as a simulation makes, read each file of the domain no more often than one does."""
+    module = importlib.import_module("tau2.environment.db")
+    load_file, read = module.load_file, []
+    monkeypatch.setattr(module, "load_file", lambda path: (read.append(str(path)), load_file(path))[1])
+    with DatabaseSubstitutes("tau2", FastDatabases()):
+        for _ in range(3):
+            registry.get_env_constructor(domain)()
+    assert len(read) == len(set(read)) > 0
+
+
 def test_a_change_stays_in_its_view(registry: Any, fast: FastDatabases) -> None:
     """What a tool writes is seen by its own environment alone, through every way of reading."""
     make = registry.get_env_constructor("airline")

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[3]
+pytestmark = pytest.mark.thorough
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")

@@ -19,6 +19,7 @@ from tau2_logging.models.scripted.task_script import TaskScripts, script_of
 from tau2_logging.sinks import DomainFiles
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
+pytestmark = pytest.mark.thorough
 
 TASKS = 4
 
