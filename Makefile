@@ -47,6 +47,7 @@ $(VENV)/uv.stamp: requirements-install.lock | $(VENV)/venv.stamp
 	touch $@
 
 $(VENV)/run.stamp: requirements.lock | $(VENV)/uv.stamp
+	@echo "installing tau2-bench, litellm and what else requirements.txt names into $(VENV); this takes a minute or two the first time"
 	@$(INSTALL)
 	touch $@
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tau2_logging.leaving import CommandParser, carry_out
+from tau2_logging.leaving import CommandParser, carry_out, tell
 from tau2_logging.runner.settings.options import add_run_options
 
 _SHOWN = frozenset(("list_domains", "list_tasks", "check"))
@@ -50,6 +50,12 @@ def main(argv: Sequence[str] | None = None, prog: str = "run_local.py") -> None:
 
 
 def _command(given: Mapping[str, Any], words: list[str]) -> int:
+    if sys.stderr is not None and sys.stderr.isatty() and given.keys().isdisjoint(_SHOWN):
+        tell("loading tau2 and litellm ...")
     from tau2_logging.cli.run_steps import carry_out_options  # a second of imports that --help does not need
 
     return carry_out_options(given, words)
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tau2_logging.errors import UserError
+from tau2_logging.invocation import interpreter
 from tau2_logging.units import money
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def plan(args: argparse.Namespace) -> int:
     path = Path(args.out) / args.name / FILE
     write_plan(made, path)
     _print_plan(made)
-    print(f"written: {path}; next: python -m tau2_logging.experiments run {path}")
+    print(f"written: {path}; next: {interpreter()} -m tau2_logging.experiments run {path}")
     return 0
 
 

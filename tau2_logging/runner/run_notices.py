@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
+from tau2_logging.invocation import ANALYZE, RUN, command
 from tau2_logging.runner.run_end import Ending
 from tau2_logging.runner.run_stop import Stop
 from tau2_logging.runner.settings.config import RunConfig
@@ -50,7 +51,7 @@ def result_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, totals: Li
     yield f"results: {folder.directory}/results_<domain>.json ({', '.join(plan.settings)})"
     if config.profile:
         logs = " ".join(str(events_path(config.log_dir, domain)) for domain in config.domains)
-        yield f"next:    python analyze_timing_from_tau2_log.py --log_file {logs} --output_dir analysis_results/"
+        yield f"next:    {command(ANALYZE)} --log_file {logs} --output_dir analysis_results/"
     if config.writes_events:
         yield f"events:  {folder.directory}/events_<domain>.jsonl"
 
@@ -63,9 +64,7 @@ def ending_lines(plan: RunPlan, folder: RunFolder, stop: Stop, ending: Ending) -
         yield f"stopped: {stop.end.text}; {stop.end.advice}"
     unfinished = len(plan.units) - ending.kept
     if unfinished:
-        yield (
-            f"{unfinished} of {len(plan.units)} simulations are not finished; go on with: python run_local.py --resume {folder.directory}"
-        )
+        yield (f"{unfinished} of {len(plan.units)} simulations are not finished; go on with: {command(RUN)} --resume {folder.directory}")
 
 
 def damaged_note(rows: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import Event
 from tau2_logging.events.levels import DEBUG, PROFILE
 from tau2_logging.events.traces import Span, TraceBuilder
+from tau2_logging.invocation import ANALYZE, command
 from tau2_logging.logger.content.masking import mask_text
 from tau2_logging.logger.sink import Sink
 from tau2_logging.sinks.otlp_sender import Sender
@@ -156,7 +157,7 @@ class OtlpSink(Sink):
             self._said = True
             self._say(
                 f"warning: {mask_text(self._sender.endpoint)} does not take spans ({mask_text(reason)}); the run goes on, and its log can "
-                "be sent later: python analyze_timing_from_tau2_log.py --log_file ... --otlp ENDPOINT"
+                f"be sent later: {command(ANALYZE)} --log_file ... --otlp ENDPOINT"
             )
 
 

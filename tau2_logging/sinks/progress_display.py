@@ -17,6 +17,7 @@ from tau2_logging.logger.simulation import InFlight
 from tau2_logging.sinks.totals import DomainTotals, LiveTotals
 
 PLAIN_EVERY_S = 10.0
+_WIDEST_BAR, _LEAST_BAR, _GAP = 32, 4, 2
 
 
 class ProgressDisplay:
@@ -74,20 +75,27 @@ class ProgressDisplay:
 
     def render(self, in_flight: Sequence[InFlight]) -> RenderableType:
         """The display as it stands now."""
-        table = Table.grid(padding=(0, 2))
-        for _ in range(6):
+        rows = [self._row(domain, item) for domain, item in self._totals.domains.items()]
+        texts = sum(max(len(row[at]) + _GAP for row in rows) for at in range(len(rows[0]))) if rows else 0
+        bar = min(_WIDEST_BAR, self._console.width - texts - _GAP)
+        table = Table.grid(padding=(0, _GAP))
+        for _ in range(6 if bar >= _LEAST_BAR else 5):
             table.add_column(no_wrap=True)
-        for domain, item in self._totals.domains.items():
-            failed = item.errors + item.timeouts
-            table.add_row(
-                Text(domain, style="bold"),
-                ProgressBar(total=max(item.planned, 1), completed=item.done, width=32),
-                Text(f"{item.done}/{item.planned}"),
-                Text(f"reward {units.reward(item.mean_reward)}"),
-                Text(f"{failed} failed", style="red") if failed else Text(""),
-                Text(f"{units.clock(self._elapsed(domain))} elapsed, {units.clock(self._eta(domain))} to go", style="dim"),
-            )
+        for row, item in zip(rows, self._totals.domains.values(), strict=True):
+            drawn = [ProgressBar(total=max(item.planned, 1), completed=item.done, width=bar)] if bar >= _LEAST_BAR else []
+            table.add_row(row[0], *drawn, *row[1:])
         return Group(table, Text(self.line(in_flight), style="dim", overflow="fold"))
+
+    def _row(self, domain: str, item: DomainTotals) -> list[Text]:
+        """Everything of a domain but its bar, which has what room is left."""
+        failed = item.errors + item.timeouts
+        return [
+            Text(domain, style="bold"),
+            Text(f"{item.done}/{item.planned}"),
+            Text(f"reward {units.reward(item.mean_reward)}"),
+            Text(f"{failed} failed" if failed else "", style="red"),
+            Text(f"{units.clock(self._elapsed(domain))} elapsed, {units.clock(self._eta(domain))} to go", style="dim"),
+        ]
 
     def line(self, in_flight: Sequence[InFlight]) -> str:
         """The line of totals: what is waited for, in flight, the slowest and what it waits on, tokens, money, errors, retries."""

