@@ -89,12 +89,14 @@ def out_of_steps(run: RunFacts) -> Iterator[Finding]:
     if len(ended) < LEAST_OUT:
         return
     counts = ended["termination"].value_counts()
-    how = " and ".join(f"{number:,} by the limit on {_LIMITS[str(reason)][0]}" for reason, number in counts.items())
+    limits = [
+        f"the limit on {_LIMITS[str(reason)][0]}" + (f" ({number:,})" if len(counts) > 1 else "") for reason, number in counts.items()
+    ]
     flags = " and ".join(_LIMITS[str(reason)][1] for reason in counts.index)
     lost = int((~ended["solved"]).sum())
     yield Finding(
         "out_of_steps",
-        f"{len(ended):,} of {plural(len(run.simulations), 'simulation')} were ended by a limit ({how}); tau2 counts them as failed.",
+        f"{len(ended):,} of {plural(len(run.simulations), 'simulation')} were ended by {' or '.join(limits)}; tau2 counts them as failed.",
         f"See whether they went in circles; if they made progress, raise {flags}.",
         len(ended) / len(run.simulations),
         SIMULATIONS,

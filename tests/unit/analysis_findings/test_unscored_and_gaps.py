@@ -73,6 +73,6 @@ def test_simulations_that_a_limit_ended_are_told_by_limit(tmp_path: Path) -> Non
     limited = [e for n, end in enumerate(ends) for e in simulation(str(n + 6), 6000.0 + n * 1000.0, termination=end, reward=0.0)]
     found = told(tmp_path, [*whole(6), *limited])["out_of_steps"]
     assert found.sentence == (
-        "3 of 9 simulations were ended by a limit (2 by the limit on steps and 1 by the limit on tool errors); tau2 counts them as failed."
+        "3 of 9 simulations were ended by the limit on steps (2) or the limit on tool errors (1); tau2 counts them as failed."
     )
     assert "out_of_steps" not in told(tmp_path, [*whole(6), *limited[:2]])
