@@ -62,9 +62,9 @@ WORKLOADS = (
     Workload("scripted, retries", scripted={"ttft_ms": 300.0, "spread": 0.3, "faults": {"rate_limit": 0.05}}),
     Workload("scripted, retail", domain="retail", tasks=24, trials=1, scripted={"ttft_ms": 400.0, "spread": 0.3}),
     Workload("server, no limit"),
-    Workload("server, 2 at a time", batch=2),
-    Workload("server, 2, no metrics", batch=2, watched=False),
-    Workload("server, 4 at a time, told", batch=4, told=("server-slots=4",)),
+    Workload("server, 2 at a time", trials=2, batch=2),
+    Workload("server, 2, no metrics", trials=2, batch=2, watched=False),
+    Workload("server, 4 at a time, told", trials=2, batch=4, told=("server-slots=4",)),
 )
 _SERVER_TIMES = ("--ttft-ms", "300", "--itl-ms", "2", "--turns", "4", "--lifetime", "900")
 
