@@ -151,7 +151,7 @@ def pairs(workload: Workload, options: argparse.Namespace, directory: Path) -> I
         }  # fmt: skip
 
 
-_HEAD = "| models | recorded at 3 | replayed | at | foretold (90 % range) | measured | error | load at 3, then |"
+_HEAD = "| models | recorded at 3 | replayed | at | foretold (likely range) | measured | error | load at 3, then |"
 
 
 def shown(pair: Mapping[str, Any]) -> str:
@@ -170,7 +170,7 @@ def verdict(found: Sequence[Mapping[str, Any]]) -> str:
     inside = sum(pair["low_s"] <= pair["measured_s"] <= pair["high_s"] for pair in found)
     return (
         f"{len(found)} pairs: median error {statistics.median(errors):.1%} (target {MEDIAN_TARGET:.0%}), "
-        f"largest {max(errors):.1%} (target {WORST_TARGET:.0%}); {inside} measured times lie in the 90 % range"
+        f"largest {max(errors):.1%} (target {WORST_TARGET:.0%}); {inside} measured times lie in the likely range"
     )
 
 

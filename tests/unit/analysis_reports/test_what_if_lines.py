@@ -13,7 +13,7 @@ COST = Forecast("cache=on", 24_600, 24_600, 24_600, 24_600, 24_600, 0.5, None, F
 
 
 def test_an_answer_says_what_changes_and_by_how_much() -> None:
-    assert answer_text(TIME) == "concurrency=16: wall time 7.2 s instead of 24.6 s (-71 %, 90 % range 7.1 s to 7.3 s)"
+    assert answer_text(TIME) == "concurrency=16: wall time 7.2 s instead of 24.6 s (-71 %, likely 7.1 s to 7.3 s)"
     assert "(no change," in answer_text(ORDER)
 
 

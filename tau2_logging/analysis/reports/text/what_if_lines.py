@@ -31,7 +31,7 @@ def what_if_as_markdown(forecasts: Sequence[Forecast]) -> Iterator[str]:
 
 
 def answer_text(one: Forecast) -> str:
-    """Return `concurrency=16: wall time 7.2 s instead of 24.6 s (-71 %, 90 % range 7.1 s to 7.3 s)`, and the cost if that was asked."""
+    """Return `concurrency=16: wall time 7.2 s instead of 24.6 s (-71 %, likely 7.1 s to 7.3 s)`, and the cost if that was asked."""
     parts = [_time(one)] if one.changes_time else []
     if one.changes_money:
         parts.append(f"cost {money(one.money_after_usd)} instead of {money(one.money_before_usd)}")
@@ -42,9 +42,7 @@ def _time(one: Forecast) -> str:
     before, after = one.wall_before_ms, one.wall_after_ms
     change = after / before - 1 if before else 0.0
     shown = f"{change * 100:+.0f} %" if abs(change) >= _SAME else "no change"
-    return (
-        f"wall time {duration(after)} instead of {duration(before)} ({shown}, 90 % range {duration(one.low_ms)} to {duration(one.high_ms)})"
-    )
+    return f"wall time {duration(after)} instead of {duration(before)} ({shown}, likely {duration(one.low_ms)} to {duration(one.high_ms)})"
 
 
 def reasons_text(forecasts: Sequence[Forecast]) -> list[str]:
