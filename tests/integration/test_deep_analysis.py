@@ -9,7 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.deep import LogAnalyzer
+from tau2_logging.analysis.deep.root_causes import root_causes
+from tau2_logging.analysis.reports.text.answer import MOST_LINES, answer, record_answer
 from tau2_logging.cli.analyze_timing import main
 from tau2_logging.errors import UserError
 
@@ -217,3 +220,31 @@ def test_bad_input_gives_one_line(case: str, run: Path, tmp_path: Path, capsys: 
 def test_a_folder_without_anything_to_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="nothing to read in"):
         LogAnalyzer(tmp_path)
+
+
+@pytest.mark.parametrize("width", [80, 100, 120])
+def test_the_first_screen_says_why_tasks_failed_where_the_time_went_and_what_it_cost(run: Path, simulations: list[Any], width: int) -> None:
+    """Without --deep, in at most 30 lines, none wider than the terminal; counts are those of tau2's own results."""
+    log = load_log(sorted(run.glob("tau2_*.log")))
+    lines = answer(log, ReportOptions(), width)
+    text = "\n".join(lines)
+    assert len(lines) <= MOST_LINES
+    assert max(map(len, lines)) <= width
+    solved = sum(one["reward_info"]["reward"] == 1 for one in simulations)
+    assert f"{len(simulations)} simulations: {solved} solved, {len(simulations) - solved} not solved" in text
+    assert "Not solved, by likely cause" in text
+    causes = root_causes(LogAnalyzer.of_log(log).recorded)["cause"].value_counts()
+    assert f"  {causes.index[0]} {causes.iloc[0]}: " in text
+    ends = [event for event in log.select(types=["task_end"]).to_dict("records") if event["llm_ms"] == event["llm_ms"]]
+    most = max(("llm_ms", "evaluation_ms", "user_ms", "tool_ms"), key=lambda name: sum(event[name] for event in ends))
+    named = {"llm_ms": "agent model", "evaluation_ms": "evaluation", "user_ms": "user simulator", "tool_ms": "tools"}[most]
+    legend = next(line for line in lines if line.startswith(("\u2588 ",)))
+    assert legend.startswith(f"\u2588 {named} ") or "tau2 and this harness" in legend.split("%")[0]
+    assert "cost free" in text
+
+
+def test_results_files_alone_have_the_same_first_screen_without_times(run: Path, simulations: list[Any]) -> None:
+    lines = record_answer(LogAnalyzer(sorted(run.glob("runs/*/results_*.json"))), 80)
+    solved = sum(one["reward_info"]["reward"] == 1 for one in simulations)
+    assert f"{len(simulations)} simulations: {solved} solved" in "\n".join(lines)
+    assert max(map(len, lines)) <= 80
