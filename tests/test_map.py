@@ -12,7 +12,7 @@ CROWDED = {
 
 ANALYSIS = (
     {"reader"}, {"tables"}, {"measures"}, {"timeline", "what_if"}, {"run_log"}, {"load"}, {"follow"}, {"deep"}, {"findings"},
-    {"recordings", "reports"}, {"jupyter"},
+    {"recordings"}, {"conversations"}, {"reports"}, {"jupyter"},
 )  # fmt: skip
 """Stages of `analysis`: each imports those before it, and neither its siblings nor those after it."""
 

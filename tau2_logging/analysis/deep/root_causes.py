@@ -218,8 +218,13 @@ def _spare_actions(simulations: list[Row], actions: Mapping[Key, list[Row]]) -> 
     return found
 
 
+def cause_of(found: Evidence) -> tuple[str, str | None]:
+    """(the first cause that there is evidence for, the evidence)."""
+    return next(((name, text) for name, _, find in CAUSES if (text := find(found))), (UNKNOWN, None))
+
+
 def _row(found: Evidence) -> Row:
-    cause, evidence = next(((name, text) for name, _, find in CAUSES if (text := find(found))), (UNKNOWN, None))
+    cause, evidence = cause_of(found)
     failed = [call for call in found.calls if call["error"] is True]
     return {
         **{name: found.simulation[name] for name in (*RUN_KEY, "reward", "termination")}, "cause": cause, "evidence": evidence,

@@ -25,7 +25,7 @@ class ReportOptions:
     reports. `top`: rows of a list of the slowest. `command`: the command line, shown in reports so that they can be made again. `deep`:
     the deep analysis of the same simulations, None where it was not asked for. `experiment`: what the page of an experiment shows (see
     `reports/html/assets/experiment.js`), None for a run that is none. `tables`: groups of tables that the terminal shows instead of
-    the answer on one screen (see `text.sections.GROUPS`).
+    the answer on one screen (see `text.sections.GROUPS`). `content`: whether report.html holds the conversations.
     """
 
     tasks: tuple[str, ...] = ()
@@ -42,6 +42,7 @@ class ReportOptions:
     deep: LogAnalyzer | None = None
     experiment: Mapping[str, Any] | None = None
     tables: tuple[str, ...] = ()
+    content: bool = True
 
 
 def output_file(output_dir: Path, name: str) -> Path:

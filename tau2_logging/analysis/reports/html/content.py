@@ -141,7 +141,7 @@ def _notes(log: RunLog, run: dict[str, Any], timeline: Timeline) -> list[list[An
 def _simulation_tiles(timeline: Timeline, totals: Totals) -> list[list[str | None]]:
     shown = totals.shown
     tiles: list[list[str | None]] = [
-        ["simulations", f"{totals.simulations:,}", "all ended well" if set(totals.statuses) == {"ok"} else totals.endings],
+        ["simulations", f"{totals.simulations:,}", "none ended in an error" if set(totals.statuses) == {"ok"} else totals.endings],
         *(_reward_tile(arm, found) for arm, found in totals.outcomes.items()),
         ["wall time", shown["wall time"], _at_once(totals)],
     ]

@@ -11,11 +11,14 @@ import hashlib
 import html
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis.reports.html.content import report_data
+from tau2_logging.analysis.reports.html.conversation_blocks import conversation_data
 from tau2_logging.analysis.reports.report_options import ReportOptions, output_file
+from tau2_logging.analysis.timeline.build import timeline_of
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
@@ -24,23 +27,29 @@ NAME = "html"
 FILES = ("report.html",)
 
 _ASSETS = Path(__file__).parent / "assets"
-_SCRIPTS = ("dom", "tables", "model", "charts", "timeline", "run_timeline", "task_timeline", "sankey", "experiment", "pages", "main")
+_SCRIPTS = (
+    "dom", "tables", "model", "charts", "timeline", "run_timeline", "task_timeline", "sankey", "reader", "experiment", "pages", "main",
+)  # fmt: skip
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     """Writes the report."""
     path = output_file(output_dir, FILES[0])
-    path.write_text(page(report_data(log, options)), encoding="utf-8")
+    conversations, blocks = conversation_data(log, timeline_of(log), options)
+    path.write_text(page({**report_data(log, options), "conversations": conversations}, blocks), encoding="utf-8")
     return [path]
 
 
-def page(data: dict[str, Any]) -> str:
-    """The page that shows the data; `data["title"]` is its title."""
+def page(data: dict[str, Any], blocks: Sequence[str] = ()) -> str:
+    """The page that shows the data; `data["title"]` is its title. `blocks`: compressed conversations, in base64."""
     style = (_ASSETS / "report.css").read_text(encoding="utf-8")
     script = "".join(f"\n{(_ASSETS / f'{name}.js').read_text(encoding='utf-8')}" for name in _SCRIPTS)
     script = f'"use strict";\n(() => {{{script}}})();\n'
     policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
     parts = {"policy": policy, "title": html.escape(str(data["title"])), "style": style, "script": script, "data": script_json(data)}
+    parts["blocks"] = "\n".join(
+        f'<script type="application/octet-stream" id="block{number}">{block}</script>' for number, block in enumerate(blocks)
+    )
     template = (_ASSETS / "template.html").read_text(encoding="utf-8")
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 

@@ -7,6 +7,7 @@ function pageFor(route) {
   if (name === "") return overviewPage();
   if (name === "tasks") return tasksPage();
   if (name === "task") return taskPage(rest);
+  if (name === "beside") return besidePage(rest);
   if (name === "latency") return latencyPage();
   if (name === "experiment" && DATA.experiment) return experimentPage(DATA.experiment);
   if (name === "conversations" && DATA.experiment) return conversationsPage(DATA.experiment, rest);
@@ -24,7 +25,7 @@ function startReport() {
   let shown = null;
   const render = () => {
     const route = location.hash.replace(/^#\/?/, ""), name = route.split("/")[0];
-    nav.replaceChildren(...TABS.map(([target, words]) => make("a", { href: `#/${target}`, class: target === name || (name === "task" && target === "tasks") ? "here" : "" }, words)));
+    nav.replaceChildren(...TABS.map(([target, words]) => make("a", { href: `#/${target}`, class: target === name || (["task", "beside"].includes(name) && target === "tasks") ? "here" : "" }, words)));
     hideTip();
     main.replaceChildren(...pageFor(route).flat(Infinity).filter(Boolean));
     if (shown !== route) showPlace(main, route);

@@ -35,7 +35,7 @@ function tile(what, value, more) {
 
 function tasksPage() {
   const columns = [
-    { name: "task", label: "task", link: true }, ...(SEVERAL_DOMAINS ? [{ name: "domain", label: "domain" }] : []),
+    { name: "task", label: "task", link: true }, { name: "outcome", label: "outcome", render: outcomeBadge }, { name: "cause", label: "likely cause" }, ...(SEVERAL_DOMAINS ? [{ name: "domain", label: "domain" }] : []),
     { name: "trial", label: "trial", kind: "int" }, { name: "attempt", label: "attempt", kind: "int", title: "a simulation that was killed or failed and run again has several" },
     { name: "status", label: "status", render: badge }, { name: "reward", label: "reward", kind: "number" }, { name: "termination", label: "ended by" },
     { name: "duration_ms", label: "duration", kind: "ms" }, { name: "start_ms", label: "started at", kind: "ms" },
@@ -47,16 +47,18 @@ function tasksPage() {
   ];
   const rows = Array.from({ length: SIMS.n }, (_, index) => {
     const sim = simulation(index);
-    const special = { duration_ms: sim.duration, start_ms: sim.start, cost_usd: sim.cost, error_type: sim.errorType };
+    const special = { outcome: sim.counted ? outcomeOf(sim.reward) : "did not count", cause: causeOf(index), duration_ms: sim.duration, start_ms: sim.start, cost_usd: sim.cost, error_type: sim.errorType };
     const row = columns.map(({ name, kind }) => (name in special ? special[name] : name in sim ? sim[name] : kind === "ms" ? ms(SIMS, name, index) : at(SIMS, name, index)));
     row.index = index;
     return row;
   });
+  const rank = (row) => (OUTCOMES.indexOf(row[1]) + OUTCOMES.length + 1) % (OUTCOMES.length + 1);  // attempts that did not count come last
+  rows.sort((a, b) => rank(a) - rank(b) || a.index - b.index);
   const usual = { trial: 0, attempt: 1 };
   const kept = columns.map(({ name }, n) => n < 1 || rows.some((row) => row[n] !== null && row[n] !== undefined && row[n] !== usual[name]));
   const used = rows.map((row) => Object.assign(row.filter((_, n) => kept[n]), { index: row.index }));
   return [make("h1", {}, "Simulations"), notes(), card(null, table({ columns: columns.filter((_, n) => kept[n]), rows: used, link: (row) => simulationLink(row.index), always: true,
-    note: "Click a heading to sort, a task to open it. Filters: status:error  reward<1  duration>60000 (times are in ms)." }))];
+    note: "Not solved first. Click a heading to sort, a task to open it. Filters: outcome:not status:error  reward<1  duration>60000 (times are in ms)." }))];
 }
 
 function taskPage(parts) {
@@ -66,10 +68,11 @@ function taskPage(parts) {
   const known = excl.some(([role, value]) => value !== null && role !== "retry");
   return [
     neighbors(index),
-    make("h1", {}, SEVERAL_DOMAINS || sim.domain === null ? "" : `${sim.domain} `, simulationName(sim), " ", badge(sim.status)),
+    make("h1", {}, SEVERAL_DOMAINS || sim.domain === null ? "" : `${sim.domain} `, simulationName(sim), " ", outcomeBadge(sim.counted ? outcomeOf(sim.reward) : "did not count"), " ", sim.status !== "ok" && badge(sim.status)),
     sim.errorType && make("p", { class: "note bad" }, sim.errorType, sim.errorMessage ? `: ${sim.errorMessage}` : ""),
     !sim.counted && make("p", { class: "note" }, "This attempt was run again: its outcome does not count, its calls were made and paid for."),
     make("div", { class: "tiles" }, taskTiles(sim).map((one) => tile(...one))),
+    reader(sim),
     known && card("Where the time went (exclusive)", shares(excl.map(([role, value]) => [role, value || 0]), sim.duration)),
     !known && sim.detail && card("Where the time went (calls added up)", shares(LANES.map((lane) => [lane, callsOf(index).reduce((sum, call) => sum + (call.lane === lane ? call.own : 0), 0)]), sim.duration)),
     sim.detail ? taskDetail(sim) : make("p", { class: "note" }, DATA.left_out),

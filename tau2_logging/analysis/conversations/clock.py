@@ -1,0 +1,109 @@
+"""The log's clock on the turns: when each began, how long it took, its tokens, its cost and its line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from tau2_logging.analysis.conversations.conversation import Key, ToolUse, Turn
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.tables.log_data import LogData
+
+Call = dict[str, Any]
+_TYPES = {"assistant": ("llm_call", "expert_call"), "user": ("user_sim",)}
+
+
+def key_of(row: Mapping[str, Any]) -> Key:
+    """The simulation of a row of the log or of the recording."""
+    run, domain, task, trial = ("" if pd.isna(row.get(name)) else row[name] for name in ("run", "domain", "task", "trial"))
+    return str(run), str(domain), str(task), str(int(trial)) if trial != "" else "0"
+
+
+def calls_by_simulation(log: LogData) -> tuple[dict[Key, list[Call]], dict[Key, float]]:
+    """The calls of the attempt that counts of each simulation, in order of start, and when that attempt began."""
+    begins = {key_of(row): row["start_ms"] for row in log.simulations.to_dict("records")}
+    calls: defaultdict[Key, list[Call]] = defaultdict(list)
+    for row in log.calls.to_dict("records"):
+        key = key_of(row)
+        if not row["start_ms"] < begins.get(key, float("inf")):
+            calls[key].append({str(name): None if pd.isna(value) else value for name, value in row.items()})
+    for mine in calls.values():
+        mine.sort(key=lambda call: call["start_ms"] or 0.0)
+    return calls, begins
+
+
+def set_clock(turns: Sequence[Turn], calls: Sequence[Call], began: float) -> bool:
+    """Set what the log knows on the turns; whether its calls could be told apart turn by turn."""
+    live = [turn for turn in turns if not turn.before]
+    pairs = _by_step(live, calls) or _by_order(live, calls)
+    if pairs is None:
+        return False
+    for thing, mine in pairs:
+        _set(thing, mine, began)
+    return True
+
+
+Pairs = list[tuple[Turn | ToolUse, list[Call]]]
+
+
+def _by_step(turns: Sequence[Turn], calls: Sequence[Call]) -> Pairs | None:
+    """Turns and the calls of their steps: each message of agent or user is a step, and so are the results of its calls together."""
+    steps: defaultdict[int, list[Call]] = defaultdict(list)
+    for call in calls:
+        if call["type"] in ("llm_call", "expert_call", "user_sim", "tool_call"):
+            if call.get("step") is None:
+                return None
+            steps[int(call["step"])].append(call)
+    waiting, pairs = [steps[number] for number in sorted(steps)], Pairs()
+    for number, turn in enumerate(turns):
+        if number == 0 and waiting and not _made_by(turn, waiting[0]):
+            continue  # tau2 says the first sentence itself
+        if waiting and not _made_by(turn, waiting[0]):
+            return None
+        if waiting:
+            pairs.append((turn, waiting.pop(0)))
+        if turn.calls and waiting:
+            tools = waiting.pop(0)
+            if any(call["type"] != "tool_call" for call in tools) or len(tools) > len(turn.calls):
+                return None
+            pairs += [(use, [call]) for use, call in zip(turn.calls, tools, strict=False)]
+    return pairs or None
+
+
+def _made_by(turn: Turn, calls: Iterable[Call]) -> bool:
+    return any(call["type"] in _TYPES.get(turn.who, ()) for call in calls)
+
+
+def _by_order(turns: Sequence[Turn], calls: Sequence[Call]) -> Pairs | None:
+    """Turns and the calls that succeeded, role by role in order, if there are as many of them."""
+    pairs = Pairs()
+    for who, types in _TYPES.items():
+        mine = [turn for turn in turns if turn.who == who]
+        made = [call for call in calls if call["type"] == types[0] and not call.get("error")]
+        mine = mine[1:] if who == "assistant" and len(mine) == len(made) + 1 else mine
+        if len(mine) != len(made):
+            return None
+        pairs += [(turn, [call]) for turn, call in zip(mine, made, strict=True)]
+    uses = [use for turn in turns for use in turn.calls if use.error is not None]
+    tools = [call for call in calls if call["type"] == "tool_call"]
+    return pairs + [(use, [call]) for use, call in zip(uses, tools, strict=True)] if len(uses) == len(tools) else None
+
+
+def _set(thing: Turn | ToolUse, calls: list[Call], began: float) -> None:
+    first, last = calls[0], calls[-1]
+    thing.line = last.get("line")
+    thing.at_ms = None if first["start_ms"] is None else max(0.0, first["start_ms"] - began)
+    thing.ms = _sum(calls, "duration_ms")
+    if isinstance(thing, Turn):
+        tokens = [_sum(calls, name) for name in ("input_tokens", "output_tokens")]
+        thing.tokens_in, thing.tokens_out = (None if count is None else int(count) for count in tokens)
+        thing.usd, thing.model_calls = _sum(calls, "cost_usd"), len(calls)
+
+
+def _sum(calls: Iterable[Call], name: str) -> float | None:
+    values = [call.get(name) for call in calls]
+    return None if any(value is None for value in values) else float(sum(value for value in values if value is not None))

@@ -1,0 +1,54 @@
+"""Conversations of results files and of the checkpoints of runs that wrote none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.analysis.conversations.conversation import Told
+from tau2_logging.analysis.deep.reading.messages import messages_of
+from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, read_file, simulations_of
+from tau2_logging.analysis.reader.line import Rejected
+
+
+def told_by_results(path: Path, run: str) -> Iterator[Told]:
+    """Every simulation of a results file, told as of that run. Raises UserError if it is none."""
+    data = read_file(path)
+    domain = domain_of(path, data)
+    policy = (data["info"].get("environment_info") or {}).get("policy")
+    tasks = {str(task["id"]): task for task in data["tasks"]}
+    refused: list[Rejected] = []
+    for task, trial, simulation in simulations_of(data, path, refused):
+        about = tasks.get(task)
+        history = history_length(about) if about else 0
+        yield _told((run, domain, task, str(trial)), simulation, path, history, about, policy)
+
+
+def told_by_checkpoint(path: Path) -> Iterator[Told]:
+    """Every simulation of a checkpoint; it holds neither tasks nor policy."""
+    last: dict[tuple[str, str], Any] = {}
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+            last[str(row["task"]), str(row["trial"])] = row
+        except (ValueError, KeyError, TypeError):
+            continue  # reading the record counts it and says so
+    for (task, trial), row in last.items():
+        if row.get("simulation"):
+            yield _told((path.resolve().parent.name, str(row["domain"]), task, trial), row["simulation"], path, 0, None, None)
+
+
+def _told(key: Any, simulation: Mapping[str, Any], path: Path, history: int, task: Any, policy: str | None) -> Told:
+    return Told(
+        key,
+        messages_of(simulation),
+        path.name,
+        history,
+        task,
+        policy,
+        simulation.get("reward_info"),
+        simulation.get("termination_reason"),
+        simulation.get("start_time"),
+    )

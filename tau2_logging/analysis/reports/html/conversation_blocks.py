@@ -1,0 +1,118 @@
+"""The conversations as report.html embeds them: compressed blocks of some simulations each, which the page unpacks when it shows one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+from tau2_logging.analysis.conversations.clock import key_of
+from tau2_logging.analysis.conversations.conversation import Conversation, Key
+from tau2_logging.analysis.conversations.read_conversations import NOT_RECORDED, Reading
+from tau2_logging.analysis.reports.html.run_data import MOST_SIMULATIONS
+from tau2_logging.errors import Tau2LoggingError
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.run_log import RunLog
+    from tau2_logging.analysis.timeline.timeline import Timeline
+
+IN_A_BLOCK = 50
+"""Simulations of a block: a page unpacks one block, and neighbors compress each other."""
+LEFT_OUT = "Conversations were left out of this page (--no-content)."
+
+
+@dataclass
+class Blocks:
+    """Compressed blocks being filled. `data` says of each simulation of the page where its conversation is."""
+
+    packed: list[str] = field(default_factory=list)
+    _open: list[dict[str, Any]] = field(default_factory=list)
+    _policies: dict[str, int] = field(default_factory=dict)
+
+    def add(self, conversation: Conversation) -> tuple[int, int]:
+        """Add one; returns its block and its place in it."""
+        if len(self._open) == IN_A_BLOCK:
+            self.close()
+        kept = without_blanks(asdict(conversation))
+        if (policy := kept.pop("policy", None)) is not None:
+            kept["policy"] = self._policies.setdefault(policy, len(self._policies))
+        self._open.append(kept)
+        return len(self.packed), len(self._open) - 1
+
+    def close(self) -> None:
+        """Compress what was added since the block before."""
+        if self._open:
+            text = json.dumps({"policies": list(self._policies), "conversations": self._open}, separators=(",", ":"), default=str)
+            self.packed.append(base64.b64encode(zlib.compress(text.encode(), 6)).decode())
+        self._open, self._policies = [], {}
+
+
+_EXACT = ("arguments", "changes")
+"""Fields whose values are shown as they were recorded, absent ones and empty ones too."""
+_TELLING = ("error", "met", "full")
+"""Fields whose False says something."""
+
+
+def without_blanks(value: Any) -> Any:
+    """A value without the fields that are None, false or empty."""
+    if isinstance(value, dict):
+        return {
+            name: exact(item) if name in _EXACT else without_blanks(item)
+            for name, item in value.items()
+            if not (item is None or item == [] or (item is False and name not in _TELLING))
+        }
+    return [without_blanks(item) for item in value] if isinstance(value, list | tuple) else exact(value)
+
+
+def exact(value: Any) -> Any:
+    """A value as JSON has it: a number that JSON does not have is None."""
+    if isinstance(value, dict):
+        return {str(name): exact(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [exact(item) for item in value]
+    return round(value, 9) if isinstance(value, float) and isfinite(value) else None if isinstance(value, float) else value
+
+
+def conversation_data(log: RunLog, timeline: Timeline, options: ReportOptions) -> tuple[dict[str, Any], list[str]]:
+    """(what the page says of conversations, the blocks). A recording that cannot be read is a note on the page, and no error."""
+    if not options.content:
+        return {"note": LEFT_OUT}, []
+    rows = {key_of(row): int(row["row"]) for row in timeline.rows.iloc[:MOST_SIMULATIONS].to_dict("records") if row["counted"]}
+    blocks, reading = Blocks(), Reading(log, options.deep)
+    try:
+        where = {rows[one.key]: blocks.add(one) for one in reading.conversations() if one.key in rows}
+        causes = {rows[key]: cause for key, cause in reading.causes().items() if key in rows}
+        others = list(_others(options.compare, {key[1:3] for key in rows}, blocks))
+    except Tau2LoggingError as error:
+        return {"note": f"Conversations could not be read: {error}"}, []
+    blocks.close()
+    note = _note(len(where), len(rows))
+    return {"where": where, "causes": causes, "others": others, "note": note, "blocks": len(blocks.packed)}, blocks.packed
+
+
+def _note(found: int, of: int) -> str:
+    if found == of:
+        return ""
+    return NOT_RECORDED if not found else f"Of {of - found:,} of {of:,} simulations the conversation was not recorded."
+
+
+def _others(other: RunLog | None, tasks: Iterable[tuple[str, ...]], blocks: Blocks) -> Iterator[dict[str, Any]]:
+    """Conversations of the other run of a comparison, of tasks that this one has."""
+    if other is None:
+        return
+    wanted, rewards = set(tasks), _rewards(other)
+    for one in Reading(other).conversations():
+        if one.key[1:3] in wanted:
+            run, domain, task, trial = one.key
+            place = blocks.add(one)
+            yield {"run": run, "domain": domain, "task": task, "trial": int(trial), "reward": rewards.get(one.key), "at": place}
+
+
+def _rewards(log: RunLog) -> dict[Key, float | None]:
+    rows = log.simulations.to_dict("records")
+    return {key_of(row): None if row["reward"] != row["reward"] or row["reward"] is None else float(row["reward"]) for row in rows}
