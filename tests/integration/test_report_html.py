@@ -16,6 +16,7 @@ from tau2_logging.analysis.reports.html import page
 from tau2_logging.analysis.reports.html.deep import report_data_without_log
 from tests.support import recordings
 from tests.support.report_samples import HOSTILE, Sample, hostile, pooled, write
+from tests.support.thorough import scaled
 
 CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
 FLAGS = (
@@ -56,12 +57,15 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     driver.quit()
 
 
+MANY = scaled(600, 2000)
+
+
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Reports of a small run of two domains, of a hostile one, and of one of 2,000 simulations."""
+    """Reports of a small run of two domains, of a hostile one, and of one of many simulations."""
     folder = tmp_path_factory.mktemp("reports")
     samples: dict[str, list[Sample]] = {
-        "two": [pooled(14, 4), pooled(10, 3, domain="airline", seed=3)], "hostile": [hostile()], "large": [pooled(2000, 32, turns=3)]
+        "two": [pooled(14, 4), pooled(10, 3, domain="airline", seed=3)], "hostile": [hostile()], "large": [pooled(MANY, 32, turns=3)]
     }  # fmt: skip
     made = {}
     for name, parts in samples.items():
@@ -266,9 +270,9 @@ def test_a_run_of_two_thousand_simulations_fits_a_screen_and_pages_its_table(sho
     assert browser.find_element("css selector", "canvas").size["height"] <= 700
     browser = show("large", "#/tasks")
     assert len(column(browser, "task")) == 100
-    assert "2,000 rows" in browser.find_element("css selector", "main").text
+    assert f"{MANY:,} rows" in browser.find_element("css selector", "main").text
     next(button for button in all_of(browser, "button") if button.text == "Next").click()
-    assert "101 to 200 of 2,000" in browser.find_element("css selector", "main").text
+    assert f"101 to 200 of {MANY:,}" in browser.find_element("css selector", "main").text
 
 
 def test_a_hostile_log_runs_nothing_adds_no_element_and_is_shown_as_text(show: Any) -> None:

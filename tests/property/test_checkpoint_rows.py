@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from tau2_logging.runner.work.checkpoint import Row, finished, read_rows
 from tests.property.strategies import TEXT
+from tests.support.thorough import scaled
 
 ROWS = st.builds(
     Row,
@@ -51,7 +52,7 @@ def test_every_row_written_whole_is_read_back(rows: list[Row], data: st.DataObje
         assert (back["simulation"] is None) == (row.simulation is None)
 
 
-@settings(max_examples=40)
+@settings(max_examples=scaled(30, 500))
 @given(st.lists(ROWS, max_size=6))
 def test_only_simulations_that_finished_are_not_run_again(rows: list[Row]) -> None:
     """`finished` holds exactly the keys that have a row with status ok and its result."""

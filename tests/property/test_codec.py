@@ -12,6 +12,7 @@ from tau2_logging.errors import CodecError
 from tau2_logging.events import KINDS, Event, canonical_fields, decode, encode
 from tau2_logging.events.codec import EventContext, encode_in, encode_parts, event_of
 from tests.property.strategies import ANY_NAME, LEVEL, NASTY, RAW, TEXT, THREAD, TIME, TYPE, events, kind_fields, raw_fields
+from tests.support.thorough import scaled
 
 NOW = "2026-11-20 17:45:01.123"
 TYPE_MARK = re.compile(r"(?<![A-Za-z0-9_.])type=")
@@ -55,7 +56,7 @@ def test_a_field_of_any_name_and_value_is_kept_once(name: str, value: object) ->
     assert len(kept) == (0 if absent else 1)
 
 
-@settings(max_examples=300)
+@settings(max_examples=scaled(150, 3000))
 @given(st.data())
 def test_the_compiled_writer_writes_what_the_canonical_event_says(data: st.DataObject) -> None:
     """encode_parts of raw values equals encode of the canonical event, for every kind; a second time from the learnt shape too."""

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from tau2_logging.analysis.deep import LogAnalyzer
 from tests.support.recordings import action, call, results, simulation, task, write
+from tests.support.thorough import scaled
 
 TOOLS = st.sampled_from(["look", "pay", "transfer_to_human_agents"])
 ARGUMENTS = st.dictionaries(
@@ -51,7 +52,7 @@ def tables(data: dict[str, Any]) -> dict[str, pd.DataFrame]:
         return {table.kind.key: table.frame for table in LogAnalyzer(write(Path(folder) / "results_retail.json", data)).tables}
 
 
-@settings(max_examples=5, phases=(Phase.explicit, Phase.reuse, Phase.generate))
+@settings(max_examples=scaled(3, 100), phases=(Phase.explicit, Phase.reuse, Phase.generate))
 @given(records(), st.randoms(use_true_random=False))
 def test_any_record_gives_sound_figures_whatever_the_order_of_its_simulations(data: dict[str, Any], shuffler: random.Random) -> None:
     """Rates lie in 0..1 and in their intervals, numerators are at most denominators, shares of a whole add up to 1; shuffled simulations

@@ -17,6 +17,7 @@ from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.sinks import MemorySink
 from tests.property.test_wire import ARGUMENTS, SOME_TEXT, USAGE, pieces
+from tests.support.thorough import scaled
 
 NAME = st.sampled_from(["get_order", "get_user", "pay"])
 WORDS = SOME_TEXT.filter(lambda text: text.strip() and "<" not in text and "[" not in text)
@@ -139,7 +140,7 @@ def asked(plain: dict[str, Any], parts: list[bytes], breaks: bool, content_type:
     return response.json(), streamed
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scaled(150, 3000), deadline=None)
 @given(st.data(), plain_bodies(), st.booleans(), st.sampled_from(["text/event-stream", "text/plain", ""]))
 def test_a_client_gets_the_plain_answer_however_it_is_streamed(data: Any, plain: dict[str, Any], breaks: bool, content_type: str) -> None:
     """Tool calls with indexes missing, null or all 0, labels repeated or emptied, ends and counts that do not come, halves of events: the
@@ -150,7 +151,7 @@ def test_a_client_gets_the_plain_answer_however_it_is_streamed(data: Any, plain:
     assert streamed in ([True], [True, False])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scaled(60, 1000), deadline=None)
 @given(st.data(), plain_bodies())
 def test_a_stream_in_order_is_not_asked_for_twice(data: Any, plain: dict[str, Any]) -> None:
     """The net costs nothing where it is not needed."""

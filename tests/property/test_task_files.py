@@ -13,6 +13,7 @@ from tau2_logging.models.rental.command import find_command
 from tau2_logging.models.rental.render import document, render
 from tau2_logging.models.rental.task import RentalTask
 from tau2_logging.models.servers.families import REASONING_PARSERS, TOOL_CALL_PARSERS
+from tests.support.thorough import scaled
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
 known = st.sampled_from(["Qwen/Qwen3-32B", "meta-llama/Llama-3.3-70B-Instruct", "openai/gpt-oss-120b", "/models/GLM-4.6", "Qwen2.5-7B"])
@@ -42,7 +43,7 @@ strange = st.builds(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=scaled(30, 500))
 @given(tasks)
 def test_a_rendered_file_has_no_error(task: RentalTask) -> None:
     read = read_document(render(task))
@@ -50,7 +51,7 @@ def test_a_rendered_file_has_no_error(task: RentalTask) -> None:
     assert [problem.text for problem in check(read) if problem.fatal] == []
 
 
-@settings(max_examples=60)
+@settings(max_examples=scaled(30, 500))
 @given(strange)
 def test_the_shell_reads_the_words_that_were_given(task: RentalTask) -> None:
     """Names and flags with quotes, spaces and signs of the shell arrive at vLLM as they are."""

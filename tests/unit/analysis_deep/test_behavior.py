@@ -43,9 +43,7 @@ def test_transitions_stay_within_a_simulation_and_a_requestor(tmp_path: Path) ->
 @given(st.lists(st.lists(st.sampled_from("abcdefghijkl"), max_size=9), min_size=1, max_size=6))
 def test_nothing_is_lost_between_the_columns_of_the_flow(paths: list[list[str]]) -> None:
     """Each simulation is in column 0; what enters a column left the one before; only `end` has no way on."""
-    from tau2_logging.analysis.deep.tool_calls.transitions import _flow
-
-    found = _flow([path for path in paths if path] or [["a"]], 5, 4)
+    found = transitions.flow_of([path for path in paths if path] or [["a"]], 5, 4)
     nodes, links = found["nodes"], found["links"]
     for place, (column, tool, n) in enumerate(nodes):
         out, into = (sum(times for *ends, times in links if ends[side] == place) for side in (0, 1))

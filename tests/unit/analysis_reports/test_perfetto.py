@@ -17,6 +17,7 @@ from tau2_logging.analysis.reports import perfetto
 from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.analysis.timeline.timeline import LANES, build_timeline
 from tests.support.report_samples import Sample, hostile, pooled, write
+from tests.support.thorough import scaled
 
 TIMES = st.floats(-1e4, 1e5, allow_nan=False)
 EVENTS = st.lists(
@@ -82,7 +83,7 @@ def trace(tmp_path: Path, *samples: Sample) -> dict[str, Any]:
     return loaded
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=scaled(20, 400), deadline=None)
 @given(EVENTS)
 def test_slices_of_a_lane_are_nested_or_disjoint_whatever_times_the_log_says(events: list[dict[str, Any]]) -> None:
     frame = pd.DataFrame(

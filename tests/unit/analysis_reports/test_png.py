@@ -19,6 +19,7 @@ from tau2_logging.analysis.reports.pictures.gantt import gantt
 from tau2_logging.analysis.reports.pictures.overview import overview
 from tau2_logging.analysis.timeline.build import timeline_of
 from tests.support.report_samples import Sample, hostile, pooled, write
+from tests.support.thorough import scaled
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -88,7 +89,7 @@ def test_no_text_of_a_gantt_picture_overprints_another_or_leaves_it(tmp_path: Pa
         assert_readable(gantt(run, int(row)))
 
 
-@pytest.mark.parametrize(("simulations", "workers"), [(1, 1), (60, 8), (2000, 32)])
+@pytest.mark.parametrize(("simulations", "workers"), [(1, 1), (60, 8), (scaled(500, 2000), 32)])
 def test_no_text_of_the_overview_overprints_another_or_leaves_it_at_any_size(tmp_path: Path, simulations: int, workers: int) -> None:
     log = load_log(write(tmp_path / "tau2_retail.log", [pooled(simulations, workers, turns=2)]))
     figure = overview(timeline_of(log), "run", totals_of(log))

@@ -14,6 +14,7 @@ from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.reports import speedscope
 from tau2_logging.analysis.timeline.timeline import build_timeline
 from tests.support.report_samples import Sample, hostile, pooled, write
+from tests.support.thorough import scaled
 from tests.unit.analysis_reports.test_perfetto import EVENTS
 
 FIELDS = {
@@ -53,7 +54,7 @@ def check_format(file: dict[str, Any]) -> None:
         assert stack == []
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=scaled(20, 200), deadline=None)
 @given(EVENTS)
 def test_frames_are_balanced_whatever_times_the_log_says(events: list[dict[str, Any]]) -> None:
     """Also where calls overlap, stick out of their step, have no length or no times."""

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tau2_logging.analysis.what_if.forecast import ordered
 from tau2_logging.analysis.what_if.schedule import Job, Pool, Visit, play
 from tau2_logging.analysis.what_if.stations import Capacity, served_from, work_of
+from tests.support.thorough import scaled
 
 LENGTHS = st.lists(st.floats(1, 1000), min_size=1, max_size=12)
 
@@ -76,7 +77,7 @@ def test_ramp_and_turnaround_come_before_jobs() -> None:
     assert play(jobs_of([10.0, 10.0, 10.0]), Pool(2, apart_ms=2.0, turnaround_ms=1.0), {}).makespan_ms == 21.0
 
 
-@settings(max_examples=50)
+@settings(max_examples=scaled(50, 500))
 @given(LENGTHS, st.integers(1, 4), st.sampled_from([Capacity(2), Capacity(1, 0.3), Capacity(slowdown=0.4), Capacity(slowdown=1.0)]))
 def test_work_taken_from_a_schedule_gives_that_schedule_again(lengths: list[float], slots: int, capacity: Capacity) -> None:
     """Times -> work -> times is the identity, for all arrivals at 0."""

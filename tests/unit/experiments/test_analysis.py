@@ -21,6 +21,7 @@ from tau2_logging.experiments.planning.plan_text import plan_lines
 from tau2_logging.experiments.scripted_personas import moods
 from tau2_logging.runner.settings.arms import variant_arms
 from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig
+from tests.support.thorough import scaled
 
 TASKS = [str(number) for number in range(20)]
 PLAN = ExperimentPlan("made", "control", RunConfig(arms=variant_arms("control,anger,placebo"), num_trials=2), {"retail": TASKS})
@@ -116,9 +117,9 @@ def test_a_missing_cell_is_missing_and_never_zero() -> None:
 
 
 def test_intervals_cover_and_nothing_is_found_where_nothing_is() -> None:
-    """Over 500 drawn experiments of four arms: intervals cover the effect 93 to 97 % of the time, at most 5 % claim a false one."""
-    effect = measure(Case(50, 4, 0.6, 0.5, 0.2), repeat=500, resamples=499)
-    nothing = measure(Case(50, 4, 0.6, 0.5, 0.0), repeat=500, resamples=499)
+    """Over many drawn experiments of four arms: intervals cover the effect 93 to 97 % of the time, at most 5 % claim a false one."""
+    effect = measure(Case(50, 4, 0.6, 0.5, 0.2), repeat=scaled(200, 500), resamples=499)
+    nothing = measure(Case(50, 4, 0.6, 0.5, 0.0), repeat=scaled(200, 500), resamples=499)
     assert 0.93 <= effect["covered"] <= 0.97
     assert effect["found"] > 0.4
     assert 0.93 <= nothing["covered"] <= 0.97

@@ -58,11 +58,13 @@ def sankey(recorded: Recorded, requestor: str = "assistant", columns: int = 7, t
     for domain in recorded.simulations["domain"].drop_duplicates():
         paths = [path for key, path in sequences(recorded).items() if key[1] == domain and key[-1] == requestor]
         if paths:
-            found.append({"domain": domain, "simulations": len(paths), **_flow(paths, columns, tools)})
+            found.append({"domain": domain, "simulations": len(paths), **flow_of(paths, columns, tools)})
     return found
 
 
-def _flow(paths: list[list[str]], columns: int, tools: int) -> dict[str, Any]:
+def flow_of(paths: list[list[str]], columns: int, tools: int) -> dict[str, Any]:
+    """Nodes (column, tool, simulations) and links (node, node, simulations) of these sequences of calls. Each column names the most frequent
+    tools, `tools` of them; the rest are one."""
     counts = Counter(tool for path in paths for tool in path[:columns])
     kept = {tool for tool, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:tools]}
     shown = [[(n, tool if tool in kept else OTHERS) for n, tool in enumerate([*path, END][:columns])] for path in paths]
