@@ -100,7 +100,7 @@ def test_the_page_writes_numbers_as_python_does() -> None:
     node = shutil.which("node")
     if node is None:
         pytest.skip("node is not installed")
-    page = (Path(reports.__file__).parent / "assets" / "dom.js").read_text(encoding="utf-8")
+    page = (Path(reports.__file__).parent / "html" / "assets" / "dom.js").read_text(encoding="utf-8")
     source = page[page.index("// Numbers are written") : page.index("// Colors")]
     values: list[float | None] = [None, 0, 0.9999, 0.00004, 999.96, 119_960, 999_999, 0.9997, 0.0001]
     values += [sign * 10.0**power * part for power in range(-9, 17) for part in (1.0, 1.2347, 4.56, 9.9961) for sign in (1, -1)]

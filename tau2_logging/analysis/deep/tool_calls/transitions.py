@@ -63,8 +63,8 @@ def sankey(recorded: Recorded, requestor: str = "assistant", columns: int = 7, t
 
 
 def flow_of(paths: list[list[str]], columns: int, tools: int) -> dict[str, Any]:
-    """Nodes (column, tool, simulations) and links (node, node, simulations) of these sequences of calls. Each column names the most frequent
-    tools, `tools` of them; the rest are one."""
+    """Return nodes (column, tool, simulations) and links (node, node, simulations) of sequences of calls. The `tools` most frequent tools
+    are named; the rest are one."""
     counts = Counter(tool for path in paths for tool in path[:columns])
     kept = {tool for tool, _ in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:tools]}
     shown = [[(n, tool if tool in kept else OTHERS) for n, tool in enumerate([*path, END][:columns])] for path in paths]
