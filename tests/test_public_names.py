@@ -21,7 +21,7 @@ PUBLIC = {
     "tau2_logging.sinks": ["DomainFiles", "MemorySink"],
     "tau2_logging.models.experts": ["ADVISE", "DELEGATE", "MODES", "Expert", "parse_expert", "parse_experts"],
     "tau2_logging.users": [
-        "BUILTIN", "CONTROL", "MARKERS", "PLACEBO", "Finding", "Variant", "lint", "read_variants", "registered_users", "user_name",
+        "BUILTIN", "CONTROL", "MARKERS", "PLACEBO", "LintFinding", "Variant", "lint", "read_variants", "registered_users", "user_name",
     ],
     "tau2_logging.instrument": [
         "TTFT_MODES", "Instrumentation", "Instrumentor", "RateLimiter", "ToolDetails", "distribution_version", "has_module",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tau2_logging.analysis.measures import agent_work, makespan, time_budget
 from tau2_logging.analysis.measures.comparison import pooling
-from tau2_logging.analysis.measures.comparison.compare_runs import Comparison, compare
+from tau2_logging.analysis.measures.comparison.compare_runs import RunComparison, compare
 from tau2_logging.analysis.measures.costs import cost_tables
 from tau2_logging.analysis.measures.costs.expert_calls import expert_table
 from tau2_logging.analysis.measures.costs.repeated_prompts import repeated_prompts
@@ -52,7 +52,7 @@ class RunLog(LogData):
         """Return what a notebook shows."""
         return str(import_module(_NOTEBOOK).log_html(self))
 
-    def compare(self, other: RunLog) -> Comparison:
+    def compare(self, other: RunLog) -> RunComparison:
         """Compare this run with another; see `compare_runs.compare`."""
         return compare(self, other)
 

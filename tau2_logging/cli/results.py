@@ -6,10 +6,7 @@ Only argparse is imported here, so that --help answers at once; everything else 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
 from tau2_logging.leaving import CommandParser, carry_out
 
@@ -55,44 +52,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; ends the process with its exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    carry_out(parser.prog, lambda: _COMMANDS[args.command](args))
+    carry_out(parser.prog, lambda: _command(args))
 
 
-def _merge(args: argparse.Namespace) -> int:
-    from tau2_logging.analysis.recordings import recorded_file
-    from tau2_logging.analysis.recordings.edit import merged, write_results
+def _command(args: argparse.Namespace) -> int:
+    from tau2_logging.cli.results_steps import COMMANDS
 
-    data = merged([recorded_file(name) for name in args.files])
-    write_results(data, Path(args.output), args.force)
-    return _written(data, args.output)
-
-
-def _filter(args: argparse.Namespace) -> int:
-    from tau2_logging.analysis.recordings import recorded_file
-    from tau2_logging.analysis.recordings.edit import Wanted, filtered, write_results
-
-    data = filtered(recorded_file(args.file), Wanted(args.task_ids, args.trials, args.solved, args.termination))
-    write_results(data, Path(args.output), args.force)
-    return _written(data, args.output)
-
-
-def _written(data: dict[str, Any], output: str) -> int:
-    tasks = {str(simulation["task_id"]) for simulation in data["simulations"]}
-    print(f"{len(data['simulations'])} simulations of {len(tasks)} tasks written to {output}")
-    return 0
-
-
-def _to_log(args: argparse.Namespace) -> int:
-    from tau2_logging.analysis.recordings import recorded_file, write_log
-
-    paths, missing = write_log([recorded_file(name) for name in args.files], Path(args.output), args.force)
-    for sentence in missing.sentences():
-        print(f"note: {sentence}", file=sys.stderr)
-    print(f"written: {', '.join(map(str, paths))}")
-    return 0
-
-
-_COMMANDS = {"merge": _merge, "filter": _filter, "to-log": _to_log}
+    return COMMANDS[args.command](args)
 
 
 if __name__ == "__main__":

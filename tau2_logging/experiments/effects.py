@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tau2_logging.statistics.bootstrap import RESAMPLES
 from tau2_logging.statistics.multiplicity import benjamini_hochberg, holm
-from tau2_logging.statistics.paired import Comparison, compare
+from tau2_logging.statistics.paired import PairedComparison, compare
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +22,7 @@ class Effect:
     """An arm less the reference: the paired comparison, its p adjusted over the arms, and how many trials each task had in the mean."""
 
     arm: str
-    comparison: Comparison
+    comparison: PairedComparison
     p_adjusted: float
 
     @property

@@ -17,7 +17,7 @@ from tau2_logging.statistics.permutation import sign_flip_p
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedComparison:
     """Mean difference of the tasks (arm less reference) with its 95 % interval, and p of the sign-flip test."""
 
     interval: Interval
@@ -35,8 +35,8 @@ def compare(
     seed: int = 0,
     resamples: int = RESAMPLES,
     bounds: tuple[float, float] | None = None,
-) -> Comparison:
+) -> PairedComparison:
     """Two columns of means by task, in the same order, compared. `bounds`: what a difference can be (-1 and 1 for rewards)."""
     found = differences(reference, arm)
     interval = bca_interval(found, seed=seed, resamples=resamples, bounds=bounds)
-    return Comparison(interval, sign_flip_p(found, seed=seed, resamples=resamples))
+    return PairedComparison(interval, sign_flip_p(found, seed=seed, resamples=resamples))

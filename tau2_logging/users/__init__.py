@@ -4,9 +4,9 @@
 """
 
 from tau2_logging.users.builtin import BUILTIN, CONTROL, PLACEBO
-from tau2_logging.users.lint import Finding, lint
+from tau2_logging.users.lint import LintFinding, lint
 from tau2_logging.users.user_registration import registered_users, user_name
 from tau2_logging.users.variant import MARKERS, Variant
 from tau2_logging.users.variant_files import read_variants
 
-__all__ = ["BUILTIN", "CONTROL", "MARKERS", "PLACEBO", "Finding", "Variant", "lint", "read_variants", "registered_users", "user_name"]
+__all__ = ["BUILTIN", "CONTROL", "MARKERS", "PLACEBO", "LintFinding", "Variant", "lint", "read_variants", "registered_users", "user_name"]

@@ -25,7 +25,7 @@ _MARKS = re.compile(r"###|</?(?:scenario|manner|instructions)>", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Finding:
+class LintFinding:
     """Something about a variant that a person should look at; an `error` makes it unusable in a comparison."""
 
     variant: str
@@ -33,7 +33,7 @@ class Finding:
     problem: str
 
 
-def lint(variants: Iterable[Variant]) -> list[Finding]:
+def lint(variants: Iterable[Variant]) -> list[LintFinding]:
     """What is wrong with these variants, each by itself and as a set whose lengths should match."""
     chosen = [variant for variant in variants if variant.text]
     found = [finding for variant in chosen for finding in _alone(variant)]
@@ -42,20 +42,20 @@ def lint(variants: Iterable[Variant]) -> list[Finding]:
     for name, words in lengths.items():
         if abs(words - middle) > LENGTH_TOLERANCE * middle:
             problem = f"{words} words, where the median of the set is {middle:g}; keep within {LENGTH_TOLERANCE:.0%}, or length is compared"
-            found.append(Finding(name, WARNING, problem))
+            found.append(LintFinding(name, WARNING, problem))
     return found
 
 
-def _alone(variant: Variant) -> Iterable[Finding]:
+def _alone(variant: Variant) -> Iterable[LintFinding]:
     text = variant.manner
     if _MARKS.search(text):
-        yield Finding(variant.name, ERROR, f"holds {_MARKS.findall(text)[0]!r}, which tau2 or the prompt gives a meaning")
+        yield LintFinding(variant.name, ERROR, f"holds {_MARKS.findall(text)[0]!r}, which tau2 or the prompt gives a meaning")
     for what, pattern in _SUSPECT.items():
         words = sorted({word.lower() for word in re.findall(rf"\b(?:{pattern})\b", text, re.IGNORECASE)})
         if words:
-            yield Finding(variant.name, ERROR, f"speaks of {', '.join(words)}: {what} is no manner")
+            yield LintFinding(variant.name, ERROR, f"speaks of {', '.join(words)}: {what} is no manner")
     if not variant.cues:
-        yield Finding(variant.name, WARNING, "has no cues; without cue phrases its delivery can be checked by the other markers only")
+        yield LintFinding(variant.name, WARNING, "has no cues; without cue phrases its delivery can be checked by the other markers only")
     for cue in variant.cues:
         if cue.lower() not in text.lower():
-            yield Finding(variant.name, ERROR, f"its cue {cue!r} is not in its text")
+            yield LintFinding(variant.name, ERROR, f"its cue {cue!r} is not in its text")

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tau2_logging import leaving
-from tau2_logging.cli import analyze_timing, enhanced, rental, rescore, results, run_local
+from tau2_logging.cli import analyze_timing, enhanced, rental, rescore, results, results_steps, run_local
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.experiments import __main__ as experiments
 from tau2_logging.models.simulated_server import __main__ as simulated
@@ -48,7 +48,7 @@ COMMANDS = {
     ),
     "results": Command(
         module("tau2_logging.cli.results"), results.main, ["merge", "a", "-o", "b"], ["merge", "no.json", "-o", "b.json"],
-        results._COMMANDS, "merge",
+        results_steps.COMMANDS, "merge",
     ),
     "endpoints": Command(
         module("tau2_logging.cli.rental"), rental.main, ["validate", "a"], ["validate", "no.yaml"], rental._COMMANDS, "validate",

@@ -31,7 +31,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events import MODEL_CALL_TYPES
 
 if TYPE_CHECKING:
-    from tau2_logging.analysis.measures.comparison.compare_runs import Comparison
+    from tau2_logging.analysis.measures.comparison.compare_runs import RunComparison
     from tau2_logging.analysis.measures.costs.prices import PriceTable
     from tau2_logging.analysis.tables.log_data import LogData
 
@@ -210,7 +210,7 @@ def parse_percent(text: str) -> float:
     return float(match[1]) / (100 if match[2] else 1)
 
 
-def check_slower(comparison: Comparison, allowed: float) -> list[Result]:
+def check_slower(comparison: RunComparison, allowed: float) -> list[Result]:
     """One gate each for task duration and the agent's model calls: broken where they are more than the allowed share slower and noise alone
     does not explain it. Where too few tasks are in both runs for a verdict, or a log's level leaves the calls out, the gate is not
     measured, and so not met.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tau2_logging.analysis.measures.provenance import only_failed
+from tau2_logging.analysis.reader.column_types import row_file, row_line
 from tau2_logging.analysis.tables.simulations import KEY, TIMED_TYPES, UNFINISHED
 from tau2_logging.events import MODEL_CALL_TYPES
 
@@ -33,8 +34,6 @@ def slowest_calls(log: LogData, top: int = 20) -> pd.DataFrame:
 
 def located(log: LogData, table: pd.DataFrame) -> pd.DataFrame:
     """The table with `file` and `line` from its `row`."""
-    from tau2_logging.analysis.reader.column_types import row_file, row_line
-
     files = np.array(log.files, dtype=object)
     rows = table["row"].to_numpy(dtype=np.int64)
     return table.assign(file=files[row_file(rows)], line=row_line(rows))

@@ -51,7 +51,7 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class Line:
+class LogLine:
     """A line of the log that is being made; `at_s` is its wall time (seconds since 1970), by which lines are put in order."""
 
     at_s: float
@@ -74,7 +74,7 @@ class Talk:
     task: str
     span: str
     origin_s: float
-    lines: list[Line] = field(default_factory=list)
+    lines: list[LogLine] = field(default_factory=list)
     spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     untimed: set[str] = field(default_factory=set)
     """Exclusive times that are not known, since a call of theirs has no length."""
@@ -132,10 +132,10 @@ class Talk:
 
     def _add(self, type_: str, at_s: float, fields: Fields, number: str) -> None:
         span = {"span": f"{self.span}{number}", "parent": self.span if number else None}
-        self.lines.append(Line(at_s, type_, self.task, {**fields, **self.context, **span}))
+        self.lines.append(LogLine(at_s, type_, self.task, {**fields, **self.context, **span}))
 
 
-def run_lines(talks: Iterable[Talk], origin_s: float, about: Fields, context: Fields) -> Iterator[Line]:
+def run_lines(talks: Iterable[Talk], origin_s: float, about: Fields, context: Fields) -> Iterator[LogLine]:
     """The lines of a run: run_start with `about`, those of its simulations in the order of time, run_end.
 
     Nobody recorded which worker ran a simulation. Threads are numbered as a pool would have used them, with no more than were busy at once.
@@ -148,9 +148,9 @@ def run_lines(talks: Iterable[Talk], origin_s: float, about: Fields, context: Fi
     failed = sum(line.fields.get("status") == "error" for line in ends)
     rewards = [float(reward) for line in ends if isinstance(reward := line.fields.get("reward"), int | float)]
     last = max((line.at_s for line in ends), default=origin_s)
-    yield Line(origin_s, "run_start", None, {"schema": SCHEMA_VERSION, "simulations": len(ends), **about, **context})
+    yield LogLine(origin_s, "run_start", None, {"schema": SCHEMA_VERSION, "simulations": len(ends), **about, **context})
     yield from found
-    yield Line(last, "run_end", None, {
+    yield LogLine(last, "run_end", None, {
         "start_ms": 0.0, "duration_ms": (last - origin_s) * 1000, "simulations": len(ends), "ok": len(ends) - failed, "errors": failed,
         "timeouts": 0, "pending": 0, "mean_reward": sum(rewards) / len(rewards) if rewards else None, **context,
     })  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 
 from tau2_logging.analysis.deep.reading.messages import moment
 from tau2_logging.analysis.reader.sources import unpacked_zstd
-from tau2_logging.analysis.recordings.conversation import GAP, MEASURED, Fields, Line, Missing, Talk, note_call, run_lines
+from tau2_logging.analysis.recordings.conversation import GAP, MEASURED, Fields, LogLine, Missing, Talk, note_call, run_lines
 from tau2_logging.analysis.recordings.tau2_results import mapping
 from tau2_logging.errors import UserError
 
@@ -33,7 +33,7 @@ _INPUT = ("input_tokens", "input_tokens_cache_read", "input_tokens_cache_write")
 Sample = Mapping[str, Any]
 
 
-def eval_lines(path: Path, missing: Missing) -> tuple[str, list[Line]]:
+def eval_lines(path: Path, missing: Missing) -> tuple[str, list[LogLine]]:
     """(domain, the lines of the log that this file amounts to). Raises UserError where it is no log of a tau2 task."""
     try:
         with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
@@ -64,7 +64,7 @@ def _domain(path: Path, header: Mapping[str, Any]) -> str:
     return task.removeprefix("tau2_")
 
 
-def _lines(path: Path, domain: str, header: Mapping[str, Any], samples: Iterator[Sample], missing: Missing) -> Iterator[Line]:
+def _lines(path: Path, domain: str, header: Mapping[str, Any], samples: Iterator[Sample], missing: Missing) -> Iterator[LogLine]:
     about = header["eval"]
     context: Fields = {"domain": domain, "run": about.get("eval_id") or about["run_id"]}  # until 2025 a log had no id of its own
     origin = moment(header["stats"]["started_at"]) or 0.0

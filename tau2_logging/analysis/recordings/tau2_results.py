@@ -14,7 +14,7 @@ from typing import Any
 from tau2_logging.analysis.deep.reading.messages import Message, failed, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, read_file, simulations_of
 from tau2_logging.analysis.deep.reading.run_info import settings_of
-from tau2_logging.analysis.recordings.conversation import GAP, MEASURED, Fields, Line, Missing, Talk, note_call, run_lines
+from tau2_logging.analysis.recordings.conversation import GAP, MEASURED, Fields, LogLine, Missing, Talk, note_call, run_lines
 from tau2_logging.analysis.tables.outcomes import OK, recorded_ending
 from tau2_logging.errors import UserError
 from tau2_logging.events.task_hash import task_hash
@@ -22,7 +22,7 @@ from tau2_logging.events.task_hash import task_hash
 _STOPS = {"###STOP###": "stop", "###TRANSFER###": "transfer", "###OUT-OF-SCOPE###": "out_of_scope"}
 
 
-def results_lines(path: Path, run: str, missing: Missing) -> tuple[str, list[Line]]:
+def results_lines(path: Path, run: str, missing: Missing) -> tuple[str, list[LogLine]]:
     """(domain, the lines of the log that this file amounts to). Raises UserError where it is no results file."""
     data = read_file(path)
     try:
@@ -31,7 +31,7 @@ def results_lines(path: Path, run: str, missing: Missing) -> tuple[str, list[Lin
         raise UserError(f"{path} is no results file of tau2 that can be read: {type(error).__name__}: {error}") from error
 
 
-def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> Iterator[Line]:
+def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> Iterator[LogLine]:
     info = data["info"]
     agent, user = mapping(info.get("agent_info")), mapping(info.get("user_info"))
     context: Fields = {"domain": domain_of(path, data), "run": run}

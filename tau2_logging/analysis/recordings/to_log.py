@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 
 from tau2_logging.analysis.deep.reading.inputs import run_names
 from tau2_logging.analysis.load import ALL, LATEST, load_log
-from tau2_logging.analysis.recordings.conversation import Line, Missing
+from tau2_logging.analysis.recordings.conversation import LogLine, Missing
 from tau2_logging.analysis.recordings.inspect_eval import SUFFIX, eval_lines
 from tau2_logging.analysis.recordings.tau2_results import results_lines
 from tau2_logging.analysis.run_log import RunLog
@@ -45,12 +45,12 @@ def write_log(paths: Sequence[Path], folder: Path, force: bool = False) -> tuple
     return _write(made, folder), missing
 
 
-def log_lines(paths: Sequence[Path], missing: Missing) -> dict[str, list[Line]]:
+def log_lines(paths: Sequence[Path], missing: Missing) -> dict[str, list[LogLine]]:
     """The lines of a log by domain, of all these files together. Raises UserError where one is no recording.
 
     Each file is a run, called as the deep analysis calls it.
     """
-    made: dict[str, list[Line]] = {}
+    made: dict[str, list[LogLine]] = {}
     for path, run in run_names(path for path in paths if path.suffix != SUFFIX).items():
         domain, lines = results_lines(path, run, missing)
         made.setdefault(domain, []).extend(lines)
@@ -60,7 +60,7 @@ def log_lines(paths: Sequence[Path], missing: Missing) -> dict[str, list[Line]]:
     return made
 
 
-def _write(made: Mapping[str, Sequence[Line]], folder: Path) -> list[Path]:
+def _write(made: Mapping[str, Sequence[LogLine]], folder: Path) -> list[Path]:
     paths = []
     folder.mkdir(parents=True, exist_ok=True)
     for domain, lines in made.items():

@@ -11,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from tau2_logging.analysis.measures.comparison.pooling import PER_RUN, RunFacts, check_alike
+from tau2_logging.analysis.measures.comparison.pooling import PER_RUN, RunIdentity, check_alike
 from tau2_logging.analysis.reader.line import Rejected
 
 Row = dict[str, Any]
@@ -79,7 +79,7 @@ class Recorded:
     remarks: pd.DataFrame
     refused: tuple[Rejected, ...] = ()
     sources: tuple[str, ...] = ()
-    facts: tuple[RunFacts, ...] = ()
+    facts: tuple[RunIdentity, ...] = ()
     """What each run was made with."""
 
     @property
@@ -148,7 +148,7 @@ def tables(rows: Rows, sources: Iterable[str]) -> Recorded:
     )
 
 
-def _facts(rows: Rows) -> Iterator[RunFacts]:
+def _facts(rows: Rows) -> Iterator[RunIdentity]:
     for run in dict.fromkeys(str(row["run"]) for row in rows.simulations):
         settings: dict[str, dict[str, None]] = {}
         for row in rows.settings:
@@ -156,7 +156,7 @@ def _facts(rows: Rows) -> Iterator[RunFacts]:
                 if value is not None and name not in PER_RUN:
                     settings.setdefault(name, {})[str(value)] = None
         texts = {(str(row["domain"]), str(row["task"])): str(row["task_hash"]) for row in rows.tasks if str(row["run"]) == run}
-        yield RunFacts(run, {name: ", ".join(values) for name, values in settings.items()}, texts)
+        yield RunIdentity(run, {name: ", ".join(values) for name, values in settings.items()}, texts)
 
 
 def frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataFrame:

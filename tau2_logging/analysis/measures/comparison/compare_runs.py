@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class RunComparison:
     """`latency`: a row for task durations and each type of call; `simulations`: the pairs; `totals`: reward and cost; `settings`: what of
     run_start differs; `not_compared`: types of calls without a row there, and why. "this" is the run at hand, "other" the one it is held
     against; differences are this minus other.
@@ -51,7 +51,7 @@ class Comparison:
         return " ".join([said, *_sentences(self.not_compared), DIFFERENCE_NOTE])
 
 
-def compare(this: LogData, other: LogData) -> Comparison:
+def compare(this: LogData, other: LogData) -> RunComparison:
     """Compare two runs: durations as `differences.duration_differences` does, with tasks as the unit.
 
     Raises UserError where one side is several runs.
@@ -60,7 +60,7 @@ def compare(this: LogData, other: LogData) -> Comparison:
         if len(log.by_run) > 1:
             raise UserError(f"a run is compared with one run; choose one of {', '.join(log.runs)} with --run and --compare-run")
     pairs = _pairs(this, other)
-    return Comparison(
+    return RunComparison(
         this_run=this.run_id or "this",
         other_run=other.run_id or "other",
         pairs=len(pairs),

@@ -26,7 +26,7 @@ _MOST_NAMED = 5
 
 
 @dataclass(frozen=True)
-class RunFacts:
+class RunIdentity:
     """What a run was made with. `settings`: the fields of run_start; `tasks`: a hash of the text of each (domain, task), where known."""
 
     run: str
@@ -44,9 +44,9 @@ def run_settings(log: LogData) -> dict[str, str]:
     return {name: ", ".join(values) for name, values in found.items()}
 
 
-def facts(log: LogData) -> list[RunFacts]:
+def facts(log: LogData) -> list[RunIdentity]:
     """What each run of a log was made with."""
-    return [RunFacts(one.run_id or "without a name", run_settings(one), _tasks(one)) for one in log.by_run]
+    return [RunIdentity(one.run_id or "without a name", run_settings(one), _tasks(one)) for one in log.by_run]
 
 
 def _tasks(log: LogData) -> dict[tuple[str, str], str]:
@@ -54,7 +54,7 @@ def _tasks(log: LogData) -> dict[tuple[str, str], str]:
     return {(str(domain), str(task)): str(text) for domain, task, text in table.itertuples(index=False, name=None)}
 
 
-def setting_differences(runs: Sequence[RunFacts], but: Iterable[str] = ()) -> dict[str, list[str | None]]:
+def setting_differences(runs: Sequence[RunIdentity], but: Iterable[str] = ()) -> dict[str, list[str | None]]:
     """Settings in which runs differ: name, and the value of each run (None: it does not say). `but`: settings left out."""
     left_out = frozenset(but)
     names = dict.fromkeys(name for run in runs for name in run.settings if name not in left_out)
@@ -62,7 +62,7 @@ def setting_differences(runs: Sequence[RunFacts], but: Iterable[str] = ()) -> di
     return {name: values for name, values in found.items() if len(set(values)) > 1}
 
 
-def changed_tasks(runs: Sequence[RunFacts]) -> list[str]:
+def changed_tasks(runs: Sequence[RunIdentity]) -> list[str]:
     """Tasks whose text is not the same in all runs that hold it, as domain:task."""
     texts: dict[tuple[str, str], set[str]] = {}
     for run in runs:
@@ -71,7 +71,7 @@ def changed_tasks(runs: Sequence[RunFacts]) -> list[str]:
     return [":".join(task) for task, found in texts.items() if len(found) > 1]
 
 
-def check_alike(runs: Sequence[RunFacts]) -> None:
+def check_alike(runs: Sequence[RunIdentity]) -> None:
     """Raises UserError that names every setting in which the runs differ, and the tasks whose text differs."""
     reasons = [f"{name} ({_values(runs, values)})" for name, values in setting_differences(runs, _MAY_DIFFER).items()]
     if tasks := changed_tasks(runs):
@@ -81,5 +81,5 @@ def check_alike(runs: Sequence[RunFacts]) -> None:
         raise UserError(f"these runs cannot be pooled, they differ in {'; '.join(reasons)}. Leave --pool out: each run is then shown apart")
 
 
-def _values(runs: Sequence[RunFacts], values: Sequence[str | None]) -> str:
+def _values(runs: Sequence[RunIdentity], values: Sequence[str | None]) -> str:
     return ", ".join(f"{'not said' if value is None else value!r} in {run.run}" for run, value in zip(runs, values, strict=True))

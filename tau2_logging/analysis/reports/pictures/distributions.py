@@ -12,6 +12,7 @@ import numpy as np
 
 from tau2_logging.analysis.measures.latency import tpot_ms
 from tau2_logging.analysis.tables.columns import numbers
+from tau2_logging.analysis.tables.simulations import TIMED_TYPES
 from tau2_logging.events.roles import MODEL_ROLES, ROLE_OF_EVENT
 
 if TYPE_CHECKING:
@@ -30,8 +31,6 @@ _COLUMNS = ("type", "step", "error", "duration_ms", "ttft_ms", "decode_ms", "que
 
 def calls_with_roles(log: RunLog) -> pd.DataFrame:
     """The timed calls of a log with `role` (evaluations have one too), `ms` and `tpot_ms`, NaN where that is not defined."""
-    from tau2_logging.analysis.tables.simulations import TIMED_TYPES
-
     return with_roles(log.select(_COLUMNS, TIMED_TYPES))
 
 

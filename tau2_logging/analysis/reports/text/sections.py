@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis.measures import makespan
 from tau2_logging.analysis.measures.comparison.arms import arms_table
+from tau2_logging.analysis.measures.costs.prices import default_prices
 from tau2_logging.analysis.measures.critical_path import chain, critical_kinds
 from tau2_logging.analysis.measures.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
 from tau2_logging.analysis.measures.percentiles import equal_bins
@@ -337,8 +338,6 @@ def server_sections(log: RunLog) -> Iterator[Section]:
 
 def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     """Tokens and money."""
-    from tau2_logging.analysis.measures.costs.prices import default_prices
-
     date = (options.prices or default_prices()).date
     note = f"Prices as logged by the run, else from the table of {date}. A price that is not known is unknown, never 0."
     note = " ".join([note, *only_failed_note(log)])
