@@ -8,8 +8,8 @@ BASE = ("numpy", "pandas", "polars", "rich", "scipy", "pyarrow", "zstandard")
 """Packages that every installation of ours brings."""
 
 EXTRAS = {
-    "matplotlib": "analysis",
-    **dict.fromkeys(("aiohttp", "anthropic", "httpx", "litellm", "loguru", "openai", "pydantic", "yaml"), "run"),
+    **dict.fromkeys(("aiohttp", "matplotlib"), "analysis"),
+    **dict.fromkeys(("anthropic", "httpx", "litellm", "loguru", "openai", "pydantic", "yaml"), "run"),
     **dict.fromkeys(("statsmodels", "vaderSentiment"), "experiments"),
 }
 """Top-level module -> name of the extra. Modules that have a message of their own (tau2, ray, maseval, ...) are not listed."""

@@ -17,16 +17,18 @@ from tests.support.foreign_changes import changes
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = "tau2_logging"
 
-LEAVES = {"errors", "extras", "invocation", "leaving", "units", "version"}
+LEAVES = {"errors", "extras", "invocation", "leaving", "run_owner", "units", "version"}
 """Modules without imports of their own, open to all."""
 _BASE = {"logger", "events"}
 _RUN_SIDE = {"sinks", "instrument", "models", "users", "environments", "agents", "statistics"} | _BASE
 ALLOWED: dict[str, set[str]] = {
     "": {"analysis"},
+    "__main__": {"cli"},
     "errors": set(),
     "extras": {"invocation"},
     "invocation": set(),
     "leaving": {"errors", "extras"},
+    "run_owner": set(),
     "units": set(),
     "version": set(),
     "events": set(),
@@ -38,8 +40,9 @@ ALLOWED: dict[str, set[str]] = {
     "runner": _RUN_SIDE,
     "analysis": {"events", "statistics"},
     "experiments": {"runner", "analysis", "statistics", "events"},
+    "view": {"analysis", "statistics", "events"},
     "parity": {"environments", "models", "events"},
-    "cli": {"experiments", "parity", "runner", "analysis", "instrument", "models", "events"},
+    "cli": {"experiments", "parity", "view", "runner", "analysis", "instrument", "models", "events"},
 }
 """What each folder may import besides itself and LEAVES. `cli` takes the names of the log levels from `events`, and gives `parity` the
 layers of `instrument`, which it may not import."""
@@ -61,6 +64,7 @@ SHARED = {
     "yaml": ("models users", "files of experts, files of variants"),
     "tau2": ("agents users", "an agent or a user is a class of tau2's, which is looked at or wrapped by name everywhere else"),
     "maseval": ("parity runner", "its environments and evaluator are what is compared, its benchmark is what a run subclasses"),
+    "aiohttp": ("models view", "the server that plays a model, and the page of all runs"),
     "httpx": ("instrument runner", "where waiting for a connection is seen, and where the pool is given its size"),
 }
 """Packages that more than one module may import: the folders that may, and why. Every other package is imported in exactly one module."""

@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 
 from tau2_logging.errors import UserError
+from tau2_logging.run_owner import NAME as LOCK
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness, trial_seeds
 from tau2_logging.runner.settings.saved_run import saved_config
 from tau2_logging.runner.work.checkpoint import Checkpoint, Row, read_rows
-from tau2_logging.runner.work.run_lock import NAME as LOCK
 from tau2_logging.runner.work.run_lock import RunLock
 from tau2_logging.sinks import domain_files
 from tests.support.command import ROOT, environment, start_local

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tau2_logging.errors import UserError
-from tau2_logging.runner.work.run_lock import NAME, STALE_S, RunLock, started_at
+from tau2_logging.run_owner import NAME, STALE_S, started_at
+from tau2_logging.runner.work.run_lock import RunLock
 
 
 def owner(tmp_path: Path, **changed: Any) -> None:

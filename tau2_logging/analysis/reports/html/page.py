@@ -42,10 +42,20 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
 
 def page(data: dict[str, Any], blocks: Sequence[str] = ()) -> str:
     """The page that shows the data; `data["title"]` is its title. `blocks`: compressed conversations, in base64."""
-    style = (_ASSETS / "report.css").read_text(encoding="utf-8")
-    script = "".join(f"\n{(_ASSETS / f'{name}.js').read_text(encoding='utf-8')}" for name in _SCRIPTS)
+    return assembled(data, "".join(f"\n{asset(name)}" for name in _SCRIPTS), blocks)
+
+
+def asset(name: str) -> str:
+    """A script of the pages."""
+    return (_ASSETS / f"{name}.js").read_text(encoding="utf-8")
+
+
+def assembled(data: dict[str, Any], script: str, blocks: Sequence[str] = (), more_style: str = "", asks_server: bool = False) -> str:
+    """A page of one script in the look of the report. `asks_server`: it may ask the server that it came from, and nobody else."""
+    style = (_ASSETS / "report.css").read_text(encoding="utf-8") + more_style
     script = f'"use strict";\n(() => {{{script}}})();\n'
     policy = f"default-src 'none'; script-src {_hash(script)}; style-src {_hash(style)}; img-src data:; base-uri 'none'; form-action 'none'"
+    policy += "; connect-src 'self'" if asks_server else ""
     parts = {"policy": policy, "title": html.escape(str(data["title"])), "style": style, "script": script, "data": script_json(data)}
     parts["blocks"] = "\n".join(
         f'<script type="application/octet-stream" id="block{number}">{block}</script>' for number, block in enumerate(blocks)
