@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from tau2_logging import leaving
-from tau2_logging.cli import analyze_timing, enhanced, rental, rescore, results, results_steps, run_local
+from tau2_logging.cli import analyze_steps, analyze_timing, enhanced, rental, rescore, results, results_steps, run_local
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.experiments import __main__ as experiments
 from tau2_logging.models.simulated_server import __main__ as simulated
@@ -40,7 +40,7 @@ def module(name: str) -> list[str]:
 COMMANDS = {
     "run_local.py": Command([sys.executable, "run_local.py"], run_local.main, [], ["--resume", "no/run"], run_local, "_command"),
     "analyze_timing_from_tau2_log.py": Command(
-        [sys.executable, "analyze_timing_from_tau2_log.py"], analyze_timing.main, [], ["--log_file", "no.log"], analyze_timing, "run"
+        [sys.executable, "analyze_timing_from_tau2_log.py"], analyze_timing.main, [], ["--log_file", "no.log"], analyze_steps, "run"
     ),
     "tau2-enhanced": Command(
         module("tau2_logging.cli.enhanced"), enhanced.main, ["run", "--domain", "mock"],
