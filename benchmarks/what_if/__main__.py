@@ -1,6 +1,6 @@
 """Does what-if foretell the wall time? Runs at 3 simulations at a time are replayed, runs at 1, 8 and 16 are made, and compared.
 
-    python -m benchmarks.what_if [--only NAME ...] [--json FILE]        about a quarter of an hour
+    python -m benchmarks.what_if [--only NAME ...] [--json FILE]        about 25 minutes
 
 Models take 300 ms a call and more, and most runs are of the mock domain, so that this machine's CPU hardly matters. Scripted
 models wait; the simulated server, in a process of its own, runs so many requests at a time: as its metrics show, as the calls' durations
