@@ -9,14 +9,14 @@ END = "-----END CERTIFICATE-----\n"
 
 
 def trust_one_authority(folder: Path) -> None:
-    """Have this process and those that it starts read a file with one certificate, unless they have been given another."""
-    if "SSL_CERT_FILE" in os.environ:
+    """Have this process and those that it starts read a file with one certificate. They speak with nobody but each other."""
+    file = folder / "one_authority.pem"
+    if file.exists():
         return
     try:
         import certifi
     except ImportError:
         return
     text = Path(certifi.where()).read_text(encoding="utf-8")
-    file = folder / "one_authority.pem"
     file.write_text(text[: text.index(END) + len(END)], encoding="utf-8")
     os.environ["SSL_CERT_FILE"] = str(file)
