@@ -24,6 +24,7 @@ from tau2_logging.analysis.reports.output import write_deep_reports, write_repor
 from tau2_logging.analysis.reports.report_failures import Attempts, reason
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.reports.several_runs import write_runs
+from tau2_logging.analysis.reports.show import show
 from tau2_logging.analysis.reports.text.sections import GROUPS, gate_values
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.analysis.timeline.replay import replay
@@ -63,6 +64,9 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     log = _results(args) if args.results else _follow(args, files, options) if args.follow else _load(files(), _which(args))
     log = log.pool() if args.pool else log
     _check_tasks(log, args.tasks)
+    if args.show:
+        show(log, args.show)
+        return 0
     if args.deep:
         told = [Path(name) for name in args.results if name.endswith(".json")]  # of .eval the deep analysis knows what the log says
         options = _with_deep(log, [*recordings, *told], options)
@@ -115,7 +119,7 @@ def _recordings(args: argparse.Namespace) -> list[Path]:
     return found
 
 
-_NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "what_if", "tasks", "follow", "strict", "bins")
+_NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "what_if", "tasks", "follow", "strict", "bins", "show")
 
 
 def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], formats: Sequence[str], arguments: Sequence[str]) -> int:
@@ -207,6 +211,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
         prices=prices,
         price_as=tuple(args.price_as),
         compare=_other(args) if args.compare else None,
+        content=not args.no_content,
         force=args.force,
         title=args.title,
         top=args.top,

@@ -86,6 +86,9 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         metavar="GROUP",
         help="print tables: run, latency, time, servers, cost, trouble, compare, deep, or all",
     )
+    group.add_argument("--show", nargs="+", default=[], metavar="ID",
+                       help="print simulations to be read, and nothing else: 17, retail:17, or retail:17:0 with the trial")  # fmt: skip
+    group.add_argument("--no-content", "--no_content", action="store_true", help="leave the conversations out of report.html")
     group.add_argument("--top", type=int, default=20, metavar="N", help="how many of the slowest calls to list (default: 20)")
     group.add_argument("--bins", type=int, nargs="?", const=10, default=0, metavar="N", help="also print histograms of N equal bins (10)")
     group.add_argument("--otlp", metavar="ENDPOINT", help="also send the run's traces to an OpenTelemetry endpoint (see docs/viewers.md)")

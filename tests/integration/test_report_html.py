@@ -75,6 +75,9 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     log = load_log(folder / "tau2_two.log")
     [made["experiment"]] = page.write(log, folder / "experiment", ReportOptions(experiment=strange_experiment()))
     [made["waited"]] = page.write(load_log(write(folder / "tau2_waited.log", [waited()])), folder / "waited", ReportOptions())
+    log = load_log(told_run(folder / "told"))
+    for name, content in (("told", True), ("untold", False)):
+        [made[name]] = page.write(log, folder / name / "report", ReportOptions(content=content))
     made["deep"] = folder / "deep.html"
     made["deep"].write_text(page.page(report_data_without_log(strange_agent(folder), ReportOptions())), encoding="utf-8")
     return made
@@ -87,6 +90,24 @@ def waited() -> Sample:
     sample.event("retry", "0", 110.0, start_ms=100.0, wait_ms=300.0, attempt=2)
     sample.timed("task_end", "0", 0.0, 1000.0, status="ok", reward=1.0, other_ms=1000.0, input_tokens=5000, output_tokens=150, steps=1)
     return sample
+
+
+def told_run(folder: Path) -> Path:
+    """A log with its run folder: two trials of a task in which everything that was said, called and returned is hostile."""
+    sample, tool = Sample(), HOSTILE[0]
+    calls = [recordings.call(text, error=text if n == 1 else None, result=text, **{text: text}) for n, text in enumerate(HOSTILE)]
+    made, runs = (calls[0], recordings.call(tool, x=tool)), []
+    for trial in (0, 1):
+        sample.timed("task_end", "7", 1000.0 * trial, 900.0, status="ok", reward=float(trial), termination="user_stop", trial=trial)
+        checks = [{"info": text, "met": bool(trial), "justification": text} for text in HOSTILE]
+        more = {"parts": {"DB": float(trial)}, "communicate_checks": checks}
+        runs.append(recordings.simulation("7", trial, [made[trial], *calls[1:]], float(trial), **more))
+    task = {**recordings.task("7", recordings.action(tool, x=tool)), "user_scenario": HOSTILE[1], "ticket": HOSTILE[2]}
+    place = folder / "runs" / sample.run
+    place.mkdir(parents=True)
+    (place / "run.json").write_text("{}", encoding="utf-8")
+    recordings.write(place / "results_retail.json", recordings.results([task], runs, policy=HOSTILE[0]))
+    return write(folder / "tau2_retail.log", [sample])
 
 
 def strange_experiment() -> dict[str, Any]:
@@ -366,3 +387,61 @@ def test_the_link_of_a_finding_shows_its_table_below_the_heading_of_the_page(sho
     assert 0 <= browser.execute_script(top) < 500
     below = show("two", "#/time/Context%20growth")
     assert 0 <= below.execute_script(top.replace("Errors", "Context growth")) < 500
+
+
+SHOWN = "return document.querySelectorAll('.turn').length"
+
+
+def unpacked(show: Any, route: str, name: str = "told") -> Any:
+    """A page whose conversation has been unpacked."""
+    from selenium.webdriver.support.wait import WebDriverWait
+
+    browser = show(name, route)
+    WebDriverWait(browser, 20).until(lambda browser: browser.execute_script(SHOWN) > 0)
+    return browser
+
+
+def test_two_clicks_lead_from_the_list_to_the_turn_that_lost_a_simulation(show: Any) -> None:
+    """Not solved comes first, with its cause; the button of the cause puts the keyboard's focus on the turn."""
+    browser = show("told", "#/tasks")
+    assert column(browser, "outcome") == ["Not solved", "Solved"]
+    cause, *_ = column(browser, "likely cause")
+    browser = unpacked(show, browser.execute_script("return document.querySelector('td a').hash"))
+    assert browser.find_element("css selector", ".cause h2").text == f"Likely cause: {cause}"
+    button = browser.find_element("css selector", ".cause .jump")
+    button.send_keys("\ue007")
+    assert browser.execute_script("return document.activeElement.className").endswith("lost")
+    assert f"Go to turn {browser.execute_script('return document.activeElement.id.slice(5)*1+1')}" == button.text
+
+
+def test_what_was_said_called_and_returned_stays_text_at_every_width(show: Any) -> None:
+    """Every hostile text of a conversation and of what stands beside it; the blocks are data, and nothing is added."""
+    for route in ("#/task/retail/7/0/1/0", "#/beside/0/1"):
+        browser = unpacked(show, route)
+        for width in (1400, 390):
+            browser.execute_cdp_cmd(
+                "Emulation.setDeviceMetricsOverride", {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+            )
+            browser.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+            assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        assert browser.execute_script(
+            "return [document.images.length, document.querySelectorAll('iframe, object, embed, form').length]"
+        ) == [0, 0]
+        assert browser.execute_script("return [...document.scripts].filter((one) => !one.type).length") == 1
+        assert browser.execute_script("return window.hacked") is None
+    assert HOSTILE[0] in browser.execute_script("return document.querySelector('main').textContent")
+
+
+def test_two_simulations_of_a_task_stand_side_by_side_and_the_first_differing_turn_is_marked(show: Any) -> None:
+    browser = unpacked(show, "#/beside/0/1")
+    marked = browser.execute_script("return [...document.querySelectorAll('.differs')].map((turn) => turn.id)")
+    assert set(marked) == {"turn-1", "other-1"}
+
+
+def test_a_page_without_conversations_says_so(show: Any) -> None:
+    browser = show("untold", "#/task/retail/7/0/1/0")
+    assert "Conversations were left out of this page (--no-content)." in browser.find_element("css selector", "main").text
+    assert browser.execute_script("return document.scripts.length") == 2
+    browser = show("two", "#/task/retail/3/0/1/3")
+    assert "The conversation was not recorded" in browser.find_element("css selector", "main").text

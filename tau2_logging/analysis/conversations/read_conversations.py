@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tau2_logging.analysis.conversations.clock import calls_by_simulation, key_of, set_clock
 from tau2_logging.analysis.conversations.conversation import Conversation, Key, Told
 from tau2_logging.analysis.conversations.database_changes import changes_in
+from tau2_logging.analysis.conversations.eval_source import told_by_eval
 from tau2_logging.analysis.conversations.payloads import told_by_payloads
 from tau2_logging.analysis.conversations.reference import cause_in, reference_of
 from tau2_logging.analysis.conversations.results_source import told_by_checkpoint, told_by_results
@@ -21,6 +22,7 @@ from tau2_logging.analysis.deep.reading.inputs import Files, beside, run_names, 
 from tau2_logging.analysis.deep.reading.recorded import records
 from tau2_logging.analysis.deep.recall import gold_actions
 from tau2_logging.analysis.deep.root_causes import cause_of, evidence
+from tau2_logging.analysis.recordings.inspect_eval import SUFFIX
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
@@ -54,7 +56,7 @@ class Reading:
     @property
     def is_empty(self) -> bool:
         """Whether neither a file nor the log itself holds a conversation."""
-        return not self.files and "llm_payload" not in self.log.store.types()
+        return not self.files and not self._evals and "llm_payload" not in self.log.store.types()
 
     def causes(self) -> dict[Key, str]:
         """The likely cause of each simulation that was not solved, if more than the log is known of them."""
@@ -62,12 +64,12 @@ class Reading:
             return {}
         return {key: cause_of(found)[0] for key, found in self._evidence.items()}
 
-    def conversations(self) -> Iterator[Conversation]:
-        """One conversation after the other; each simulation once, from the source that tells most of it."""
+    def conversations(self, only: set[Key] | None = None) -> Iterator[Conversation]:
+        """One conversation after the other; each simulation once, from the source that tells most of it. `only`: those of these."""
         if self.is_empty:
             return
         calls, begins = calls_by_simulation(self.log)
-        for told in self._told(set(begins)):
+        for told in self._told(set(begins) if only is None else only):
             turns = turns_of(told)
             clocked = set_clock(turns, calls.get(told.key, ()), begins[told.key])
             yield self._conversation(told, turns, clocked)
@@ -85,6 +87,12 @@ class Reading:
             yield from told_by_results(path, run)
         for path in self.files.checkpoints:
             yield from told_by_checkpoint(path)
+        for path in self._evals:
+            yield from told_by_eval(path)
+
+    @property
+    def _evals(self) -> list[Path]:
+        return [path for name in self.log.files if (path := Path(name)).suffix == SUFFIX]
 
     def _conversation(self, told: Told, turns: Sequence[Any], clocked: bool) -> Conversation:
         found = self._evidence.get(told.key)

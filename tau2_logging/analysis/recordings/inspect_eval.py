@@ -30,22 +30,37 @@ _GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 _INPUT = ("input_tokens", "input_tokens_cache_read", "input_tokens_cache_write")
 """What was sent, in three parts: fresh, read from the provider's cache, written to it."""
 
+_UNREADABLE = "{} is no finished log of Inspect AI that can be read: {}: {}"
+
 Sample = Mapping[str, Any]
 
 
 def eval_lines(path: Path, missing: Missing) -> tuple[str, list[LogLine]]:
     """(domain, the lines of the log that this file amounts to). Raises UserError where it is no log of a tau2 task."""
+    domain, header, samples = read_eval(path)
+    try:
+        return domain, list(_lines(path, domain, header, iter(samples), missing))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(_UNREADABLE.format(path, type(error).__name__, error)) from error
+
+
+def read_eval(path: Path) -> tuple[str, Mapping[str, Any], list[Sample]]:
+    """(domain, header, samples) of a log. Raises UserError where it is no log of a tau2 task."""
     try:
         with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
             header = json.loads(_member(archive, raw, archive.getinfo("header.json")))
             domain = _domain(path, header)
             names = sorted(name for name in archive.namelist() if name.startswith("samples/"))
-            samples = (json.loads(_member(archive, raw, archive.getinfo(name))) for name in names)
-            return domain, list(_lines(path, domain, header, samples, missing))
+            return domain, header, [json.loads(_member(archive, raw, archive.getinfo(name))) for name in names]
     except FileNotFoundError as error:
         raise UserError(f"no file {path}") from error
     except (OSError, zipfile.BadZipFile, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path} is no finished log of Inspect AI that can be read: {type(error).__name__}: {error}") from error
+        raise UserError(_UNREADABLE.format(path, type(error).__name__, error)) from error
+
+
+def run_of(header: Mapping[str, Any]) -> Any:
+    """The id of a log; until 2025 it had none of its own."""
+    return header["eval"].get("eval_id") or header["eval"]["run_id"]
 
 
 def _member(archive: zipfile.ZipFile, raw: Any, info: zipfile.ZipInfo) -> bytes:
@@ -66,7 +81,7 @@ def _domain(path: Path, header: Mapping[str, Any]) -> str:
 
 def _lines(path: Path, domain: str, header: Mapping[str, Any], samples: Iterator[Sample], missing: Missing) -> Iterator[LogLine]:
     about = header["eval"]
-    context: Fields = {"domain": domain, "run": about.get("eval_id") or about["run_id"]}  # until 2025 a log had no id of its own
+    context: Fields = {"domain": domain, "run": run_of(header)}
     origin = moment(header["stats"]["started_at"]) or 0.0
     talks = [_talk(sample, f"i{number:x}x", origin, context, missing) for number, sample in enumerate(samples)]
     packages = mapping(about.get("packages"))
@@ -80,7 +95,7 @@ def _lines(path: Path, domain: str, header: Mapping[str, Any], samples: Iterator
 def _talk(sample: Sample, span: str, origin: float, context: Fields, missing: Missing) -> Talk:
     talk = Talk({**context, "trial": int(sample["epoch"]) - 1}, str(sample["id"]), span, origin)
     talk.begin(moment(sample.get("started_at")) or origin, None)
-    scoring, callers = _scoring_spans(sample["events"]), dict[str, str]()
+    scoring, callers = scoring_spans(sample["events"]), dict[str, str]()
     for event in sample["events"]:
         if event["event"] in ("model", "tool"):
             type_, fields = _model(event, scoring, callers) if event["event"] == "model" else _tool(event, callers)
@@ -96,7 +111,7 @@ def _talk(sample: Sample, span: str, origin: float, context: Fields, missing: Mi
     return talk
 
 
-def _scoring_spans(events: list[Mapping[str, Any]]) -> set[str]:
+def scoring_spans(events: list[Mapping[str, Any]]) -> set[str]:
     """Ids of the spans in which a scorer works."""
     found: set[str] = set()
     for event in events:

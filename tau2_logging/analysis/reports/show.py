@@ -1,0 +1,46 @@
+"""`--show ID`: one simulation of the log, printed to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from tau2_logging.analysis.conversations.clock import key_of
+from tau2_logging.analysis.conversations.conversation import Conversation, Key
+from tau2_logging.analysis.conversations.read_conversations import NOT_RECORDED, Reading
+from tau2_logging.analysis.reports.console import console
+from tau2_logging.analysis.reports.text.reading import outcome_of, show_conversation
+from tau2_logging.errors import UserError
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.run_log import RunLog
+
+
+def show(log: RunLog, names: Sequence[str]) -> None:
+    """Print the simulation of each name: `17`, `retail:17` or `retail:17:0`. Of several trials the first that was not solved is shown, and
+    the others are named. Raises UserError for a name that the log does not hold.
+    """
+    rows = {key_of(row): row for row in log.simulations.to_dict("records")}
+    chosen = [_chosen(rows, name) for name in names]
+    told = {one.key: one for one in Reading(log).conversations({first for first, _ in chosen})}
+    screen = console()
+    for first, others in chosen:
+        found = told.get(first, Conversation(first, "the log", [], missing=[NOT_RECORDED]))
+        show_conversation(screen, found, rows[first])
+        if others:
+            same = ", ".join(f"{_name(key)} ({outcome_of(rows[key]['reward']).lower()})" for key in others)
+            screen.print(f"also: {same}", soft_wrap=True, highlight=False, markup=False)
+
+
+def _chosen(rows: dict[Key, dict[Any, Any]], name: str) -> tuple[Key, list[Key]]:
+    """(the simulation to show, the others of that name)."""
+    found = [key for key in rows if name in (key[2], f"{key[1]}:{key[2]}", f"{key[2]}:{key[3]}", _name(key), f"{key[0]}:{_name(key)}")]
+    if not found:
+        known = ", ".join(_name(key) for key in list(rows)[:8])
+        raise UserError(f"no simulation {name!r} in the log; it holds {len(rows):,}: {known}{', ...' if len(rows) > 8 else ''}")
+    found.sort(key=lambda key: ("Not solved", "Not scored", "Solved").index(outcome_of(rows[key]["reward"])))
+    return found[0], found[1:]
+
+
+def _name(key: Key) -> str:
+    return ":".join(key[1:])
