@@ -78,7 +78,7 @@ def _session(attempts: pd.DataFrame, jobs: Sequence[Job], told: int | None) -> S
     apart = (first[-1] - first[0]) / max(len(first) - 1, 1) if len(first) > 1 else 20.0
     by_slot = attempts.groupby("slot")
     idle = (attempts["start_ms"] - by_slot["end_ms"].shift()).dropna()
-    turnaround = float(idle.clip(lower=0).median()) if len(idle) else 0.0
+    turnaround = float(idle.clip(lower=0).mean()) if len(idle) else 0.0
     length = float(attempts["end_ms"].max() - attempts["start_ms"].min())
     return Session(tuple(jobs), Pool(slots, min(float(apart), _LONGEST_APART_MS), turnaround), length)
 
