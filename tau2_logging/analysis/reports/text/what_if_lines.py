@@ -20,7 +20,7 @@ def what_if_lines(forecasts: Sequence[Forecast], width: int) -> list[str]:
     """Return the answers for a terminal, then what they rest on, no line wider than `width`; nothing if nothing was asked."""
     answers = [line for one in forecasts for line in wrapped(answer_text(one), "- ", "  ", width)]
     reasons = [line for reason in reasons_text(forecasts) for line in wrapped(reason, "- ", "  ", width)]
-    return [WHAT_IF, *answers, "", REASONS, *reasons, ""] if forecasts else []
+    return ["", WHAT_IF, *answers, "", REASONS, *reasons, ""] if forecasts else []
 
 
 def what_if_as_markdown(forecasts: Sequence[Forecast]) -> Iterator[str]:
