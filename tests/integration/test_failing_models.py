@@ -25,7 +25,7 @@ pytestmark = LEFT_OPEN
 
 FAULTS = {
     "rate_limit": 0.03, "server_error": 0.02, "overloaded": 0.02, "bad_gateway": 0.02, "reset": 0.03, "hang": 0.01, "stream_cut": 0.02,
-    "stream_end": 0.01, "stream_error": 0.01, "malformed_tool": 0.04, "empty_reply": 0.01, "context_length": 0.005,
+    "stream_end": 0.01, "stream_error": 0.01, "malformed_tool": 0.12, "empty_reply": 0.01, "context_length": 0.005,
 }  # fmt: skip
 NAMES = {
     "rate_limit": {"RateLimitError"}, "server_error": {"InternalServerError"}, "overloaded": {"ServiceUnavailableError"},

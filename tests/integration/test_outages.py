@@ -24,7 +24,7 @@ from tests.support.run_files import RunFiles, by_simulation, of
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
 TASKS = ("create_task_1", "update_task_1")
-OUTAGE_S = 3.0
+OUTAGE_S = 2.0
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 from tests.support.command import environment
+from tests.support.forked import Forked
 
 
 class Restartable:
@@ -14,7 +15,7 @@ class Restartable:
     def __init__(self, *options: str) -> None:
         self._options = options
         self._port = 0
-        self._process: subprocess.Popen[str] | None = None
+        self._process: Forked | None = None
 
     @property
     def endpoint(self) -> str:
@@ -29,7 +30,7 @@ class Restartable:
     def start(self) -> None:
         """Return when it listens."""
         command = [sys.executable, "-m", "tau2_logging.models.simulated_server", "sim", "--port", str(self._port), "--lifetime", "300"]
-        self._process = subprocess.Popen([*command, *self._options], stdout=subprocess.PIPE, text=True, env=environment())
+        self._process = Forked([*command, *self._options], stdout=subprocess.PIPE, env=environment())
         assert self._process.stdout is not None
         self._port = int(self._process.stdout.readline().rpartition(":")[2])
 
