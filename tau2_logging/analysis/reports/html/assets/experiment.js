@@ -55,7 +55,22 @@ function conversationsPage(one, rest) {
   return [make("h1", {}, "Conversations"),
     make("p", { class: "hint" }, "The first trial of a task in every arm, side by side; tasks that flipped come first."),
     make("div", { class: "bar talks" }, links),
-    make("div", { class: "sides" }, chosen.arms.map((arm) => card(arm.arm,
+    make("div", { class: "sides" }, chosen.arms.map((arm) => card(null, armLinks(chosen, arm),
       make("p", { class: "hint" }, arm.reward === null ? "no result" : `reward ${arm.reward}, ${arm.lines.length} lines`),
       arm.lines.map(([who, text]) => make("div", { class: `said ${who.split(" ")[0]}` }, make("b", {}, who), ` ${text}`)))))];
+}
+
+// The heading of an arm: its name, a link to the page of its simulation, and one that puts it beside the reference's.
+function armLinks(chosen, arm) {
+  const mine = firstTrial(chosen, arm.arm), other = firstTrial(chosen, DATA.experiment.reference);
+  return make("h2", {}, arm.arm, " ", arm.reward !== null && outcomeBadge(outcomeOf(arm.reward)), mine !== null && [" ", make("a", { href: simulationLink(mine) }, "read")],
+    mine !== null && other !== null && mine !== other && [" ", make("a", { href: `#/beside/${other}/${mine}` }, `beside ${DATA.experiment.reference}`)]);
+}
+
+function firstTrial(chosen, arm) {
+  for (let i = 0; i < SIMS.n; i++) {
+    if (SIMS.counted[i] !== 1 || word(SIMS, "task", i) !== chosen.task || (at(SIMS, "trial", i) || 0) !== 0) continue;
+    if (word(SIMS, "domain", i) === `${chosen.domain}@${arm}` && placeOf(i) !== null) return i;
+  }
+  return null;
 }

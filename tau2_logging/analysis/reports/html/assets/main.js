@@ -1,10 +1,11 @@
 // Routes, the heading, and light or dark.
 const TIMED = SIMS.n > 0;  // a page of results files alone has no simulations to draw
-const TABS = [["", "Overview"], ...(DATA.experiment ? [["experiment", "Experiment"], ["conversations", "Conversations"]] : []), ...(TIMED ? [["tasks", "Simulations"], ["latency", "Latency"]] : []), ...Object.entries(DATA.names), ["about", "About"]];
+const TABS = [...(DATA.experiment ? [["", "Result"], ["conversations", "Conversations"], ["overview", "Overview of the run"]] : [["", "Overview"]]), ...(TIMED ? [["tasks", "Simulations"], ["latency", "Latency"]] : []), ...Object.entries(DATA.names), ["about", "About"]];
 
 function pageFor(route) {
   const [name, ...rest] = route.split("/").map(unescaped);
-  if (name === "") return overviewPage();
+  if (name === "" && DATA.experiment) return experimentPage(DATA.experiment);
+  if (name === "" || name === "overview") return overviewPage();
   if (name === "tasks") return tasksPage();
   if (name === "task") return taskPage(rest);
   if (name === "beside") return besidePage(rest);

@@ -87,7 +87,7 @@ function callOf(call, shown) {
   const reference = call.position === undefined ? undefined : shown.made && shown.made.get(call.position);
   const marks = [
     call.error === true && make("span", { class: "badge error" }, "failed"), call.error === undefined && make("span", { class: "badge" }, "no result"),
-    call.times > 1 && make("span", { class: "badge warn" }, `repeated, ${call.times}.`),
+    call.times > 1 && make("span", { class: "badge warn" }, `repeated \u00d7${call.times}`),
     reference && make("span", { class: `badge ${reference === "made" ? "ok" : "warn"}` }, reference === "other arguments" ? "not as in the reference" : `reference action ${reference}`),
   ];
   const facts = [call.ms !== undefined && show.ms(call.ms), call.line !== undefined && `line ${call.line}`].filter(Boolean).join(", ");
