@@ -126,9 +126,13 @@ def command_of(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
 
         named = {"list": "list_variants", "lint": "lint_variants"}
         return getattr(variants_commands, named.get(args.variants_command, args.variants_command))  # type: ignore[no-any-return]
+    if args.command in ("run", "launch", "status", "monitor"):
+        from tau2_logging.experiments import run_commands
+
+        return run_commands.run if args.command in ("run", "launch") else run_commands.status
     from tau2_logging.experiments import commands
 
-    return getattr(commands, {"launch": "run", "monitor": "status"}.get(args.command, args.command))  # type: ignore[no-any-return]
+    return getattr(commands, args.command)  # type: ignore[no-any-return]
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from tau2_logging.experiments.manipulation_check import Verdict
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.statistics.bootstrap import bca_interval
 from tau2_logging.statistics.mcnemar import mcnemar_exact
-from tau2_logging.statistics.multiplicity import holm
+from tau2_logging.statistics.multiplicity import benjamini_hochberg, holm
 from tau2_logging.statistics.pass_k import pass_hat_k
 
 SECONDARY = {
@@ -223,8 +223,6 @@ def _explored(
     resamples: int,
     bounds: tuple[float, float] | None,
 ) -> pd.DataFrame:
-    from tau2_logging.statistics.multiplicity import benjamini_hochberg
-
     rows = []
     for (domain, name), table in means.items():
         table = table.reindex(columns=list(plan.arms))

@@ -18,6 +18,7 @@ from tau2_logging.experiments.effects import effects
 from tau2_logging.experiments.injection import Injection
 from tau2_logging.experiments.markers import markers
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
+from tau2_logging.statistics.multiplicity import benjamini_hochberg
 
 PLACEBO = "placebo"
 MARKERS = ("cue_phrases", "exclamations", "politeness", "hedges", "questions", "words", "sentiment")
@@ -81,8 +82,6 @@ def _row(counted: pd.DataFrame, arm: str, other: str, marker: str, expect: Mappi
 
 
 def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
-    from tau2_logging.statistics.multiplicity import benjamini_hochberg
-
     if table.empty:
         return table
     adjusted = table.groupby(["domain", "arm", "against"], sort=False)["p"].transform(lambda column: benjamini_hochberg(list(column)))

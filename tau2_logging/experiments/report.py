@@ -11,6 +11,7 @@ import pandas as pd
 
 from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.reports.console import console, show
+from tau2_logging.analysis.reports.html import page
 from tau2_logging.analysis.reports.html.table_data import kind_of, label_of, table_data
 from tau2_logging.analysis.reports.text.plain import plain, records
 from tau2_logging.analysis.reports.text.sections import Section, long_text
@@ -102,8 +103,6 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> Path:
 
 def write_page(experiment: Experiment, findings: Findings, directory: Path, command: str) -> list[Path]:
     """report.html of the experiment's run, with a page on the experiment. Raises UserError where there is no log."""
-    from tau2_logging.analysis.reports.html import page
-
     if not experiment.logs:
         raise UserError(f"{experiment.directory}/logs holds no log of the run; run it first, or leave html out of --format")
     log = load_log(experiment.logs, experiment.plan.name)

@@ -6,7 +6,8 @@ import argparse
 import difflib
 
 from tau2_logging.errors import UserError
-from tau2_logging.runner.settings.arms import Variant, known_variants, lint
+from tau2_logging.runner.settings.user_variants import Variant, known_variants, lint
+from tau2_logging.runner.work.prompts import prompt_of
 
 
 def list_variants(args: argparse.Namespace) -> int:
@@ -45,8 +46,6 @@ def lint_variants(args: argparse.Namespace) -> int:
 
 def prompt(args: argparse.Namespace) -> int:
     """The whole system prompt of a task with a variant, and nothing else."""
-    from tau2_logging.runner.work.prompts import prompt_of
-
     print(prompt_of(_named(args, args.name), args.domain, args.task), end="")
     return 0
 

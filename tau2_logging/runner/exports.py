@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tau2_logging.events import Event
@@ -25,15 +26,12 @@ class Exports:
         self.notes: list[str] = []
         self._otlp: OtlpSink | None = None
         if config.prometheus is not None:
-            from tau2_logging.sinks.prometheus import ADDRESS, PrometheusSink
-
-            server = PrometheusSink(config.prometheus, planned)
+            prometheus = _prometheus()
+            server = prometheus.PrometheusSink(config.prometheus, planned)
             self.sinks.append(server)
-            self.notes.append(f"metrics for Prometheus: http://{ADDRESS}:{server.port}/metrics")
+            self.notes.append(f"metrics for Prometheus: http://{prometheus.ADDRESS}:{server.port}/metrics")
         if config.otlp is not None:
-            from tau2_logging.sinks.otlp import OtlpSink
-
-            self._otlp = OtlpSink(config.otlp, round(started_wall * 1e9), config.otlp_content, say)
+            self._otlp = _otlp().OtlpSink(config.otlp, round(started_wall * 1e9), config.otlp_content, say)
             self.sinks.append(self._otlp)
 
     def __enter__(self) -> Exports:
@@ -57,13 +55,11 @@ def check_exports(config: RunConfig) -> None:
     """Raise UserError for an address that is none or a package that is missing, before anything is done or written."""
     check_receiving(config)
     if config.otlp is not None:
-        from tau2_logging.sinks.otlp_sender import base_url
+        from tau2_logging.sinks.otlp_sender import base_url  # needs OpenTelemetry's packages
 
         base_url(config.otlp)
     if config.prometheus is not None:
-        from tau2_logging.sinks import prometheus
-
-        prometheus.check_port(config.prometheus)
+        _prometheus().check_port(config.prometheus)
 
 
 def send_log(runs: Iterable[tuple[int, Iterable[Event]]], endpoint: str, content: bool = False) -> str:
@@ -71,6 +67,19 @@ def send_log(runs: Iterable[tuple[int, Iterable[Event]]], endpoint: str, content
 
     Raises UserError where the endpoint is no address or does not take them.
     """
-    from tau2_logging.sinks.otlp import send_runs
+    sentence: str = _otlp().send_runs(runs, endpoint, content)
+    return sentence
 
-    return send_runs(runs, endpoint, content)
+
+def _otlp() -> ModuleType:
+    """Import the sink that needs OpenTelemetry's packages. Raises UserError if they are missing."""
+    from tau2_logging.sinks import otlp
+
+    return otlp
+
+
+def _prometheus() -> ModuleType:
+    """Import the sink that needs prometheus_client. Raises UserError if it is missing."""
+    from tau2_logging.sinks import prometheus
+
+    return prometheus

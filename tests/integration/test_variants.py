@@ -10,9 +10,9 @@ import pytest
 
 from tau2_logging.errors import UserError
 from tau2_logging.experiments.injection import check_injection
-from tau2_logging.runner.settings.arms import variant_arms
 from tau2_logging.runner.settings.config import Arm, RunConfig
 from tau2_logging.runner.settings.simulation_settings import simulation_settings
+from tau2_logging.runner.settings.user_variants import variant_arms
 from tau2_logging.users import BUILTIN
 from tests.support.command import run_local
 from tests.support.in_process import run_quietly, scripted

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from tau2_logging.runner.executors.processes import ProcessBackend
+from tau2_logging.runner.executors.ray_cluster import RayBackend
 from tau2_logging.runner.executors.worker_pool import Inbox, Worker, WorkerBackend, WorkerPool, shared_slots
 from tau2_logging.runner.model_calls.limits import rate_limit, shared_out
 from tau2_logging.runner.model_calls.model_servers import ModelServers
@@ -37,9 +39,5 @@ def make_pool(
 
 def _backend(run_spec: RunSpec) -> WorkerBackend:
     if run_spec.config.executor == RAY:
-        from tau2_logging.runner.executors.ray_cluster import RayBackend
-
         return RayBackend(run_spec)
-    from tau2_logging.runner.executors.processes import ProcessBackend
-
     return ProcessBackend(run_spec)

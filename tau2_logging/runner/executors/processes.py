@@ -18,8 +18,8 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.runner.executors.worker_main import STOP
 from tau2_logging.runner.executors.worker_pool import Inbox, Lost
+from tau2_logging.runner.executors.worker_session import STOP
 from tau2_logging.runner.work.plan import Unit
 from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
 

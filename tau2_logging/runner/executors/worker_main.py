@@ -15,7 +15,10 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-STOP = None
+from tau2_logging.errors import UserError
+from tau2_logging.logger.bridge import silence_loguru
+from tau2_logging.runner.executors.worker_session import REPORT_S, STOP, WorkerReport, WorkerSession, host_name, open_session
+from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
 
 
 def main() -> None:
@@ -23,15 +26,9 @@ def main() -> None:
     connection = Connection(int(sys.argv[1]))
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
-    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    from tau2_logging.logger.bridge import silence_loguru
-
     silence_loguru()
     with suppress(ImportError):  # takes seconds, and the run spec may still be on its way
         importlib.import_module("tau2.run")
-    from tau2_logging.errors import UserError
-    from tau2_logging.runner.executors.worker_session import WorkerReport
-
     run_spec, worker_spec = inbox.get()
     try:
         _work(connection, inbox, run_spec, worker_spec)
@@ -49,9 +46,7 @@ def _listen(connection: Connection, inbox: queue.SimpleQueue[Any]) -> None:
             os._exit(0)  # nobody is there to work for
 
 
-def _work(connection: Connection, inbox: queue.SimpleQueue[Any], run_spec: Any, worker_spec: Any) -> None:
-    from tau2_logging.runner.executors.worker_session import REPORT_S, WorkerReport, host_name, open_session
-
+def _work(connection: Connection, inbox: queue.SimpleQueue[Any], run_spec: RunSpec, worker_spec: WorkerSpec) -> None:
     with open_session(run_spec, worker_spec) as here:
         connection.send(WorkerReport(host=host_name()))
         leaving = threading.Event()
@@ -61,7 +56,7 @@ def _work(connection: Connection, inbox: queue.SimpleQueue[Any], run_spec: Any, 
     connection.send(here.fetch(0))
 
 
-def _take(inbox: queue.SimpleQueue[Any], here: Any, leaving: threading.Event) -> None:
+def _take(inbox: queue.SimpleQueue[Any], here: WorkerSession, leaving: threading.Event) -> None:
     while (unit := inbox.get()) is not STOP:
         here.take(unit)
     leaving.set()

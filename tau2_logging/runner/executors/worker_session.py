@@ -35,6 +35,8 @@ from tau2_logging.sinks.domain_files import DomainFiles
 from tau2_logging.sinks.outbox import Outbox
 from tau2_logging.sinks.structured_file import StructuredFiles
 
+STOP = None
+"""In the place of a unit: the worker is to leave."""
 REPORT_S = 0.2
 """At least this often a worker reports."""
 

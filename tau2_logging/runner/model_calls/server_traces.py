@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from tau2_logging.errors import UserError
@@ -11,9 +12,9 @@ from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.sink import Sink
 from tau2_logging.models.servers.tracing import FLAG, obstacle
 from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.sinks.server_calls import JoinCounts, ServerCalls
 
 if TYPE_CHECKING:
-    from tau2_logging.sinks.server_calls import JoinCounts, ServerCalls
     from tau2_logging.sinks.span_receiver import SpanReceiver
 
 _LOOPBACK = "127.0.0.1"
@@ -45,14 +46,12 @@ class ServerTraces:
             self.endpoint = self._at
 
     def _receive(self, host: str, port: int) -> None:
-        from tau2_logging.sinks.server_calls import ServerCalls
-        from tau2_logging.sinks.span_receiver import PATH, SpanReceiver
-
+        receiving = _span_receiver()
         self._calls = ServerCalls()
-        self._receiver = SpanReceiver(host, port, self._calls.take)
+        self._receiver = receiver = receiving.SpanReceiver(host, port, self._calls.take)
         self.sinks.append(self._calls)
         reached = _LOOPBACK if host in _EVERYWHERE else host
-        self._at = f"http://{f'[{reached}]' if ':' in reached else reached}:{self._receiver.port}{PATH}"
+        self._at = f"http://{f'[{reached}]' if ':' in reached else reached}:{receiver.port}{receiving.PATH}"
 
     def write_with(self, logger: EventLogger) -> None:
         """Events are written by this logger from now on."""
@@ -107,7 +106,14 @@ def check_receiving(config: RunConfig) -> None:
         )
     if not config.trace_header:
         raise UserError("--receive-traces joins spans by the traceparent header of each call; leave --no-trace-header out")
-    from tau2_logging.sinks import otlp_sender  # noqa: F401 - says what is missing
+    _span_receiver()
+
+
+def _span_receiver() -> ModuleType:
+    """Import the receiver, which needs OpenTelemetry's packages. Raises UserError if they are missing."""
+    from tau2_logging.sinks import span_receiver
+
+    return span_receiver
 
 
 def _records(config: RunConfig) -> bool:
@@ -125,7 +131,7 @@ def _starts_tracing_servers(config: RunConfig, say: Say) -> bool:
 
 def _installed(say: Say) -> bool:
     try:
-        from tau2_logging.sinks import otlp_sender  # noqa: F401
+        _span_receiver()
     except UserError as missing:
         say(_not_asked(str(missing)))
         return False

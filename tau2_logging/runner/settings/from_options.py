@@ -10,12 +10,12 @@ from typing import Any
 from tau2_logging.errors import UserError
 from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.models.servers.server_settings import ModelServerSettings
-from tau2_logging.runner.settings.arms import variant_arms
 from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, Arm, ModelChoice, RunConfig
 from tau2_logging.runner.settings.expert_options import expert_settings, with_experts
 from tau2_logging.runner.settings.json_flag import json_object
 from tau2_logging.runner.settings.options import MADE_OF_SEVERAL, OPTIONS, RUN_OPTIONS, Option, flag_of
 from tau2_logging.runner.settings.saved_run import saved_config
+from tau2_logging.runner.settings.user_variants import variant_arms
 
 
 def new_config(given: Mapping[str, Any], arms: tuple[Arm, ...] = ()) -> RunConfig:

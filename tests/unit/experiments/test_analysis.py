@@ -19,8 +19,8 @@ from tau2_logging.experiments.planning.cost_forecast import Estimate, check_budg
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.experiments.planning.plan_text import plan_lines
 from tau2_logging.experiments.scripted_personas import moods
-from tau2_logging.runner.settings.arms import variant_arms
 from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig
+from tau2_logging.runner.settings.user_variants import variant_arms
 from tests.support.thorough import scaled
 
 TASKS = [str(number) for number in range(20)]

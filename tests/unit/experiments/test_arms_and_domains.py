@@ -15,8 +15,8 @@ from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT, ScriptedModels
 from tau2_logging.models.scripted.task_script import TaskScript, TaskScripts
 from tau2_logging.models.scripted.user import user_turn
-from tau2_logging.runner.settings.arms import variant_arms
 from tau2_logging.runner.settings.config import Arm, RunConfig
+from tau2_logging.runner.settings.user_variants import variant_arms
 from tau2_logging.users import BUILTIN
 from tests.unit.experiments.test_analysis import cell
 

@@ -9,7 +9,7 @@ import pytest
 from tau2_logging.errors import UserError
 from tau2_logging.models.scripted.persona import in_persona, phrases
 from tau2_logging.models.scripted.user import user_turn
-from tau2_logging.runner.settings.arms import chosen_variants
+from tau2_logging.runner.settings.user_variants import chosen_variants
 from tau2_logging.users import BUILTIN, PLACEBO, Variant, lint, read_variants, registered_users, user_name
 from tau2_logging.users.lint import ERROR
 
