@@ -26,8 +26,8 @@ from tau2_logging.experiments.planning.plan_text import plan_lines
 from tau2_logging.experiments.planning.run_settings import run_config
 from tau2_logging.experiments.run_commands import EXIT_MISSING
 from tau2_logging.experiments.scripted_personas import moods
-from tau2_logging.runner.work.prompts import scenarios
 from tau2_logging.invocation import interpreter
+from tau2_logging.runner.work.prompts import scenarios
 
 FORMATS = ("text", "json", "csv", "html")
 EXIT_NOT_DELIVERED = 3
