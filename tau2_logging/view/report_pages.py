@@ -15,18 +15,24 @@ from typing import Any
 
 from tau2_logging.analysis import ReportOptions, RunLog, load_log
 from tau2_logging.analysis.deep import LogAnalyzer
+from tau2_logging.analysis.findings.ranked import MOST_SHOWN, findings_of
 from tau2_logging.analysis.reports.html import page
 from tau2_logging.analysis.reports.text.answer import MOST_READ
-from tau2_logging.analysis.reports.text.finding_lines import saving_text, shown_findings
+from tau2_logging.analysis.reports.text.finding_lines import saving_text
 from tau2_logging.errors import UserError
-from tau2_logging.view.runs_folder import Run
+from tau2_logging.view.runs_folder import RUNNING, Run
 
 _REST = 20.0
 """Pause between two makings of findings, in lengths of the last one."""
 
 
+_AT_THE_END = ("not_scored", "straggler", "idle_workers")
+"""Findings that a run which is still going gives no reason for: what is in flight has not ended yet."""
+
+
 @dataclass(frozen=True)
 class _Made:
+    status: str
     sizes: tuple[int, ...]
     at_s: float
     took_s: float
@@ -60,8 +66,10 @@ class ReportPages:
         if known is not None and known[0] == sizes:
             return known[1]
         log, options = make()
-        deep = LogAnalyzer.of_log(log) if _may_read_beside(runs[0]) and len(log.simulations) <= MOST_READ else None
-        options = ReportOptions(compare=options.compare, deep=deep, command=f"python -m tau2_logging view {runs[0].logs[0].parent}")
+        beside = all(_may_read_beside(run) for run in runs)
+        deep = LogAnalyzer.of_log(log) if beside and runs[0].folder is not None and len(log.simulations) <= MOST_READ else None
+        command = f"python -m tau2_logging view {runs[0].logs[0].parent}"
+        options = ReportOptions(compare=options.compare, deep=deep, command=command, content=beside)
         folder = Path(self._folder.name) / str(len(self._pages) if known is None else known[1].parent.name)
         [made, *_] = page.write(log, folder, options)
         self._pages[key] = (sizes, made)
@@ -70,20 +78,23 @@ class ReportPages:
     def findings(self, run: Run) -> dict[str, Any]:
         """Return the findings of a run so far, and when they were made."""
         sizes, known, now = _sizes(run), self._findings.get(run.name), self._clock()
-        if known is not None and (known.sizes == sizes or now - known.at_s < _REST * known.took_s):
+        if known is not None and known.status == run.status and (known.sizes == sizes or now - known.at_s < _REST * known.took_s):
             return known.found
         found = {"at": time.strftime("%H:%M:%S"), "findings": _findings(run)}
-        self._findings[run.name] = _Made(sizes, self._clock(), self._clock() - now, found)
+        self._findings[run.name] = _Made(run.status, sizes, self._clock(), self._clock() - now, found)
         return found
 
 
 def _may_read_beside(run: Run) -> bool:
-    """Whether the run's folder is there, and no file in it is a link that leads elsewhere."""
-    return run.folder is not None and not any(path.is_symlink() for path in run.folder.iterdir())
+    """Whether `runs/<run>` beside the log is a folder of this one without a link in it, or is not there. A log names its runs as it likes:
+    the name might be a path."""
+    if run.folder is not None:
+        return not any(path.is_symlink() for path in run.folder.iterdir())
+    return "/" not in run.name and not any((path.parent / "runs" / run.name).exists() for path in run.logs)
 
 
 def _findings(run: Run) -> list[dict[str, str]]:
-    found = shown_findings(_read(run), ReportOptions())
+    found = [one for one in findings_of(_read(run)) if run.status != RUNNING or one.key not in _AT_THE_END][:MOST_SHOWN]
     return [{"sentence": one.sentence, "advice": one.advice, "saves": saving_text(one)} for one in found]
 
 

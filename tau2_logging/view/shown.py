@@ -45,10 +45,13 @@ def run_row(run: Run) -> dict[str, Any]:
 def run_json(run: Run) -> dict[str, Any]:
     """Return what the page of a run shows beside its row."""
     start = _start(run)
-    scores = run.state.scores(unfinished=run.status not in (RUNNING, STARTING))
+    found = run.state.scores(unfinished=run.status not in (RUNNING, STARTING))
+    scores = {name: score for name, score in found.items() if score.simulations}
     return {
         **run_row(run),
-        "scores": [{"name": name, "headline": score.headline, "solved": score.solved} for name, score in scores.items()],
+        "scores": [
+            {"name": name, "headline": score.headline, "solved": score.solved} for name, score in scores.items() if score.simulations
+        ],
         "model_calls": run.state.model_calls,
         "failed_calls": run.state.failed_calls,
         "flight": list(_flight(run)),
@@ -79,7 +82,7 @@ def _planned(run: Run) -> int | None:
 
 def _why(run: Run) -> str:
     if run.status == BROKEN_OFF:
-        return "its process is gone, and the log has no end of the run" if run.folder else "the log has no end of the run"
+        return "its process is gone" if run.folder else "the log has no end of the run"
     return run.state.why_stopped if run.state.over else ""
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.cli import analyze_timing, enhanced, rental, rescore, results, run_local
+from tau2_logging.cli import analyze_timing, enhanced, rental, rescore, results, run_local, view
 from tau2_logging.experiments import __main__ as experiments
 from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
 from tau2_logging.models.simulated_server.vllm_flags import read_options
@@ -39,12 +39,15 @@ MAIN: dict[str, Callable[[list[str]], Any]] = {
     "-m tau2_logging.cli.results": results.main,
     "-m tau2_logging.cli.rescore": rescore.main,
 }
+VIEWS = {"view": view}
+"""Commands of `python -m tau2_logging` by name."""
 PARSE_ONLY: dict[str, Callable[[list[str]], Any]] = {
     "run_local.py": lambda words: run_local.build_parser().parse_args(words),
     "analyze_timing_from_tau2_log.py": lambda words: analyze_timing.build_parser().parse_args(words),
     "-m tau2_logging.experiments": lambda words: experiments.build_parser().parse_args(words),
     "-m tau2_logging.parity": lambda words: parity.build_parser().parse_args(words),
     "-m tau2_logging.models.simulated_server": read_options,
+    "-m tau2_logging": lambda words: VIEWS[words[0]].build_parser().parse_args(words[1:]),
     "tau2-enhanced": lambda words: run_local.build_parser().parse_args(enhanced.translated(words)),
 }
 GOOD = {"manipulation": {0, 3}, "analyze": {0, 1, 3}, "status": {0, 1}, "--slo": {0, 3}, "openai/sim": {0, 1}}

@@ -9,10 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from tests.support.browser import chromium
 from tests.support.command import ROOT, environment, in_process, start_local
 from tests.support.patience import LONG_S
 from tests.support.report_samples import HOSTILE, Sample, hostile, pooled, write
@@ -40,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     logs = outside / "logs"
     (logs / "runs").mkdir(parents=True)
     other = pooled(10, 3, domain="airline", seed=3)
-    write(logs / "tau2_retail.log", [pooled(14, 4), *_named("other", other), *_named(HOSTILE[0], hostile())])
+    write(logs / "tau2_retail.log", [pooled(14, 4), *_named("other", other), *_named(HOSTILE[0], hostile()), *_named("../..", hostile())])
     (logs / "tau2_link.log").symlink_to(outside / "tau2_secret.log")
     (logs / "runs" / "linked").symlink_to(outside)
     (logs / "runs" / "inner").mkdir()
@@ -104,7 +106,13 @@ def test_a_name_that_is_no_run_gives_nothing(site: ServedRuns, path: str, name: 
 def test_links_that_lead_out_of_the_folder_are_not_read(site: ServedRuns) -> None:
     answer = site.get("/api/runs")
     assert SECRET not in answer.text
-    assert {row["run"] for row in json.loads(answer.text)["runs"]} == {"20261120_174501_ab12", "other", HOSTILE[0]}
+    assert {row["run"] for row in json.loads(answer.text)["runs"]} == {"20261120_174501_ab12", "other", HOSTILE[0], "../.."}
+
+
+def test_a_run_whose_name_is_a_path_has_nothing_read_beside_its_log(site: ServedRuns) -> None:
+    """A log may name its runs as it likes; `runs/<run>` beside it is read for conversations otherwise."""
+    assert "left out of this page" in site.get("/report?run=../..").text
+    assert "left out of this page" not in site.get("/report?run=other").text
 
 
 def test_another_host_and_another_site_are_refused(site: ServedRuns) -> None:
@@ -177,7 +185,7 @@ def test_a_killed_run_is_shown_as_broken_off(tmp_path: Path) -> None:
         process.send_signal(signal.SIGKILL)
         process.communicate(timeout=LONG_S)
         told = site.json("/api/run", run="r")
-        assert (told["status"], told["why"]) == ("broken off", "its process is gone, and the log has no end of the run")
+        assert (told["status"], told["why"]) == ("broken off", "its process is gone")
         assert "never ended" in told["reward"]
 
 
@@ -213,3 +221,62 @@ def _view(words: list[str]) -> None:
     from tau2_logging.__main__ import main
 
     main(["view", *words])
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    with chromium(tmp_path_factory.mktemp("profile")) as driver:
+        yield driver
+
+
+def shown_by(browser: Any, site: ServedRuns, route: str, text: str) -> None:
+    """Open a page and wait until a text is on it."""
+    browser.get("about:blank")
+    browser.get(f"http://127.0.0.1:{site.port}/#/{route}")
+    until(lambda: text in browser.find_element("tag name", "body").text)
+
+
+def test_in_a_browser_names_from_a_log_are_text_and_nothing_complains(browser: Any, site: ServedRuns) -> None:
+    for run in (HOSTILE[0], "../.."):
+        shown_by(browser, site, "", run)
+        shown_by(browser, site, f"run/{quote(run, safe='')}", "Settings")
+        until(lambda: "As of" in browser.find_element("tag name", "body").text)
+        assert browser.find_element("tag name", "h1").text == run
+        assert browser.execute_script("return window.hacked") is None
+    assert [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE" and "favicon" not in entry["message"]] == []
+
+
+def test_two_clicks_and_one_more_compare_two_runs(browser: Any, site: ServedRuns) -> None:
+    """The choice outlives the next look at the folder, and the link opens the report's page of the comparison."""
+    shown_by(browser, site, "", "other")
+    for run in ("other", "20261120_174501_ab12"):
+        browser.find_element("css selector", f"[aria-label='choose {run} to compare']").click()
+    browser.execute_script("return new Promise((done) => setTimeout(done, 2500))")
+    browser.find_element("link text", "Compare 20261120_174501_ab12 with other").click()
+    first, second = browser.window_handles
+    browser.switch_to.window(second)
+    until(lambda: "Reward and cost" in browser.find_element("tag name", "body").text)
+    browser.close()
+    browser.switch_to.window(first)
+
+
+@pytest.mark.parametrize("route", ["", "run/20261120_174501_ab12"])
+def test_nothing_is_wider_than_a_telephone(browser: Any, site: ServedRuns, route: str) -> None:
+    browser.set_window_size(500, 900)
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+    try:
+        shown_by(browser, site, route, "other" if not route else "As of")
+        assert browser.execute_script("return [innerWidth, document.documentElement.scrollWidth <= innerWidth]") == [390, True]
+    finally:
+        browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+        browser.set_window_size(1400, 1000)
+
+
+def test_the_list_can_be_used_by_keyboard_while_it_is_redrawn(browser: Any, site: ServedRuns) -> None:
+    """The focus stays where it is when the list is drawn again, and Enter opens the run."""
+    shown_by(browser, site, "", "other")
+    browser.find_element("link text", "other").send_keys("")
+    browser.execute_script("return new Promise((done) => setTimeout(done, 2500))")
+    assert browser.switch_to.active_element.text == "other"
+    browser.switch_to.active_element.send_keys("\n")
+    until(lambda: browser.find_element("tag name", "h1").text == "other")

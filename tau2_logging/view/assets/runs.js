@@ -93,7 +93,7 @@ function runPage() {
   parts.other.onchange = drawCompare;
   return [make("p", {}, make("a", { href: "#/" }, "\u2190 All runs")), make("h1", {}, state.run), make("div", { id: "trouble" }), parts.head,
     make("div", { class: "actions" }, pageLink("/report", { run: state.run }, "Open the report"), parts.other, parts.compare),
-    parts.flight, card("Findings so far", parts.findings), card("Settings", parts.settings)];
+    parts.flight, card("Findings", parts.findings), card("Settings", parts.settings)];
 }
 
 function drawCompare() {
@@ -143,7 +143,7 @@ function flightCard(run) {
 
 function drawFindings(found) {
   const items = found.findings.map((one) => make("li", {}, make("p", { class: "said-first" }, one.sentence), make("p", {}, one.advice), one.saves && make("p", { class: "hint" }, one.saves)));
-  parts.findings.replaceChildren(make("p", { class: "hint" }, `As of ${found.at}.`), items.length ? make("ol", { class: "findings" }, items) : make("p", {}, "Nothing stands out so far."));
+  parts.findings.replaceChildren(make("p", { class: "hint" }, `As of ${found.at}.`), items.length ? make("ol", { class: "findings" }, items) : make("p", {}, "Nothing stands out."));
 }
 
 // Asking and drawing.
