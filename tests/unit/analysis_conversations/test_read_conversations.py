@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.analysis import load_log
+from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.conversations.conversation import Conversation
 from tau2_logging.analysis.conversations.read_conversations import Reading
 from tau2_logging.analysis.recordings import load_results
+from tau2_logging.analysis.reports.html.conversation_blocks import conversation_data
 from tau2_logging.analysis.reports.show import show
+from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.errors import UserError
 from tests.support import recordings
 from tests.support.report_samples import Sample, write
@@ -115,6 +117,17 @@ def test_an_eval_log_has_what_was_called_and_no_reference(tmp_path: Path) -> Non
     assert [(turn.who, turn.text) for turn in found.turns] == [("user", "x"), ("assistant", "x")]
     assert [use.tool for use in found.turns[1].calls] == ["f", "unknown"]
     assert found.missing[0] == "The a.eval does not hold the task and its reference actions."
+
+
+@pytest.mark.parametrize(
+    "damaged", ["{", '{"tasks": [3], "info": {}}', '{"tasks": [], "info": {}, "simulations": [{"task_id": "7", "messages": [{}]}]}']
+)
+def test_a_damaged_results_file_costs_the_conversation_and_not_the_report(damaged: str, tmp_path: Path) -> None:
+    path = run_folder(tmp_path)
+    (path.parent / "runs" / Sample.run / "results_retail.json").write_text(damaged, encoding="utf-8")
+    log = load_log(path)
+    data, blocks = conversation_data(log, timeline_of(log), ReportOptions())
+    assert "ould not be read" in data["note"] or "not recorded" in data["note"] or blocks
 
 
 def test_a_profile_log_alone_has_no_conversation(tmp_path: Path) -> None:
