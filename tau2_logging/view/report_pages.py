@@ -81,7 +81,8 @@ class ReportPages:
         if known is not None and known.status == run.status and (known.sizes == sizes or now - known.at_s < _REST * known.took_s):
             return known.found
         found = {"at": time.strftime("%H:%M:%S"), "findings": _findings(run)}
-        self._findings[run.name] = _Made(run.status, sizes, self._clock(), self._clock() - now, found)
+        made_s = self._clock()
+        self._findings[run.name] = _Made(run.status, sizes, made_s, made_s - now, found)
         return found
 
 
