@@ -9,9 +9,9 @@ from __future__ import annotations
 import inspect
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -31,7 +31,7 @@ class Patches:
     def method(self, owner: Any, name: str, make: MakeWrapper) -> None:
         """Wrap a method on the class itself, so that subclasses keep their type and their overrides; or on an object, for it alone. A
         property's getter and the function of a class method or static method are wrapped as what they are."""
-        _tidy_up(with_modules=False)
+        _tidy_up()
         found = inspect.getattr_static(owner, name) if isinstance(owner, type) else getattr(owner, name)
         self._layer.bind(owner, name, _rebuilt(found, lambda function: self._layer.shell(function, make)))
 
@@ -43,8 +43,8 @@ class Patches:
         """Wrap functions in every module that holds them, under whatever name. Modules imported later get them from their homes. All
         modules are gone through once, which takes longer than everything else here."""
         wanted = [(_unwrapped(function), make) for function, make in makers]
-        _tidy_up(with_modules=True)
-        self._layer.bind_functions({id(original): self._layer.shell(original, make) for original, make in wanted})
+        _tidy_up()
+        _walk_modules(self._layer, {id(original): self._layer.shell(original, make) for original, make in wanted})
 
     def restore(self) -> None:
         """Take our layer off, and only that."""
@@ -52,7 +52,9 @@ class Patches:
         layer.switch_off()
         with _LOCK:
             _LEFT_BEHIND.append(layer)
-        _tidy_up(with_modules=bool(layer.functions))
+        _tidy_up()
+        if layer.functions:
+            _walk_modules()
 
 
 @dataclass(frozen=True)
@@ -108,11 +110,6 @@ class _Layer:
     def set(self, owner: Any, name: str, value: Any) -> None:
         self._settings.append(_Binding.bind(owner, name, value))
 
-    def bind_functions(self, shells: dict[int, Function]) -> None:
-        for module, name, value in _bound(shells):
-            self.functions[shells[id(value)]] = value
-            setattr(module, name, shells[id(value)])
-
     def undo_all(self) -> bool:
         """Take off what is ours in classes and objects now, last first. True if there was any."""
         left = [binding for binding in reversed(self._bindings) if not binding.undo()][::-1]
@@ -130,23 +127,28 @@ _LEFT_BEHIND: list[_Layer] = []
 _LOCK = threading.RLock()
 
 
-def _tidy_up(with_modules: bool) -> None:
-    """Take off what was left behind and is bound again. All layers go through the modules together, for that takes long."""
+def _tidy_up() -> None:
+    """Take off what was left behind and is bound again in classes and objects."""
     with _LOCK:
         while any(layer.undo_all() for layer in reversed(_LEFT_BEHIND)):
             pass  # one that was cleared may have uncovered another
-        if with_modules:
-            _clear_modules()
         _LEFT_BEHIND[:] = [layer for layer in _LEFT_BEHIND if layer.is_held]
 
 
-def _clear_modules() -> None:
-    held = [pair for layer in _LEFT_BEHIND for pair in layer.functions.items()]  # else the id of one could become that of something new
-    shells = {id(shell): original for shell, original in held}
-    for module, name, original in _bound(shells):
-        while id(original) in shells:
-            original = shells[id(original)]
-        setattr(module, name, original)
+def _walk_modules(layer: _Layer | None = None, shells: Mapping[int, Function] = MappingProxyType({})) -> None:
+    """Bind the shells of a layer, by the ids of what they wrap, and take off what was left behind: both at once, for it takes long."""
+    with _LOCK:
+        held = [pair for behind in _LEFT_BEHIND for pair in behind.functions.items()]  # else an id could become that of something new
+        left = {id(shell): original for shell, original in held}
+        for module, name, value in _bound({*left, *shells}):
+            while id(value) in left:
+                value = left[id(value)]
+            shell = shells.get(id(value))
+            if layer is not None and shell is not None:
+                layer.functions[shell] = value
+            setattr(module, name, shell or value)
+        del held
+        _LEFT_BEHIND[:] = [behind for behind in _LEFT_BEHIND if behind.is_held]
 
 
 def _unwrapped(function: Function) -> Function:
