@@ -119,15 +119,14 @@ def test_an_eval_log_has_what_was_called_and_no_reference(tmp_path: Path) -> Non
     assert found.missing[0] == "The a.eval does not hold the task and its reference actions."
 
 
-@pytest.mark.parametrize(
-    "damaged", ["{", '{"tasks": [3], "info": {}}', '{"tasks": [], "info": {}, "simulations": [{"task_id": "7", "messages": [{}]}]}']
-)
+@pytest.mark.parametrize("damaged", ["{", '{"tasks": [3], "info": {}}'])
 def test_a_damaged_results_file_costs_the_conversation_and_not_the_report(damaged: str, tmp_path: Path) -> None:
     path = run_folder(tmp_path)
     (path.parent / "runs" / Sample.run / "results_retail.json").write_text(damaged, encoding="utf-8")
     log = load_log(path)
     data, blocks = conversation_data(log, timeline_of(log), ReportOptions())
-    assert "ould not be read" in data["note"] or "not recorded" in data["note"] or blocks
+    assert data["note"].startswith("Conversations could not be read: ")
+    assert blocks == []
 
 
 def test_a_profile_log_alone_has_no_conversation(tmp_path: Path) -> None:
