@@ -115,7 +115,7 @@ def _recordings(args: argparse.Namespace) -> list[Path]:
         found.append(Path(args.log_dir))
         args.log_dir = None
     if found and not args.deep:
-        raise UserError(f"{found[0]} is no log but what a run recorded; read it with --deep, or name a tau2_<domain>.log")
+        raise UserError(f"{found[0]} is not a log but a recording of a run; read it with --deep, or name a tau2_<domain>.log")
     return found
 
 
@@ -154,7 +154,7 @@ def _say_refused(deep: LogAnalyzer) -> None:
 
 def _check_numbers(args: argparse.Namespace) -> None:
     if args.otlp_content and args.otlp is None:
-        raise UserError("--otlp-content says what to send, but not where to; give --otlp ENDPOINT too")
+        raise UserError("--otlp-content needs an endpoint; give --otlp ENDPOINT too")
     for name, least in (("bins", 0), ("top", 1), ("interval", 0.05)):
         if getattr(args, name) < least:
             raise UserError(f"--{name} {getattr(args, name)} is too small; it must be at least {least}")
@@ -173,12 +173,12 @@ def _tables(args: argparse.Namespace) -> tuple[str, ...]:
 def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
     if args.results:
         if args.log_file or args.log_dir is not None or args.follow:
-            raise UserError("--results stands for the log; leave --log_file, --log_dir and --follow out, or read both with --deep alone")
+            raise UserError("--results replaces the log; do not combine it with --log_file, --log_dir or --follow. Only --deep reads both")
         return list
     if not args.log_file and args.log_dir is None:
         raise UserError("no log given; name one with --log_file logs/tau2_retail.log, or a folder with --log_dir logs")
     if args.follow and STDIN in args.log_file:
-        raise UserError("--follow needs a file; standard input can be read once only")
+        raise UserError("--follow needs a file; standard input can be read only once")
     if args.log_dir is None:
         return lambda: list(args.log_file)
     return lambda: [*args.log_file, *find_logs(args.log_dir, args.log_glob)]
@@ -202,7 +202,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
     objectives = [gates.parse_objective(text) for text in args.slo]
     allowed = None if args.fail_if_slower is None else gates.parse_percent(args.fail_if_slower)
     if allowed is not None and not args.compare:
-        raise UserError("--fail-if-slower needs the run to hold this one against; name its log with --compare")
+        raise UserError("--fail-if-slower requires --compare; name the log of the other run with it")
     prices = read_prices(args.prices).over(default_prices()) if args.prices else None
     scenarios = [parse_scenario(words, prices) for words in args.what_if]
     options = ReportOptions(

@@ -46,8 +46,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument_group("what the agent did").add_argument(
         "--deep",
         action="store_true",
-        help="outcomes, failures and their causes, arguments, behavior; reads what lies beside the log (results, events), and also "
-        "results_*.json of tau2 alone, however they were recorded",
+        help="outcomes, failures and their causes, arguments, behavior; also reads the results and events beside the log, or "
+        "results_*.json of tau2 alone",
     )
     return parser
 
@@ -61,8 +61,8 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log-glob", "--log_glob", default="tau2_*.log*", metavar="PATTERN", help="which ones (default: %(default)s)")
     group.add_argument("--run", nargs="+", default=["latest"], metavar="ID",
                        help="latest, all, or ids of runs (default: the latest, of several --log_file that of each file)")  # fmt: skip
-    group.add_argument("--pool", action="store_true", help="also add several runs up; refused unless settings and task texts agree")
-    group.add_argument("--strict", action="store_true", help="exit 1 if a line cannot be read")
+    group.add_argument("--pool", action="store_true", help="also combine several runs; refused unless settings and task texts agree")
+    group.add_argument("--strict", action="store_true", help="exit with 1 if a line cannot be read")
     group.add_argument("--follow", action="store_true", help="show the tables and refresh them until the run has ended")
     group.add_argument("--interval", type=float, default=2.0, metavar="S", help="seconds between refreshes (default: 2)")
 
@@ -92,27 +92,30 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--top", type=int, default=20, metavar="N", help="how many of the slowest calls to list (default: 20)")
     group.add_argument("--bins", type=int, nargs="?", const=10, default=0, metavar="N", help="also print histograms of N equal bins (10)")
     group.add_argument("--otlp", metavar="ENDPOINT", help="also send the run's traces to an OpenTelemetry endpoint (see docs/viewers.md)")
-    group.add_argument("--otlp-content", "--otlp_content", action="store_true", help="with what was said, of a log of --log-level DEBUG")
+    group.add_argument(
+        "--otlp-content",
+        "--otlp_content",
+        action="store_true",
+        help="with --otlp: also send messages, arguments and results (needs a log of --log-level DEBUG)",
+    )
     group.add_argument("--title", default="", metavar="TEXT", help="title of the reports")
 
 
 def _add_questions(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--prices", metavar="FILE", help="price table (JSON) that goes before the one that ships and the log")
+    group.add_argument("--prices", metavar="FILE", help="price table (JSON) that overrides the built-in table and logged prices")
     group.add_argument(
-        "--price-as", "--price_as", nargs="+", default=[], metavar="MODEL", help="what would these tokens cost on that model?"
+        "--price-as", "--price_as", nargs="+", default=[], metavar="MODEL", help="show what the same tokens would cost on that model"
     )
     group.add_argument("--what-if", "--what_if", nargs="+", action="append", default=[], metavar="NAME=VALUE",
                        help="how long the run would take, or what it would cost, with other settings: concurrency=N, order=longest, "
                        "model-speed=FACTOR, retries=0, price=MODEL, cache=on, server-slots=N; several words are one question, the flag "
                        "may be repeated (docs/what_if.md)")  # fmt: skip
-    group.add_argument("--compare", nargs="+", default=[], metavar="OTHER_LOG", help="another run's log(s), to put beside this one")
+    group.add_argument("--compare", nargs="+", default=[], metavar="OTHER_LOG", help="log(s) of another run to compare this one with")
     group.add_argument("--compare-run", default="latest", metavar="ID", help="which run of the other log (default: latest)")
     group.add_argument(
         "--slo", nargs="+", action="extend", default=[], metavar="METRIC:LIMIT", help="objectives the run must meet, see below"
     )
-    group.add_argument(
-        "--fail-if-slower", metavar="PERCENT", help="break if medians are more than that slower than --compare, beyond noise"
-    )
+    group.add_argument("--fail-if-slower", metavar="PERCENT", help="fail if this run is more than that slower than --compare, beyond noise")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

@@ -22,7 +22,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of the words that run_local.py calls otherwise."""
     parser = CommandParser(
         prog=PROG,
-        description="Run a domain of tau2-bench with structured events. Every other flag is passed on: run_local.py --help lists them.",
+        description="Run a domain of tau2-bench with structured events. All other options are passed on; run_local.py --help lists them.",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
     )
@@ -49,7 +49,7 @@ def _split(domain: str, task_set: str | None) -> list[str]:
     if task_set is None or task_set in (domain, plain):
         return []
     if not task_set.startswith(f"{plain}_"):
-        raise UserError(f"--task-set-name {task_set} is no task set of {domain}; give {plain} or {plain}_<split>, or leave it out")
+        raise UserError(f"--task-set-name {task_set} is not a task set of {domain}; give {plain} or {plain}_<split>, or leave it out")
     return ["--task-split", task_set.removeprefix(f"{plain}_")]
 
 

@@ -26,7 +26,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser."""
     parser = CommandParser(
         prog="python -m tau2_logging.cli.rental",
-        description="Task files with which SkyPilot rents a machine with GPUs and serves a model by vLLM; SkyPilot does the renting.",
+        description="Write and check task files with which SkyPilot rents a machine with GPUs and serves a model with vLLM.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -46,13 +46,13 @@ def _add_machine(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--gpu", dest="gpus", nargs="+", action="extend", required=True, metavar="NAME:COUNT",
                        help="GPUs of the machine: A100-80GB:1; several are alternatives, the cheapest is taken")  # fmt: skip
     group.add_argument("--max-hourly-cost", type=float, required=True, metavar="USD",
-                       help="leaves out machines of a higher listed price; docs/gpus.md says where that does not hold")  # fmt: skip
+                       help="exclude machines with a higher listed price; docs/gpus.md has the exceptions")  # fmt: skip
     group.add_argument("--infra", nargs="+", action="extend", metavar="PLACE",
                        help="aws, gcp/us-central1, kubernetes/context, ...; several are alternatives (default: all you have)")  # fmt: skip
     group.add_argument("--use-spot", action="store_true", help="spot machines: cheaper, and can be taken away at any time")
     group.add_argument("--disk-size", type=int, metavar="GB", help="disk; the model has to fit (default: 256)")
     group.add_argument("--idle-minutes", type=int, metavar="N", help="end the server after N minutes without a token (default: 30)")
-    group.add_argument("--startup-minutes", type=int, metavar="N", help="time to load before it is given up (default: 60)")
+    group.add_argument("--startup-minutes", type=int, metavar="N", help="give up if it has not loaded after this time (default: 60)")
     group.add_argument("--replicas", type=int, metavar="N", help="replicas behind one address, with `sky serve up` (default: 1)")
     group.add_argument("--name", metavar="NAME", help="name of the cluster (default: from the model)")
 
@@ -61,11 +61,17 @@ def _add_server(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--model", required=True, metavar="MODEL", help="as `vllm serve` takes it: Qwen/Qwen3-32B")
     group.add_argument("--port", type=int, metavar="P", help="port (default: 8000)")
     group.add_argument("--tool-call-parser", metavar="NAME", help="vLLM's parser of tool calls (default: that of the model's family)")
-    group.add_argument("--reasoning-parser", metavar="NAME", help="of reasoning, or none (default: that of the model's family)")
+    group.add_argument(
+        "--reasoning-parser", metavar="NAME", help="vLLM's parser of reasoning, or none (default: that of the model's family)"
+    )
     group.add_argument("--max-model-len", type=int, metavar="N", help="longest context, in tokens (default: the model's)")
-    group.add_argument("--vllm-version", metavar="VERSION", help="release of vLLM to install (default: the one our parser names are of)")
-    group.add_argument("--vllm-args", metavar='"..."', help='more words for vllm serve; write it with =: --vllm-args="--max-num-seqs 64"')
-    group.add_argument("--no-hf-token", dest="hf_token", action="store_false", help="the model can be had without HF_TOKEN")
+    group.add_argument(
+        "--vllm-version", metavar="VERSION", help="release of vLLM to install (default: the one whose parser names are known)"
+    )
+    group.add_argument(
+        "--vllm-args", metavar='"..."', help='more arguments for vllm serve; write it with =: --vllm-args="--max-num-seqs 64"'
+    )
+    group.add_argument("--no-hf-token", dest="hf_token", action="store_false", help="the model can be downloaded without HF_TOKEN")
 
 
 def main(argv: Sequence[str] | None = None) -> None:

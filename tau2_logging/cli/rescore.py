@@ -46,7 +46,7 @@ def _rescore(args: argparse.Namespace) -> int:
 
 def summary(domain: str, rescored: Rescored) -> str:
     """A domain in a few lines: both rewards, pass^k and pass@k of both, what was left out."""
-    lines = [f"{domain}: {rescored.scored} conversations scored, {rescored.apart} otherwise than by MASEval; {rescored.results}"]
+    lines = [f"{domain}: {rescored.scored} conversations scored, {rescored.apart} differently from MASEval; {rescored.results}"]
     for name, rewards in (("MASEval", rescored.maseval), ("tau2", rescored.tau2)):
         lines.append(f"    {name:8} {_figures(rewards)}")
     if rescored.left_out:

@@ -25,22 +25,22 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser."""
     parser = CommandParser(
         prog="python -m tau2_logging.cli.results",
-        description="Recorded results: put together, thin out, or make a log of them.",
+        description="Merge or filter recorded results, or make a log from them.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    merge = commands.add_parser("merge", help="several files of one domain, agent and user as one")
+    merge = commands.add_parser("merge", help="merge several files of one domain, agent and user")
     merge.add_argument("files", nargs="+", metavar="FILE")
-    keep = commands.add_parser("filter", help="only some simulations of a file, and their tasks")
+    keep = commands.add_parser("filter", help="keep some simulations of a file, and their tasks")
     keep.add_argument("file", metavar="FILE")
-    keep.add_argument("--task-ids", nargs="+", metavar="ID", help="of these tasks")
-    keep.add_argument("--trials", nargs="+", type=int, metavar="N", help="of these trials")
-    keep.add_argument("--termination", nargs="+", metavar="REASON", help="that ended so: user_stop, max_steps, ...")
+    keep.add_argument("--task-ids", nargs="+", metavar="ID", help="only simulations of these tasks")
+    keep.add_argument("--trials", nargs="+", type=int, metavar="N", help="only these trials")
+    keep.add_argument("--termination", nargs="+", metavar="REASON", help="with this termination: user_stop, max_steps, ...")
     which = keep.add_mutually_exclusive_group()
     which.add_argument("--solved", action="store_const", const=True, help="with full reward")
     which.add_argument("--failed", dest="solved", action="store_const", const=False, help="without")
-    log = commands.add_parser("to-log", help="logs that every analysis reads: tau2_<domain>.log")
+    log = commands.add_parser("to-log", help="write logs that every analysis reads: tau2_<domain>.log")
     log.add_argument("files", nargs="+", metavar="FILE")
     for command, what in ((merge, "the file to write"), (keep, "the file to write"), (log, "the folder to write to")):
         command.add_argument("-o", "--output", required=True, metavar="PATH", help=what)

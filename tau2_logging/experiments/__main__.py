@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser."""
     parser = CommandParser(
         prog=PROG,
-        description="Paired experiments: the same tasks with several users, agents or models, and what may be said of the difference.",
+        description="Paired experiments: compare several users, agents or models on the same tasks.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -66,7 +66,7 @@ def analyze(
             _delivery(verdicts),
             "An arm whose variant was not delivered has no effect to report.",
         ),
-        Table("cells", "Cells", cell_counts(plan, cells), "Missing cells are missing, never 0: errors and time-outs are not scored."),
+        Table("cells", "Cells", cell_counts(plan, cells), "Missing cells are never 0: errors and timeouts are not scored."),
         Table(
             "secondary",
             f"Cost, tokens, turns, latency: arms less {plan.reference}",
@@ -289,7 +289,7 @@ def _name(plan: ExperimentPlan, row: Mapping[Any, Any]) -> str:
 
 def _sentence(plan: ExperimentPlan, row: Mapping[Any, Any]) -> str:
     if row["remark"] == NOTHING_SAID:
-        return f"{row['arm']}: the variant was not delivered, so that nothing is said of an effect."
+        return f"{row['arm']}: the variant was not delivered, so no effect is reported."
     if np.isnan(row["difference"]):
         return f"{row['arm']}: no task has results in both arms."
     where = f"{100 * row['difference']:+.1f} points against {plan.reference} (95 % {100 * row['difference_low']:+.1f} to "

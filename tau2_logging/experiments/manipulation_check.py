@@ -112,7 +112,7 @@ def _verdict(plan: ExperimentPlan, arm: str, table: pd.DataFrame, injected: Inje
 
 def _undelivered_prompt(injected: Injection | None) -> list[str]:
     if injected is None or not injected.calls:
-        return ["no call of the user's model is in the log, so that nothing shows what it was sent"]
+        return ["the log has no calls of the user's model, so the prompts that it was sent are unknown"]
     if injected.wrong:
         return [f"{len(injected.wrong)} prompts are not the variant's, the first of task {injected.wrong[0][1]}"]
     return [f"{injected.unmarked} calls do not say which prompt they were sent"] if injected.unmarked else []

@@ -257,7 +257,7 @@ def _number(reward: Any) -> float | None:
     if reward is None:
         return None
     if not isinstance(reward, Real) or not math.isfinite(reward):
-        raise ValueError(f"the evaluation gave a reward that is no number: {reward!r}")
+        raise ValueError(f"the evaluation returned a reward that is not a number: {reward!r}")
     return float(reward)
 
 

@@ -72,11 +72,11 @@ _COUNTED = {
 _SENTENCES = {
     "not_played": "{n} of {of} cases can be played by one side only.",
     "start": "{n} of {of} initial states differ before the first call.",
-    "database": "{n} of {of} sequences leave another database behind.",
+    "database": "{n} of {of} sequences end with a different database.",
     "assertion": "{n} of {of} environment assertions have another answer.",
     "output": "{n} of {of} outputs of tools differ.",
     "error_flag": "{n} of {of} calls are an error on one side only.",
-    ERROR_PREFIX: "{n} of {of} outputs differ only in how an error begins: {how}.",
+    ERROR_PREFIX: "{n} of {of} outputs differ only in how an error starts: {how}.",
     ORDER_ID_PREFIX: "{n} of {of} calls name an order without its '#': {left} refuses them, {right} adds it.",
 }
 
@@ -158,7 +158,7 @@ def _of_policy(domain: str, mine: str, theirs: str) -> Iterator[ParityFinding]:
     if mine == theirs:
         return
     part = " which are a part of the left's" if theirs.strip() in mine else ""
-    sentence = f"The agent is told another policy: {len(theirs):,} characters on the right{part}, {len(mine):,} on the left."
+    sentence = f"The agent gets another policy: {len(theirs):,} characters on the right{part}, {len(mine):,} on the left."
     yield ParityFinding("policy", domain, len(theirs), len(mine), sentence)
 
 

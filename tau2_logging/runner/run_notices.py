@@ -33,7 +33,7 @@ def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterat
     if config.ttft == "on":
         yield (
             "--ttft on: calls are made as streams. A server may parse streamed tool calls differently from whole ones, so results may "
-            "differ from a run without it; answers that look wrong are asked for again without a stream."
+            "differ from a run without it; answers that look wrong are requested again without a stream."
         )
     for domain, number in plan.left_out.items():
         if number:
@@ -70,4 +70,4 @@ def ending_lines(plan: RunPlan, folder: RunFolder, stop: Stop, ending: Ending) -
 def damaged_note(rows: Sequence[str]) -> str:
     """Which rows of an earlier start are passed over."""
     more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
-    return f"note: rows that were edited or damaged are passed over, what they stood for is run again: {rows[0]}{more}"
+    return f"note: edited or damaged rows are skipped, and their simulations are run again: {rows[0]}{more}"

@@ -154,7 +154,7 @@ def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> 
     beside = item.tau2_rewards
     return {
         "simulations finished": f"{item.ok} of {item.planned}",
-        "ended in error / time-out": f"{item.errors} / {item.timeouts}",
+        "ended in error / timeout": f"{item.errors} / {item.timeouts}",
         **({"ended by the agent's model": str(item.model_failures)} if item.model_failures else {}),
         "mean reward": units.reward(item.mean_reward),
         "scored": f"{item.score.scored} of {item.score.simulations}",

@@ -75,7 +75,7 @@ class _Meters:
 
         call = ("domain", "type", "model")
         self.planned = Gauge("tau2_simulations_planned", "Simulations of the run", ("domain",), registry=registry)
-        self.in_flight = Gauge("tau2_simulations_in_flight", "Simulations that have begun and not ended", ("domain",), registry=registry)
+        self.in_flight = Gauge("tau2_simulations_in_flight", "Simulations that have started and not ended", ("domain",), registry=registry)
         self.ended = counter("tau2_simulations", "Simulations that ended", "domain", "status")
         self.model_failures = counter("tau2_model_failures", "Simulations that the agent's own model ended", "domain", "error_type")
         self.reward = counter("tau2_reward", "Sum of the rewards; over ok simulations this is the mean", "domain")
@@ -84,7 +84,7 @@ class _Meters:
         self.call_s = histogram("tau2_model_call_duration_seconds", "Length of model calls", _CALL_S, *call)
         self.ttft_s = histogram("tau2_time_to_first_token_seconds", "Time to first token", _CALL_S, *call)
         self.tokens = counter("tau2_tokens", "Tokens; input ones include cached ones", *call, "direction")
-        self.cost = counter("tau2_cost_usd", "Price of model calls where it is known", *call)
+        self.cost = counter("tau2_cost_usd", "Price of model calls whose price is known", *call)
         self.tools = counter("tau2_tool_calls", "Live tool calls", "domain", "function", "error_type")
         self.tool_s = histogram("tau2_tool_call_duration_seconds", "Length of tool calls", _TOOL_S, "domain", "function")
         self.retries = counter("tau2_retries", "Repeated model calls", "domain", "error_type")

@@ -195,7 +195,7 @@ def test_the_preflight_finds_what_each_server_can_do() -> None:
     assert row(printed, able.endpoint) == ["yes"] * 6
     assert row(printed, whole.endpoint) == ["yes", "yes", "yes", "yes", "no", "yes"]
     assert row(printed, silent.endpoint) == ["yes", "yes", "yes", "yes", "no", "yes"]
-    assert "every model can be used" in printed
+    assert "every model is usable" in printed
 
 
 def test_the_preflight_fails_for_a_server_that_is_not_there_or_does_not_answer() -> None:

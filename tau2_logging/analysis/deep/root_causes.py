@@ -153,7 +153,7 @@ def _extra_change(found: Evidence) -> str | None:
         call for call in found.calls if call["tool_type"] == "write" and call["error"] is False and not _is_reference(call, found.actions)
     ]
     if others:
-        return f"{others[0]['tool']} {as_json(others[0]['arguments'])} is no reference action{_more(others)}"
+        return f"{others[0]['tool']} {as_json(others[0]['arguments'])} is not a reference action{_more(others)}"
     return "every reference action was made, and the database still differs: something else was changed, or in another order"
 
 
@@ -162,23 +162,22 @@ def _is_reference(call: Row, actions: list[Row]) -> bool:
 
 
 CAUSES: tuple[tuple[str, str, Callable[[Evidence], str | None]], ...] = (
-    ("not scored", "the run, the agent or the user ended in an error or a time-out", _not_scored),
+    ("not scored", "the run, the agent or the user ended in an error or a timeout", _not_scored),
     (
         "no usable reply",
-        "the agent's model gave nothing of which tau2 can make a message: an empty reply, a malformed call, a refusal, a "
-        "prompt that was too long",
+        "the agent's model returned nothing that tau2 can use: an empty reply, a malformed call, a refusal, a prompt that was too long",
         _no_usable_reply,
     ),
     ("loop", "the same calls at least 3 times in a row, until steps or errors ran out", _loop),
-    ("too many errors", "tau2 stopped it for its failed calls", _too_many_errors),
+    ("too many errors", "tau2 stopped it because of its failed calls", _too_many_errors),
     ("out of steps", "tau2's step limit", _out_of_steps),
-    ("transferred to a human", "a hand-over that the reference actions do not have", _transferred),
-    ("wrong arguments", "a reference action was not made; its tool was called otherwise", _wrong_arguments),
+    ("transferred to a human", "a transfer that is not among the reference actions", _transferred),
+    ("wrong arguments", "a reference action was not made; its tool was called with other arguments", _wrong_arguments),
     ("action not attempted", "a reference action was not made; its tool was never called", _not_attempted),
-    ("action failed", "a reference action was made, and every time the tool refused", _failed_action),
-    ("information not given", "what the user had to be told was not said", _unmet("communicate", "COMMUNICATE")),
-    ("environment assertion", "the environment's end state is not as it should be", _unmet("environment", "ENV_ASSERTION")),
-    ("assertion on the talk", "the judge did not find what should have been said or done", _unmet("assertions", "NL_ASSERTION")),
+    ("action failed", "a reference action was made, and the tool returned an error every time", _failed_action),
+    ("information not given", "the agent did not say what the user had to be told", _unmet("communicate", "COMMUNICATE")),
+    ("environment assertion", "the environment's final state is not as required", _unmet("environment", "ENV_ASSERTION")),
+    ("assertion on the conversation", "the judge did not find what had to be said or done", _unmet("assertions", "NL_ASSERTION")),
     ("extra change", "all reference actions were made, the database differs", _extra_change),
 )
 """Cause, what it means, and what gives evidence for it."""

@@ -31,7 +31,7 @@ GROUPS = {
 }
 """Group of tables, and what it is called."""
 
-_KINDS_BY = "By the text that the model was given, and by the tool's signature where events say that the call broke it."
+_KINDS_BY = "By the error text that the model was sent, and by the tool's signature if events say that the call did not fit it."
 INTERVAL = "95 % Wilson intervals, clustered by task."
 
 
@@ -53,7 +53,7 @@ def _by(function: Callable[..., pd.DataFrame], *names: str) -> Callable[[Recorde
 
 TABLES: tuple[TableKind, ...] = (
     TableKind("success", OUTCOMES, "Reward: tasks solved", _by(rewards.success_by, "domain"),
-              f"A simulation without a reward (an outage, a time-out) is not scored. {INTERVAL}", brief=True),
+              f"A simulation without a reward (an outage, a timeout) is not scored. {INTERVAL}", brief=True),
     TableKind("pass_k", OUTCOMES, "Reward: pass^k", rewards.pass_k,
               "Mean over tasks of C(c, k)/C(n, k): the chance that k new trials all succeed.", brief=True),
     TableKind("recall", OUTCOMES, "Recall: reference actions made", _by(recall.recall_by, "domain", "tool_type"),
@@ -66,40 +66,40 @@ TABLES: tuple[TableKind, ...] = (
     TableKind("recall_by_tool", OUTCOMES, "Recall by tool", _by(recall.recall_by, "domain", "requestor", "tool_type", "tool")),
     TableKind("execution_by_tool", OUTCOMES, "Execution by tool", _by(execution.execution_by, "domain", "requestor", "tool")),
     TableKind("requestors", OUTCOMES, "Agent and user", execution.requestors,
-              "delta: Cliff's, above 0 where the user's calls fail more often; p: score test clustered by task."),
+              "delta: Cliff's, above 0 if the user's calls fail more often; p: score test clustered by task."),
     TableKind("task_difficulty", OUTCOMES, "Tasks, the hardest first", efficiency.task_difficulty),
     TableKind("cause_counts", FAILURES, "Why simulations failed", root_causes.cause_counts,
-              "The first cause, in a fixed order, that the record gives evidence for; read by rule, not proven.", brief=True),
+              "The first cause, in a fixed order, with evidence in the record; found by rules, open the simulation to verify.", brief=True),
     TableKind("root_causes", FAILURES, "Each failed simulation", root_causes.root_causes),
     TableKind("error_kinds", FAILURES, "Kinds of error", taxonomy.error_kinds, _KINDS_BY, brief=True),
     TableKind("error_examples", FAILURES, "Error texts", taxonomy.error_examples),
     TableKind("after_errors", FAILURES, "What followed a failed call", taxonomy.after_errors),
     TableKind("missed_actions", FAILURES, "Reference actions that were not made, and the nearest call", recall.missed_actions),
     TableKind("argument_misses", FAILURES, "What differed in the nearest calls, by argument", recall.argument_misses),
-    TableKind("corrections", FAILURES, "What the agent put right", agent_events.corrections),
+    TableKind("corrections", FAILURES, "What the agent corrected", agent_events.corrections),
     TableKind("argument_use", ARGUMENTS, "Arguments given", argument_use.argument_use),
-    TableKind("schema_checks", ARGUMENTS, "Calls against the tool's signature", argument_use.schema_checks, "Known from events alone."),
-    TableKind("unseen_values", ARGUMENTS, "Values that stood nowhere before", argument_use.unseen_values,
-              "Not in the policy, the messages or the tools' results: made up, computed, or known by heart."),
+    TableKind("schema_checks", ARGUMENTS, "Calls against the tool's signature", argument_use.schema_checks, "Only known with events."),
+    TableKind("unseen_values", ARGUMENTS, "Values that did not occur before", argument_use.unseen_values,
+              "Not in the policy, the messages or the tools' results: invented, computed, or memorized."),
     TableKind("unseen_and_errors", ARGUMENTS, "Failed calls with and without such a value", argument_use.unseen_and_errors, brief=True),
     TableKind("errors_by_argument_count", ARGUMENTS, "Failed calls by number of arguments", argument_use.errors_by_argument_count),
     TableKind("call_correlations", ARGUMENTS, "Features of a call and its failure", correlations.call_correlations,
-              "delta: Cliff's, above 0 where larger in failed calls; p: score test clustered by task, adjusted by Holm over this table."),
+              "delta: Cliff's, above 0 if larger in failed calls; p: score test clustered by task, adjusted by Holm over this table."),
     TableKind("simulation_correlations", ARGUMENTS, "Features of a simulation and its success", correlations.simulation_correlations,
-              "delta: Cliff's, above 0 where larger in solved ones. Failing may be the cause and not the effect."),
+              "delta: Cliff's, above 0 if larger in solved ones. Failing may be the cause rather than the effect."),
     TableKind("diversity", BEHAVIOR, "Spread of tool use", diversity.diversity, brief=True),
     TableKind("tool_shares", BEHAVIOR, "Share of each tool", diversity.tool_shares),
     TableKind("transitions", BEHAVIOR, "From one call to the next", transitions.transitions, "Within a simulation and requestor."),
     TableKind("loops", BEHAVIOR, "Loops: the same calls at least 3 times in a row", loops.loops, brief=True),
     TableKind("repeated_calls", BEHAVIOR, "Identical calls made again", loops.repeated_calls),
     TableKind("path_efficiency", BEHAVIOR, "Calls beside the reference actions", efficiency.path_efficiency,
-              "extra: neither on the reference path, nor failed, nor a repeat; a read among them is not wrong by that.", brief=True),
+              "extra: neither on the reference path, nor failed, nor a repeat; a read among them is not necessarily wrong.", brief=True),
     TableKind("tool_efficiency", BEHAVIOR, "Calls on the reference path, by tool", efficiency.tool_efficiency),
     TableKind("state_changes", BEHAVIOR, "Successful writes that changed something", agent_events.state_changes),
     TableKind("within_tasks", BEHAVIOR, "Success and context length within tasks", context_length.within_tasks,
               "Trials of one task compared; odds ratio by Mantel and Haenszel. Going wrong may be what makes a trial long.", brief=True),
     TableKind("success_by_context", BEHAVIOR, "Success by longest prompt", context_length.success_by_context,
-              "A fall that expected_rate (the other trials of the same tasks) shares is task mix."),
+              "A drop that expected_rate (from the other trials of the same tasks) also shows is due to the mix of tasks."),
     TableKind("context_reductions", BEHAVIOR, "Prompts that the agent shortened", agent_events.context_reductions),
     TableKind("time_by_role", TIME, "Time by role", bottlenecks.time_by_role, brief=True),
     TableKind("slow_tools", TIME, "Time by tool", bottlenecks.slow_tools),

@@ -77,7 +77,7 @@ def cut_replies(run: RunFacts) -> Iterator[Finding]:
     yield Finding(
         "cut_replies",
         f"{len(cut):,} of {calls:,} replies of the agent's model were cut at the length limit, in {touched:,} of "
-        f"{plural(len(run.simulations), 'simulation')}: what was cut off, a tool call for instance, is lost.",
+        f"{plural(len(run.simulations), 'simulation')}: what was cut off, for example a tool call, is lost.",
         "Raise max_tokens in --agent-llm-args.",
         touched / max(1, len(run.simulations)),
         TOUCHED,

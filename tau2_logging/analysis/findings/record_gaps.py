@@ -34,9 +34,9 @@ def no_ttft(run: RunFacts) -> Iterator[Finding]:
 def _why_no_ttft(run: RunFacts) -> tuple[str, str]:
     argv = str(next(iter(run.log.run_start.values()), {}).get("argv"))
     if "--no-stream" in argv or "--ttft off" in argv or "--ttft=off" in argv:
-        return "the run was told not to make streaming requests", "Run with --ttft auto, or --ttft on to measure it at every host."
+        return "the run was started without streaming requests", "Run with --ttft auto, or --ttft on to measure it at every host."
     return (
-        "a reply that comes as a whole has no first token, and only hosts known to stream the same answer are asked for streams",
+        "a reply without a stream has no first token, and streaming requests are made only to hosts known to give the same answer",
         "Run with --ttft on to measure it everywhere; it says what that may change.",
     )
 

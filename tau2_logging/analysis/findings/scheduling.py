@@ -95,7 +95,7 @@ def start_up(run: RunFacts) -> Iterator[Finding]:
         return
     yield Finding(
         "start_up",
-        f"{duration(took)} passed before the first simulation began, {share(part)} of {duration(took + run.wall_ms)} in all.",
+        f"{duration(took)} passed before the first simulation started, {share(part)} of {duration(took + run.wall_ms)} in all.",
         "Run more simulations in one run, or keep the model servers running between runs (--endpoint in place of --serve).",
         part,
         WALL,

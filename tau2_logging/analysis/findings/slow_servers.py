@@ -28,7 +28,7 @@ def slow_endpoint(run: RunFacts) -> Iterator[Finding]:
         "slow_endpoint",
         f"{short(worst['endpoint'])} is {significant(ratio, 3)} times as slow as the other servers of {short(worst['model'])}: median call "
         f"{duration(worst['p50_ms'])} against {duration(worst['others_p50_ms'])} ({int(worst['n']):,} calls there).",
-        "Look at its load and its hardware, or leave it out.",
+        "Check its load and its hardware, or do not use it.",
         run.time_share(float(worst["more_ms"])),
         TIME,
         Proof("calls_by_endpoint"),

@@ -31,7 +31,7 @@ def failed_cost(run: RunFacts) -> Iterator[Finding]:
         "failed_cost",
         f"A solved simulation cost {money(total / solved)} ({money(total)} for {solved:,} solved); "
         f"{_lost(lost, total, len(others), len(paid))}.",
-        "The dearest failures come first in the proof; a lower --max-steps ends hopeless ones earlier.",
+        "The most expensive failures are listed first; a lower --max-steps ends them earlier.",
         lost / total,
         MONEY,
         Proof("cost_by_simulation", (), simulation_names(others)),
@@ -83,7 +83,7 @@ def not_cached(run: RunFacts) -> Iterator[Finding]:
         f"Caching would have saved {money(saved)} of {money(whole)} ({share(saved / whole)}): {short_count(again)} of "
         f"{short_count(int(table['input_tokens'].sum()))} input tokens of {listed(table['model'].unique(), 3)} were sent before in the "
         f"same conversation, and {short_count(cached)} were read from the cache.",
-        "Keep the beginning of prompts the same (no time, no id in the system prompt) and turn on the provider's prompt caching.",
+        "Keep the start of prompts the same (no time, no id in the system prompt) and turn on the provider's prompt caching.",
         saved / whole,
         MONEY,
         Proof("repeated_prompts"),

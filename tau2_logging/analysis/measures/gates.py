@@ -72,7 +72,7 @@ def parse_objective(text: str) -> Objective:
     """The objective of a `--slo`. Raises UserError where it is none."""
     match = _SLO.fullmatch(text.strip())
     if match is None:
-        raise UserError(f"--slo {text!r} is no objective; {_FORM}")
+        raise UserError(f"--slo {text!r} is not an objective; {_FORM}")
     name, statistic = match["name"], match["statistic"]
     known = (*REQUEST_METRICS, "task", *LATENCY_TYPES, *(() if statistic else RUN_METRICS))
     if name not in known:
@@ -206,7 +206,7 @@ def parse_percent(text: str) -> float:
     """`10%` or `0.1` as 0.1. Raises UserError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text.strip())
     if match is None:
-        raise UserError(f"--fail-if-slower {text!r} is no share; write 10% or 0.1")
+        raise UserError(f"--fail-if-slower {text!r} is not a share; write 10% or 0.1")
     return float(match[1]) / (100 if match[2] else 1)
 
 

@@ -29,8 +29,8 @@ METRIC_NOTES = (
 )
 
 SHARE_NOTE = (
-    "Times in ms; of n calls those `untimed`, if any, have no known duration. Share of the time all simulations took, those that were "
-    "run again included. Steps and tasks contain the calls. A simulation that ended in error or time-out is an error of task_end. "
+    "Times in ms; of n calls those `untimed`, if any, have no known duration. Share of the total time of all simulations, repeated ones "
+    "included. Steps and tasks contain the calls. A simulation that ended in an error or a timeout is an error of task_end. "
 )
 
 _COLUMNS = (

@@ -42,7 +42,7 @@ def only_failed_note(log: LogData) -> list[str]:
     types = only_failed(log)
     if not types:
         return []
-    return [f"Written at a level such as INFO, it holds failed events alone of {', '.join(types)}: their rate and latency are unknown."]
+    return [f"Written at a level such as INFO, it holds only failed events of {', '.join(types)}: their rate and latency are unknown."]
 
 
 def recorded_note(log: LogData) -> str:
@@ -52,7 +52,7 @@ def recorded_note(log: LogData) -> str:
         return ""
     timing = log.select(["timing"], types=MODEL_CALL_TYPES)["timing"]
     gaps = int((timing == "gap").sum())
-    bound = f"; of {gaps:,} of {len(timing):,} model calls it holds no length: shown is the time since the message before, an upper bound"
+    bound = f"; of {gaps:,} of {len(timing):,} model calls it holds no length: the time since the previous message is shown, an upper bound"
     names = f"{', '.join(map(str, files[:3]))}{', ...' if len(files) > 3 else ''}"
     return (
         f"Made from {names}, recorded without a log{bound if gaps else ''}. Time to first token, queueing, retries, setup are not in it; "

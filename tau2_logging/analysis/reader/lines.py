@@ -45,7 +45,7 @@ def _other_text(text: str, events_only: bool) -> str | None:
     if not text:
         return None
     if _LOOKS_LIKE_EVENT.search(text):
-        return "no event: its begin is missing"
+        return "no event: the start of the line is missing"
     if not events_only or re.match(r"\[(DEBUG|INFO|WARNING|ERROR|CRITICAL)\] \S+ \S+ task=.* thread=\d+ \S", text):
         return None
     return "no event, in a file of events"

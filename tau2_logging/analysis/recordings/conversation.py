@@ -22,17 +22,17 @@ _COUNTED = {type_: counter for type_, counter in CALL_COUNTERS.items() if type_ 
 """No recording tells of experts: their number and time are unknown."""
 _SPENT = {role.event: role.exclusive_ms for role in ROLES if role.event in _COUNTED}
 _TEXTS = {
-    "generation_time": "model calls without a time of their own: their length is the time since the message before, an upper bound",
-    "timestamp": "messages without a time: they are in no latency",
+    "generation_time": "model calls without a time of their own: their length is the time since the previous message, an upper bound",
+    "timestamp": "messages without a time: they are not in the latencies",
     "usage": "model calls without token counts",
     "cost": "model calls without a known price (tau2 writes 0 then): their cost is unknown, or taken from the price table",
-    "error": "tool results that do not say whether they are errors: those that begin with 'Error: ', as tau2's do, are taken for one",
-    "spoken": "spoken simulations: of their ticks the tool calls are read, without durations; no model call, token or word is",
-    "local_cache": "answers from Inspect's local cache: no model was asked, so that they are in no count, latency or cost of model calls",
+    "error": "tool results that do not say whether they are errors: those that start with 'Error: ', like tau2's, count as errors",
+    "spoken": "voice simulations: only the tool calls of their ticks are read, without durations",
+    "local_cache": "answers from Inspect's local cache: they are not model calls and are in no figure",
     "model_usage": "samples whose calls do not add up to the tokens of Inspect's own model_usage",
     "messages": "simulations without messages, or ticks that hold tool calls: only how they ended is known",
     "task": "simulations that were checked against reference actions of another task than the one they name: tasks and simulations may be "
-    "mixed up in this file, and what is said by task, recall among it, may be wrong",
+    "mixed up in this file, and figures by task, such as recall, may be wrong",
 }
 
 
@@ -47,7 +47,7 @@ class Missing:
     def sentences(self) -> list[str]:
         """For a person: what there is no figure of, and what the figures rest on."""
         counted = [f"{self.counts[name]:,} {text}" for name, text in _TEXTS.items() if self.counts[name]]
-        return [f"never in such files: {NEVER_HELD}", *counted]
+        return [f"not in such files: {NEVER_HELD}", *counted]
 
 
 @dataclass(frozen=True)

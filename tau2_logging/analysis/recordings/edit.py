@@ -52,9 +52,7 @@ def merged(paths: Sequence[Path]) -> dict[str, Any]:
         _check_alike(paths[0], whole, path, data)
         for task in data["tasks"]:
             if tasks.setdefault(str(task["id"]), task) != task:
-                raise UserError(
-                    f"{path} tells of task {task['id']} differently from the files before it; these are different data versions"
-                )
+                raise UserError(f"{path} tells of task {task['id']} differently from the files before it; the versions of the data differ")
         for _, trial, simulation in simulations_of(data, path):
             if simulation.get("id") is None or simulation["id"] not in seen:
                 seen.add(simulation.get("id"))
@@ -97,9 +95,9 @@ def filtered(path: Path, wanted: Wanted) -> dict[str, Any]:
 def write_results(data: Mapping[str, Any], path: Path, force: bool = False) -> None:
     """Write a results file. Raises UserError where it is there already, or cannot be written."""
     if path.exists() and not force:
-        raise UserError(f"{path} is there already; choose another name, or overwrite it with --force")
+        raise UserError(f"{path} exists; choose another name, or overwrite it with --force")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(data, indent=2, ensure_ascii=False), encoding="utf-8")
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another place") from error
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another path") from error

@@ -30,7 +30,7 @@ _GRADES = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
 _INPUT = ("input_tokens", "input_tokens_cache_read", "input_tokens_cache_write")
 """What was sent, in three parts: fresh, read from the provider's cache, written to it."""
 
-_UNREADABLE = "{} is no finished log of Inspect AI that can be read: {}: {}"
+_UNREADABLE = "{} is not a readable finished log of Inspect AI: {}: {}"
 
 Sample = Mapping[str, Any]
 

@@ -28,7 +28,7 @@ def results_lines(path: Path, run: str, missing: Missing) -> tuple[str, list[Log
     try:
         return domain_of(path, data), list(_lines(data, path, run, missing))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise UserError(f"{path} is no results file of tau2 that can be read: {type(error).__name__}: {error}") from error
+        raise UserError(f"{path} is not a readable results file of tau2: {type(error).__name__}: {error}") from error
 
 
 def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> Iterator[LogLine]:

@@ -41,7 +41,7 @@ def write_log(paths: Sequence[Path], folder: Path, force: bool = False) -> tuple
     made = log_lines(paths, missing)
     there = [path for domain in made if (path := folder / f"tau2_{domain}.log").exists()]
     if there and not force:
-        raise UserError(f"{there[0]} is there already; choose another folder, or overwrite it with --force")
+        raise UserError(f"{there[0]} exists; choose another folder, or overwrite it with --force")
     return _write(made, folder), missing
 
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
 
 FILES = (FILE, "settings_that_differ.csv", "summary.md", "stats.json", *page.FILES, deep_files.CSV_FILES, deep_files.JSON_FILE)
-_EACH = "Each run by itself, with pictures and timelines, is in the folder of its name."
-_POOLED = "Rates and costs of all runs together: their settings and task texts agree. What a clock says is in each run's folder."
+_EACH = "The details of each run, with pictures and timelines, are in the folder with its name."
+_POOLED = "Rates and costs of all runs together: their settings and task texts agree. Times are in each run's folder."
 
 
 def write(log: RunLog, analyses: Sequence[tuple[RunLog, ReportOptions]], output_dir: Path, name: str, options: ReportOptions) -> list[Path]:

@@ -27,9 +27,7 @@ def _as_polars(table: pd.DataFrame) -> Any:
     try:
         import polars as pl
     except ImportError as error:
-        raise UserError(
-            "events.parquet and events.csv need polars; pip install polars, or leave parquet and csv out of --format"
-        ) from error
+        raise UserError("events.parquet and events.csv need polars; pip install polars, or omit parquet and csv from --format") from error
     return pl.DataFrame([_series(pl, str(name), table[name]) for name in table.columns])
 
 

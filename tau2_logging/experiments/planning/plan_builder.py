@@ -49,7 +49,7 @@ def own_arm(text: str) -> Arm:
     except ValueError as error:
         raise UserError(f"--arm {shown} is not NAME=JSON ({error}); write it as {example}") from None
     if not isinstance(data, dict):
-        raise UserError(f"--arm {shown} holds no JSON object; write it as {example}")
+        raise UserError(f"--arm {shown} is not a JSON object; write it as {example}")
     unknown = sorted(data.keys() - set(_KEYS))
     if unknown:
         raise UserError(f"--arm {name}: no setting {unknown[0]!r}; there are {', '.join(_KEYS)}")

@@ -124,5 +124,5 @@ def read_plan(path: Path) -> Experiment:
         config = RunConfig.from_json(data["config"])
         plan = ExperimentPlan(data["name"], data["reference"], config, data["tasks"], data.get("assumed") or {})
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise UserError(f"{path} is no complete plan ({type(error).__name__}: {error}); make it anew") from error
+        raise UserError(f"{path} is no complete plan ({type(error).__name__}: {error}); make the plan again") from error
     return Experiment(plan, path.parent)

@@ -175,7 +175,7 @@ def _trusted_body(watched: WatchedRequest) -> Any:
         return body  # a bad answer is the model's own, and is judged like a plain one
     reply = read_reply(body)
     if reply.problem not in (None, REFUSAL):
-        raise UntrustedStream(reply.problem, "the stream comes to an answer of which no message can be made", body)
+        raise UntrustedStream(reply.problem, "the stream ends in an answer that is not a message", body)
     if not reply.has_tool_calls and _CALL_AS_TEXT.search(text_of(body)):
         raise UntrustedStream(CALL_AS_TEXT, "the stream brings a tool call as text", body)
     return body

@@ -42,9 +42,9 @@ class Expert:
                 "as in planner=gpt-4.1"
             )
         if not isinstance(self.model, str) or not self.model.strip():
-            raise UserError(f"--expert {self.alias}: no model is given; write {self.alias}=MODEL, as in {self.alias}=gpt-4.1")
+            raise UserError(f"--expert {self.alias}: no model given; write {self.alias}=MODEL, as in {self.alias}=gpt-4.1")
         for name in sorted(_OURS & self.args.keys()):
-            raise UserError(f"--expert {self.alias}: {name} cannot be set for an expert; leave it out")
+            raise UserError(f"--expert {self.alias}: {name} cannot be set for an expert; omit it")
         self._check_words()
         self._check_prices()
 

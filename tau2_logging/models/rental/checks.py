@@ -97,8 +97,8 @@ def _check_autostop(task: TaskFile) -> Problems:
             yield Problem("resources.autostop.wait_for is none: the machine goes down after idle_minutes, in use or not", fatal=False)
         elif task.command is not None and not task.command.background:
             yield Problem(
-                "run waits for `vllm serve`, which does not end by itself, so autostop never begins to count; "
-                "end the job when the server is idle, as `render` writes it",
+                "run waits for `vllm serve`, which never ends, so autostop never starts to count; "
+                "end the job when the server is idle, as in the files of `render`",
                 fatal=False,
             )
 
@@ -151,7 +151,7 @@ def _check_serving(task: TaskFile) -> Problems:
         yield Problem("run holds no `vllm serve MODEL` that can be read")
         return
     if (host := command.value("--host")) in _LOOPBACK:
-        yield Problem(f"run serves on {host} alone, where nobody reaches it; write --host 0.0.0.0")
+        yield Problem(f"run serves on {host} only, where it cannot be reached; write --host 0.0.0.0")
     if not command.has("--enable-auto-tool-choice"):
         yield Problem("run lacks --enable-auto-tool-choice: tool calls would be refused")
     parser, family = command.value("--tool-call-parser"), family_of(command.model)

@@ -95,11 +95,11 @@ class RentalTask:
         for word in self.vllm_args:
             flag = word.partition("=")[0]
             if flag == "--api-key":
-                raise UserError("a key in --vllm-args would stand in the file; leave it out, the server takes VLLM_API_KEY as a secret")
+                raise UserError("a key in --vllm-args would be in the file; omit it, the server takes VLLM_API_KEY as a secret")
             if flag in OURS:
                 raise UserError(f"--vllm-args holds {flag}, which is written already; give it as an option of its own")
             if mask_text(word) != word:
-                raise UserError("--vllm-args holds what looks like a credential, which would stand in the file; pass it as a secret")
+                raise UserError("--vllm-args contains what looks like a credential, which would be in the file; pass it as a secret")
 
     def _check_parsers(self) -> None:
         if self.tool_call_parser is None and family_of(self.model) is None:

@@ -186,7 +186,7 @@ def _raise_fault(fault: str | None, model: str) -> None:
     if fault == "server_error":
         raise litellm.InternalServerError("scripted fault: server error", llm_provider=PROVIDER, model=model)
     if fault == "timeout":
-        raise litellm.Timeout("scripted fault: time-out", model=model, llm_provider=PROVIDER)
+        raise litellm.Timeout("scripted fault: timeout", model=model, llm_provider=PROVIDER)
 
 
 def _response(answer: _TimedReply, model: str) -> ModelResponse:

@@ -26,7 +26,7 @@ class Address:
         if bad:
             raise UserError(f"--endpoint {shown_address(text)!r} is no address of a server; write it as http://127.0.0.1:8000/v1")
         if parts.username or parts.password:
-            raise UserError("--endpoint holds a user name or password; set HOSTED_VLLM_API_KEY instead, and leave it out")
+            raise UserError("--endpoint contains a user name or password; set HOSTED_VLLM_API_KEY instead")
         path = parts.path.rstrip("/").removesuffix("/v1").rstrip("/")
         return cls(f"{parts.scheme}://{parts.netloc}{path}")
 

@@ -98,7 +98,7 @@ def _how_to_name(program: str | None, name: str, served: str) -> str:
         return f"name it so with --serve-args='--alias {name}', or give --serve {served} and write the file's path in --serve-command"
     if program == VLLM:
         return f"name it so with --serve-args='--served-model-name {name}', or give --serve {served}"
-    return f"give --serve {served}, with the model's path in --serve-command in the place of {{model}}"
+    return f"give --serve {served}, with the model's path in --serve-command instead of {{model}}"
 
 
 def _died(process: ServerProcess, what: str) -> ServerDied:

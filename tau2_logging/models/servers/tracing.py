@@ -27,7 +27,7 @@ def obstacle(settings: ModelServerSettings) -> str | None:
     if any(word == FLAG or word.startswith(f"{FLAG}=") for word in (*words, *settings.serve_args)):
         return f"they have a {FLAG} of their own"
     if any("{port}" in word for word in words):
-        return f"a --serve-command with {{port}} gets only its own words (it may say {FLAG}, with --receive-traces here)"
+        return f"a --serve-command with {{port}} gets no further arguments (it may contain {FLAG}, with --receive-traces here)"
     if _SIMULATED in words:
         return None
     if not any(Path(word).name == "vllm" or word.startswith("vllm.") for word in words):

@@ -37,7 +37,7 @@ def _wait(options: Options) -> int:
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     dies = options.die_after_s is not None and options.die_after_s < options.lifetime_s
     if not ended.wait(options.die_after_s if dies else options.lifetime_s) and dies:
-        print("fatal: the engine core has died, as --die-after said it would", file=sys.stderr, flush=True)
+        print("fatal: the engine core died, as --die-after asked", file=sys.stderr, flush=True)
         os._exit(1)  # as a crash would: connections are dropped, nothing is tidied up
     return 0
 

@@ -40,12 +40,12 @@ def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         usage=f"{PROGRAM} [serve] MODEL [options]",
-        description="A model server without a model: OpenAI and Anthropic protocols on loopback, as slow and faulty as it is told to be.",
+        description="A model server without a model: OpenAI and Anthropic protocols on loopback, with the latency and faults that you set.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    parser.add_argument("--model", metavar="MODEL", help="the model, where it is not the first argument")
+    parser.add_argument("--model", metavar="MODEL", help="the model, if it is not the first argument")
     parser.add_argument("--served-model-name", nargs="+", metavar="NAME", help="names under which it answers (default: MODEL)")
     parser.add_argument("--host", default="127.0.0.1", help="127.0.0.1, the only one there is")
     parser.add_argument("--port", type=int, default=0, metavar="N", help="0 (default) takes a free one")

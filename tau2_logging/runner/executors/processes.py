@@ -106,7 +106,7 @@ class ProcessWorker:
     def _how_it_ended(self, error: Exception) -> str:
         code = self._waited()
         if not isinstance(error, EOFError | OSError):
-            return f"what it said could not be read ({type(error).__name__}: {error})"
+            return f"its message could not be read ({type(error).__name__}: {error})"
         how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         said = self._last_line()
         return f"{how}; it said: {said} (see {self._log})" if said else how

@@ -44,7 +44,7 @@ class Lost:
     reason: str
 
 
-SILENT = Lost(f"it has said nothing for {SILENT_S:.0f} s")
+SILENT = Lost(f"no message for {SILENT_S:.0f} s")
 
 
 class Worker(Protocol):

@@ -127,7 +127,7 @@ class ModelServers:
     def _changed(self, endpoint: Endpoint) -> None:
         logger = self._logger
         what = "answers again" if endpoint.down is None else f"is left out: {endpoint.down}"
-        outage = " (no simulation is started meanwhile)" if endpoint.down is not None and not endpoint.gone and self.waits() else ""
+        outage = " (no simulation starts until then)" if endpoint.down is not None and not endpoint.gone and self.waits() else ""
         self._say(f"{endpoint.name} {what}{outage}")
         if logger is None:
             return
@@ -176,7 +176,7 @@ def model_servers(
 def _check_used(settings: ModelServerSettings, routed: frozenset[str]) -> None:
     if not routed:
         name = settings.served_name or "NAME"
-        raise UserError(f"nobody would use the model servers; give --agent-llm, --user-llm or --judge-llm {PROVIDER}/{name}")
+        raise UserError(f"no role uses the model servers; name their model with --agent-llm, --user-llm or --judge-llm {PROVIDER}/{name}")
 
 
 def _check_served(endpoints: list[Endpoint], routed: frozenset[str], say: Say) -> None:

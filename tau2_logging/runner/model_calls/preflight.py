@@ -88,7 +88,7 @@ def _check(config: RunConfig, out: Console) -> int:
     for note in instrumentation.notes:
         say(f"note: {note}")
     unusable = sum(not probe.usable for probe in probes)
-    say("every model can be used" if not unusable else f"{unusable} of {len(probes)} cannot be used")
+    say("every model is usable" if not unusable else f"{unusable} of {len(probes)} cannot be used")
     return EXIT_UNUSABLE if unusable else EXIT_USABLE
 
 
@@ -154,7 +154,7 @@ def _answers(arguments: Mapping[str, Any]) -> tuple[ProbeAnswer, ProbeAnswer | N
 def _heard(probe: Probe, answer: ProbeAnswer, plain: ProbeAnswer | None) -> Probe:
     reply = answer.reply
     tools = reply.has_tool_calls and reply.problem is None
-    weak = "" if tools or "agent" not in probe.roles else "answers in words where it should call the tool"
+    weak = "" if tools or "agent" not in probe.roles else "answers in text instead of calling the tool"
     differs = differences(answer, plain) if plain is not None else ""
     return replace(
         probe,
@@ -178,7 +178,7 @@ def _arguments(probe: Probe) -> dict[str, Any]:
     return words
 
 
-_CAPTION = "streams, TTFT (ms): - if the run asks plainly; an agent has to call tools"
+_CAPTION = "streams, TTFT (ms): - if the run does not stream; an agent has to call tools"
 _MARKS = {"reachable": "up", "listed": "listed", "answers": "answers", "calls_tools": "tools", "streams": "streams", "usage": "usage"}
 
 

@@ -105,7 +105,7 @@ def check_receiving(config: RunConfig) -> None:
             "--receive-traces writes what is joined with model calls; it cannot go with --no-profile or --log-level above PROFILE"
         )
     if not config.trace_header:
-        raise UserError("--receive-traces joins spans by the traceparent header of each call; leave --no-trace-header out")
+        raise UserError("--receive-traces needs the traceparent header of each call; omit --no-trace-header")
     _span_receiver()
 
 
@@ -139,4 +139,4 @@ def _installed(say: Say) -> bool:
 
 
 def _not_asked(why: str) -> str:
-    return f"note: the model servers are not asked for spans of their requests: {why}"
+    return f"note: model servers are started without tracing: {why}"

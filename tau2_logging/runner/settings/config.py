@@ -144,7 +144,7 @@ class RunConfig:
         if not self.profile and (self.otlp is not None or self.prometheus is not None):
             raise UserError("--otlp and --prometheus show what is measured; they cannot go with --no-profile")
         if self.otlp_content and self.otlp is None:
-            raise UserError("--otlp-content says what to send, but not where to; give --otlp ENDPOINT too")
+            raise UserError("--otlp-content needs an endpoint; give --otlp ENDPOINT too")
 
     def _check_executor(self) -> None:
         if self.workers is not None and self.executor == THREADS:

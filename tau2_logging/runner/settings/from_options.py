@@ -64,7 +64,7 @@ def notes_on(config: RunConfig) -> Iterator[str]:
         yield f"note: the {role} is played by a scripted model, which knows the task's solution; name one with --{role}-llm"
     for expert in config.experts:
         if expert.scripted and not agent.scripted:
-            yield f"note: expert {expert.alias} is a scripted model, which knows the task's solution and tells it"
+            yield f"note: expert {expert.alias} is a scripted model, which knows the task's solution"
 
 
 def resumed_config(given: Mapping[str, Any]) -> tuple[RunConfig, Path]:
@@ -102,8 +102,8 @@ def _to_give_again(role: str) -> str:
     """What a resumed run needs that run.json does not keep."""
     kind, _, name = role.partition(" ")
     if kind == "arm":
-        return f"the settings of {role} held what may be a secret, which is not kept; start a new run, with keys in the environment"
+        return f"the settings of {role} contained a possible secret, which is not stored; start a new run with keys in the environment"
     if kind == "servers":
-        return "--serve-args or --serve-command held what may be a secret, which is not kept; give them again"
+        return "--serve-args or --serve-command contained a possible secret, which is not stored; give them again"
     flag = f"--expert {name}=..." if name else f"--{role}-llm-args"
-    return f"the {role}'s arguments held what may be a secret, which is not kept; give {flag} again"
+    return f"the {role}'s arguments contained a possible secret, which is not stored; give {flag} again"

@@ -139,7 +139,7 @@ def _repeated(metavar: str) -> Mapping[str, Any]:
     return {"action": "append", "metavar": metavar}
 
 
-_RUNS_NOTHING = "it shows something and runs nothing"
+_RUNS_NOTHING = "it only shows something"
 _ARMS = "arms need tau2's own harness"
 _BESIDE_PLAN = "an experiment's log is beside its plan, under the experiment's --name"
 
@@ -148,7 +148,7 @@ _WHAT = (
     Option("--task-ids", "task_ids", "only these tasks", _several("ID"), value=tuple),
     Option("--num-tasks", "num_tasks", "only the first N tasks of each domain", _N, check=at_least(1)),
     Option("--task-split", "task_split", "task split (default: base)", _text("NAME"), aliases=("--task-split-name",)),
-    Option("--num-trials", "num_trials", "how often each task is run (default: 1)", _N, check=at_least(1),
+    Option("--num-trials", "num_trials", "how many times each task is run (default: 1)", _N, check=at_least(1),
            plan_help="trials of each task in each arm (default: 1)"),
     Option("--seed", "seed", "seed of the run; trials get the seeds tau2 gives them (default: 300)", _N,
            plan_help="seed of the trials, of the order of cells and of resampling (default: 300)"),
@@ -189,17 +189,17 @@ _WHO = (
 _SERVERS = (
     Option("--serve", "servers", "start vLLM servers of this model for the run; it is then the agent's", _text("MODEL")),
     Option("--num-servers", "servers", "servers to start (default: 1)", _N, resumable=True),
-    Option("--gpu-ids", "servers", "GPUs to share out among the servers (default: 0, 1, ...)", _text("ID,ID"), resumable=True),
+    Option("--gpu-ids", "servers", "GPUs to divide among the servers (default: 0, 1, ...)", _text("ID,ID"), resumable=True),
     Option("--tensor-parallel", "servers", "GPUs of each server (default: 1)", {"type": int, "metavar": "K"}, resumable=True),
     Option("--start-port", "servers", "port of the first server; a port in use is skipped (default: 8000)", {"type": int, "metavar": "P"},
            resumable=True),
     Option("--tool-call-parser", "servers", "vLLM's parser of tool calls (default: that of the model's family)", _text("NAME")),
-    Option("--serve-args", "servers", 'more words for each server\'s command line: --serve-args="--max-num-seqs 64"', _text("WORDS"),
+    Option("--serve-args", "servers", 'more arguments for each server: --serve-args="--max-num-seqs 64"', _text("WORDS"),
            resumable=True),
     Option("--serve-command", "servers", "what to start instead of 'vllm serve'; may hold {port} and {model}", _text("WORDS"),
            resumable=True),
     Option("--serve-timeout", "servers", "how long servers may take to be ready (default: 1800)", _SECONDS, resumable=True),
-    Option("--endpoint", "servers", "a server that runs already; repeatable", _repeated("URL"), dest="endpoints", resumable=True),
+    Option("--endpoint", "servers", "a server that is already running; repeatable", _repeated("URL"), dest="endpoints", resumable=True),
     Option("--server-wait", "server_wait", "how long calls wait while no server of their model answers; no simulation is started "
            "meanwhile (default: 600)", _SECONDS, check=_is_wait, resumable=True),
     Option("--metrics-interval", "servers", "time between two readings of the servers' metrics (default: 5)", _SECONDS, resumable=True),
@@ -214,13 +214,13 @@ _HOW = (
     Option("--executor", "executor", "where simulations run: threads of this process, worker processes, or the workers of a Ray cluster "
            "(docs/executors.md; default: threads)", {"choices": EXECUTORS}, check=known(EXECUTORS), resumable=True),
     Option("--workers", "workers", "worker processes (default: one for each core)", _N, check=at_least(1), resumable=True),
-    Option("--ray-address", "ray_address", "a Ray cluster that runs already, as auto or 10.0.0.1:6379 (default: one on this machine, for "
+    Option("--ray-address", "ray_address", "a running Ray cluster: auto or 10.0.0.1:6379 (default: one on this machine, for "
            "the run)", _text("ADDRESS"), resumable=True),
-    Option("--load", "modules", "import this module of yours first: it tells tau2's registry of agents, users and domains; repeatable",
+    Option("--load", "modules", "import this module of yours first; it registers agents, users or domains with tau2; repeatable",
            _repeated("MODULE"), value=tuple),
     Option("--max-steps", "max_steps", "steps of a simulation (default: 200)", _N, check=at_least(1)),
     Option("--max-errors", "max_errors", "tool errors that end a simulation (default: 10)", _N, check=at_least(1)),
-    Option("--max-retries", "max_retries", "how often a failed model call is made again (default: 3)", _N, check=at_least(0),
+    Option("--max-retries", "max_retries", "how many times a failed model call is repeated (default: 3)", _N, check=at_least(0),
            resumable=True),
     Option("--max-retry-wait", "max_retry_wait", "longest pause before a failed call is made again, "
            "whatever Retry-After asks for (default: 120)",
@@ -228,7 +228,7 @@ _HOW = (
     Option("--model-failures", "model_failures", "a simulation that the agent's own model ends (empty reply, malformed tool call, refusal, "
            "prompt too long) has reward 0, or is an error without reward that --resume runs again (default: score)",
            {"choices": MODEL_FAILURES}, check=one_of(MODEL_FAILURES)),
-    Option("--request-timeout", "request_timeout", "time-out of a model call (default: the provider's)", _SECONDS,
+    Option("--request-timeout", "request_timeout", "timeout of a model call (default: the provider's)", _SECONDS,
            check=above_zero("seconds"), resumable=True),
     Option("--rate-limit", "rate_limits", "requests and tokens a minute of each model, or of one; repeatable, either number may be left "
            "out", _repeated("[MODEL=]RPM/TPM"), value=tuple, resumable=True),
@@ -247,11 +247,11 @@ _HOW = (
 )  # fmt: skip
 
 _OUTPUT = (
-    Option("--log-level", "log_level", "least level of events to write (default: PROFILE)", {"choices": tuple(LEVELS)},
+    Option("--log-level", "log_level", "lowest level of events to write (default: PROFILE)", {"choices": tuple(LEVELS)},
            check=known(tuple(LEVELS)), resumable=True),
     Option("--events", "events", "write tool calls and state changes as JSON Lines beside the log (default: at level DEBUG)",
            {"action": argparse.BooleanOptionalAction}, resumable=True),
-    Option("--snapshot-writes", "snapshot_writes", "with --events: a snapshot of the state after each write tool, and a look at the end "
+    Option("--snapshot-writes", "snapshot_writes", "with --events: a snapshot of the state after each write tool, and a check at the end "
            "for changes that no write tool made", _ON, resumable=True),
     Option("--mask", "masking", "mask personal data too (card numbers, e-mail, telephone, date of birth), and all of it in kept "
            "conversations, which cannot be scored again then (default: credentials, in logs)",
@@ -261,11 +261,11 @@ _OUTPUT = (
     Option("--run-name", "run_name", "name of the run (default: date, time and four random digits)", _text("NAME"),
            not_in_experiments=_BESIDE_PLAN),
     Option("--ttft", "ttft", "make calls as streams to measure time to first token: auto (default) at hosts whose streams are known to "
-           "bring the same answer; on everywhere, which may change what an agent gets from a server that parses streamed tool calls; off "
+           "give the same answer; on everywhere, which may change what an agent gets from a server that parses streamed tool calls; off "
            "nowhere", {"choices": TTFT_MODES}, check=one_of(TTFT_MODES), resumable=True),
     Option("--no-stream", "ttft", "the same as --ttft off", {"action": "store_const", "const": "off"}, resumable=True),
-    Option("--no-trace-header", "trace_header", "send no traceparent header with model calls, by which servers that trace can be joined "
-           "with them (see docs/vllm.md)", _OFF, resumable=True),
+    Option("--no-trace-header", "trace_header", "send no traceparent header with model calls; servers' traces cannot be matched with them "
+           "then (see docs/vllm.md)", _OFF, resumable=True),
     Option("--otlp", "otlp", "also send a trace of each simulation, and metrics, to an OpenTelemetry endpoint, as http://127.0.0.1:4318 "
            "(see docs/viewers.md)", _text("ENDPOINT"), resumable=True, of_start=True),
     Option("--otlp-content", "otlp_content", "with --otlp: also send messages, arguments and results, secrets masked", _ON, resumable=True,

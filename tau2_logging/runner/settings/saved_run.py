@@ -32,7 +32,7 @@ def read_run(directory: Path) -> dict[str, Any]:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise UserError(f"{directory} is no run: it has no run.json; give a folder under <log-dir>/runs/") from error
+        raise UserError(f"{directory} is not a run: it has no run.json; give a folder under <log-dir>/runs/") from error
     except (OSError, ValueError) as error:
         raise UserError(f"cannot read {path}: {error}") from error
     if not isinstance(data, dict) or "config" not in data or "run_id" not in data:

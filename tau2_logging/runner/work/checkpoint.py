@@ -113,7 +113,7 @@ def read_rows(path: Path, refused: list[str] | None = None) -> Iterator[dict[str
 def _misfit(row: Any) -> str | None:
     """Why something cannot be a row."""
     if not isinstance(row, dict):
-        return "it is no object"
+        return "it is not an object"
     for name, kinds in _ROW_TYPES.items():
         value = row.get(name)
         if not isinstance(value, kinds) or isinstance(value, bool):

@@ -26,7 +26,7 @@ def end_of(budget: Budget, totals: LiveTotals, servers: ModelServers) -> End | N
     """Why no more simulations are to be started; None if there is no reason."""
     reached = budget.reached(totals)
     if reached is not None:
-        return End(*reached, "to spend more, --resume with a higher one, which counts anew")
+        return End(*reached, "to spend more, --resume with a higher limit, which counts from 0 again")
     lost = servers.lost()
     if lost is None:
         return None

@@ -23,7 +23,7 @@ def masked_row(row: Row) -> Row:
         simulation = None if row.simulation is None else masked_record(row.simulation)
         return replace(row, simulation=simulation, messages=None if row.messages is None else masked_record(row.messages))
     except (RecursionError, ValueError):
-        return replace(row, simulation=None, messages=None, note="what was said could not be masked, and is not kept")
+        return replace(row, simulation=None, messages=None, note="the text could not be masked and is not kept")
 
 
 def _masked(value: Any) -> Any:

@@ -136,7 +136,7 @@ def _user(config: RunConfig, settings: SimulationSettings, harness: Tau2Harness)
 def _select(config: RunConfig, harness: Tau2Harness, domain: str) -> list[Any]:
     splits = harness.splits(domain)
     if config.task_split is not None and config.task_split not in splits:
-        offered = f"it has {', '.join(splits)}" if splits else "it has no splits; leave --task-split out"
+        offered = f"it has {', '.join(splits)}" if splits else "it has no splits; omit --task-split"
         raise UserError(f"no split {config.task_split!r} in {domain}; {offered}")
     tasks = harness.tasks(domain, config.task_split)
     if config.task_ids is not None:

@@ -67,7 +67,7 @@ def test_a_long_start_is_told(tmp_path: Path, seconds: int, is_told: bool) -> No
     found = told(tmp_path, [start, *later])
     assert ("start_up" in found) == is_told
     if is_told:
-        assert found["start_up"].sentence == "20 s passed before the first simulation began, 80.0 % of 25 s in all."
+        assert found["start_up"].sentence == "20 s passed before the first simulation started, 80.0 % of 25 s in all."
 
 
 def test_scoring_that_takes_a_fifth_of_the_time_is_told_with_its_parts(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_an_arm_that_was_not_delivered_is_not_spoken_of(cells: pd.DataFrame, inj
     for key in ("secondary", "terminations", "flips"):
         table = findings.table(key)
         assert table.empty or "anger" not in set(table["arm"])
-    assert findings.conclusions[0] == "anger: the variant was not delivered, so that nothing is said of an effect."
+    assert findings.conclusions[0] == "anger: the variant was not delivered, so no effect is reported."
 
 
 def test_a_missing_cell_is_missing_and_never_zero() -> None:

@@ -65,7 +65,7 @@ def test_a_file_names_several_experts(tmp_path: Path) -> None:
         ("=gpt-4.1", "'' cannot name an expert; use a letter"),
         ("a b=gpt-4.1", "'a b' cannot name an expert"),
         ("7=gpt-4.1", "'7' cannot name an expert"),
-        ("planner=", "planner: no model is given; write planner=MODEL"),
+        ("planner=", "planner: no model given; write planner=MODEL"),
         ("planner=,api_base=x", "planner: no model is given"),
         ("planner=m,temperature=0,temperature=1", "temperature is given twice"),
         ("planner=m,model=n", "model is given twice"),

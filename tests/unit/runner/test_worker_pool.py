@@ -245,7 +245,7 @@ def test_a_worker_that_says_nothing_any_more_is_ended(scene: Scene) -> None:
     third.say(WorkerReport(host="a"))
     assert [third.next(), third.next()] == units
     assert (first.ended, second.ended) == (True, False)
-    assert [event.get("error_message") for event in scene.sink.of("worker_down")] == ["it has said nothing for 120 s"]
+    assert [event.get("error_message") for event in scene.sink.of("worker_down")] == ["no message for 120 s"]
 
 
 def test_after_stop_nothing_is_given_out(scene: Scene) -> None:

@@ -113,5 +113,5 @@ def read(files: Files, log: RunLog | None = None) -> Recorded:
     names = [str(path) for kind in (files.results, files.checkpoints, files.events) for path in kind]
     recorded = tables(combined(results, logs, events), [*names, *(log.files if log is not None else ())])
     if recorded.simulations.empty:
-        raise UserError(f"no simulation in {', '.join(names[:3]) or 'the log'}; nothing can be said about none")
+        raise UserError(f"no simulation in {', '.join(names[:3]) or 'the log'}; there is nothing to analyze")
     return recorded

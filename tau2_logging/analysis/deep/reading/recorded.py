@@ -89,7 +89,7 @@ class Recorded:
         if foreign := int(self.simulations["action_checks"].notna().sum()):
             found.append(
                 f"{foreign:,} of {len(self.simulations):,} simulations were checked against reference actions of another task than the one "
-                "they name: tasks and simulations are mixed up in the file. Recall of these is by the file's own checks; what is said by "
+                "they name: tasks and simulations are mixed up in the file. Their recall is taken from the file's own checks; figures by "
                 "task may be wrong."
             )
         if self.refused:

@@ -23,7 +23,7 @@ def _problems(simulation: Mapping[str, Any]) -> Iterator[str]:
     if not isinstance(reward, Mapping | None):
         yield f"reward_info is {_shown(reward)}, no object"
     elif not _is_number(given := (reward or {}).get("reward"), least=-_MOST):
-        yield f"reward is {_shown(given)}, no number that a run can have"
+        yield f"reward is {_shown(given)}, not a number that a run can have"
     yield from _numbers(simulation, _SIMULATION)
     if not isinstance(messages, list | None):
         yield f"messages is {_shown(messages)}, no list"
@@ -45,13 +45,13 @@ def _call_problems(calls: Any) -> Iterator[str]:
     if not isinstance(calls, list | None) or not all(
         isinstance(call, Mapping) and isinstance(call.get("name"), str) for call in calls or ()
     ):
-        yield f"tool_calls is {_shown(calls)}, no list of calls with a name"
+        yield f"tool_calls is {_shown(calls)}, not a list of calls with names"
 
 
 def _numbers(found: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
     for name in names:
         if not _is_number(found.get(name)):
-            yield f"{name} is {_shown(found.get(name))}, no number that a run can have"
+            yield f"{name} is {_shown(found.get(name))}, not a number that a run can have"
 
 
 def _is_number(value: object, least: float = 0.0) -> bool:

@@ -38,7 +38,7 @@ def read_results(path: Path, run: str) -> Rows:
     try:
         return _rows(data, path, run)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise UserError(f"{path} is no results file of tau2 that can be read: {type(error).__name__}: {error}") from error
+        raise UserError(f"{path} is not a readable results file of tau2: {type(error).__name__}: {error}") from error
 
 
 def read_file(path: Path) -> dict[str, Any]:
@@ -46,10 +46,10 @@ def read_file(path: Path) -> dict[str, Any]:
     data = read_json(path)
     if isinstance(data, list):
         raise UserError(
-            f"{path} is no results file of tau2 but a list, as the first tau-bench wrote its trajectories; those cannot be read"
+            f"{path} is not a results file of tau2 but a list, like the trajectories of the first tau-bench, which cannot be read"
         )
     if not isinstance(data, dict) or not isinstance(data.get("tasks"), list) or not isinstance(data.get("info"), dict):
-        raise UserError(f"{path} is no results file of tau2: it has no tasks; give results_<domain>.json, a log, or a run's folder")
+        raise UserError(f"{path} is not a results file of tau2: it has no tasks; give results_<domain>.json, a log, or a run's folder")
     return data
 
 
@@ -101,7 +101,7 @@ def simulations_of(data: Mapping[str, Any], path: Path, refused: list[Rejected] 
             refused.append(Rejected(str(path), number, f"simulation {number} is left out: {wrong}", ""))
             continue
         if "task_id" not in simulation:
-            raise UserError(f"{path}: a simulation does not say which task it is of (it has no task_id); nothing can be said by task")
+            raise UserError(f"{path}: a simulation does not say which task it is of (it has no task_id); there are no figures by task")
         task = str(simulation["task_id"])
         trials[task].append(_free_trial(simulation.get("trial"), trials[task]))
         yield task, trials[task][-1], simulation
@@ -150,7 +150,7 @@ def _simulations(data: Mapping[str, Any], path: Path) -> Iterator[Any]:
     folder = path.parent / "simulations"
     found = data.get("simulations") or ()
     if not isinstance(found, list | tuple):
-        raise UserError(f"{path} is no results file of tau2: its simulations are no list")
+        raise UserError(f"{path} is not a results file of tau2: its simulations are not a list")
     yield from found
     if path.name == "results.json" and not data.get("simulations") and folder.is_dir():
         for file in sorted(folder.glob("*.json")):

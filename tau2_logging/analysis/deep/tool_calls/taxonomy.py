@@ -44,7 +44,7 @@ RULES = (
     Rule(
         MALFORMED,
         r"json ?decode|not valid json|invalid json|malformed|expecting (value|property name|',')|unterminated string",
-        "arguments or reply are no JSON",
+        "arguments or reply are not JSON",
     ),
     Rule(
         SCHEMA,
@@ -75,7 +75,9 @@ RULES = (
         "an identifier that the database does not hold",
     ),
     Rule(
-        UNKNOWN_ENTITY, r"^(error: )?(keyerror: ?)?['\"][^'\"]*['\"]$", "a key that the database does not hold (all that a KeyError says)"
+        UNKNOWN_ENTITY,
+        r"^(error: )?(keyerror: ?)?['\"][^'\"]*['\"]$",
+        "a key that the database does not hold (a KeyError says nothing more)",
     ),
     Rule(
         POLICY,
@@ -166,7 +168,7 @@ def _transfers(recorded: Recorded) -> list[tuple[Row, Rate]]:
     for domain, group in simulations.groupby("domain"):
         hit = [row in done and row[1:3] not in wanted for row in group[keys].itertuples(index=False, name=None)]
         if any(hit):
-            text = "handed over to a human where the reference actions do not"
+            text = "transferred to a human although the reference actions do not"
             row = {"domain": domain, "kind": TRANSFER, "of": "simulations", "example": text, "simulations": sum(hit)}
             found.append((row, rate_of(hit, cluster_codes(group))))
     return found

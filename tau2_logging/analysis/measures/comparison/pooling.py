@@ -78,7 +78,7 @@ def check_alike(runs: Sequence[RunIdentity]) -> None:
         more = ", ..." if len(tasks) > _MOST_NAMED else ""
         reasons.append(f"the text of {len(tasks)} task(s) ({', '.join(tasks[:_MOST_NAMED])}{more})")
     if reasons:
-        raise UserError(f"these runs cannot be pooled, they differ in {'; '.join(reasons)}. Leave --pool out: each run is then shown apart")
+        raise UserError(f"these runs cannot be pooled, they differ in {'; '.join(reasons)}. Omit --pool: each run is then shown separately")
 
 
 def _values(runs: Sequence[RunIdentity], values: Sequence[str | None]) -> str:

@@ -81,7 +81,7 @@ def read_prices(path: str | Path) -> PriceTable:
         raise UserError(f"cannot read the price file {path}: {error.strerror}") from error
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         form = '{"date": "2026-11-20", "models": {"my/model": {"input": 0.4, "output": 1.6, "cached": 0.1}}}'
-        raise UserError(f"{path} is no price table ({error}); write US dollars per million tokens as {form}") from error
+        raise UserError(f"{path} is not a price table ({error}); write US dollars per million tokens as {form}") from error
     return PriceTable(str(data.get("date", "no date given")), str(data.get("source", path)), models)
 
 

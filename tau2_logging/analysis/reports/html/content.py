@@ -49,7 +49,7 @@ _MEANINGS = (
     ("unknown cost", "The price of at least one call is not in the price table. Never counted as 0."),
     (
         "start of a resumed run",
-        "A run that was resumed is laid end to end, without the pause; a vertical line in the timeline marks the seam.",
+        "The starts of a resumed run follow each other without the pause; a vertical line in the timeline marks the joint.",
     ),
 )
 _DEEP_MEANINGS = (
@@ -122,11 +122,11 @@ def _notes(log: RunLog, run: dict[str, Any], timeline: Timeline) -> list[list[An
     if run["without_detail"]:
         text = (
             f"The calls and steps of {run['without_detail']:,} of {run['sims']['n']:,} simulations are not in this file, which holds at "
-            f"most {run['most_calls']:,} calls; those that ended badly and the slowest come first. All figures and tables count every call."
+            f"most {run['most_calls']:,} calls; failed simulations and the slowest come first. All figures and tables count every call."
         )
         notes.append([text, False])
     if timeline.unread:
-        text = f"The log is very large: the calls of {timeline.unread:,} short simulations that ended well are not drawn."
+        text = f"The log is very large: the calls of {timeline.unread:,} short simulations that ended without an error are not drawn."
         notes.append([text, False])
     if log.rejected:
         notes.append([f"{log.rejected_count:,} lines or values of the log could not be read; they are listed under About.", True])
@@ -134,7 +134,7 @@ def _notes(log: RunLog, run: dict[str, Any], timeline: Timeline) -> list[list[An
     if log.run_id and others:
         notes.append([f"The log holds {len(others)} other runs: {', '.join(others[-5:])}. This is {log.run_id}.", False])
     if run["breaks"]:
-        notes.append(["The run was started more than once; its starts are laid end to end, without the pauses between them.", False])
+        notes.append(["The run was started more than once; its starts follow each other without the pauses between them.", False])
     return notes
 
 

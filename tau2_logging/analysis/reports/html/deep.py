@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
     from tau2_logging.analysis.reports.report_options import ReportOptions
 
-_SEVERAL = "Several runs, each by itself in the folder of its name."
+_SEVERAL = "Several runs; the details of each are in the folder with its name."
 _NO_RUN: dict[str, Any] = {
     "sims": {"n": 0, "domain": [], "slot": [], "start": [], "end": [], "counted": [], "first": [0], "first_step": [0], "detail": []},
     "calls": {"lane": [], "name": [], "length": [], "start": [], "error": []}, "steps": {"start": [], "length": []}, "strings": [],

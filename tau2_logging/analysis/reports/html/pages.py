@@ -128,7 +128,7 @@ def _cost(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Table 
     yield table_data("In all", pd.DataFrame([cost_summary(log, options.prices)]), note)
     yield table_data("By role and model", log.costs(prices=options.prices))
     yield table_data("Prompts sent again", log.repeated_prompts(prices=options.prices), PROMPTS_AGAIN_NOTE)
-    yield table_data("Experts", log.experts(options.prices), "By alias; share of the time all simulations took.")
+    yield table_data("Experts", log.experts(options.prices), "By alias; share of the total time of all simulations.")
     if options.price_as:
         yield table_data("The same tokens on other models", log.priced_as(options.price_as, options.prices))
     yield table_data("By simulation", log.task_costs(options.prices), "", rows_of)

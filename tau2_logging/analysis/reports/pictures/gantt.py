@@ -38,7 +38,7 @@ def gantt(timeline: Timeline, row: int) -> Any:
     height = 1.75 + _INCH_A_ROW * total
     figure = pic.new_figure(_WIDTH, height, _title(simulation, timeline), _subtitle(simulation))
     axes = figure.add_axes((_LEFT, 0.62 / height, _RIGHT - _LEFT, (height - 1.62) / height))
-    pic.style_axes(axes, xlabel="time since the simulation began", grid="")
+    pic.style_axes(axes, xlabel="time since the simulation started", grid="")
     axes.set_xlim(-0.004 * span, span * 1.004)
     axes.set_ylim(total, 0)
     _steps(axes, steps, start, span)
@@ -147,9 +147,9 @@ def _names(axes: Any, calls: pd.DataFrame, x0: Any, x1: Any, row: Any, span: flo
 
 
 def _note(figure: Any, calls: pd.DataFrame) -> None:
-    notes = ["numbers above: orchestrator steps", "a bar is at least 0.2 % wide, to be seen"]
+    notes = ["numbers above: orchestrator steps", "bars are at least 0.2 % wide"]
     if calls["error"].any():
         notes.append("red cross: the call failed")
     if (calls["lane"] == "waiting").any():
-        notes.append("waiting: what it waited on when its log ends")
+        notes.append("waiting: what it waited on when its log ended")
     pic.write(figure, 0.013, 0.012, "   ·   ".join(notes), size=8, color=pic.FAINT, va="bottom")

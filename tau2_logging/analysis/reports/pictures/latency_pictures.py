@@ -202,8 +202,8 @@ def cumulative(calls: pd.DataFrame, title: str) -> Any:
         points, color = np.maximum(values[at], low), colors("light")[role]
         axes[0].step([low, *points], [0, *((at + 1) / len(values))], where="post", color=color, linewidth=1.8)
         axes[1].step([low, *points], [1, *(1 - at / len(values))], where="pre", color=color, linewidth=1.8)
-    pic.style_axes(axes[0], "share of calls that took at most so long", grid="both")
-    pic.style_axes(axes[1], "share that took at least so long", grid="both")
+    pic.style_axes(axes[0], "share of calls that took at most this long", grid="both")
+    pic.style_axes(axes[1], "share of calls that took at least this long", grid="both")
     for one in axes:
         value_axis(one, one.xaxis, low * 0.9, high * 1.1, True, "ms")
     axes[0].set_ylim(0, 1.01)

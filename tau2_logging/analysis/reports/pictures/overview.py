@@ -49,10 +49,10 @@ def overview(timeline: Timeline, title: str, totals: Totals) -> Any:
     roles = named or end / _PIXELS * _NARROW < _mean_length(rows)
     if roles:
         _paint_roles(image, timeline, rows, end)
-        _row_axis(axes, rows, lines, named, "color: the role that worked longest in that moment; red cross: did not end well")
+        _row_axis(axes, rows, lines, named, "color: the role with the most time in that moment; red cross: ended in an error or unsolved")
     else:
         _paint_lengths(image, rows, end)
-        _row_axis(axes, rows, lines, named, "darker: took longer than half, 90 %, 99 % of all; red: did not end well")
+        _row_axis(axes, rows, lines, named, "darker: took longer than half, 90 %, 99 % of all; red: ended in an error or unsolved")
     _show(axes, image, timeline, rows, end, roles)
     _durations(figure.add_axes(boxes[2]), rows, timeline)
     used = [lane for lane in LANES if (timeline.calls["lane"] == lane).any()]

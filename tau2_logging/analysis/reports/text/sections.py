@@ -291,7 +291,7 @@ def time_sections(log: RunLog) -> Iterator[Section]:
 
 
 BUDGET_NOTE = (
-    "Exclusive times: they add up to 100 % of the simulations' wall time. A kind that the log does not tell of is unknown (-) and its time "
+    "Exclusive times: they add up to 100 % of the simulations' wall time. A kind that is not in the log is unknown (-) and its time "
     "untracked."
 )
 WORKER_NOTE = "Simulations that ended there; those lost with a worker were run again by another."
@@ -343,7 +343,7 @@ def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     note = " ".join([note, *only_failed_note(log)])
     yield section("Cost", _dearest_first(log.costs(prices=options.prices)), COST_COLUMNS, note, key=True)
     yield section(
-        "Experts", _dearest_first(log.experts(options.prices)), EXPERT_COLUMNS, "Share of the time all simulations took.", key=True
+        "Experts", _dearest_first(log.experts(options.prices)), EXPERT_COLUMNS, "Share of the total time of all simulations.", key=True
     )
     if options.price_as:
         table = log.priced_as(options.price_as, options.prices)
@@ -362,7 +362,7 @@ def _dearest_first(table: pd.DataFrame) -> pd.DataFrame:
 
 
 COST_COLUMNS: dict[str, tuple[str, Show]] = {
-    "side": ("on the bill of", text), "role": ("role", text), "model": ("model", text), "calls": ("calls", count),
+    "side": ("cost of", text), "role": ("role", text), "model": ("model", text), "calls": ("calls", count),
     "errors": ("errors", count),
     "input_tokens": ("input", count), "cached_tokens": ("cached", count), "output_tokens": ("output", count),
     "reasoning_tokens": ("reasoning", count), "cost_usd": ("cost", usd), "unknown_calls": ("calls of unknown price", count),
@@ -388,16 +388,16 @@ def trouble_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     yield section("Repeated identical tool calls", log.repeated_calls(), _CALL, top=10)
 
 
-WAITS_NOTE = "Calls that waited for any of these servers to answer. It is no model time, and no retry; `in vain` are those that gave up."
+WAITS_NOTE = "Calls that waited for these servers to answer. Waits are neither model time nor retries; `in vain` counts calls that gave up."
 OUTAGES_NOTE = (
-    "From the first word that a server is left out to the last that it is back. A call that waited for several servers is in the row of "
+    "From the first event that a server is down to the last that it answers again. A call that waited for several servers is in the row of "
     "each. Failed calls are those after the server's last good answer; simulations are those that waited or had such a call."
 )
 RECOVERY_NOTE = (
-    "Rate: turns with a wrong reply that ended in a right one, of all turns with a wrong reply. Of the simulations whose agent wrote a "
+    "Rate: of the turns with a wrong reply, those that ended with a correct one. Of the simulations whose agent wrote a "
     "summary. Withheld and passed on are calls, and told are tool errors that were explained."
 )
-PROMPTS_NOTE = "Saved: of the tokens of those prompts. Information kept: identifiers still in the prompt, of those in what was taken out."
+PROMPTS_NOTE = "Saved: of the tokens of those prompts. Information kept: of the identifiers in removed text, those still in the prompt."
 _OF: dict[str, tuple[str, Show]] = {"simulations": ("simulations", count), "of_simulations": ("of", count)}
 
 
