@@ -1,6 +1,6 @@
 """One exception tree.
 
-A `UserError` is the person's to fix: the command line prints its text as one line and exits with its `exit_code`; there is never a
+A `UserError` is the user's to fix: the command line prints its text as one line and exits with its `exit_code`; there is never a
 traceback. Everything else that is raised on purpose derives from `Tau2LoggingError`.
 """
 

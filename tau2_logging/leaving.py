@@ -1,6 +1,6 @@
 """How a command ends its process: the same way for all of them.
 
-What a person has to mend is one line, `PROG: error: what was wrong` as argparse says it, and exit code 2 (1 if it is not their input).
+What the user has to mend is one line, `PROG: error: what was wrong` as argparse says it, and exit code 2 (1 if it is not their input).
 Ctrl-C gives 130. A reader of the output that has seen enough (`| head`) ends the command in silence with 0; output that cannot be
 written is an error. A simulation that hangs in somebody's network call does not keep the process.
 """

@@ -25,7 +25,7 @@ def is_unknown(value: Any) -> bool:
 
 
 def milliseconds(value: Any) -> str:
-    """`0.084`, `412.4`: for columns that say ms in their heading, with as many decimals as the size deserves."""
+    """Return `0.084`, `412.4`: for columns that say ms in their heading, with as many decimals as the size deserves."""
     if is_unknown(value):
         return ABSENT
     size = abs(value)
@@ -35,7 +35,8 @@ def milliseconds(value: Any) -> str:
 
 
 def duration(ms: Any, digits: int = 3) -> str:
-    """`84 µs`, `1.25 s`, `3 min`: `digits` significant digits in the largest unit that leaves at least 1; up to two minutes in seconds."""
+    """Return `84 µs`, `1.25 s`, `3 min`: `digits` significant digits in the largest unit that leaves at least 1; up to two minutes in
+    seconds."""
     if is_unknown(ms) or math.isinf(ms):
         return ABSENT
     if ms == 0:
@@ -48,7 +49,7 @@ def duration(ms: Any, digits: int = 3) -> str:
 
 
 def clock(seconds: float | None) -> str:
-    """`0:07`, `12:34`, `1:02:03`; a dash for None."""
+    """Return `0:07`, `12:34`, `1:02:03`; a dash for None."""
     if seconds is None:
         return ABSENT
     minutes, rest = divmod(int(seconds), 60)
@@ -56,14 +57,14 @@ def clock(seconds: float | None) -> str:
 
 
 def count(value: Any) -> str:
-    """`12,345`: a whole number in full."""
+    """Return `12,345`: a whole number in full."""
     if is_unknown(value):
         return ABSENT
     return f"{int(value):,}" if abs(value) < _HUGE else f"{value:.3g}"
 
 
 def short_count(value: Any) -> str:
-    """`950`, `12.3k`, `4.5M`: three significant digits, where there is little room."""
+    """Return `950`, `12.3k`, `4.5M`: three significant digits, if there is little room."""
     if is_unknown(value):
         return ABSENT
     if value == 0 or abs(value) >= _HUGE:
@@ -74,7 +75,8 @@ def short_count(value: Any) -> str:
 
 
 def money(usd: Any) -> str:
-    """`$1,234.50`, `$0.125`, `$0.0042`: cents at least, three significant digits below a dollar, two below a cent. A known 0 is `free`."""
+    """Return `$1,234.50`, `$0.125`, `$0.0042`: cents at least, three significant digits below a dollar, two below a cent. A known 0 is
+    `free`."""
     if is_unknown(usd):
         return UNKNOWN
     if usd == 0:
@@ -89,7 +91,7 @@ def money(usd: Any) -> str:
 
 
 def share(value: Any) -> str:
-    """`12.3 %`; what is not quite nothing or not quite all says so."""
+    """Return `12.3 %`; what is not quite nothing or not quite all says so."""
     if is_unknown(value):
         return ABSENT
     if 1e-9 < abs(value) < 0.0005:
@@ -100,14 +102,14 @@ def share(value: Any) -> str:
 
 
 def number(value: Any) -> str:
-    """`0.1235`, `12,346`: a number without a unit, four significant digits, and never fewer than its whole part has."""
+    """Return `0.1235`, `12,346`: a number without a unit, four significant digits, and never fewer than its whole part has."""
     if is_unknown(value):
         return ABSENT
     return f"{value:,.0f}" if 1e4 <= abs(value) < _HUGE else f"{value:.4g}"
 
 
 def reward(value: Any) -> str:
-    """`0.500`."""
+    """Return `0.500`."""
     return ABSENT if is_unknown(value) else f"{value:.3f}"
 
 
@@ -120,7 +122,7 @@ def significant(value: float, digits: int) -> str:
 
 
 def rounded_to(value: float, digits: int) -> float:
-    """The number rounded to so many significant digits."""
+    """Return the number rounded to so many significant digits."""
     return float(f"{value:.{digits - 1}e}")
 
 

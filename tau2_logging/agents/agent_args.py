@@ -53,7 +53,7 @@ KINDS: dict[str, tuple[type, ...]] = {
 
 
 def settings_of(agent: str, arguments: Mapping[str, Any]) -> tuple[RetrySettings | None, ContextSettings | None]:
-    """The settings of one of our agents. Raises UserError for a name it does not have or a value it cannot be."""
+    """Return the settings of one of our agents. Raises UserError for a name it does not have or a value it cannot be."""
     kinds = KINDS.get(agent, ())
     offered = {item.name: kind for kind in kinds for item in dataclasses.fields(kind)}
     for name in arguments:

@@ -73,7 +73,7 @@ def registered_agents(
 
 
 def factory_of(agent: Callable[..., Any]) -> Callable[..., Any]:
-    """A v1 factory: it is given a task and settings of voice too, which this agent has no use for."""
+    """Return a v1 factory: it is given a task and settings of voice too, which this agent has no use for."""
 
     def create(tools: Any, domain_policy: str, llm: str | None = None, llm_args: Any = None, **_: Any) -> Any:
         return agent(tools=tools, domain_policy=domain_policy, llm=llm, llm_args=llm_args)

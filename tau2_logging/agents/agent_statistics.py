@@ -28,7 +28,7 @@ class AgentStatistics:
 
     @property
     def information_kept(self) -> float | None:
-        """Share of the identifiers in shortened messages that stand in the prompt that was sent; None where nothing was shortened."""
+        """Share of the identifiers in shortened messages that are in the prompt that was sent; None if nothing was shortened."""
         return self.identifiers_kept / self.identifiers_seen if self.identifiers_seen else None
 
     def fields(self) -> dict[str, object]:

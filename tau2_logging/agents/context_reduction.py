@@ -125,7 +125,7 @@ class Reduction:
         self._folded += 1
 
     def _oldest_group(self, keep: int) -> list[Any]:
-        """The oldest message, with the results that belong to it where it is a call; none where it would reach into the last `keep`."""
+        """Return the oldest message, with the results that belong to it if it is a call; none if it would reach into the last `keep`."""
         size = 1
         while size < len(self._talk) and self._talk[size].role == "tool":
             size += 1
@@ -153,7 +153,7 @@ class Reduction:
             self._reduced.strategies.append(strategy)
 
     def _measure_information(self, sent: str) -> None:
-        """Of the identifiers in what was taken out, how many stand in what is sent."""
+        """Of the identifiers in what was taken out, how many are in what is sent."""
         touched = {entry["message"] for entry in self._reduced.removed if entry["message"] is not None}
         seen = identifiers(" ".join(_text_of(self._original[place]) for place in sorted(touched)))
         self._reduced.identifiers_seen = len(seen)
@@ -171,7 +171,7 @@ def _text_of(message: Any) -> str:
 
 
 def summary_lines(group: Sequence[Any]) -> list[str]:
-    """A group of messages, a line for each: what was said, which call was made with what, and how it went."""
+    """Return a group of messages, a line for each: what was said, which call was made with what, and how it went."""
     head, *results = group
     calls = getattr(head, "tool_calls", None) or ()
     if not calls:
@@ -197,7 +197,7 @@ def _mentions(content: str) -> str:
 
 
 def _clip(text: str) -> str:
-    """One line, cut at a word; a text with JSON in it is cut before the JSON or not at all."""
+    """Return one line, cut at a word; a text with JSON in it is cut before the JSON or not at all."""
     text = " ".join(text.split())
     if len(text) <= _LINE or ("{" in text and len(text) <= _LONGEST_JSON):
         return text

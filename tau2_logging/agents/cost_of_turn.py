@@ -22,7 +22,7 @@ class TurnCost:
         self._tokens.update({name: number for name, number in (reply.usage or {}).items() if isinstance(number, int)})
 
     def put_on(self, message: Any) -> Any:
-        """A copy of `message` that bears the cost and usage of the whole turn; the message itself where it was the only reply."""
+        """Return a copy of `message` that bears the cost and usage of the whole turn; the message itself if it was the only reply."""
         if self._replies < 2:
             return message
         cost = sum(self._costs) if self._costs else None

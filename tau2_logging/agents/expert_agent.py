@@ -5,7 +5,7 @@ until the model returns something for the customer or the environment; only that
 the agent's own context, so that later prompts hold it, every call with its result.
 
 A reply that mixes `call_expert` with the domain's tools: in advise mode the experts are asked first, and the other calls go to the
-environment in the same turn, where the model wanted them; its next prompt holds all results. In delegate mode the expert's answer
+environment in the same turn, as the model wanted; its next prompt holds all results. In delegate mode the expert's answer
 replaces the turn, and the other calls get a result that says they were not made.
 """
 
@@ -65,7 +65,7 @@ class ExpertAnswer:
 
 
 def tool_result(call: Any, text: str, error: bool) -> Any:
-    """The result of a call, in the agent's own context."""
+    """Return the result of a call, in the agent's own context."""
     return ToolMessage(id=call.id, role="tool", content=text, requestor="assistant", error=error)
 
 
@@ -77,13 +77,13 @@ class ExpertAgent(LLMAgent):  # type: ignore[misc]
     rounds: int = ROUNDS
 
     def get_init_state(self, message_history: Any = None) -> ExpertAgentState:
-        """tau2's initial state; a history that is resumed holds no consultations."""
+        """Return tau2's initial state; a history that is resumed holds no consultations."""
         state = super().get_init_state(message_history)
         messages = list(state.messages)
         return ExpertAgentState(system_messages=state.system_messages, messages=messages, conversation=list(messages))
 
     def generate_next_message(self, message: Any, state: Any) -> tuple[Any, Any]:
-        """The agent's turn; its message bears the cost and usage of every call that was made for it, the experts' included."""
+        """Return the agent's turn; its message bears the cost and usage of every call that was made for it, the experts' included."""
         heard = message.tool_messages if isinstance(message, MultiToolMessage) else [message]
         state.messages.extend(heard)
         state.conversation.extend(heard)
@@ -137,14 +137,14 @@ class ExpertAgent(LLMAgent):  # type: ignore[misc]
         return reply.model_copy(update={"tool_calls": others}) if others else None
 
     def _advise(self, calls: Sequence[Any], state: ExpertAgentState, tool: CallExpertTool) -> list[ExpertAnswer]:
-        """Every expert's advice, asked at the same time."""
+        """Return every expert's advice, asked at the same time."""
         if len(calls) == 1:
             return [self._answer(calls[0], state, tool)]
         with ThreadPoolExecutor(min(len(calls), MOST_AT_ONCE), thread_name_prefix="expert") as pool:
             return [future.result() for future in [pool.submit(carried(self._answer), call, state, tool) for call in calls]]
 
     def _delegate(self, calls: Sequence[Any], state: ExpertAgentState, tool: CallExpertTool) -> list[ExpertAnswer]:
-        """The turn of the first expert that gives one; the others are not asked."""
+        """Return the turn of the first expert that gives one; the others are not asked."""
         answers: list[ExpertAnswer] = []
         for call in calls:
             taken = next((answer.expert for answer in answers if answer.problem is None), None)
@@ -164,7 +164,7 @@ class ExpertAgent(LLMAgent):  # type: ignore[misc]
         return ExpertAnswer(call, alias, reply, self._problem(alias, reply))
 
     def _problem(self, alias: str, reply: Any) -> str | None:
-        """Why an expert's reply is no answer: it says nothing, or takes a turn and reaches for a tool that is the agent's alone."""
+        """Return why an expert's reply is no answer: it says nothing, or takes a turn and reaches for a tool that is the agent's alone."""
         if self.mode == DELEGATE and _consultations(reply):
             return _failure(alias, f"it called {CALL_EXPERT}, which it does not have")
         says = reply.has_text_content() or (self.mode == DELEGATE and reply.tool_calls)
@@ -191,7 +191,7 @@ class ExpertAgent(LLMAgent):  # type: ignore[misc]
 
 
 def bound_agent(experts: tuple[Expert, ...], mode: str, rounds: int = ROUNDS) -> type[ExpertAgent]:
-    """The class with its experts: tau2 makes an agent for each simulation and knows nothing of them."""
+    """Return the class with its experts: tau2 makes an agent for each simulation and knows nothing of them."""
     return type("ExpertAgent", (ExpertAgent,), {"__doc__": ExpertAgent.__doc__, "experts": experts, "mode": mode, "rounds": rounds})
 
 
@@ -200,7 +200,7 @@ def _consultations(reply: Any) -> list[Any]:
 
 
 def _hand_over(state: ExpertAgentState, chosen: ExpertAnswer, answers: Sequence[ExpertAnswer], others: Sequence[Any]) -> Any:
-    """The expert's reply becomes the turn; every call of the agent's own reply has its result before it."""
+    """Make the expert's reply the turn; every call of the agent's own reply has its result before it."""
     state.messages.extend(answer.result("The expert takes this turn; what it did follows.") for answer in answers)
     state.messages.extend(tool_result(call, f"Error: not done, expert {chosen.expert} takes this turn.", True) for call in others)
     state.messages.append(chosen.reply)

@@ -30,7 +30,7 @@ class Mistake:
 
 
 def find_mistake(name: str, arguments: Mapping[str, Any], schemas: Mapping[str, Mapping[str, Any]]) -> Mistake | None:
-    """What is wrong with a call before it is made, None where nothing is seen. `schemas`: parameters by tool."""
+    """Return what is wrong with a call before it is made, None if nothing is seen. `schemas`: parameters by tool."""
     if name not in schemas:
         close = difflib.get_close_matches(name, schemas, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
@@ -43,7 +43,7 @@ def find_mistake(name: str, arguments: Mapping[str, Any], schemas: Mapping[str, 
 
 
 def explain_error(name: str | None, error: str, schemas: Mapping[str, Mapping[str, Any]]) -> str:
-    """What is said beside a tool's error: what kind it is, and what the tool takes where that is what was wrong."""
+    """Return what is said beside a tool's error: what kind it is, and what the tool takes if that is what was wrong."""
     schema = schemas.get(name or "")
     if _SIGNATURE.search(error):
         fact = _schema_text(name, schema) if schema is not None else f"The tools are: {', '.join(sorted(schemas))}."

@@ -25,7 +25,7 @@ ASKED_AGAIN, PASSED_ON, TOLD = "asked_again", "passed_on", "told"
 
 
 def agent_class(name: str, retry: RetrySettings | None, context: ContextSettings | None) -> type:
-    """A child of tau2's LLMAgent that recovers from mistakes (`retry`), keeps its prompts short (`context`), or both."""
+    """Return a child of tau2's LLMAgent that recovers from mistakes (`retry`), keeps its prompts short (`context`), or both."""
     llm_agent = importlib.import_module("tau2.agent.llm_agent")
     members = {"retry_settings": retry, "context_settings": context, "__doc__": f"{name}: see tau2_logging.agents.recovering."}
     return type("".join(part.title() for part in name.split("_")), (_Recovering, llm_agent.LLMAgent), members)
@@ -63,7 +63,7 @@ class _Recovering:
     # recovering
 
     def _right_reply(self, prompt: list[Any]) -> Any:
-        """The model's reply, asked for again while something is wrong with it and attempts are left."""
+        """Return the model's reply, asked for again while something is wrong with it and attempts are left."""
         attempts = self.retry_settings.attempts if self.retry_settings is not None else 0
         spent: list[Any] = []
         for attempt in range(1, attempts + 2):
@@ -83,7 +83,7 @@ class _Recovering:
         return _with_sums(reply, spent)
 
     def _ask(self, prompt: list[Any], last: bool) -> tuple[Any, dict[int, Mistake]]:
-        """(reply, what is wrong by the number of the call). A reply that cannot be read is None, or raises where it is the last."""
+        """Return (reply, what is wrong by the number of the call). A reply that cannot be read is None, or raises if it is the last."""
         prompt = self._short_enough(prompt)
         self.statistics.model_calls += 1
         try:
@@ -104,7 +104,7 @@ class _Recovering:
         return {number: mistake for number, mistake in found.items() if mistake is not None}
 
     def _sent_back(self, reply: Any, mistakes: dict[int, Mistake]) -> list[Any]:
-        """What the model sees of a reply that was withheld: its own calls with a result for each, or the reason alone."""
+        """Return what the model sees of a reply that was withheld: its own calls with a result for each, or the reason alone."""
         if reply is None or not reply.tool_calls:
             return [self._say(next(iter(mistakes.values())).told)]
         not_made = "The call was not made, because another call of the same reply was wrong."
@@ -121,7 +121,7 @@ class _Recovering:
         return [reply, *results]
 
     def _tell_errors(self, prompt: list[Any]) -> list[Any]:
-        """The prompt with a word beside each error among the results that have just come."""
+        """Return the prompt with a word beside each error among the results that have just come."""
         place = len(prompt)
         while place > 0 and prompt[place - 1].role == "tool":
             place -= 1
@@ -163,7 +163,7 @@ class _Recovering:
         return self._messages.SystemMessage(role="system", content=text)
 
     def _count(self, messages: Any) -> int:
-        """Tokens of these messages and the tools' schemas as they would be sent."""
+        """Return the tokens of these messages and the tools' schemas as they would be sent."""
         return prompt_tokens(self.llm, self._llm_utils.to_litellm_messages(list(messages)), self._tool_schemas)
 
     def _record(self, reduced: Reduced, before: int, messages_before: int, limit: int) -> None:
@@ -184,7 +184,7 @@ class _Recovering:
 
 
 def _with_sums(reply: Any, spent: list[Any]) -> Any:
-    """The reply with cost and usage of every call that was made for it."""
+    """Return the reply with cost and usage of every call that was made for it."""
     if len(spent) < 2:
         return reply
     costs = [one.cost for one in spent]

@@ -16,15 +16,15 @@ Keep = Callable[[str], bool]
 
 
 def identifiers(text: str) -> set[str]:
-    """What looks like an identifier in a text: words with a digit in them, e-mail addresses; 3 to 40 characters."""
+    """Return what looks like an identifier in a text: words with a digit in them, e-mail addresses; 3 to 40 characters."""
     found = (word.strip(".+-") for word in _IDENTIFIER.findall(text))
     return {word for word in found if _SHORTEST <= len(word) <= _LONGEST}
 
 
 def shortened(content: str, keep: Keep) -> str:
-    """A shorter text for a tool result. JSON stays JSON: values that are not identifiers `keep` wants are left out and counted.
+    """Return a shorter text for a tool result. JSON stays JSON: values that are not identifiers `keep` wants are left out and counted.
 
-    The text itself where it would not become shorter.
+    The text itself if it would not become shorter.
     """
     try:
         value = json.loads(content)
@@ -45,7 +45,7 @@ def _shorter_json(value: dict[str, Any] | list[Any], keep: Keep) -> str:
 
 
 def _pruned(value: Any, keep: Keep) -> Any:
-    """What is kept of a value, None for nothing."""
+    """Return what is kept of a value, None for nothing."""
     if isinstance(value, dict):
         items = {name: _pruned(item, keep) for name, item in value.items()}
         items = {
@@ -60,7 +60,7 @@ def _pruned(value: Any, keep: Keep) -> Any:
 
 
 def _key_only(value: Any) -> Any:
-    """What stands for a value of which only its key is kept, a record's own identifier."""
+    """Return the text that replaces a value of which only its key is kept, a record's own identifier."""
     return {} if isinstance(value, dict) else [] if isinstance(value, list) else value
 
 

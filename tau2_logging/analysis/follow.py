@@ -14,10 +14,10 @@ from tau2_logging.errors import UserError
 def follow(
     files: Callable[[], list[str]], run: str | Sequence[str], interval_s: float, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[RunLog]:
-    """The log, again and again as it grows; the last one is that of the ended run.
+    """Yield the log, again and again as it grows; the last one is that of the ended run.
 
     `files` is asked each time, since a domain's log may appear late. A log that is not there or holds no event yet is waited for.
-    Each reading starts from the begin: at the speed of the reader that costs less than keeping state that might go wrong.
+    Each reading starts from the start: at the speed of the reader that costs less than keeping state that might go wrong.
     """
     known: dict[str, int] = {}
     while True:
@@ -43,7 +43,7 @@ def _sizes(files: Callable[[], list[str]]) -> dict[str, int]:
 
 
 def ended(log: RunLog) -> bool:
-    """Whether every domain that began has a run_end after its last run_start."""
+    """Return whether every domain that started has a run_end after its last run_start."""
     starts, ends = log.run_start, log.run_end
     if not starts:
         return False

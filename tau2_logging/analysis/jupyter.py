@@ -34,7 +34,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def timeline(line: str) -> TimelineView | None:
-    """The magic: the timeline of a log, or of some of its tasks. A mistake is printed, as a command would."""
+    """Return the magic: the timeline of a log, or of some of its tasks. A mistake is printed, as a command would."""
     parser = _Parser(prog="%tau2_timeline", add_help=False)
     parser.add_argument("logs", nargs="+")
     parser.add_argument("--run", default=LATEST)

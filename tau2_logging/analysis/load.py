@@ -34,12 +34,12 @@ LATEST, ALL, LATEST_OF_EACH = "latest", "all", "latest of each file"
 
 
 def load_log(paths: str | Path | Iterable[str | Path], run: str | Sequence[str] = LATEST, limit_bytes: int = LIMIT_BYTES) -> RunLog:
-    """The log of one run, or of several.
+    """Return the log of one run, or of several.
 
     `paths`: one file or several (`.gz`, `.zst`, `-` for standard input), of one run's domains for example. `run`: `latest`, `all`,
     `latest of each file`, the id of a run, or several ids. `limit_bytes`: columns held in memory; what comes beyond is mapped from
     temporary files.
-    Raises UserError where a file is missing, no event is found, or the run is not in the files.
+    Raises UserError if a file is missing, no event is found, or the run is not in the files.
     """
     files = as_paths(paths)
     store = Store(limit_bytes)
@@ -62,7 +62,7 @@ def _block_reader(store: Store, files: list[str]) -> FastReader | CompiledReader
 
 
 def choose_runs(store: Store, run: str | Sequence[str]) -> list[str]:
-    """The ids of the runs that `latest`, `all`, `latest of each file` or ids name; none for all of them. Raises UserError."""
+    """Return the ids of the runs that `latest`, `all`, `latest of each file` or ids name; none for all of them. Raises UserError."""
     runs = store.dictionary("run").texts
     wanted = [run] if isinstance(run, str) else list(run)
     if ALL in wanted or not runs:
@@ -76,7 +76,7 @@ def choose_runs(store: Store, run: str | Sequence[str]) -> list[str]:
 
 
 def latest_runs(store: Store, of_each_file: bool = False) -> list[str]:
-    """The run (of each file) whose first event is the latest by the clock on the wall, by the order of reading where clocks agree."""
+    """Return the run (of each file) whose first event is the latest by the clock on the wall, by the order of reading if clocks agree."""
     latest: dict[int, tuple[tuple[int, int], int]] = {}
     for (file, code), (row, time) in store.first_rows("run", by_file=of_each_file).items():
         latest[file] = max(latest.get(file, ((time, row), code)), ((time, row), code))
@@ -106,7 +106,7 @@ class _Reader:
         self._counts = dict.fromkeys(("lines", "events", "other", "rejected", "values"), 0)
 
     def read(self, pool: Executor) -> Reading:
-        """Everything in the file. Blocks are parsed in the pool and stored in their order."""
+        """Return everything in the file. Blocks are parsed in the pool and stored in their order."""
         waiting: deque[tuple[Text, Future[Parsed]]] = deque()
         for block in blocks(self._name, self._free):
             waiting.append((block, pool.submit(self._fast.parse, block)))
@@ -189,7 +189,7 @@ class _Reader:
 
 
 def _believed(chunk: dict[str, NDArray[Any]], parsed: Parsed) -> dict[str, NDArray[Any]]:
-    """The chunk without the lines that hold a value outside its limits: these are read again, one by one, for the reason."""
+    """Return the chunk without the lines that hold a value outside its limits: these are read again, one by one, for the reason."""
     wrong = doubtful(chunk)
     if wrong is None:
         return chunk

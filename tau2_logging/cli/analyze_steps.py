@@ -102,12 +102,13 @@ def _write(
 
 
 def _which(args: argparse.Namespace) -> list[str]:
-    """The runs to read. Every file that was named is wanted; of a folder the latest run is."""
+    """Return the runs to read. Every file that was named is wanted; of a folder the latest run is."""
     return [LATEST_OF_EACH] if args.run == [LATEST] and args.log_dir is None else list(args.run)
 
 
 def _recordings(args: argparse.Namespace) -> list[Path]:
-    """Results files, events and run folders among what was named; they are taken out of the logs. Raises UserError without --deep."""
+    """Return results files, events and run folders among what was named; they are taken out of the logs. Raises UserError without
+    --deep."""
     named = [Path(name) for name in args.log_file]
     found = [path for path in named if is_recording(path)]
     args.log_file = [name for name, path in zip(args.log_file, named, strict=True) if path not in found]
@@ -123,7 +124,7 @@ _NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "what_if", "tasks
 
 
 def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], formats: Sequence[str], arguments: Sequence[str]) -> int:
-    """The deep analysis of results files and events alone."""
+    """Return the deep analysis of results files and events alone."""
     if asked := [name for name in _NEED_A_LOG if getattr(args, name)]:
         raise UserError(f"--{asked[0].replace('_', '-')} needs a log; {recordings[0]} is none")
     formats = formats or tuple(deep_alone.FILES)
@@ -163,7 +164,7 @@ def _check_numbers(args: argparse.Namespace) -> None:
 
 
 def _tables(args: argparse.Namespace) -> tuple[str, ...]:
-    """The groups of tables to print: those named, all of them for `--tables` alone or with histograms, none for the answer alone."""
+    """Return the groups of tables to print: those named, all of them for `--tables` alone or with histograms, none for the answer alone."""
     named = args.tables if args.tables is not None else (["latency"] if args.bins else [])
     if unknown := [name for name in named if name not in (*GROUPS, "all")]:
         raise UserError(f"no group of tables {unknown[0]!r}; --tables takes {', '.join(GROUPS)}, or all")
@@ -185,7 +186,7 @@ def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
 
 
 def _results(args: argparse.Namespace) -> RunLog:
-    """The log that results files amount to; says what they do not hold."""
+    """Return the log that results files amount to; says what they do not hold."""
     args.results = [str(recorded_file(name)) for name in args.results]
     log, missing = load_results([Path(name) for name in args.results], args.run)
     for sentence in missing.sentences():
@@ -198,7 +199,7 @@ def _load(files: list[str], runs: Sequence[str]) -> RunLog:
 
 
 def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[ReportOptions, Gates]:
-    """The options, and a function that adds gates and what-if of one run once there is a log. All bad input is found here."""
+    """Return the options, and a function that adds gates and what-if of one run once there is a log. All bad input is found here."""
     objectives = [gates.parse_objective(text) for text in args.slo]
     allowed = None if args.fail_if_slower is None else gates.parse_percent(args.fail_if_slower)
     if allowed is not None and not args.compare:
@@ -229,7 +230,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
 
 
 def _other(args: argparse.Namespace) -> RunLog:
-    """The run to compare with: logs, or results files where this one is read from results files."""
+    """Return the run to compare with: logs, or results files if this one is read from results files."""
     if not args.results:
         return _load(args.compare, [args.compare_run])
     return load_results([Path(name) for name in args.compare], args.compare_run)[0]
@@ -251,7 +252,7 @@ def _check_tasks(log: RunLog, tasks: Sequence[str]) -> None:
 
 
 def _affordable(log: RunLog, formats: tuple[str, ...]) -> tuple[str, ...]:
-    """All formats, but of a very large log only those that take no memory for each event."""
+    """Return all formats, but of a very large log only those that take no memory for each event."""
     events = sum(reading.events for reading in log.readings)
     if events <= _MANY_EVENTS:
         return formats

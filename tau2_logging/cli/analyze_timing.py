@@ -33,7 +33,7 @@ _FORMATS = "console, csv, json, markdown, parquet, png, trace, speedscope, html"
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
+    """Return the parser."""
     parser = CommandParser(
         prog="analyze_timing_from_tau2_log.py",
         description="Where did the time go, what did it cost, what stands out: tables, files and a report from the logs of run_local.py.",

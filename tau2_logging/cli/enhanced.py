@@ -19,7 +19,7 @@ PROG = "tau2-enhanced"
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of the words that run_local.py calls otherwise."""
+    """Return the parser of the words that run_local.py calls otherwise."""
     parser = CommandParser(
         prog=PROG,
         description="Run a domain of tau2-bench with structured events. All other options are passed on; run_local.py --help lists them.",
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def translated(argv: Sequence[str]) -> list[str]:
-    """The same as run_local.py takes it. Raises UserError for a task set that is not the domain's."""
+    """Return the same as run_local.py takes it. Raises UserError for a task set that is not the domain's."""
     known, rest = build_parser().parse_known_args(list(argv))
     given = vars(known)
     words = ["--domains", given["domain"], "--events"]

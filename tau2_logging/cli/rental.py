@@ -23,7 +23,7 @@ docs/gpus.md walks through it. exit code: 0 done, 2 bad input, or a file that sh
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
+    """Return the parser."""
     parser = CommandParser(
         prog="python -m tau2_logging.cli.rental",
         description="Write and check task files with which SkyPilot rents a machine with GPUs and serves a model with vLLM.",

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of the command."""
+    """Return the parser of the command."""
     parser = CommandParser(
         prog="python -m tau2_logging.cli.rescore",
         description="Turn a report of MASEval's Tau2 benchmark (JSONL, as its FileResultLogger writes it) into tau2's trajectories, score "
@@ -45,7 +45,7 @@ def _rescore(args: argparse.Namespace) -> int:
 
 
 def summary(domain: str, rescored: Rescored) -> str:
-    """A domain in a few lines: both rewards, pass^k and pass@k of both, what was left out."""
+    """Return a domain in a few lines: both rewards, pass^k and pass@k of both, what was left out."""
     lines = [f"{domain}: {rescored.scored} conversations scored, {rescored.apart} differently from MASEval; {rescored.results}"]
     for name, rewards in (("MASEval", rescored.maseval), ("tau2", rescored.tau2)):
         lines.append(f"    {name:8} {_figures(rewards)}")

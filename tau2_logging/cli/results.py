@@ -22,7 +22,7 @@ exit code: 0 done, 2 bad input
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
+    """Return the parser."""
     parser = CommandParser(
         prog="python -m tau2_logging.cli.results",
         description="Merge or filter recorded results, or make a log from them.",

@@ -1,6 +1,6 @@
 """`run_local.py`: run tau2-bench and write its log.
 
-Only argparse and the table of options are imported here; tau2 and litellm, which take seconds, are imported when a run begins.
+Only argparse and the table of options are imported here; tau2 and litellm, which take seconds, are imported when a run starts.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ exit code: 0 every simulation finished, 1 some ended in error or time-out, or so
 
 
 def build_parser(prog: str = "run_local.py") -> argparse.ArgumentParser:
-    """The parser. Flags that are not given are absent from the result, so that --resume can tell."""
+    """Return the parser. Flags that are not given are absent from the result, so that --resume can tell."""
     parser = CommandParser(
         prog=prog,
         description="Run tau2-bench simulations and write a log that says where the time and the money went.",

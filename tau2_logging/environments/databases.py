@@ -23,7 +23,7 @@ _Key = tuple[type, str, int, int]
 
 @dataclass(frozen=True)
 class _Known:
-    """A parsed database; `hash` is None where it is not worth hashing by parts, `usable` false where tau2's way is taken."""
+    """A parsed database; `hash` is None if it is not worth hashing by parts, `usable` false if tau2's way is taken."""
 
     pristine: BaseModel
     hash: DatabaseHash | None
@@ -40,7 +40,8 @@ class FastDatabases:
         self._lock = threading.Lock()
 
     def damaged(self) -> list[str]:
-        """Databases whose shared records have been changed behind the view's back. None ever should be; to be asked once, at the end."""
+        """Return databases whose shared records have been changed behind the view's back. None ever should be; to be asked once, at the
+        end."""
         return [
             str(key[1])
             for key, known in self._known.items()
@@ -48,7 +49,7 @@ class FastDatabases:
         ]
 
     def load(self, kind: type, path: Any, own: Callable[[], Any]) -> Any:
-        """A view of the database in a file; what tau2 loads (`own`) where there can be none."""
+        """Return a view of the database in a file; what tau2 loads (`own`) if there can be none."""
         try:
             stat = os.stat(path)
         except OSError:
@@ -74,12 +75,12 @@ class FastDatabases:
         return _Known(pristine, parts, usable=True)
 
     def hash(self, database: Any) -> str | None:
-        """tau2's hash of a view, None for any other database."""
+        """Return tau2's hash of a view, None for any other database."""
         known = self.known(database)
         return known.of(database) if known is not None else None
 
     def known(self, database: Any) -> DatabaseHash | None:
-        """What is known of the pristine database that this one is a view of, None where it is no view."""
+        """Return what is known of the pristine database that this one is a view of, None if it is no view."""
         for value in getattr(database, "__dict__", {}).values():
             if isinstance(value, SharedRecords):
                 return self._hashes.get(id(value.shared))
@@ -87,7 +88,8 @@ class FastDatabases:
 
 
 def hashes_like_tau2(known: DatabaseHash, pristine: BaseModel) -> bool:
-    """Whether views of this database hash as tau2 hashes it: untouched, and with a record of each field read, removed and put back."""
+    """Return whether views of this database hash as tau2 hashes it: untouched, and with a record of each field read, removed and put
+    back."""
     if known.pristine != _tau2_hash(pristine):
         return False
     view = clone(pristine)

@@ -29,7 +29,7 @@ def lay_out(domain: str, data: Path, target: Path) -> None:
 
 
 def own_hash(environment: Any) -> str:
-    """The hash of the agent's database as MASEval makes it, of a whole dump, whatever is shared."""
+    """Return the hash of the agent's database as MASEval makes it, of a whole dump, whatever is shared."""
     data = environment.db.model_dump()
     data.pop("user_db", None)
     return str(importlib.import_module("maseval.benchmark.tau2.utils").get_dict_hash(data))
@@ -43,11 +43,11 @@ class SharedMasevalDatabases:
         self._parts: dict[int, DatabaseHash] = {}
 
     def damaged(self) -> list[str]:
-        """Databases whose shared records were changed behind the views' back. None ever should be; to be asked once, at the end."""
+        """Return databases whose shared records were changed behind the views' back. None ever should be; to be asked once, at the end."""
         return [path for (_, path), (pristine, before) in self._known.items() if pristine.get_hash() != before]
 
     def load(self, kind: type, path: Any, own: Callable[[], Any]) -> Any:
-        """A view of the database in a file; `own` loads it as MASEval does."""
+        """Return a view of the database in a file; `own` loads it as MASEval does."""
         key = (kind, str(path))
         if key not in self._known:
             pristine = own()
@@ -65,7 +65,7 @@ class SharedMasevalDatabases:
                 self._parts.update({id(value): known for value in pristine.__dict__.values()})
 
     def hash(self, database: Any) -> str | None:
-        """MASEval's hash of a view, None for any other database."""
+        """Return MASEval's hash of a view, None for any other database."""
         for value in database.__dict__.values():
             if isinstance(value, SharedRecords) and id(value.shared) in self._parts:
                 return self._parts[id(value.shared)].of(database)

@@ -107,7 +107,7 @@ class SharedRecords(dict[str, Any]):
         return dict, (self.copy(),)
 
     def peek(self, key: str) -> Any:
-        """The record as it is, not copied: for reading only."""
+        """Return the record as it is, not copied: for reading only."""
         return super().__getitem__(key)
 
     def __or__(self, other: Any) -> dict[str, Any]:  # type: ignore[override]
@@ -121,7 +121,7 @@ class SharedRecords(dict[str, Any]):
 
 
 def clone(value: Any) -> Any:
-    """A copy that shares nothing mutable with `value`. Large dicts of models inside it become SharedRecords."""
+    """Return a copy that shares nothing mutable with `value`. Large dicts of models inside it become SharedRecords."""
     if isinstance(value, _IMMUTABLE):
         return value
     if isinstance(value, BaseModel):
@@ -144,9 +144,9 @@ def _clone_model(model: BaseModel) -> BaseModel:
 
 
 def unchanged(twin: Any, value: Any) -> bool:
-    """Whether a clone surely still holds what it was made of: the same immutable objects in the same places.
+    """Return whether a clone surely still holds what it was made of: the same immutable objects in the same places.
 
-    False may be wrong (an equal value was put in the place of another), True never is. Costs a few microseconds, and nothing for records
+    False may be wrong (an equal value was put instead of another), True never is. Costs a few microseconds, and nothing for records
     inside that were not handed out.
     """
     kind = type(twin)
@@ -178,7 +178,7 @@ def _unchanged_item(item: Any, other: Any) -> bool:
 
 
 def is_shareable(value: Any) -> bool:
-    """Whether a value is a dict of models, by text, that is large enough to be shared."""
+    """Return whether a value is a dict of models, by text, that is large enough to be shared."""
     return (
         type(value) is dict
         and len(value) >= _WORTH_SHARING

@@ -10,7 +10,7 @@ The last known state of a database is held by one of three classes:
     WholeState     anything else, and a database that a tool        dumps all of it as tau2 does to hash it, and compares
                    has replaced by another object                   the texts
 
-`WholeState` could stand in for `FieldsState`. But it takes 0.7 ms of CPU for each of telecom's many write calls in the place of 0.3 ms,
+`WholeState` could replace `FieldsState`. But it takes 0.7 ms of CPU for each of telecom's many write calls instead of 0.3 ms,
 and `--events` is to cost at most 5 % (`python -m benchmarks.events`).
 """
 

@@ -22,7 +22,7 @@ class FastTools:
         self._schemas: dict[Any, bytes] = {}
 
     def parsed(self, kind: type, signature: Any, docstring: str | None, predefined: Mapping[str, Any], own: Any) -> dict[str, Any]:
-        """The fields of a tool, in containers of the caller's own; `own` derives them as tau2 does."""
+        """Return the fields of a tool, in containers of the caller's own; `own` derives them as tau2 does."""
         try:
             key = (kind, signature, docstring, frozenset(predefined))
             known = self._parsed.get(key)
@@ -35,7 +35,7 @@ class FastTools:
         return {name: list(value) if isinstance(value, list) else value for name, value in known.items()}
 
     def schema(self, tool: Any, own: Callable[[Any], Any]) -> Any:
-        """A copy of a tool's schema; `own` makes it as tau2 does."""
+        """Return a copy of a tool's schema; `own` makes it as tau2 does."""
         key = (tool.params, tool.name, tool.short_desc, tool.long_desc, tool._use_short_desc)
         known = self._schemas.get(key)
         if known is None:

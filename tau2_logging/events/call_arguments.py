@@ -27,7 +27,7 @@ _HARMLESS = frozenset(
 _INNER = frozenset(("type", "effort", "summary", "budget_tokens", "max_tokens", "enabled", "exclude"))
 """Within `reasoning` and `thinking`."""
 _FREE_NAMES = frozenset(("logit_bias", "faults", "gives_up_when"))
-"""Numbers under names of a person's choice."""
+"""Numbers under names of the user's choice."""
 _ADDRESSES = frozenset(("api_base", "base_url", "azure_endpoint"))
 _OPAQUE = frozenset(("extra_headers", "default_headers", "headers", "extra_query", "default_query", "extra_body"))
 _LARGEST_NUMBER = 100_000
@@ -42,8 +42,8 @@ _HARMLESS_TOKENS = frozenset(f"{word}_token" for word in ("bos", "eos", "pad", "
 
 
 def shown_arguments(arguments: Mapping[str, Any], text: Callable[[str], str] = str) -> dict[str, Any]:
-    """The arguments with `***` for every text that is not known to be harmless, and every large number; names are kept. What is shown of
-    texts, stop words and addresses, goes through `text`, which masks what looks like a credential."""
+    """Return the arguments with `***` for every text that is not known to be harmless, and every large number; names are kept. What is
+    shown of texts, stop words and addresses, goes through `text`, which masks what looks like a credential."""
     return {str(name): _shown(str(name), value, text) for name, value in arguments.items()}
 
 
@@ -66,7 +66,7 @@ def _harmless(value: Any, text: Callable[[str], str], free: bool) -> Any:
 
 
 def masked_leaves(value: object) -> object:
-    """The same value with `***` for each text, and for numbers that are larger than those of parameters. Names are kept."""
+    """Return the same value with `***` for each text, and for numbers that are larger than those of parameters. Names are kept."""
     if isinstance(value, Mapping):
         return {key: MASK if is_secret_name(str(key)) and item is not None else masked_leaves(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -76,7 +76,7 @@ def masked_leaves(value: object) -> object:
 
 
 def shown_address(address: str) -> str:
-    """An address without user and password, its parameters with their names alone."""
+    """Return an address without user and password, its parameters with their names alone."""
     place, question, query = address.partition("?")
     place = re.sub(r"^(\w[\w+.\-]*://)?.*@", rf"\g<1>{MASK}@", place.partition("#")[0], flags=re.DOTALL)
     parameters = [f"{name}={MASK}" if equals else MASK for name, equals, _ in (part.partition("=") for part in query.split("&"))]
@@ -84,13 +84,13 @@ def shown_address(address: str) -> str:
 
 
 def is_opaque_name(name: str) -> bool:
-    """Whether everything under a setting of this name may be a credential: `extra_headers`, `extra_body`, `default-query`."""
+    """Return whether everything under a setting of this name may be a credential: `extra_headers`, `extra_body`, `default-query`."""
     return name.lower().replace("-", "_") in _OPAQUE
 
 
 @lru_cache(maxsize=4096)
 def is_secret_name(name: str) -> bool:
-    """Whether a setting of this name holds a secret: `api_key`, `OPENAI_API_KEY`, `secretKey`, but not `max_tokens`, nor a price."""
+    """Return whether a setting of this name holds a secret: `api_key`, `OPENAI_API_KEY`, `secretKey`, but not `max_tokens`, nor a price."""
     plain = name.lower()
     if plain in _HARMLESS_TOKENS or plain.endswith(("_per_token", "_tokens")):
         return False

@@ -23,7 +23,7 @@ HEADER = re.compile(
     r"\[(?P<level>[A-Z_]+|[0-9]{1,9})\] (?P<time>[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3})"
     r' task=(?P<task>"(?:[^"\\]|\\.)*"|[^\s"=\\]+) thread=(?P<thread>[0-9]{1,20}) type=(?P<type>"(?:[^"\\]|\\.)*"|[^\s"=\\]+)'
 )
-"""What every event begins with; a reader of mixed text searches for it."""
+"""What every event starts with; a reader of mixed text searches for it."""
 
 _PAIR = re.compile(r' ([A-Za-z_][A-Za-z0-9_.]*)=("(?:[^"\\]|\\.)*"|[^\s"=\\]+)')
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
@@ -56,9 +56,9 @@ class EventContext:
 
 
 def encode_parts(level: int, time: str, task: str | None, thread: int, type_: str, fields: Mapping[str, object]) -> str:
-    """The line of an event, without the newline. About 2 us for 12 fields whose shape has been met before.
+    """Return the line of an event, without the newline. About 2 us for 12 fields whose shape has been met before.
 
-    Own fields stand in the order of the kind's row, then unknown ones in the order given, then the context. Values need not be
+    Own fields are in the order of the kind's row, then unknown ones in the order given, then the context. Values need not be
     canonical. A field whose name is not a name (`[A-Za-z_][A-Za-z0-9_.]*`) or is one of task, thread, type is renamed, never lost.
     """
     text = _WRITERS.write(type_, fields) or _text(type_, fields)
@@ -75,7 +75,7 @@ def encode_in(
     span: str | None,
     parent: str | None,
 ) -> str:
-    """`encode_parts` of `context.complete(fields, span, parent)`, without making that mapping."""
+    """Return `encode_parts` of `context.complete(fields, span, parent)`, without making that mapping."""
     text = _WRITERS_IN_CONTEXT.write(type_, fields)
     if text is None:
         return encode_parts(level, time, context.task, thread, type_, context.complete(fields, span, parent))
@@ -95,13 +95,13 @@ def _text(type_: str, fields: Mapping[str, object]) -> str:
 
 
 def event_of(level: int, time: str, task: str | None, thread: int, type_: str, fields: Mapping[str, object]) -> Event:
-    """What `decode(encode_parts(...))` gives, without the way through text."""
+    """Return what `decode(encode_parts(...))` gives, without the way through text."""
     task = None if task is None else clean(task)
     return Event(level, time, task, thread, clean(type_), canonical_fields(_named(type_, fields)))
 
 
 def _named(type_: str, fields: Mapping[str, object]) -> Mapping[str, object]:
-    """The fields that are there under names that can stand in the log, no two alike."""
+    """Return the fields that are there under names that can be in the log, no two alike."""
     known = _KNOWN.get(type_, _CONTEXT_SET)
     if known.issuperset(fields):
         return fields
@@ -125,7 +125,7 @@ _type_token = lru_cache(maxsize=256)(encode_type)
 
 
 def field_name(name: str) -> str:
-    """A name that can stand in the log: `user id` becomes `user_id`, `task` becomes `_task`."""
+    """Return a name that can be in the log: `user id` becomes `user_id`, `task` becomes `_task`."""
     name = str(name)
     if name in _RESERVED:
         return "_" + name
@@ -136,14 +136,14 @@ def field_name(name: str) -> str:
 
 
 def encode(event: Event) -> str:
-    """The line of an event, without the newline."""
+    """Return the line of an event, without the newline."""
     return encode_parts(event.level, event.time, event.task, event.thread, event.type, event.fields)
 
 
 def decode(line: str) -> Event:
-    """The event of a line (a trailing newline is allowed). Raises CodecError for anything else, with the column.
+    """Return the event of a line (a trailing newline is allowed). Raises CodecError for anything else, with the column.
 
-    Unknown types and fields are kept; a name that stands twice is an error.
+    Unknown types and fields are kept; a name that occurs twice is an error.
     """
     line = line.rstrip("\r\n")
     header = HEADER.match(line)

@@ -23,7 +23,7 @@ _NO_REFERENCES = 2
 
 
 def difference(before: Any, after: Any, path: str = "") -> tuple[Change, ...]:
-    """The changes that make `after` of `before`, as deep down as they can be told apart. Empty where both are equal."""
+    """Return the changes that make `after` of `before`, as deep down as they can be distinguished. Empty if both are equal."""
     return tuple(_compare(before, after, path))
 
 
@@ -45,7 +45,7 @@ def _compare_objects(before: Mapping[str, Any], after: Mapping[str, Any], path: 
 
 
 def _alike_keys(before: Mapping[str, Any], after: Mapping[str, Any]) -> set[str]:
-    """The keys whose values are alike. Those that are equal in Python are mostly alike, and are looked at together."""
+    """Return the keys whose values are alike. Those that are equal in Python are mostly alike, and are looked at together."""
     equal = [key for key, value in before.items() if key in after and value == after[key]]
     if _alike([before[key] for key in equal], [after[key] for key in equal]):
         return set(equal)
@@ -62,8 +62,8 @@ def _compare_items(before: Any, after: Any, path: str) -> Iterator[Change]:
 
 
 def _alike(before: Any, after: Any) -> bool:
-    """Whether two values are equal down to the types, ten times faster than by a walk. False is not certain, where keys are in another
-    order."""
+    """Return whether two values are equal down to the types, ten times faster than by a walk. False is not certain if keys are in
+    another order."""
     if type(before) is not type(after):
         return False
     if type(before) is str or before is None:
@@ -91,7 +91,8 @@ def _begins_with(items: list[Any], start: list[Any]) -> bool:
 
 
 def id_field(*lists: list[Any]) -> str | None:
-    """Name of the field that tells the records of these lists apart: `id` or one that ends in `_id`, text, in each, never twice."""
+    """Return the name of the field that tells the records of these lists apart: `id` or one that ends in `_id`, text, in each, never
+    twice."""
     items = [item for one in lists for item in one]
     if not items or not all(isinstance(item, dict) for item in items):
         return None
@@ -103,7 +104,7 @@ def id_field(*lists: list[Any]) -> str | None:
 
 
 def _same_order(before: list[Any], after: list[Any], name: str) -> bool:
-    """Whether records only went away, came at the end, or changed in their places."""
+    """Return whether records only went away, came at the end, or changed in their places."""
     kept = {item[name] for item in before} & {item[name] for item in after}
     order = [item[name] for item in after]
     new = [key not in kept for key in order]
@@ -111,7 +112,7 @@ def _same_order(before: list[Any], after: list[Any], name: str) -> bool:
 
 
 def apply_changes(state: Any, changes: Iterable[Change]) -> Any:
-    """A copy of a state with the changes made. Raises KeyError, IndexError or ValueError where a path leads nowhere."""
+    """Return a copy of a state with the changes made. Raises KeyError, IndexError or ValueError if a path leads nowhere."""
     state = copy.deepcopy(state)
     for change in sorted(changes, key=_last_positions_first):
         if change.path == "":
@@ -126,7 +127,7 @@ def apply_changes(state: Any, changes: Iterable[Change]) -> Any:
 
 
 def _last_positions_first(change: Change) -> tuple[int, int]:
-    """Items that leave a list by their position leave it from its end."""
+    """Order changes so that items removed by position are removed from the end of a list."""
     last = change.path.rpartition("/")[2]
     return (1, -int(last)) if change.kind == REMOVED and last.isdecimal() else (0, 0)
 
@@ -156,19 +157,19 @@ def _name(step: str) -> str:
 
 
 def record_of(change: Change) -> str:
-    """The record a change lies in: the first two steps of its path; the first where the second is a mere value of it."""
+    """Return the record a change lies in: the first two steps of its path; the first if the second is a mere value of it."""
     steps = change.path.split("/")
     value = change.before if change.kind == REMOVED else change.after
     return "/".join(steps[:1] if len(steps) == 2 and not isinstance(value, dict) else steps[:2])
 
 
 def changed_records(changes: Iterable[Change]) -> int:
-    """Number of records that differ."""
+    """Return the number of records that differ."""
     return len({record_of(change) for change in changes})
 
 
 def summary(changes: Iterable[Change], limit: int = 500) -> str:
-    """The changes in words: `reservations/ABC123: status 'ok' -> 'cancelled'; users/ann: added`."""
+    """Return the changes in words: `reservations/ABC123: status 'ok' -> 'cancelled'; users/ann: added`."""
     parts: dict[str, list[str]] = {}
     for change in changes:
         record = record_of(change)

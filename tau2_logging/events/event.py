@@ -14,7 +14,7 @@ class Event:
     """A line of the log.
 
     `level` is the number of the level, `time` the local wall time as `YYYY-MM-DD HH:MM:SS.mmm`, `task` the task's id or None for an
-    event of the run, `thread` the identifier of the thread it was made in, `type` one of `kinds.KINDS` or a person's own,
+    event of the run, `thread` the identifier of the thread it was made in, `type` one of `kinds.KINDS` or the user's own,
     `fields` everything else, the context (`domain`, `trial`, `run`, `span`, `parent`) included.
     """
 
@@ -26,12 +26,12 @@ class Event:
     fields: Mapping[str, Value] = field(default_factory=dict)
 
     def get(self, name: str) -> Value | None:
-        """Value of a field, None where it is absent."""
+        """Return the value of a field, None if it is absent."""
         return self.fields.get(name)
 
 
 def canonical_fields(fields: Mapping[str, object]) -> dict[str, Value]:
-    """The fields as the log keeps them: canonical values, absent ones left out."""
+    """Return the fields as the log keeps them: canonical values, absent ones left out."""
     kept: dict[str, Value] = {}
     for name, value in fields.items():
         if type(value) is str and value.isascii():

@@ -16,7 +16,7 @@ _KINDS: dict[str, type[StructuredEvent]] = {str(kind.type): kind for kind in EVE
 
 
 def _columns(kind: type[StructuredEvent]) -> Mapping[str, Any]:
-    """The fields of a kind in the order of writing, each with the class of the items of a list."""
+    """Return the fields of a kind in the order of writing, each with the class of the items of a list."""
     return {item.name: item.metadata.get("of") for item in fields(kind) if item.name != "extra"}
 
 
@@ -33,7 +33,7 @@ class RejectedLine:
 
 
 def encode_event(event: StructuredEvent) -> str:
-    """The line of an event, without the newline. Values and keys that JSON does not have are written as text."""
+    """Return the line of an event, without the newline. Values and keys that JSON does not have are written as text."""
     data = dict(vars(event))  # its fields, in the order of writing
     extra = data.pop("extra")
     if extra:
@@ -45,7 +45,7 @@ def encode_event(event: StructuredEvent) -> str:
 
 
 def decode_event(line: str) -> StructuredEvent:
-    """The event of a line. Fields it does not know, and a type it does not know, are kept (`extra`, `StructuredEvent`).
+    """Return the event of a line. Fields it does not know, and a type it does not know, are kept (`extra`, `StructuredEvent`).
 
     Raises CodecError for anything that is not a JSON object with a `type`.
     """
@@ -76,7 +76,7 @@ _TESTS: dict[str, Callable[[Any], bool]] = {
 
 
 def _fits(annotation: str, value: Any) -> bool:
-    """Whether a value has one of the types of a field."""
+    """Return whether a value has one of the types of a field."""
     parts = [part.strip() for part in annotation.split("|")]
     return any(_TESTS[part](value) if part in _TESTS else _is_container(part, value) for part in parts)
 
@@ -89,9 +89,9 @@ def _is_container(annotation: str, value: Any) -> bool:
 
 
 def read_events(path: Path) -> Iterator[StructuredEvent | RejectedLine]:
-    """The events of a file in order, and in their places the lines that are none (a killed process may leave half a line).
+    """Yield the events of a file in order, and in their places the lines that are none (a killed process may leave half a line).
 
-    Raises UserError where the file cannot be read.
+    Raises UserError if the file cannot be read.
     """
     try:
         with open(path, encoding="utf-8", errors="replace") as file:
@@ -110,7 +110,7 @@ def _event_or_reason(number: int, line: str) -> StructuredEvent | RejectedLine:
 
 
 def _as_json(value: Any) -> Any:
-    """What JSON does not have: a record of ours by its fields, anything else as text."""
+    """Return what JSON does not have: a record of ours by its fields, anything else as text."""
     return {name: getattr(value, name) for name in value.__dataclass_fields__} if hasattr(value, "__dataclass_fields__") else str(value)
 
 

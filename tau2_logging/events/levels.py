@@ -24,5 +24,5 @@ LEVEL_NAMES: dict[int, str] = {number: name for name, number in LEVELS.items()}
 
 
 def level_name(level: int) -> str:
-    """Name of a level as it stands in the log; a number that has no name is written as the number."""
+    """Return the name of a level as it is in the log; a number that has no name is written as the number."""
     return LEVEL_NAMES.get(level, str(level))

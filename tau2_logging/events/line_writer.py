@@ -122,7 +122,7 @@ def compile_writer(type_: str, names: Sequence[str]) -> WriteFields:
 
 
 def in_order(type_: str, names: Iterable[str]) -> list[str]:
-    """Names in the order of writing: the kind's own as in its row, others as they are given, the context."""
+    """Return names in the order of writing: the kind's own as in its row, others as they are given, the context."""
     given = list(names)
     own = OWN_FIELDS.get(type_, ())
     return [
@@ -133,7 +133,7 @@ def in_order(type_: str, names: Iterable[str]) -> list[str]:
 
 
 def write_field(name: str, value: object) -> str:
-    """` name=token` for any value, empty where it is absent (None, NaN)."""
+    """Return ` name=token` for any value, empty if it is absent (None, NaN)."""
     token = encoder(field_type(name))(value)
     if token is None:
         return ""

@@ -28,7 +28,7 @@ _WHOLE = ("int", None)
 
 
 def canonical(value: object, type_: str | None) -> Value | None:
-    """The value as the log keeps it: rounded to the field's decimals, text cleaned of lone surrogates, None where there is nothing.
+    """Return the value as the log keeps it: rounded to the field's decimals, text cleaned of lone surrogates, None if there is nothing.
 
     Numbers that are not finite are absent (a log has no word for them that awk would survive). Anything that is not text, a number
     or a truth value becomes its text: JSON for a container, else `str()`. Whole numbers beyond 10^18 are text too: few readers keep them.
@@ -84,7 +84,7 @@ def _text_of(value: object) -> str:
 
 
 def clean(text: str) -> str:
-    """Text that UTF-8 can hold: pairs of surrogates are joined, lone ones replaced."""
+    """Return text that UTF-8 can hold: pairs of surrogates are joined, lone ones replaced."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -93,19 +93,19 @@ def clean(text: str) -> str:
 
 
 def encode_text(text: str) -> str:
-    """Text of a field that is declared as text: bare where nothing in it could be mistaken, else a literal."""
+    """Return the text of a field that is declared as text: bare if nothing in it could be mistaken, else a literal."""
     if text and text.isprintable() and not _UNSAFE.search(text):
         return text
     return quote(text)
 
 
 def quote(text: str) -> str:
-    """A JSON string literal on one line without `=`, spaces allowed inside."""
+    """Return a JSON string literal on one line without `=`, spaces allowed inside."""
     return json.dumps(text, ensure_ascii=not text.isprintable()).replace("=", "\\u003d")
 
 
 def encode_value(value: Value, type_: str | None) -> str:
-    """One canonical value as a token. Text that would read back as another type is quoted."""
+    """Return one canonical value as a token. Text that would read back as another type is quoted."""
     if isinstance(value, str):
         token = encode_text(value)
         return token if type_ == "str" or token[0] == '"' or isinstance(_infer(token), str) else quote(value)
@@ -121,7 +121,7 @@ def encode_value(value: Value, type_: str | None) -> str:
 
 
 def decode_value(token: str, type_: str | None) -> Value:
-    """The value of a token. Raises CodecError for a literal that is not JSON."""
+    """Return the value of a token. Raises CodecError for a literal that is not JSON."""
     if token[0] == '"':
         try:
             text = json.loads(token)
@@ -150,7 +150,7 @@ def _infer(token: str) -> Value:
 
 
 def encoder(type_: str | None) -> Callable[[object], str | None]:
-    """A function from a raw value to its token (None: leave the field out), fast for the type that is declared."""
+    """Return a function from a raw value to its token (None: leave the field out), fast for the type that is declared."""
     if type_ == "ms":
         return _encode_ms
     if type_ == "str":
@@ -192,10 +192,10 @@ def encode_task(task: str | None) -> str:
 
 
 def decode_task(token: str) -> str | None:
-    """Inverse of `encode_task`."""
+    """Return the inverse of `encode_task`."""
     return None if token == _ABSENT else str(decode_value(token, "str"))
 
 
 def encode_type(type_: str) -> str:
-    """The token after `type=`, which is text like any other."""
+    """Return the token after `type=`, which is text like any other."""
     return encode_text(clean(type_))

@@ -1,7 +1,7 @@
 """The one place that knows OpenTelemetry's names: what each of our fields is called in a span, and how a measure is taken of it.
 
 `gen_ai.*`, `error.type` and `server.*` are those of the GenAI semantic conventions, pinned to version 1.41.1 (tag v1.41.1 of
-open-telemetry/semantic-conventions, docs/gen-ai). Beside them stand what viewers read in order to show model, tokens and money:
+open-telemetry/semantic-conventions, docs/gen-ai). Beside them is what viewers read in order to show model, tokens and money:
 OpenInference's names (Phoenix, MLflow) and Langfuse's own. What none of them has a name for is `tau2.<field>`.
 Standard library only: the live sink and the export of a finished log share it.
 """
@@ -87,7 +87,8 @@ METRICS = (Metric(DURATION, "s", _SECONDS), Metric(FIRST_CHUNK, "s", _SECONDS), 
 
 
 def span_name(event: Event, agent: str | None) -> str:
-    """Name of the span of an event: `chat gpt-4.1`, `execute_tool get_order`, `invoke_agent llm_agent`, `step agent`, `evaluation`."""
+    """Return the name of the span of an event: `chat gpt-4.1`, `execute_tool get_order`, `invoke_agent llm_agent`, `step agent`,
+    `evaluation`."""
     if event.type in MODEL_CALL_TYPES:
         return f"chat {model_name(str(event.get('model')))}"
     if event.type == "tool_call":
@@ -100,18 +101,18 @@ def span_name(event: Event, agent: str | None) -> str:
 
 
 def leaves_process(event: Event) -> bool:
-    """Whether the span's kind is CLIENT: a model elsewhere is asked."""
+    """Return whether the span's kind is CLIENT: a model elsewhere is asked."""
     return event.type in MODEL_CALL_TYPES and event.get("call_type") != "scripted"
 
 
 def error_type(event: Event) -> str | None:
-    """Value of `error.type`; None for what succeeded."""
+    """Return the value of `error.type`; None for what succeeded."""
     failed = event.get("status") not in (None, "ok") or event.get("error") is True or event.get("error_type") is not None
     return str(event.get("error_type") or event.get("status") or "_OTHER") if failed else None
 
 
 def call_attributes(event: Event, start_ns: int) -> Attributes:
-    """Attributes of the span of a step, a call or an evaluation that began at `start_ns` (ns since 1970)."""
+    """Return the attributes of the span of a step, a call or an evaluation that started at `start_ns` (ns since 1970)."""
     found: Attributes = {"openinference.span.kind": _KINDS[event.type], "tau2.type": event.type}
     if event.type in MODEL_CALL_TYPES:
         found |= _model_call(event, start_ns)
@@ -121,7 +122,7 @@ def call_attributes(event: Event, start_ns: int) -> Attributes:
 
 
 def simulation_attributes(event: Event, run: dict[str, object]) -> Attributes:
-    """Attributes of the span of a simulation, from its task_end and the fields of run_start, with its `variant`."""
+    """Return the attributes of the span of a simulation, from its task_end and the fields of run_start, with its `variant`."""
     model = str(run.get("agent_llm") or "")
     found: Attributes = {
         "openinference.span.kind": _KINDS[event.type],
@@ -142,7 +143,7 @@ def simulation_attributes(event: Event, run: dict[str, object]) -> Attributes:
 
 
 def _tags(event: Event, variant: object) -> list[str]:
-    """Domain, variant and outcome (pass, fail, error, timeout), to filter by where rewards are no scores."""
+    """Return domain, variant and outcome (pass, fail, error, timeout), to filter by if rewards are not scores."""
     reward, status = event.get("reward"), event.get("status")
     outcome = status if status not in (None, "ok") else _reward_label(reward) if isinstance(reward, float) else None
     domain = str(event.get("domain")).partition("@")[0]  # retail@anger: retail in the arm of a variant
@@ -175,7 +176,7 @@ def _model_call(event: Event, start_ns: int) -> Attributes:
 
 
 def _operation(event: Event) -> Attributes:
-    """What spans and metrics of a model call have in common."""
+    """Return what spans and metrics of a model call have in common."""
     model = str(event.get("model"))
     found: Attributes = {
         "gen_ai.operation.name": "chat",
@@ -195,7 +196,7 @@ def _common(event: Event) -> Attributes:
 
 
 def _own(event: Event, names: dict[str, tuple[str, ...]]) -> Attributes:
-    """Every field under the names that others have for it, and those that nobody has a name for as `tau2.<field>`."""
+    """Return every field under the names that others have for it, and those that nobody has a name for as `tau2.<field>`."""
     found: Attributes = {}
     for name, value in event.fields.items():
         if name not in _LEFT_OUT and value is not None:
@@ -216,19 +217,19 @@ def _iso(ns: int) -> str:
 
 
 def provider_of(call_type: object, model: str) -> str:
-    """Value of gen_ai.provider.name for where a call went; by the model's prefix where that is not known."""
+    """Return the value of gen_ai.provider.name for where a call went; by the model's prefix if that is not known."""
     name = str(call_type or (model.partition("/")[0] if "/" in model else "unknown"))
     return PROVIDERS.get(name, name)
 
 
 def model_name(model: str) -> str:
-    """The model as its vendor calls it: litellm's prefix of the provider taken off."""
+    """Return the model as its vendor calls it: litellm's prefix of the provider taken off."""
     prefix, slash, rest = model.partition("/")
     return rest if slash and prefix in _PREFIXES else model
 
 
 def evaluation_attributes(reward: float) -> Attributes:
-    """Attributes of the event `gen_ai.evaluation.result`: tau2's reward, and pass or fail."""
+    """Return the attributes of the event `gen_ai.evaluation.result`: tau2's reward, and pass or fail."""
     return {
         "gen_ai.evaluation.name": "reward",
         "gen_ai.evaluation.score.value": reward,
@@ -237,12 +238,12 @@ def evaluation_attributes(reward: float) -> Attributes:
 
 
 def _reward_label(reward: float) -> str:
-    """pass or fail, as tau2 counts success."""
+    """Return pass or fail, as tau2 counts success."""
     return "pass" if reward >= 1 - 1e-6 else "fail"
 
 
 def measurements(event: Event) -> Iterator[tuple[str, float, Attributes]]:
-    """What a model call adds to the metrics: (name of the metric, value in its unit, attributes). Nothing for other events."""
+    """Yield what a model call adds to the metrics: (name of the metric, value in its unit, attributes). Nothing for other events."""
     if event.type not in MODEL_CALL_TYPES:
         return
     common = _operation(event)

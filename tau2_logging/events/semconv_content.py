@@ -16,7 +16,8 @@ _REASONS = {"tool_calls": "tool_call", "function_call": "tool_call", "tool_use":
 
 
 def content_attributes(payload: Event, finish_reason: object) -> Attributes:
-    """Attributes of a span that has this llm_payload or tool_payload: gen_ai.*, and OpenInference's `input.value`, `output.value`."""
+    """Return the attributes of a span that has this llm_payload or tool_payload: gen_ai.*, and OpenInference's `input.value`,
+    `output.value`."""
     if payload.type == "tool_payload":
         return _tool(payload.get("arguments"), payload.get("result"))
     found: Attributes = {}
@@ -67,7 +68,7 @@ def _json(value: object) -> str:
 
 
 def _message(message: Any) -> dict[str, Any]:
-    """A chat message of OpenAI's or Anthropic's shape as {role, parts}; what has another shape becomes one part of text."""
+    """Return a chat message of OpenAI's or Anthropic's shape as {role, parts}; what has another shape becomes one part of text."""
     if not isinstance(message, Mapping):
         return {"role": "user", "parts": [_text(str(message))]}
     role = str(message.get("role") or "assistant")
@@ -90,7 +91,7 @@ def _content(content: Any) -> Iterable[dict[str, Any]]:
 
 
 def _block(block: Any) -> dict[str, Any]:
-    """A block of a message's content, as Anthropic has them."""
+    """Return a block of a message's content, as Anthropic has them."""
     kind = block.get("type") if isinstance(block, Mapping) else None
     if kind == "text":
         return _text(str(block.get("text")))

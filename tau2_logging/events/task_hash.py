@@ -9,7 +9,7 @@ from typing import Any
 
 
 def task_hash(task: Mapping[str, Any]) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of a task as tau2 writes it (scenario, start, reference actions, criteria).
+    """Return the first 16 hexadecimal digits of the SHA-256 of a task as tau2 writes it (scenario, start, reference actions, criteria).
 
     What a release writes as null or empty and another leaves out makes no difference. Costs about 0.1 ms.
     """

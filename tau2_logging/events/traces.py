@@ -6,7 +6,7 @@
     +-- evaluation
 
 An event is written when its operation ends, so a call comes before the step that holds it. It waits here until its parent has come,
-which says whose it is, even where the same task runs several times at once. Ids are made from the run's and the span's own ones: the
+which says whose it is, even if the same task runs several times at once. Ids are made from the run's and the span's own ones: the
 live export and that of the finished log give the same spans.
 """
 
@@ -43,7 +43,7 @@ class Moment:
 
 @dataclass(frozen=True)
 class Span:
-    """A finished span. Times are ns since 1970; `error` is what its status says, None where it succeeded."""
+    """A finished span. Times are ns since 1970; `error` is what its status says, None if it succeeded."""
 
     trace_id: int
     span_id: int
@@ -59,7 +59,7 @@ class Span:
 
 @dataclass
 class _Open:
-    """A simulation that has begun: its own span, and what happened to it so far. `conversation`: the agent's first and last payload."""
+    """A simulation that has started: its own span, and what happened to it so far. `conversation`: the agent's first and last payload."""
 
     span: str
     place: tuple[object, ...]
@@ -77,7 +77,7 @@ class _Held:
 class TraceBuilder:
     """Feed it the events of one run in the order of the log; it gives back the spans that are complete.
 
-    `origin_ns`: ns since 1970 at `start_ms=0`. `content`: put what was said into the spans, where the log has payload events.
+    `origin_ns`: ns since 1970 at `start_ms=0`. `content`: put what was said into the spans, if the log has payload events.
     """
 
     def __init__(self, origin_ns: int, content: bool = False) -> None:
@@ -88,7 +88,7 @@ class TraceBuilder:
         self._waiting: dict[object, list[_Held]] = defaultdict(list)
 
     def add(self, event: Event) -> list[Span]:
-        """The spans that this event completes."""
+        """Return the spans that this event completes."""
         if event.type == "run_start":
             self._runs[event.get("domain")] = dict(event.fields)
         elif event.type == "task_start":
@@ -105,7 +105,7 @@ class TraceBuilder:
         return []
 
     def close(self) -> list[Span]:
-        """What is left: calls of simulations that never ended."""
+        """Return what is left: calls of simulations that never ended."""
         left = [(held, parent) for parent, many in self._waiting.items() for held in many]
         self._waiting.clear()
         return [self._span(held, self._root_of(held.event) or str(parent), str(parent)) for held, parent in left]
@@ -119,7 +119,7 @@ class TraceBuilder:
         return [*self._release(str(event.get("span")), parent), self._span(held, parent, parent)]
 
     def _release(self, span: str, root: str) -> list[Span]:
-        """Spans of what waited for the operation `span`, and of what waited for those."""
+        """Return the spans of what waited for the operation `span`, and of what waited for those."""
         released: list[Span] = []
         for held in self._waiting.pop(span, ()):
             released += [*self._release(str(held.event.get("span")), root), self._span(held, root, span)]
@@ -149,7 +149,7 @@ class TraceBuilder:
             open_.moments.append(Moment(event.type, at_ns, attributes))
 
     def _root_of(self, event: Event) -> str | None:
-        """The simulation of an event by its place; the last one begun, where the same task runs several times at once."""
+        """Return the simulation of an event by its place; the last one started, if the same task runs several times at once."""
         place = _place(event)
         return next((span for span in reversed(self._open) if self._open[span].place == place), None)
 
@@ -163,7 +163,7 @@ class TraceBuilder:
         return [*spans, self._root(event, open_)]
 
     def _orphans(self, open_: _Open) -> Iterable[object]:
-        """Steps of this simulation that never came: it was given up in the middle of them."""
+        """Return the steps of this simulation that never came: it was given up in the middle of them."""
         return [parent for parent, held in self._waiting.items() if held and _place(held[0].event) == open_.place]
 
     def _release_to(self, parent: object, root: str) -> list[Span]:

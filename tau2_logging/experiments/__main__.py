@@ -26,7 +26,7 @@ _PLAN = "plan.json, or the folder it is in"
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
+    """Return the parser."""
     parser = CommandParser(
         prog=PROG,
         description="Paired experiments: compare several users, agents or models on the same tasks.",
@@ -120,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def command_of(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
-    """What carries out a parsed command."""
+    """Return what carries out a parsed command."""
     if args.command == "variants":
         from tau2_logging.experiments import variants_commands
 

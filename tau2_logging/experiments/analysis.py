@@ -46,7 +46,7 @@ class Findings:
     cells: pd.DataFrame = field(repr=False)
 
     def table(self, key: str) -> pd.DataFrame:
-        """The table of a key, empty where there is none."""
+        """Return the table of a key, empty if there is none."""
         return next((table.frame for table in self.tables if table.key == key), pd.DataFrame())
 
 
@@ -54,7 +54,7 @@ def analyze(
     plan: ExperimentPlan, cells: pd.DataFrame, verdicts: Sequence[Verdict], marker_rows: pd.DataFrame, more: Sequence[Table] = (),
     resamples: int = 9999,
 ) -> Findings:  # fmt: skip
-    """The findings from cells (`cells.collect`), verdicts and markers (`manipulation`). The plan's seed makes them repeatable."""
+    """Return the findings from cells (`cells.collect`), verdicts and markers (`manipulation`). The plan's seed makes them repeatable."""
     spoken = [verdict.arm for verdict in verdicts if verdict.may_speak]
     primary = primary_table(plan, cells, verdicts, resamples)
     tables = [
@@ -106,7 +106,7 @@ _EXPLORING = "Exploratory: paired by task, BCa 95 % intervals, p adjusted by Ben
 
 
 def primary_table(plan: ExperimentPlan, cells: pd.DataFrame, verdicts: Sequence[Verdict], resamples: int = 9999) -> pd.DataFrame:
-    """A row for each arm: rates, difference with interval, p; of an arm that was not delivered only that."""
+    """Return a row for each arm: rates, difference with interval, p; of an arm that was not delivered only that."""
     spoken = [verdict.arm for verdict in verdicts if verdict.may_speak]
     rows = [row for domain, mine in of_domains(plan, cells) for row in _primary_rows(plan, mine, domain, spoken, resamples)]
     columns = ["domain", "arm", "tasks", "success_rate", "reference_rate", "difference", "difference_low", "difference_high", "p", "p_holm",
@@ -119,12 +119,12 @@ def primary_table(plan: ExperimentPlan, cells: pd.DataFrame, verdicts: Sequence[
 
 
 def of_domains(plan: ExperimentPlan, cells: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The cells of each domain: tasks of two domains are never one sample."""
+    """Return the cells of each domain: tasks of two domains are never one sample."""
     return [(domain, cells[cells["domain"].eq(domain)]) for domain in plan.tasks]
 
 
 def _keyed(plan: ExperimentPlan, cells: pd.DataFrame, make: Callable[[pd.DataFrame], pd.DataFrame]) -> pd.DataFrame:
-    """A table of each domain, under one another."""
+    """Return a table of each domain, under one another."""
     tables = [make(mine).assign(domain=domain) for domain, mine in of_domains(plan, cells)]
     whole = pd.concat([table for table in tables if len(table)] or tables[:1], ignore_index=True)
     return whole[["domain", *(name for name in whole if name != "domain")]]
@@ -159,7 +159,7 @@ def _primary_rows(
 
 
 def pass_k_table(plan: ExperimentPlan, cells: pd.DataFrame, resamples: int = 9999) -> pd.DataFrame:
-    """pass^1 to pass^k of each arm with intervals, by domain."""
+    """Return pass^1 to pass^k of each arm with intervals, by domain."""
     return _keyed(plan, cells, lambda mine: _pass_k(plan, mine, resamples))
 
 
@@ -179,7 +179,7 @@ def _pass_k(plan: ExperimentPlan, cells: pd.DataFrame, resamples: int) -> pd.Dat
 
 
 def cell_counts(plan: ExperimentPlan, cells: pd.DataFrame) -> pd.DataFrame:
-    """What there is of each arm, by domain."""
+    """Return what there is of each arm, by domain."""
     return _keyed(plan, cells, lambda mine: _counts(plan, mine))
 
 
@@ -195,7 +195,7 @@ def _counts(plan: ExperimentPlan, cells: pd.DataFrame) -> pd.DataFrame:
 
 
 def secondary_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[str], resamples: int = 9999) -> pd.DataFrame:
-    """Everything that is measured besides success, compared in the same paired way."""
+    """Return everything that is measured besides success, compared in the same paired way."""
     scored = cells[cells["status"].eq("ok")].copy()
     scored["duration_s"] = scored["duration_ms"] / 1000
     scored["agent_call_s"] = scored["llm_ms"] / scored["agent_calls"].where(scored["agent_calls"] > 0) / 1000
@@ -204,7 +204,7 @@ def secondary_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[st
 
 
 def termination_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[str], resamples: int = 9999) -> pd.DataFrame:
-    """Shares of the ways in which conversations end, for those that occur."""
+    """Return the shares of the ways in which conversations end, for those that occur."""
     scored = cells[cells["status"].eq("ok")]
     occurring = [name for name in TERMINATIONS if scored["termination"].eq(name).any()]
     shares = {
@@ -255,7 +255,7 @@ def mcnemar_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[str]
 
 
 def flip_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[str]) -> pd.DataFrame:
-    """A row for each task and arm whose share of solved trials differs from the reference's, the largest losses first."""
+    """Return a row for each task and arm whose share of solved trials differs from the reference's, the largest losses first."""
     scored = cells[cells["status"].eq("ok")]
     counts = scored.groupby(["domain", "task", "arm"], sort=False)["success"].agg(["sum", "count"])
     means = by_task(cells, "success")
@@ -279,7 +279,7 @@ def _delivery(verdicts: Sequence[Verdict]) -> pd.DataFrame:
 
 
 def conclusions(plan: ExperimentPlan, primary: pd.DataFrame) -> list[str]:
-    """What may be said, a sentence an arm."""
+    """Return what may be said, a sentence an arm."""
     return [_sentence(plan, {**row, "arm": _name(plan, row)}) for row in primary.to_dict("records")]
 
 

@@ -29,7 +29,7 @@ _COLUMNS = ["status", "reward", "success", "termination", "turns", "user_texts",
 
 
 def collect(experiment: Experiment) -> pd.DataFrame:
-    """A row for every cell of the plan, in the plan's order. Absent is NaN.
+    """Return a row for every cell of the plan, in the plan's order. Absent is NaN.
 
     Columns: KEY, status (ok, error, timeout, missing), reward, success, termination, turns (messages of the user), user_texts, error, and
     from the log steps, tokens, cost_usd, durations, calls.
@@ -50,7 +50,7 @@ def collect(experiment: Experiment) -> pd.DataFrame:
 
 
 def _rows(experiment: Experiment, arm: str, domain: str) -> Iterator[tuple[tuple[str, str, str, int], dict[str, Any]]]:
-    """The last word on each cell; a result that is there is not taken back by a later failure."""
+    """Yield the last word on each cell; a result that is there is not taken back by a later failure."""
     last: dict[tuple[str, str, str, int], dict[str, Any]] = {}
     for row in read_rows(experiment.run_dir / f"simulations_{arm_label(domain, arm)}.jsonl"):
         key = (arm, domain, str(row["task"]), int(row["trial"]))
@@ -79,7 +79,7 @@ def _termination(reason: Any, texts: tuple[str, ...]) -> str:
 
 
 def _measured(experiment: Experiment) -> pd.DataFrame:
-    """What the log says of each cell that has a result."""
+    """Return what the log says of each cell that has a result."""
     if not experiment.logs:
         return pd.DataFrame({name: pd.Series(dtype=object) for name in KEY} | {name: pd.Series(dtype=float) for name in _MEASURED.values()})
     table = load_log(experiment.logs, experiment.plan.name).simulations
@@ -92,6 +92,6 @@ def _measured(experiment: Experiment) -> pd.DataFrame:
 
 
 def by_task(cells: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Means of the trials that are there: a row for each (domain, task), a column for each arm in the order of the plan."""
+    """Return the means of the trials that are there: a row for each (domain, task), a column for each arm in the order of the plan."""
     means = cells.groupby(["domain", "task", "arm"], sort=False)[column].mean()
     return means.unstack("arm").reindex(columns=list(dict.fromkeys(cells["arm"])))

@@ -40,9 +40,9 @@ def effects(
     bounds: tuple[float, float] | None = REWARD_BOUNDS,
     exploring: bool = False,
 ) -> list[Effect]:
-    """Every arm (a column of `means`, which has a row a task) compared with the reference.
+    """Return every arm (a column of `means`, which has a row a task) compared with the reference.
 
-    Adjusted by Holm over the arms, or by Benjamini and Hochberg's procedure where one is only `exploring`.
+    Adjusted by Holm over the arms, or by Benjamini and Hochberg's procedure if one is only `exploring`.
     """
     chosen = [arm for arm in (means.columns if arms is None else arms) if arm != reference]
     found = [compare(means[reference], means[arm], seed + at, resamples, bounds) for at, arm in enumerate(chosen)]

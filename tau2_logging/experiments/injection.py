@@ -1,7 +1,7 @@
 """Did each variant's text reach the model? Proven from the log, whichever thread, process or machine made the call.
 
 Every user call in the log bears the hash of the system prompt that was sent (`prompt_hash` of user_sim). Here the prompt of each task and
-arm is made anew, from the plan's text and tau2's own prompt, and the hashes have to be the same.
+arm is made again, from the plan's text and tau2's own prompt, and the hashes have to be the same.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def _of_label(calls: Any, label: str, expected: dict[tuple[str, str], str]) -> I
 
 
 def by_arm(found: dict[str, Injection], arms: Iterable[str]) -> dict[str, Injection]:
-    """The same for each arm over its domains."""
+    """Return the same for each arm over its domains."""
     merged = {}
     for arm in arms:
         parts = [item for label, item in found.items() if label == arm_label(plain_domain(label), arm)]

@@ -1,7 +1,7 @@
 """Did a variant change how the user writes? Without that, a difference between arms is no effect of the variant.
 
-For each arm with a variant: the prompt has to have reached the model (`injection`), and every marker that the variant was declared to move
-has to have moved that way against the reference, within task. Cue phrases have to be more than in the placebo too, where there is one.
+For each arm with a variant: the prompt has to have reached the model (`injection`), and every marker that the variant was declared to
+move has to have moved that way against the reference, within task. Cue phrases have to be more than in the placebo too, if there is one.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Verdict:
 
 
 def marker_table(plan: ExperimentPlan, cells: pd.DataFrame, seed: int = 0, resamples: int = 9999) -> pd.DataFrame:
-    """A row for each domain, arm with a variant, what it is held against (reference, placebo) and marker: both means, their paired
+    """Return a row for each domain, arm with a variant, what it is held against (reference, placebo) and marker: both means, their paired
     difference with 95 % interval, p (adjusted by Benjamini and Hochberg within domain, arm and comparison), and which way was declared.
     """
     rows = []
@@ -58,7 +58,7 @@ def marker_table(plan: ExperimentPlan, cells: pd.DataFrame, seed: int = 0, resam
 
 
 def _with_text(plan: ExperimentPlan) -> list[str]:
-    """Arms that a text was given to; one without is tau2's own user."""
+    """Return arms that a text was given to; one without is tau2's own user."""
     return [arm.name for arm in plan.config.arms if arm.variant is not None and arm.variant.text and arm.name != plan.reference]
 
 
@@ -90,7 +90,7 @@ def _adjusted(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def verdicts(plan: ExperimentPlan, table: pd.DataFrame, injected: Mapping[str, Injection]) -> list[Verdict]:
-    """One for each arm but the reference."""
+    """Return one for each arm but the reference."""
     return [_verdict(plan, arm, table, injected.get(arm)) for arm in plan.compared]
 
 

@@ -26,7 +26,7 @@ _TOKEN = re.compile(r"###[A-Z-]+###")
 
 
 def markers(texts: Sequence[str], cues: Sequence[str] = ()) -> dict[str, float]:
-    """Each marker's mean over the messages with text; empty for a conversation in which the user wrote none."""
+    """Return each marker's mean over the messages with text; empty for a conversation in which the user wrote none."""
     said = [text for text in (_TOKEN.sub("", text).strip() for text in texts) if text]
     if not said:
         return {}

@@ -39,7 +39,7 @@ def print_findings(findings: Findings) -> None:
 
 
 def as_section(table: Table, most: int = MOST_ROWS) -> Section:
-    """A table as text; a difference and its interval are one column each."""
+    """Return a table as text; a difference and its interval are one column each."""
     frame = _with_intervals(table).iloc[:most]
     note = table.note if len(table.frame) <= most else f"{table.note} The first {most} of {len(table.frame)} rows."
     names = [str(name) for name in frame if frame[name].notna().any()]
@@ -77,7 +77,7 @@ def _value(table: Table, name: str, value: float) -> str:
 
 
 def write_files(findings: Findings, directory: Path) -> list[Path]:
-    """analysis.json, a CSV for each table, and cells.csv. Raises UserError where they cannot be written."""
+    """Return analysis.json, a CSV for each table, and cells.csv. Raises UserError if they cannot be written."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         paths = [_write_csv(table.frame, directory / f"{table.key}.csv") for table in findings.tables if table.key != "cells"]
@@ -90,7 +90,7 @@ def write_files(findings: Findings, directory: Path) -> list[Path]:
 
 
 def as_json(findings: Findings) -> dict[str, Any]:
-    """Everything but the cells."""
+    """Return everything but the cells."""
     plan = findings.plan
     head = {"experiment": plan.name, "reference": plan.reference, "arms": list(plan.arms), "conclusions": list(findings.conclusions)}
     return {**head, "tables": {table.key: plain(records(table.frame)) for table in findings.tables}}
@@ -111,7 +111,7 @@ def write_page(experiment: Experiment, findings: Findings, directory: Path, comm
 
 
 def page_data(experiment: Experiment, findings: Findings) -> dict[str, Any]:
-    """What the page shows, in JSON's own types."""
+    """Return what the page shows, in JSON's own types."""
     tables = [_html_table(table) for table in findings.tables]
     return {
         "reference": findings.plan.reference,
@@ -134,7 +134,7 @@ def _html_table(table: Table) -> dict[str, Any] | None:
 
 
 def conversations(experiment: Experiment, findings: Findings) -> Iterator[dict[str, Any]]:
-    """Transcripts of the first trial of some tasks in every arm: tasks that flipped, then others."""
+    """Yield the transcripts of the first trial of some tasks in every arm: tasks that flipped, then others."""
     plan = findings.plan
     flips = findings.table("flips")
     flipped = [(row["domain"], row["task"]) for row in flips.to_dict("records")] if not flips.empty else []
@@ -162,7 +162,7 @@ def _transcripts(experiment: Experiment, domain: str, arm: str, tasks: set[str])
 
 
 def _lines(message: dict[str, Any]) -> Iterator[list[str]]:
-    """[who, text] of a message: its words, then its calls."""
+    """Yield [who, text] of a message: its words, then its calls."""
     role = {"assistant": "agent"}.get(message["role"], str(message["role"]))
     if message.get("content"):
         yield [role, str(message["content"])[:_LONGEST]]

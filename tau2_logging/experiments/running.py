@@ -21,7 +21,7 @@ _STOPPED = (130, 143)
 
 @dataclass(frozen=True)
 class Progress:
-    """Cells of an arm. `failed` ended in error or time-out when last tried; `missing` is everything that is not `ok`."""
+    """Cells of an arm. `failed` ended in error or timeout when last tried; `missing` is everything that is not `ok`."""
 
     arm: str
     planned: int
@@ -38,7 +38,7 @@ class Progress:
 def run_experiment(experiment: Experiment, changes: Mapping[str, Any], rounds: int = ROUNDS) -> int:
     """Run what is missing, in up to `rounds` goes; the exit code of the last. `changes`: settings of RunConfig that change no result.
 
-    Raises UserError for what the run cannot begin with.
+    Raises UserError for what the run cannot start with.
     """
     from tau2_logging.runner.session import run
 
@@ -74,7 +74,7 @@ def _within_budget(config: RunConfig, experiment: Experiment) -> RunConfig:
 
 
 def progress(experiment: Experiment) -> list[Progress]:
-    """How far each arm has come, from the checkpoint."""
+    """Return how far each arm has come, from the checkpoint."""
     return [_of_arm(experiment, name) for name in experiment.plan.arms]
 
 

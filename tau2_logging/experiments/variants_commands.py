@@ -11,7 +11,7 @@ from tau2_logging.runner.work.prompts import prompt_of
 
 
 def list_variants(args: argparse.Namespace) -> int:
-    """Names, lengths and what they are about."""
+    """Return names, lengths and what they are about."""
     for variant in known_variants(args.file or ()).values():
         words = len(variant.manner.split())
         expects = ", ".join(f"{marker} {way}" for marker, way in variant.expect.items()) or "nothing"
@@ -20,14 +20,14 @@ def list_variants(args: argparse.Namespace) -> int:
 
 
 def show(args: argparse.Namespace) -> int:
-    """The text of a variant as it stands in the prompt."""
+    """Return the text of a variant as it is in the prompt."""
     variant = _named(args, args.name)
     print(variant.block.rstrip("\n") if variant.block else f"({variant.name} adds nothing: tau2's own prompt)")
     return 0
 
 
 def diff(args: argparse.Namespace) -> int:
-    """Two variants, line by line of sentences."""
+    """Return two variants, line by line of sentences."""
     one, two = _named(args, args.name), _named(args, args.other)
     before, after = (variant.text.replace(". ", ".\n").splitlines() for variant in (one, two))
     print("\n".join(difflib.unified_diff(before, after, one.name, two.name, lineterm="", n=99)) or "no difference")
@@ -35,7 +35,7 @@ def diff(args: argparse.Namespace) -> int:
 
 
 def lint_variants(args: argparse.Namespace) -> int:
-    """What is wrong with the variants; exit code 1 where something is."""
+    """Return what is wrong with the variants; exit code 1 if something is."""
     variants = known_variants(args.file or ())
     found = lint(variants.values())
     for finding in found:

@@ -46,7 +46,7 @@ class Instrumentation:
 
     @property
     def notes(self) -> list[str]:
-        """What a person should know of servers that could not stream, a sentence each; grows as it is found."""
+        """What the user should know of servers that could not stream, a sentence each; grows as it is found."""
         return self._streaming.notes
 
     def install(self) -> None:

@@ -1,7 +1,7 @@
 """The current simulation follows the work into helper threads and pools.
 
-Context variables do not: a new thread starts empty, and a pool's thread keeps the one of whoever started it. So the simulation is
-captured where work is handed over and applied where it runs. asyncio tasks and `asyncio.to_thread` copy the context by themselves.
+Context variables do not: a new thread starts empty, and a pool's thread keeps that of the thread that started it. So the simulation is
+captured where work is handed over and applied where it runs. asyncio tasks and `asyncio.to_thread` copy the context automatically.
 """
 
 from __future__ import annotations

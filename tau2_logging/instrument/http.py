@@ -1,4 +1,4 @@
-"""Model calls where they leave the process, for every client built on httpx: litellm's handlers, the openai and anthropic SDKs.
+"""Model calls if they leave the process, for every client built on httpx: litellm's handlers, the openai and anthropic SDKs.
 
 A call is made as its client made it, except at servers whose streams are known to give the same answers: there a plain call is made as a
 streaming request, to measure the time to the first token (streaming.py, reassembly.py). A request that no layer above measures (an agent

@@ -14,8 +14,8 @@ class Instrumentor:
     """Wraps one package. A subclass says in `wrap` what it puts where; everything is taken off again by `uninstall`. Usable as a context
     manager.
 
-    Wrappers that are taken off are not called any more, whoever holds them (see `patching`). `self.installed` is for what they have handed
-    out: a tool, a stream.
+    Wrappers that are taken off are not called any more, the code that holds them (see `patching`). `self.installed` is for what they have
+    handed out: a tool, a stream.
     """
 
     def __init__(self) -> None:
@@ -49,7 +49,7 @@ class Instrumentor:
         self.uninstall()
 
     def supported(self) -> bool:
-        """Whether the package is there in a version this knows."""
+        """Return whether the package is there in a version this knows."""
         return True
 
     def wrap(self, patches: Patches) -> None:
@@ -58,7 +58,7 @@ class Instrumentor:
 
 
 def distribution_version(*names: str) -> str | None:
-    """`name version` of the first of these distributions that is installed."""
+    """Return `name version` of the first of these distributions that is installed."""
     for name in names:
         try:
             return f"{name} {metadata.version(name)}"
@@ -68,7 +68,7 @@ def distribution_version(*names: str) -> str | None:
 
 
 def has_module(package: str, module: str) -> bool:
-    """Whether an importable package holds a module of that name, without importing either."""
+    """Return whether an importable package holds a module of that name, without importing either."""
     try:
         found = importlib.util.find_spec(package)
     except (ImportError, ValueError):

@@ -1,4 +1,4 @@
-"""Every model call that goes through litellm, whoever makes it.
+"""Every model call that goes through litellm, the code that makes it.
 
 litellm's `completion` and `acompletion` are wrapped wherever they are bound: tau2 and agents import them by name. litellm calls itself
 (async through sync, the public function through an inner one, its own retries); of nested calls only those that are a new attempt
@@ -134,8 +134,8 @@ def _assemble(chunks: list[Any]) -> Any:
 
 @lru_cache(maxsize=256)
 def call_type_of(model: str, provider: str | None, api_base: str | None) -> str:
-    """Who is to serve a call by litellm's account: openai, claude, or litellm's own name of the provider. `hosted_vllm` is whatever speaks
-    OpenAI's protocol; `vllm` is vLLM inside this process.
+    """Return who is to serve a call by litellm's account: openai, claude, or litellm's own name of the provider. `hosted_vllm` is
+    whatever speaks OpenAI's protocol; `vllm` is vLLM inside this process.
     """
     if provider is None:
         import litellm

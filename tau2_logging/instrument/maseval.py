@@ -1,8 +1,9 @@
 """What happens inside a repetition of MASEval's Tau2 benchmark. For MASEval 0.5.1.
 
 Its callbacks fire in the main thread when work is submitted, and the agent's never; the one place where task and repetition are known, in
-the thread that does the work, is `Benchmark._execute_task_repetition`. A step is what MASEval itself counts as one: each model call of the
-agent and of the user, and each tool call. Model calls are measured where they leave (see `litellm`, `http`): here it is only said who acts.
+the thread that does the work, is `Benchmark._execute_task_repetition`. A step is what MASEval itself counts as one: each model call of
+the agent and of the user, and each tool call. Model calls are measured if they leave (see `litellm`, `http`): here it is only said who
+acts.
 """
 
 from __future__ import annotations
@@ -44,9 +45,9 @@ _CALL: ContextVar[_Call | None] = ContextVar("tau2_logging_maseval_call", defaul
 
 
 class MasevalInstrumentor(Instrumentor):
-    """Follows MASEval's agents, user, tools and evaluator, where its Tau2 benchmark has been imported.
+    """Follows MASEval's agents, user, tools and evaluator, if its Tau2 benchmark has been imported.
 
-    With `logger`, a repetition outside of any simulation of ours (a person's own script) becomes one.
+    With `logger`, a repetition outside of any simulation of ours (the user's own script) becomes one.
     """
 
     def __init__(self, logger: EventLogger | None = None) -> None:
@@ -229,7 +230,7 @@ class MasevalInstrumentor(Instrumentor):
 
 
 def outcome_of_report(report: Mapping[str, Any]) -> Outcome:
-    """Reward and status from MASEval's report of a repetition; one that failed has no reward."""
+    """Return reward and status from MASEval's report of a repetition; one that failed has no reward."""
     scores = report.get("eval") or ()
     reward = scores[0].get("reward") if scores else None
     if report.get("status") in ("success", "evaluation_failed"):
@@ -288,7 +289,7 @@ class _LiveTool:
 
 
 def _named(tool_call: Mapping[str, Any]) -> tuple[str, Any]:
-    """Name and arguments of a call in OpenAI's form or a flat one."""
+    """Return name and arguments of a call in OpenAI's form or a flat one."""
     function = tool_call.get("function", tool_call)
     arguments = function.get("arguments", {})
     if isinstance(arguments, str):

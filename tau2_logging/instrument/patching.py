@@ -152,7 +152,7 @@ def _walk_modules(layer: _Layer | None = None, shells: Mapping[int, Function] = 
 
 
 def _unwrapped(function: Function) -> Function:
-    """What a shell that only passes calls on was put over; any other function as it is."""
+    """Return what a shell that only passes calls on was put over; any other function as it is."""
     with _LOCK:
         for layer in reversed(_LEFT_BEHIND):
             function = layer.functions.get(function, function)
@@ -174,7 +174,7 @@ def _async_shell(layer: _Layer, original: Function, wrapper: Function) -> Functi
 
 
 def _rebuilt(found: Any, wrapped: MakeWrapper) -> Any:
-    """A function, or what holds one, with the wrapped function in its place."""
+    """Return a function, or what holds one, with the wrapped function in its place."""
     if isinstance(found, property) and found.fget is not None:
         return property(wrapped(found.fget), found.fset, found.fdel, found.__doc__)
     if isinstance(found, (classmethod, staticmethod)):
@@ -183,7 +183,7 @@ def _rebuilt(found: Any, wrapped: MakeWrapper) -> Any:
 
 
 def _bound(wanted: Collection[int]) -> Iterator[tuple[ModuleType, str, Any]]:
-    """Where objects are bound in modules, by their ids."""
+    """Yield where objects are bound in modules, by their ids."""
     if not wanted:
         return
     wanted = frozenset(wanted)

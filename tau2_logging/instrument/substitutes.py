@@ -17,20 +17,20 @@ class DatabaseSource(Protocol):
     """Loads databases and hashes them."""
 
     def load(self, kind: type, path: Any, own: Callable[[], Any]) -> Any:
-        """The database of this class in a file; `own` loads it as the package does."""
+        """Return the database of this class in a file; `own` loads it as the package does."""
 
     def hash(self, database: Any) -> str | None:
-        """The package's own hash of a database, None where it is to make it itself."""
+        """Return the package's own hash of a database, None if it is to make it itself."""
 
 
 class ToolSource(Protocol):
     """Derives what a model is shown of a tool."""
 
     def parsed(self, kind: type, signature: Any, docstring: str | None, predefined: Mapping[str, Any], own: Function) -> dict[str, Any]:
-        """The fields of a tool that a function's signature and docstring give; `own` derives them as tau2 does."""
+        """Return the fields of a tool that a function's signature and docstring give; `own` derives them as tau2 does."""
 
     def schema(self, tool: Any, own: Callable[[Any], Any]) -> Any:
-        """A tool's JSON schema; `own` makes it as tau2 does."""
+        """Return a tool's JSON schema; `own` makes it as tau2 does."""
 
 
 _HOMES = {

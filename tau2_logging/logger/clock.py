@@ -9,11 +9,11 @@ class Clock:
     """The machine's clock. `now_ns` is monotonic and measures; `wall_ns` is the time of day and only labels."""
 
     def now_ns(self) -> int:
-        """Monotonic time in nanoseconds, from an arbitrary origin."""
+        """Return monotonic time in nanoseconds, from an arbitrary origin."""
         return time.perf_counter_ns()
 
     def wall_ns(self) -> int:
-        """Nanoseconds since 1970-01-01 UTC."""
+        """Return nanoseconds since 1970-01-01 UTC."""
         return time.time_ns()
 
     def sleep(self, seconds: float) -> None:
@@ -68,6 +68,6 @@ class WallText:
 
 
 def utc_offset(clock: Clock) -> str:
-    """Offset of local time from UTC now, as `+HH:MM`."""
+    """Return the offset of local time from UTC now, as `+HH:MM`."""
     offset = time.strftime("%z", time.localtime(clock.wall_ns() // 1_000_000_000))
     return f"{offset[:3]}:{offset[3:5]}"

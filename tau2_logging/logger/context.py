@@ -1,6 +1,6 @@
 """Which simulation the code that runs now belongs to, and which expert model it is asking.
 
-Context variables hold them. asyncio tasks inherit them by themselves; helper threads and pools do when `instrument.threads` is
+Context variables hold them. asyncio tasks inherit them automatically; helper threads and pools do when `instrument.threads` is
 installed, which captures them where work is handed over and applies them where the work runs. They are read when an event is made.
 """
 
@@ -19,14 +19,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CurrentExpert:
-    """The expert whose model is being called: its alias, and the prices a person gave for it, in USD per token; both or none."""
+    """The expert whose model is being called: its alias, and the prices the user gave for it, in USD per token; both or none."""
 
     alias: str
     input_cost_per_token: float | None = None
     output_cost_per_token: float | None = None
 
     def cost_usd(self, input_tokens: int | None, output_tokens: int | None) -> float | None:
-        """Price of a reply by these prices; None where they or the tokens are not known."""
+        """Return the price of a reply by these prices; None if they or the tokens are not known."""
         if self.input_cost_per_token is None or self.output_cost_per_token is None or input_tokens is None or output_tokens is None:
             return None
         return input_tokens * self.input_cost_per_token + output_tokens * self.output_cost_per_token
@@ -37,7 +37,7 @@ _EXPERT: ContextVar[CurrentExpert | None] = ContextVar("tau2_logging_expert", de
 
 
 def current() -> Simulation | None:
-    """The simulation that the calling code works for, None outside of one."""
+    """Return the simulation that the calling code works for, None outside of one."""
     return _CURRENT.get()
 
 
@@ -52,7 +52,7 @@ def bind(simulation: Simulation | None) -> Iterator[None]:
 
 
 def current_expert() -> CurrentExpert | None:
-    """The expert whose model is being called, None outside of such a call."""
+    """Return the expert whose model is being called, None outside of such a call."""
     return _EXPERT.get()
 
 
@@ -67,7 +67,7 @@ def expert_scope(asked: CurrentExpert) -> Iterator[None]:
 
 
 def carried(function: Callable[..., T]) -> Callable[..., T]:
-    """`function`, to be run in another thread for the simulation that is current now.
+    """Return `function`, to be run in another thread for the simulation that is current now.
 
     For executors that `instrument.threads` does not know: `pool.submit(carried(work), item)`.
     """
@@ -75,7 +75,7 @@ def carried(function: Callable[..., T]) -> Callable[..., T]:
 
 
 def bound_to(simulation: Simulation | None, function: Callable[..., T]) -> Callable[..., T]:
-    """`function`, run with `simulation` as the current one wherever it is called, for the expert that is asked now."""
+    """Return `function`, run with `simulation` as the current one wherever it is called, for the expert that is asked now."""
     expert = _EXPERT.get()
 
     def run(*args: Any, **kwargs: Any) -> T:

@@ -37,7 +37,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_new_span_prefixes)
 
 _TEXTS = frozenset(("arguments", "result", "messages", "reply", "error_message", "traceback", "summary"))
-"""Fields in which personal data may stand."""
+"""Fields that may contain personal data."""
 
 
 class EventLogger:
@@ -45,8 +45,8 @@ class EventLogger:
 
     `sinks` are owned by it: `close` closes them. `origin_ns` is the monotonic time that `start_ms` counts from; a resumed run passes
     one that lies before its own start. `masking` is one of sensitive.LEVELS: with `all`, personal data is masked in every sink; what is
-    masked at all in arguments and results is up to those who make the events. `host` and `worker` stand in every event of a simulation,
-    where a worker process writes them. `lost_elsewhere` is what each worker has told of lines that it could not write, with the reason.
+    masked at all in arguments and results is up to those who make the events. `host` and `worker` are in every event of a simulation, if
+    a worker process writes them. `lost_elsewhere` is what each worker has told of lines that it could not write, with the reason.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class EventLogger:
         _LOGGERS.add(self)
 
     def new_span(self) -> str:
-        """An id that is unique within the run, also over its resumptions and processes."""
+        """Return an id that is unique within the run, also over its resumptions and processes."""
         return f"{self._prefix}{next(self._spans):x}"
 
     def new_span_prefix(self) -> None:
@@ -89,7 +89,7 @@ class EventLogger:
         self._prefix = secrets.token_hex(3)
 
     def since_start_ms(self, now_ns: int) -> float:
-        """Milliseconds from the begin of the run to a monotonic time."""
+        """Return milliseconds from the start of the run to a monotonic time."""
         return (now_ns - self.origin_ns) / 1e6
 
     def relayed_level(self, written: bool) -> int:
@@ -98,7 +98,7 @@ class EventLogger:
         return min(least, DEBUG if self._forward.enabled(DEBUG) else NO_LINES)
 
     def enabled(self, level: int) -> bool:
-        """Whether anyone wants events of this level."""
+        """Return whether anyone wants events of this level."""
         return level >= self._threshold or self._forward.enabled(level)
 
     def emit(
@@ -151,7 +151,7 @@ class EventLogger:
             self._forward.send(event, line)
 
     def structured(self, made: Sequence[StructuredFields]) -> None:
-        """Write structured events, where a sink wants them. Never raises."""
+        """Write structured events, if a sink wants them. Never raises."""
         if not self.wants_structured:
             return
         shared = {"run": self.run_id, "host": self.host, "worker": self.worker}
@@ -181,7 +181,7 @@ class EventLogger:
         return [sink for sink in self.sinks if not (written and sink.shared)]
 
     def event_time(self) -> str:
-        """The time now, as structured events have it."""
+        """Return the time now, as structured events have it."""
         return self._wall().replace(" ", "T")
 
     def text(self, domain: str | None, text: str) -> None:
@@ -205,7 +205,7 @@ class EventLogger:
                     continue
 
     def attempt(self, function: Callable[..., T], *args: object) -> T | None:
-        """Call a piece of telemetry; None where it failed."""
+        """Call a piece of telemetry; None if it failed."""
         try:
             return function(*args)
         except Exception:
@@ -213,12 +213,12 @@ class EventLogger:
             return None
 
     def lost(self) -> tuple[int, str]:
-        """How many lines could not be written here and, as they have told, by the workers; and why."""
+        """Return how many lines could not be written here and, as they have told, by the workers; and why."""
         told = [*(sink.lost() for sink in self.sinks), *self.lost_elsewhere.values()]
         return sum(lines for lines, _ in told), "; ".join(sorted({reason for _, reason in told if reason}))
 
     def reopened(self) -> list[str]:
-        """Files that were moved away or removed and have been opened again."""
+        """Return files that were moved away or removed and have been opened again."""
         return [path for sink in self.sinks for path in sink.reopened()]
 
     def close(self) -> None:

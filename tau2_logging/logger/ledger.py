@@ -28,7 +28,7 @@ class Ledger:
         self.opened_ns = self._since_ns = clock.now_ns()
 
     def enter(self, category: str) -> int:
-        """Something of this category begins; returns the time, in ns."""
+        """Something of this category starts; returns the time, in ns."""
         with self._lock:
             self._open[category] += 1
             return self._switch()
@@ -47,7 +47,7 @@ class Ledger:
         return now
 
     def milliseconds(self) -> tuple[dict[str, float], float]:
-        """(milliseconds by category, `other` included; milliseconds since the ledger was opened). The first add up to the second."""
+        """Return (milliseconds by category, `other` included; milliseconds since the ledger was opened). The first add up to the second."""
         with self._lock:
             now = self._switch()
             spent = {category: ns / 1e6 for category, ns in self._spent_ns.items()}

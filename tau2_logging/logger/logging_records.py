@@ -1,6 +1,6 @@
 """The levels PROFILE and USER_JUDGE on Python's standard `logging`, and our events as its records.
 
-Every event also goes to whatever handler a person has attached to the `tau2_logging` logger (or above it), as a LogRecord whose
+Every event also goes to whatever handler the user has attached to the `tau2_logging` logger (or above it), as a LogRecord whose
 message is the line and whose `event` attribute is the Event. Without a handler this costs one look-up.
 """
 
@@ -28,7 +28,7 @@ class RecordForwarder:
         self._logger = logging.getLogger(LOGGER_NAME)
 
     def enabled(self, level: int) -> bool:
-        """Whether somebody's handler wants events of this level.
+        """Return whether somebody's handler wants events of this level.
 
         A handler on our own logger is taken as a wish for events of every level, unless the logger has been given one: the root's
         default is WARNING. Handlers further up get what `logging` would let through to them.

@@ -50,6 +50,6 @@ class Operation:
 
 
 def error_fields(error: BaseException, limit: int = 300) -> dict[str, object]:
-    """`error=true` with the class of an exception and what it said, masked and shortened to `limit` characters."""
+    """Return `error=true` with the class of an exception and what it said, masked and shortened to `limit` characters."""
     name = type(error).__name__
     return {"error": True, "error_type": name, "error_message": masked_start(error_text(error), limit) or f"{name}()"}

@@ -26,8 +26,8 @@ _STOP_TOKENS = {"###STOP###": "stop", "###TRANSFER###": "transfer", "###OUT-OF-S
 @dataclass(frozen=True)
 class Outcome:
     """How a simulation ended. A failure of the infrastructure has no reward: it is not scored. The failure of the agent's own model has
-    reward 0 and status ok, with the `error` that it ended in. `cause` is the model call that the error comes from. `tau2_reward` is tau2's
-    own where another harness gave `reward`."""
+    reward 0 and status ok, with the `error` that it ended in. `cause` is the model call that the error comes from. `tau2_reward` is
+    tau2's own if another harness gave `reward`."""
 
     status: str
     reward: float | None = None
@@ -39,13 +39,13 @@ class Outcome:
 
 
 def failed(simulation: Simulation, error: BaseException) -> Outcome:
-    """The outcome of a simulation that ended in an exception."""
+    """Return the outcome of a simulation that ended in an exception."""
     return Outcome(ERROR, error=error, cause=simulation.cause_of(error))
 
 
 def described_error(outcome: Outcome, limit: int = 300) -> tuple[str, str] | None:
-    """(error_type, error_message) of an outcome, masked and shortened: the name that the model call has in its event, if a call is the
-    cause; the exception's class is then part of the message. None if there was no error."""
+    """Return (error_type, error_message) of an outcome, masked and shortened: the name that the model call has in its event, if a call is
+    the cause; the exception's class is then part of the message. None if there was no error."""
     if outcome.error is None:
         return None
     fields = error_fields(outcome.error, limit)
@@ -73,7 +73,7 @@ def begin(
     seed: int | None = None,
     more: Mapping[str, object] | None = None,
 ) -> Simulation:
-    """A new simulation; writes task_start, with `more` fields. Its time counts as setup until the first step."""
+    """Return a new simulation; writes task_start, with `more` fields. Its time counts as setup until the first step."""
     simulation = Simulation(logger, domain, task, trial, seed)
     started = simulation.ledger.enter("setup")
     simulation.emit("task_start", {"start_ms": logger.since_start_ms(started), "seed": seed, **(more or {})}, span=simulation.span)

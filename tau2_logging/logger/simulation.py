@@ -82,7 +82,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class InFlight:
-    """How a simulation stands at a moment, for a display: what it waits on and for how long. Picklable."""
+    """How a simulation is at a moment, for a display: what it waits on and for how long. Picklable."""
 
     domain: str
     task: str
@@ -132,7 +132,7 @@ class Simulation:
             self.logger.emit_in(self._context, type_, fields, span, parent)
 
     def structured(self, kind: type[StructuredEvent], span: str | None = None, **fields: Any) -> None:
-        """Have a structured event of this simulation written, where a sink wants them. The fields must not change any more."""
+        """Have a structured event of this simulation written, if a sink wants them. The fields must not change any more."""
         self.structured_by(lambda: ((kind, fields),), span)
 
     def structured_by(self, make: MakeEvents, span: str | None = None) -> None:
@@ -148,7 +148,7 @@ class Simulation:
             self.enter(LIVE)
 
     def enter(self, phase: str) -> None:
-        """Begin a phase."""
+        """Start a phase."""
         self.phase = phase
         self._phase_since_ns = self.logger.clock.now_ns()
 
@@ -158,7 +158,7 @@ class Simulation:
             self.usage.counts[name] += number
 
     def start_waiting(self, span: str, what: str, model: str | None, since_ns: int) -> None:
-        """The operation `span` has begun and the simulation waits for it."""
+        """The operation `span` has started and the simulation waits for it."""
         self._waiting[span] = Waiting(what, model, since_ns)
 
     def stop_waiting(self, span: str) -> None:
@@ -166,21 +166,21 @@ class Simulation:
         self._waiting.pop(span, None)
 
     def waiting(self) -> Waiting:
-        """What it has waited on longest; between calls, tau2's own work in this phase."""
+        """Return what it has waited on longest; between calls, tau2's own work in this phase."""
         calls = sorted(self._waiting.copy().values(), key=lambda waiting: waiting.since_ns)
         return calls[0] if calls else Waiting(_BETWEEN.get(self.phase, self.phase), None, self._phase_since_ns)
 
     def elapsed_ms(self) -> float:
-        """Milliseconds since it began."""
+        """Return milliseconds since it started."""
         return (self.logger.clock.now_ns() - self.ledger.opened_ns) / 1e6
 
     def cause_of(self, error: BaseException) -> CallProblem | None:
-        """The problem of this turn's last model call, if the exception follows from it."""
+        """Return the problem of this turn's last model call, if the exception follows from it."""
         problem = self.call_problem
         return problem if problem is not None and follows(error, problem) else None
 
     def in_flight(self) -> InFlight:
-        """How it stands now."""
+        """Return its state now."""
         waiting = self.waiting()
         waited_ms = (self.logger.clock.now_ns() - waiting.since_ns) / 1e6
         return InFlight(self.domain, self.task, self.elapsed_ms(), waiting.what, waiting.model, waited_ms)
@@ -195,7 +195,7 @@ class Simulation:
             os._exit(0)
 
     def abandon(self) -> bool:
-        """The run ends without it: it writes nothing more, and stops at its next step. False if it has ended already."""
+        """Return the run ends without it: it writes nothing more, and stops at its next step. False if it has ended already."""
         with self.lock:
             if self.phase == DONE:
                 return False

@@ -25,20 +25,20 @@ class Sink:
         """One event as its line, without the newline. Called from any thread; must not raise."""
 
     def write_event(self, event: Event) -> None:
-        """One event as an object, only where `wants_events` is set. Called from any thread; must not raise."""
+        """One event as an object, only if `wants_events` is set. Called from any thread; must not raise."""
 
     def write_structured(self, events: Sequence[StructuredEvent]) -> None:
-        """Structured events, in order, only where `wants_structured` is set. Called from any thread; must not raise."""
+        """Structured events, in order, only if `wants_structured` is set. Called from any thread; must not raise."""
 
     def write_text(self, domain: str | None, text: str) -> None:
         """Something the run said that is no event (tau2's own log, warnings, tracebacks); None is every domain."""
 
     def lost(self) -> tuple[int, str]:
-        """How many lines the system refused to write, and why."""
+        """Return how many lines the system refused to write, and why."""
         return 0, ""
 
     def reopened(self) -> list[str]:
-        """Files that were moved away or removed and have been opened again."""
+        """Return files that were moved away or removed and have been opened again."""
         return []
 
     def close(self) -> None:

@@ -32,7 +32,7 @@ exit code: 0 when every difference is deliberate or accepted, 1 when one is not,
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of the command."""
+    """Return the parser of the command."""
     parser = CommandParser(
         prog="python -m tau2_logging.parity",
         description=_DESCRIPTION,

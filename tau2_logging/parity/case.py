@@ -69,10 +69,10 @@ class Act:
 
 
 def gold_conversation(calls: tuple[Call, ...], communicate: tuple[str, ...]) -> list[Act]:
-    """The perfect conversation about a task: the gold actions in order, what must be said, and the user's stop.
+    """Return the perfect conversation about a task: the gold actions in order, what must be said, and the user's stop.
 
-    The user answers a greeting. Whenever it is the user's turn to act, the agent asks for it, the user makes all calls of that stretch one
-    after the other and says so. Every text is another one.
+    The user answers a greeting. Whenever it is the user's turn to act, the agent asks for it, the user makes all calls of that stretch
+    one after the other and says so. Every text is another one.
     """
     acts = [Act("user", "Hello, I need help.")]
     turn = "assistant"

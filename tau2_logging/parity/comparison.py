@@ -57,7 +57,7 @@ def compare(
     right: Mapping[Any, Mapping[str, Any]],
     deliberate: frozenset[str],
 ) -> ParityComparison:
-    """Compare the answers to `cases`. What follows a deliberate difference in a sequence is not compared where it changes the state."""
+    """Compare the answers to `cases`. What follows a deliberate difference in a sequence is not compared if it changes the state."""
     found = ParityComparison([], {}, {})
     for case in cases:
         tally = found.tallies.setdefault((case.domain, case.played), EqualCounts())

@@ -19,7 +19,7 @@ _SHOWN = 3
 
 @dataclass(frozen=True)
 class ParityFinding:
-    """A kind of difference: its name, how often it was met (`count` of `of`), what it is, a few places. `played`: gold, slip or fuzz, where
+    """A kind of difference: its name, how often it was met (`count` of `of`), what it is, a few places. `played`: gold, slip or fuzz, if
     it was found by playing."""
 
     name: str
@@ -33,7 +33,7 @@ class ParityFinding:
 
 
 def findings(comparison: ParityComparison, left: SideResults, right: SideResults) -> list[ParityFinding]:
-    """Those of the calls, of the evaluators, and of what each side's tasks, tools, policies and loaders are."""
+    """Return those of the calls, of the evaluators, and of what each side's tasks, tools, policies and loaders are."""
     names = (_name(left), _name(right))
     found = list(_of_calls(comparison, names, deliberate_kinds(left, right)))
     found += _of_rewards(comparison, names)
@@ -46,7 +46,7 @@ def findings(comparison: ParityComparison, left: SideResults, right: SideResults
 
 
 def deliberate_kinds(left: SideResults, right: SideResults) -> frozenset[str]:
-    """Names of the differences that are meant between these two implementations."""
+    """Return the names of the differences that are meant between these two implementations."""
     return DELIBERATE.get((left.about["implementation"], right.about["implementation"]), frozenset())
 
 
@@ -82,7 +82,7 @@ _SENTENCES = {
 
 
 def _how(difference: Difference) -> str:
-    """The beginnings of two texts that end alike."""
+    """Return the starts of two texts that end alike."""
     left, right = str(difference.left), str(difference.right)
     common = next((n for n, (a, b) in enumerate(zip(reversed(left), reversed(right), strict=False)) if a != b), min(len(left), len(right)))
     return f"{left[: len(left) - common] + ': '!r} on the left, {right[: len(right) - common] + ': '!r} on the right"
@@ -136,7 +136,7 @@ def _of_releases(left: Mapping[str, Any], right: Mapping[str, Any]) -> Iterator[
 
 
 def _parts(mine: Mapping[str, Any], theirs: Mapping[str, Any], names: Sequence[str]) -> str:
-    """Which parts of tasks differ, and how often."""
+    """Return which parts of tasks differ, and how often."""
     counts = Counter(key for name in names for key in mine[name] if _bare(mine[name][key]) != _bare(theirs[name].get(key)))
     return ", ".join(f"{key} {count}" for key, count in counts.most_common()) or "in parts that one release adds"
 
@@ -201,7 +201,7 @@ def _of_starts(started: Sequence[Mapping[str, Any]]) -> Iterator[ParityFinding]:
 
 
 def _of_evaluator(probes: Sequence[Mapping[str, Any]]) -> Iterator[ParityFinding]:
-    """Why perfect conversations are not scored 1: one repair after the other, and how many become perfect by it."""
+    """Yield why perfect conversations are not scored 1: one repair after the other, and how many become perfect by it."""
     for domain in sorted({probe["domain"] for probe in probes}):
         members = [probe for probe in probes if probe["domain"] == domain]
         calls = Counter[str]()

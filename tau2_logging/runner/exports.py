@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 class Exports:
-    """The sinks that `config` asks for. `notes` are for the begin of the run; `finish` says what is to be said at its end.
+    """The sinks that `config` asks for. `notes` are for the start of the run; `finish` says what is to be said at its end.
 
-    `started_wall`: seconds since 1970 when the run (not this start of it) began; `planned`: simulations of each domain.
+    `started_wall`: seconds since 1970 when the run (not this start of it) started; `planned`: simulations of each domain.
     """
 
     def __init__(self, config: RunConfig, started_wall: float, planned: dict[str, int], say: Callable[[str], None]) -> None:
@@ -63,9 +63,10 @@ def check_exports(config: RunConfig) -> None:
 
 
 def send_log(runs: Iterable[tuple[int, Iterable[Event]]], endpoint: str, content: bool = False) -> str:
-    """Send finished runs to an OTLP endpoint: for each when it began (ns since 1970) and its events. The sentence that says how it went.
+    """Send finished runs to an OTLP endpoint: for each when it started (ns since 1970) and its events. The sentence that says how it
+    went.
 
-    Raises UserError where the endpoint is no address or does not take them.
+    Raises UserError if the endpoint is no address or does not take them.
     """
     sentence: str = _otlp().send_runs(runs, endpoint, content)
     return sentence

@@ -47,7 +47,7 @@ class Rescored:
 
 
 def rates(rewards: Mapping[str, list[float]]) -> tuple[dict[int, float], dict[int, float]]:
-    """(pass^k, pass@k) by k, for every k that all tasks have trials for; `rewards` by task."""
+    """Return (pass^k, pass@k) by k, for every k that all tasks have trials for; `rewards` by task."""
     return mean_pass_hat(rewards), mean_pass_at(rewards)
 
 
@@ -67,7 +67,7 @@ def rescore(reports: Path, output: Path) -> dict[str, Rescored]:
 
 
 def read_reports(path: Path) -> Iterator[dict[str, Any]]:
-    """The reports of a JSONL file. A last line that was cut short is passed over; any other line that is none raises UserError."""
+    """Yield the reports of a JSONL file. A last line that was cut short is passed over; any other line that is none raises UserError."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -125,7 +125,7 @@ class _Domain:
         return self._found
 
     def _one(self, report: Mapping[str, Any], checkpoint: Checkpoint) -> Any:
-        """The task, if the report's conversation was scored."""
+        """Return the task, if the report's conversation was scored."""
         name = str(report["task_id"])
         task = self._tasks.get(name)
         if report["status"] not in _SCORED or task is None:
@@ -164,7 +164,7 @@ class _Domain:
 
 
 def _settings(domain: str, reports: Iterable[Mapping[str, Any]]) -> SimulationSettings:
-    """What the head of a Results file says of the run, as far as the reports tell."""
+    """Return what the head of a Results file says of the run, as far as the reports tell."""
     models: dict[str, Any] = next((traces["models"] for report in reports if (traces := report.get("traces") or {}).get("models")), {})
     names = {role: str((models.get(role) or {}).get("model_id", "unknown")) for role in ("agent_model", "user_simulator")}
     trials = 1 + max((int(report["repeat_idx"]) for report in reports), default=0)

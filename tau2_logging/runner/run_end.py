@@ -12,7 +12,7 @@ from tau2_logging.runner.work.checkpoint import finished as finished_rows
 
 
 class Ending:
-    """`problems` are what a person has to do something about: the run then exits with 1. `kept` counts the simulations that finished and
+    """`problems` are what the user has to do something about: the run then exits with 1. `kept` counts the simulations that finished and
     are on disk; `notes` are worth knowing.
     """
 

@@ -19,7 +19,7 @@ _MANY_THREADS = 32
 
 
 def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterator[str]:
-    """What is run, and what may not be meant so."""
+    """Yield what is run, and what may not be meant so."""
     if config.all_scripted:
         yield (
             "No real model is evaluated: the built-in scripted models play agent, user and judge. "
@@ -45,7 +45,7 @@ def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterat
 
 
 def result_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, totals: LiveTotals) -> Iterator[str]:
-    """The rewards, where results are, what to do next."""
+    """Yield the rewards, where results are, what to do next."""
     for label, item in totals.domains.items():
         yield f"{label}: mean reward {item.score.headline}"
     yield f"results: {folder.directory}/results_<domain>.json ({', '.join(plan.settings)})"
@@ -57,7 +57,7 @@ def result_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, totals: Li
 
 
 def ending_lines(plan: RunPlan, folder: RunFolder, stop: Stop, ending: Ending) -> Iterator[str]:
-    """What went wrong with files, why the run stopped before its end, and how to finish it."""
+    """Yield what went wrong with files, why the run stopped before its end, and how to finish it."""
     for problem in ending.problems:
         yield f"error: {problem}"
     if stop.end is not None:
@@ -68,6 +68,6 @@ def ending_lines(plan: RunPlan, folder: RunFolder, stop: Stop, ending: Ending) -
 
 
 def damaged_note(rows: Sequence[str]) -> str:
-    """Which rows of an earlier start are passed over."""
+    """Return which rows of an earlier start are passed over."""
     more = f", and {len(rows) - 1} more" if len(rows) > 1 else ""
     return f"note: edited or damaged rows are skipped, and their simulations are run again: {rows[0]}{more}"

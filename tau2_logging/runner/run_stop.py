@@ -27,7 +27,7 @@ class Stop:
         executor.stop()
 
     def is_over(self, executor: Executor) -> bool:
-        """Whether there is nothing more to wait for."""
+        """Return whether there is nothing more to wait for."""
         return self.signal is not None or (self.end is not None and (executor.idle or time.monotonic() > self.at_latest))
 
     @contextmanager

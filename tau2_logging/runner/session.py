@@ -1,4 +1,4 @@
-"""A run from beginning to end: the one place where everything is put together."""
+"""A run from start to end: the one place where everything is put together."""
 
 from __future__ import annotations
 

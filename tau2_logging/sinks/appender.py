@@ -136,15 +136,15 @@ def append_to_all(files: Sequence[Appender], line: bytes) -> None:
 
 
 def lost_lines(files: Sequence[Appender]) -> tuple[int, str]:
-    """How many lines the system refused to write into these files, and why."""
+    """Return how many lines the system refused to write into these files, and why."""
     reasons = {str(file.error) for file in files if file.error is not None}
     return sum(file.lost for file in files), "; ".join(sorted(reasons))
 
 
 def open_for_append(path: Path) -> int:
-    """A descriptor for appending to `path`. A last line that a killed process left unfinished is ended first.
+    """Return a descriptor for appending to `path`. A last line that a killed process left unfinished is ended first.
 
-    Raises UserError where the file cannot be written.
+    Raises UserError if the file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -157,8 +157,8 @@ def open_for_append(path: Path) -> int:
 
 
 def ends_unfinished(path: Path) -> bool:
-    """Whether the file's last line has no newline and nobody is writing it: a file that another process appends to grows a page at a time,
-    and one look in twenty meets it in the middle of a line."""
+    """Return whether the file's last line has no newline and nobody is writing it: a file that another process appends to grows a page at
+    a time, and one look in twenty meets it in the middle of a line."""
     seen = _unfinished_at(path)
     if seen is None:
         return False
@@ -167,7 +167,7 @@ def ends_unfinished(path: Path) -> bool:
 
 
 def _unfinished_at(path: Path) -> int | None:
-    """Size of a file whose last line has no newline; None where it has one, or there is no line."""
+    """Return the size of a file whose last line has no newline; None if it has one, or there is no line."""
     with open(path, "rb") as file:
         size = file.seek(0, os.SEEK_END)
         if size == 0:  # empty, or no file that has an end

@@ -17,7 +17,7 @@ class DomainFiles(Sink):
 
     A domain that was not named gets its files with its first event. The arms of a domain (`retail@anger`) share its files.
 
-    Raises UserError on construction where a file cannot be written.
+    Raises UserError on construction if a file cannot be written.
     """
 
     shared = True
@@ -56,11 +56,11 @@ class DomainFiles(Sink):
                 everything.append(data)
 
     def lost(self) -> tuple[int, str]:
-        """How many lines the system refused to write, and why."""
+        """Return how many lines the system refused to write, and why."""
         return lost_lines(self._all())
 
     def reopened(self) -> list[str]:
-        """Files that were moved away or removed and have been opened again."""
+        """Return files that were moved away or removed and have been opened again."""
         return [str(file.path) for file in self._all() if file.reopened]
 
     def close(self) -> None:
@@ -72,10 +72,10 @@ class DomainFiles(Sink):
 
 
 def events_path(directory: Path, domain: str) -> Path:
-    """Where the events of a domain are written."""
+    """Return where the events of a domain are written."""
     return directory / f"tau2_{domain}.log"
 
 
 def all_path(directory: Path, domain: str) -> Path:
-    """Where everything a run says of a domain is written."""
+    """Return where everything a run says of a domain is written."""
     return directory / f"eval_{domain}.log"

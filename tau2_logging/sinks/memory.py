@@ -35,5 +35,5 @@ class MemorySink(Sink):
         self.texts.append((domain, text))
 
     def of(self, *types: str) -> list[Event]:
-        """The events of these types."""
+        """Return the events of these types."""
         return [event for event in self.events if event.type in types]

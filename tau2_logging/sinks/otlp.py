@@ -25,7 +25,7 @@ EVERY_S = 1.0
 METRICS_EVERY_S = 10.0
 MOST_KEPT = 50_000
 FINISHED_TIMEOUT_S = 60.0
-"""How long an endpoint may take over a batch of a finished log, which nobody waits for but the person who sends it."""
+"""How long an endpoint may take over a batch of a finished log, which nobody waits for but the user who sends it."""
 
 PATIENCE_S = 5.0
 """How long the end of a run waits for the endpoint."""
@@ -65,7 +65,7 @@ class OtlpSink(Sink):
     """Sends a trace for each simulation to `endpoint`. `sent` and `unsent` count spans.
 
     `origin_ns`: ns since 1970 at `start_ms=0`. `content`: what was said goes along, secrets masked. `say` is called once, from the
-    sink's thread, when the endpoint does not take what it is sent. Raises UserError where the endpoint is no address, or OpenTelemetry
+    sink's thread, when the endpoint does not take what it is sent. Raises UserError if the endpoint is no address, or OpenTelemetry
     is not installed.
     """
 
@@ -111,7 +111,7 @@ class OtlpSink(Sink):
         self._spans.clear()
 
     def report(self) -> str:
-        """One sentence on how it went, for the end of the run."""
+        """Return one sentence on how it went, for the end of the run."""
         lost = f", {self.unsent} could not be: the log has them" if self.unsent else ""
         metrics = "; it takes no metrics" if self._sender.metrics_refused else ""
         return f"{self.sent} spans sent to {mask_text(self._sender.endpoint)}{lost}{metrics}"
@@ -162,9 +162,10 @@ class OtlpSink(Sink):
 
 
 def send_runs(runs: Iterable[tuple[int, Iterable[Event]]], endpoint: str, content: bool = False) -> str:
-    """Send finished runs: for each when it began (ns since 1970 at its `start_ms=0`) and its events. The sentence that says how it went.
+    """Send finished runs: for each when it started (ns since 1970 at its `start_ms=0`) and its events. The sentence that says how it
+    went.
 
-    Raises UserError where the endpoint is no address or does not take them.
+    Raises UserError if the endpoint is no address or does not take them.
     """
     sender = Sender(endpoint, FINISHED_TIMEOUT_S)
     portions = _Portions(sender)

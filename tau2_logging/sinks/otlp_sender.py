@@ -52,7 +52,7 @@ _TOO_LARGE = re.compile(
 
 
 def base_url(endpoint: str) -> str:
-    """The endpoint without `/v1/traces`, which is added again for each signal. Raises UserError where it is no http(s) address."""
+    """Return the endpoint without `/v1/traces`, which is added again for each signal. Raises UserError if it is no http(s) address."""
     parts = urlsplit(endpoint)
     try:
         valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
@@ -88,7 +88,7 @@ class Sender:
         self._heard = _Heard(type(exporter).__module__ for exporter in (self._spans, self._metrics))
 
     def send(self, spans: Sequence[Span]) -> bool:
-        """Whether the endpoint took them. Tries for `timeout_s` at most, and REACH_S where nothing listens."""
+        """Return whether the endpoint took them. Tries for `timeout_s` at most, and REACH_S if nothing listens."""
         if not self._reached and not self._reach():
             return False
         self._heard.texts.clear()
@@ -108,7 +108,7 @@ class Sender:
             self._histograms[name].record(value, attributes)
 
     def send_metrics(self) -> bool:
-        """Send the metrics as they stand. An endpoint that takes none (Phoenix, MLflow) is not asked again."""
+        """Send the metrics as they are. An endpoint that takes none (Phoenix, MLflow) is not asked again."""
         data = self._reader.get_metrics_data()
         if data is None or self.metrics_refused or not self._reached:
             return False
@@ -165,7 +165,7 @@ def _context(trace_id: int, span_id: int) -> SpanContext:
 
 
 def read_spans(body: bytes) -> list[ServerSpan]:
-    """The spans of an OTLP request in protobuf. Raises ValueError where it is none."""
+    """Return the spans of an OTLP request in protobuf. Raises ValueError if it is none."""
     try:
         request = ExportTraceServiceRequest.FromString(body)
     except Exception as error:  # protobuf's own, of a package that nothing else here needs
@@ -194,7 +194,7 @@ class _Heard(logging.Filter):
         return False
 
     def reason(self) -> str:
-        """The first thing that went wrong."""
+        """Return the first thing that went wrong."""
         return self.texts[0] if self.texts else "the exporter does not say why"
 
     def remove(self) -> None:

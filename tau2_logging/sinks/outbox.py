@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 class Outbox(Sink):
     """Lines of `level` and above, as (domain, line). With `everything` also what else belongs into files, for a worker that cannot write
-    into them: texts as (domain, text), structured events where the run keeps them (`structured`).
+    into them: texts as (domain, text), structured events if the run keeps them (`structured`).
     """
 
     def __init__(self, level: int, everything: bool, structured: bool) -> None:

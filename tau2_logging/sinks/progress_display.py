@@ -34,7 +34,7 @@ class ProgressDisplay:
         self._waits: str | None = None
 
     def start(self) -> None:
-        """Begin to draw."""
+        """Start to draw."""
         if self._enabled and self._console.is_terminal:
             self._live = Live(self.render([]), console=self._console, refresh_per_second=4, transient=False)
             self._live.start()
@@ -98,7 +98,7 @@ class ProgressDisplay:
         ]
 
     def line(self, in_flight: Sequence[InFlight]) -> str:
-        """The line of totals: what is waited for, in flight, the slowest and what it waits on, tokens, money, errors, retries."""
+        """Return the line of totals: what is waited for, in flight, the slowest and what it waits on, tokens, money, errors, retries."""
         totals = self._totals
         parts = [*([self._waits] if self._waits else ()), _in_flight(in_flight)]
         tokens = [units.short_count(totals.overall(name) or 0) for name in ("input_tokens", "output_tokens")]
@@ -136,7 +136,8 @@ def _in_flight(simulations: Sequence[InFlight]) -> str:
 
 
 def summary_table(totals: LiveTotals) -> Table:
-    """The table at the end: a column per domain, so that it fits a narrow terminal. Times are exclusive and summed over simulations."""
+    """Return the table at the end: a column per domain, so that it fits a narrow terminal. Times are exclusive and summed over
+    simulations."""
     table = Table(show_header=True, header_style="bold", box=SIMPLE_HEAD, expand=False)
     table.add_column("", no_wrap=True)
     for domain in totals.domains:
@@ -167,7 +168,7 @@ def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> 
 
 
 def _measured(item: DomainTotals, experts: bool) -> dict[str, str]:
-    """What is known from calls. Without any (--no-profile) it is unknown, and not 0."""
+    """Return what is known from calls. Without any (--no-profile) it is unknown, and not 0."""
     spent = item.spent_ms
     tokens = f"{units.short_count(item.input_tokens)} / {units.short_count(item.output_tokens)}"
     return {

@@ -23,7 +23,7 @@ _TASK_S = (1, 5, 15, 30, 60, 120, 300, 600, 1200, 3600)
 
 
 def check_port(port: int) -> None:
-    """Raise UserError where the port cannot be listened on."""
+    """Raise UserError if the port cannot be listened on."""
     try:
         with socket.create_server((ADDRESS, port)):
             pass
@@ -34,7 +34,7 @@ def check_port(port: int) -> None:
 class PrometheusSink(Sink):
     """Serves the run's figures until it is closed. `planned`: simulations of each domain; `port` 0 takes a free one, see `port`.
 
-    Raises UserError where the port cannot be had.
+    Raises UserError if the port cannot be had.
     """
 
     level = PROFILE

@@ -100,14 +100,14 @@ class ServerCalls(Sink):
         return self.counts()
 
     def counts(self) -> JoinCounts:
-        """How it has gone so far."""
+        """Return how it has gone so far."""
         with self._news:
             self._take_new_calls()
             return JoinCounts(self._counted, self._joined, self._foreign + sum(map(len, self._early.values())))
 
     def _missing(self) -> bool:
-        """Whether a call waits for its span: of a model of which a server tells, or of any as long as none has told anything. Several
-        servers of one model are started alike, and the last batch of one may be its first."""
+        """Return whether a call waits for its span: of a model of which a server tells, or of any as long as none has told anything.
+        Several servers of one model are started alike, and the last batch of one may be its first."""
         return any(not self._telling or model in self._telling for model in self._silent.values())
 
     def _take_new_calls(self) -> None:

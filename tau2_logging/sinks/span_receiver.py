@@ -36,7 +36,7 @@ class RequestRejected(Exception):
 class SpanReceiver:
     """Listens from its making to `close`; `take` is called with the spans of each request, from threads of its own.
 
-    `port` 0 takes a free one, see `port`. Raises UserError where the address cannot be had.
+    `port` 0 takes a free one, see `port`. Raises UserError if the address cannot be had.
     """
 
     def __init__(self, host: str, port: int, take: Take) -> None:

@@ -19,7 +19,7 @@ NO_DOMAIN = "none"
 class StructuredFiles(Sink):
     """One file for each domain, appended to as it happens. A domain that was not named gets its file with its first event.
 
-    Raises UserError on construction where a file cannot be written.
+    Raises UserError on construction if a file cannot be written.
     """
 
     level = NO_LINES
@@ -55,11 +55,11 @@ class StructuredFiles(Sink):
             return self._files[domain]
 
     def lost(self) -> tuple[int, str]:
-        """How many lines the system refused to write, and why."""
+        """Return how many lines the system refused to write, and why."""
         return lost_lines(list(self._files.values()))
 
     def reopened(self) -> list[str]:
-        """Files that were moved away or removed and have been opened again."""
+        """Return files that were moved away or removed and have been opened again."""
         return [str(file.path) for file in list(self._files.values()) if file.reopened]
 
     def close(self) -> None:
@@ -68,5 +68,5 @@ class StructuredFiles(Sink):
 
 
 def structured_path(directory: Path, domain: str) -> Path:
-    """Where the structured events of a domain are written."""
+    """Return where the structured events of a domain are written."""
     return directory / f"events_{domain}.jsonl"

@@ -18,14 +18,14 @@ class Terminal:
         return getattr(self._stream, "encoding", None) or "utf-8"
 
     def isatty(self) -> bool:
-        """Whether somebody may be looking."""
+        """Return whether somebody may be looking."""
         try:
             return self._stream is not None and self.lost is None and self._stream.isatty()
         except ValueError:  # closed
             return False
 
     def fileno(self) -> int:
-        """The stream's descriptor. Raises OSError if it has none."""
+        """Return the stream's descriptor. Raises OSError if it has none."""
         if self._stream is None:
             raise OSError("no stream")
         return self._stream.fileno()

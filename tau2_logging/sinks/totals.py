@@ -33,7 +33,7 @@ class DomainTotals:
     timeouts: int = 0
     rewards: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     tau2_rewards: list[float] = field(default_factory=list)
-    """tau2's own rewards, where another harness gives `rewards`."""
+    """tau2's own rewards, if another harness gives `rewards`."""
     spent_ms: dict[str, float] = field(default_factory=lambda: dict.fromkeys(EXCLUSIVE_MS, 0.0))
     duration_ms: float = 0.0
     input_tokens: int = 0
@@ -70,11 +70,11 @@ class DomainTotals:
         return Score(self.done, len(rewards), solved, sum(rewards), +unscored)
 
     def pass_hat(self) -> dict[int, float]:
-        """pass^k, that all of k trials succeed; see `mean_pass_hat`."""
+        """Return pass^k, that all of k trials succeed; see `mean_pass_hat`."""
         return mean_pass_hat(self.rewards)
 
     def pass_at(self) -> dict[int, float]:
-        """pass@k, that at least one of k trials succeeds; see `mean_pass_at`."""
+        """Return pass@k, that at least one of k trials succeeds; see `mean_pass_at`."""
         return mean_pass_at(self.rewards)
 
 
@@ -118,7 +118,7 @@ class LiveTotals(Sink):
                 totals.begun_s = time.monotonic()
 
     def overall(self, name: str) -> float | None:
-        """Sum of a number over the domains; None where one is unknown."""
+        """Sum of a number over the domains; None if one is unknown."""
         values = [getattr(totals, name) for totals in self.domains.values()]
         return None if any(value is None for value in values) else sum(values)
 

@@ -21,7 +21,7 @@ LEAST_TASKS = 5
 
 @dataclass(frozen=True)
 class Interval:
-    """An estimate with its interval, over so many tasks. NaN where `remark` says why."""
+    """An estimate with its interval, over this many tasks. NaN if `remark` says why."""
 
     estimate: float
     low: float
@@ -31,7 +31,7 @@ class Interval:
 
 
 def adjusted_tail(tail: float, n: int) -> float:
-    """The tail to ask a bootstrap of n values for, so that about `tail` is left outside: Φ(-sqrt(n/(n-1))·t)."""
+    """Return the tail to ask a bootstrap of n values for, so that about `tail` is left outside: Φ(-sqrt(n/(n-1))·t)."""
     from scipy.special import ndtr, stdtrit
 
     return float(ndtr(-math.sqrt(n / (n - 1)) * stdtrit(n - 1, 1 - tail)))
@@ -44,7 +44,7 @@ def bca_interval(
     resamples: int = RESAMPLES,
     bounds: tuple[float, float] | None = None,
 ) -> Interval:
-    """Mean of one value a task with its BCa interval. `bounds`: what a value can be, for tasks that are all equal.
+    """Return the mean of one value a task with its BCa interval. `bounds`: what a value can be, for tasks that are all equal.
 
     Then no resample differs and the bootstrap would claim certainty. The interval is instead what n equal values leave open: with
     probability `confidence`, at most a share u = 1 - (tail)^(1/n) of all tasks differs, each by no more than the bounds allow.

@@ -32,7 +32,7 @@ CONFIDENCE = 0.95
 
 @dataclass(frozen=True)
 class Rate:
-    """`hits` of `of` observations in so many clusters; `rate`, `low` and `high` (95 %) are NaN where `remark` says why."""
+    """`hits` of `of` observations in this many clusters; `rate`, `low` and `high` (95 %) are NaN if `remark` says why."""
 
     hits: float
     of: int
@@ -45,7 +45,7 @@ class Rate:
 
 
 def wilson(rate: float, n: float, quantile: float) -> tuple[float, float]:
-    """Wilson's interval (p + q²/2n ± q·sqrt(p(1-p)/n + q²/4n²)) / (1 + q²/n) of a share `rate` of `n` (effective) observations."""
+    """Return Wilson's interval (p + q²/2n ± q·sqrt(p(1-p)/n + q²/4n²)) / (1 + q²/n) of a share `rate` of `n` (effective) observations."""
     square = quantile**2 / n
     middle = rate + square / 2
     reach = quantile / math.sqrt(n) * math.sqrt(rate * (1 - rate) + square / 4)
@@ -53,10 +53,10 @@ def wilson(rate: float, n: float, quantile: float) -> tuple[float, float]:
 
 
 def rate_of(values: Any, clusters: Any, most: int | None = None) -> Rate:
-    """The share of ones among values of 0 and 1 (or the mean of values between), with its interval.
+    """Return the share of ones among values of 0 and 1 (or the mean of values between), with its interval.
 
     The variance of the ratio over m clusters is m/(m-1)·Σ(xᵢ - p·nᵢ)²/n², the design effect that over p(1-p)/n, at least 1; Wilson's
-    interval is taken at n / design effect with Student's t of m-1 degrees. Where all values are equal nothing tells how far they depend
+    interval is taken at n / design effect with Student's t of m-1 degrees. If all values are equal, nothing shows how far they depend
     on each other: the effective number is then that of the clusters. Fewer than 2 clusters give no interval.
     """
     numbers = np.asarray(values, dtype=float)
@@ -83,14 +83,14 @@ def _effective(values: Array, codes: Array, rate: float, m: int, most: int) -> f
 
 
 def mean_interval(values: Any, most: int) -> Rate:
-    """The mean of one value between 0 and 1 for each task, every task a cluster of its own; the values rest on `most` observations in
-    all, which is what the effective number is at most.
+    """Return the mean of one value between 0 and 1 for each task, every task a cluster of its own; the values rest on `most` observations
+    in all, which is what the effective number is at most.
     """
     return rate_of(values, np.arange(len(values)), most)
 
 
 def rate_columns(found: Sequence[Rate], name: str, hits: str, of: str) -> dict[str, list[Any]]:
-    """Rates as columns: numerator, denominator, `{name}_rate` with `_low` and `_high`, tasks, remark."""
+    """Return rates as columns: numerator, denominator, `{name}_rate` with `_low` and `_high`, tasks, remark."""
     whole = all(float(rate.hits).is_integer() for rate in found)
     return {
         hits: [int(rate.hits) if whole else rate.hits for rate in found],
@@ -104,10 +104,10 @@ def rate_columns(found: Sequence[Rate], name: str, hits: str, of: str) -> dict[s
 
 
 def score_test(x: Any, y: Any, clusters: Any) -> tuple[float, float]:
-    """(t, two-sided p) of no association between x and y, allowing any dependence within clusters.
+    """Return (t, two-sided p) of no association between x and y, allowing any dependence within clusters.
 
     U_c = Σ (xᵢ - mean x)(yᵢ - mean y) over a cluster; t = ΣU_c / sqrt(ΣU_c²) with m-1 degrees. It is the generalized score test of a
-    slope of 0 (Boos 1992, The American Statistician 46), which stays finite where x separates y completely: |t| is at most sqrt(m).
+    slope of 0 (Boos 1992, The American Statistician 46), which stays finite if x separates y completely: |t| is at most sqrt(m).
     """
     x, y = np.asarray(x, dtype=float), np.asarray(y, dtype=float)
     _, codes = np.unique(np.asarray(clusters), return_inverse=True)
@@ -120,14 +120,15 @@ def score_test(x: Any, y: Any, clusters: Any) -> tuple[float, float]:
 
 
 def ranks(values: Any) -> Array:
-    """Mid-ranks from 1: equal values share the mean of their places."""
+    """Return mid-ranks from 1: equal values share the mean of their places."""
     _, places, counts = np.unique(np.asarray(values, dtype=float), return_inverse=True, return_counts=True)
     ends = np.cumsum(counts)
     return np.asarray((ends - (counts - 1) / 2)[places])
 
 
 def cliffs_delta(values: Any, truth: Any) -> float:
-    """Cliff's delta: P(value is larger where true than where false) - P(smaller); from -1 to 1, ties count for neither (Cliff 1993)."""
+    """Return Cliff's delta: P(value is larger if true than if false) - P(smaller); from -1 to 1, ties count for neither (Cliff
+    1993)."""
     truth = np.asarray(truth, dtype=bool)
     ones, zeros = int(truth.sum()), int((~truth).sum())
     if not ones or not zeros:

@@ -1,4 +1,4 @@
-"""p values of several comparisons at once: Holm (1979) where one wrong claim is too many, Benjamini and Hochberg (1995) for exploring."""
+"""p values of several comparisons at once: Holm (1979) if one wrong claim is too many, Benjamini and Hochberg (1995) for exploring."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's adjusted p values: the i-th smallest of m times m-i+1, never smaller than the one before, at most 1. NaN stays NaN."""
+    """Return Holm's adjusted p values: the i-th smallest of m times m-i+1, never smaller than the one before, at most 1. NaN stays NaN."""
     known = sorted((p, at) for at, p in enumerate(p_values) if not math.isnan(p))
     adjusted = [float("nan")] * len(p_values)
     largest = 0.0
@@ -18,7 +18,8 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Adjusted so that the expected share of false claims among the claims stays below the level. NaN stays NaN and does not count."""
+    """Return adjusted so that the expected share of false claims among the claims stays below the level. NaN stays NaN and does not
+    count."""
     from statsmodels.stats.multitest import fdrcorrection
 
     known = [p for p in p_values if not math.isnan(p)]

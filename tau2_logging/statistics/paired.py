@@ -25,7 +25,7 @@ class PairedComparison:
 
 
 def differences(reference: Sequence[float] | Any, arm: Sequence[float] | Any) -> Any:
-    """Task by task, from means by task in the same order; NaN where either is NaN."""
+    """Return task by task, from means by task in the same order; NaN if either is NaN."""
     return np.asarray(arm, dtype=float) - np.asarray(reference, dtype=float)
 
 

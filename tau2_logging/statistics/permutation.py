@@ -12,11 +12,12 @@ import numpy as np
 
 RESAMPLES = 9999
 EXACT_TASKS = 13
-"""Up to so many tasks that differ, all 2^n signs are tried; with more, RESAMPLES drawn ones, the observed one counted with them."""
+"""Up to this many tasks that differ, all 2^n signs are tried; with more, RESAMPLES drawn ones, the observed one counted with them."""
 
 
 def sign_flip_p(values: Sequence[float] | Any, seed: int = 0, resamples: int = RESAMPLES) -> float:
-    """Two-sided p of a mean difference at least as far from 0. Tasks without a difference have no sign to flip; NaN for no task at all."""
+    """Return the two-sided p of a mean difference at least as far from 0. Tasks without a difference have no sign to flip; NaN for no
+    task at all."""
     numbers = np.asarray(values, dtype=float)
     numbers = numbers[~np.isnan(numbers)]
     if len(numbers) == 0:
@@ -28,7 +29,8 @@ def sign_flip_p(values: Sequence[float] | Any, seed: int = 0, resamples: int = R
 
 
 def _tested(moved: Any, seed: int, resamples: int | None) -> float:
-    """All sign patterns for `resamples` None, else drawn ones. What scipy.stats.permutation_test gives, without its loop in Python."""
+    """Return all sign patterns for `resamples` None, else drawn ones. What scipy.stats.permutation_test gives, without its loop in
+    Python."""
     size = len(moved)
     if resamples is None:
         flipped = (np.arange(2**size)[:, None] >> np.arange(size)) & 1

@@ -34,7 +34,7 @@ class Design:
 
 
 def detectable(design: Design) -> float:
-    """The smallest difference that is found with the design's power; NaN for fewer than 2 tasks."""
+    """Return the smallest difference that is found with the design's power; NaN for fewer than 2 tasks."""
     if design.tasks < 2:
         return float("nan")
     from statsmodels.stats.power import TTestPower
@@ -44,7 +44,7 @@ def detectable(design: Design) -> float:
 
 
 def power_of(design: Design, difference: float) -> float:
-    """How probably a true difference is found."""
+    """Return how probably a true difference is found."""
     from statsmodels.stats.power import TTestPower
 
     size = abs(difference) / design.deviation
@@ -53,7 +53,7 @@ def power_of(design: Design, difference: float) -> float:
 
 
 def trials_needed(design: Design, difference: float, most: int = 1000) -> int | None:
-    """The fewest trials with which the design finds a difference; None where even `most` are not enough."""
+    """Return the fewest trials with which the design finds a difference; None if even `most` are not enough."""
     low, high = 1, most
     if detectable(replace(design, trials=most)) > abs(difference):
         return None

@@ -54,7 +54,7 @@ class Score:
         return f"{head}; {parts} ({self.mean_if_failed:.3f} if those fail)"
 
     def as_json(self) -> dict[str, object]:
-        """The figures by name, for files that programs read."""
+        """Return the figures by name, for files that programs read."""
         return {
             "headline": self.headline, "simulations": self.simulations, "scored": self.scored, "solved": self.solved,
             "not_scored": dict(self.unscored), "mean_reward": self.mean, "mean_reward_if_unscored_failed": self.mean_if_failed,
@@ -62,7 +62,7 @@ class Score:
 
 
 def score_of(outcomes: Iterable[tuple[float | None, str]]) -> Score:
-    """The score of simulations, each a reward (None or NaN: none) and the status it ended with."""
+    """Return the score of simulations, each a reward (None or NaN: none) and the status it ended with."""
     pairs = [(None if reward is None or reward != reward else float(reward), str(status)) for reward, status in outcomes]
     rewards = [reward for reward, _ in pairs if reward is not None]
     unscored = Counter(status for reward, status in pairs if reward is None)

@@ -1,4 +1,4 @@
-"""Does a variant change manner only? What can be seen without a model; a person reads the rest (`experiments variants diff`)."""
+"""Does a variant change manner only? What can be seen without a model; the user reads the rest (`experiments variants diff`)."""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from tau2_logging.users.variant import Variant
 
 
 def user_class(variant: Variant) -> type[Any]:
-    """A child of tau2's UserSimulator whose system prompt holds the variant's text before the scenario, and is otherwise tau2's own.
+    """Return a child of tau2's UserSimulator whose system prompt holds the variant's text before the scenario, and is otherwise tau2's
+    own.
 
     The control's is the child with nothing changed, so that the same class path is taken in every arm.
     """
@@ -27,9 +28,9 @@ _PROMPT = property(_system_prompt, doc="tau2's prompt with the variant's text be
 
 
 def inserted(own: str, instructions: object, variant: Variant) -> str:
-    """A prompt of tau2's with the variant's text in it.
+    """Return a prompt of tau2's with the variant's text in it.
 
-    Raises ValueError where the prompt does not end with the scenario: this release of tau2 then writes it in a way not known here, and a
+    Raises ValueError if the prompt does not end with the scenario: this release of tau2 then writes it in a way not known here, and a
     simulation without its variant is worse than none.
     """
     if not variant.block:

@@ -21,8 +21,8 @@ def user_name(variant: Variant | None) -> str:
 def registered_users(registry: Any, variants: Iterable[Variant]) -> Iterator[list[str]]:
     """Have `registry` (tau2's) know these variants inside the block; yields their names.
 
-    tau2 cannot forget a user, so the rows are taken out of its table. Raises UserError where a name is there already, or where this
-    release's prompt has no place for the text.
+    tau2 cannot forget a user, so the rows are taken out of its table. Raises UserError if a name is there already, or if this release's
+    prompt has no place for the text.
     """
     chosen = list({variant.name: variant for variant in variants}.values())
     names: list[str] = []

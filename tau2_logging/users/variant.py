@@ -55,7 +55,7 @@ class Variant:
 
     @property
     def block(self) -> str:
-        """The text with its marks, as it stands in the prompt; empty for the control."""
+        """The text with its marks, as it is in the prompt; empty for the control."""
         return f"{BEGIN}{self.text}{END}" if self.text else ""
 
     def as_json(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from tau2_logging.users.variant import Variant
 
 
 def read_variants(path: Path) -> tuple[Variant, ...]:
-    """The variants of a file, in its order. Raises UserError for a file that is missing or holds anything else."""
+    """Return the variants of a file, in its order. Raises UserError for a file that is missing or holds anything else."""
     try:
         data = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -17,7 +17,7 @@ def state_changes(recorded: Recorded) -> pd.DataFrame:
 
 
 def corrections(recorded: Recorded) -> pd.DataFrame:
-    """What an agent told its model to put right, by problem and outcome: times, simulations, the tool most often."""
+    """Return what an agent told its model to put right, by problem and outcome: times, simulations, the tool most often."""
     table = recorded.remarks[recorded.remarks["kind"] == "correction"]
     groups = table.groupby(["domain", "what", "outcome"], dropna=False)
     result = groups.agg(times=("kind", "size"), tool=("tool", _commonest)).reset_index()
@@ -32,7 +32,7 @@ def _commonest(values: pd.Series) -> object:
 
 
 def context_reductions(recorded: Recorded) -> pd.DataFrame:
-    """How an agent shortened its prompts, by strategy: times, tokens before and after over all of them, the share that was saved."""
+    """Return how an agent shortened its prompts, by strategy: times, tokens before and after over all of them, the share that was saved."""
     table = recorded.remarks[recorded.remarks["kind"] == "context_reduction"].astype({"tokens_before": float, "tokens_after": float})
     groups = table.groupby(["domain", "what"], dropna=False)
     result = groups.agg(times=("kind", "size"), tokens_before=("tokens_before", "sum"), tokens_after=("tokens_after", "sum")).reset_index()

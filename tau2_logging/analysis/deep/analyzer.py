@@ -26,7 +26,7 @@ class LogAnalyzer:
     """The analysis of one path or several: results files of tau2 (also recorded without us), events, logs, run folders.
 
     `run`: which run of the logs, as for `load_log`. Of several runs every table is keyed by `run`; `pool` makes one record of runs that are
-    alike (raises UserError where they are not). Beside a log, results and events of its run are found automatically. Tables are
+    alike (raises UserError if they are not). Beside a log, results and events of its run are found automatically. Tables are
     DataFrames; a rate comes with its numerator, its denominator, the number of tasks, and a 95 % interval (`_low`, `_high`); what the
     record is too small for is NaN with a `remark`, what it does not hold is None or `unknown`. Raises UserError for bad input.
     """
@@ -42,13 +42,13 @@ class LogAnalyzer:
 
     @classmethod
     def of_log(cls, log: RunLog, paths: Iterable[str | Path] = ()) -> LogAnalyzer:
-        """The analysis of a log that was read already, with what lies beside it and more paths."""
+        """Return the analysis of a log that was read already, with what lies beside it and more paths."""
         analyzer = cls.__new__(cls)
         analyzer._start(log, sort_out(paths), log.pooled)
         return analyzer
 
     def of_run(self, run: str) -> LogAnalyzer:
-        """The analysis of one of its runs."""
+        """Return the analysis of one of its runs."""
         analyzer = LogAnalyzer.__new__(LogAnalyzer)
         analyzer.recorded = analyzer._apart = self._apart.of_run(run)
         analyzer.pooled = False
@@ -80,32 +80,33 @@ class LogAnalyzer:
 
     @cached_property
     def _parts(self) -> list[tuple[str, Recorded]]:
-        """What tables are made of: each run by itself, or everything where it is one run, or pooled."""
+        """What tables are made of: each run by itself, or everything if it is one run, or pooled."""
         whole = self.pooled or len(self.runs) < 2
         return [("", self.recorded)] if whole else [(run, self.recorded.of_run(run)) for run in self.runs]
 
     def _of(self, make: Callable[..., pd.DataFrame], *by: str) -> pd.DataFrame:
-        """A table of the whole record, or of each of its runs."""
+        """Return a table of the whole record, or of each of its runs."""
         tables = [(run, make(recorded, *by)) for run, recorded in self._parts]
         return tables[0][1] if len(tables) == 1 else keyed(tables)
 
     def get_basic_statistics(self) -> Tables:
-        """How many simulations, tasks, tool calls, reference actions and model messages, by domain; and the distributions of their sizes.
+        """Return how many simulations, tasks, tool calls, reference actions and model messages, by domain; and the distributions of their
+        sizes.
 
         `values` gives n, mean, standard deviation (ddof=1), quartiles, p95 (linear interpolation, from 20 values on) and extremes.
         """
         return {"counts": self._of(_counts), "values": self._of(bottlenecks.values)}
 
     def get_execution_results(self) -> Tables:
-        """The first outcome: failed calls of calls, by domain, requestor, type of tool and tool. Wilson's interval at the effective
-        number of calls n/deff, deff by Rao and Scott (1992), t of tasks-1 degrees (Korn and Graubard 1998).
+        """Return the first outcome: failed calls of calls, by domain, requestor, type of tool and tool. Wilson's interval at the
+        effective number of calls n/deff, deff by Rao and Scott (1992), t of tasks-1 degrees (Korn and Graubard 1998).
         """
         by = execution.execution_by
         return {"execution": self._of(by, "domain", "requestor", "tool_type"), "by_tool": self._of(by, "domain", "requestor", "tool")}
 
     def get_recall_results(self) -> Tables:
-        """The second outcome: reference actions made of those there are, by tau2's own rule (`Action.compare_with_tool_call`), reads and
-        writes apart; every action that was not made with the nearest call, argument by argument.
+        """Return the second outcome: reference actions made of those there are, by tau2's own rule (`Action.compare_with_tool_call`),
+        reads and writes apart; every action that was not made with the nearest call, argument by argument.
         """
         return {
             "recall": self._of(recall.recall_by, "domain", "tool_type"),
@@ -115,8 +116,8 @@ class LogAnalyzer:
         }
 
     def get_reward_results(self) -> Tables:
-        """The third outcome: solved simulations, pass^k = mean over tasks of C(c, k)/C(n, k) (arXiv 2406.12045), parts of the reward,
-        checks of the evaluator, how simulations ended.
+        """Return the third outcome: solved simulations, pass^k = mean over tasks of C(c, k)/C(n, k) (arXiv 2406.12045), parts of the
+        reward, checks of the evaluator, how simulations ended.
         """
         return {
             "success": self._of(rewards.success_by, "domain"),
@@ -127,16 +128,16 @@ class LogAnalyzer:
         }
 
     def get_results(self) -> dict[str, Tables]:
-        """The three outcomes side by side, never mixed: execution, recall, reward."""
+        """Return the three outcomes side by side, never mixed: execution, recall, reward."""
         return {"execution": self.get_execution_results(), "recall": self.get_recall_results(), "reward": self.get_reward_results()}
 
     def get_requestor_comparison(self) -> Tables:
-        """Agent and user: calls, failed calls with interval, Cliff's delta, p of the score test clustered by task (Boos 1992)."""
+        """Return agent and user: calls, failed calls with interval, Cliff's delta, p of the score test clustered by task (Boos 1992)."""
         return {"requestors": self._of(execution.requestors)}
 
     def get_argument_analysis(self) -> Tables:
-        """Arguments: which were given, of what type, checked against the tool's signature (from events), seen in the conversation before
-        or not, and how often calls fail by number of arguments. Shares with clustered Wilson intervals.
+        """Return arguments: which were given, of what type, checked against the tool's signature (from events), seen in the conversation
+        before or not, and how often calls fail by number of arguments. Shares with clustered Wilson intervals.
         """
         return {
             "argument_use": self._of(argument_use.argument_use),
@@ -147,8 +148,8 @@ class LogAnalyzer:
         }
 
     def get_argument_correlation_analysis(self) -> Tables:
-        """Features of arguments with the failure of the call, and of simulations with their success: Cliff's delta (Cliff 1993), -1 to 1;
-        p of the score test on ranks clustered by task, adjusted by Holm (1979) over each table.
+        """Return the features of arguments with the failure of the call, and of simulations with their success: Cliff's delta (Cliff
+        1993), -1 to 1; p of the score test on ranks clustered by task, adjusted by Holm (1979) over each table.
         """
         return {
             "call_correlations": self._of(correlations.call_correlations),
@@ -156,7 +157,8 @@ class LogAnalyzer:
         }
 
     def get_performance_analysis(self) -> Tables:
-        """Times in ms: by role, by tool (mean, p50, p95 from 20 values on, max, total, share), between calls; and the distributions."""
+        """Return times in ms: by role, by tool (mean, p50, p95 from 20 values on, max, total, share), between calls; and the
+        distributions."""
         return {
             "time_by_role": self._of(bottlenecks.time_by_role),
             "slow_tools": self._of(bottlenecks.slow_tools),
@@ -165,8 +167,8 @@ class LogAnalyzer:
         }
 
     def get_performance_bottlenecks(self) -> Tables:
-        """Where time is lost: roles and tools by total time (ms), the longest simulations against the median of their domain, loops,
-        repeats.
+        """Return where time is lost: roles and tools by total time (ms), the longest simulations against the median of their domain,
+        loops, repeats.
         """
         return {
             "time_by_role": self._of(bottlenecks.time_by_role),
@@ -177,7 +179,7 @@ class LogAnalyzer:
         }
 
     def get_error_analysis(self) -> Tables:
-        """Errors by kind (rules of `taxonomy.RULES`), with examples and what followed; why each failed simulation failed
+        """Return errors by kind (rules of `taxonomy.RULES`), with examples and what followed; why each failed simulation failed
         (`root_causes.CAUSES`).
         """
         return {
@@ -189,8 +191,8 @@ class LogAnalyzer:
         }
 
     def get_temporal_analysis(self) -> Tables:
-        """Success and failed calls over the run (s) and over the simulation (number of the call), in spans of equally many; trends with
-        Cliff's delta and p of the score test on ranks clustered by task, adjusted by Holm.
+        """Return success and failed calls over the run (s) and over the simulation (number of the call), in spans of equally many; trends
+        with Cliff's delta and p of the score test on ranks clustered by task, adjusted by Holm.
         """
         return {
             "trends": self._of(trends.trends),
@@ -200,8 +202,8 @@ class LogAnalyzer:
         }
 
     def get_tool_efficiency_metrics(self) -> Tables:
-        """Calls beside the reference actions: on the path, failed, repeated, extra; detour = calls / reference actions; by tool, domain
-        and task.
+        """Return calls beside the reference actions: on the path, failed, repeated, extra; detour = calls / reference actions; by tool,
+        domain and task.
         """
         return {
             "tool_efficiency": self._of(efficiency.tool_efficiency),
@@ -211,8 +213,8 @@ class LogAnalyzer:
         }
 
     def get_tool_use_analysis(self) -> Tables:
-        """Spread of tool use: Gini ΣΣ|xᵢ-xⱼ|/(2k²·mean), Shannon's entropy in bits, effective number of tools 2^entropy; shares;
-        transitions within a simulation; loops.
+        """Return the spread of tool use: Gini ΣΣ|xᵢ-xⱼ|/(2k²·mean), Shannon's entropy in bits, effective number of tools 2^entropy;
+        shares; transitions within a simulation; loops.
         """
         return {
             "diversity": self._of(diversity.diversity),
@@ -222,8 +224,8 @@ class LogAnalyzer:
         }
 
     def get_context_length_analysis(self) -> Tables:
-        """Success against the longest prompt (tokens) with the task held fixed: common odds ratio (Mantel and Haenszel 1959) and share of
-        pairs within tasks; success by span beside what the other trials of the same tasks make one expect.
+        """Return success against the longest prompt (tokens) with the task held fixed: common odds ratio (Mantel and Haenszel 1959) and
+        share of pairs within tasks; success by span beside what the other trials of the same tasks make one expect.
         """
         return {
             "within_tasks": self._of(context_length.within_tasks),
@@ -231,11 +233,12 @@ class LogAnalyzer:
         }
 
     def get_sankey(self) -> list[dict[str, Any]]:
-        """Nodes and links of the calls one after the other, by domain (and by run, where there are several); see `transitions.sankey`."""
+        """Return nodes and links of the calls one after the other, by domain (and by run, if there are several); see
+        `transitions.sankey`."""
         return [{"run": run or None, **flow} for run, recorded in self._parts for flow in transitions.sankey(recorded)]
 
     def get_comprehensive_analysis(self) -> dict[str, dict[str, Any]]:
-        """Every part above, by name."""
+        """Return every part above, by name."""
         return {
             "basic_statistics": self.get_basic_statistics(),
             **self.get_results(),

@@ -16,7 +16,7 @@ LEAST_FOR_P95 = 20
 
 
 def times(table: pd.DataFrame, by: Sequence[str], column: str) -> pd.DataFrame:
-    """n, total, share of the total, mean, p50, p95 and max of a column of ms; the largest total first. A p95 needs 20 values."""
+    """Return n, total, share of the total, mean, p50, p95 and max of a column of ms; the largest total first. A p95 needs 20 values."""
     table = table[table[column].notna()]
     whole = float(table[column].sum())
     rows = []
@@ -32,8 +32,8 @@ def times(table: pd.DataFrame, by: Sequence[str], column: str) -> pd.DataFrame:
 
 
 def time_by_role(recorded: Recorded) -> pd.DataFrame:
-    """Time of agent, user and tools, by domain; `measured` says how: by a log's clock, or as the gap between two messages' time stamps,
-    which holds whatever else went on in it.
+    """Return the time of agent, user and tools, by domain; `measured` says how: by a log's clock, or as the gap between two messages'
+    time stamps, which holds whatever else went on in it.
     """
     replies = recorded.replies[["domain", "role", "took_ms", "error_type"]].rename(columns={"took_ms": "ms"})
     known = set(recorded.calls.loc[recorded.calls["duration_ms"].notna(), "domain"])
@@ -45,14 +45,14 @@ def time_by_role(recorded: Recorded) -> pd.DataFrame:
 
 
 def slow_tools(recorded: Recorded) -> pd.DataFrame:
-    """Time by tool: n, total, share of all tool time, mean, p50, p95, max; from the clock where there is one, else from time stamps."""
+    """Return time by tool: n, total, share of all tool time, mean, p50, p95, max; from the clock if there is one, else from time stamps."""
     calls = recorded.calls
     calls = calls.assign(ms=calls["duration_ms"].where(calls["duration_ms"].notna(), calls["gap_ms"]))
     return times(calls, ["domain", "requestor", "tool"], "ms")
 
 
 def slow_simulations(recorded: Recorded, most: int = 20) -> pd.DataFrame:
-    """The longest simulations, how many calls and replies they took, and how they compare with the median of their domain
+    """Return the longest simulations, how many calls and replies they took, and how they compare with the median of their domain
     (`times_median`).
     """
     table = recorded.simulations[[*RUN_KEY, "duration_s", "reward", "termination"]]
@@ -72,8 +72,8 @@ def slow_simulations(recorded: Recorded, most: int = 20) -> pd.DataFrame:
 
 
 def between_calls(recorded: Recorded) -> pd.DataFrame:
-    """Time from the result of one tool call to that of the next of the same requestor and simulation: n, mean, p50, p95, max (ms), by
-    domain.
+    """Return time from the result of one tool call to that of the next of the same requestor and simulation: n, mean, p50, p95, max (ms),
+    by domain.
     """
     calls = recorded.calls
     gap = calls.groupby([*RUN_KEY, "requestor"], sort=False, dropna=False)["at_s"].diff() * 1000
@@ -82,8 +82,8 @@ def between_calls(recorded: Recorded) -> pd.DataFrame:
 
 
 def values(recorded: Recorded) -> pd.DataFrame:
-    """Distributions: for counts, sizes, tokens and times n, mean, standard deviation (ddof=1), min, quartiles, p95 (from 20 values on),
-    max.
+    """Return distributions: for counts, sizes, tokens and times n, mean, standard deviation (ddof=1), min, quartiles, p95 (from 20 values
+    on), max.
     """
     simulations = recorded.simulations
     sums = recorded.calls.groupby(RUN_KEY, dropna=False)

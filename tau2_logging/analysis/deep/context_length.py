@@ -60,8 +60,8 @@ def _log_variance(a: Any, b: Any, c: Any, d: Any, n: Any, r: Any, s: Any) -> flo
 
 
 def scored_contexts(recorded: Recorded) -> pd.DataFrame:
-    """Scored simulations whose longest prompt is known: domain, task, peak_prompt_tokens, solved, expected (share of the task's other
-    trials that were solved; NaN where there is no other).
+    """Return scored simulations whose longest prompt is known: domain, task, peak_prompt_tokens, solved, expected (share of the task's
+    other trials that were solved; NaN if there is no other).
     """
     table = simulation_features(recorded)
     table = table[table["solved"].notna() & table["peak_prompt_tokens"].notna()].astype({"solved": float, "peak_prompt_tokens": float})
@@ -123,7 +123,7 @@ def _within(group: pd.DataFrame) -> Row:
 
 
 def _pairs(task: pd.DataFrame) -> tuple[float, int]:
-    """(pairs in which the solved trial had the shorter context, ties half; pairs)."""
+    """Return (pairs in which the solved trial had the shorter context, ties half; pairs)."""
     good = task.loc[task["solved"] == 1, "peak_prompt_tokens"].to_numpy()[:, None]
     bad = task.loc[task["solved"] == 0, "peak_prompt_tokens"].to_numpy()[None, :]
     return float((good < bad).sum() + (good == bad).sum() / 2), good.size * bad.size

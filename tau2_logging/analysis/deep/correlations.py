@@ -23,9 +23,9 @@ EACH_OUTCOME = 5
 
 
 def call_correlations(recorded: Recorded) -> pd.DataFrame:
-    """Features of the arguments with the failure of the call, by tool and over all tools of a domain.
+    """Return the features of the arguments with the failure of the call, by tool and over all tools of a domain.
 
-    `mean_with` is the feature's mean over failed calls, `mean_without` over the others; `delta` above 0: larger where calls failed.
+    `mean_with` is the feature's mean over failed calls, `mean_without` over the others; `delta` above 0: larger if calls failed.
     Features: argument_count, argument_bytes, complexity, position in the simulation, and for each argument whether it was given and
     whether its value had been seen in the conversation (`seen:order_id`).
     """
@@ -57,8 +57,8 @@ def _of_arguments(calls: pd.DataFrame) -> dict[str, Any]:
 
 
 def simulation_correlations(recorded: Recorded) -> pd.DataFrame:
-    """Features of a simulation with its being solved, by domain; `mean_with` is over the solved ones, `delta` above 0: larger where
-    solved.
+    """Return the features of a simulation with its being solved, by domain; `mean_with` is over the solved ones, `delta` above 0: larger
+    where solved.
     """
     features = simulation_features(recorded)
     features = features[features["solved"].notna()]
@@ -71,8 +71,8 @@ def simulation_correlations(recorded: Recorded) -> pd.DataFrame:
 
 
 def simulation_features(recorded: Recorded) -> pd.DataFrame:
-    """One row a simulation: RUN_KEY, solved, calls, errors, error_share, distinct_tools, repeated_calls, replies, peak_prompt_tokens,
-    duration_s.
+    """Return one row a simulation: RUN_KEY, solved, calls, errors, error_share, distinct_tools, repeated_calls, replies,
+    peak_prompt_tokens, duration_s.
     """
     simulations = recorded.simulations.assign(solved=solved(recorded.simulations))
     calls = recorded.calls.assign(same=[str(value) for value in recorded.calls["arguments"]])
@@ -93,7 +93,7 @@ def simulation_features(recorded: Recorded) -> pd.DataFrame:
 
 
 def associations(groups: Iterable[tuple[Row, pd.DataFrame, dict[str, Any]]], outcome: str) -> pd.DataFrame:
-    """A row for each feature that varies; those with too few observations say so instead of giving figures."""
+    """Return a row for each feature that varies; those with too few observations say so instead of giving figures."""
     rows = [
         {**names, "feature": feature, **association(values, group[outcome].to_numpy(), cluster_codes(group))}
         for names, group, features in groups
@@ -108,7 +108,7 @@ def associations(groups: Iterable[tuple[Row, pd.DataFrame, dict[str, Any]]], out
 
 
 def association(values: Any, outcome: Any, clusters: Any) -> Row:
-    """n, how many have the outcome, tasks, both means, Cliff's delta and p; or the remark that n is too small."""
+    """Return n, how many have the outcome, tasks, both means, Cliff's delta and p; or the remark that n is too small."""
     known = np.isfinite(values)
     values, outcome, clusters = values[known], np.asarray(outcome)[known].astype(bool), np.asarray(clusters)[known]
     tasks, hits = len(np.unique(clusters)), int(outcome.sum())

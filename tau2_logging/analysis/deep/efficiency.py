@@ -16,8 +16,8 @@ from tau2_logging.analysis.deep.tool_calls.loops import marked_repeats
 
 
 def calls_on_path(recorded: Recorded) -> pd.DataFrame:
-    """The calls with `on_path`: some reference action of the task matches (tau2's rule); None where the task or the arguments are not
-    known.
+    """Return the calls with `on_path`: some reference action of the task matches (tau2's rule); None if the task or the arguments are
+    not known.
 
     A read that is not a reference action is not wrong by that: agents may look things up otherwise than the reference does.
     """
@@ -52,8 +52,8 @@ def tool_efficiency(recorded: Recorded) -> pd.DataFrame:
 
 
 def path_lengths(recorded: Recorded) -> pd.DataFrame:
-    """One row a simulation with known reference actions: calls, reference actions, made ones, calls on the path, failed calls, repeats,
-    extra calls that neither failed nor repeated, `detour` = calls / reference actions (1 is the reference itself), solved.
+    """Return one row a simulation with known reference actions: calls, reference actions, made ones, calls on the path, failed calls,
+    repeats, extra calls that neither failed nor repeated, `detour` = calls / reference actions (1 is the reference itself), solved.
     """
     calls = calls_on_path(recorded)
     repeated = marked_repeats(recorded)["repeated"].reindex(calls.index)

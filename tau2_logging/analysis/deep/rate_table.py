@@ -14,7 +14,7 @@ from tau2_logging.statistics.intervals import rate_columns, rate_of
 def rate_table(
     table: pd.DataFrame, by: Sequence[str], hit: str | Callable[[pd.DataFrame], Any], name: str, hits: str, of: str = "calls"
 ) -> pd.DataFrame:
-    """The rate of a truth in each group of a table, largest groups first; clustered by task. Rows where it is unknown do not count."""
+    """Return the rate of a truth in each group of a table, largest groups first; clustered by task. Rows if it is unknown do not count."""
     truth = table[hit] if isinstance(hit, str) else pd.Series(hit(table), index=table.index)
     table = table.assign(_hit=truth, _cluster=cluster_codes(table))
     table = table[table["_hit"].notna()]

@@ -1,7 +1,7 @@
-"""The second outcome: were the task's reference actions made? By tau2's own rule, and where not, what was done instead.
+"""The second outcome: were the task's reference actions made? By tau2's own rule, and if not, what was done instead.
 
-tau2 (`Action.compare_with_tool_call`) takes an action as made where some call, of agent or user and failed or not, has its name and equal
-values for the arguments it compares: those of `compare_args`, or where there are none, those *the call* gave, so that a call that leaves
+tau2 (`Action.compare_with_tool_call`) takes an action as made if some call, of agent or user and failed or not, has its name and equal
+values for the arguments it compares: those of `compare_args`, or if there are none, those *the call* gave, so that a call that leaves
 arguments out still matches. We follow it, and count such matches apart (`partly`).
 """
 
@@ -49,7 +49,7 @@ def matches(tool: str, arguments: Mapping[str, Any], compare: Iterable[str] | No
 def differences(
     wanted: Mapping[str, Any], given: Mapping[str, Any], compare: Iterable[str] | None = None
 ) -> dict[str, tuple[str, Any, Any]]:
-    """Argument by argument what is not as wanted: name -> (missing, extra or different; wanted; given)."""
+    """Return argument by argument what is not as wanted: name -> (missing, extra or different; wanted; given)."""
     found: dict[str, tuple[str, Any, Any]] = {}
     for name in dict.fromkeys([*wanted, *given]):
         if compare is not None and name not in compare:
@@ -64,9 +64,9 @@ def differences(
 
 
 def gold_actions(recorded: Recorded) -> pd.DataFrame:
-    """One row for each reference action of each simulation whose calls are known.
+    """Return one row for each reference action of each simulation whose calls are known.
 
-    `made`: some call matches it; `partly`: only calls that left arguments out do; `failed`: every call that matches it failed. Where it was
+    `made`: some call matches it; `partly`: only calls that left arguments out do; `failed`: every call that matches it failed. If it was
     not made, `nearest` is the call of the same tool with the fewest differing arguments, the earliest of equals (of another tool there is
     none: `same_tool` is false), `differing` says how: {argument: [missing|extra|different, wanted, given]}.
     """
@@ -84,7 +84,7 @@ def gold_actions(recorded: Recorded) -> pd.DataFrame:
 
 
 def _actions_of(simulation: Row, wanted: Mapping[tuple[Any, Any], list[Row]]) -> Iterable[Row]:
-    """The reference actions of a simulation: those it was checked against, if they are not its task's."""
+    """Return the reference actions of a simulation: those it was checked against, if they are not its task's."""
     checked: list[Row] | None = simulation.get("action_checks")
     return wanted.get((simulation["domain"], simulation["task"]), ()) if checked is None else checked
 
@@ -118,7 +118,7 @@ def _nearest(action: Row, calls: list[Row]) -> Row:
 
 
 def recall_by(recorded: Recorded, *by: str) -> pd.DataFrame:
-    """Reference actions made, of those there are: made, actions, tasks, recall_rate with its 95 % interval (clustered by task).
+    """Return the reference actions made, of all: made, actions, tasks, recall_rate with its 95 % interval (clustered by task).
 
     `partly` of the made ones match only because the call left arguments out; `failed` of them were made by calls that all failed.
     """
@@ -131,12 +131,13 @@ def recall_by(recorded: Recorded, *by: str) -> pd.DataFrame:
 
 
 def with_types(actions: pd.DataFrame) -> pd.DataFrame:
-    """Actions of a tool of which nothing says whether it reads or writes are `unknown`."""
+    """Return the actions of a tool of which nothing says whether it reads or writes are `unknown`."""
     return actions.assign(tool_type=filled(actions["tool_type"], "unknown"))
 
 
 def missed_actions(recorded: Recorded) -> pd.DataFrame:
-    """Every reference action that was not made: the wanted call, the nearest call of the same tool, and each argument that differs."""
+    """Return every reference action that was not made: the wanted call, the nearest call of the same tool, and each argument that
+    differs."""
     actions = with_types(gold_actions(recorded))
     missed = actions[~actions["made"].astype(bool)]
     rows = [
@@ -172,12 +173,12 @@ def argument_misses(recorded: Recorded) -> pd.DataFrame:
 
 
 def as_json(value: Any) -> str:
-    """A value as compact JSON."""
+    """Return a value as compact JSON."""
     return json.dumps(value, ensure_ascii=False, default=str)
 
 
 def describe(differing: Mapping[str, tuple[str, Any, Any]] | None) -> str | None:
-    """`item_ids: wanted ["1"], given ["2"]; reason: missing, wanted "x"`."""
+    """Return `item_ids: wanted ["1"], given ["2"]; reason: missing, wanted "x"`."""
     if not differing:
         return None
     words = {"missing": "{0}: missing, wanted {1}", "extra": "{0}: extra, given {2}", "different": "{0}: wanted {1}, given {2}"}

@@ -1,6 +1,6 @@
 """The third outcome: was the task solved? Reward with its parts, and pass^k.
 
-A simulation is solved where its reward is 1 within 1e-6, as tau2 says. One that has no reward (an outage, a time-out) is not scored: it
+A simulation is solved if its reward is 1 within 1e-6, as tau2 says. One that has no reward (an outage, a timeout) is not scored: it
 counts in `without_reward`, not as a failure.
 """
 
@@ -19,14 +19,14 @@ from tau2_logging.statistics.score import SOLVED_WITHIN, is_solved
 
 
 def solved(simulations: pd.DataFrame) -> pd.Series[Any]:
-    """True, False, or None where there is no reward."""
+    """Return true, False, or None if there is no reward."""
     reward = simulations["reward"].astype(float)
     return (abs(reward - 1) <= SOLVED_WITHIN).astype(object).where(reward.notna(), None)
 
 
 def success_by(recorded: Recorded, *by: str) -> pd.DataFrame:
-    """Solved of the scored simulations: solved, simulations, tasks, success_rate with its 95 % interval (clustered by task), mean reward,
-    simulations without a reward.
+    """Return the solved of the scored simulations: solved, simulations, tasks, success_rate with its 95 % interval (clustered by task),
+    mean reward, simulations without a reward.
     """
     simulations = recorded.simulations.assign(solved=solved(recorded.simulations))
     table = rate_table(simulations, list(by), "solved", "success", "solved", "simulations")
@@ -38,7 +38,7 @@ def success_by(recorded: Recorded, *by: str) -> pd.DataFrame:
 
 
 def pass_k(recorded: Recorded) -> pd.DataFrame:
-    """pass^k by domain for every k up to the largest number of trials: mean over tasks of C(c, k)/C(n, k).
+    """Return pass^k by domain for every k up to the largest number of trials: mean over tasks of C(c, k)/C(n, k).
 
     Only tasks with at least k scored trials count (`of_tasks`); the others are in `tasks_left_out`, tasks without any scored trial among
     them. The interval is over tasks. `expected_passes` is the sum of the estimates, the numerator.
@@ -75,7 +75,7 @@ def reward_parts(recorded: Recorded) -> pd.DataFrame:
 
 
 def checks(recorded: Recorded) -> pd.DataFrame:
-    """What the evaluator looked for one by one (information to give, assertions on the talk, on the environment): met of checked."""
+    """Return what the evaluator looked for one by one (information to give, assertions on the talk, on the environment): met of checked."""
     rows = [
         {"domain": row["domain"], "task": row["task"], "check": kind, "met": met}
         for row in records(recorded.simulations)
@@ -87,7 +87,7 @@ def checks(recorded: Recorded) -> pd.DataFrame:
 
 
 def terminations(recorded: Recorded) -> pd.DataFrame:
-    """How simulations ended, of all of them: status of the run, tau2's reason, how many, and their mean reward."""
+    """Return how simulations ended, of all of them: status of the run, tau2's reason, how many, and their mean reward."""
     table = recorded.simulations.assign(termination=filled(recorded.simulations["termination"], "none"))
     clusters = cluster_codes(table)
     keys = list(table.groupby(["domain", "status", "termination"], dropna=False).groups)

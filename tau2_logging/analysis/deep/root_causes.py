@@ -50,16 +50,16 @@ class Evidence:
 
     @property
     def missed(self) -> list[Row]:
-        """Reference actions that were not made, without the spare ones: those that write where that is known, else all."""
+        """Reference actions that were not made, without the spare ones: those that write if that is known, else all."""
         missed = [action for action in self.actions if not action["made"] and action["index"] not in self.spare]
         return [action for action in missed if action["tool_type"] == "write"] or missed
 
     def may_have_cost(self, *parts: str) -> bool:
-        """Whether one of these parts of the reward was lost, or it is not known which were."""
+        """Return whether one of these parts of the reward was lost, or it is not known which were."""
         return not self.simulation["parts"] or bool(set(lost_parts(self.simulation)).intersection(parts))
 
     def unmet(self, kind: str) -> list[str]:
-        """Checks of the evaluator that were not met."""
+        """Return the checks of the evaluator that were not met."""
         return [str(text) for text, met in (self.simulation["checks"] or {}).get(kind, ()) if met is False]
 
 
@@ -186,20 +186,20 @@ UNKNOWN = "unknown"
 
 
 def lost_parts(simulation: Row) -> list[str]:
-    """The parts of the reward that are below 1."""
+    """Return the parts of the reward that are below 1."""
     return [str(part) for part, value in (simulation["parts"] or {}).items() if value < 1 - SOLVED_WITHIN]
 
 
 def root_causes(recorded: Recorded) -> pd.DataFrame:
-    """One row for each simulation that was not solved, or not scored: reward, cause, evidence, the parts of the reward that were lost,
-    reference actions made of those there are, failed calls of calls, the kind of the first error, tau2's reason of the end.
+    """Return one row for each simulation that was not solved, or not scored: reward, cause, evidence, the parts of the reward that were
+    lost, reference actions made of those there are, failed calls of calls, the kind of the first error, tau2's reason of the end.
     """
     rows = [_row(found) for found in evidence(recorded)]
     return frame(rows, COLUMNS).astype({"reward": float})
 
 
 def evidence(recorded: Recorded) -> Iterator[Evidence]:
-    """What is known of each simulation that was not solved, or not scored."""
+    """Yield what is known of each simulation that was not solved, or not scored."""
     good = solved(recorded.simulations).eq(True)
     calls, actions = by_simulation(records(recorded.calls)), by_simulation(records(gold_actions(recorded)))
     circles = {key_of(row): row for row in reversed(records(loops(recorded)))}
@@ -234,7 +234,7 @@ def _row(found: Evidence) -> Row:
 
 
 def cause_counts(recorded: Recorded) -> pd.DataFrame:
-    """Each cause of how many of the simulations that were not solved, with interval; the shares of a domain add up to 1."""
+    """Return each cause of how many of the simulations that were not solved, with interval; the shares of a domain add up to 1."""
     table = root_causes(recorded)
     rows: list[tuple[Any, ...]] = []
     rates = []

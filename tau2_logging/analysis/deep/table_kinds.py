@@ -123,7 +123,8 @@ class DeepTable:
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
-    """The table with columns of numbers where every value that is there is a number; texts and truths stay as they are; the remark last."""
+    """Return the table with a column as numbers if every value in it is a number; texts and truths stay as they are; the remark
+    last."""
     numbers = [name for name in frame if frame[name].dtype == object and _holds_numbers(frame[name])]
     frame = frame.assign(**{str(name): pd.to_numeric(frame[name]) for name in numbers})
     return frame[[name for name in frame if name != "remark"] + [name for name in frame if name == "remark"]]

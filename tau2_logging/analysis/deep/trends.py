@@ -27,7 +27,7 @@ BINS = 8
 
 
 def simulations_in_time(recorded: Recorded) -> pd.DataFrame:
-    """The simulations with `began`, seconds since the first one of their run began; without those whose start is not known."""
+    """Return the simulations with `began`, seconds since the first one of their run started; without those whose start is not known."""
     began = [moment(text) if isinstance(text, str) else None for text in recorded.simulations["started"]]
     table = recorded.simulations.assign(began=pd.Series(began, dtype=float), solved=solved(recorded.simulations))
     table = table[table["began"].notna()]
@@ -35,19 +35,20 @@ def simulations_in_time(recorded: Recorded) -> pd.DataFrame:
 
 
 def over_the_run(recorded: Recorded) -> pd.DataFrame:
-    """Solved simulations by when they began, in up to 8 spans of equally many simulations: from_s, to_s, solved of scored with interval."""
+    """Return solved simulations by when they started, in up to 8 spans of equally many simulations: from_s, to_s, solved of scored with
+    interval."""
     return _binned(simulations_in_time(recorded), "began", "solved", ("success", "solved", "simulations"), "_s")
 
 
 def errors_over_the_run(recorded: Recorded) -> pd.DataFrame:
-    """Failed calls by when they were made in the run, in up to 8 spans of equally many calls: from_s, to_s, errors of calls with
+    """Return failed calls by when they were made in the run, in up to 8 spans of equally many calls: from_s, to_s, errors of calls with
     interval.
     """
     return _binned(_calls_in_time(recorded), "made", "error", ("error", "errors", "calls"), "_s")
 
 
 def errors_over_the_simulation(recorded: Recorded) -> pd.DataFrame:
-    """Failed calls by their number in the simulation (from 1): the first calls one by one, later ones together in spans."""
+    """Return failed calls by their number in the simulation (from 1): the first calls one by one, later ones together in spans."""
     calls = recorded.calls.assign(number=recorded.calls["position"].astype(float) + 1)
     return _binned(calls, "number", "error", ("error", "errors", "calls"), "_call")
 
@@ -73,7 +74,7 @@ def _binned(table: pd.DataFrame, when: str, hit: str, names: tuple[str, str, str
 
 
 def spans(values: Any, bins: int = BINS) -> list[Any]:
-    """The places of values in spans of about equally many, in order; equal values stay together."""
+    """Return the places of values in spans of about equally many, in order; equal values stay together."""
     values = np.asarray(values, dtype=float)
     edges = np.unique(np.quantile(values, np.linspace(0, 1, bins + 1)[1:-1])) if len(values) else values
     codes = np.searchsorted(edges, values, side="left")
@@ -84,7 +85,7 @@ def trends(recorded: Recorded) -> pd.DataFrame:
     """Does it get better or worse? By domain: success over the run, failed calls over the run, failed calls over the simulation.
 
     `delta` is Cliff's (above 0: later ones rather have the outcome), p the score test on ranks clustered by task, p_holm over the table.
-    Simulations begin in the order of tasks: what looks like a trend over the run may be the tasks that came late.
+    Simulations start in the order of tasks: what looks like a trend over the run may be the tasks that came late.
     """
     sources = (
         ("success over the run", simulations_in_time(recorded), "began", "solved"),

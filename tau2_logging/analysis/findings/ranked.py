@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
 
 MOST_SHOWN = 7
-"""Findings that a person is shown; stats.json has all."""
+"""Findings that the user is shown; stats.json has all."""
 
 
 def findings_of(log: RunLog, deep: LogAnalyzer | None = None, prices: PriceTable | None = None) -> Sequence[Finding]:

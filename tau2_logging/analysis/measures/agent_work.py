@@ -55,7 +55,7 @@ def _where(table: pd.DataFrame, happened: pd.Series, columns: tuple[str, ...]) -
 
 
 def _summed(log: LogData) -> pd.DataFrame:
-    """The summaries by domain, with what their attempts' events say beside them."""
+    """Return the summaries by domain, with what their attempts' events say beside them."""
     events = _events(log)
     summaries = events[events["type"] == "agent_summary"].drop_duplicates(_PLACE, keep="last").set_index(_PLACE)
     wrong = events[(events["type"] == "correction") & events["outcome"].isin(_WRONG)]
@@ -71,7 +71,7 @@ def _summed(log: LogData) -> pd.DataFrame:
 
 
 def _events(log: LogData) -> pd.DataFrame:
-    """What agents wrote, with the number of its simulation (`key`, again as `key_again`) and of the attempt at it."""
+    """Return what agents wrote, with the number of its simulation (`key`, again as `key_again`) and of the attempt at it."""
     names = [*KEY, "type", "step", "outcome", "tokens_before", *_COUNTS]
     events = log.select(names, types=("task_start", "correction", "context_reduction", "agent_summary"))
     key = events.groupby(KEY, dropna=False, sort=False).ngroup()

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def critical_path(log: LogData) -> pd.DataFrame:
-    """The calls and waits that decided how long the run took, in order of time; see `chain` for the simulations they belong to.
+    """Return the calls and waits that decided how long the run took, in order of time; see `chain` for the simulations they belong to.
 
     Columns: KEY, type, name (model or function), step, start_ms, duration_ms, share_of_chain (of the chain's time), file, line. Besides
-    calls there are `retry` and `server_wait` and, at the begin of each simulation, `setup` and `other` (what its end sums up).
+    calls there are `retry` and `server_wait` and, at the start of each simulation, `setup` and `other` (what its end sums up).
     """
     links = chain(log)
     spans = links[[*KEY, "start_ms", "end_ms"]].rename(columns={"start_ms": "begin", "end_ms": "end"})
@@ -39,7 +39,8 @@ def critical_path(log: LogData) -> pd.DataFrame:
 
 
 def _unanswered(path: pd.DataFrame, links: pd.DataFrame) -> pd.DataFrame:
-    """What simulations of the chain waited on when they were given up or stopped, of which no event tells: the rest of their time."""
+    """Return what simulations of the chain waited on when they were given up or stopped, of which no event tells: the rest of their
+    time."""
     links = links[~links["ended"] | links["status"].eq("timeout")]
     told = path.groupby([*KEY, "begin"], dropna=False)["duration_ms"].sum().rename("told").reset_index()
     rest = links[[*KEY, "start_ms", "end_ms", "duration_ms"]].assign(begin=links["start_ms"]).merge(told, on=[*KEY, "begin"], how="left")
@@ -52,7 +53,7 @@ _ROUNDING_MS = 1.0
 
 
 def _besides(log: LogData, links: pd.DataFrame) -> pd.DataFrame:
-    """Setup of the chain's simulations, and what is left of each beside calls and waits."""
+    """Return the setup of the chain's simulations, and what is left of each beside calls and waits."""
     ends = log.select([*KEY, "start_ms", "setup_ms", "other_ms", "file", "line"], types=["task_end"])
     rows = ends.merge(links[[*KEY, "start_ms", "end_ms"]], on=[*KEY, "start_ms"])
     rows["begin"] = rows["start_ms"]
@@ -63,7 +64,7 @@ def _besides(log: LogData, links: pd.DataFrame) -> pd.DataFrame:
 
 
 def critical_kinds(path: pd.DataFrame) -> pd.DataFrame:
-    """The critical path by type and name: type, name, n, duration_ms, share_of_chain, largest first.
+    """Return the critical path by type and name: type, name, n, duration_ms, share_of_chain, largest first.
 
     Calls that ran at the same time each count their own.
     """
@@ -74,8 +75,8 @@ def critical_kinds(path: pd.DataFrame) -> pd.DataFrame:
 
 
 def chain(log: LogData) -> pd.DataFrame:
-    """The attempts (see `attempts`) that were run one after the other in one slot, back from the one that ended last, for each start of
-    the run: as long as they lasted, the run could not end.
+    """Return the attempts (see `attempts`) that were run one after the other in one slot, back from the one that ended last, for each
+    start of the run: as long as they lasted, the run could not end.
     """
     links = [_links(session) for _, session in log.attempts.groupby("session")]
     return pd.concat(links) if links else log.attempts

@@ -55,7 +55,7 @@ class Objective:
 
 @dataclass(frozen=True)
 class Result:
-    """A gate and how it went. `value`: failure-adjusted; `plain`: over what did not fail. None where the log does not say, or the figure is
+    """A gate and how it went. `value`: failure-adjusted; `plain`: over what did not fail. None if the log does not say, or the figure is
     about failures or money itself.
     """
 
@@ -69,7 +69,7 @@ class Result:
 
 
 def parse_objective(text: str) -> Objective:
-    """The objective of a `--slo`. Raises UserError where it is none."""
+    """Return the objective of a `--slo`. Raises UserError if it is none."""
     match = _SLO.fullmatch(text.strip())
     if match is None:
         raise UserError(f"--slo {text!r} is not an objective; {_FORM}")
@@ -86,7 +86,7 @@ def parse_objective(text: str) -> Objective:
 
 
 def check(log: LogData, objectives: Sequence[Objective], prices: PriceTable | None = None) -> list[Result]:
-    """The result of each objective, and at last the goodput of requests and of tasks where any objective is about them."""
+    """Return the result of each objective, and at last the goodput of requests and of tasks if any objective is about them."""
     results = [_check_one(log, objective, prices) for objective in objectives]
     return [*results, *goodput(log, objectives)]
 
@@ -151,7 +151,7 @@ _MEASURED = ("duration_ms", "total_duration_ms", "queue_ms", "ttft_ms", "decode_
 
 
 def measured(log: LogData, name: str) -> tuple[Any, Any]:
-    """What a metric measured, in ms, and which of them failed. Requests (ttft, tpot, e2e) are the agent's model calls."""
+    """Return what a metric measured, in ms, and which of them failed. Requests (ttft, tpot, e2e) are the agent's model calls."""
     if name == "task":
         simulations = log.simulations
         return as_floats(simulations["duration_ms"]), (simulations["status"] != "ok").to_numpy(dtype=bool)
@@ -167,7 +167,7 @@ def measured(log: LogData, name: str) -> tuple[Any, Any]:
 
 
 def goodput(log: LogData, objectives: Iterable[Objective]) -> list[Result]:
-    """vLLM's goodput: of requests (and of tasks) the share, and how many a second, that meet every objective about each of them."""
+    """Return vLLM's goodput: of requests (and of tasks) the share, and how many a second, that meet every objective about each of them."""
     each = [objective for objective in objectives if objective.statistic is None]
     results = []
     for what, names in (("requests", REQUEST_METRICS), ("tasks", ("task",))):
@@ -195,7 +195,7 @@ def _goodput(log: LogData, what: str, objectives: list[Objective]) -> Result:
 
 
 def _not_held(log: LogData, objective: Objective, values: Any, failed: Any) -> str:
-    """Why nothing can be said about calls one by one; empty where it can."""
+    """Return why nothing can be said about calls one by one; empty if it can."""
     type_ = "llm_call" if objective.name in REQUEST_METRICS else objective.name
     if type_ in only_failed(log):
         return f"the log's level leaves out all {type_} but failed ones"
@@ -203,7 +203,7 @@ def _not_held(log: LogData, objective: Objective, values: Any, failed: Any) -> s
 
 
 def parse_percent(text: str) -> float:
-    """`10%` or `0.1` as 0.1. Raises UserError for anything else."""
+    """Return `10%` or `0.1` as 0.1. Raises UserError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text.strip())
     if match is None:
         raise UserError(f"--fail-if-slower {text!r} is not a share; write 10% or 0.1")
@@ -237,7 +237,7 @@ def _not_slower(row: dict[Any, Any], allowed: float) -> Result:
 
 
 def as_rows(results: Iterable[Result]) -> tuple[dict[str, object], ...]:
-    """Results as plain rows, for reports, each with its `status`: met, BROKEN, or not measured, which is not met either."""
+    """Return results as plain rows, for reports, each with its `status`: met, BROKEN, or not measured, which is not met either."""
     return tuple({**asdict(result), "status": _status(result)} for result in results)
 
 

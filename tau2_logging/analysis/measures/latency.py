@@ -48,20 +48,20 @@ _COLUMNS = (
 
 
 def shown_dimensions(log: LogData) -> list[str]:
-    """The dimensions that are worth a table: of domains, hosts and workers there have to be several."""
+    """Return the dimensions that are worth a table: of domains, hosts and workers there have to be several."""
     places = log.select(["domain", "host", "worker"], types=["task_end"])
     several = {name for name in places if places[name].nunique() > 1}
     return [name for name in DIMENSIONS if name not in places or name in several]
 
 
 def latency_table(log: LogData, by: str | Sequence[str] = "type") -> pd.DataFrame:
-    """Durations by type, or by type and other columns (`domain`, `model`, `function`, `expert`, `requestor`, any field).
+    """Return durations by type, or by type and other columns (`domain`, `model`, `function`, `expert`, `requestor`, any field).
 
-    Columns: the keys, n, errors (of simulations also time-outs), mean_ms, std_ms (ddof=1), min_ms, p50_ms, p90_ms, p95_ms, p99_ms, max_ms,
+    Columns: the keys, n, errors (of simulations also timeouts), mean_ms, std_ms (ddof=1), min_ms, p50_ms, p90_ms, p95_ms, p99_ms, max_ms,
     total_ms, share (of the time all attempts at simulations took, those that were run again included, as are their calls; steps and tasks
     contain the calls), and for model calls p50 of TTFT and TPOT, mean_itl_ms and output_tokens_per_s (while the model wrote, without
-    queues), and `timed`, the calls these rest on. `untimed`, if there are any: those of n without a known duration, which
-    are in no figure but n and errors.
+    queues), and `timed`, the calls these rest on. `untimed`, if there are any: those of n without a known duration, which are in no
+    figure but n and errors.
     """
     import pandas as pd
 
@@ -90,7 +90,7 @@ def _rows(calls: pd.DataFrame, keys: list[str], whole_ms: float) -> list[dict[st
 
 
 def _groups(keys: pd.DataFrame) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Each key with the places of its rows. A frame for each of 10,000 models would take a minute."""
+    """Yield each key with the places of its rows. A frame for each of 10,000 models would take a minute."""
     if keys.empty:
         return
     codes = keys.groupby(list(keys.columns), sort=False, dropna=False).ngroup().to_numpy()
@@ -110,7 +110,7 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def failures(calls: pd.DataFrame) -> Any:
-    """Which events tell of a failure: a call with an error, a simulation that ended in error or time-out."""
+    """Return which events tell of a failure: a call with an error, a simulation that ended in error or timeout."""
     failed = calls["error"].fillna(False).to_numpy(dtype=bool)
     ended = calls["status"].isin(["error", "timeout"]) | calls["termination"].map(is_error)
     return failed | ended.to_numpy(dtype=bool)
@@ -135,7 +135,7 @@ _TPOT_COLUMNS = ("duration_ms", "queue_ms", "ttft_ms", "decode_ms", "output_toke
 
 
 def tpot_ms(calls: pd.DataFrame) -> Any:
-    """Time per output token after the first, in ms, of each call; NaN without the time of the first token or a second one.
+    """Return time per output token after the first, in ms, of each call; NaN without the time of the first token or a second one.
 
     The log says how long the model wrote (`decode_ms`); if it does not, that is what is left of the call without the runner's own queue.
     """
@@ -146,6 +146,6 @@ def tpot_ms(calls: pd.DataFrame) -> Any:
 
 
 def total_time(log: LogData) -> float:
-    """The time all simulations took together, in ms, those that were run again included; what their calls are a share of."""
+    """Return the time all simulations took together, in ms, those that were run again included; what their calls are a share of."""
     table = log.attempts if len(log.attempts) else log.simulations
     return float(np.nansum(as_floats(table["duration_ms"])))

@@ -32,13 +32,13 @@ def workers(log: LogData) -> pd.DataFrame:
 
 
 def idle_tail(log: LogData) -> dict[str, float | int | None]:
-    """How long the run took, and its end, when no simulation was left to begin.
+    """Return how long the run took, and its end, when no simulation was left to start.
 
     workers: slots for one simulation at a time (see `attempts`). makespan_ms: first simulation's start to last end, of each start of the
     run, without the pauses between them. starts: how often the run was started. start_up_ms: from those starts to their first simulation,
     not in makespan_ms. tail_ms: from the last simulation's start to the end; idle_worker_ms: what slots were empty after their last
-    simulation; idle_share: of all slots' time. chain_ms: what the critical path's simulations took. Of several
-    runs, which have no clock in common, nothing is known.
+    simulation; idle_share: of all slots' time. chain_ms: what the critical path's simulations took. Of several runs, which have no clock
+    in common, nothing is known.
     """
     table = log.attempts
     if table.empty or len(log.by_run) > 1:
@@ -84,7 +84,7 @@ def start_up_ms(log: LogData) -> float | None:
 
 
 def stragglers(log: LogData, top: int = 10) -> pd.DataFrame:
-    """The simulations that kept the run from ending: those that ended after 95 % of them had, the last first.
+    """Return the simulations that kept the run from ending: those that ended after 95 % of them had, the last first.
 
     Columns: KEY, start_ms, end_ms, duration_ms, times_median (its duration over the median one), behind_ms (its end after the 95 %).
     """
@@ -99,7 +99,7 @@ def stragglers(log: LogData, top: int = 10) -> pd.DataFrame:
 
 
 def in_flight(start: Any, end: Any) -> tuple[Any, Any]:
-    """How many intervals are open from each moment on: (moments in ms, counts). At one moment, ends come before starts."""
+    """Return how many intervals are open from each moment on: (moments in ms, counts). At one moment, ends come before starts."""
     known = ~(np.isnan(start) | np.isnan(end)) & (end > start)
     moments = np.round(np.concatenate([end[known], start[known]]), 3)
     changes = np.concatenate([-np.ones(known.sum(), dtype=np.int64), np.ones(known.sum(), dtype=np.int64)])
@@ -108,9 +108,11 @@ def in_flight(start: Any, end: Any) -> tuple[Any, Any]:
 
 
 def concurrency(log: LogData) -> pd.DataFrame:
-    """Time-weighted concurrency of simulations and of model and tool calls: what, mean, p50, p95, max, busy_ms (at least one open).
+    """Return the time-weighted concurrency of simulations and of model and tool calls: what, mean, p50, p95, max, busy_ms (at least one
+    open).
 
-    All are taken over the whole run, from its first simulation to its last without pauses, so that mean times wall time is the calls' time.
+    All are taken over the whole run, from its first simulation to its last without pauses, so that mean times wall time is the calls'
+    time.
     """
     spans = {"simulation": log.attempts[["start_ms", "end_ms"]]}
     spans |= {type_: log.select(["start_ms", "end_ms"], types=[type_]) for type_ in TIMED_TYPES}
@@ -124,7 +126,7 @@ def concurrency(log: LogData) -> pd.DataFrame:
 
 
 def run_length(log: LogData, spans: Iterable[pd.DataFrame]) -> float:
-    """How long the run took, in ms; from the first call to the last if the log has no simulations."""
+    """Return how long the run took, in ms; from the first call to the last if the log has no simulations."""
     if len(log.attempts):
         return float(log.attempts["until_ms"].max())
     both = pd.concat([table[["start_ms", "end_ms"]] for table in spans])
@@ -132,7 +134,7 @@ def run_length(log: LogData, spans: Iterable[pd.DataFrame]) -> float:
 
 
 def _weighted(lengths: Any, counts: Any, whole: float) -> dict[str, float]:
-    """Statistics of the count over a run that took `whole` ms; what the intervals do not cover is time with none open."""
+    """Return the statistics of the count over a run that took `whole` ms; what the intervals do not cover is time with none open."""
     time = np.bincount(np.maximum(counts, 0), weights=lengths)
     busy = float(time[1:].sum())
     time[0] = max(0.0, whole - busy)
@@ -148,7 +150,7 @@ def _weighted(lengths: Any, counts: Any, whole: float) -> dict[str, float]:
 
 
 def latency_by_concurrency(log: LogData, type_: str = "llm_call") -> pd.DataFrame:
-    """How long calls took, by how many of their kind were in flight when they began (itself included).
+    """Return how long calls took, by how many of their kind were in flight when they started (itself included).
 
     Columns: in_flight (as `4-7`), n, mean_ms, p50_ms, p95_ms, queue_mean_ms; ranges double.
     """
@@ -170,7 +172,7 @@ def latency_by_concurrency(log: LogData, type_: str = "llm_call") -> pd.DataFram
 
 
 def context_growth(log: LogData) -> pd.DataFrame:
-    """How the agent's prompt grows: by its n-th call in a simulation, the calls, mean input tokens and the cached share of them."""
+    """Return how the agent's prompt grows: by its n-th call in a simulation, the calls, mean input tokens and the cached share of them."""
     calls = log.select([*KEY, "input_tokens", "cached_tokens"], types=["llm_call"]).dropna(subset=["input_tokens"])
     calls = calls.assign(
         turn=calls.groupby(KEY, dropna=False).cumcount() + 1,

@@ -20,8 +20,8 @@ _WHERE = ["file", "line"]
 
 
 def slowest_calls(log: LogData, top: int = 20) -> pd.DataFrame:
-    """The slowest calls of all: type, domain, task, trial, step, name (model or function), duration_ms, times_median (of its type), error,
-    and where it stands in the log: file, line.
+    """Return the slowest calls of all: type, domain, task, trial, step, name (model or function), duration_ms, times_median (of its
+    type), error, and where it is in the log: file, line.
     """
     columns = ["type", *KEY, "step", "model", "function", "duration_ms", "error", "row"]
     calls = log.select(columns, types=TIMED_TYPES).dropna(subset=["duration_ms"])
@@ -40,8 +40,8 @@ def located(log: LogData, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def errors(log: LogData) -> pd.DataFrame:
-    """Failed calls by type, function or model, and class of failure: n, calls and share (of that function's or model's calls; NaN in a log
-    that holds failed ones alone), file and line.
+    """Return failed calls by type, function or model, and class of failure: n, calls and share (of that function's or model's calls; NaN
+    in a log that holds failed ones alone), file and line.
     """
     columns = ["type", "model", "function", "error", "error_type", "row"]
     calls = log.select(columns, types=[*TIMED_TYPES, "step_complete"])
@@ -56,7 +56,7 @@ def errors(log: LogData) -> pd.DataFrame:
 
 
 def retries(log: LogData) -> pd.DataFrame:
-    """Repeated model calls by model and reason: n, total wait_ms, max attempt."""
+    """Return repeated model calls by model and reason: n, total wait_ms, max attempt."""
     table = log.select(["model", "error_type", "attempt", "wait_ms"], types=["retry"])
     table = table.assign(model=table["model"].fillna("unknown"), error_type=table["error_type"].fillna("unknown"))
     sums = table.groupby(["model", "error_type"], sort=False).agg(
@@ -66,14 +66,14 @@ def retries(log: LogData) -> pd.DataFrame:
 
 
 def truncations(log: LogData) -> pd.DataFrame:
-    """Replies that were cut at the length limit (finish_reason=length): type, KEY, step, model, output_tokens, file, line."""
+    """Return replies that were cut at the length limit (finish_reason=length): type, KEY, step, model, output_tokens, file, line."""
     calls = log.select(["type", *KEY, "step", "model", "output_tokens", "finish_reason", "row"], types=MODEL_CALL_TYPES)
     cut = located(log, calls[calls["finish_reason"] == "length"])
     return cut[["type", "domain", "task", "trial", "step", "model", "output_tokens", *_WHERE]].reset_index(drop=True)
 
 
 def unfinished(log: LogData) -> pd.DataFrame:
-    """Simulations that never ended or were stopped at the limit, and what they last waited on.
+    """Return simulations that never ended or were stopped at the limit, and what they last waited on.
 
     Columns: KEY, status, attempts, waiting_on, model, step, elapsed_ms, last_type (their last event), file, line of that event.
     """
@@ -91,7 +91,7 @@ def unfinished(log: LogData) -> pd.DataFrame:
 
 
 def repeated_calls(log: LogData, at_least: int = 2) -> pd.DataFrame:
-    """Tools called several times by one simulation with the same arguments: KEY, function, arguments, n.
+    """Return tools called several times by one simulation with the same arguments: KEY, function, arguments, n.
 
     Arguments are in the log at level DEBUG alone (tool_payload). Without them nothing can be said, and the table is empty.
     """

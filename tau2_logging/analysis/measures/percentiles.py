@@ -12,7 +12,7 @@ SUMMARY_COLUMNS = ("n", "errors", "mean_ms", "std_ms", "min_ms", "p50_ms", "p90_
 
 
 def percentile(values: NDArray[Any], percent: float) -> float:
-    """numpy's `percentile` with `method="linear"` (the default: Hyndman and Fan's type 7); NaN of nothing.
+    """Return numpy's `percentile` with `method="linear"` (the default: Hyndman and Fan's type 7); NaN of nothing.
 
     Infinite values, as failed calls have in failure-adjusted percentiles, sort last; between a number and infinity lies infinity.
     """
@@ -26,14 +26,14 @@ def percentile(values: NDArray[Any], percent: float) -> float:
 
 
 def _percentiles(values: NDArray[Any]) -> list[float]:
-    """All of PERCENTILES, in one pass if every value is finite."""
+    """Return all of PERCENTILES, in one pass if every value is finite."""
     if len(values) and np.isfinite(values).all():
         return [float(value) for value in np.percentile(values, PERCENTILES, method="linear")]
     return [percentile(values, percent) for percent in PERCENTILES]
 
 
 def summarize(values: NDArray[Any], errors: int = 0) -> dict[str, float | int]:
-    """n, errors, untimed, mean, standard deviation (ddof=1), min, p50, p90, p95, p99, max and total of durations in ms.
+    """Return n, errors, untimed, mean, standard deviation (ddof=1), min, p50, p90, p95, p99, max and total of durations in ms.
 
     `n` counts all and `untimed` those whose duration is absent, which are in no other figure; what has no meaning (the deviation of one
     value, the total of none) is NaN.
@@ -56,7 +56,7 @@ def summarize(values: NDArray[Any], errors: int = 0) -> dict[str, float | int]:
 
 
 def equal_bins(values: NDArray[Any], bins: int) -> list[tuple[float, float, int]]:
-    """Equal-width bins over the range of the values: (from, to, how many); the last bin includes its end."""
+    """Return equal-width bins over the range of the values: (from, to, how many); the last bin includes its end."""
     values = values[~np.isnan(values)]
     if not len(values):
         return []

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def newer_format(log: LogData) -> list[str]:
-    """A sentence if a newer version of this package wrote the log: what it means may have changed."""
+    """Return a sentence if a newer version of this package wrote the log: what it means may have changed."""
     schemas = log.select(["schema"], types=["run_start"])["schema"].dropna()
     newest = int(schemas.max()) if len(schemas) else SCHEMA_VERSION
     if newest <= SCHEMA_VERSION:
@@ -24,8 +24,8 @@ _COUNTERS = {**CALL_COUNTERS, "step_complete": "steps"}
 
 
 def left_out(log: LogData) -> dict[str, int]:
-    """Types whose events the log's level leaves out, all of them or all but the failed ones, and how many it holds: the ends of simulations
-    count more.
+    """Return types whose events the log's level leaves out, all of them or all but the failed ones, and how many it holds: the ends of
+    simulations count more.
     """
     ends = log.select(_COUNTERS.values(), types=["task_end"])
     held = {type_: log.select(["error"], types=[type_])["error"].fillna(False) for type_ in _COUNTERS}
@@ -33,12 +33,12 @@ def left_out(log: LogData) -> dict[str, int]:
 
 
 def only_failed(log: LogData) -> list[str]:
-    """Types of which the log holds the failed events alone, its level leaves the others out."""
+    """Return the types of which the log holds the failed events alone, its level leaves the others out."""
     return [type_ for type_, number in left_out(log).items() if number]
 
 
 def only_failed_note(log: LogData) -> list[str]:
-    """A sentence on these types, if there are any."""
+    """Return a sentence on these types, if there are any."""
     types = only_failed(log)
     if not types:
         return []
@@ -46,7 +46,7 @@ def only_failed_note(log: LogData) -> list[str]:
 
 
 def recorded_note(log: LogData) -> str:
-    """A sentence or two for the head of a report; empty for a log that a run itself wrote."""
+    """Return a sentence or two for the head of a report; empty for a log that a run itself wrote."""
     files = list(log.select(["recorded_from"], types=["run_start"])["recorded_from"].dropna().unique())
     if not files:
         return ""
@@ -61,11 +61,11 @@ def recorded_note(log: LogData) -> str:
 
 
 def without_failed_calls(log: LogData) -> bool:
-    """Whether the log was made from results files of tau2, in which a model call that failed has left no trace."""
+    """Return whether the log was made from results files of tau2, in which a model call that failed has left no trace."""
     files = log.select(["recorded_from"], types=["run_start"])["recorded_from"].dropna()
     return len(files) > 0 and not files.astype(str).str.endswith(".eval").any()
 
 
 def is_recorded(log: LogData) -> bool:
-    """Whether the log was made from a file that was recorded without one: it tells of no queue, retry or start-up."""
+    """Return whether the log was made from a file that was recorded without one: it tells of no queue, retry or start-up."""
     return bool(log.select(["recorded_from"], types=["run_start"])["recorded_from"].notna().any())

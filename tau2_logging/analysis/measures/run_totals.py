@@ -97,7 +97,7 @@ class Totals:
         }
 
     def as_json(self) -> dict[str, object]:
-        """The figures by name, for files that programs read. None is unknown."""
+        """Return the figures by name, for files that programs read. None is unknown."""
         return {
             "simulations": self.simulations, "statuses": dict(self.statuses), "attempts": self.attempts, "wall_ms": self.wall_ms,
             "start_up_ms": self.start_up_ms, "model_calls": self.model_calls.made, "model_errors": self.model_calls.failed,
@@ -107,7 +107,7 @@ class Totals:
 
 
 def totals_of(log: LogData, prices: PriceTable | None = None) -> Totals:
-    """The totals of a log of one run, or of several that are pooled."""
+    """Return the totals of a log of one run, or of several that are pooled."""
     table, idle = log.simulations, idle_tail(log)
     wall = idle["makespan_ms"]
     return Totals(

@@ -28,11 +28,11 @@ _ROUNDING_MS = 0.0005 * (len(EXCLUSIVE_MS) + 2)
 
 
 def task_budget(log: LogData) -> pd.DataFrame:
-    """One row a simulation that ended: KEY, status, duration_ms, and `KINDS_OF_TIME`, which add up to duration_ms.
+    """Return one row a simulation that ended: KEY, status, duration_ms, and `KINDS_OF_TIME`, which add up to duration_ms.
 
-    Service is the exclusive time of a role's model calls without the part they queued in the runner's own process; queue stands apart,
-    and so do the waits before retries and for servers that are down (retry_wait). Where a log has no exclusive times (the older runner's),
-    they are the sums of the calls. A kind that the log does not tell of is NaN; untracked is what is not accounted for. In ms.
+    Service is the exclusive time of a role's model calls without the part they queued in the runner's own process; queue is separate, and
+    so are the waits before retries and for servers that are down (retry_wait). If a log has no exclusive times (the older runner's), they
+    are the sums of the calls. A kind that the log does not tell of is NaN; untracked is what is not accounted for. In ms.
     """
     table = log.simulations.dropna(subset=["duration_ms"])
     if table.empty:
@@ -44,7 +44,7 @@ def task_budget(log: LogData) -> pd.DataFrame:
 
 
 def _parts(log: LogData, table: pd.DataFrame) -> dict[str, Any]:
-    """Every kind of time but untracked."""
+    """Return every kind of time but untracked."""
     exclusive = _exclusive(log, table)
     never_told = np.nan if is_recorded(log) or table[list(EXCLUSIVE_MS)].isna().all(axis=None) else 0.0
     queues = {_TIME_OF_EVENT[type_]: sums for type_, sums in _sums(log, table, MODEL_CALL_TYPES, "queue_ms").items()}
@@ -68,7 +68,7 @@ def _or_unknown(values: Any, never_told: float) -> Any:
 
 
 def _exclusive(log: LogData, table: pd.DataFrame) -> dict[str, Any]:
-    """The exclusive times of simulations, NaN where neither their ends nor the lengths of their calls tell."""
+    """Return the exclusive times of simulations, NaN if neither their ends nor the lengths of their calls tell."""
     known = {name: as_floats(table[name]) for name in EXCLUSIVE_MS}
     if not all(np.isnan(values).all() for values in known.values()):
         return known
@@ -77,8 +77,8 @@ def _exclusive(log: LogData, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _sums(log: LogData, table: pd.DataFrame, types: tuple[str, ...], column: str) -> dict[str, Any]:
-    """Sums of a column over the events of each simulation's last attempt, by type of event, aligned with the table's rows; NaN if
-    no event has it.
+    """Return the sums of a column over the events of each simulation's last attempt, by type of event, aligned with the table's rows; NaN
+    if no event has it.
     """
     events = log.select([*KEY, "type", "start_ms", column], types=types)
     spans = table[KEY].assign(begin=as_floats(table["start_ms"]), place=np.arange(len(table)))
@@ -93,7 +93,8 @@ def _sums(log: LogData, table: pd.DataFrame, types: tuple[str, ...], column: str
 
 
 def total_budget(budget: pd.DataFrame) -> pd.DataFrame:
-    """The budget of all simulations together: kind, total_ms, share (they add up to 1), mean_ms of those `simulations` that tell of it."""
+    """Return the budget of all simulations together: kind, total_ms, share (they add up to 1), mean_ms of those `simulations` that tell
+    of it."""
     import pandas as pd
 
     whole = float(np.nansum(as_floats(budget["duration_ms"])))

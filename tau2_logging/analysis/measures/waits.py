@@ -21,7 +21,7 @@ _AT_WORK = (*MODEL_CALL_TYPES, "tool_call")
 
 
 def retry_waits(log: LogData, table: pd.DataFrame) -> tuple[Any, Any]:
-    """(ms waited before the evaluation, ms waited in it) for each row of a table of KEY, start_ms and end_ms, in its order.
+    """Return (ms waited before the evaluation, ms waited in it) for each row of a table of KEY, start_ms and end_ms, in its order.
 
     Waits at one time count once, and those beside a call not at all. The log's exclusive times hold the first in other_ms and the
     second in evaluation_ms.
@@ -36,7 +36,7 @@ def retry_waits(log: LogData, table: pd.DataFrame) -> tuple[Any, Any]:
 
 
 def _placed(log: LogData, table: pd.DataFrame) -> pd.DataFrame:
-    """Waits, calls and evaluations of the simulations that had a wait: type, place (row of the table), start_ms, end_ms."""
+    """Return waits, calls and evaluations of the simulations that had a wait: type, place (row of the table), start_ms, end_ms."""
     spans = table[KEY].assign(begin=as_floats(table["start_ms"]), until=as_floats(table["end_ms"]), place=np.arange(len(table)))
     waits = log.select([*KEY, "start_ms", "wait_ms"], types=WAITS).dropna(subset=["start_ms", "wait_ms"])
     spans = spans.merge(waits[KEY].drop_duplicates(), on=KEY)
@@ -48,12 +48,12 @@ def _placed(log: LogData, table: pd.DataFrame) -> pd.DataFrame:
 
 
 def split_waits(events: pd.DataFrame) -> tuple[float, float]:
-    """The same for the events of one simulation: type, start_ms, end_ms."""
+    """Return the same for the events of one simulation: type, start_ms, end_ms."""
     return _split(*_columns(events))
 
 
 def _columns(events: pd.DataFrame) -> tuple[Any, ...]:
-    """Which events are waits, calls and evaluations, when they start and end, in arrays: a frame for each is slow."""
+    """Return which events are waits, calls and evaluations, when they start and end, in arrays: a frame for each is slow."""
     kinds = (events["type"].isin(types).to_numpy(dtype=bool) for types in (WAITS, _AT_WORK, ("evaluation",)))
     return (*kinds, as_floats(events["start_ms"]), as_floats(events["end_ms"]))
 
@@ -65,6 +65,6 @@ def _split(is_wait: Any, is_call: Any, is_evaluation: Any, starts: Any, ends: An
 
 
 def _alone(waits: Any, calls: Any, starts: Any, ends: Any) -> float:
-    """How long a wait is open and no call is."""
+    """Return how long a wait is open and no call is."""
     both = waits | calls
     return union(starts[both], ends[both]) - union(starts[calls], ends[calls]) if waits.any() else 0.0

@@ -1,8 +1,8 @@
 """Typed columns of the events, one table per type of event.
 
-    float   float64, NaN where absent           int    int64, NO_INT where absent
+    float   float64, NaN if absent           int    int64, NO_INT if absent
     bool    int8, -1 where absent               text   int32 code into the field's `Words`, -1 where absent
-    id      bytes of fixed width, empty where absent    payload  int64 number in the store's `Texts`, -1 where absent
+    id      bytes of fixed width, empty if absent    payload  int64 number in the store's `Texts`, -1 where absent
     token   as text
 
 Memory: `limit_bytes` of columns are held; what comes beyond goes to a temporary folder and is mapped from there when it is asked for.
@@ -60,7 +60,7 @@ class Texts:
             return len(self._ends) - 2
 
     def get(self, number: int) -> str:
-        """The text of a number."""
+        """Return the text of a number."""
         begin, end = self._ends[number], self._ends[number + 1]
         self._file.seek(begin)
         return self._file.read(end - begin).decode("utf-8", "surrogatepass")
@@ -79,7 +79,7 @@ class Store:
         self._spilled = 0
 
     def dictionary(self, column: str) -> Words:
-        """The texts of a column."""
+        """Return the texts of a column."""
         words = self.words.get(column)
         if words is None:
             words = self.words.setdefault(column, Words())
@@ -110,7 +110,7 @@ class Store:
         return np.array([absent if cell is None else cell for cell in cells], dtype=_DTYPE[kind])
 
     def constant(self, column: str, token: str) -> Array | None:
-        """One value as it is held, from a bare token; None where it does not fit the column."""
+        """Return one value as it is held, from a bare token; None if it does not fit the column."""
         kind = column_kind(column)
         if kind == "token":
             return None if "\\ud" in token.lower() else np.array(self.dictionary(column).code(token), dtype=_DTYPE[kind])
@@ -153,15 +153,15 @@ class Store:
                 chunk["start_ms"] = np.where(np.isnan(start), known, np.round(start - first, 3))
 
     def types(self) -> list[str]:
-        """Types of event that occur, in order of first appearance."""
+        """Return the types of event that occur, in order of first appearance."""
         return list(self._chunks)
 
     def columns(self, types: Iterable[str]) -> list[str]:
-        """Names of the columns that any of the types has."""
+        """Return the names of the columns that any of the types has."""
         return list(dict.fromkeys(name for type_ in types for chunk in self._chunks.get(type_, ()) for name in chunk))
 
     def first_rows(self, name: str, by_file: bool = False) -> dict[tuple[int, int], tuple[int, int]]:
-        """The (file, code) pairs of a text column in order of first appearance, each with the row and the time of its first event.
+        """Return the (file, code) pairs of a text column in order of first appearance, each with the row and the time of its first event.
 
         The file is 0 throughout unless they are wanted by file.
         """
@@ -178,12 +178,13 @@ class Store:
         return dict(sorted(first.items(), key=lambda item: item[1]))
 
     def column(self, type_: str, name: str) -> Array:
-        """One column of one type in the order of reading (by block, then by shape of line), absent values filled in."""
+        """Return one column of one type in the order of reading (by block, then by shape of line), absent values filled in."""
         return join_column(name, self._chunks.get(type_, []))
 
 
 def _firsts(codes: Array, rows: Array) -> tuple[Array, Array]:
-    """The distinct codes, and the place of each one's first row: a column is in the order of reading, which is that of blocks only."""
+    """Return the distinct codes, and the place of each one's first row: a column is in the order of reading, which is that of blocks
+    only."""
     if len(codes) and bool((codes == codes[0]).all()):
         return codes[:1], np.array([rows.argmin()])
     order = np.argsort(rows, kind="stable")
@@ -192,7 +193,7 @@ def _firsts(codes: Array, rows: Array) -> tuple[Array, Array]:
 
 
 def _start_by_time(chunk: Chunk) -> Array | None:
-    """When calls without a run and a start began, in ms since 1970; NaN for all others, None where all have a run."""
+    """Return when calls without a run and a start started, in ms since 1970; NaN for all others, None if all have a run."""
     length = len(chunk["row"])
     if "run" in chunk and bool((chunk["run"] >= 0).all()):
         return None
@@ -210,7 +211,7 @@ def _mapped(chunk: Chunk) -> bool:
 
 
 def join_column(name: str, chunks: list[Chunk]) -> Array:
-    """A column of chunks end to end."""
+    """Return a column of chunks end to end."""
     kind = column_kind(name)
     parts = [chunk[name] if name in chunk else missing(kind, len(chunk["row"])) for chunk in chunks]
     if not parts:
@@ -219,5 +220,5 @@ def join_column(name: str, chunks: list[Chunk]) -> Array:
 
 
 def missing(kind: str, length: int) -> Array:
-    """A column in which every value is absent."""
+    """Return a column in which every value is absent."""
     return np.full(length, _ABSENT[kind], dtype=_DTYPE[kind])

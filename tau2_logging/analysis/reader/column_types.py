@@ -14,13 +14,13 @@ from tau2_logging.events.fields import field_type
 from tau2_logging.events.logfmt import Value, encode_value
 
 META = ("row", "file", "line", "level", "time", "task", "thread", "type")
-"""Columns of every event: where it stands, and what every line begins with. `row` says both file and line (`row_number`)."""
+"""Columns of every event: its place, and what every line starts with. `row` says both file and line (`row_number`)."""
 
 _LINE_BITS = 40
 
 IDS = frozenset(("span", "parent"))
 PAYLOADS = frozenset(("messages", "reply", "arguments", "result", "traceback", "text", "error_message", "argv"))
-"""Text that is different each time and may be long: kept out of memory where there is much of it."""
+"""Text that is different each time and may be long: kept out of memory if there is much of it."""
 
 MISFIT = ":text"
 """Ending of the name of a value that does not fit its field's type, until it is left out."""
@@ -38,7 +38,7 @@ Cell = float | int | bool | str
 
 
 def column_kind(name: str) -> str:
-    """How a column is held: float, int, bool, text (a dictionary), id, payload or token (raw, of a field without a type)."""
+    """Return how a column is held: float, int, bool, text (a dictionary), id, payload or token (raw, of a field without a type)."""
     if name in _META_KIND:
         return _META_KIND[name]
     type_ = field_type(name)
@@ -50,7 +50,8 @@ def column_kind(name: str) -> str:
 
 
 def typed_row(line: Line) -> dict[str, Cell]:
-    """The columns an event fills, without row, file and line. Absent ones are left out; `time` is in ms since 1970 of the local clock."""
+    """Return the columns an event fills, without row, file and line. Absent ones are left out; `time` is in ms since 1970 of the local
+    clock."""
     row: dict[str, Cell] = {"level": line.level, "type": line.type}
     if line.task is not None:
         row["task"] = line.task
@@ -66,22 +67,22 @@ def typed_row(line: Line) -> dict[str, Cell]:
 
 
 def row_number(file: int, line: int) -> int:
-    """The place of a line among all lines read; `row_file` and `row_line` take it apart. Works on arrays too."""
+    """Return the place of a line among all lines read; `row_file` and `row_line` take it apart. Works on arrays too."""
     return (file << _LINE_BITS) + line
 
 
 def row_file(row: Any) -> Any:
-    """Number of the file, 0 for the first."""
+    """Return the number of the file, 0 for the first."""
     return row >> _LINE_BITS
 
 
 def row_line(row: Any) -> Any:
-    """Number of the line, 1 for the first."""
+    """Return the number of the line, 1 for the first."""
     return row & ((1 << _LINE_BITS) - 1)
 
 
 def own_column(name: str) -> str:
-    """Name of the column of a field."""
+    """Return the name of the column of a field."""
     return name + FIELD if name in _TAKEN else name
 
 
@@ -95,12 +96,12 @@ def _put(row: dict[str, Cell], name: str, value: Value) -> None:
 
 
 def is_text(value: Value) -> bool:
-    """Whether a value can be written as UTF-8: half of a surrogate pair cannot."""
+    """Return whether a value can be written as UTF-8: half of a surrogate pair cannot."""
     return not isinstance(value, str) or value.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in value)
 
 
 def fit(kind: str, value: Value) -> Cell | None:
-    """The value as a cell of that kind of column, None where it does not fit."""
+    """Return the value as a cell of that kind of column, None if it does not fit."""
     if kind == "bool":
         return value if isinstance(value, bool) else None
     if kind in ("text", "payload"):
@@ -116,7 +117,7 @@ def fit(kind: str, value: Value) -> Cell | None:
 
 
 def time_ms(text: str) -> int | None:
-    """Milliseconds since 1970 on the local clock of a time as the log writes it, None where there is no such time."""
+    """Return milliseconds since 1970 on the local clock of a time as the log writes it, None if there is no such time."""
     try:
         moment = datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
     except ValueError:

@@ -37,7 +37,7 @@ class CompiledReader:
         self._first, self._lock = threading.Lock(), threading.Lock()
 
     def parse(self, text: Text) -> Parsed:
-        """The typed columns of a block's whole lines. Nothing of the result refers to the block."""
+        """Return the typed columns of a block's whole lines. Nothing of the result refers to the block."""
         if not self._has_read:
             with self._first:  # the other threads wait for what the first block teaches
                 if not self._has_read:

@@ -1,4 +1,4 @@
-"""A block of lines into typed columns, many lines at a time. What this cannot take as it stands is left to `lines`, line by line."""
+"""A block of lines into typed columns, many lines at a time. What this cannot take as it is is left to `lines`, line by line."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class _Part:
 
 
 class FastReader:
-    """Parses blocks for one store. Holds the dictionaries of what stands in headers; may be used from several threads."""
+    """Parses blocks for one store. Holds the dictionaries of what is in headers; may be used from several threads."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -65,7 +65,7 @@ class FastReader:
         self._floats: dict[str, Words] = {}
 
     def parse(self, text: Text) -> Parsed:
-        """The typed columns of a block's whole lines. Nothing of the result refers to the block."""
+        """Return the typed columns of a block's whole lines. Nothing of the result refers to the block."""
         breaks = np.flatnonzero(text.bytes[PAD : PAD + text.size] <= 32)  # control characters too: what has one fits no shape
         breaks += PAD
         if text.find(b'"', text.size) >= 0:
@@ -84,7 +84,7 @@ class FastReader:
         return result
 
     def _headers(self, text: Text, result: Parsed, spaces: Array, first: Array, count: Array) -> Chunk:
-        """The columns that every event has, for the lines that begin like one; the others go to `slow`."""
+        """Return the columns that every event has, for the lines that start like one; the others go to `slow`."""
         usual = (count >= _HEADER_TOKENS - 1) & (count < _HEADER_TOKENS + _MOST_FIELDS)
         lines = np.flatnonzero(usual)
         result.slow.append(np.flatnonzero(~usual))
@@ -246,8 +246,8 @@ def _payload_text(data: bytes) -> str | None:
 
 
 def _outside_quotes(text: Text, breaks: Array) -> Array:
-    """The breaks that are not inside a literal, where a line's quotes pair up. (Escaped quotes may pair up wrongly; what then is between
-    them holds a backslash, which no shape allows, so that such a line goes the slow way.)
+    """Return the breaks that are not inside a literal, where a line's quotes pair up. (Escaped quotes may pair up wrongly; what then is
+    between them holds a backslash, which no shape allows, so that such a line goes the slow way.)
     """
     quotes = np.flatnonzero(text.bytes[PAD : PAD + text.size] == 34) + PAD
     line = np.searchsorted(breaks[text.bytes[breaks] == 10], quotes)
@@ -268,7 +268,7 @@ def _level(token: str) -> str | None:
 
 
 def _day(token: str) -> str | None:
-    """Milliseconds of a day since 1970, as text."""
+    """Return the milliseconds of a day since 1970, as text."""
     try:
         return str((date.fromisoformat(token).toordinal() - EPOCH) * DAY_MS) if _DAY.fullmatch(token) else None
     except ValueError:

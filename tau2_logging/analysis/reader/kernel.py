@@ -1,7 +1,8 @@
-"""`kernel.c`, compiled where a C compiler is at hand; without one the reader does the same with numpy.
+"""`kernel.c`, compiled if a C compiler is available; without one the reader does the same with numpy.
 
-The library is compiled once for each version of the source, in 0.13 s of CPU, into the user's cache folder (`$XDG_CACHE_HOME/tau2-logging`,
-else `~/.cache/tau2-logging`), and only when there is enough to read to make up for it. `TAU2_LOGGING_KERNEL=off` does without,
+The library is compiled once for each version of the source, in 0.13 s of CPU, into the user's cache folder
+(`$XDG_CACHE_HOME/tau2-logging`, else `~/.cache/tau2-logging`), and only when there is enough to read to make up for it.
+`TAU2_LOGGING_KERNEL=off` does without,
 `TAU2_LOGGING_KERNEL=on` compiles for any log. Whatever fails here is no error: the log is read either way, with the same result.
 """
 
@@ -47,7 +48,7 @@ ENTRY_BYTES = 24
 
 
 class Step(ctypes.Structure):
-    """What stands in a line, and the value behind it."""
+    """What is in a line, and the value behind it."""
 
     _fields_ = [
         ("literal", ctypes.c_char_p), ("size", ctypes.c_int64), ("kind", ctypes.c_int64), ("words", ctypes.POINTER(Table)),
@@ -55,7 +56,7 @@ class Step(ctypes.Structure):
 
 
 class Template(ctypes.Structure):
-    """The steps of a line of one type, and where in the list of outputs its columns begin."""
+    """The steps of a line of one type, and where in the list of outputs its columns start."""
 
     _fields_ = [
         ("steps", ctypes.POINTER(Step)), ("count", ctypes.c_int64), ("out", ctypes.c_int64), ("next", ctypes.c_int64),
@@ -72,7 +73,7 @@ class Program(ctypes.Structure):
 
 
 def kernel(size: int | None, environ: Mapping[str, str] = os.environ) -> ctypes.CDLL | None:
-    """The compiled library; None where there is none and it cannot be, or would not be worth it for `size` bytes (None: unknown)."""
+    """Return the compiled library; None if there is none and it cannot be, or would not be worth it for `size` bytes (None: unknown)."""
     switch = environ.get(SWITCH, "")
     if switch == "off" or os.name != "posix":
         return None
@@ -84,7 +85,7 @@ def kernel(size: int | None, environ: Mapping[str, str] = os.environ) -> ctypes.
 
 @lru_cache
 def _library(folder: Path, compile_it: bool) -> ctypes.CDLL | None:
-    """Asked for once a process, also where it fails."""
+    """Asked for once a process, also if it fails."""
     with suppress(OSError, subprocess.SubprocessError):
         return _loaded(folder, compile_it)
     return None

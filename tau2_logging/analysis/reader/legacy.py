@@ -35,7 +35,7 @@ _TRUTH = {"True": True, "False": False}
 
 
 def legacy_line(text: str) -> Line | None:
-    """The event of a line whose values hold bare spaces; None for what is no event of the old runner."""
+    """Return the event of a line whose values hold bare spaces; None for what is no event of the old runner."""
     header = _HEADER.search(text)
     if header is None or " run=" in text or len(_HEADER.findall(text)) > 1:
         return None
@@ -56,7 +56,7 @@ def _value(text: str, type_: str | None) -> Value:
 
 
 def from_legacy(line: Line) -> Line:
-    """The line with today's names and values, where it is one of the old runner (it has no run); else the line itself."""
+    """Return the line with today's names and values, if it is one of the old runner (it has no run); else the line itself."""
     if "run" in line.fields:
         return line
     fields = {ALIASES.get(name, name): value for name, value in line.fields.items() if ALIASES.get(name) not in line.fields}

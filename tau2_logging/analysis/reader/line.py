@@ -22,7 +22,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Rejected:
-    """A line that could not be read: `line` counts from 1, `text` is its begin (2000 characters at most)."""
+    """A line that could not be read: `line` counts from 1, `text` is its start (2000 characters at most)."""
 
     file: str
     line: int

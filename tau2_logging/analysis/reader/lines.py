@@ -1,7 +1,7 @@
 """One line of text: an event, something that looks like one but cannot be read, or other text.
 
-Reads exactly what `events.decode` reads, faster for long literals, and besides it what decode does not know: an event that stands
-behind a prefix, and the two dialects of the older ToolOrchestra runner (`legacy`).
+Reads exactly what `events.decode` reads, faster for long literals, and besides it what decode does not know: an event behind a prefix,
+and the two dialects of the older ToolOrchestra runner (`legacy`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHOWN = 2000
 
 
 def read_line(text: str, events_only: bool) -> Line | str | None:
-    """The event of a line, the reason why it cannot be read, or None for other text.
+    """Return the event of a line, the reason why it cannot be read, or None for other text.
 
     `events_only`: the file holds nothing but events (tau2_*.log), so that any other text is a line that cannot be read.
     """
@@ -52,7 +52,7 @@ def _other_text(text: str, events_only: bool) -> str | None:
 
 
 def legacy_or_reason(text: str, reason: str) -> Line | str | None:
-    """The line in the looser grammar of the older runner, else the reason; other text that merely says ` type=` is no event."""
+    """Return the line in the looser grammar of the older runner, else the reason; other text that merely says ` type=` is no event."""
     line = legacy_line(text)
     if line is not None:
         return from_legacy(line)
@@ -60,7 +60,7 @@ def legacy_or_reason(text: str, reason: str) -> Line | str | None:
 
 
 def decode_from(text: str, header: re.Match[str]) -> Line:
-    """The event that begins at a header. Same result as `events.decode` of that part of the line."""
+    """Return the event that starts at a header. Same result as `events.decode` of that part of the line."""
     level = header["level"]
     if level not in LEVELS and not level.isdigit():
         raise CodecError(f"unknown level {level}", 1)
@@ -91,7 +91,7 @@ def _pairs(text: str, position: int) -> dict[str, Value]:
 
 
 def not_utf8(data: bytes) -> int | None:
-    """Where a line stops being UTF-8, None where it is: the writer writes nothing else, so such a line was damaged."""
+    """Return where a line stops being UTF-8, None if it is: the writer writes nothing else, so such a line was damaged."""
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -100,10 +100,10 @@ def not_utf8(data: bytes) -> int | None:
 
 
 def is_whole(line: Line, runs: Collection[str]) -> bool:
-    """Whether a line without a newline, the last one of a file, can be believed: the process may have died while it was writing.
+    """Return whether a line without a newline, the last one of a file, can be believed: the process may have died while it was writing.
 
-    The context stands at the end, so a line is whole as far as any figure goes where a span is there, or a run that is known already.
-    A line without a run is believed where there are no runs at all (the older runner), unless it ends in a number that may be
+    The context is at the end, so a line is whole as far as any figure goes where a span is there, or a run that is known already.
+    A line without a run is believed if there are no runs at all (the older runner), unless it ends in a number that may be
     cut: one without the two decimals that all its times have.
     """
     if not line.fields:
@@ -116,5 +116,5 @@ def is_whole(line: Line, runs: Collection[str]) -> bool:
 
 
 def rejected(file: str, number: int, reason: str, text: str) -> Rejected:
-    """A refusal, its text cut to what a person reads."""
+    """Return a refusal, its text cut to what the user reads."""
     return Rejected(file, number, reason, text.rstrip("\r\n")[:_SHOWN])

@@ -93,7 +93,7 @@ class Plan:
         return all(table.count == min(len(table.words.texts), _MOST_WORDS) for table in self._tables.values())
 
     def take_room(self) -> Room:
-        """Room for `MOST_ROWS` of each template, to be given back."""
+        """Return room for `MOST_ROWS` of each template, to be given back."""
         try:
             return self._rooms.pop()
         except IndexError:
@@ -150,7 +150,7 @@ class Plan:
         return Layout(type_, placed, values, [name.removesuffix(END) for name, _ in outs if name.endswith(END)])
 
     def _words(self, name: str, words: Words, token: _Token | None = None, value: Any = "code") -> _Words:
-        """The table of a column; that of the plan before where there is no new word."""
+        """Return the table of a column; that of the plan before if there is no new word."""
         if name not in self._tables:
             self._tables[name] = _Words.of(self._library, words, self._old.get(name), token or _same, value)
         return self._tables[name]
@@ -160,7 +160,7 @@ _Token = Callable[[str], str | None]
 
 
 def constant(store: Store, column: str, token: str) -> Array | None:
-    """The value of a column that is fixed; None for what cannot be: times, ids and long texts differ, and others may not fit."""
+    """Return the value of a column that is fixed; None for what cannot be: times, ids and long texts differ, and others may not fit."""
     return None if column_kind(column) in ("float", "id", "payload") else store.constant(column, token)
 
 
@@ -180,7 +180,7 @@ class _Words:
 
     @classmethod
     def of(cls, library: Any, words: Words, old: _Words | None, token: _Token, value: Any) -> _Words:
-        """A table of all texts. One that is in use is never changed: another thread may be reading it."""
+        """Return a table of all texts. One that is in use is never changed: another thread may be reading it."""
         count = min(len(words.texts), _MOST_WORDS)
         if old is not None and old.count == count:
             return old

@@ -35,7 +35,7 @@ _TIMES = (0.0, 7_258_118_400_000.0)
 
 @lru_cache(maxsize=1000)
 def limits(column: str) -> tuple[float, float] | None:
-    """The least and the largest value of a column of numbers; None for a column without limits."""
+    """Return the least and the largest value of a column of numbers; None for a column without limits."""
     if column == "time":
         return _TIMES
     type_ = field_type(column)
@@ -46,7 +46,7 @@ def limits(column: str) -> tuple[float, float] | None:
 
 
 def doubtful(chunk: Mapping[str, NDArray[Any]]) -> Mask | None:
-    """Which rows of a chunk hold a number outside its limits; None if none does."""
+    """Return which rows of a chunk hold a number outside its limits; None if none does."""
     found: Mask | None = None
     for name, column in chunk.items():
         bounds = limits(name)

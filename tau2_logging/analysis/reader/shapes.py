@@ -50,7 +50,7 @@ class Group:
 
 
 def shape_of(pairs: list[str], type_: str) -> Shape | None:
-    """The shape that the `name=value` tokens of a line have; None where one of them is none, or a name stands twice."""
+    """Return the shape that the `name=value` tokens of a line have; None if one of them is none, or a name occurs twice."""
     matches = [_PAIR.fullmatch(pair) for pair in pairs]
     names = tuple(match[1] for match in matches if match is not None)
     if len(names) < len(pairs) or len(set(names)) < len(names):
@@ -72,7 +72,7 @@ def _today(name: str, names: tuple[str, ...], type_: str) -> str:
 
 
 def groups(text: Text, type_: str, ends: Array, varying: set[tuple[str, str]]) -> Iterator[Group | Array]:
-    """The lines of one type and one number of fields, group by group; at last the indexes of those that have no usable shape.
+    """Yield the lines of one type and one number of fields, group by group; at last the indexes of those that have no usable shape.
 
     `ends[0]` are the offsets behind each line's type, `ends[j]` behind its j-th field. `varying`: (type, column) of what was taken for
     fixed and then was not; remembered from block to block, so that a rare value splits the lines of its type once only.
@@ -117,7 +117,7 @@ def _tokens(text: Text, ends: Array, line: int) -> list[bytes]:
 
 
 def _unchanged(text: Text, ends: Array, shape: Shape, pairs: list[bytes]) -> list[bool]:
-    """Which fields are the same in a few lines spread over the group; all lines are checked later."""
+    """Return which fields are the same in a few lines spread over the group; all lines are checked later."""
     same = [column_kind(column) not in ("id", "payload") and _is_plain(pair) for column, pair in zip(shape.columns, pairs, strict=True)]
     for line in np.linspace(0, ends.shape[1] - 1, _SAMPLES, dtype=np.intp)[1:].tolist():
         same = [kept and pair == other for kept, pair, other in zip(same, pairs, _tokens(text, ends, line), strict=True)]
@@ -148,7 +148,7 @@ class _Layout:
             self._literals.append((anchor, literal, None))
 
     def fits(self, text: Text, ends: Array) -> Array:
-        """Which lines have every literal in its place."""
+        """Return which lines have every literal in its place."""
         result = np.ones(ends.shape[1], dtype=bool)
         for anchor, literal, index in self._literals:
             result &= text.stands(ends[anchor], literal)
@@ -157,7 +157,7 @@ class _Layout:
         return result
 
     def group(self, members: Array, ends: Array) -> Group:
-        """The group of the lines that fit, given their own `ends`."""
+        """Return the group of the lines that fit, given their own `ends`."""
         values = {
             self._shape.columns[index]: (ends[anchor] + len(literal), ends[index + 1])
             for anchor, literal, index in self._literals

@@ -23,7 +23,7 @@ _GZIP, _ZSTD, _UTF_16 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"\xff\xfe", b"\xfe\x
 
 
 def as_paths(paths: str | Path | Iterable[str | Path]) -> list[str]:
-    """One path or several as a list of texts; raises UserError where a file is missing or cannot be read."""
+    """Return one path or several as a list of texts; raises UserError if a file is missing or cannot be read."""
     names = [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
     if not names:
         raise UserError("no log file given; name one, or a folder with --log-dir")
@@ -55,7 +55,7 @@ def _nearby(path: Path) -> str:
 
 
 def find_logs(folder: str | Path, pattern: str) -> list[str]:
-    """The logs of a folder, sorted by name; raises UserError where there is none."""
+    """Return the logs of a folder, sorted by name; raises UserError if there is none."""
     folder = Path(folder)
     if not folder.is_dir():
         raise UserError(f"no folder {folder}; give the folder the run wrote its logs to")
@@ -66,19 +66,19 @@ def find_logs(folder: str | Path, pattern: str) -> list[str]:
 
 
 def domain_of(name: str) -> str | None:
-    """The domain in a file name, `retail` of `tau2_retail.log.gz`."""
+    """Return the domain in a file name, `retail` of `tau2_retail.log.gz`."""
     stem = Path(name).name.split(".")[0]
     prefix, _, domain = stem.partition("_")
     return domain if prefix in ("tau2", "eval") and domain else None
 
 
 def holds_only_events(name: str) -> bool:
-    """Whether other text in that file is damage: `tau2_*.log` holds events and nothing else."""
+    """Return whether other text in that file is damage: `tau2_*.log` holds events and nothing else."""
     return Path(name).name.startswith("tau2_")
 
 
 def open_bytes(name: str) -> IO[bytes]:
-    """The bytes of a source, decompressed. The caller closes it (standard input stays open)."""
+    """Return the bytes of a source, decompressed. The caller closes it (standard input stays open)."""
     if name == STDIN:
         return cast("IO[bytes]", sys.stdin.buffer)
     with Path(name).open("rb") as file:
@@ -145,7 +145,7 @@ class _Unpacked(io.RawIOBase):
 
 
 def blocks(name: str, free: list[Text], size: int = BLOCK_BYTES) -> Iterator[Text]:
-    """The lines of a source in blocks of about `size` bytes, or the longest line.
+    """Yield the lines of a source in blocks of about `size` bytes, or the longest line.
 
     A block ends with a newline, but for the last one of a file whose last line has none; `\\r\\n` is given as `\\n`. Blocks come in
     buffers from `free`; put there again, a buffer is used again (fresh memory costs more than parsing).
@@ -161,7 +161,7 @@ def blocks(name: str, free: list[Text], size: int = BLOCK_BYTES) -> Iterator[Tex
 
 
 def size_of(names: Iterable[str]) -> int | None:
-    """Bytes of the files, as they are stored; None where standard input is one of them or a file is not there."""
+    """Return the bytes of the files, as they are stored; None if standard input is one of them or a file is not there."""
     try:
         return sum(Path(name).stat().st_size for name in names) if STDIN not in names else None
     except OSError:
@@ -169,7 +169,7 @@ def size_of(names: Iterable[str]) -> int | None:
 
 
 def _size_of(name: str) -> int:
-    """Room that takes all of a file that is not compressed."""
+    """Return room that takes all of a file that is not compressed."""
     if name == STDIN or name.endswith((".gz", ".zst", ".zstd")):
         return BLOCK_BYTES
     return max(1 << 16, Path(name).stat().st_size + 1)
@@ -204,7 +204,7 @@ def _fill(file: Any, text: Text, rest: bytes) -> tuple[int, bool]:
 
 
 def _without_returns(text: Text, size: int) -> int:
-    """Turn `\\r\\n` into `\\n` where the text's first line ends so; the new size. Elsewhere a line with `\\r` goes the slow way."""
+    """Turn `\\r\\n` into `\\n` where the text's first line ends that way; the new size. Elsewhere a line with `\\r` goes the slow way."""
     first = text.find(b"\n", size)
     if first <= PAD or text.get(first - 1, first) != b"\r":
         return size
@@ -214,7 +214,7 @@ def _without_returns(text: Text, size: int) -> int:
 
 
 def unpacked_zstd(data: bytes) -> bytes:
-    """The content of zstd-compressed bytes. Raises ValueError where they are damaged."""
+    """Return the content of zstd-compressed bytes. Raises ValueError if they are damaged."""
     import zstandard
 
     try:

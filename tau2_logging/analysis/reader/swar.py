@@ -46,7 +46,7 @@ class Text:
         return len(self._memory) - 2 * PAD
 
     def room(self, begin: int = 0) -> memoryview:
-        """Where text can be written, from its `begin`-th byte on; `fill` says afterwards how much there is."""
+        """Return where text can be written, from its `begin`-th byte on; `fill` says afterwards how much there is."""
         return memoryview(self._memory)[PAD + begin : PAD + self.capacity]
 
     def fill(self, size: int) -> None:
@@ -58,11 +58,11 @@ class Text:
         self._views: dict[int, Array] = {}
 
     def find(self, byte: bytes, size: int) -> int:
-        """Offset of the first such byte among the first `size`, -1 where there is none."""
+        """Return the offset of the first such byte among the first `size`, -1 if there is none."""
         return self._memory.find(byte, PAD, PAD + size)
 
     def last_newline(self, size: int) -> int:
-        """Length of the whole lines among the first `size` bytes."""
+        """Return the length of the whole lines among the first `size` bytes."""
         return max(0, self._memory.rfind(b"\n", PAD, PAD + size) + 1 - PAD)
 
     def _view(self, dtype: str, width: int) -> Array:
@@ -70,11 +70,11 @@ class Text:
         return view
 
     def get(self, start: int, end: int) -> bytes:
-        """The bytes between two offsets."""
+        """Return the bytes between two offsets."""
         return self._memory[start:end]
 
     def stands(self, places: Array, literal: bytes) -> Array:
-        """Whether a literal stands at each of some offsets inside the text."""
+        """Return whether a literal is at each of some offsets inside the text."""
         result = self._stands(places, literal[:PAD])
         for begin in range(PAD, len(literal), PAD):
             result &= self._stands(np.minimum(places + begin, PAD + self.size), literal[begin : begin + PAD])
@@ -99,7 +99,8 @@ class Text:
 
 
 def _memory(size: int) -> mmap.mmap:
-    """Zeros; in huge pages where there are such, since they are read at scattered places. Shared memory, mmap's default, often has none."""
+    """Return zeros; in huge pages if there are such, since they are read at scattered places. Shared memory, mmap's default, often has
+    none."""
     if not hasattr(mmap, "MADV_HUGEPAGE"):
         return mmap.mmap(-1, size)
     memory = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
@@ -113,7 +114,7 @@ def word_literal(text: bytes) -> Any:
 
 
 def digits8(word: Array) -> tuple[Array, Array]:
-    """The number that eight digits spell, and whether any of them is no digit. `word` is used up."""
+    """Return the number that eight digits spell, and whether any of them is no digit. `word` is used up."""
     number = word - _ZEROS
     word += _CARRY
     word |= number
@@ -128,7 +129,7 @@ def digits8(word: Array) -> tuple[Array, Array]:
 
 
 def tail(text: Text, end: Array, size: Array) -> Array:
-    """The last `size` (8 where it is more, 0 where it is less) characters before `end`, filled with zeros on the left."""
+    """Return the last `size` (8 if it is more, 0 if it is less) characters before `end`, filled with zeros on the left."""
     word: Array = text.words[end - 8]
     word &= _HIGH.take(size, mode="clip")
     word |= _FILL.take(size, mode="clip")
@@ -136,7 +137,7 @@ def tail(text: Text, end: Array, size: Array) -> Array:
 
 
 def whole(text: Text, start: Array, end: Array) -> tuple[Array, Array]:
-    """Whole numbers of 1 to 16 digits without leading zeros: (int64, bad)."""
+    """Return the whole numbers of 1 to 16 digits without leading zeros: (int64, bad)."""
     size = end - start
     number, bad = digits8(tail(text, end, size))
     longest = int(size.max(initial=0))
@@ -149,7 +150,7 @@ def whole(text: Text, start: Array, end: Array) -> tuple[Array, Array]:
 
 
 def fixed(text: Text, start: Array, end: Array, decimals: int) -> tuple[Array, Array]:
-    """Numbers with that many decimals (1 to 9), 15 digits at most: (float64, bad). The value is the one that `float` reads.
+    """Return numbers with that many decimals (1 to 9), 15 digits at most: (float64, bad). The value is the one that `float` reads.
 
     A decimal number of at most 15 digits is a whole number below 2^53 divided by a power of ten below 10^22: one division, rounded
     once, as IEEE 754 demands of the decimal reading too.
@@ -169,7 +170,7 @@ def fixed(text: Text, start: Array, end: Array, decimals: int) -> tuple[Array, A
 
 
 def _thousandths(text: Text, start: Array, end: Array, size: Array) -> tuple[Array, Array]:
-    """The common case in one word: up to four digits, a point, three digits."""
+    """Return the common case in one word: up to four digits, a point, three digits."""
     word = text.words[end - 8]
     bad = (word & _U(0xFF00000000)) != _U(0x2E00000000)
     word = ((word & _U(0xFFFFFFFF)) << _U(8)) | (word & _U(0xFFFFFF0000000000)) | _U(0x30)
@@ -187,7 +188,7 @@ def _thousandths(text: Text, start: Array, end: Array, size: Array) -> tuple[Arr
 
 
 def clock_ms(text: Text, start: Array) -> tuple[Array, Array]:
-    """Milliseconds since midnight of `HH:MM:SS.mmm` at `start`: (int64, bad)."""
+    """Return milliseconds since midnight of `HH:MM:SS.mmm` at `start`: (int64, bad)."""
     word = text.words[start] ^ word_literal(b"\0\0\x0a\0\0\x0a\0\0")
     bad = (word & word_literal(b"\0\0\xff\0\0\xff\0\0")) != word_literal(b"\0\0\x30\0\0\x30\0\0")
     number, digit_bad = digits8(word)
@@ -203,7 +204,7 @@ def clock_ms(text: Text, start: Array) -> tuple[Array, Array]:
 
 
 def truth(text: Text, start: Array, end: Array, words: tuple[bytes, bytes]) -> tuple[Array, Array]:
-    """`true` and `false`, as those two are spelled: (int8, bad)."""
+    """Return `true` and `false`, as those two are spelled: (int8, bad)."""
     size = end - start
     word = text.words[start] & MASK.take(size, mode="clip")
     yes = (word == word_literal(words[0])) & (size == len(words[0]))
@@ -212,7 +213,7 @@ def truth(text: Text, start: Array, end: Array, words: tuple[bytes, bytes]) -> t
 
 
 def short_ids(text: Text, start: Array, end: Array) -> tuple[Array, Array]:
-    """Texts of plain ASCII from `+` on, without `=` and backslash, as bytes of fixed width: (S8, S16, ..., bad)."""
+    """Return the texts of plain ASCII from `+` on, without `=` and backslash, as bytes of fixed width: (S8, S16, ..., bad)."""
     size = end - start
     width = max(1, -(-int(size.max(initial=1)) // 8))
     out = np.empty((len(start), width), dtype=_U)
@@ -226,7 +227,7 @@ def short_ids(text: Text, start: Array, end: Array) -> tuple[Array, Array]:
 
 
 def _unsafe(word: Array) -> Array:
-    """Whether any byte is below `+`, above 0x7e, or one of `=` and backslash."""
+    """Return whether any byte is below `+`, above 0x7e, or one of `=` and backslash."""
     low = ((word & ~_BAD) + _U(0x5555555555555555)) & _BAD  # a byte of 0x2b or more carries into its top bit
     return np.asarray((low != _BAD) | ((word & _BAD) != 0) | _has(word, 0x3D) | _has(word, 0x5C) | _has(word, 0x7F))
 

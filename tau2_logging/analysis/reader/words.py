@@ -17,7 +17,7 @@ from tau2_logging.analysis.reader.swar import MASK, Text
 
 Array = NDArray[Any]
 INVALID = -2
-"""Code of what cannot be taken as it stands; its line goes the slow way."""
+"""Code of what cannot be taken as it is; its line goes the slow way."""
 
 _BARE = re.compile(r'[^\s"=\\]+')
 _MULTIPLIER = np.uint64(secrets.randbits(64) | 1)
@@ -25,12 +25,12 @@ _MOST_SLOTS = 1 << 16
 
 
 def is_bare(token: str) -> bool:
-    """Whether a token is one that needs no quotes."""
+    """Return whether a token is one that needs no quotes."""
     return _BARE.fullmatch(token) is not None
 
 
 def literal(token: str) -> str | None:
-    """The text of a JSON string literal, None where it is none."""
+    """Return the text of a JSON string literal, None if it is none."""
     try:
         value = json.loads(token)
     except ValueError:
@@ -48,7 +48,7 @@ class Words:
         self._table = _empty_table(1 << 10)
 
     def code(self, text: str) -> int:
-        """The code of a text, a new one where it is new."""
+        """Return the code of a text, a new one if it is new."""
         code = self._codes.get(text)
         if code is None:
             with self._lock:
@@ -60,19 +60,19 @@ class Words:
         return code
 
     def known(self, text: str) -> int:
-        """The code of a text, -1 where it does not occur."""
+        """Return the code of a text, -1 if it does not occur."""
         return self._codes.get(text, -1)
 
     def array(self) -> Array:
-        """The texts by code, and None at the end, so that code -1 finds it."""
+        """Return the texts by code, and None at the end, so that code -1 finds it."""
         values = np.empty(len(self.texts) + 1, dtype=object)
         values[:-1] = self.texts
         return values
 
     def find(self, text: Text, start: Array, end: Array, read: Callable[[str], str | None]) -> Array:
-        """Codes of the tokens between the offsets. `read` makes a new token's text, None where the token is not valid.
+        """Return the codes of the tokens between the offsets. `read` makes a new token's text, None if the token is not valid.
 
-        Tokens are told apart by 64 bits mixed with a random factor; a token of up to eight characters is its own 64 bits.
+        Tokens are distinguished by 64 bits mixed with a random factor; a token of up to eight characters is its own 64 bits.
         """
         if len(start) > 64 and (constant := self._constant(text, start, end, read)) is not None:
             return constant
@@ -86,7 +86,7 @@ class Words:
         return found
 
     def _constant(self, text: Text, start: Array, end: Array, read: Callable[[str], str | None]) -> Array | None:
-        """The codes where every token is the same, as a run's id and its domain are; None where they differ."""
+        """Return the codes where every token is the same, as a run's id and its domain are; None if they differ."""
         size = int(end[0] - start[0])
         token = text.get(int(start[0]), int(end[0]))
         if size < 1 or text.get(int(start[-1]), int(end[-1])) != token or not np.all(end - start == size):

@@ -45,7 +45,7 @@ class Missing:
     """Simulations that could not be read."""
 
     def sentences(self) -> list[str]:
-        """For a person: what there is no figure of, and what the figures rest on."""
+        """For the user: what there is no figure of, and what the figures rest on."""
         counted = [f"{self.counts[name]:,} {text}" for name, text in _TEXTS.items() if self.counts[name]]
         return [f"not in such files: {NEVER_HELD}", *counted]
 
@@ -61,14 +61,14 @@ class LogLine:
     thread: int = 0
 
     def text(self) -> str:
-        """As it stands in the log, without the newline."""
+        """As it is in the log, without the newline."""
         time = datetime.fromtimestamp(self.at_s).isoformat(sep=" ", timespec="milliseconds")
         return encode_parts(level_of(self.type, self.fields), time, self.task, self.thread, self.type, self.fields)
 
 
 @dataclass
 class Talk:
-    """One simulation. `context`: domain, run and trial; `span` is unique in the run; `origin_s`: when the run began (s since 1970)."""
+    """One simulation. `context`: domain, run and trial; `span` is unique in the run; `origin_s`: when the run started (s since 1970)."""
 
     context: Fields
     task: str
@@ -138,7 +138,8 @@ class Talk:
 def run_lines(talks: Iterable[Talk], origin_s: float, about: Fields, context: Fields) -> Iterator[LogLine]:
     """The lines of a run: run_start with `about`, those of its simulations in the order of time, run_end.
 
-    Nobody recorded which worker ran a simulation. Threads are numbered as a pool would have used them, with no more than were busy at once.
+    Nobody recorded which worker ran a simulation. Threads are numbered as a pool would have used them, with no more than were busy at
+    once.
     """
     told = list(talks)
     slots = pack((talk.lines[0].at_s for talk in told), (talk.lines[-1].at_s for talk in told))

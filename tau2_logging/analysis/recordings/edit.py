@@ -26,7 +26,7 @@ class Wanted:
     terminations: Collection[str] | None = None
 
     def takes(self, task: str, trial: int, simulation: Mapping[str, Any]) -> bool:
-        """Whether a simulation is one of them."""
+        """Return whether a simulation is one of them."""
         reward = (simulation.get("reward_info") or {}).get("reward")
         return (
             (self.tasks is None or task in self.tasks)
@@ -37,10 +37,10 @@ class Wanted:
 
 
 def merged(paths: Sequence[Path]) -> dict[str, Any]:
-    """One results file of several of the same domain, agent and user.
+    """Return one results file of several of the same domain, agent and user.
 
-    A simulation that stands in several files (the same `id`) is kept once. Trials of a task that bear the same number get the next free
-    ones, in the order of the files. Raises UserError where files do not belong together, or tell of a task in different words.
+    A simulation that is in several files (the same `id`) is kept once. Trials of a task that bear the same number get the next free
+    ones, in the order of the files. Raises UserError if files do not belong together, or tell of a task in different words.
     """
     whole: dict[str, Any] = {}
     tasks: dict[str, Any] = {}
@@ -83,7 +83,7 @@ def _numbered(simulations: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def filtered(path: Path, wanted: Wanted) -> dict[str, Any]:
-    """A results file with the simulations that are wanted and their tasks. Raises UserError where none is."""
+    """Return a results file with the simulations that are wanted and their tasks. Raises UserError if none is."""
     data = read_file(path)
     kept = [simulation for task, trial, simulation in simulations_of(data, path) if wanted.takes(task, trial, simulation)]
     if not kept:
@@ -93,7 +93,7 @@ def filtered(path: Path, wanted: Wanted) -> dict[str, Any]:
 
 
 def write_results(data: Mapping[str, Any], path: Path, force: bool = False) -> None:
-    """Write a results file. Raises UserError where it is there already, or cannot be written."""
+    """Write a results file. Raises UserError if it is there already, or cannot be written."""
     if path.exists() and not force:
         raise UserError(f"{path} exists; choose another name, or overwrite it with --force")
     try:

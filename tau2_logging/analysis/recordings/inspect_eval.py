@@ -121,7 +121,7 @@ def scoring_spans(events: list[Mapping[str, Any]]) -> set[str]:
 
 
 def _took(event: Mapping[str, Any], ended: float) -> tuple[float | None, str | None]:
-    """(ms, how it is known): Inspect's working time leaves out what was waited for retries and limits. Early logs know neither."""
+    """Return (ms, how it is known): Inspect's working time leaves out what was waited for retries and limits. Early logs know neither."""
     worked = event.get("working_time")
     if worked is not None:
         return float(worked) * 1000, MEASURED
@@ -150,7 +150,7 @@ def _model(event: Mapping[str, Any], scoring: set[str], callers: dict[str, str])
 
 
 def _differs(talk: Talk, by_model: Mapping[str, Any]) -> bool:
-    """Whether Inspect itself counted other tokens, if it says what it counted."""
+    """Return whether Inspect itself counted other tokens, if it says what it counted."""
     usages = [mapping(usage) for usage in by_model.values()]
     sent = sum(int(usage.get(name) or 0) for usage in usages for name in _INPUT)
     received = sum(int(usage.get("output_tokens") or 0) for usage in usages)

@@ -1,8 +1,8 @@
 """Results files that tau2 wrote without us (v0.1 to v1).
 
 A file holds, of each message, when it was there, and the tokens and the price of the model's reply; since v1 also how long that took
-(`generation_time_seconds`). Where it does not, the time since the message before stands for it: an upper bound, since tau2's own work is in
-it. Such calls say `timing=gap`.
+(`generation_time_seconds`). If it does not, the time since the previous message is used instead: an upper bound, since tau2's own work is
+in it. Such calls say `timing=gap`.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
 
 
 def _actions(task: Mapping[str, Any]) -> set[object]:
-    """Ids of a task's reference actions."""
+    """Return the ids of a task's reference actions."""
     return {action.get("action_id") for action in mapping(task.get("evaluation_criteria")).get("actions") or ()}
 
 
 def _checked(simulation: Mapping[str, Any]) -> set[object]:
-    """Ids of the reference actions that a simulation was checked against."""
+    """Return the ids of the reference actions that a simulation was checked against."""
     checks = mapping(simulation.get("reward_info")).get("action_checks") or ()
     return {mapping(check.get("action")).get("action_id") for check in checks}
 
@@ -111,13 +111,13 @@ def _called(message: Message) -> dict[str, str]:
 
 
 def _is_greeting(message: Message) -> bool:
-    """tau2 itself says the agent's first sentence."""
+    """Return whether a message is tau2's own greeting."""
     asked = message.get("usage") or message.get("cost") or message.get("generation_time_seconds") or message.get("tool_calls")
     return message.get("role") == "assistant" and not asked
 
 
 def _took(message: Message, now: float | None, before: float) -> tuple[float | None, str | None]:
-    """(length in ms, how it is known)."""
+    """Return (length in ms, how it is known)."""
     if now is None:
         return None, None
     generation_s = message.get("generation_time_seconds")
@@ -140,7 +140,8 @@ def _call(message: Message, names: Mapping[str, str], models: Mapping[str, Any])
 
 
 def _tokens(message: Message) -> Fields:
-    """Tokens as tau2 notes them; cached and reasoning tokens, which it may leave out, also from the provider's own reply (`raw_data`)."""
+    """Return tokens as tau2 notes them; cached and reasoning tokens, which it may leave out, also from the provider's own reply
+    (`raw_data`)."""
     usage = mapping(message.get("usage"))
     both = (usage, mapping(mapping(message.get("raw_data")).get("usage")))
     given = {
@@ -158,7 +159,7 @@ def _is_count(value: object) -> bool:
 
 
 def mapping(value: object) -> Mapping[str, Any]:
-    """The value where it is an object, else an empty one."""
+    """Return the value if it is an object, else an empty one."""
     return value if isinstance(value, Mapping) else {}
 
 
@@ -175,6 +176,6 @@ def _outcome(simulation: Mapping[str, Any], messages: Sequence[Message]) -> Fiel
 
 
 def _error(simulation: Mapping[str, Any], status: str) -> Fields:
-    """What tau2 noted of the error that ended a simulation."""
+    """Return what tau2 noted of the error that ended a simulation."""
     noted = mapping(simulation.get("info"))
     return {} if status == OK else {"error_type": str(noted.get("error_type") or simulation.get("termination_reason"))}

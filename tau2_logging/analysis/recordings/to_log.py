@@ -16,14 +16,14 @@ from tau2_logging.errors import UserError
 
 
 def recorded_file(name: str) -> Path:
-    """The file that is meant: a folder in which v1 keeps a run is its results.json."""
+    """Return the file that is meant: a folder in which v1 keeps a run is its results.json."""
     inside = Path(name) / "results.json"
     return inside if inside.is_file() else Path(name)
 
 
 def load_results(paths: Sequence[Path], run: str | Sequence[str] = LATEST) -> tuple[RunLog, Missing]:
-    """Recordings as a log that was read, and what they do not hold. `run`: as `load_log` takes it, but the latest of several files is
-    all of them: whoever names them wants them. Raises UserError.
+    """Return recordings as a log that was read, and what they do not hold. `run`: as `load_log` takes it, but the latest of several files
+    is all of them: the code that names them wants them. Raises UserError.
     """
     missing = Missing()
     made = log_lines(paths, missing)
@@ -36,7 +36,7 @@ def load_results(paths: Sequence[Path], run: str | Sequence[str] = LATEST) -> tu
 
 
 def write_log(paths: Sequence[Path], folder: Path, force: bool = False) -> tuple[list[Path], Missing]:
-    """`tau2_{domain}.log` in `folder` for the domains of these files. Raises UserError, also where a log is there already."""
+    """Return `tau2_{domain}.log` in `folder` for the domains of these files. Raises UserError, also if a log is there already."""
     missing = Missing()
     made = log_lines(paths, missing)
     there = [path for domain in made if (path := folder / f"tau2_{domain}.log").exists()]

@@ -2,7 +2,7 @@
 
     write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]
 
-A report is imported when it is asked for, so that a person who wants one table does not wait for a plotting library.
+A report is imported when it is asked for, so that a user who wants one table does not wait for a plotting library.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ class Report(Protocol):
 
 
 def load_report(name: str) -> Report:
-    """The report of a format. Raises UserError for a name that is not in the table."""
+    """Return the report of a format. Raises UserError for a name that is not in the table."""
     if name not in REPORTS:
         raise UserError(f"no format {name!r}; choose among {', '.join(REPORTS)}")
     return cast("Report", import_module(REPORTS[name]))
 
 
 def parse_formats(text: Iterable[str]) -> tuple[str, ...]:
-    """The formats of `--format a,b c`, in the table's order; `all` for each."""
+    """Return the formats of `--format a,b c`, in the table's order; `all` for each."""
     names = {name for part in text for name in part.split(",") if name}
     if unknown := sorted(names - REPORTS.keys() - {"all"}):
         raise UserError(f"no format {unknown[0]!r}; choose among {', '.join(REPORTS)}, or all")

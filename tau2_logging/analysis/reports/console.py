@@ -32,7 +32,7 @@ _READABLE = 110
 """Columns of running text at most."""
 
 _WIDTH = 200
-"""Columns where the output is no terminal: nothing is then cut to 80."""
+"""Columns if the output is not a terminal: nothing is then cut to 80."""
 
 
 class _Terminal(Console):
@@ -42,7 +42,7 @@ class _Terminal(Console):
 
 
 def console() -> Console:
-    """Where tables go: the terminal's width, or a wide page in a file."""
+    """Return where tables go: the terminal's width, or a wide page in a file."""
     terminal = _Terminal()
     return terminal if terminal.is_terminal else _Terminal(width=_WIDTH, soft_wrap=False)
 
@@ -103,12 +103,12 @@ def show(sections: Iterable[Section], screen: Console) -> None:
 
 
 def everything(log: RunLog, options: ReportOptions, width: int) -> RenderableType:
-    """All sections as one thing to show, for `--follow`."""
+    """Return all sections as one thing to show, for `--follow`."""
     return Group(*(as_renderable(fitted(section, width)) for one in log.by_run for section in all_sections(one, options) if section.key))
 
 
 def as_renderable(section: Section) -> RenderableType:
-    """A section as a rich table. What comes from a log is shown as it is, never read as markup."""
+    """Return a section as a rich table. What comes from a log is shown as it is, never read as markup."""
     table = Table(title=Text(section.title, style="bold"), title_justify="left", box=box.SIMPLE_HEAD, show_header=any(section.columns))
     for at, heading in enumerate(section.columns):
         table.add_column(Text(heading), justify="right" if heading in section.numbers else "left", no_wrap=not is_prose(section, at))
@@ -123,7 +123,7 @@ def _cell(value: str) -> Text:
 
 
 def watch(logs: Iterator[RunLog], options: ReportOptions) -> RunLog:
-    """Show the main tables of each log in the place of the one before; the last log. On a page that is no terminal, one after the other."""
+    """Show the main tables of each log instead of the one before; the last log. On a page that is no terminal, one after the other."""
     screen = console()
     last: RunLog | None = None
     with Live(console=screen, auto_refresh=False, vertical_overflow="visible") as live:

@@ -56,7 +56,7 @@ def write_tables(made: Mapping[str, Callable[[], pd.DataFrame]], output_dir: Pat
 
 
 def tables(log: RunLog, options: ReportOptions) -> dict[str, Callable[[], pd.DataFrame]]:
-    """File name and how its table is made, without the events themselves."""
+    """Return file name and how its table is made, without the events themselves."""
     return {
         RUNS: partial(runs_table, log, options),
         "arms.csv": partial(_arms, log, options),

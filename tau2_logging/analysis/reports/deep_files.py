@@ -20,14 +20,14 @@ MOST_ROWS = 40
 
 
 def write_json(deep: LogAnalyzer, output_dir: Path) -> list[Path]:
-    """Every table with all rows: {schema, schema_version, runs, sources, tables: {key: {title, group, note, rows}}, sankey}."""
+    """Return every table with all rows: {schema, schema_version, runs, sources, tables: {key: {title, group, note, rows}}, sankey}."""
     path = output_file(output_dir, JSON_FILE)
     path.write_text(json.dumps(plain(content(deep)), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     return [path]
 
 
 def content(deep: LogAnalyzer) -> dict[str, Any]:
-    """What deep.json says. Figures that are absent become null."""
+    """Return what deep.json says. Figures that are absent become null."""
     tables = {
         table.kind.key: {"title": table.kind.title, "group": table.kind.group, "note": table.kind.note, "rows": records(table.frame)}
         for table in deep.tables
@@ -45,7 +45,7 @@ def content(deep: LogAnalyzer) -> dict[str, Any]:
 
 
 def write_markdown(deep: LogAnalyzer, output_dir: Path, title: str = "") -> list[Path]:
-    """Every table, group by group, each with at most 40 rows."""
+    """Return every table, group by group, each with at most 40 rows."""
     path = output_file(output_dir, MARKDOWN_FILE)
     parts = [f"# {escape(title or 'What the agent did')}\n", *(f"> {escape(note)}\n" for note in deep.notes)]
     for group, name in GROUPS.items():
@@ -57,7 +57,7 @@ def write_markdown(deep: LogAnalyzer, output_dir: Path, title: str = "") -> list
 
 
 def write_csv(deep: LogAnalyzer, output_dir: Path) -> list[Path]:
-    """One file a table, full precision."""
+    """Return one file a table, full precision."""
     paths = []
     for table in deep.tables:
         path = output_file(output_dir, CSV_FILES.replace("*", table.kind.key))

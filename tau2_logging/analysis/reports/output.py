@@ -25,7 +25,7 @@ MARKER = "analysis.json"
 def write_reports(log: RunLog, output_dir: Path, reports: Iterable[Report], options: ReportOptions) -> Attempts:
     """Write every report and the marker; a report that fails does not stop the others.
 
-    Where the folder holds another run's files, they go into a folder of their own in it (see `claim`). Raises UserError, before anything is
+    If the folder holds another run's files, they go into a folder of their own in it (see `claim`). Raises UserError, before anything is
     written, if that cannot be written.
     """
     reports = list(reports)
@@ -38,7 +38,8 @@ def write_reports(log: RunLog, output_dir: Path, reports: Iterable[Report], opti
 
 
 def write_deep_reports(deep: LogAnalyzer, output_dir: Path, formats: Sequence[str], options: ReportOptions) -> Attempts:
-    """The same for an analysis of results files without a log; of several runs, each run's own files are in `output_dir/<run>/` too.
+    """Return the same for an analysis of results files without a log; of several runs, each run's own files are in `output_dir/<run>/`
+    too.
 
     The terminal shows the tables of all runs only: they are keyed by run, and those of each run would repeat them.
     """
@@ -72,7 +73,7 @@ def mark(output_dir: Path, owner: str, sources: Iterable[str], options: ReportOp
 
 
 def identity(log: RunLog) -> str:
-    """What tells one analysis from another: the run, or the runs, or the files of a log without runs."""
+    """Return what tells one analysis from another: the run, or the runs, or the files of a log without runs."""
     return (
         log.run_id
         or ", ".join(one.run_id or "without a name" for one in log.by_run if log.runs)
@@ -81,8 +82,8 @@ def identity(log: RunLog) -> str:
 
 
 def claim(identity: str, output_dir: Path, patterns: Iterable[str], options: ReportOptions) -> Path:
-    """The folder to write to: the one that was named, or, if another run's files are in it and `options.force` is not set, a folder in it
-    that is called after this run. Raises UserError if it cannot be written, or if that folder, too, is another's.
+    """Return the folder to write to: the one that was named, or, if another run's files are in it and `options.force` is not set, a
+    folder in it that is called after this run. Raises UserError if it cannot be written, or if that folder, too, is another's.
     """
     _check_writable(output_dir)
     patterns = list(patterns)
@@ -106,7 +107,7 @@ def _check_writable(folder: Path) -> None:
 
 
 def _is_free(identity: str, folder: Path, patterns: Iterable[str]) -> bool:
-    """Whether no file in it that fits a pattern is of another run."""
+    """Return whether no file in it that fits a pattern is of another run."""
     return not any(True for pattern in patterns for _ in folder.glob(pattern)) or _owner(folder / MARKER) == identity
 
 

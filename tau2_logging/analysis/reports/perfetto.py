@@ -1,6 +1,6 @@
 """`trace.json` for https://ui.perfetto.dev and chrome://tracing, in the Trace Event Format.
 
-A process is a domain, a lane ("thread") is a simulation, times are whole microseconds since the run began. In a lane any two slices
+A process is a domain, a lane ("thread") is a simulation, times are whole microseconds since the run started. In a lane any two slices
 are nested or disjoint: `lanes.nest` places them so, whatever the log says; calls that ran in parallel get lanes of their own.
 Counters show calls in flight by role, tokens and money so far; arrows lead from a call to the one that it caused.
 """
@@ -40,7 +40,7 @@ TOLERANCE_US = 5
 """What a slice may stick out of its container by rounding; more than that is drawn as parallel."""
 
 _BATCH = 1000
-"""Events that are encoded at once: the encoder is made anew for each piece of JSON."""
+"""Events that are encoded at once: the encoder is made again for each piece of JSON."""
 
 _RANKS = {"expert": 3, "judge": 3}
 _ARGUMENTS = (
@@ -57,7 +57,7 @@ Head = tuple[str, str, Event]
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Writes `trace.json`, nothing where the log has no simulation."""
+    """Writes `trace.json`, nothing if the log has no simulation."""
     timeline = timeline_of(log)
     if timeline.rows.empty:
         return []
@@ -81,7 +81,7 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
 
 
 def trace_events(timeline: Timeline, most_slices: int = MOST_SLICES) -> Iterator[Event]:
-    """Every event of the trace: names, slices by lane, arrows, counters, and a mark where a resumed run joins."""
+    """Yield every event of the trace: names, slices by lane, arrows, counters, and a mark where a resumed run joins."""
     domains = {domain: pid for pid, domain in enumerate(dict.fromkeys(map(str, timeline.rows["domain"])), 1)}
     for domain, pid in domains.items():
         yield _named("process_name", pid, 0, f"tau2 {domain}" if domain != "None" else "tau2")
@@ -100,7 +100,7 @@ def _named(what: str, pid: int, tid: int, name: str) -> Event:
 
 
 def _simulations(timeline: Timeline, domains: dict[str, int], most_slices: int) -> Iterator[Event]:
-    """Lanes of each simulation in order of start. `tid`s are given in that order, which is also how viewers sort them."""
+    """Yield the lanes of each simulation in order of start. `tid`s are given in that order, which is also how viewers sort them."""
     steps, calls = _Slices(timeline.steps, _step_heads, len(timeline.rows)), _Slices(timeline.calls, _call_heads, len(timeline.rows))
     pairs = _pairs_by_row(timeline)
     tid, written, arrows = 1, 0, 0
@@ -150,7 +150,7 @@ class _Slices:
         self.places = [slice(int(low), int(high)) for low, high in itertools.pairwise(edges)]
 
     def take(self, row: int) -> list[tuple[Head, tuple[int, int, int]]]:
-        """Those of one row; rows have to be asked for in their order, each once."""
+        """Return those of one row; rows have to be asked for in their order, each once."""
         place = self.places[row]
         return list(itertools.islice(self._all, place.stop - place.start))
 
@@ -184,7 +184,7 @@ def _details(table: pd.DataFrame, names: Sequence[str]) -> Iterator[Event]:
 
 
 def _present(row: Any, names: Iterable[str]) -> Event:
-    """The fields that have a value, as JSON has them."""
+    """Return the fields that have a value, as JSON has them."""
     found = {}
     for name in names:
         value = getattr(row, name)
@@ -194,7 +194,7 @@ def _present(row: Any, names: Iterable[str]) -> Event:
 
 
 def _arrows(placed: list[Placed], pairs: list[tuple[int, int]], pid: int, tid: int, count: int) -> Iterator[Event]:
-    """Arrows from the last microsecond of a call to the first of the one that it caused; calls of 0 µs cannot hold one."""
+    """Yield arrows from the last microsecond of a call to the first of the one that it caused; calls of 0 µs cannot hold one."""
     where = {slice_.index: slice_ for slice_ in placed}
     for cause, effect in pairs:
         start, end = where[cause], where[effect]
@@ -211,7 +211,7 @@ _SUMMED = (("tokens so far", "input", "input_tokens"), ("tokens so far", "output
 
 
 def _counters(timeline: Timeline, domains: dict[str, int]) -> Iterator[Event]:
-    """The counters of each domain. Columns are looked up once: to cut the table for each of 10,000 domains takes minutes."""
+    """Yield the counters of each domain. Columns are looked up once: to cut the table for each of 10,000 domains takes minutes."""
     calls = timeline.calls
     lanes, starts, ends = calls["lane"].to_numpy(), calls["start_ms"].to_numpy(float), calls["end_ms"].to_numpy(float)
     until = starts + calls["own_ms"].to_numpy(float)
@@ -229,7 +229,7 @@ def _counters(timeline: Timeline, domains: dict[str, int]) -> Iterator[Event]:
 
 
 def _by_domain(timeline: Timeline, domains: dict[str, int]) -> Iterator[tuple[int, Any]]:
-    """The process of each domain that has a call, and the places of its calls."""
+    """Yield the process of each domain that has a call, and the places of its calls."""
     of_row = np.array([domains[str(domain)] for domain in timeline.rows["domain"]], dtype=int)
     of_call = of_row[timeline.calls["row"].to_numpy(int)]
     order = np.argsort(of_call, kind="stable")

@@ -16,7 +16,7 @@ FILES = ("rejected_lines.txt",)
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Write the file where there is such a line; remove the one of an earlier analysis where there is none."""
+    """Write the file if there is such a line; remove the one of an earlier analysis if there is none."""
     path = output_file(output_dir, FILES[0])
     if not log.rejected:
         path.unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""Reports stand alone: each file is attempted by itself, and a failure is one line that names the report and the reason."""
+"""Reports are independent: each file is attempted by itself, and a failure is one line that names the report and the reason."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Attempts:
             self.failures.append(Failure(name, reason(error)))
 
     def written(self) -> list[Path]:
-        """The paths. Raises PartlyWrittenError if an attempt failed, after all of them were made."""
+        """Return the paths. Raises PartlyWrittenError if an attempt failed, after all of them were made."""
         if self.failures:
             raise PartlyWrittenError(self)
         return self.paths
@@ -56,7 +56,8 @@ class PartlyWrittenError(Tau2LoggingError):
 
 
 def reason(error: BaseException) -> str:
-    """An exception on one line: its class, what it says, and the place in the code. What is raised on purpose says it all by itself."""
+    """Return an exception on one line: its class, what it says, and the place in the code. What is raised on purpose says it all by
+    itself."""
     said = " ".join(str(error).split())
     said = said if len(said) <= _LONGEST_REASON else f"{said[:_LONGEST_REASON]}..."
     if isinstance(error, Tau2LoggingError):

@@ -1,4 +1,4 @@
-"""What the person who runs the analysis may choose, validated once at the edge and then only read."""
+"""What the user who runs the analysis may choose, validated once at the edge and then only read."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ class ReportOptions:
 
     `tasks`: task ids to draw and to detail, empty for the reports' own choice (the slowest, the median and a failed one). `bins`: number
     of equal-width bins of the text histograms, 0 for none. `prices`: the price table in force, None for the one that ships. `price_as`:
-    models for "what would these tokens cost on that model". `compare`: the other run, read already. `slo`: the results of the gates, ready
-    to show (see `analysis.slo`). `what_if`: answers to `--what-if`. `force`: files of another run may be overwritten. `title`: heading of
-    reports. `top`: rows of a list of the slowest. `command`: the command line, shown in reports so that they can be made again. `deep`:
-    the deep analysis of the same simulations, None where it was not asked for. `experiment`: what the page of an experiment shows (see
+    models for "what would these tokens cost on that model". `compare`: the other run, read already. `slo`: the results of the gates,
+    ready to show (see `analysis.slo`). `what_if`: answers to `--what-if`. `force`: files of another run may be overwritten. `title`:
+    heading of reports. `top`: rows of a list of the slowest. `command`: the command line, shown in reports so that they can be made
+    again. `deep`: the deep analysis of the same simulations, None if it was not asked for. `experiment`: what the page of an experiment
+    shows (see
     `reports/html/assets/experiment.js`), None for a run that is none. `tables`: groups of tables that the terminal shows instead of
     the answer on one screen (see `text.sections.GROUPS`). `content`: whether report.html holds the conversations.
     """
@@ -46,6 +47,6 @@ class ReportOptions:
 
 
 def output_file(output_dir: Path, name: str) -> Path:
-    """The path of an output file; its folder is made."""
+    """Return the path of an output file; its folder is made."""
     output_dir.mkdir(parents=True, exist_ok=True)
     return output_dir / name

@@ -1,4 +1,4 @@
-"""Several runs beside one another: who they are, what came of them, and the tables of all, keyed by run (or pooled, where asked for)."""
+"""Several runs beside one another: who they are, what came of them, and the tables of all, keyed by run (or pooled, if asked for)."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _POOLED = "Rates and costs of all runs together: their settings and task texts a
 
 
 def write(log: RunLog, analyses: Sequence[tuple[RunLog, ReportOptions]], output_dir: Path, name: str, options: ReportOptions) -> list[Path]:
-    """What a format says of all runs; pictures, traces and events are of one run and are in its folder alone.
+    """Return what a format says of all runs; pictures, traces and events are of one run and are in its folder alone.
 
     `analyses`: each run with its own options.
     """
@@ -48,7 +48,7 @@ def write(log: RunLog, analyses: Sequence[tuple[RunLog, ReportOptions]], output_
 
 
 def settings_table(log: RunLog) -> pd.DataFrame:
-    """Settings in which the runs differ: a column for each run."""
+    """Return settings in which the runs differ: a column for each run."""
     import pandas as pd
 
     runs = facts(log)
@@ -68,7 +68,7 @@ _SHOWN: dict[str, tuple[str, Show]] = {
 
 
 def sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
-    """The runs and their settings; of pooled runs also outcome, latency and cost of all together."""
+    """Yield the runs and their settings; of pooled runs also outcome, latency and cost of all together."""
     yield section("Runs", runs_table(log, options), _SHOWN, _POOLED if log.pooled else _EACH, key=True)
     settings = settings_table(log)
     yield section("Settings that differ", settings, {str(name): (str(name), text) for name in settings}, key=True)

@@ -20,7 +20,8 @@ _SETTINGS = ("agent", "agent_llm", "user", "user_llm", "judge_llm")
 
 
 def runs_table(log: RunLog, options: ReportOptions) -> pd.DataFrame:
-    """One row a run: its folder (if there are several), domains, agent and models, outcome with its denominator, wall time, errors, cost.
+    """Return one row a run: its folder (if there are several), domains, agent and models, outcome with its denominator, wall time,
+    errors, cost.
 
     What is not known is NaN; so are the rates of a run of several arms, whose outcome names each arm. Errors count failed calls of every
     attempt.

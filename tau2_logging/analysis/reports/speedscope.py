@@ -37,7 +37,7 @@ Profile = dict[str, Any]
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Writes `speedscope.json`, nothing where the log has no simulation."""
+    """Writes `speedscope.json`, nothing if the log has no simulation."""
     timeline = timeline_of(log)
     if timeline.rows.empty:
         return []
@@ -47,7 +47,7 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
 
 
 def speedscope_file(timeline: Timeline, name: str) -> dict[str, Any]:
-    """The file as an object: `$schema`, `shared.frames`, `profiles`, `name`, `exporter`, `activeProfileIndex`."""
+    """Return the file as an object: `$schema`, `shared.frames`, `profiles`, `name`, `exporter`, `activeProfileIndex`."""
     frames = _Frames()
     profiles = [_sum_of(timeline, frames)]
     several, drawn = timeline.rows["domain"].nunique() > 1, 0
@@ -77,7 +77,7 @@ def _us(ms: float) -> int:
 
 
 def _sum_of(timeline: Timeline, frames: _Frames) -> Profile:
-    """What the calls took together. Pauses and what never came back are no calls."""
+    """Return what the calls took together. Pauses and what never came back are no calls."""
     calls = timeline.calls[~timeline.calls["lane"].isin(("retry", "waiting"))]
     domains = timeline.rows["domain"].astype(str)
     calls = calls.assign(domain=calls["row"].map(domains))
@@ -91,7 +91,7 @@ def _sum_of(timeline: Timeline, frames: _Frames) -> Profile:
 
 
 def _lanes(timeline: Timeline, row: Any, several: bool, frames: _Frames) -> Iterator[Profile]:
-    """The profiles of one simulation."""
+    """Yield the profiles of one simulation."""
     steps, calls = timeline.steps_of(row.row), timeline.calls_of(row.row)
     titles = [
         f"task {label(row, several)}",
@@ -108,7 +108,7 @@ def _lanes(timeline: Timeline, row: Any, several: bool, frames: _Frames) -> Iter
 
 
 def _evented(name: str, slices: list[Placed], frame_of: list[int]) -> Profile:
-    """Slices of one lane, outer before inner, as frames that open and close in balance."""
+    """Return the slices of one lane, outer before inner, as frames that open and close in balance."""
     events: list[dict[str, Any]] = []
     open_: list[Placed] = []
 

@@ -30,7 +30,7 @@ SCHEMA_VERSION = 1
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Write stats.json, and deep.json where there is a deep analysis."""
+    """Write stats.json, and deep.json if there is a deep analysis."""
     attempts = Attempts()
     attempts.make(FILES[0], _write_statistics, log, output_dir, options)
     if options.deep is not None:
@@ -45,7 +45,7 @@ def _write_statistics(log: RunLog, output_dir: Path, options: ReportOptions) -> 
 
 
 def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
-    """The content of stats.json. Absent and infinite figures become null."""
+    """Return the content of stats.json. Absent and infinite figures become null."""
     latency, totals = log.latency(), totals_of(log, options.prices)
     result = {
         "schema": "tau2_logging.stats",
@@ -94,7 +94,7 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
 
 
 def tokens(log: RunLog) -> dict[str, Any]:
-    """Tokens of all calls and by role; null where no call said."""
+    """Return the tokens of all calls and by role; null if no call said."""
     calls = priced_calls(log)
     sums = {name: calls[name].sum(min_count=1) for name in TOKEN_FIELDS}
     by_role = {
@@ -104,7 +104,7 @@ def tokens(log: RunLog) -> dict[str, Any]:
 
 
 def tasks(log: RunLog, totals: Totals) -> dict[str, Any]:
-    """Counts by outcome, mean reward of those that have one with its denominator, and the simulations themselves."""
+    """Return counts by outcome, mean reward of those that have one with its denominator, and the simulations themselves."""
     found = totals.score.as_json()
     if totals.arms:
         rates = dict.fromkeys(("mean_reward", "mean_reward_if_unscored_failed"))  # over arms they would be the rates of none
@@ -113,7 +113,7 @@ def tasks(log: RunLog, totals: Totals) -> dict[str, Any]:
 
 
 def outliers(log: RunLog, options: ReportOptions) -> dict[str, Any]:
-    """What stands out, table by table."""
+    """Return what stands out, table by table."""
     return {
         "slowest_calls": records(log.outliers(options.top)),
         "errors": records(log.errors()),

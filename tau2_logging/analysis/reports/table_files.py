@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def write_parquet(table: pd.DataFrame, path: Path) -> None:
-    """One typed column for each of the table's; text that is absent is null. Raises UserError where polars is missing."""
+    """One typed column for each of the table's; text that is absent is null. Raises UserError if polars is missing."""
     _as_polars(table).write_parquet(path)
 
 
@@ -46,7 +46,7 @@ def _series(pl: Any, name: str, values: pd.Series[Any]) -> Any:
 
 
 def _texts(pl: Any, name: str, values: pd.Series[Any]) -> Any:
-    """Most texts stand in many rows: each is made once. Values that are not all text are made text one by one."""
+    """Make each text once, since most occur in many rows. Values that are not all text are made text one by one."""
     import pandas as pd
 
     if pd.api.types.infer_dtype(values, skipna=True) not in ("string", "empty"):

@@ -1,6 +1,6 @@
 """Every attempt at a simulation, on a clock without the pauses of a resumed run, with the slot of the pool that it ran in.
 
-A worker is a slot: a place for one simulation at a time. Threads are no workers: one that was given up after a time-out, or that belonged
+A worker is a slot: a place for one simulation at a time. Threads are no workers: one that was given up after a timeout, or that belonged
 to an earlier start of the run, has left its slot to another.
 """
 
@@ -25,7 +25,7 @@ COLUMNS = [*KEY, "attempt", "ended", "status", "start_ms", "end_ms", "duration_m
 
 
 def attempt_table(log: EventTables) -> pd.DataFrame:
-    """One row an attempt, in order of its start: COLUMNS.
+    """Return one row an attempt, in order of its start: COLUMNS.
 
     attempt: from 1. ended: whether there is a task_end, with its status; an attempt without one lasts to the last thing that is known of
     it. start_ms and end_ms are by the log's clock, at_ms and until_ms by one that stops while the run does: the run's starts (session: 0,
@@ -45,7 +45,7 @@ def attempt_table(log: EventTables) -> pd.DataFrame:
 
 
 def _paired(marks: pd.DataFrame) -> pd.DataFrame:
-    """Starts with their ends, as they follow each other in the file."""
+    """Return starts with their ends, as they follow each other in the file."""
     key = marks.groupby(KEY, dropna=False, sort=False).ngroup()
     starts = marks["type"] == "task_start"
     marks = marks.assign(key=key, attempt=starts.groupby(key).cumsum().clip(lower=1))
@@ -63,7 +63,7 @@ def _paired(marks: pd.DataFrame) -> pd.DataFrame:
 
 
 def _last_seen(log: EventTables, table: pd.DataFrame) -> Any:
-    """When the last event of each attempt ended; later if a heartbeat says how long it had waited by then."""
+    """Return when the last event of each attempt ended; later if a heartbeat says how long it had waited by then."""
     events = log.select([*KEY, "row", "start_ms", "end_ms", "elapsed_ms"])
     together = pd.concat([events[KEY], table[KEY]], ignore_index=True)
     keys = together.groupby(KEY, dropna=False, sort=False).ngroup().to_numpy()

@@ -64,7 +64,7 @@ class EventTables:
 
     @property
     def run_id(self) -> str | None:
-        """The run; None where there are several, or where the log names no run (the older runner's)."""
+        """The run; None if there are several, or if the log names no run (the older runner's)."""
         return (self.chosen[0] or None) if len(self.chosen) == 1 else None
 
     @cached_property
@@ -105,7 +105,7 @@ class EventTables:
         return [str(name) for name in self.select(columns=["domain"])["domain"].dropna().unique()]
 
     def select(self, columns: Iterable[str] | None = None, types: Iterable[str] | None = None) -> pd.DataFrame:
-        """Some columns of the events of some types, in file order. Takes memory for these columns alone."""
+        """Return some columns of the events of some types, in file order. Takes memory for these columns alone."""
         return frame(self.store, self.files, types if types is not None else self.store.types(), columns, self.chosen)
 
     @cached_property
@@ -122,10 +122,10 @@ class EventTables:
 
     @cached_property
     def run_start(self) -> dict[str | None, dict[str, object]]:
-        """Fields of run_start by domain; of the last one where the run was resumed."""
+        """Fields of run_start by domain; of the last one if the run was resumed."""
         return self._run_events("run_start")
 
     @cached_property
     def run_end(self) -> dict[str | None, dict[str, object]]:
-        """Fields of run_end by domain; empty while the run goes on or where it was killed."""
+        """Fields of run_end by domain; empty while the run goes on or if it was killed."""
         return self._run_events("run_end")

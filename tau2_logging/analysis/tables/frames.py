@@ -23,7 +23,7 @@ _ROLE_OF_CALL = {type_: ROLE_OF_EVENT[type_] for type_ in CALL_COUNTERS}
 def frame(
     store: Store, files: Sequence[str], types: Iterable[str], columns: Iterable[str] | None = None, runs: Sequence[str] = ()
 ) -> pd.DataFrame:
-    """Events of some types as a DataFrame in the order of the files. `runs`: only theirs (none: every one's).
+    """Return the events of some types as a DataFrame in the order of the files. `runs`: only theirs (none: every one's).
 
     Columns: as asked for, else every one that occurs. Derived ones: `end_ms`, `role`; `file` is the path.
     """
@@ -39,7 +39,7 @@ def frame(
 
 
 def all_columns(store: Store, types: Iterable[str]) -> list[str]:
-    """The columns of a full table: those of every event, those of the table of fields in its order, others by name."""
+    """Return the columns of a full table: those of every event, those of the table of fields in its order, others by name."""
     found = set(store.columns(types)) - {"row", *_FIRST}
     return [*_FIRST, *(name for name in FIELDS if name in found), *sorted(found - FIELDS.keys()), "end_ms", "role"]
 
@@ -81,7 +81,7 @@ def _derived(store: Store, types: list[str], name: str, masks: dict[str, Array |
 
 
 def to_pandas(store: Store, name: str, array: Array) -> Any:
-    """A column of the store as pandas holds it: absent values are NaN, <NA>, None or NaT."""
+    """Return a column of the store as pandas holds it: absent values are NaN, <NA>, None or NaT."""
     import pandas as pd
 
     kind = column_kind(name)
@@ -107,14 +107,14 @@ def _ids(array: Array) -> Any:
 
 
 def _objects(values: Any) -> pd.Series[Any]:
-    """Text as plain Python objects, None where absent, whatever the version of pandas would make of it."""
+    """Return text as plain Python objects, None if absent, whatever the version of pandas would make of it."""
     import pandas as pd
 
     return pd.Series(values, dtype=object)
 
 
 def _tokens(store: Store, name: str, array: Array) -> Any:
-    """Values of a field without a type: numbers or truths where all of them look it, else each as it reads."""
+    """Return the values of a field without a type: numbers or truths if all of them look it, else each as it reads."""
     import pandas as pd
 
     values: list[Value] = [decode_value(token, None) for token in store.dictionary(name).texts]

@@ -32,7 +32,8 @@ Method = Callable[Concatenate[L, P], "pd.DataFrame"]
 
 
 def each_run(method: Method[L, P]) -> Method[L, P]:
-    """A table whose rates and sums are of one run: of several runs it is made for each and keyed by run, unless the log is pooled."""
+    """Return a table whose rates and sums are of one run: of several runs it is made for each and keyed by run, unless the log is
+    pooled."""
 
     @wraps(method)
     def table(log: L, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
@@ -42,7 +43,7 @@ def each_run(method: Method[L, P]) -> Method[L, P]:
 
 
 def kept(method: Method[L, P]) -> Method[L, P]:
-    """A table that is made once for each log and arguments, since every report asks for it. Each caller gets a copy."""
+    """Return a table that is made once for each log and arguments, since every report asks for it. Each caller gets a copy."""
 
     @wraps(method)
     def table(log: L, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
@@ -59,7 +60,7 @@ _MADE: weakref.WeakKeyDictionary[Any, dict[tuple[Any, ...], tuple[Any, pd.DataFr
 
 
 def always_each_run(method: Method[L, P]) -> Method[L, P]:
-    """A table that makes sense on one run's clock alone: of several runs it is keyed by run, pooled or not."""
+    """Return a table that makes sense on one run's clock alone: of several runs it is keyed by run, pooled or not."""
 
     @wraps(method)
     def table(log: L, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
@@ -75,7 +76,7 @@ def _of_each(method: Method[L, P], log: L, *args: P.args, **kwargs: P.kwargs) ->
 
 
 def keyed(tables: Iterable[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
-    """The tables of several runs under one another, with `run` as the first column."""
+    """Return the tables of several runs under one another, with `run` as the first column."""
     import pandas as pd
 
     whole = [_with_run(run, table) for run, table in tables]

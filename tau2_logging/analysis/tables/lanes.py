@@ -52,7 +52,7 @@ _Open = tuple[int, int, int]
 
 
 def _fit(stack: list[_Open], start: int, end: int, rank: int, tolerance: int) -> tuple[int, int] | None:
-    """Where the slice lies on this lane, or None. The stack holds the last slice placed and those around it, the outermost first."""
+    """Return where the slice lies on this lane, or None. The stack holds the last slice placed and those around it, the outermost first."""
     depth, moved = len(stack), start
     while depth:
         _, outer_end, outer_rank = stack[depth - 1]
@@ -73,7 +73,7 @@ def _fit(stack: list[_Open], start: int, end: int, rank: int, tolerance: int) ->
 
 
 def pack(starts: Iterable[float], ends: Iterable[float]) -> list[int]:
-    """A row for each interval, so that no row holds two at once and there are as many rows as the most that were open at a time.
+    """Return a row for each interval, so that no row holds two at once and there are as many rows as the most that were open at a time.
 
     Like the slots of a worker pool, the lowest free row first.
     """
@@ -91,7 +91,7 @@ def pack(starts: Iterable[float], ends: Iterable[float]) -> list[int]:
 
 
 def union(starts: Any, ends: Any) -> float:
-    """How long at least one interval is open."""
+    """Return how long at least one interval is open."""
     starts, ends = np.asarray(starts, float), np.asarray(ends, float)
     order = np.argsort(starts, kind="stable")
     starts, ends = starts[order], ends[order]
@@ -100,7 +100,7 @@ def union(starts: Any, ends: Any) -> float:
 
 
 def in_flight(starts: Any, ends: Any) -> tuple[Array, Array]:
-    """Moments at which the number of open intervals changes, and the number from then on. Both of one length."""
+    """Return moments at which the number of open intervals changes, and the number from then on. Both of one length."""
     starts, ends = np.asarray(starts, float), np.asarray(ends, float)
     moments = np.unique(np.concatenate([starts, ends]))
     opened = np.searchsorted(np.sort(starts), moments, side="right")
@@ -109,7 +109,7 @@ def in_flight(starts: Any, ends: Any) -> tuple[Array, Array]:
 
 
 def mean_in_flight(starts: Any, ends: Any, edges: Any) -> Array:
-    """Time-weighted mean number of open intervals in each bin; `edges` ascends and has one more element than the result."""
+    """Return time-weighted mean number of open intervals in each bin; `edges` ascends and has one more element than the result."""
     edges = np.asarray(edges, float)
     area = _time_since(starts, edges) - _time_since(ends, edges)
     mean: Array = np.maximum(np.diff(area) / np.diff(edges), 0.0)

@@ -16,7 +16,7 @@ _LONGEST_MS = 1e12
 
 
 def on_one_clock(events: pd.DataFrame) -> pd.DataFrame:
-    """The events with `at_ms`, `until_ms` on the clock of the whole, and `key`, the simulation's number."""
+    """Return the events with `at_ms`, `until_ms` on the clock of the whole, and `key`, the simulation's number."""
     events = events.copy(deep=False)
     events["key"] = events.groupby([column(events, name).astype(object).rename(name) for name in KEY], dropna=False, sort=False).ngroup()
     wall = _wall_ms(events)
@@ -37,7 +37,7 @@ def on_one_clock(events: pd.DataFrame) -> pd.DataFrame:
 
 
 def _first(own: Any, start: Any, resumed: bool) -> float:
-    """What becomes 0: the run's own 0, or the first event if that came before it or no event says its start.
+    """Return what becomes 0: the run's own 0, or the first event if that came before it or no event says its start.
 
     The clock of a run goes on while it pauses, so that of a resumed start it is the first event.
     """
@@ -61,12 +61,12 @@ def _durations(events: pd.DataFrame) -> Any:
 
 
 def sane(values: Any) -> Any:
-    """Times that a log can mean; a forged 1e300 must not stretch every picture to nothing."""
+    """Return times that a log can mean; a forged 1e300 must not stretch every picture to nothing."""
     return np.where(np.abs(values) <= _LONGEST_MS, values, np.nan)
 
 
 def _began(wall: Any, start: Any, duration: Any) -> float:
-    """Wall time at start_ms=0: events are written when they end. Where no event has a start, the first one sets it."""
+    """Return wall time at start_ms=0: events are written when they end. If no event has a start, the first one sets it."""
     ends = wall - start - np.nan_to_num(duration)
     if not np.isnan(ends).all():
         return float(np.nanmedian(ends))
@@ -74,12 +74,13 @@ def _began(wall: Any, start: Any, duration: Any) -> float:
 
 
 def sessions(events: pd.DataFrame) -> Any:
-    """Number of the start (of which run) that each event belongs to, 0-based, in order of wall time. Needs type, time, run and file."""
+    """Return the number of the start (of which run) that each event belongs to, 0-based, in order of wall time. Needs type, time, run and
+    file."""
     return _sessions(events, _wall_ms(events))[0]
 
 
 def _sessions(events: pd.DataFrame, wall: Any) -> tuple[Any, list[bool]]:
-    """Number of each event's start as in `sessions`, and for each start whether it resumed a run.
+    """Return the number of each event's start as in `sessions`, and for each start whether it resumed a run.
 
     Each start writes one run_start into the log of each of its domains, at nearly one time. What a file says is of the start that it
     named last; what comes before it names any is of the run's first.

@@ -24,7 +24,7 @@ TIMED_TYPES = (*MODEL_CALL_TYPES, "tool_call", "evaluation")
 
 
 def with_key(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with the types of the key's columns restored, which grouping turns to float where a column is absent throughout."""
+    """Return the table with the types of the key's columns restored, which grouping turns to float if a column is absent throughout."""
     kept = {}
     for name in KEY:
         if name in table:
@@ -33,19 +33,19 @@ def with_key(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def solved(simulations: pd.DataFrame) -> pd.Series[bool]:
-    """Which simulations reached the full reward, as tau2 counts success."""
+    """Return which simulations reached the full reward, as tau2 counts success."""
     import pandas as pd
 
     return pd.Series(np.abs(as_floats(simulations["reward"]) - 1) <= SOLVED_WITHIN, index=simulations.index)
 
 
 def score(simulations: pd.DataFrame) -> Score:
-    """The outcome of simulations with its denominator."""
+    """Return the outcome of simulations with its denominator."""
     return score_of(zip(as_floats(simulations["reward"]), simulations["status"], strict=True))
 
 
 def simulation_table(log: EventTables) -> pd.DataFrame:
-    """One row a simulation, in order of first start.
+    """Return one row a simulation, in order of first start.
 
     Columns: run, domain, task, trial, attempts (how often it was started), every field of task_end, start_ms, end_ms, and status: ok,
     error, timeout, a termination that names an error (agent_error, infrastructure_error, ...), or unfinished if its last start has no

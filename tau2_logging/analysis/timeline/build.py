@@ -26,16 +26,16 @@ _MADE: WeakKeyDictionary[LogData, Timeline] = WeakKeyDictionary()
 
 
 def timeline_of(log: LogData) -> Timeline:
-    """The timeline of a log, made once however many reports ask for it."""
+    """Return the timeline of a log, made once however many reports ask for it."""
     if log not in _MADE:
         _MADE[log] = read_timeline(log)
     return _MADE[log]
 
 
 def read_timeline(log: LogData, most: int = MOST_EVENTS) -> Timeline:
-    """The timeline of a log.
+    """Return the timeline of a log.
 
-    Where there are more than `most` events, every simulation still has its row, but the calls and steps are those of the simulations
+    If there are more than `most` events, every simulation still has its row, but the calls and steps are those of the simulations
     that ended badly and of the longest, as many as fit; `rows["read"]` is False for the others.
     """
     types = log.select(["type"], TYPES)["type"]
@@ -67,7 +67,7 @@ def _names(frame: pd.DataFrame) -> Any:
 
 
 def _kept(log: LogData, names: Any, sizes: Any, most: int) -> Any:
-    """Whether each simulation is kept: first those that ended badly, then the longest, as many as `most` events allow."""
+    """Return whether each simulation is kept: first those that ended badly, then the longest, as many as `most` events allow."""
     table = log.simulations
     places = pd.Series(range(len(table)), index=_names(table)).reindex(names).to_numpy()
     known = ~np.isnan(places)

@@ -15,12 +15,13 @@ from tau2_logging.analysis.timeline.timeline import ROUNDING_MS, Timeline
 
 
 def slots(rows: pd.DataFrame) -> Any:
-    """The slot of a pool that each row of the timeline could have run in (0, 1, ...), see `lanes.pack`. Clocks are rounded to 1 µs."""
+    """Return the slot of a pool that each row of the timeline could have run in (0, 1, ...), see `lanes.pack`. Clocks are rounded to 1
+    µs."""
     return np.array(pack(rows["start_ms"], rows["end_ms"] - 5 * ROUNDING_MS), dtype=int)
 
 
 def label(row: Any, several_domains: bool = True) -> str:
-    """`retail 7 trial 1 attempt 2`; trial and attempt only where they are not the first, the domain where there are several."""
+    """Return `retail 7 trial 1 attempt 2`; trial and attempt only if they are not the first, the domain if there are several."""
     parts = [str(row.domain)] if several_domains and isinstance(row.domain, str) else []
     parts.append(str(row.task))
     if pd.notna(row.trial) and int(row.trial):
@@ -31,12 +32,13 @@ def label(row: Any, several_domains: bool = True) -> str:
 
 
 def ended_badly(rows: pd.DataFrame) -> Any:
-    """Rows with an error, a time-out, no end, or no full reward, as an array of truths."""
+    """Return rows with an error, a timeout, no end, or no full reward, as an array of truths."""
     return (rows["status"].isin(STATUSES) | (pd.to_numeric(rows["reward"], errors="coerce") < 1)).to_numpy(dtype=bool)
 
 
 def chosen(timeline: Timeline, tasks: Sequence[str] = ()) -> list[int]:
-    """Rows of the named tasks (`7` or `retail:7`), all trials; by default the slowest, the median and the slowest that failed."""
+    """Return the rows of the named tasks (`7` or `retail:7`), all trials; by default the slowest, the median and the slowest that
+    failed."""
     rows = timeline.rows[timeline.rows["counted"].astype(bool)]
     if tasks:
         names = set(tasks)
@@ -50,7 +52,7 @@ def chosen(timeline: Timeline, tasks: Sequence[str] = ()) -> list[int]:
 
 
 def causes(calls: pd.DataFrame) -> list[tuple[int, int]]:
-    """Pairs `(cause, effect)` of positions in the table: which earlier call of the simulation led to a call.
+    """Return pairs `(cause, effect)` of positions in the table: which earlier call of the simulation led to a call.
 
     A tool call was asked for by the last finished model call of its requestor (the agent's, or the user's); a model call reads what
     the last call before it returned. A call that overlaps its predecessor has no cause that the log can name, and gets no arrow.

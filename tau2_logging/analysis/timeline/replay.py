@@ -1,4 +1,4 @@
-"""A log that was read, as events again, for whoever takes events."""
+"""A log that was read, as events again, for the code that takes events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _CHUNK = 20_000
 
 
 def replay(log: LogData, everything: bool = False) -> list[tuple[int, Iterator[Event]]]:
-    """For each run in the log: when it began (ns since 1970 at its `start_ms=0`), and its events in the order of the log.
+    """For each run in the log: when it started (ns since 1970 at its `start_ms=0`), and its events in the order of the log.
 
     Without `everything`, only what spans are made of: no payloads.
     """
@@ -53,7 +53,7 @@ def _is_there(value: Any) -> bool:
 
 
 def _origin_ns(table: pd.DataFrame) -> int:
-    """Events are written when they end, so the wall time of each, less its end on the run's clock, is when that clock began."""
+    """Events are written when they end, so the wall time of each, less its end on the run's clock, is when that clock started."""
     duration = numbers(table, "duration_ms")
     duration = np.where(np.isnan(duration), numbers(table, "total_duration_ms"), duration)
     wall = (pd.to_datetime(table["time"], errors="coerce") - pd.Timestamp(0)).dt.total_seconds().to_numpy(dtype=float) * 1000.0
@@ -64,7 +64,7 @@ def _origin_ns(table: pd.DataFrame) -> int:
 
 
 def _offset(table: pd.DataFrame) -> timedelta:
-    """Offset from UTC that run_start says; this machine's own where none does."""
+    """Return offset from UTC that run_start says; this machine's own if none does."""
     known = list(table["utc_offset"].dropna()) if "utc_offset" in table else []
     if known:
         return datetime.strptime(str(known[0]), "%z").utcoffset() or timedelta()

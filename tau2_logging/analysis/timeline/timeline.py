@@ -1,7 +1,7 @@
 """A run as rows and intervals on one clock: what the pictures, the trace and the report draw. Data only.
 
-The clock is milliseconds since the run began. A run that was resumed began several times; its starts (and several runs, where
-several are loaded) are laid end to end, with `breaks` at the seams: the pause in between is not time that anything took.
+The clock is milliseconds since the run started. A run that was resumed started several times; its starts (and several runs, if several
+are loaded) are laid end to end, with `breaks` at the seams: the pause in between is not time that anything took.
 """
 
 from __future__ import annotations
@@ -65,10 +65,10 @@ class Timeline:
     """One run, or several laid end to end.
 
     `rows`: one row a simulation and attempt (a simulation that was killed and run again has two), in order of start: KEY, attempt
-    (from 1), counted (False for an attempt that was run again), start_ms, end_ms, read (False where its calls were left out of a
-    very large log), and ROW_FIELDS; status is `unfinished` where
-    no task_end was written, `unknown` where the log has none of any. `calls`: row (into `rows`), lane, name, start_ms, end_ms,
-    own_ms (its duration; an evaluation's extent also holds its judges' calls), open (it never came back) and CALL_FIELDS.
+    (from 1), counted (False for an attempt that was run again), start_ms, end_ms, read (False if its calls were left out of a very large
+    log), and ROW_FIELDS; status is `unfinished` if no task_end was written, `unknown` if the log has none of any. `calls`: row (into
+    `rows`), lane, name, start_ms, end_ms, own_ms (its duration; an evaluation's extent also holds its judges' calls), open (it never came
+    back) and CALL_FIELDS.
     `steps`: row, step, from_role, to_role, start_ms, end_ms, error. `breaks`: where a later start of the run joins, in ms.
     """
 
@@ -88,23 +88,23 @@ class Timeline:
         return float(self.rows["end_ms"].max()) if len(self.rows) else 0.0
 
     def calls_of(self, row: int) -> pd.DataFrame:
-        """The calls of one row, in order of start."""
+        """Return the calls of one row, in order of start."""
         return _of_row(self.calls, row)
 
     def steps_of(self, row: int) -> pd.DataFrame:
-        """The steps of one row, in order of start."""
+        """Return the steps of one row, in order of start."""
         return _of_row(self.steps, row)
 
 
 def _of_row(table: pd.DataFrame, row: int) -> pd.DataFrame:
-    """The part of a table that is sorted by row; a search, since some reports ask for every row in turn."""
+    """Return the part of a table that is sorted by row; a search, since some reports ask for every row in turn."""
     begin, end = np.searchsorted(table["row"].to_numpy(), [row, row + 1])
     found: pd.DataFrame = table.iloc[begin:end]
     return found
 
 
 def build_timeline(events: pd.DataFrame) -> Timeline:
-    """The timeline of a table of events (`LogData.events`): one row an event, in file order."""
+    """Return the timeline of a table of events (`LogData.events`): one row an event, in file order."""
     ends = events[events["type"] == "task_end"]
     events = on_one_clock(events.drop(columns=_ROW_ALONE, errors="ignore"))
     breaks = events.attrs["breaks"]
@@ -144,7 +144,7 @@ def _rows(placed: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
 
 
 def _without_end(placed: pd.DataFrame) -> str:
-    """`unfinished`; `unknown` where the log tells of no simulation's start or end at all, as the older runner's."""
+    """Return `unfinished`; `unknown` if the log tells of no simulation's start or end at all, as the older runner's."""
     return "unfinished" if placed["type"].isin(("task_start", "task_end")).any() else "unknown"
 
 
@@ -166,7 +166,7 @@ def _calls(placed: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _never_came_back(placed: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
-    """The last heartbeat or stuck event of each row without an end, where nothing was written after it."""
+    """Return the last heartbeat or stuck event of each row without an end, if nothing was written after it."""
     unfinished = rows.loc[rows["status"] == "unfinished", "row"]
     last = placed[placed["row"].isin(unfinished)].drop_duplicates("row", keep="last")
     mask: pd.Series = pd.Series(placed.index.isin(last.index), index=placed.index)
@@ -174,7 +174,7 @@ def _never_came_back(placed: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
 
 
 def _after_the_last(calls: pd.DataFrame, placed: pd.DataFrame) -> pd.DataFrame:
-    """Moves the start of what never came back to the end of what came before: it is known from the wall clock, to 1 ms, alone."""
+    """Move the start of what never came back to the end of what came before: it is known from the wall clock, to 1 ms, alone."""
     timed = placed[~placed["type"].isin(("heartbeat", "stuck"))]
     last = calls["row"].map(timed.groupby("row")["until_ms"].max())
     late = calls["open"] & (last - calls["start_ms"]).between(0.0, _WALL_CLOCK_MS)
@@ -187,7 +187,7 @@ _WALL_CLOCK_MS = 2.0
 
 
 def _names(placed: pd.DataFrame) -> pd.Series:
-    """What a call is called: its function, else its expert, else its model, else its type."""
+    """Return what a call is called: its function, else its expert, else its model, else its type."""
     name = column(placed, "waiting_on").astype(object)
     for field in ("function", "expert", "model", "type"):
         other = column(placed, field).astype(object)
@@ -197,7 +197,7 @@ def _names(placed: pd.DataFrame) -> pd.Series:
 
 
 def _around_judges(calls: pd.DataFrame) -> pd.DataFrame:
-    """An evaluation's duration is without its judges' calls: stretch its end so that it lies around those made after it began."""
+    """An evaluation's duration is without its judges' calls: stretch its end so that it lies around those made after it started."""
     evaluations = calls[calls["lane"] == "evaluation"].drop_duplicates("row", keep="last")
     judges = calls[calls["lane"] == "judge"]
     began = judges["row"].map(evaluations.set_index("row")["start_ms"])

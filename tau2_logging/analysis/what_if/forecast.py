@@ -102,7 +102,7 @@ def _times(recorded: Recorded, scenario: Scenario, before: float) -> _Times:
 
 
 def _wall(recorded: Recorded, scenario: Scenario, drawn: random.Random | None) -> tuple[float, Mapping[str, int]]:
-    """(time of all sessions together, peak of requests at each station)."""
+    """Return (time of all sessions together, peak of requests at each station)."""
     whole, peaks = 0.0, dict[str, int]()
     works = _works(recorded) if drawn is not None else {}
     for session in recorded.sessions:
@@ -124,7 +124,7 @@ _Works = Mapping[tuple[str | None, str], Sequence[float]]
 
 
 def _works(recorded: Recorded) -> _Works:
-    """The work of every call, by server and kind."""
+    """Return the work of every call, by server and kind."""
     found: dict[tuple[str | None, str], list[float]] = defaultdict(list)
     for session in recorded.sessions:
         for visit in (visit for job in session.jobs for stage in job.stages for visit in stage if visit.kind):
@@ -176,7 +176,7 @@ def _sources(recorded: Recorded) -> list[str]:
 
 
 def _beyond(recorded: Recorded, seen: Mapping[str, int], peaks: Mapping[str, int]) -> list[str]:
-    """Where the forecast goes beyond what the log saw of a server whose limit is not known."""
+    """Return where the forecast goes beyond what the log saw of a server whose limit is not known."""
     unlimited = [name for name, one in recorded.servers.items() if one.capacity.slots is None and "scripted" not in one.source]
     return [
         f"{name} had at most {seen[name]} calls at a time in this run and would have {peaks[name]}; whether it keeps its speed is not "

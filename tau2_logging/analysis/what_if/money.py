@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.what_if.scenario import Scenario
 
 CACHE_BLOCK, CACHE_LEAST = 128, 1024
-"""Tokens: providers cache a prompt's beginning in blocks, from a least length on (OpenAI's figures)."""
+"""Tokens: providers cache a prompt's starting in blocks, from a least length on (OpenAI's figures)."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def money_if(log: LogData, scenario: Scenario, prices: PriceTable | None = None)
 
 
 def _repriced(calls: pd.DataFrame, scenario: Scenario, table: PriceTable) -> Any:
-    """The price of each call; one that failed without using a token is free."""
+    """Return the price of each call; one that failed without using a token is free."""
     priced = calls.assign(model=scenario.price) if scenario.price is not None else calls
     if scenario.cache is not None:
         priced = _cached(priced, table) if scenario.cache == "on" else priced.assign(cached_tokens=0.0, cache_write_tokens=0.0)
@@ -53,7 +53,8 @@ def _repriced(calls: pd.DataFrame, scenario: Scenario, table: PriceTable) -> Any
 
 
 def _cached(calls: pd.DataFrame, table: PriceTable) -> pd.DataFrame:
-    """The calls with what they read from a cache that keeps each simulation's last prompt, and what they write if that has a price."""
+    """Return the calls with what they read from a cache that keeps each simulation's last prompt, and what they write if that has a
+    price."""
     sent = as_floats(calls["input_tokens"])
     before = as_floats(calls.assign(sent=sent).groupby([*KEY, "type", "model"], dropna=False, sort=False)["sent"].shift())
     blocks = np.floor(before / CACHE_BLOCK) * CACHE_BLOCK
@@ -65,7 +66,7 @@ def _cached(calls: pd.DataFrame, table: PriceTable) -> pd.DataFrame:
 
 
 def _without_failures(log: LogData, calls: pd.DataFrame) -> pd.DataFrame:
-    """The calls but for the failed ones of simulations that had retries."""
+    """Return the calls but for the failed ones of simulations that had retries."""
     retried = log.select(KEY, types=["retry"]).drop_duplicates().assign(retried=True)
     found = calls[KEY].merge(retried, on=KEY, how="left")["retried"].notna().to_numpy()
     return calls[~(found & calls["error"].fillna(False).to_numpy(dtype=bool))]

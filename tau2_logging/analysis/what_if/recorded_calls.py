@@ -44,7 +44,7 @@ def placed_waits(log: LogData, attempts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _placed(events: pd.DataFrame, attempts: pd.DataFrame) -> pd.DataFrame:
-    """The events that lie in an attempt, with its row as `place`, in order of their start; their ends are cut to its end."""
+    """Return the events that lie in an attempt, with its row as `place`, in order of their start; their ends are cut to its end."""
     events = events.dropna(subset=["start_ms", "end_ms"]).astype({"start_ms": float, "end_ms": float})
     both = pd.concat([events[KEY].astype(object), attempts[KEY].astype(object)], ignore_index=True)
     keys = both.groupby(KEY, dropna=False, sort=False).ngroup().to_numpy()
@@ -58,7 +58,7 @@ def _placed(events: pd.DataFrame, attempts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _wasted(log: LogData, calls: pd.DataFrame, attempts: pd.DataFrame) -> Any:
-    """Which calls failed and were made again: the last failed one that ended before each retry."""
+    """Return which calls failed and were made again: the last failed one that ended before each retry."""
     waits = log.select([*KEY, "start_ms", "wait_ms"], types=["retry"])
     retries = _placed(waits.assign(end_ms=waits["start_ms"] + waits["wait_ms"]), attempts)
     retries = retries.assign(start_ms=retries["start_ms"] + 1.0)[["place", "start_ms"]]

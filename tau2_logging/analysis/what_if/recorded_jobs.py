@@ -84,14 +84,14 @@ def _session(attempts: pd.DataFrame, jobs: Sequence[Job], told: int | None) -> S
 
 
 def pool_of(session: Session, slots: int | None) -> Pool:
-    """Return the session's pool with another number of slots; the ramp at its begin is at most two seconds, as the executor's is."""
+    """Return the session's pool with another number of slots; the ramp at its start is at most two seconds, as the executor's is."""
     if slots is None:
         return session.pool
     return Pool(slots, min(session.pool.apart_ms, _LONGEST_RAMP_MS / slots), session.pool.turnaround_ms)
 
 
 def _told_concurrency(log: LogData) -> int | None:
-    """What the command line of the run says; None if it does not."""
+    """Return what the command line of the run says; None if it does not."""
     for fields in log.run_start.values():
         if found := _CONCURRENCY.search(str(fields.get("argv") or "")):
             return int(found[1])
@@ -106,7 +106,7 @@ def _server(log: LogData, name: str, calls: pd.DataFrame, slots: int | None) -> 
 
 
 def _at_servers(calls: pd.DataFrame, servers: Mapping[str, Measured]) -> pd.DataFrame:
-    """The calls as items: place, start_ms, end_ms, station, kind, wasted, work_ms, before_ms, after_ms."""
+    """Return the calls as items: place, start_ms, end_ms, station, kind, wasted, work_ms, before_ms, after_ms."""
     parts = [_at_server(group, servers[str(name)]) for name, group in calls.groupby("station", sort=False)]
     return pd.concat(parts, ignore_index=True) if parts else calls.assign(work_ms=0.0, before_ms=0.0, after_ms=0.0)
 
@@ -119,7 +119,7 @@ def _at_server(calls: pd.DataFrame, server: Measured) -> pd.DataFrame:
 
 
 def _jobs(attempts: pd.DataFrame, items: pd.DataFrame, local: Capacity) -> list[Job]:
-    """Each attempt as a job, in the order of attempts. Between the items of an attempt, this process works for it."""
+    """Return each attempt as a job, in the order of attempts. Between the items of an attempt, this process works for it."""
     columns = ["start_ms", "end_ms", "work_ms", "station", "before_ms", "after_ms", "kind", "wasted"]
     by_place = {place: list(group[columns].itertuples(index=False)) for place, group in items.sort_values("start_ms").groupby("place")}
     laid, pieces = [], []
@@ -140,7 +140,7 @@ def _local(work: float) -> Visit:
 
 
 def _stages(items: Sequence[Any], begin: float, end: float, ended: bool) -> list[Any]:
-    """Stages of one attempt: a tuple of visits for items that overlap, (begin, end) for what this process did in between."""
+    """Return the stages of one attempt: a tuple of visits for items that overlap, (start, end) for what this process did in between."""
     stages: list[Any] = []
     cursor = begin
     for group in _overlapping(items):

@@ -23,7 +23,7 @@ class Scenario:
 
     `concurrency`: simulations at a time. `order`: of the simulations. `model_speed`: factor of every model's speed (0.5: calls take twice
     as long). `retries`: 0 leaves out failed calls that were repeated, and the waits before that. `price`: the model whose prices apply.
-    `cache`: whether a prompt's beginning that the same simulation sent before is read from the provider's cache. `server_slots`: requests
+    `cache`: whether a prompt's starting that the same simulation sent before is read from the provider's cache. `server_slots`: requests
     that each model server runs at a time; also what is known of a server whose limit the log does not show.
     """
 

@@ -41,7 +41,7 @@ class Measured:
 
 def measure(log: LogData, name: str, calls: pd.DataFrame) -> Measured:
     """Return what is known of the server `name`, whose calls these are: arrival_ms, end_ms, call_type, kind, output_tokens, and the
-    server's own queue_told_ms, served_told_ms and outside_told_ms of each call where it told them.
+    server's own queue_told_ms, served_told_ms and outside_told_ms of each call if it told them.
     """
     if (calls["call_type"] == "scripted").all():
         return Measured(Capacity(), 0.0, "scripted models only wait: no limit")
@@ -60,13 +60,13 @@ def measure(log: LogData, name: str, calls: pd.DataFrame) -> Measured:
 
 
 def _left(calls: pd.DataFrame, outside_ms: float) -> Any:
-    """When each call left the server."""
+    """Return when each call left the server."""
     return np.maximum(numbers(calls, "end_ms") - outside_ms, numbers(calls, "arrival_ms"))
 
 
 def _likely_outside_ms(calls: pd.DataFrame, capacity: Capacity) -> float:
-    """The time outside the server that explains the durations best. A call that queued begins when another leaves the server, not when our
-    client has its answer; so calls that queued seem shorter than others by that time.
+    """Return the time outside the server that explains the durations best. A call that queued starts when another leaves the server, not
+    when our client has its answer; so calls that queued seem shorter than others by that time.
     """
     longest = float(np.mean(numbers(calls, "end_ms") - numbers(calls, "arrival_ms"))) * _MOST_OUTSIDE
     steps = [longest * step / _STEPS for step in range(_STEPS + 1)]
@@ -96,7 +96,7 @@ def _slower(capacity: Capacity) -> str:
 
 
 def _outside_ms(log: LogData, name: str, calls: pd.DataFrame) -> float:
-    """Mean time of a call that its server does not know of; 0 if the server told nothing."""
+    """Return the mean time of a call that its server does not know of; 0 if the server told nothing."""
     told = numbers(calls, "outside_told_ms")
     if not np.isnan(told).all():
         return max(float(np.nanmean(told)), 0.0)
@@ -110,7 +110,7 @@ def _outside_ms(log: LogData, name: str, calls: pd.DataFrame) -> float:
 
 
 def _told_slots(log: LogData, name: str, calls: pd.DataFrame) -> tuple[int | None, str]:
-    """(requests at a time, how that is known); no source if the server told nothing."""
+    """Return (requests at a time, how that is known); no source if the server told nothing."""
     found = _queued_at(calls)
     if found is not None:
         return found, f"{requests(found)} at a time: so many ran whenever another one queued, by the server's own times of its calls"
@@ -132,7 +132,7 @@ def _told_slots(log: LogData, name: str, calls: pd.DataFrame) -> tuple[int | Non
 
 
 def _queued_at(calls: pd.DataFrame) -> int | None:
-    """How many requests ran, most often, when one had to queue; None if hardly any did."""
+    """Return how many requests ran, most often, when one had to queue; None if hardly any did."""
     queue, served = numbers(calls, "queue_told_ms"), numbers(calls, "served_told_ms")
     known = ~(np.isnan(queue) | np.isnan(served))
     queue, served = queue[known], served[known]
@@ -146,7 +146,7 @@ def _queued_at(calls: pd.DataFrame) -> int | None:
 
 
 def _best(calls: pd.DataFrame, ends: Any, candidates: list[Capacity]) -> tuple[Capacity, bool]:
-    """(the capacity that explains the durations best, whether it does so clearly better than the first of the candidates)."""
+    """Return (the capacity that explains the durations best, whether it does so clearly better than the first of the candidates)."""
     first = candidates[0]
     if len(calls) < _LEAST_CALLS:
         return first, False
@@ -158,13 +158,13 @@ def _best(calls: pd.DataFrame, ends: Any, candidates: list[Capacity]) -> tuple[C
 
 
 def _is_clear(gain: float, calls: int) -> bool:
-    """Whether a gain in log-likelihood is no accident, and more than the odd slow call or a busy client makes."""
+    """Return whether a gain in log-likelihood is no accident, and more than the odd slow call or a busy client makes."""
     return 2 * gain > _CLEARLY and gain > _NOTABLY * calls
 
 
 def _likelihood(calls: pd.DataFrame, ends: Any, capacity: Capacity) -> float:
-    """Log-likelihood of the durations, if the work of calls of a kind lies around a line in their output tokens (Laplace's distribution,
-    in which single slow calls count little).
+    """Return the log-likelihood of the durations, if the work of calls of a kind lies around a line in their output tokens (Laplace's
+    distribution, in which single slow calls count little).
 
     Work is duration less the wait for a place, times the speed; that factor is the density's too (the Jacobian), without which the
     slowest server, whose calls need the least work, would always seem best.

@@ -1,4 +1,4 @@
-"""What a plan will cost: a simulation costs what a person says, what an earlier run's did, or what a typical one does at list prices."""
+"""What a plan will cost: a simulation costs what the user says, what an earlier run's did, or what a typical one does at list prices."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ TYPICAL_AGENT, TYPICAL_USER = (90_000, 2_500), (14_000, 700)
 
 @dataclass(frozen=True)
 class Estimate:
-    """USD for the whole plan, None where a price is not known; `basis` says where it is from."""
+    """USD for the whole plan, None if a price is not known; `basis` says where it is from."""
 
     usd: float | None
     basis: str
 
 
 def estimate(plan: ExperimentPlan, each_usd: float | None = None, like: Path | None = None) -> Estimate:
-    """The cost of all cells. Raises UserError where `like` is no log with known costs."""
+    """Return the cost of all cells. Raises UserError if `like` is no log with known costs."""
     if each_usd is not None:
         return Estimate(each_usd * plan.cells, f"{money(each_usd)} a simulation, as given")
     if like is not None:

@@ -24,7 +24,7 @@ _KEYS = ("variant", "agent", "agent_args", "agent_llm", "agent_llm_args", "user_
 def arms_of(
     variants: str | None = None, agents: str | None = None, agent_llms: str | None = None, own: Sequence[str] = ()
 ) -> tuple[Arm, ...]:
-    """The arms a command line names: by variants, by agents, by agents' models, or one by one (`own`, each NAME=JSON)."""
+    """Return the arms a command line names: by variants, by agents, by agents' models, or one by one (`own`, each NAME=JSON)."""
     arms = list(variant_arms(variants)) if variants else []
     arms += [Arm(name, agent=name) for name in _words(agents)]
     arms += [Arm(_as_name(llm), agent_model=ModelChoice(llm, {}, named=True)) for llm in _words(agent_llms)]
@@ -40,7 +40,7 @@ def _as_name(llm: str) -> str:
 
 
 def own_arm(text: str) -> Arm:
-    """`NAME={"agent": "retry_agent", "agent_llm": "gpt-4.1", ...}` as an arm. Raises UserError."""
+    """Return `NAME={"agent": "retry_agent", "agent_llm": "gpt-4.1", ...}` as an arm. Raises UserError."""
     name, equals, rest = text.partition("=")
     shown = name.strip() if equals else MASK
     example = '--arm \'careful={"agent": "retry_agent", "agent_args": {"attempts": 5}}\''
@@ -63,7 +63,7 @@ def _model(data: Mapping[str, Any], role: str) -> ModelChoice:
 
 
 def planned_tasks(config: RunConfig) -> dict[str, list[str]]:
-    """The tasks that a run of this configuration does, by domain (loads tau2). Raises UserError for anything tau2 does not have."""
+    """Return the tasks that a run of this configuration does, by domain (loads tau2). Raises UserError for anything tau2 does not have."""
     harness = load_harness(config)
     settings = simulation_settings(config)
     with offered(harness.registry, settings.values()):
@@ -76,7 +76,7 @@ def planned_tasks(config: RunConfig) -> dict[str, list[str]]:
 
 
 def experiment_plan(name: str, config: RunConfig, reference: str | None, assumed: Mapping[str, Any]) -> ExperimentPlan:
-    """The plan; the reference is `control` where there is such an arm, else the first. Raises UserError."""
+    """Return the plan; the reference is `control` if there is such an arm, else the first. Raises UserError."""
     names = [arm.name for arm in config.arms]
     chosen = reference or ("control" if "control" in names else names[0] if names else "")
     if len(names) < 2:
@@ -88,5 +88,5 @@ def experiment_plan(name: str, config: RunConfig, reference: str | None, assumed
 
 
 def all_variants(files: Sequence[str]) -> dict[str, Any]:
-    """The variants that ship and those of YAML files."""
+    """Return the variants that ship and those of YAML files."""
     return dict(known_variants(files))

@@ -64,7 +64,7 @@ class ExperimentPlan:
         return sum(map(len, self.tasks.values()))
 
     def arm(self, name: str) -> Arm:
-        """The arm of a name."""
+        """Return the arm of a name."""
         return next(arm for arm in self.config.arms if arm.name == name)
 
     def as_json(self) -> dict[str, Any]:
@@ -97,7 +97,7 @@ class Experiment:
 
 
 def write_plan(plan: ExperimentPlan, path: Path) -> None:
-    """Write the file, whole or not at all. Raises UserError where another plan is there, or the disk refuses."""
+    """Write the file, whole or not at all. Raises UserError if another plan is there, or the disk refuses."""
     if path.exists():
         raise UserError(f"{path} is there already; choose another --name, or delete it if nothing has been run with it")
     part = path.with_suffix(".part")
@@ -110,7 +110,7 @@ def write_plan(plan: ExperimentPlan, path: Path) -> None:
 
 
 def read_plan(path: Path) -> Experiment:
-    """The experiment of a plan file, or of the folder it is in. Raises UserError for anything else."""
+    """Return the experiment of a plan file, or of the folder it is in. Raises UserError for anything else."""
     path = path / FILE if path.is_dir() else path
     try:
         data = json.loads(path.read_text(encoding="utf-8"))

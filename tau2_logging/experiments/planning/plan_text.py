@@ -14,13 +14,13 @@ BETWEEN = (0.3, 0.5, 0.7)
 
 
 def design_of(plan: ExperimentPlan) -> Design:
-    """What the plan is as a design."""
+    """Return what the plan is as a design."""
     known = {name: float(plan.assumed[name]) for name in ("rate", "between", "power") if name in plan.assumed}
     return Design(plan.number_of_tasks, plan.config.num_trials, len(plan.compared), **known)
 
 
 def plan_lines(plan: ExperimentPlan) -> Iterator[str]:
-    """The lines."""
+    """Yield the lines."""
     tasks = ", ".join(f"{domain} {len(ids)}" for domain, ids in plan.tasks.items())
     yield f"{plan.name}: {len(plan.arms)} arms ({', '.join(plan.arms)}; reference {plan.reference})"
     cells = f"{plan.number_of_tasks} tasks ({tasks}) x {plan.config.num_trials} trials = {plan.cells:,} simulations"
@@ -32,7 +32,7 @@ def plan_lines(plan: ExperimentPlan) -> Iterator[str]:
 
 
 def power_lines(design: Design) -> Iterator[str]:
-    """What can be found, and how many trials it takes for some differences."""
+    """Yield what can be found, and how many trials it takes for some differences."""
     found = detectable(design)
     yield (
         f"power: the smallest difference it finds with {100 * design.power:.0f} % is {100 * found:.1f} points "

@@ -14,7 +14,7 @@ _ARMS = ("user_variants", "agents", "agent_llms", "arm")
 
 
 def run_config(given: Mapping[str, Any]) -> RunConfig:
-    """What is run in every cell, and the arms. Raises UserError."""
+    """Return what is run in every cell, and the arms. Raises UserError."""
     variants, agents, models, own = (given.get(name) for name in _ARMS)
     of_run = {name: value for name, value in given.items() if name not in _ARMS and value is not None}
     if given.get("budget") is not None:

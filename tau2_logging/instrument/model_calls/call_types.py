@@ -20,15 +20,15 @@ def nothing_known(endpoint: str) -> str | None:
 
 
 def served_by(url: Any, program_at: ProgramAt, client: str) -> str:
-    """The `call_type` of a request: a host that is known, else what the run has learnt of the address, else the protocol that is spoken
-    (`openai_compatible`). `client` is the provider by the client's account; one of litellm's others keeps its name.
+    """Return the `call_type` of a request: a host that is known, else what the run has learnt of the address, else the protocol that is
+    spoken (`openai_compatible`). `client` is the provider by the client's account; one of litellm's others keeps its name.
     """
     endpoint = f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
     return call_type_of_host(url.host) or program_at(endpoint) or _NEUTRAL.get(client, client)
 
 
 def named_by(headers: Mapping[str, str]) -> str | None:
-    """The program, if an answer's headers tell."""
+    """Return the program, if an answer's headers tell."""
     if headers.get("server", "").startswith("llama.cpp"):
         return "llamacpp"
     return "litellm_proxy" if "x-litellm-version" in headers or "x-litellm-model-id" in headers else None

@@ -1,7 +1,7 @@
 """What a failure of a model call is called, by whichever library it is raised.
 
 Clients put their own exceptions around those of the connection, and litellm calls a refused connection an InternalServerError. What
-went wrong on the wire is what a person has to know, so it gives the name.
+went wrong on the wire is what the user has to know, so it gives the name.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class HttpFailure(Exception):
 
 
 def failure_name(error: BaseException) -> str:
-    """`ReadError`, `StreamCut`, ... for what went wrong on the wire, `Timeout` for any time-out, ContextWindowExceededError where the
-    prompt was too long, else the exception's class."""
+    """Return `ReadError`, `StreamCut`, ... for what went wrong on the wire, `Timeout` for any timeout, ContextWindowExceededError if
+    the prompt was too long, else the exception's class."""
     wire = wire_failure(error)
     if wire is not None:
         return wire
@@ -64,7 +64,7 @@ def failure_name(error: BaseException) -> str:
 
 
 def wire_failure(error: BaseException) -> str | None:
-    """The name of what went wrong between here and the server; None where it answered."""
+    """Return the name of what went wrong between here and the server; None if it answered."""
     for cause in causes(error):
         package = type(cause).__module__.split(".")[0]
         name = type(cause).__name__
@@ -76,7 +76,7 @@ def wire_failure(error: BaseException) -> str | None:
 
 
 def is_context_error(error: BaseException) -> bool:
-    """Whether a provider refused a prompt for its length: asking again cannot help."""
+    """Return whether a provider refused a prompt for its length: asking again cannot help."""
     if type(error).__name__ == CONTEXT_EXCEEDED:
         return True
     if getattr(error, "status_code", None) not in _CONTEXT_STATUS:

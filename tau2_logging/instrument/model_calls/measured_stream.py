@@ -11,7 +11,7 @@ Assemble = Callable[[list[Any]], Any]
 
 
 def has_token(chunk: Any) -> bool:
-    """Whether a chunk brings content, reasoning or a piece of a tool call."""
+    """Return whether a chunk brings content, reasoning or a piece of a tool call."""
     choices = getattr(chunk, "choices", None) or []
     delta = getattr(choices[0], "delta", None) if choices else None
     return any(bool(getattr(delta, name, None)) for name in ("content", "reasoning_content", "tool_calls"))
@@ -64,13 +64,13 @@ class MeasuredStream:
         self.close()
 
     def close(self) -> Any:
-        """The reader has had enough: the call ends here. Of an async stream, what is to be awaited."""
+        """End the call: the reader has had enough. Of an async stream, what is to be awaited."""
         self._finish()
         close = getattr(self._stream, "close", None)
         return close() if close is not None else None
 
     def aclose(self) -> Any:
-        """The same under the name of async generators."""
+        """Return the same under the name of async generators."""
         self._finish()
         return self._stream.aclose()
 

@@ -114,7 +114,7 @@ class ModelCall:
 
     @property
     def started_ns(self) -> int:
-        """When the attempt began, on the logger's clock."""
+        """When the attempt started, on the logger's clock."""
         return self._operation.started_ns
 
     @property
@@ -201,7 +201,7 @@ class ModelCall:
             _LOG.warning(f"{self.model}{where} gives token counts that cannot be ({why}): they are left out, and the cost is unknown.")
 
     def _priced(self, reply: ModelReply) -> ModelReply:
-        """What a person said that an expert costs stands before the price map."""
+        """Return what the user said that an expert costs is before the price map."""
         cost = self.expert.cost_usd(reply.input_tokens, reply.output_tokens) if self.expert is not None else None
         return reply if cost is None else replace(reply, cost_usd=cost)
 
@@ -242,7 +242,7 @@ class ModelCall:
         )
 
     def _prompt(self) -> dict[str, object]:
-        """Which system prompt a user simulator's model was sent; after the clock has stopped."""
+        """Return which system prompt a user simulator's model was sent; after the clock has stopped."""
         if self._type != "user_sim":
             return {}
         text = self.simulation.logger.attempt(system_text, self._sent() or ())
@@ -259,7 +259,7 @@ class ModelCall:
         return (self.first_token_ns - sent_ns) / 1e6, (self.last_token_ns - self.first_token_ns) / 1e6
 
     def _write_server_times(self, reply: ModelReply) -> None:
-        """What the server has put into its answer of its own times; beside the call, as where it sends a span."""
+        """What the server has put into its answer of its own times; beside the call, as if it sends a span."""
         if reply.server_times:
             operation = self._operation
             about = {"step": operation.step, "model": self.model, "endpoint": self.endpoint, "server_source": "reply"}
@@ -277,7 +277,7 @@ class ModelCall:
 
 
 def _with_counts(reply: ModelReply, counted: ModelReply | None) -> ModelReply:
-    """The reply with the provider's own counts, if a library above has made up others: what the provider has not said is unknown."""
+    """Return the reply with the provider's own counts, if a library above has made up others: what the provider has not said is unknown."""
     names = (*TOKEN_FIELDS, "written_tokens", "written_1h_tokens")
     if counted is None:
         return reply

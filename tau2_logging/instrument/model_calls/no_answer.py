@@ -13,7 +13,7 @@ _LONGEST = 1000
 
 
 def failure_in(content: bytes) -> HttpFailure | None:
-    """What is wrong with the body of a response whose status says that nothing is; None if it holds an answer."""
+    """Return what is wrong with the body of a response whose status says that nothing is; None if it holds an answer."""
     body = read_json(content)
     if not isinstance(body, Mapping):
         return HttpFailure(200, content[:_LONGEST].decode("utf-8", "replace") or "an empty body")
@@ -23,14 +23,14 @@ def failure_in(content: bytes) -> HttpFailure | None:
 
 
 def said_in(body: Any, text: str) -> str:
-    """The message of an error's body; its text if it is of another shape."""
+    """Return the message of an error's body; its text if it is of another shape."""
     error = body.get("error", body) if isinstance(body, Mapping) else body
     message = error.get("message") if isinstance(error, Mapping) else error
     return str(message if isinstance(message, str) and message else text)[:_LONGEST]
 
 
 def is_answer(body: Mapping[str, Any]) -> bool:
-    """Whether the JSON of a response is that of a chat completion, a message or a response, and not an error in its place."""
+    """Return whether the JSON of a response is that of a chat completion, a message or a response, and not an error in its place."""
     if isinstance(body.get("choices"), list) and (body["choices"] or not body.get("error")):
         return True
     return body.get("type") == "message" or (body.get("object") == "response" and not (body.get("error") and not body.get("output")))

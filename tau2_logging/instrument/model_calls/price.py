@@ -11,7 +11,7 @@ _PROVIDERS = {"claude": "anthropic", "vllm": "hosted_vllm", "openai_compatible":
 
 
 def _written(reply: ModelReply) -> dict[str, Any]:
-    """Writes to the cache by how long they are kept, where the provider says it: an hour costs more than five minutes."""
+    """Writes to the cache by how long they are kept, if the provider says it: an hour costs more than five minutes."""
     if not reply.written_1h_tokens:
         return {}
     parts = {"ephemeral_1h_input_tokens": reply.written_1h_tokens}
@@ -20,7 +20,7 @@ def _written(reply: ModelReply) -> dict[str, Any]:
 
 
 def price_of(model: str, provider: str, reply: ModelReply) -> float | None:
-    """US dollars, with the prices of cached and reasoning tokens; None where the model, or what it used, is unknown."""
+    """Return US dollars, with the prices of cached and reasoning tokens; None if the model, or what it used, is unknown."""
     litellm: Any = sys.modules.get("litellm")  # importing it takes seconds, and nobody here has asked for it
     if litellm is None or reply.input_tokens is None or reply.output_tokens is None:
         return None

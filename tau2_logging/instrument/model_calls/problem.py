@@ -19,7 +19,7 @@ _TELLING, _LOOKED_AT = 80, 2000
 
 
 def problem_of_reply(role: str | None, reply: ModelReply, name: str) -> CallProblem:
-    """What was wrong with a reply, with what tells why: `finish_reason=length` and the tokens that were spent."""
+    """Return what was wrong with a reply, with what tells why: `finish_reason=length` and the tokens that were spent."""
     facts = {name: getattr(reply, name) for name in ("finish_reason", "output_tokens", "reasoning_tokens")}
     shown = ", ".join(f"{name}={value}" for name, value in facts.items() if value is not None)
     words = _WORDS.get(name, name)
@@ -27,8 +27,8 @@ def problem_of_reply(role: str | None, reply: ModelReply, name: str) -> CallProb
 
 
 def problem_of_error(role: str | None, error: BaseException, held: BaseException | None = None) -> CallProblem:
-    """What a call raised. A server's refusal that nobody has raised is an answer; `held` is the one below the exception, whose words some
-    clients leave out."""
+    """Return what a call raised. A server's refusal that nobody has raised is an answer; `held` is the one below the exception, whose
+    words some clients leave out."""
     raised = None if isinstance(error, HttpFailure) else error
     said = error_text(error)
     if isinstance(held, HttpFailure) and _letters(held.text[:_TELLING]) not in _letters(said[:_LOOKED_AT]):

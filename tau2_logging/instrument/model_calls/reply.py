@@ -137,7 +137,7 @@ def _read_response(body: Mapping[str, Any]) -> ModelReply:
 
 
 def text_of(body: Mapping[str, Any]) -> str:
-    """What the JSON of an answer says to a person: its texts, one after another."""
+    """Return what the JSON of an answer says to the user: its texts, one after another."""
     if body.get("type") == "message":
         parts: Any = body.get("content")
     elif body.get("object") == "response":
@@ -158,7 +158,7 @@ def _number(source: Any, name: str) -> int | None:
 
 
 def _impossible(usage: Any) -> tuple[str, ...]:
-    """The counts that no call can have, each as `name is value`."""
+    """Return the counts that no call can have, each as `name is value`."""
     if usage is None:
         return ()
     given = ((name, _get(_get(usage, part) if part else usage, name)) for part, name in _COUNTS)
@@ -186,7 +186,7 @@ def _problem(message: Any, tool_calls: list[Any], finish_reason: Any) -> str | N
 
 
 def _is_malformed(call: Any) -> bool:
-    """A function without a name or arguments. A call of another kind (custom) has texts of its own."""
+    """Return a function without a name or arguments. A call of another kind (custom) has texts of its own."""
     function = _get(call, "function")
     if function is None and _get(call, "type") not in (None, "function"):
         return False

@@ -1,4 +1,4 @@
-"""Every model call goes through whoever retries: litellm's functions, wherever they are bound, and the requests of the two SDKs.
+"""Every model call goes through the code that retries: litellm's functions, wherever they are bound, and the requests of the two SDKs.
 
 What litellm and the SDKs under it would retry in secret is turned off.
 """
@@ -28,7 +28,7 @@ _INSIDE: ContextVar[bool] = ContextVar("tau2_logging_inside_retries", default=Fa
 
 @dataclass(frozen=True)
 class Request:
-    """A call before it is made. `arguments`: those that litellm was given (`by_litellm`), or the body that an SDK sends. `url`: where it
+    """A call before it is made. `arguments`: those that litellm was given (`by_litellm`), or the body that an SDK sends. `url`: if it
     goes, if it says so itself."""
 
     model: str
@@ -41,10 +41,10 @@ class Retrier(Protocol):
     """Makes a call as often as it thinks right."""
 
     def retried(self, make: Callable[[], Any], request: Request) -> Any:
-        """What one attempt gave or raised; `make` makes one."""
+        """Return what one attempt gave or raised; `make` makes one."""
 
     async def retried_async(self, make: Callable[[], Awaitable[Any]], request: Request) -> Any:
-        """The same for a call that is awaited."""
+        """Return the same for a call that is awaited."""
 
 
 class RetriedCalls(Instrumentor):

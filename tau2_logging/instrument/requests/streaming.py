@@ -1,4 +1,4 @@
-"""Decides which plain calls are made as streaming requests, to measure the time to the first token, and remembers where that fails.
+"""Decides which plain calls are made as streaming requests, to measure the time to the first token, and remembers if that fails.
 
 A call is made as the client made it unless the same answer both ways is known. `auto` asks for a stream only at hosts of one short table
 (wire/hosts.py), `on` everywhere, `off` nowhere.

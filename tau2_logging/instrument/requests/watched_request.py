@@ -133,23 +133,24 @@ class WatchedRequest:
 
 
 def endpoint_of(url: Any) -> str:
-    """host:port."""
+    """Return host:port."""
     return f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
 
 
 def model_in(content: bytes) -> str | None:
-    """The model a request asks for: the field of the body itself, whatever its messages and tools hold under that name."""
+    """Return the model a request asks for: the field of the body itself, whatever its messages and tools hold under that name."""
     body = read_json(content)
     model = body.get("model") if isinstance(body, dict) else None
     return str(model) if model else None
 
 
 def plain_headers(headers: Any) -> list[tuple[str, str]]:
-    """The headers of a stream as those of the answer it was put together to."""
+    """Return the headers of a stream as those of the answer it was put together to."""
     kept = [(name, value) for name, value in headers.multi_items() if name.lower() not in _BODY_HEADERS]
     return [*kept, ("content-type", "application/json")]
 
 
 def encoded(body: Any) -> bytes:
-    """A body as bytes. Escaped, so that the two halves of a character that a server sent apart become one again, and a half alone stays."""
+    """Return a body as bytes. Escaped, so that the two halves of a character that a server sent apart become one again, and a half alone
+    stays."""
     return json.dumps(body).encode()

@@ -15,7 +15,7 @@ _MODULE = "tau2.orchestrator.orchestrator"
 
 
 def orchestrator_of(error: BaseException) -> Any:
-    """The tau2 orchestrator whose turn raised the exception, None if it was not raised in a turn."""
+    """Return the tau2 orchestrator whose turn raised the exception, None if it was not raised in a turn."""
     found = _turn(frame for frame, _ in traceback.walk_tb(error.__traceback__))
     return found[0] if found is not None else None
 

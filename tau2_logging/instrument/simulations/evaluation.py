@@ -5,11 +5,11 @@ from __future__ import annotations
 from tau2_logging.logger.simulation import EVALUATION, LIVE, Simulation
 
 Begun = tuple[int, float]
-"""When it began, in ns on the logger's clock, and the ms of evaluation the simulation had before."""
+"""When it started, in ns on the logger's clock, and the ms of evaluation the simulation had before."""
 
 
 def begin_evaluation(simulation: Simulation) -> Begun:
-    """The talk is over and is evaluated now."""
+    """Switch to the evaluation: the conversation is over."""
     simulation.go_live()
     simulation.enter(EVALUATION)
     simulation.turn = simulation.step = None

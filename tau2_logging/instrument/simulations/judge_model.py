@@ -13,7 +13,7 @@ _MODULE = "tau2.evaluator.evaluator_nl_assertions"
 
 
 def own_judge() -> str:
-    """The model that tau2 itself asks."""
+    """Return the model that tau2 itself asks."""
     return str(importlib.import_module(_MODULE).DEFAULT_LLM_NL_ASSERTIONS)
 
 

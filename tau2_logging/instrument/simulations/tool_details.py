@@ -40,7 +40,7 @@ class ToolCallDetails:
     arguments: Mapping[str, Any]
 
     def fields(self, masking: str) -> Mapping[str, Any]:
-        """Those of ToolExecutionEvent that say what was asked for."""
+        """Return those of ToolExecutionEvent that say what was asked for."""
         return {
             "tool": masked_text(self.name, masking),
             "tool_type": self.tool.kind,
@@ -63,7 +63,7 @@ class ToolDetails:
         self._no_tool = _Tool()
 
     def before(self, simulation: Simulation, environment: Any, message: Any) -> ToolCallDetails | None:
-        """Look at a call that is about to be made. None where nobody wants to know."""
+        """Look at a call that is about to be made. None if nobody wants to know."""
         if not simulation.logger.wants_structured:
             return None
         name, requestor = str(message.name), str(message.requestor)
@@ -74,7 +74,7 @@ class ToolDetails:
         return ToolCallDetails(environment, call_id, tool, name, requestor, copied(message.arguments))
 
     def after(self, call: ToolCallDetails, operation: Operation, error_type: str | None, result: Any) -> None:
-        """Write a call that has been made; `error_type` is None where it went well."""
+        """Write a call that has been made; `error_type` is None if it went well."""
         simulation, text = operation.simulation, "" if result is None else str(result)
         watch = self._watch if call.tool.writes else None
         changes = watch.after(call.environment) if watch is not None else None
@@ -88,13 +88,13 @@ class ToolDetails:
             self.snapshot(simulation, call.environment, WRITE, operation.span)
 
     def start(self, simulation: Simulation, environment: Any) -> None:
-        """Remember the state that a simulation begins with, and write it."""
+        """Remember the state that a simulation starts with, and write it."""
         if simulation.logger.wants_structured and self._watch is not None:
             self._watch.start(environment)
             self.snapshot(simulation, environment, START)
 
     def end(self, simulation: Simulation, environment: Any) -> None:
-        """Write the state a simulation ends with, and before it what differs though no write tool was called (where asked for)."""
+        """Write the state a simulation ends with, and before it what differs though no write tool was called (if asked for)."""
         if simulation.logger.wants_structured and self._watch is not None:
             for change in self._watch.unnoticed(environment) if self._thorough else ():
                 _write_change(simulation, change, None, None)
@@ -106,7 +106,7 @@ class ToolDetails:
             simulation.structured_by(partial(_snapshot_made, moment, self._watch.databases(environment), simulation.logger), span)
 
     def _tool(self, environment: Any, name: str, requestor: str) -> _Tool:
-        """What is known of a tool. tau2 lists all tools of a toolkit to find one, so it is asked only once."""
+        """Return what is known of a tool. tau2 lists all tools of a toolkit to find one, so it is asked only once."""
         toolkit = _toolkit(environment, name, requestor)
         method = getattr(toolkit, name, None)
         function = getattr(method, "__func__", method)
@@ -139,7 +139,7 @@ def _learn(toolkit: Any, name: str, method: Any, function: Any) -> _Tool:
 
 
 def _toolkit(environment: Any, name: str, requestor: str) -> Any:
-    """Where tau2 looks for a tool: in solo mode the agent holds the user's tools too."""
+    """Return where tau2 looks for a tool: in solo mode the agent holds the user's tools too."""
     if requestor == "user":
         return environment.user_tools
     user_tools = environment.user_tools if environment.solo_mode else None
@@ -174,7 +174,7 @@ def _outcome(text: str, failed: bool, masking: str) -> dict[str, Any]:
 
 
 def look_of(text: str) -> str:
-    """What a result looks like from outside: object, array, number, boolean, null, text or empty. It is not parsed."""
+    """Return what a result looks like from outside: object, array, number, boolean, null, text or empty. It is not parsed."""
     text = text.strip()
     for ends, name in (("{}", "object"), ("[]", "array")):
         if text[:1] == ends[0] and text[-1:] == ends[1]:
@@ -210,19 +210,19 @@ def _snapshot_made(moment: str, databases: DatabaseSnapshot, logger: EventWriter
 
 
 def _made_hash(hash_: Hash | None, logger: EventWriter) -> str | None:
-    """None where there is none, or it cannot be made: the event is worth writing without."""
+    """None if there is none, or it cannot be made: the event is worth writing without."""
     return hash_ if hash_ is None or isinstance(hash_, str) else logger.attempt(hash_)
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether a value cannot hold a credential."""
+    """Return whether a value cannot hold a credential."""
     if value is None or isinstance(value, int | float):
         return True
     return not has_sign(value) if isinstance(value, str) else not may_hold_secret(as_text(value))
 
 
 def _masked_change(change: Any, masking: str) -> Any:
-    """A change with its values masked; the same object where nothing was."""
+    """Return a change with its values masked; the same object if nothing was."""
     name = change.path.rpartition("/")[2]
     if masking == SECRETS and _is_plain(change.before) and _is_plain(change.after) and not is_secret_name(name):
         return change

@@ -1,4 +1,4 @@
-"""Which trial of its task a simulation is, where tau2's own runner starts it and does not say."""
+"""Which trial of its task a simulation is, if tau2's own runner starts it and does not say."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Trials:
         self._seeds: defaultdict[tuple[str, str], list[int | None]] = defaultdict(list)
 
     def number(self, domain: str, task: str, seed: int | None) -> int:
-        """The trial of a simulation that starts now; without a seed it is a new one."""
+        """Return the trial of a simulation that starts now; without a seed it is a new one."""
         with self._lock:
             seeds = self._seeds[domain, task]
             if seed is None or seed not in seeds:

@@ -13,7 +13,7 @@ PROTOCOLS: tuple[Protocol, ...] = (OpenAIChat(), AnthropicMessages(), OpenAIResp
 
 
 def protocol_of(method: str, path: str) -> Protocol | None:
-    """The protocol of a request, None for one that is no model call."""
+    """Return the protocol of a request, None for one that is no model call."""
     return next((protocol for protocol in PROTOCOLS if path.rstrip("/").endswith(protocol.path)), None) if method == "POST" else None
 
 

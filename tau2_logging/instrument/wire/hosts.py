@@ -36,15 +36,15 @@ model's text (vLLM, llama.cpp, Ollama, every proxy in front of one) have one par
 
 
 def call_type_of_host(host: str) -> str | None:
-    """The provider of a host that is known, by litellm's name (`claude` for Anthropic); None for a private one."""
+    """Return the provider of a host that is known, by litellm's name (`claude` for Anthropic); None for a private one."""
     return next((name for known, name in _HOSTS if host == known or host.endswith((f".{known}", f"-{known}"))), None)
 
 
 def same_either_way(host: str) -> bool:
-    """Whether a host's streams are known to bring what its whole answers bring."""
+    """Return whether a host's streams are known to bring what its whole answers bring."""
     return host in _SAME_EITHER_WAY
 
 
 def name_in(headers: Mapping[str, str]) -> str:
-    """What a server calls itself in the headers of an answer, to be looked up with `same_either_way`."""
+    """Return what a server calls itself in the headers of an answer, to be looked up with `same_either_way`."""
     return headers.get("server", "").partition("/")[0]

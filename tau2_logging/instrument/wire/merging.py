@@ -1,7 +1,7 @@
 """How the pieces of a streamed value become the value: what grows, what is said once, what a later piece must not erase.
 
 Servers repeat labels, send null, "" and 0 for "nothing new", leave out indexes or give all calls the same one. The rules here put any of
-these together to what the whole answer holds; what still comes out wrong is found by whoever looks at the result.
+these together to what the whole answer holds; what still comes out wrong is found by the code that looks at the result.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _merged(name: str, before: Any, value: Any) -> Any:
 
 
 def _is_nothing(value: Any) -> bool:
-    """null, "", 0 and empty lists and objects: a piece that has nothing new to say."""
+    """Return null, "", 0 and empty lists and objects: a piece that has nothing new to say."""
     return not value and value is not False
 
 
@@ -53,7 +53,7 @@ def _merged_items(name: str, before: Any, pieces: Any) -> list[Any]:
 
 
 def _parts(value: Any) -> list[Any]:
-    """A list as it is; a text as a list of content parts, where a server mixes both (Mistral's thinking models)."""
+    """Return a list as it is; a text as a list of content parts, if a server mixes both (Mistral's thinking models)."""
     if isinstance(value, str):
         return [{"type": "text", "text": value}] if value else []
     return list(value or ())
@@ -72,7 +72,8 @@ def _without_repeats(piece: dict[str, Any]) -> dict[str, Any]:
 
 
 def _place(items: list[Any], piece: Any) -> int | None:
-    """Where the item is that a piece belongs to: the last one of its index and type; without an index, the last item, if it is one text."""
+    """Return where the item is that a piece belongs to: the last one of its index and type; without an index, the last item, if it is one
+    text."""
     if not isinstance(piece, dict):
         return None
     index = piece.get("index")
@@ -84,14 +85,15 @@ def _place(items: list[Any], piece: Any) -> int | None:
 
 
 def _grows(item: dict[str, Any], piece: dict[str, Any]) -> bool:
-    """Whether a piece without an index goes on with the text of an item: of the same type and labels, with a text (or parts) in both."""
+    """Return whether a piece without an index goes on with the text of an item: of the same type and labels, with a text (or parts) in
+    both."""
     shared = item.keys() & piece.keys()
     texts = shared & _GROWING
     return item.get("type") is not None and bool(texts) and _agree(item, piece, shared - texts | {"type"})
 
 
 def _place_of_call(items: list[Any], piece: Any) -> int | None:
-    """Where the tool call is that a piece belongs to; None for a new one.
+    """Return where the tool call is that a piece belongs to; None for a new one.
 
     An id that is known names its call, and an index its latest; but a piece that brings a name and (an id of its own, or arguments though
     the call's are whole already) opens a new call, whatever its index says. A piece with neither goes on with the last call.

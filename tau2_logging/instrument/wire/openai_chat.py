@@ -85,7 +85,7 @@ def _message(delta: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_order(calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """By their indexes where each has one of its own, else as they came."""
+    """By their indexes if each has one of its own, else as they came."""
     indexes = [call.get("index") for call in calls]
     told = all(isinstance(index, int) for index in indexes) and len(set(indexes)) == len(indexes)
     return sorted(calls, key=lambda call: int(call["index"])) if told else calls

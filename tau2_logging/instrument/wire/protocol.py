@@ -14,7 +14,7 @@ class Assembler(ABC):
     """Reads the events of one stream and puts them together to the body that the same request has without a stream."""
 
     begun = False
-    """The model has begun to answer: a first event of its own has come, with or without a token."""
+    """The model has started to answer: a first event of its own has come, with or without a token."""
     complete = False
     """The stream has said why it ends."""
     over = False
@@ -26,7 +26,7 @@ class Assembler(ABC):
 
     @abstractmethod
     def body(self) -> dict[str, Any] | None:
-        """The body so far, None where nothing of it has come."""
+        """Return the body so far, None if nothing of it has come."""
 
     @property
     @abstractmethod
@@ -48,9 +48,9 @@ class Protocol(ABC):
         """For one stream."""
 
     def as_stream(self, content: bytes) -> bytes | None:
-        """A request's body changed to ask for a stream; None where it asks for one already, or cannot be changed.
+        """Return a request's body changed to ask for a stream; None if it asks for one already, or cannot be changed.
 
-        Bodies run to hundreds of kilobytes: where nothing in it speaks of streams, the fields are written behind its last one, unread.
+        Bodies run to hundreds of kilobytes: if nothing in it speaks of streams, the fields are written behind its last one, unread.
         """
         if not content.rstrip().endswith(b"}"):
             return None
@@ -67,7 +67,7 @@ class Protocol(ABC):
 
 
 def read_json(text: str | bytes) -> Any:
-    """The value, None for what is no JSON."""
+    """Return the value, None for what is no JSON."""
     try:
         return json.loads(text)
     except ValueError:

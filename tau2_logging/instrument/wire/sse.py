@@ -18,13 +18,13 @@ class EventStream:
         self._name = b""
 
     def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """The data of the events that `chunk` ends, in order."""
+        """Yield the data of the events that `chunk` ends, in order."""
         *lines, self._rest = (self._rest + chunk).replace(b"\r\n", b"\n").split(b"\n")
         for line in lines:
             yield from self._line(line)
 
     def close(self) -> Iterator[bytes]:
-        """What is left when the bytes end: an event whose empty line did not come."""
+        """Yield what is left when the bytes end: an event whose empty line did not come."""
         yield from self._line(self._rest)
         yield from self._line(b"")
         self._rest = b""

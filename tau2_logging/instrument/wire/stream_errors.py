@@ -1,4 +1,4 @@
-"""An error inside a stream that began with 200: which status the same request would have been answered with."""
+"""An error inside a stream that started with 200: which status the same request would have been answered with."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CONTEXT = ("context length", "context size", "context window", "prompt is too l
 
 
 class ProviderError(Exception):
-    """A stream brought an error in place of its end. `status` is what the same request is answered with without a stream, None where that
+    """A stream brought an error in place of its end. `status` is what the same request is answered with without a stream, None if that
     cannot be told; `body` is the answer's body."""
 
     def __init__(self, status: int | None, body: Any, message: str = "") -> None:
@@ -30,8 +30,8 @@ class ProviderError(Exception):
 
 
 def status_of(error: Any) -> int | None:
-    """The HTTP status an error object stands for: its number (FastChat's have five digits and begin with none of HTTP's meaning), else what
-    its code, type and words say. None where they say nothing that is known."""
+    """Return the HTTP status an error object stands for: its number (FastChat's have five digits and start with none of HTTP's meaning),
+    else what its code, type and words say. None if they say nothing that is known."""
     if not isinstance(error, dict):
         return _by_words(str(error))
     for name in ("code", "status", "status_code"):

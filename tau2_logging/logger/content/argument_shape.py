@@ -66,7 +66,7 @@ Leaves = Sequence[tuple[str, Any]]
 
 
 def shape_of(arguments: Mapping[str, Any], leaves: Leaves | None = None, text: str | None = None) -> ArgumentShape:
-    """Size and shape of arguments. `leaves` are those of `leaves_of`, `text` is that of `as_text`, where they are known."""
+    """Return size and shape of arguments. `leaves` are those of `leaves_of`, `text` is that of `as_text`, if they are known."""
     leaves = leaves_of(arguments) if leaves is None else leaves
     size = byte_length(as_text(arguments) if text is None else text)
     return ArgumentShape(
@@ -89,12 +89,12 @@ def complexity(number: int, depth: int, size: int) -> float:
 
 
 def byte_length(text: str) -> int:
-    """Bytes of a text in UTF-8; what cannot be written counts as one."""
+    """Return the bytes of a text in UTF-8; what cannot be written counts as one."""
     return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def json_type(value: Any) -> str:
-    """JSON schema's name of a value's type; `unknown` for what JSON does not have."""
+    """Return JSON schema's name of a value's type; `unknown` for what JSON does not have."""
     plain = PLAIN_TYPES.get(type(value))
     if plain is not None:
         return plain
@@ -105,7 +105,7 @@ def json_type(value: Any) -> str:
 
 
 def leaves_of(arguments: Mapping[str, Any]) -> Leaves:
-    """All of `walk`, at once: arguments are mostly plain values."""
+    """Return all of `walk`, at once: arguments are mostly plain values."""
     found: list[tuple[str, Any]] = []
     for name, value in arguments.items():
         if type(value) in PLAIN_TYPES:
@@ -116,14 +116,14 @@ def leaves_of(arguments: Mapping[str, Any]) -> Leaves:
 
 
 def copied(value: Any) -> Any:
-    """A JSON value in containers of its own: a tool may change what it was given."""
+    """Return a JSON value in containers of its own: a tool may change what it was given."""
     if isinstance(value, Mapping):
         return {key: item if type(item) in PLAIN_TYPES else copied(item) for key, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list | tuple) else value
 
 
 def walk(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """(path, value) of every leaf, in order: `passengers[0].dob`."""
+    """Yield (path, value) of every leaf, in order: `passengers[0].dob`."""
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from walk(item, f"{name}.{key}" if name else str(key))
@@ -144,7 +144,7 @@ def _levels(value: Any) -> int:
 
 
 def is_file(name: str, value: str) -> bool:
-    """Whether an argument is a file, by a word of its name or by its value."""
+    """Return whether an argument is a file, by a word of its name or by its value."""
     if not value:
         return False
     if may_name_file(name):
@@ -153,26 +153,26 @@ def is_file(name: str, value: str) -> bool:
 
 
 def may_name_file(name: str) -> bool:
-    """Whether a word of a name says that its value is a file."""
+    """Return whether a word of a name says that its value is a file."""
     return not _FILE_WORDS.isdisjoint(words_of(name))
 
 
 @lru_cache(maxsize=4096)
 def words_of(name: str) -> tuple[str, ...]:
-    """The words of a name, small: `cardNumber[0].zip_code` gives card, number, 0, zip, code."""
+    """Return the words of a name, small: `cardNumber[0].zip_code` gives card, number, 0, zip, code."""
     apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name)
     return tuple(word.lower() for word in re.split(r"[^A-Za-z0-9]+", apart) if word)
 
 
 def check_arguments(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> Check:
-    """Arguments against a tool's schema; for many calls of the same tool, keep a `Signature`."""
+    """Return arguments against a tool's schema; for many calls of the same tool, keep a `Signature`."""
     return Signature(schema).check(arguments)
 
 
 class Signature:
     """A tool's schema, made ready: what calls mostly are, the right names with values of plain types, is seen in a few microseconds.
 
-    Arguments are taken as Python's call would take them: the default's own value is right even where its type is not the declared one
+    Arguments are taken as Python's call would take them: the default's own value is right even if its type is not the declared one
     (`x: str = None`), a whole float is an integer (JSON schema says so too). A place the schema says nothing about takes anything.
     """
 
@@ -184,7 +184,7 @@ class Signature:
         self._named: dict[tuple[Any, ...], Check] = {}
 
     def check(self, arguments: Mapping[str, Any]) -> Check:
-        """What of the arguments is not as the schema asks."""
+        """Return what of the arguments is not as the schema asks."""
         names = tuple(arguments)
         check = self._named.get(names)
         if check is None:
@@ -200,11 +200,11 @@ class Signature:
         return replace(check, **_by_kind(problems)) if problems else check
 
     def fits_by_type(self, arguments: Mapping[str, Any]) -> bool:
-        """Whether the types of the arguments alone say that nothing is wrong with the values."""
+        """Return whether the types of the arguments alone say that nothing is wrong with the values."""
         return all(type(value) is self._plain.get(name) or name not in self._properties for name, value in arguments.items())
 
     def check_names(self, arguments: Mapping[str, Any]) -> Check:
-        """What the names of the arguments alone say."""
+        """Return what the names of the arguments alone say."""
         properties, required = self._properties, self._required
         return Check(
             required_given=tuple(name for name in required if name in arguments),
@@ -219,7 +219,7 @@ class Signature:
 
 
 def _plain_type(part: Any) -> type | None:
-    """The class whose values are right without another look; None where there is none."""
+    """Return the class whose values are right without another look; None if there is none."""
     if not isinstance(part, Mapping) or not _SAYS_TYPE_ONLY.issuperset(part):
         return None
     kind = part.get("type")
@@ -254,7 +254,7 @@ def _problems(value: Any, schema: Mapping[str, Any], definitions: Mapping[str, A
 
 
 def _best(tried: list[Problems]) -> Problems:
-    """The problems of the choice that fits best: none, else a value outside an enum, else those that lie deepest."""
+    """Return the problems of the choice that fits best: none, else a value outside an enum, else those that lie deepest."""
     return min(tried, key=lambda problems: (len(problems) > 0, *(kind == "type" for _, kind in problems[:1]), -_depth_of(problems)))
 
 

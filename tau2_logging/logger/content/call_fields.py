@@ -49,7 +49,7 @@ class CallFields:
         self._calls: dict[tuple[str, str], Mapping[str, Any]] = {}
 
     def of(self, arguments: Mapping[str, Any], masking: str) -> Mapping[str, Any]:
-        """The fields from `arguments` to `sensitive`, masked as `masking` says. The arguments must not change any more."""
+        """Return the fields from `arguments` to `sensitive`, masked as `masking` says. The arguments must not change any more."""
         text = as_text(arguments)
         known = self._calls.get((masking, text))
         if known is None:

@@ -12,7 +12,7 @@ from tau2_logging.events.call_arguments import MASK, is_secret_name, shown_addre
 from tau2_logging.logger.content.masking import mask_text
 
 _ARGUMENTS = re.compile(r".*_a(?:r(?:gs?)?)?")
-"""Flags whose value is an object; argparse takes the beginning of a flag for the flag."""
+"""Flags whose value is an object; argparse takes the start of a flag for the flag."""
 _SERVER_WORDS = re.compile(r"serve_(?:a(?:r(?:gs?)?)?|c(?:o(?:m(?:m(?:a(?:nd?)?)?)?)?)?)")
 _PLACES = re.compile(r"(?:endpoints?|otlp|receive_\w*|ray_\w*|base_url|api_base)")
 _NEXT_OPTION = re.compile(r",(?=\s*[A-Za-z_][A-Za-z0-9_]*=)")
@@ -34,7 +34,7 @@ _HARMLESS_VARIABLES = frozenset(("CUDA_VISIBLE_DEVICES", "PYTHONPATH", "VLLM_ATT
 
 
 def masked_argv(argv: Sequence[str]) -> str:
-    """A command line of run_local.py as text: of arguments of models and words of servers what is known to be harmless."""
+    """Return a command line of run_local.py as text: of arguments of models and words of servers what is known to be harmless."""
     words: list[str] = []
     flag = ""
     for word in argv:
@@ -80,7 +80,7 @@ def _object(text: str) -> str:
 
 
 def masked_expert(text: str) -> str:
-    """A value of `--expert`, NAME=MODEL[,option=value...], as it is shown."""
+    """Return a value of `--expert`, NAME=MODEL[,option=value...], as it is shown."""
     first, *options = _NEXT_OPTION.split(text)
     return ",".join([mask_text(first), *map(_option, options)])
 
@@ -98,8 +98,8 @@ def _option(option: str) -> str:
 
 
 def masked_words(words: Sequence[str]) -> list[str]:
-    """The words of a server's command line: flags with the values of those that are known to be harmless, numbers, and what comes before
-    the first flag; variables (`NAME=value`) with their names. Everything else is masked."""
+    """Return the words of a server's command line: flags with the values of those that are known to be harmless, numbers, and what comes
+    before the first flag; variables (`NAME=value`) with their names. Everything else is masked."""
     shown: list[str] = []
     open_ = True
     for word in words:

@@ -1,4 +1,4 @@
-"""What an exception says, whoever made it: its `__str__` is somebody else's code, and may raise."""
+"""What an exception says, whatever raised it: its `__str__` is somebody else's code, and may raise."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _LONGEST_PART = 4000
 
 
 def error_text(error: BaseException) -> str:
-    """The exception's own words as UTF-8 can hold them, empty if it has none. Never raises."""
+    """Return the exception's own words as UTF-8 can hold them, empty if it has none. Never raises."""
     try:
         return clean(str.__str__(str(error)))  # a plain str, also if __str__ gives a subclass
     except BaseException as second:
@@ -20,12 +20,12 @@ def error_text(error: BaseException) -> str:
 
 
 def error_line(error: BaseException) -> str:
-    """The exception's class and its own words. Never raises."""
+    """Return the exception's class and its own words. Never raises."""
     said = error_text(error)
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def traceback_text(error: BaseException) -> str:
-    """The exception's traceback, masked; long messages are cut."""
+    """Return the exception's traceback, masked; long messages are cut."""
     parts = traceback.format_exception(type(error), error, error.__traceback__)
     return "".join(masked_start(part.rstrip("\n"), _LONGEST_PART) + "\n" for part in parts)

@@ -1,4 +1,4 @@
-"""What is wrong with a file that a person wrote, and where, without the text that is there: it may hold a key."""
+"""What is wrong with a file that the user wrote, and where, without the text that is there: it may hold a key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LONGEST_SIGN = 3
 
 
 def mistake(error: Exception) -> str:
-    """The kind of an error of a YAML reader, with line and column where it tells them."""
+    """Return the kind of an error of a YAML reader, with line and column if it tells them."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     if mark is not None and problem is not None:
         return f"line {mark.line + 1}, column {mark.column + 1}: {_QUOTED.sub(_sign, problem)}"
@@ -25,6 +25,6 @@ def mistake(error: Exception) -> str:
 
 
 def _sign(found: re.Match[str]) -> str:
-    """What a reader quotes, if it is one of its own words or some punctuation; not a word of the file."""
+    """Return what a reader quotes, if it is one of its own words or some punctuation; not a word of the file."""
     quoted = found[0][1:-1]
     return found[0] if quoted.startswith("<") or len(quoted) <= _LONGEST_SIGN else MASK

@@ -25,11 +25,11 @@ class KnownSecrets:
         return self._values
 
     def within(self, text: str) -> bool:
-        """Whether a text holds one of them."""
+        """Return whether a text holds one of them."""
         return any(value in text for value in self._values) if self._values else False
 
     def hidden(self, text: str, mask: str) -> str:
-        """The text without them."""
+        """Return the text without them."""
         for value in self._values:
             if value in text:
                 text = text.replace(value, mask)
@@ -51,7 +51,7 @@ KNOWN = KnownSecrets()
 
 
 def _is_telling(word: str) -> bool:
-    """Whether a word is so long and so mixed that it is no name or term that a log needs."""
+    """Return whether a word is so long and so mixed that it is no name or term that a log needs."""
     mixed = any(map(str.isdigit, word)) or (not word.islower() and not word.isupper() and not word.istitle())
     return len(word) >= _SHORTEST and mixed and any(map(str.isalpha, word))
 

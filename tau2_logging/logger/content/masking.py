@@ -15,35 +15,35 @@ __all__ = [
     "may_hold_secret", "shorten",
 ]  # fmt: skip
 _LONGEST_SECRET = 4096
-"""Characters: a secret that begins before a cut is seen whole, if it is no longer."""
+"""Characters: a secret that starts before a cut is seen whole, if it is no longer."""
 
 _NAME_SIGNS = ("key", "token", "secret", "passw", "passp", "passc", "pwd", "auth", "credential", "cookie", "header", "extra", "default")
 """Each name that makes its value secret holds one of these."""
 
 
 def mask_text(text: str) -> str:
-    """Text with everything that looks like a credential replaced by `***`. Some ms for 200 kB."""
+    """Return text with everything that looks like a credential replaced by `***`. Some ms for 200 kB."""
     return mask_signed(text) if has_sign(text) else text
 
 
 def has_sign(text: str) -> bool:
-    """Whether a text holds a credential. Without it, `mask_text` leaves the text as it is. Some microseconds for a short text."""
+    """Return whether a text holds a credential. Without it, `mask_text` leaves the text as it is. Some microseconds for a short text."""
     return KNOWN.within(text) or holds_named(text) or holds_form(text)
 
 
 def may_hold_secret(text: str) -> bool:
-    """Whether JSON text may hold a credential, or a name that makes its value one."""
+    """Return whether JSON text may hold a credential, or a name that makes its value one."""
     small = text.lower()
     return any(sign in small for sign in _NAME_SIGNS) or has_sign(text)
 
 
 def mask_signed(text: str) -> str:
-    """`mask_text` without looking for the signs first."""
+    """Return `mask_text` without looking for the signs first."""
     return mask_forms(mask_named(KNOWN.hidden(text, MASK), MASK), MASK)
 
 
 def mask(value: object) -> object:
-    """The same value with secrets masked, by the name of a key and by the look of a text. Containers are copied."""
+    """Return the same value with secrets masked, by the name of a key and by the look of a text. Containers are copied."""
     if isinstance(value, str):
         return mask_text(value)
     if isinstance(value, Mapping):
@@ -60,7 +60,7 @@ def _mask_item(name: str, item: object) -> object:
 
 
 def masked_json(value: object) -> str:
-    """JSON text of a value with its secrets masked."""
+    """Return JSON text of a value with its secrets masked."""
     return mask_text(json.dumps(mask(value), ensure_ascii=False, default=str))
 
 
@@ -70,7 +70,8 @@ def shorten(text: str, limit: int = 300) -> str:
 
 
 def masked_start(text: str, limit: int = 300) -> str:
-    """The first `limit` characters, masked; says how many were left out. A server's error page may be long: the rest is not looked at."""
+    """Return the first `limit` characters, masked; says how many were left out. A server's error page may be long: the rest is not looked
+    at."""
     if len(text) <= limit:
         return shorten(mask_text(text), limit)
     shown = mask_text(text[: limit + _LONGEST_SECRET])[:limit]

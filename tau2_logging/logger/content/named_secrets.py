@@ -1,4 +1,4 @@
-"""Credentials in running text that only what stands beside them tells of: `password=`, `"api_key": `, `--token `, `Cookie:`, `curl -u`.
+"""Credentials in running text that only what is beside them tells of: `password=`, `"api_key": `, `--token `, `Cookie:`, `curl -u`.
 
 A text is not searched for patterns, each of which takes ten milliseconds for 200 kB. It is searched for the words that every such place
 holds, which takes a few hundredths of one, and only around those words is it looked at closely.
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 
 Span = tuple[int, int]
-"""Where a credential begins and ends."""
+"""Where a credential starts and ends."""
 
 _NAME_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"
 _LONGEST_NAME = 80
@@ -70,7 +70,7 @@ _PLAIN = re.compile(r"""[^\s"'<>\\]+""")
 
 
 def holds_named(text: str) -> bool:
-    """Whether something is found in a text. About a microsecond for one without a sign."""
+    """Return whether something is found in a text. About a microsecond for one without a sign."""
     small = text.lower()
     for sign in _SIGNS:
         if sign in small:
@@ -79,7 +79,7 @@ def holds_named(text: str) -> bool:
 
 
 def mask_named(text: str, mask: str) -> str:
-    """The text with what is found replaced. Some milliseconds for 200 kB."""
+    """Return the text with what is found replaced. Some milliseconds for 200 kB."""
     parts: list[str] = []
     done = 0
     for start, end in sorted(_spans(text)):
@@ -128,12 +128,12 @@ def _begins_word(text: str, at: int) -> bool:
 
 
 def _escaped(text: str, at: int) -> bool:
-    """Whether the letter there is a line end or a tab of JSON text."""
+    """Return whether the letter there is a line end or a tab of JSON text."""
     return at > 0 and text[at] in "nrt" and text[at - 1] == "\\"
 
 
 def _named(text: str, at: int) -> Span | None:
-    """The value that belongs to the name of which there is a word at `at`."""
+    """Return the value that belongs to the name of which there is a word at `at`."""
     before = text[max(0, at - _LONGEST_NAME) : at]
     start = at - len(before) + len(before.rstrip(_NAME_CHARACTERS))
     after = text[at : at + _LONGEST_NAME]
@@ -152,7 +152,7 @@ def _named(text: str, at: int) -> Span | None:
 
 @lru_cache(maxsize=1024)
 def _kind(name: str) -> str:
-    """`certain`: whatever follows is a credential. `likely`: it is if it looks like one. Empty: it is none."""
+    """Return `certain`: whatever follows is a credential. `likely`: it is if it looks like one. Empty: it is none."""
     plain = _CAMEL.sub("_", name).lower()
     if plain in _HARMLESS:
         return ""
@@ -188,7 +188,7 @@ def _value(text: str, at: int, name: str) -> Span | None:
 
 
 def _unquoted(text: str, at: int) -> int:
-    """Where a value begins behind its quotes, which may be escaped."""
+    """Return where a value starts behind its quotes, which may be escaped."""
     following = text[at : at + 4]
     return at + len(following) - len(following.lstrip("\\\"'"))
 

@@ -8,12 +8,12 @@ from typing import Any
 
 
 def prompt_hash(text: str) -> str:
-    """The first 16 hexadecimal digits of the SHA-256 of the text's UTF-8 (a few microseconds for tau2's prompts)."""
+    """Return the first 16 hexadecimal digits of the SHA-256 of the text's UTF-8 (a few microseconds for tau2's prompts)."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def system_text(messages: Sequence[Mapping[str, Any]]) -> str | None:
-    """The system message of a request in OpenAI's form, None where there is none."""
+    """Return the system message of a request in OpenAI's form, None if there is none."""
     for message in messages:
         if message.get("role") == "system":
             content = message.get("content")

@@ -37,14 +37,14 @@ _DATE_ONLY = re.compile(rf"{_DATE}(?:[T ].*)?")
 
 
 def find_sensitive(arguments: Mapping[str, Any], leaves: Leaves | None = None) -> tuple[Sensitive, ...]:
-    """The arguments that hold something sensitive, each with its kind; nested ones by their path."""
+    """Return the arguments that hold something sensitive, each with its kind; nested ones by their path."""
     leaves = leaves_of(arguments) if leaves is None else leaves
     found = [(name, kind_of(name, value)) for name, value in leaves if is_suspect(name, value)]
     return tuple(Sensitive(name, kind) for name, kind in found if kind is not None)
 
 
 def examine_sensitive(arguments: Mapping[str, Any], leaves: Leaves, level: str) -> tuple[Mapping[str, Any], tuple[Sensitive, ...]]:
-    """Arguments with what `level` says masked, the same ones where there is nothing to mask, and `find_sensitive` of them.
+    """Return arguments with what `level` says masked, the same ones if there is nothing to mask, and `find_sensitive` of them.
 
     All texts are looked at together first; mostly there is nothing to see, and that takes a few microseconds.
     """
@@ -56,12 +56,12 @@ def examine_sensitive(arguments: Mapping[str, Any], leaves: Leaves, level: str) 
 
 
 def tells(key: str) -> bool:
-    """Whether a key alone may make what stands under it sensitive."""
+    """Return whether a key alone may make what is under it sensitive."""
     return is_telling(key) or is_secret_name(key) or is_opaque_name(key)
 
 
 def holds_sign(text: str) -> bool:
-    """Whether there may be something sensitive in values, or in the JSON text of them, under keys none of which `tells`."""
+    """Return whether there may be something sensitive in values, or in the JSON text of them, under keys none of which `tells`."""
     return has_sign(text) or _may_be_personal(text)
 
 
@@ -70,14 +70,14 @@ def _may_be_personal(text: str) -> bool:
 
 
 def _keys(value: Any) -> list[str]:
-    """The keys of all objects in a value."""
+    """Return the keys of all objects in a value."""
     if isinstance(value, Mapping):
         return [*map(str, value), *(key for item in value.values() if type(item) is not str for key in _keys(item))]
     return [key for item in value for key in _keys(item)] if isinstance(value, list | tuple) else []
 
 
 def is_suspect(name: str, value: Any) -> bool:
-    """Whether `kind_of` has anything to look at: a name it knows, a sign of a credential, an @, a number. Costs a microsecond."""
+    """Return whether `kind_of` has anything to look at: a name it knows, a sign of a credential, an @, a number. Costs a microsecond."""
     if value is None or isinstance(value, bool):
         return False
     text = str(value)
@@ -86,19 +86,19 @@ def is_suspect(name: str, value: Any) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_telling(name: str) -> bool:
-    """Whether a name alone may make its value sensitive."""
+    """Return whether a name alone may make its value sensitive."""
     last = name.partition("[")[0]
     return is_secret_name(last) or bool(_TELLING.intersection(words_of(last)))
 
 
 @lru_cache(maxsize=4096)
 def _is_under_opaque(name: str) -> bool:
-    """Whether a path leads through `headers` or its like, all of whose texts are masked."""
+    """Return whether a path leads through `headers` or its like, all of whose texts are masked."""
     return any(is_opaque_name(part.partition("[")[0]) for part in name.split("."))
 
 
 def kind_of(name: str, value: Any) -> str | None:
-    """What kind of sensitive value stands under a name, None for nothing."""
+    """Return what kind of sensitive value is under a name, None for nothing."""
     if value is None or isinstance(value, bool) or value == "":
         return None
     text = str(value)
@@ -130,7 +130,7 @@ def _personal_kind(name: str, text: str) -> str | None:
 
 
 def is_card_number(text: str) -> bool:
-    """13 to 19 digits, not all the same, whose Luhn sum (ISO/IEC 7812-1) ends in 0. Spaces and hyphens between them do not count."""
+    """Return 13 to 19 digits, not all the same, whose Luhn sum (ISO/IEC 7812-1) ends in 0. Spaces and hyphens between them do not count."""
     digits = [int(character) for character in text if character.isdigit()]
     if not 13 <= len(digits) <= 19 or len(set(digits)) == 1:
         return False
@@ -139,13 +139,13 @@ def is_card_number(text: str) -> bool:
 
 
 def mask_personal(text: str) -> str:
-    """A text without e-mail addresses, telephone and card numbers, and dates of birth where they are called so."""
+    """Return a text without e-mail addresses, telephone and card numbers, and dates of birth if they are called so."""
     text = _DIGITS.sub(lambda found: MASK if is_card_number(found[0]) else found[0], text)
     return _BIRTH.sub(rf"\1{MASK}", _PHONE.sub(MASK, _EMAIL.sub(MASK, text)))
 
 
 def masked(value: Any, level: str) -> Any:
-    """A JSON value with what `level` says masked. Containers are copied."""
+    """Return a JSON value with what `level` says masked. Containers are copied."""
     if level == NONE:
         return value
     value = mask(value)
@@ -153,7 +153,7 @@ def masked(value: Any, level: str) -> Any:
 
 
 def masked_text(text: str, level: str) -> str:
-    """A text with what `level` says masked."""
+    """Return a text with what `level` says masked."""
     if level == NONE:
         return text
     text = mask_text(text)

@@ -51,14 +51,14 @@ _FORM = re.compile(
 
 
 def holds_form(text: str) -> bool:
-    """Whether a text may hold a form. Some tenths of a microsecond for a text without a long word."""
+    """Return whether a text may hold a form. Some tenths of a microsecond for a text without a long word."""
     if "k-" in text or "Q~" in text or _RUN_BYTES in text.encode("utf-8", "replace").translate(_TABLE):
         return next(_found(text), None) is not None
     return False
 
 
 def mask_forms(text: str, mask: str) -> str:
-    """The text with every form replaced. Linear: only words of eleven and more characters are looked at closely."""
+    """Return the text with every form replaced. Linear: only words of eleven and more characters are looked at closely."""
     parts: list[str] = []
     done = 0
     for start, end in _found(text):

@@ -2,8 +2,8 @@
 
 An advisor gets text alone: instructions, the domain's policy, the tools and the conversation as JSON, then the question. It is offered no
 tool, so it cannot act, and needs no support for tools; `tool_choice="none"` is not understood by every provider, and a history of tool
-calls is refused by some where no tools are offered. Its system prompt and the beginning of the conversation stay the same from question
-to question, which keeps a provider's prefix cache warm. A delegate gets what the agent would: the messages and the tools themselves.
+calls is refused by some if no tools are offered. Its system prompt and the start of the conversation stay the same from question to
+question, which keeps a provider's prefix cache warm. A delegate gets what the agent would: the messages and the tools themselves.
 """
 
 from __future__ import annotations
@@ -30,19 +30,19 @@ _OPEN, _CLOSE = "<conversation>\n", "\n</conversation>"
 def advisor_messages(
     prompt: str | None, policy: str, tools: Iterable[Mapping[str, Any]], talk: Iterable[Message], question: str
 ) -> list[str]:
-    """[system text, user text] for an advisor. `talk` and `tools` are in OpenAI's form."""
+    """Return [system text, user text] for an advisor. `talk` and `tools` are in OpenAI's form."""
     offered = "\n".join(_json(tool["function"]) for tool in tools)
     system = f"{prompt or ADVISOR}\n\n<policy>\n{policy}\n</policy>\n\n<tools>\n{offered}\n</tools>"
     return [system, f"{_OPEN}{transcript(talk)}{_CLOSE}\n\n<question>\n{question}\n</question>"]
 
 
 def delegate_system(prompt: str | None, policy: str, question: str) -> str:
-    """System text for an expert that takes the turn; the conversation follows it as messages."""
+    """Return system text for an expert that takes the turn; the conversation follows it as messages."""
     return f"{prompt or DELEGATE}\n\n<policy>\n{policy}\n</policy>\n\n<request>\n{question}\n</request>"
 
 
 def transcript(talk: Iterable[Message]) -> str:
-    """A conversation as JSON, one object a line: nothing that is said in it can pose as another speaker's line."""
+    """Return a conversation as JSON, one object a line: nothing that is said in it can pose as another speaker's line."""
     names: dict[Any, str] = {}
     lines = []
     for message in talk:
@@ -60,7 +60,7 @@ def transcript(talk: Iterable[Message]) -> str:
 
 
 def read_transcript(text: str) -> list[dict[str, Any]]:
-    """The messages in an advisor's user text, in OpenAI's form (without ids); what is no transcript has none."""
+    """Return the messages in an advisor's user text, in OpenAI's form (without ids); what is no transcript has none."""
     _, opened, rest = text.partition(_OPEN)
     talk, closed, _ = rest.partition(_CLOSE)
     if not opened or not closed:

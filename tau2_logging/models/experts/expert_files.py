@@ -25,7 +25,7 @@ class _Strict(yaml.SafeLoader):  # type: ignore[misc]
 
 
 def read_mapping(path: Path) -> dict[Any, Any]:
-    """The mapping a YAML file holds, empty for an empty file. Raises UserError for a file that is missing or holds anything else."""
+    """Return the mapping a YAML file holds, empty for an empty file. Raises UserError for a file that is missing or holds anything else."""
     try:
         data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Strict)  # a SafeLoader: plain data only
     except OSError as error:

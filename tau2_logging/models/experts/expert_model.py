@@ -17,7 +17,7 @@ MODES = (ADVISE, DELEGATE)
 PRICES = ("input_cost_per_token", "output_cost_per_token")
 _ALIAS = re.compile(r"[A-Za-z][A-Za-z0-9_\-]{0,63}")
 _OURS = frozenset(("messages", "tools", "tool_choice", "stream", "num_retries", "max_retries"))
-"""Arguments of a call that are not a person's to set."""
+"""Arguments of a call that are not the user's to set."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Expert:
     def call_args(self) -> dict[str, Any]:
         """Arguments of each call: those given, else temperature 0 as tau2 has it.
 
-        Without the prices: litellm would take them for the model's from then on, also where another expert or the agent uses it.
+        Without the prices: litellm would take them for the model's from then on, also if another expert or the agent uses it.
         """
         return dict(self.args) or {"temperature": 0.0}
 

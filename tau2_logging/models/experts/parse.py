@@ -1,4 +1,4 @@
-"""Experts as a person names them: `NAME=MODEL[,option=value...]` on the command line, or a YAML file of the same options."""
+"""Experts as the user names them: `NAME=MODEL[,option=value...]` on the command line, or a YAML file of the same options."""
 
 from __future__ import annotations
 
@@ -20,7 +20,8 @@ _FORM = "write NAME=MODEL[,option=value...], as in planner=gpt-4.1,description=P
 
 
 def parse_experts(values: Iterable[str]) -> tuple[Expert, ...]:
-    """The experts of several `--expert` values; one that ends in .yaml or .yml is a file. Raises UserError, also for a name used twice."""
+    """Return the experts of several `--expert` values; one that ends in .yaml or .yml is a file. Raises UserError, also for a name used
+    twice."""
     found: dict[str, Expert] = {}
     for value in values:
         for expert in _of_value(value):
@@ -37,9 +38,9 @@ def _of_value(value: str) -> list[Expert]:
 
 
 def parse_expert(text: str) -> Expert:
-    """An expert from `NAME=MODEL[,option=value...]`.
+    """Return an expert from `NAME=MODEL[,option=value...]`.
 
-    A comma begins a new option only where `name=` follows it, so that a description may hold commas. Numbers, true, false and JSON
+    A comma starts a new option only if `name=` follows it, so that a description may hold commas. Numbers, true, false and JSON
     objects are read as such, `description` and `prompt` always as text. Raises UserError.
     """
     alias, equals, rest = text.partition("=")

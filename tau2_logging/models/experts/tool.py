@@ -51,7 +51,7 @@ class CallExpertTool:
         return {"type": "function", "function": {"name": self.name, "description": description, "parameters": parameters}}
 
     def read(self, arguments: Mapping[str, Any]) -> Question | str:
-        """The question in a call's arguments, or what is wrong with them, in words for the agent's model."""
+        """Return the question in a call's arguments, or what is wrong with them, in words for the agent's model."""
         if UNREADABLE in arguments:
             return f"Error: the arguments are not a JSON object: {arguments[UNREADABLE]}; call again with expert and question"
         names = ", ".join(expert.alias for expert in self.experts)

@@ -28,7 +28,7 @@ _ASSIGNMENT = re.compile(r"(?:^|[\s;])(?:export\s+)?([A-Za-z_]\w*)=(\"[^\"$`]+\"
 
 @dataclass(frozen=True)
 class Problem:
-    """One line for a person. `fatal`: the file should not be launched."""
+    """One line for the user. `fatal`: the file should not be launched."""
 
     text: str
     fatal: bool = True
@@ -57,7 +57,7 @@ class TaskFile:
 
 
 def read_document(text: str) -> Mapping[str, Any] | str:
-    """The task of a file; where it is none, a line that says why."""
+    """Return the task of a file; if it is none, a line that says why."""
     try:
         documents = list(yaml.safe_load_all(text))
     except (yaml.YAMLError, *UNREADABLE) as error:
@@ -68,7 +68,7 @@ def read_document(text: str) -> Mapping[str, Any] | str:
 
 
 def check(document: Mapping[str, Any]) -> list[Problem]:
-    """Everything that is wrong or doubtful, in the order of the file."""
+    """Return everything that is wrong or doubtful, in the order of the file."""
     task = TaskFile.of(document)
     found = [problem for look in _CHECKS for problem in look(task)]
     return list(dict.fromkeys(found))
@@ -213,7 +213,7 @@ def _port(task: TaskFile) -> str | None:
 
 
 def _ports(value: Any) -> list[str]:
-    """Single ports, and ranges as they are written."""
+    """Return single ports, and ranges as they are written."""
     values = value if isinstance(value, list) else [] if value is None else [value]
     return [str(port) for port in values]
 

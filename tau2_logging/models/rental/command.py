@@ -21,11 +21,11 @@ class ServeCommand:
     background: bool
 
     def has(self, flag: str) -> bool:
-        """Whether the flag is there, with a value or without."""
+        """Return whether the flag is there, with a value or without."""
         return any(word == flag or word.startswith(f"{flag}=") for word in self.words)
 
     def value(self, flag: str) -> str | None:
-        """The value of the last such flag, since that is the one that counts; None where there is none."""
+        """Return the value of the last such flag, since that is the one that counts; None if there is none."""
         found = None
         for at, word in enumerate(self.words):
             if word == flag and at + 1 < len(self.words):
@@ -36,7 +36,8 @@ class ServeCommand:
 
 
 def find_command(script: str, variables: Mapping[str, str]) -> ServeCommand | None:
-    """The first `vllm serve` of a script; None where there is none that a shell could read. `variables` are put in where they are known."""
+    """Return the first `vllm serve` of a script; None if there is none that a shell could read. `variables` are put in if they are
+    known."""
     joined = re.sub(r"\\\n", " ", script)
     lines = [line for line in joined.split("\n") if not line.lstrip().startswith("#")]
     found = _SERVE.search("\n".join(lines))

@@ -10,7 +10,7 @@ from tau2_logging.models.servers.server_settings import KEY_VARIABLE
 
 
 def hints(task: RentalTask, path: str) -> str:
-    """Commands for a shell, with what each is for."""
+    """Return commands for a shell, with what each is for."""
     name, file = task.cluster, shlex.quote(path)
     secrets = f"--secret {KEY_SECRET}" + (f" --secret {HF_SECRET}" if task.hf_token else "")
     run = "python run_local.py --domains retail --user-llm gpt-4.1"

@@ -1,4 +1,4 @@
-"""SkyPilot's own parser, where SkyPilot is installed. The only module that imports it; nothing is asked of a cloud."""
+"""SkyPilot's own parser, if SkyPilot is installed. The only module that imports it; nothing is asked of a cloud."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tau2_logging.errors import UserError
 
 
 def skypilot_version() -> str | None:
-    """Of the distribution, since other packages have a module `sky` too; None where it is not installed."""
+    """Of the distribution, since other packages have a module `sky` too; None if it is not installed."""
     try:
         return importlib.metadata.version("skypilot")
     except importlib.metadata.PackageNotFoundError:
@@ -20,10 +20,10 @@ def skypilot_version() -> str | None:
 
 
 def refusal(document: Mapping[str, Any]) -> str | None:
-    """What SkyPilot's schemas and its Task have against a task, on one line; None when they take it.
+    """Return what SkyPilot's schemas and its Task have against a task, on one line; None when they take it.
 
     Secrets without a value get one for the while, as `--secret NAME` would give them. Takes two seconds of CPU; SkyPilot may look for its
-    public list of GPUs meanwhile. Raises UserError where it is installed and does not work.
+    public list of GPUs meanwhile. Raises UserError if it is installed and does not work.
     """
     task = _task_class()
     secrets = document.get("secrets")

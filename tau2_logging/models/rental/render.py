@@ -16,12 +16,12 @@ _PROBE_TIMEOUT_S = 30
 
 
 def render(task: RentalTask) -> str:
-    """The task as YAML. No secret's value is in it: `sky launch --secret NAME` takes them from the environment."""
+    """Return the task as YAML. No secret's value is in it: `sky launch --secret NAME` takes them from the environment."""
     return str(yaml.dump(document(task), Dumper=_Readable, sort_keys=False, allow_unicode=True, width=1000))
 
 
 def document(task: RentalTask) -> dict[str, Any]:
-    """The task as SkyPilot's schema has it."""
+    """Return the task as SkyPilot's schema has it."""
     return {
         "name": task.cluster,
         "resources": _resources(task),

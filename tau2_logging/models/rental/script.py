@@ -55,7 +55,8 @@ def run_script(task: RentalTask) -> str:
 
 
 def serve_command(task: RentalTask) -> str:
-    """`vllm serve ...`, quoted for a shell. All GPUs of the machine serve one copy of the model, unless the person's words divide them."""
+    """Return `vllm serve ...`, quoted for a shell. All GPUs of the machine serve one copy of the model, unless the user's words divide
+    them."""
     tool, reasoning = task.parsers
     words = ["vllm", "serve", task.model, "--host", "0.0.0.0", "--port", str(task.port)]
     words += ["--enable-auto-tool-choice", "--tool-call-parser", tool]

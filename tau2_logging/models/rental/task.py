@@ -1,4 +1,4 @@
-"""What a person asked for in the way of a rented model server. Checked at the edge."""
+"""What the user asked for in the way of a rented model server. Checked at the edge."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ class RentalTask:
 
     @property
     def parsers(self) -> tuple[str, str | None]:
-        """The tool-call parser and the reasoning parser, None where there is none: the person's, else the family's."""
+        """The tool-call parser and the reasoning parser, None if there is none: the user's, else the family's."""
         family = family_of(self.model)
         tool = self.tool_call_parser or (family.tool_call_parser if family is not None else "")
         reasoning = self.reasoning_parser or (family.reasoning_parser if family is not None else None)

@@ -35,7 +35,7 @@ class Rendered:
 
 
 def rendered(options: Mapping[str, Any], output: str | None, force: bool = False) -> Rendered:
-    """A task file, written to `output` where that is given. Raises UserError."""
+    """Return a task file, written to `output` if that is given. Raises UserError."""
     task = _task(options)
     text = render(task)
     if output is not None:
@@ -64,7 +64,7 @@ def _write(path: Path, text: str, force: bool) -> None:
 
 
 def validated(path: Path) -> CheckResult:
-    """What is wrong with a task file. Raises UserError where it cannot be read."""
+    """Return what is wrong with a task file. Raises UserError if it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

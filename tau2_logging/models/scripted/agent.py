@@ -1,10 +1,10 @@
 """The scripted agent: plays the task's reference actions, asks the user for the user's own, says what has to be said, and closes.
 
-It keeps no state: where it is in its script is read from the conversation, so that the same conversation always gets the same reply, in
+It keeps no state: if it is in its script is read from the conversation, so that the same conversation always gets the same reply, in
 any thread, process or resumed run. A step counts as done when the conversation holds exactly it; calls spoilt by a fault do not match
 and the step is tried again.
 
-Where it is offered experts it consults them before it goes on with its script: the first alone, then all of them in one reply.
+If it is offered experts it consults them before it goes on with its script: the first alone, then all of them in one reply.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Message = Mapping[str, Any]
 
 
 def agent_turn(script: TaskScript, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None) -> ScriptedReply:
-    """The agent's next turn in a conversation (OpenAI messages, the agent's view), with the tools it was offered."""
+    """Return the agent's next turn in a conversation (OpenAI messages, the agent's view), with the tools it was offered."""
     question = consultation(messages, tools or ())
     if question is not None:
         return question
@@ -38,7 +38,7 @@ def agent_turn(script: TaskScript, messages: Sequence[Message], tools: Sequence[
 
 
 def consultation(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> ScriptedReply | None:
-    """What the agent asks its experts now: the first one, then all at once where there are several; None when it has asked enough."""
+    """Return what the agent asks its experts now: the first one, then all at once if there are several; None when it has asked enough."""
     aliases = expert_aliases(tools)
     asked = [count for message in messages if message["role"] == "assistant" and (count := _questions(message, aliases))]
     if not aliases or len(asked) >= min(len(aliases), 2):
@@ -51,7 +51,7 @@ def consultation(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
 
 
 def expert_aliases(tools: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The experts that are offered."""
+    """Return the experts that are offered."""
     for tool in tools:
         if tool["function"]["name"] == CALL_EXPERT:
             return list(tool["function"]["parameters"]["properties"]["expert"]["enum"])
@@ -59,18 +59,18 @@ def expert_aliases(tools: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _questions(message: Message, aliases: Sequence[str]) -> int:
-    """How many questions of a message were put rightly; those that a fault spoilt are put again."""
+    """Return how many questions of a message were put rightly; those that a fault spoilt are put again."""
     calls = [arguments for name, arguments in calls_in(message) if name == CALL_EXPERT and isinstance(arguments, Mapping)]
     return sum(arguments.get("expert") in aliases and bool(arguments.get("question")) for arguments in calls)
 
 
 def asks_user(action: Action, names: set[str]) -> bool:
-    """Whether the user has to act: in solo mode the agent holds the user's tools too."""
+    """Return whether the user has to act: in solo mode the agent holds the user's tools too."""
     return action.requestor == "user" and action.name not in names
 
 
 def next_action(actions: Sequence[Action], messages: Sequence[Message]) -> Action | None:
-    """The first action that the conversation does not hold yet, in order."""
+    """Return the first action that the conversation does not hold yet, in order."""
     done = 0
     for message in messages:
         if message["role"] not in ("assistant", "system"):
@@ -91,14 +91,14 @@ _SAID = re.compile(r"^- you: (.*)$", re.MULTILINE)
 
 
 def summarized_calls(text: str) -> list[tuple[str, Any]]:
-    """(tool, arguments) of the calls that a summary of earlier turns tells of; the agent reads it as any model would."""
+    """Return (tool, arguments) of the calls that a summary of earlier turns tells of; the agent reads it as any model would."""
     return [(found[1], parsed_arguments(found[2])) for found in _SUMMARIZED.finditer(text)]
 
 
 def goal_actions(script: TaskScript, tools: Sequence[Mapping[str, Any]]) -> tuple[Action, ...]:
     """For a task without reference actions: the write tool that makes each environment assertion true.
 
-    `assert_X(..., expected_Y=v)` is answered by the tool `update_X(..., Y=v)` where one is offered with exactly these parameters.
+    `assert_X(..., expected_Y=v)` is answered by the tool `update_X(..., Y=v)` if one is offered with exactly these parameters.
     """
     parameters = {tool["function"]["name"]: set(tool["function"]["parameters"].get("properties", {})) for tool in tools}
     found = []

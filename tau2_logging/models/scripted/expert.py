@@ -1,4 +1,4 @@
-"""The scripted expert: knows the reference actions, so it advises the next one in words, or makes the turn where it is offered tools."""
+"""The scripted expert: knows the reference actions, so it advises the next one in words, or makes the turn if it is offered tools."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Message = Mapping[str, Any]
 
 
 def expert_turn(script: TaskScript, messages: Sequence[Message], tools: Sequence[Message] | None) -> ScriptedReply:
-    """Advice about the conversation in the last message, or, with tools, the agent's next turn in this conversation."""
+    """Return advice about the conversation in the last message, or, with tools, the agent's next turn in this conversation."""
     if tools:
         return agent_turn(script, messages, tools)
     asked = str(messages[-1].get("content") or "") if messages else ""
@@ -23,7 +23,7 @@ def expert_turn(script: TaskScript, messages: Sequence[Message], tools: Sequence
 
 
 def advice(script: TaskScript, conversation: Sequence[Message], tools: Sequence[Message]) -> str:
-    """What to do next, in words."""
+    """Return what to do next, in words."""
     action = next_action(script.actions or goal_actions(script, tools), conversation)
     if action is None:
         return "Everything that was asked for is done. Tell the customer so, and close the conversation."
@@ -35,7 +35,7 @@ def advice(script: TaskScript, conversation: Sequence[Message], tools: Sequence[
 
 
 def _offered(messages: Sequence[Message]) -> list[dict[str, Any]]:
-    """The tools as the system text lists them, one JSON object a line."""
+    """Return the tools as the system text lists them, one JSON object a line."""
     system = next((str(message.get("content") or "") for message in messages if message["role"] == "system"), "")
     _, _, rest = system.partition("<tools>\n")
     listed, _, _ = rest.partition("\n</tools>")

@@ -12,7 +12,7 @@ from tau2_logging.models.scripted.scripted_reply import ScriptedCall, ScriptedRe
 
 
 def spoil(reply: ScriptedReply, fault: str | None) -> ScriptedReply:
-    """The reply with a fault of the model in it. Faults of tool calls leave a reply without one as it is."""
+    """Return the reply with a fault of the model in it. Faults of tool calls leave a reply without one as it is."""
     if fault == "empty_reply":
         return ScriptedReply()
     if fault == "malformed_json" and reply.text is not None:
@@ -51,7 +51,7 @@ _SPOIL_CALL = {
 
 
 def first_call(messages: Sequence[Mapping[str, Any]]) -> ScriptedReply | None:
-    """The first call of a domain's tool in a conversation, to be made again; None if there was none."""
+    """Return the first call of a domain's tool in a conversation, to be made again; None if there was none."""
     for message in messages:
         for call in (message.get("tool_calls") or ()) if message["role"] == "assistant" else ():
             if call["function"]["name"] != CALL_EXPERT:

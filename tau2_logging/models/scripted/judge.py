@@ -19,7 +19,7 @@ _LOOP_SHARE = 0.5
 
 
 def judge_turn(messages: Sequence[Mapping[str, Any]]) -> ScriptedReply:
-    """The judge's answer to tau2's prompt: JSON for assertions, `yes` or `no` for the loop question."""
+    """Return the judge's answer to tau2's prompt: JSON for assertions, `yes` or `no` for the loop question."""
     prompt = str(messages[-1].get("content") or "")
     outcomes = _outcomes(prompt)
     if outcomes is None:
@@ -41,6 +41,6 @@ def _outcomes(prompt: str) -> list[str] | None:
 
 
 def is_loop(prompt: str) -> bool:
-    """Whether most lines of a conversation are one and the same."""
+    """Return whether most lines of a conversation are one and the same."""
     lines = [line.strip() for line in prompt.splitlines() if line.strip().startswith(("assistant:", "tool:"))]
     return len(lines) > 4 and max(map(lines.count, lines)) >= _LOOP_SHARE * len(lines)

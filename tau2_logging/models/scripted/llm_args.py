@@ -39,7 +39,7 @@ class ScriptedSettings:
     `context_limit`: prompt tokens from which on it loses the thread, `lapse`: the share of its calls beyond that in which it does.
 
     An effect of the customer on the agent, for trying out experiments: `gives_up` is the share of simulations in which the agent does
-    nothing that it was asked for, `gives_up_when` what is added to it where the customer has written certain words. The same trial of a
+    nothing that it was asked for, `gives_up_when` what is added to it if the customer has written certain words. The same trial of a
     task draws alike in every arm, so that `{"gives_up": 0.2, "gives_up_when": {"unacceptable": 0.3}}` is an effect of -0.3 on success.
     """
 
@@ -66,7 +66,7 @@ class ScriptedSettings:
         return cls(**latency, **shares, context_limit=limit, faults=faults, gives_up_when=when, seed=_seed(arguments.get("seed")))
 
     def draw_fault(self, random_: random.Random) -> str | None:
-        """Which fault this call has, if any. A call that is made again is drawn anew."""
+        """Return which fault this call has, if any. A call that is made again is drawn again."""
         at = random_.random()
         for name, rate in self.faults.items():
             if name != LOOP:
@@ -76,17 +76,17 @@ class ScriptedSettings:
         return None
 
     def loops(self, random_: random.Random) -> bool:
-        """Whether the agent of a simulation loops."""
+        """Return whether the agent of a simulation loops."""
         return random_.random() < self.faults.get(LOOP, 0.0)
 
     def drops_the_task(self, heard: str, random_: random.Random) -> bool:
-        """Whether the agent does nothing in a simulation in which the customer has written `heard`."""
+        """Return whether the agent does nothing in a simulation in which the customer has written `heard`."""
         said = heard.lower()
         share = self.gives_up + sum(more for words, more in self.gives_up_when.items() if words.lower() in said)
         return random_.random() < share
 
     def latency_ms(self, tokens: int, random_: random.Random) -> tuple[float, float]:
-        """(time to first token, time from the first token to the last) of a reply of `tokens` tokens."""
+        """Return (time to first token, time from the first token to the last) of a reply of `tokens` tokens."""
         factor = math.exp(random_.gauss(0.0, self.spread)) if self.spread else 1.0
         return self.ttft_ms * factor, self.tpot_ms * factor * max(tokens - 1, 0)
 

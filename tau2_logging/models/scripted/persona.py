@@ -1,7 +1,7 @@
-"""How the scripted user takes on a manner: it reads the system prompt, as any model would, and uses the phrases that stand there in quotes.
+"""How the scripted user takes on a manner: it reads the system prompt, as any model would, and uses the phrases that are there in quotes.
 
-With every message it says one of them (at the opening always, later most times). A manner whose phrases ask or exclaim is also not content
-with the agent's first closing: half of the time it asks once more before it ends the conversation. All seeded.
+With every message it says one of them (at the opening always, later most times). A manner whose phrases ask or exclaim is also not
+content with the agent's first closing: half of the time it asks once more before it ends the conversation. All seeded.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ _QUOTED = re.compile(r'"([^"]+)"')
 
 
 def phrases(messages: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The phrases in quotes of the manner that the system message asks for; none where it asks for none."""
+    """Return the phrases in quotes of the manner that the system message asks for; none if it asks for none."""
     system = next((str(message.get("content") or "") for message in messages if message["role"] == "system"), "")
     found = _BLOCK.search(system)
     return _QUOTED.findall(found[1]) if found is not None else []
 
 
 def asks_again(messages: Sequence[Mapping[str, Any]], random_: random.Random) -> bool:
-    """Whether the user, who hears a closing, is not yet content: only at the first one."""
+    """Return whether the user, who hears a closing, is not yet content: only at the first one."""
     chosen = phrases(messages)
     heard = sum(CLOSING in str(message.get("content") or "") for message in messages if message["role"] == "user")
     return any(phrase.endswith(("?", "!")) for phrase in chosen) and heard == 1 and random_.random() < AGAIN
 
 
 def in_persona(reply: ScriptedReply, messages: Sequence[Mapping[str, Any]], random_: random.Random) -> ScriptedReply:
-    """The reply as a customer of this manner says it. Tool calls stay as they are."""
+    """Return the reply as a customer of this manner says it. Tool calls stay as they are."""
     chosen = phrases(messages)
     if reply.text is None or not chosen:
         return reply

@@ -168,12 +168,12 @@ def _task_of(params: Mapping[str, Any]) -> tuple[str | None, str | None]:
 
 
 def _dice_of(domain: str | None, task: str | None) -> str:
-    """What the dice are thrown for: the task, whatever the arm is called that it runs in."""
+    """Return what the dice are thrown for: the task, whatever the arm is called that it runs in."""
     return f"{plain_domain(domain or '')}/{task}"
 
 
 def _turn_of(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Which call of a conversation this is; an expert's questions all have two messages, and several may be put at once."""
+    """Return which call of a conversation this is; an expert's questions all have two messages, and several may be put at once."""
     asked = current_expert()
     if asked is None:
         return str(len(messages))

@@ -27,22 +27,22 @@ class ScriptedReply:
 
 
 def tool_reply(name: str, arguments: Mapping[str, Any]) -> ScriptedReply:
-    """A reply that is one tool call."""
+    """Return a reply that is one tool call."""
     return ScriptedReply(calls=(ScriptedCall(name, json.dumps(dict(arguments), ensure_ascii=False)),))
 
 
 def question_reply(aliases: Sequence[str], question: str) -> ScriptedReply:
-    """A reply that puts a question to each of these experts."""
+    """Return a reply that puts a question to each of these experts."""
     return ScriptedReply(calls=tuple(tool_reply(CALL_EXPERT, {"expert": alias, "question": question}).calls[0] for alias in aliases))
 
 
 def calls_in(message: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """(tool, arguments) of each tool call of a message; arguments that are not JSON are left as text."""
+    """Return (tool, arguments) of each tool call of a message; arguments that are not JSON are left as text."""
     return [(call["function"]["name"], parsed_arguments(call["function"]["arguments"])) for call in message.get("tool_calls") or ()]
 
 
 def parsed_arguments(arguments: str) -> Any:
-    """Arguments as a value; the text itself where it is no JSON."""
+    """Return arguments as a value; the text itself if it is no JSON."""
     try:
         return json.loads(arguments)
     except (TypeError, ValueError):

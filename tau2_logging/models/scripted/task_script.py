@@ -25,7 +25,7 @@ class Action:
     arguments: Mapping[str, Any]
 
     def request(self) -> str:
-        """How the agent asks the user to perform it; the user reads the action back from it."""
+        """Return how the agent asks the user to perform it; the user reads the action back from it."""
         return REQUEST_PREFIX + json.dumps({"name": self.name, "arguments": dict(self.arguments)}, ensure_ascii=False)
 
 
@@ -37,11 +37,11 @@ class TaskScript:
     actions: tuple[Action, ...] = ()
     communicate: tuple[str, ...] = ()
     assertions: tuple[Action, ...] = field(default=())
-    """The task's environment assertions; used where a task has no reference actions."""
+    """The task's environment assertions; used if a task has no reference actions."""
 
 
 def script_of(task: Any) -> TaskScript:
-    """The script of a tau2 Task.
+    """Return the script of a tau2 Task.
 
     A task without reference actions is solved from its environment assertions: `assert_task_status(expected_status=...)` is made true
     by the tool `update_task_status(status=...)`, if there is one (see `agent.goal_actions`).
@@ -58,7 +58,7 @@ def script_of(task: Any) -> TaskScript:
 
 
 def requested_action(text: str) -> Action | None:
-    """The action that an agent's message asks the user for, None if it asks for none."""
+    """Return the action that an agent's message asks the user for, None if it asks for none."""
     if not text.startswith(REQUEST_PREFIX):
         return None
     try:
@@ -84,9 +84,9 @@ class TaskScripts:
         self._writes[domain] = frozenset(names)
 
     def writes(self, domain: str | None) -> frozenset[str]:
-        """The tools of a domain that write, none where nobody has said."""
+        """Return the tools of a domain that write, none if nobody has said."""
         return self._writes.get(domain or "", frozenset())
 
     def find(self, domain: str | None, task: str | None) -> TaskScript | None:
-        """The script of a task, None if there is none."""
+        """Return the script of a task, None if there is none."""
         return self._scripts.get((domain or "", task or ""))

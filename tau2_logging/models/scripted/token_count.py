@@ -13,7 +13,7 @@ _PER_MESSAGE = 4
 
 
 def prompt_tokens(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]] | None) -> int:
-    """Tokens of a prompt."""
+    """Return the tokens of a prompt."""
     return sum(_message_tokens(message) for message in messages) + _tools_tokens(tools)
 
 
@@ -33,5 +33,5 @@ def _tool_tokens(name: str, text: str) -> int:
 
 @lru_cache(maxsize=16_384)
 def count(text: str) -> int:
-    """Tokens of a text."""
+    """Return the tokens of a text."""
     return int(litellm.token_counter(model=_MODEL, text=text)) if text else 0

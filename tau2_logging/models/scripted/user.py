@@ -16,7 +16,7 @@ _LONGEST_OPENING = 400
 
 
 def user_turn(messages: Sequence[Mapping[str, Any]], random_: random.Random | None = None) -> ScriptedReply:
-    """The user's next turn, in tau2's flipped view: the user is `assistant`, the agent is `user`.
+    """Return the user's next turn, in tau2's flipped view: the user is `assistant`, the agent is `user`.
 
     With `random_` it takes on the manner that its system prompt asks for.
     """
@@ -44,7 +44,7 @@ def _plain_turn(messages: Sequence[Mapping[str, Any]]) -> ScriptedReply:
 
 
 def opening(messages: Sequence[Mapping[str, Any]]) -> str:
-    """The reason for the call as the scenario in the system prompt gives it, or a general one."""
+    """Return the reason for the call as the scenario in the system prompt gives it, or a general one."""
     system = next((str(message.get("content") or "") for message in messages if message["role"] == "system"), "")
     lines = [line.strip() for line in system.splitlines()]
     if _REASON not in lines:

@@ -2,9 +2,9 @@
 nothing for some customers.
 
 Wrong arguments are of four sorts, in equal shares: one is missing, one is made up, one has the wrong type, one names something that does
-not exist. The first three can be seen before the call is made, the last cannot. A model that was told what the tool takes (its schema
-stands in the last result) makes the mistake less often; the bare error of a tool tells it nothing. That is an assumption about models, and
-the settings say how strong it is.
+not exist. The first three can be seen before the call is made, the last cannot. A model that was told what the tool takes (its schema is
+in the last result) makes the mistake less often; the bare error of a tool tells it nothing. That is an assumption about models, and the
+settings say how strong it is.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def weakened(
     tokens: int,
     draw: random.Random,
 ) -> ScriptedReply:
-    """The reply of a model with these weaknesses to a prompt of `tokens` tokens."""
+    """Return the reply of a model with these weaknesses to a prompt of `tokens` tokens."""
     if settings.context_limit is not None and tokens > settings.context_limit and draw.random() < settings.lapse:
         return ScriptedReply(text=CLOSING)  # what was asked for is forgotten
     if not reply.calls or reply.calls[0].name not in writes:
@@ -43,7 +43,8 @@ def weakened(
 
 
 def drops_task(settings: ScriptedSettings, task: str, messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the agent does nothing of what it is asked for in this simulation; the same trial of a task draws alike in every arm."""
+    """Return whether the agent does nothing of what it is asked for in this simulation; the same trial of a task draws alike in every
+    arm."""
     if not settings.gives_up and not settings.gives_up_when:
         return False
     heard = " ".join(str(message.get("content") or "") for message in messages if message["role"] == "user")
@@ -51,7 +52,7 @@ def drops_task(settings: ScriptedSettings, task: str, messages: Sequence[Mapping
 
 
 def was_told(messages: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the last message says what was wrong with a call, beyond a tool's own error."""
+    """Return whether the last message says what was wrong with a call, beyond a tool's own error."""
     last = messages[-1] if messages else {}
     return last.get("role") in ("tool", "system") and any(words in str(last.get("content") or "") for words in _TOLD)
 

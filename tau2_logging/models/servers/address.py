@@ -17,7 +17,7 @@ class Address:
 
     @classmethod
     def of(cls, text: str) -> Address:
-        """From what a person writes: with or without `http://`, with or without `/v1`. Raises UserError."""
+        """From what the user writes: with or without `http://`, with or without `/v1`. Raises UserError."""
         parts = urlsplit(text if "://" in text else f"http://{text}")
         try:
             bad = parts.scheme not in ("http", "https") or not parts.hostname or bool(parts.query) or parts.port == 0

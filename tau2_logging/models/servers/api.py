@@ -21,7 +21,7 @@ _NOT_THERE = (404, 405, 501)
 
 
 class ServerSilent(Tau2LoggingError):
-    """A server does not answer, or not sensibly; the message says how. `status` is the HTTP status, where there was one."""
+    """A server does not answer, or not sensibly; the message says how. `status` is the HTTP status, if there was one."""
 
     def __init__(self, reason: str, status: int | None = None) -> None:
         super().__init__(reason)
@@ -68,7 +68,7 @@ class ServerApi:
         return None
 
     def listing(self) -> Listing:
-        """What /v1/models says. Raises ServerSilent."""
+        """Return what /v1/models says. Raises ServerSilent."""
         text, headers = self._get("/v1/models")
         try:
             items = json.loads(text)["data"]
@@ -77,11 +77,11 @@ class ServerApi:
             raise ServerSilent(f"/v1/models is not a list of models: {text[:80]!r}") from error
 
     def models(self) -> list[str]:
-        """Names of the models it serves. Raises ServerSilent."""
+        """Return the names of the models it serves. Raises ServerSilent."""
         return list(self.listing().models)
 
     def metrics(self) -> str | None:
-        """Its figures as Prometheus text; None where it has none. Raises ServerSilent."""
+        """Return its figures as Prometheus text; None if it has none. Raises ServerSilent."""
         try:
             return self.page("/metrics")
         except ServerSilent as silent:
@@ -90,7 +90,7 @@ class ServerApi:
             raise
 
     def page(self, path: str) -> str:
-        """The text of a page. Raises ServerSilent."""
+        """Return the text of a page. Raises ServerSilent."""
         return self._get(path)[0]
 
     def _get(self, path: str) -> tuple[str, dict[str, str]]:

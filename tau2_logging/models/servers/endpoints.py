@@ -40,16 +40,16 @@ class NoEndpoint(Tau2LoggingError):
 
 @dataclass(eq=False)
 class Endpoint:
-    """A server and what is known of it. Compared by identity. `models` is empty where it has not said."""
+    """A server and what is known of it. Compared by identity. `models` is empty if it has not said."""
 
     address: Address
     models: tuple[str, ...] = ()
     program: str | None = None
-    """What answers there, by its own words (`programs`); None where they do not tell."""
+    """What answers there, by its own words (`programs`); None if they do not tell."""
     answered: bool = False
     """It has answered something, once at least."""
     unlisted: str | None = None
-    """What it said from the start in the place of a list of models."""
+    """What it said from the start instead of a list of models."""
     key: str | None = field(default=None, repr=False)
     """For our own questions, if not the one of the environment."""
     load: float = 0.0
@@ -70,17 +70,18 @@ class Endpoint:
         return self.address.name
 
     def serves(self, model: str) -> bool:
-        """Whether calls of the model can go there."""
+        """Return whether calls of the model can go there."""
         return not self.models or model in self.models
 
 
 def is_outage(servers: Sequence[Endpoint]) -> bool:
-    """Whether none of these servers answers. One that has never answered is no outage: its address is wrong, or it was never started."""
+    """Return whether none of these servers answers. One that has never answered is no outage: its address is wrong, or it was never
+    started."""
     return bool(servers) and all(one.down is not None for one in servers) and any(one.answered for one in servers)
 
 
 def known_of(servers: Sequence[Endpoint]) -> str:
-    """What is wrong with each, in words."""
+    """Return what is wrong with each, in words."""
     return "; ".join(f"{one.name}: {one.down}" for one in servers)
 
 
@@ -107,15 +108,15 @@ class Endpoints:
         self._lock = threading.Lock()
 
     def servers_of(self, model: str) -> tuple[Endpoint, ...]:
-        """The servers that could answer a call of the model."""
+        """Return the servers that could answer a call of the model."""
         return tuple(endpoint for endpoint in self.all if endpoint.serves(model))
 
     def named(self, name: str) -> Endpoint | None:
-        """The server at host:port."""
+        """Return the server at host:port."""
         return next((endpoint for endpoint in self.all if endpoint.name == name), None)
 
     def choose(self, model: str, client: Client | None) -> Endpoint:
-        """Where a call of the model goes. Raises NoEndpoint when none of its servers answers."""
+        """Return where a call of the model goes. Raises NoEndpoint when none of its servers answers."""
         with self._lock:
             there = self.servers_of(model)
             up = [endpoint for endpoint in there if endpoint.down is None]
@@ -158,7 +159,7 @@ class Endpoints:
             self._changed(endpoint)
 
     def recheck(self) -> None:
-        """Ask those that were left out, where it is time; each time that it is for nothing, the wait doubles."""
+        """Ask those that were left out, if it is time; each time that it is for nothing, the wait doubles."""
         for endpoint in self.all:
             if endpoint.down is None or endpoint.gone or self._clock.now_ns() < self._next_check_ns(endpoint):
                 continue

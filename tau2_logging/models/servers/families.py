@@ -15,7 +15,7 @@ VLLM_VERSION = "0.33.0"
 
 @dataclass(frozen=True)
 class Family:
-    """`pattern` matches the beginning of a model's name without its owner, in small letters. `reasoning_parser` is None where models of
+    """`pattern` matches the start of a model's name without its owner, in small letters. `reasoning_parser` is None if models of
     the family do not think, or not by default. `also`: further parsers of tool calls that read the same format.
     """
 
@@ -26,7 +26,7 @@ class Family:
     also: tuple[str, ...] = ()
 
     def takes(self, tool_call_parser: str) -> bool:
-        """Whether the parser reads what models of the family write."""
+        """Return whether the parser reads what models of the family write."""
         return tool_call_parser == self.tool_call_parser or tool_call_parser in self.also
 
 
@@ -66,7 +66,7 @@ FAMILIES = (
     Family("Phi-4-mini", r"phi-4-mini", "phi4_mini_json"),
     Family("Step3", r"step3", "step3", "step3"),
 )
-"""The first that matches counts, so a special case stands before the rule."""
+"""The first that matches counts, so a special case is before the rule."""
 
 _TOOL_CALL_PARSERS = """
     apertus beam cohere_command3 cohere_command4 deepseek_v3 deepseek_v31 deepseek_v32 deepseek_v4 deepseek_v41 dots ernie45 functiongemma
@@ -86,14 +86,15 @@ TOOL_CALL_PARSERS, REASONING_PARSERS = frozenset(_TOOL_CALL_PARSERS.split()), fr
 
 
 def family_of(model: str) -> Family | None:
-    """The family of a model by its name (`Qwen/Qwen3-32B`) or the last part of its path; None for a name that is not in the table."""
+    """Return the family of a model by its name (`Qwen/Qwen3-32B`) or the last part of its path; None for a name that is not in the
+    table."""
     name = model.rstrip("/").rpartition("/")[2].lower()
     return next((family for family in FAMILIES if re.match(family.pattern, name)), None)
 
 
 def mismatch(model: str, tool_call_parser: str, words: tuple[str, ...]) -> str | None:
-    """Why the parser does not fit the model; None where it does, where the family is not known, and where the words of `vllm serve` bring
-    a chat template or a parser of one's own, which may ask the model for another format.
+    """Return why the parser does not fit the model; None if it does, if the family is not known, and if the words of `vllm serve`
+    bring a chat template or a parser of one's own, which may ask the model for another format.
     """
     family = family_of(model)
     own = any(word.partition("=")[0] in ("--chat-template", "--tool-parser-plugin") for word in words)
@@ -103,5 +104,5 @@ def mismatch(model: str, tool_call_parser: str, words: tuple[str, ...]) -> str |
 
 
 def known_families() -> str:
-    """Their names, to be listed in a message."""
+    """Return their names, to be listed in a message."""
     return ", ".join(family.name for family in FAMILIES)

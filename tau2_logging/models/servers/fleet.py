@@ -64,8 +64,8 @@ class Fleet:
                 pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def ended(self, endpoint: str, within_s: float = 0.0) -> str | None:
-        """How the server at `host:port` ended and where its log is; None while it runs, or where it is not ours. Waits up to `within_s`
-        for its end.
+        """Return how the server at `host:port` ended and where its log is; None while it runs, or if it is not ours. Waits up to
+        `within_s` for its end.
         """
         for process in self.processes:
             if process.plan.address.name == endpoint and process.wait(within_s):
@@ -74,7 +74,7 @@ class Fleet:
 
 
 def _not_ready(process: ServerProcess, name: str) -> str | None:
-    """Why it is not ready; None once it is. Raises ServerDied if it never will be."""
+    """Return why it is not ready; None once it is. Raises ServerDied if it never will be."""
     how = process.end()
     if how is not None:
         raise ServerDied(_with_tail(process, f"{how} before it was ready"))

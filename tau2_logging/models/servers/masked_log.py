@@ -28,7 +28,7 @@ def copy_masked(source: int, target: int, secrets: Iterable[str]) -> None:
 
 
 def _parted(data: bytes) -> tuple[bytes, bytes]:
-    """Whole lines, and the rest; of a line that is too long, what comes before its last gap."""
+    """Return whole lines, and the rest; of a line that is too long, what comes before its last gap."""
     end = max(data.rfind(b"\n"), data.rfind(b"\r")) + 1
     if not end and len(data) > _LONGEST:
         end = max(data.rfind(b" "), data.rfind(b"\t")) + 1 or len(data)

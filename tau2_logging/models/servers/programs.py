@@ -19,7 +19,7 @@ LITELLM_PROXY, LLAMACPP, VLLM = "litellm_proxy", "llamacpp", "vllm"
 @dataclass(frozen=True)
 class Program:
     """`name` is the `call_type` of calls there. `health`: a free page that says how it is; None leaves `/v1/models`. `owner`: its
-    `owned_by`. `metrics`: how the names at `/metrics` begin.
+    `owned_by`. `metrics`: how the names at `/metrics` start.
     """
 
     name: str
@@ -46,12 +46,12 @@ _OWNERS = {program.owner: program.name for program in PROGRAMS if program.owner 
 
 
 def health_page(program: str | None) -> str | None:
-    """The page to ask for a program's health; None where only `/v1/models` is known to be free."""
+    """Return the page to ask for a program's health; None if only `/v1/models` is known to be free."""
     return _HEALTH.get(program or "")
 
 
 def program_at(api: ServerApi, listing: Listing | None) -> str | None:
-    """The name of the program, None where its words do not tell. `listing` is its /v1/models, None where it gave none."""
+    """Return the name of the program, None if its words do not tell. `listing` is its /v1/models, None if it gave none."""
     asked: tuple[Callable[[], str | None], ...] = (
         lambda: _by_listing(listing),
         lambda: _named(api, "/health/liveliness", "alive", LITELLM_PROXY),

@@ -87,8 +87,8 @@ Figures = dict[str, "float | int"]
 
 
 def read_metrics(text: str) -> Figures:
-    """Figures by field name: gauges and cumulative counters as served, sums of times in ms (`queue_sum_ms`) and how many requests they
-    are of (`queue_count`). A figure the server does not have is absent. Several engines of one server are added up; of their caches'
+    """Return figures by field name: gauges and cumulative counters as served, sums of times in ms (`queue_sum_ms`) and how many requests
+    they are of (`queue_count`). A figure the server does not have is absent. Several engines of one server are added up; of their caches'
     use, the highest counts.
     """
     return next((figures for program in _PROGRAMS if (figures := _read(program, text))), {})

@@ -37,7 +37,7 @@ class ServerDied(Tau2LoggingError):
 
 @dataclass(frozen=True)
 class ServerPlan:
-    """One server before it is started. `gpus` is None where CUDA_VISIBLE_DEVICES is left as it is."""
+    """One server before it is started. `gpus` is None if CUDA_VISIBLE_DEVICES is left as it is."""
 
     number: int
     port: int
@@ -55,7 +55,7 @@ class ServerPlan:
 
 
 def plan_servers(settings: ModelServerSettings, directory: Path, is_free: Callable[[int], bool] | None = None) -> list[ServerPlan]:
-    """The servers of a run; their logs go into `directory`. Raises UserError where one cannot be started."""
+    """Return the servers of a run; their logs go into `directory`. Raises UserError if one cannot be started."""
     program = (settings.serve_command or _DEFAULT_COMMAND)[0]
     if shutil.which(program) is None:
         raise UserError(
@@ -74,7 +74,7 @@ def plan_servers(settings: ModelServerSettings, directory: Path, is_free: Callab
 
 
 def gpu_groups(settings: ModelServerSettings, environ: Mapping[str, str]) -> list[str | None]:
-    """CUDA_VISIBLE_DEVICES for each server: --gpu-ids, else those this process may see, else 0, 1, 2, ..., in groups of
+    """Return CUDA_VISIBLE_DEVICES for each server: --gpu-ids, else those this process may see, else 0, 1, 2, ..., in groups of
     --tensor-parallel. A single server with a single GPU gets what this process has. Raises UserError for too few.
     """
     size, servers = settings.tensor_parallel, settings.num_servers
@@ -92,7 +92,7 @@ def gpu_groups(settings: ModelServerSettings, environ: Mapping[str, str]) -> lis
 
 
 def command_of(settings: ModelServerSettings, port: int) -> tuple[str, ...]:
-    """The command line. A --serve-command with {port} in it gets port and model put in, and none of vLLM's options."""
+    """Return the command line. A --serve-command with {port} in it gets port and model put in, and none of vLLM's options."""
     model = str(settings.serve)
     if any("{port}" in word for word in settings.serve_command):
         words = [word.replace("{port}", str(port)).replace("{model}", model) for word in settings.serve_command]
@@ -111,7 +111,7 @@ def _parser_of(model: str) -> str:
 
 
 def port_is_free(port: int) -> bool:
-    """Whether a server could listen there."""
+    """Return whether a server could listen there."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -152,25 +152,25 @@ class ServerProcess:
 
     @property
     def pid(self) -> int | None:
-        """Of the server itself; None where it could not be started. Waits for the supervisor's word on it."""
+        """Of the server itself; None if it could not be started. Waits for the supervisor's word on it."""
         if self._pid is None and self._supervisor.stdout is not None and not self._supervisor.stdout.closed:
             self._pid = int(self._supervisor.stdout.readline() or 0)
         return self._pid or None
 
     @property
     def exit_code(self) -> int | None:
-        """None while it runs; 128 + n where signal n ended it."""
+        """None while it runs; 128 + n if signal n ended it."""
         return self._supervisor.poll()
 
     def end(self) -> str | None:
-        """How it ended, as a sentence; None while it runs."""
+        """Return how it ended, as a sentence; None while it runs."""
         code = self.exit_code
         if code is None:
             return None
         return f"model server {self.plan.number} ({self.plan.address.name}) ended with exit code {code}{_signal_name(code)}"
 
     def tail(self) -> str:
-        """The last lines of its log."""
+        """Return the last lines of its log."""
         try:
             with self.plan.log.open("rb") as log:
                 log.seek(max(log.seek(0, os.SEEK_END) - _TAIL_BYTES, 0))
@@ -180,17 +180,17 @@ class ServerProcess:
         return "\n".join(f"    {line[:300]}" for line in lines[-_TAIL_LINES:])
 
     def last_line(self) -> str:
-        """The last line of its log: what it is doing."""
+        """Return the last line of its log: what it is doing."""
         lines = self.tail().splitlines()
         return lines[-1].strip() if lines else ""
 
     def ask_to_end(self) -> None:
-        """Begin to end it; `wait` for it."""
+        """Start to end it; `wait` for it."""
         if self._supervisor.stdin is not None and not self._supervisor.stdin.closed:
             self._supervisor.stdin.close()
 
     def wait(self, timeout_s: float = 2 * GRACE_S + 5.0) -> bool:
-        """Wait until nothing of it is left; False where that takes longer."""
+        """Wait until nothing of it is left; False if that takes longer."""
         try:
             self._supervisor.wait(timeout_s)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""What a person asked for in the way of model servers. Checked at the edge."""
+"""What the user asked for in the way of model servers. Checked at the edge."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ModelServerSettings:
     """Servers to start (`serve`), or servers that run already (`endpoints`), or both.
 
     `gpu_ids`: as CUDA_VISIBLE_DEVICES takes them; empty leaves the choice to us. `serve_args` go to each server's command line as they
-    are; `serve_command` stands in for `vllm serve`. `tool_call_parser` None: that of the model's family. `serve_timeout` and
+    are; `serve_command` is in for `vllm serve`. `tool_call_parser` None: that of the model's family. `serve_timeout` and
     `metrics_interval` in seconds. Raises UserError.
     """
 
@@ -68,7 +68,7 @@ class ModelServerSettings:
 
     @classmethod
     def of(cls, given: Mapping[str, Any], before: ModelServerSettings | None = None) -> ModelServerSettings | None:
-        """From the command line's words by name, over the settings `before`; None where no server is asked for. Raises UserError."""
+        """From the command line's words by name, over the settings `before`; None if no server is asked for. Raises UserError."""
         values = {name: value for name, value in given.items() if name in cls.__dataclass_fields__}
         if not values:
             return before

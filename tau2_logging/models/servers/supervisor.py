@@ -67,7 +67,7 @@ def main(words: list[str]) -> int:
 
 
 def _told_secrets() -> list[str]:
-    """The first line of standard input. Not a byte more is read: the end of it is the end of the run."""
+    """Return the first line of standard input. Not a byte more is read: the end of it is the end of the run."""
     line = b""
     while not line.endswith(b"\n") and (byte := os.read(0, 1)):
         line += byte
@@ -89,7 +89,7 @@ def _keep_log(output: int, secrets: list[str]) -> None:
 
 
 def _deaths_of_children() -> int:
-    """A file descriptor that is readable when a child has ended, so that it is known at once."""
+    """Return a file descriptor that is readable when a child has ended, so that it is known at once."""
     readable, writable = os.pipe()
     os.set_blocking(writable, False)
     os.set_blocking(readable, False)
@@ -99,7 +99,7 @@ def _deaths_of_children() -> int:
 
 
 def _as_before() -> None:
-    """In the server, before its program begins: signals as usual, and death with its supervisor."""
+    """In the server, before its program starts: signals as usual, and death with its supervisor."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     _prctl(_PARENT_DEATH_SIGNAL, signal.SIGKILL)
@@ -154,7 +154,7 @@ def _group_lives(group: int) -> bool:
 
 
 def descendants(of: int) -> set[int]:
-    """Processes that descend from one, itself left out; none where the system has no /proc."""
+    """Return processes that descend from one, itself left out; none if the system has no /proc."""
     children: dict[int, list[int]] = {}
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError, ValueError, IndexError):

@@ -22,7 +22,7 @@ _LOOK_S = 60.0
 
 
 def obstacle(settings: ModelServerSettings) -> str | None:
-    """Why the servers that we start cannot be asked for spans; None where they can. Asks vLLM's own interpreter, about 0.3 s."""
+    """Return why the servers that we start cannot be asked for spans; None if they can. Asks vLLM's own interpreter, about 0.3 s."""
     words = settings.serve_command or ("vllm",)
     if any(word == FLAG or word.startswith(f"{FLAG}=") for word in (*words, *settings.serve_args)):
         return f"they have a {FLAG} of their own"
@@ -36,7 +36,7 @@ def obstacle(settings: ModelServerSettings) -> str | None:
 
 
 def with_spans(plan: ServerPlan, url: str) -> ServerPlan:
-    """The same server, sending its spans to `url`."""
+    """Return the same server, sending its spans to `url`."""
     environment = {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf", "OTEL_BSP_SCHEDULE_DELAY": str(BATCH_MS)}
     for name in ("NO_PROXY", "no_proxy"):
         environment[name] = ",".join(part for part in (os.environ.get(name), HOST) if part)
@@ -60,7 +60,7 @@ def _has_exporter(program: str) -> bool:
 
 
 def _interpreter_of(program: str) -> str | None:
-    """The Python that runs a program: itself, the one its first line names, or the one beside it."""
+    """Return the Python that runs a program: itself, the one its first line names, or the one beside it."""
     found = shutil.which(program)
     if found is None or Path(program).name.startswith("python"):
         return found

@@ -15,7 +15,7 @@ _LOOK_S = 0.5
 
 
 class MetricsWatch:
-    """Writes a `server_metrics` event for each server at the start, every `interval_s` seconds, and at the end; none where it is None.
+    """Writes a `server_metrics` event for each server at the start, every `interval_s` seconds, and at the end; none if it is None.
 
     Its thread never raises, and a server that hangs delays only it. A server without figures is told of once (`tell`) and left alone.
     """

@@ -28,7 +28,7 @@ _REQUESTS = (
 
 
 def default_reply(prompt: Prompt, settings: ServerSettings) -> Reply:
-    """A user simulator's words, a judge's verdict, or an agent's turn: a tool call after a user's message, text after its result."""
+    """Return a user simulator's words, a judge's verdict, or an agent's turn: a tool call after a user's message, text after its result."""
     system = "".join(str(message["content"]) for message in prompt.messages if message["role"] == "system")
     if STOP in system:
         return Reply(text=_user_says(prompt, system, settings))
@@ -48,7 +48,7 @@ def _of_length(text: str, tokens: int | None) -> str:
 
 
 def _user_says(prompt: Prompt, system: str, settings: ServerSettings) -> str:
-    """The case follows from the scenario, so that the conversations of two tasks differ."""
+    """Return the case follows from the scenario, so that the conversations of two tasks differ."""
     said = sum(message["role"] == "assistant" for message in prompt.messages)
     if said >= settings.turns:
         return f"That is all, thank you. {STOP}"
@@ -67,7 +67,7 @@ def _wanted_tool(prompt: Prompt, seed: int) -> Mapping[str, Any] | None:
 
 
 def _draw(prompt: Prompt, seed: int) -> int:
-    """A number that follows from the conversation. Ids of tool calls differ between runs and do not count."""
+    """Return a number that follows from the conversation. Ids of tool calls differ between runs and do not count."""
     return _number(str([(message["role"], message["content"]) for message in prompt.messages]), seed)
 
 
@@ -76,7 +76,7 @@ def _number(text: str, seed: int) -> int:
 
 
 def example(schema: Mapping[str, Any], top: Mapping[str, Any] | None = None) -> Any:
-    """A value that a JSON schema allows: the first one named, else a plain one of its type; of an object, what it requires."""
+    """Return a value that a JSON schema allows: the first one named, else a plain one of its type; of an object, what it requires."""
     top = schema if top is None else top
     if "$ref" in schema:
         return example(_defined(top, str(schema["$ref"])), top)

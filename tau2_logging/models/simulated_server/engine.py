@@ -89,12 +89,12 @@ class Engine:
         return time.monotonic() - self._started_s >= self.settings.startup_s
 
     def metrics(self) -> str:
-        """The page at /metrics."""
+        """Return the page at /metrics."""
         use = min(self._in_use / (CACHE_BLOCKS * BLOCK_TOKENS), 1.0)
         return self._metrics.text(self.batch.running, self.batch.waiting, use)
 
     def check(self, wire: WireProtocol, exchange: Exchange, key: str, body: Any) -> Prompt:
-        """The request as a prompt; RequestRefused if a server would not look at it any further."""
+        """Return the request as a prompt; RequestRefused if a server would not look at it any further."""
         if not self.ready:
             raise RequestRefused("starting")
         if self.settings.api_key is not None and key != self.settings.api_key:
@@ -111,7 +111,7 @@ class Engine:
         return prompt
 
     def choose(self, prompt: Prompt, number: int) -> Reply:
-        """What to say: the script's next reply, else the default one with the fault that was drawn, both already spoilt."""
+        """Return what to say: the script's next reply, else the default one with the fault that was drawn, both already spoilt."""
         if self._script:
             reply = self._script.popleft()
             if reply.fault == "malformed_tool" and not reply.tools and prompt.tools:
@@ -127,7 +127,7 @@ class Engine:
         return reply.plain if reply.plain is not None and not prompt.stream else reply
 
     def begin(self, wire: WireProtocol, exchange: Exchange, prompt: Prompt, reply: Reply, asked_s: float) -> StartedRequest:
-        """The request has got the place that it asked for at `asked_s`: its prefill begins now."""
+        """The request has got the place that it asked for at `asked_s`: its prefill starts now."""
         now = time.monotonic()
         cached = self._cache.look_up(prompt.written)
         answer = answer_to(prompt, reply, self.settings, cached, exchange.number, int(time.time()))

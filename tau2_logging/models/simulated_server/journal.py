@@ -18,7 +18,7 @@ class Exchange:
     """A request and what became of it. `*_s` are monotonic seconds, `*_ms` milliseconds; what did not happen is None.
 
     `queue_ms` is the wait for a place in the batch. `ttft_ms` (arrival to first piece: reading the request, the queue, the prefill) and
-    `decode_ms` (first piece to last) are what was planned when the request began to run, `ttft_sent_ms` and `decode_sent_ms` what
+    `decode_ms` (first piece to last) are what was planned when the request started to run, `ttft_sent_ms` and `decode_sent_ms` what
     happened. `ended` is `finished`, `cut` (the server broke the response off), `client_left`, or empty while it is under way. Tokens are
     counted once the model has run; `prompt_tokens` includes the cached ones. `stream` is as the client asked. Header names are in lower
     case, keys masked.
@@ -50,7 +50,7 @@ class Exchange:
 
 
 def masked(headers: Mapping[str, str]) -> dict[str, str]:
-    """Headers by name in lower case, without keys."""
+    """Return headers by name in lower case, without keys."""
     return {name.lower(): "***" if name.lower() in SECRET_HEADERS else value for name, value in headers.items()}
 
 
@@ -64,7 +64,7 @@ class Journal:
         self._number = 0
 
     def open(self, path: str, protocol: str, arrived_s: float, headers: Mapping[str, str]) -> Exchange:
-        """A new entry; its number counts from 0."""
+        """Return a new entry; its number counts from 0."""
         exchange = Exchange(self._number, path, protocol, arrived_s, masked(headers))
         self._number += 1
         with self._lock:
@@ -78,7 +78,7 @@ class Journal:
             self._file.flush()
 
     def copy(self) -> list[Exchange]:
-        """Every entry as it is now."""
+        """Return every entry as it is now."""
         with self._lock:
             return [replace(exchange) for exchange in self._kept]
 

@@ -83,7 +83,7 @@ class Metrics:
             self._histograms[name].observe(value_ms / 1000, times)
 
     def text(self, running: int, waiting: int, cache_use: float) -> str:
-        """Everything, in Prometheus' text format."""
+        """Return everything, in Prometheus' text format."""
         gauges = {"num_requests_running": running, "num_requests_waiting": waiting, "kv_cache_usage_perc": cache_use}
         lines = [line for name, value in gauges.items() for line in self._one(name, "gauge", value)]
         for name in (
@@ -107,7 +107,7 @@ class Metrics:
 
 
 def observed(exchange: Exchange) -> Iterator[tuple[str, float, int]]:
-    """(histogram, milliseconds, how many times) of an exchange: what has happened of it."""
+    """Yield (histogram, milliseconds, how many times) of an exchange: what has happened of it."""
     queued = exchange.queue_ms or 0.0
     yield "request_queue_time_seconds", queued, 1
     if exchange.ended_s is not None:

@@ -66,7 +66,7 @@ class ServerSettings:
         _check_rates(self.faults)
 
     def draw_fault(self, number: int) -> str | None:
-        """The fault of request `number`, if any: the same for the same seed."""
+        """Return the fault of request `number`, if any: the same for the same seed."""
         at = random.Random(f"{self.seed}|fault|{number}").random()
         for name, rate in self.faults.items():
             at -= rate

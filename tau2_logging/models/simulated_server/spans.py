@@ -71,14 +71,14 @@ class SpanExporter:
 
 
 def request_of(spans: Iterable[bytes]) -> bytes:
-    """An ExportTraceServiceRequest."""
+    """Return an ExportTraceServiceRequest."""
     scope = b"".join(_part(2, span) for span in spans)
     resource = _part(1, _attribute("service.name", "simulated"))
     return _part(1, _part(1, resource) + _part(2, scope))
 
 
 def span_of(exchange: Exchange) -> bytes | None:
-    """The span of a request that was answered, a child of its traceparent header."""
+    """Return the span of a request that was answered, a child of its traceparent header."""
     found = _PARENT.fullmatch(exchange.headers.get("traceparent", ""))
     sampled = found is None or int(found[3], 16) & 1
     if exchange.ended != "finished" or exchange.ended_s is None or not sampled:

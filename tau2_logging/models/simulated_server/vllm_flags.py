@@ -1,4 +1,4 @@
-"""The command line, in the shape of `vllm serve`, so that it can stand in for it."""
+"""The command line, in the shape of `vllm serve`, so that it can replace it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Options:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser of everything after `[serve] MODEL`."""
+    """Return the parser of everything after `[serve] MODEL`."""
     parser = argparse.ArgumentParser(
         prog=PROGRAM,
         usage=f"{PROGRAM} [serve] MODEL [options]",
@@ -84,7 +84,7 @@ def _add_replies(group: argparse._ArgumentGroup) -> None:
 
 
 def read_options(argv: Sequence[str]) -> Options:
-    """The options in a command line. Raises UserError; argparse ends the program for --help and malformed numbers."""
+    """Return the options in a command line. Raises UserError; argparse ends the program for --help and malformed numbers."""
     rest = list(argv[1:] if argv[:1] == ["serve"] else argv)
     model = rest.pop(0) if rest and not rest[0].startswith("-") else None
     chosen, ignored = build_parser().parse_known_args(rest)

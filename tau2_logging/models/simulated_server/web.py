@@ -32,7 +32,7 @@ class Site:
         self._runner: web.AppRunner | None = None
 
     async def open(self, host: str, port: int) -> int:
-        """Listen; the port, which is a free one where `port` is 0. Raises OSError."""
+        """Listen; the port, which is a free one if `port` is 0. Raises OSError."""
         app = web.Application(client_max_size=_LARGEST_BODY)
         app.on_response_prepare.append(_name_itself)
         app.router.add_get("/health", self._health)
@@ -177,7 +177,7 @@ class _Delivery:
         return self._run.answer.reply.fault
 
     async def whole(self) -> web.StreamResponse:
-        """The response to a request that is not a stream."""
+        """Return the response to a request that is not a stream."""
         times, total = self._run.times, len(self._run.answer.pieces)
         await _until(times.due_s(0))
         self._first()
@@ -195,7 +195,7 @@ class _Delivery:
         return response
 
     async def _half(self, response: web.Response) -> web.StreamResponse:
-        """The head of a response with its full length, and half of it."""
+        """Return the head of a response with its full length, and half of it."""
         text = (response.text or "").encode()
         part = web.StreamResponse(headers={**self._headers, "content-type": "application/json", "content-length": str(len(text))})
         await part.prepare(self._request)
@@ -204,7 +204,7 @@ class _Delivery:
         return part
 
     async def stream(self) -> web.StreamResponse:
-        """Server-sent events, each piece at its time."""
+        """Return server-sent events, each piece at its time."""
         response = web.StreamResponse(headers={**self._headers, "content-type": "text/event-stream", "cache-control": "no-cache"})
         answer = self._run.answer
         response.enable_chunked_encoding()
@@ -254,7 +254,7 @@ class _Delivery:
 
 
 def _parsed(body: bytes) -> Any:
-    """JSON, or None: no protocol takes that for a request."""
+    """Return JSON, or None: no protocol takes that for a request."""
     try:
         return json.loads(body)
     except ValueError:

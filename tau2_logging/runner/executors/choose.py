@@ -18,7 +18,7 @@ from tau2_logging.runner.work.run_unit import RunContext
 def make_pool(
     run_spec: RunSpec, context: RunContext, units: Sequence[Unit], started_wall: float, servers: ModelServers, say: Callable[[str], None]
 ) -> WorkerPool:
-    """The workers of a run, none of them started. Raises UserError where there can be none."""
+    """Return the workers of a run, none of them started. Raises UserError if there can be none."""
     config, logger = run_spec.config, context.logger
     backend = _backend(run_spec)
     slots = shared_slots(config.max_concurrency, config.workers or backend.cpus, len(units))

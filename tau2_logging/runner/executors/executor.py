@@ -37,20 +37,20 @@ class Executor(Protocol):
     reports: queue.SimpleQueue[Report]
 
     def start(self) -> None:
-        """Begin. Returns at once."""
+        """Start. Returns at once."""
 
     def tick(self) -> None:
         """Do what is due: heartbeats, time limits. To be called a few times a second."""
 
     def in_flight(self) -> list[InFlight]:
-        """The simulations that run now."""
+        """Return the simulations that run now."""
 
     @property
     def idle(self) -> bool:
         """Nobody is at work and nothing is left to report."""
 
     def stop(self) -> None:
-        """Begin no new units. Those in flight go on."""
+        """Start no new units. Those in flight go on."""
 
     def close(self) -> None:
         """Leave what is in flight, and everything that was started."""

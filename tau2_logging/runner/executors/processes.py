@@ -48,7 +48,7 @@ class ProcessBackend:
 
 
 class ProcessWorker:
-    """A worker process. What it prints goes to `log`, which is kept where it says anything."""
+    """A worker process. What it prints goes to `log`, which is kept if it has any content."""
 
     def __init__(self, run_spec: RunSpec, worker_spec: WorkerSpec, inbox: Inbox, log: Path) -> None:
         self.name = worker_spec.name
@@ -112,7 +112,7 @@ class ProcessWorker:
         return f"{how}; it said: {said} (see {self._log})" if said else how
 
     def _waited(self) -> int:
-        """Its exit code. It is about to end by itself, or will never say anything again."""
+        """Its exit code. It is about to end, or will never say anything again."""
         try:
             return self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
@@ -128,5 +128,5 @@ class ProcessWorker:
 
 
 def _environment() -> dict[str, str]:
-    """What this process finds, its worker finds too."""
+    """Return what this process finds, its worker finds too."""
     return {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}

@@ -27,7 +27,7 @@ _PACKAGE = Path(__file__).resolve().parents[2]
 
 
 def _ray() -> Any:
-    """Ray, set up to keep to itself. Raises UserError where it is not installed."""
+    """Return Ray, set up for this process only. Raises UserError if it is not installed."""
     if not has_module("ray", "actor"):
         raise UserError("--executor ray needs Ray, which is not installed; pip install -r requirements-ray.txt")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -40,7 +40,7 @@ def _ray() -> Any:
 class RayBackend:
     """Actors of a cluster: the one this process is connected to, that of `--ray-address`, or one of its own on this machine.
 
-    Raises UserError where there is none.
+    Raises UserError if there is none.
     """
 
     own_files = False
@@ -70,7 +70,7 @@ class RayBackend:
         return RayWorker(self._ray, self._run_spec, worker_spec, inbox)
 
     def close(self) -> None:
-        """Disconnect, where we have connected; a cluster of our own ends."""
+        """Disconnect, if we have connected; a cluster of our own ends."""
         if self._begun:
             self._ray.shutdown()
 
@@ -116,7 +116,7 @@ class RayWorker:
 
 
 def _reason(error: Exception) -> str:
-    """What Ray says, without its advice."""
+    """Return what Ray says, without its advice."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else ''}"
 
@@ -145,7 +145,7 @@ class RayActor:
         self._leaving.set()
 
     def fetch(self) -> WorkerReport | None:
-        """What there is to tell, after a while."""
+        """Return what there is to tell, after a while."""
         first, self._first = self._first, None
         if first is not None:
             return first

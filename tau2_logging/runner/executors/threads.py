@@ -25,12 +25,12 @@ _HELD_S = 0.1
 _STARTED_S = 2.0
 """How long the end of a run waits for a simulation that is being started; that takes milliseconds."""
 APART_S, LONGEST_RAMP_S = 0.02, 2.0
-"""Workers begin a little apart. All at once they would queue for the interpreter, in step from then on, and their calls with them."""
+"""Workers start a little apart. All at once they would queue for the interpreter, in step from then on, and their calls with them."""
 
 
 class ThreadsExecutor:
-    """Runs units, `workers` at a time. With `units` None they are given one by one with `add`, by whoever runs a worker process. None is
-    started while `held` says why.
+    """Runs units, `workers` at a time. With `units` None they are given one by one with `add`, by the code that runs a worker process.
+    None is started while `held` says why.
     """
 
     def __init__(self, context: RunContext, units: Iterable[Unit] | None, workers: int, watchdog: Watchdog, held: Held = free) -> None:
@@ -48,7 +48,7 @@ class ThreadsExecutor:
         self._changed = threading.Condition()
 
     def start(self) -> None:
-        """Begin. Returns at once."""
+        """Start. Returns at once."""
         apart_s = min(APART_S, LONGEST_RAMP_S / self._workers)
         for number in range(self._workers):
             self._start_worker(number * apart_s)
@@ -71,7 +71,7 @@ class ThreadsExecutor:
                 self.reports.put(row)
 
     def in_flight(self) -> list[InFlight]:
-        """The simulations that run now."""
+        """Return the simulations that run now."""
         return [simulation.in_flight() for simulation in self._flying.copy().values()]
 
     @property

@@ -153,7 +153,7 @@ class WorkerPool:
         return state.host is not None and not state.left and waited_ns > SILENT_S * 1e9
 
     def in_flight(self) -> list[InFlight]:
-        """The simulations that run now, as the workers have told last."""
+        """Return the simulations that run now, as the workers have told last."""
         return [item for state in list(self._states.values()) for item in state.in_flight]
 
     @property
@@ -296,7 +296,7 @@ class WorkerPool:
 
 
 def shared_slots(concurrency: int, workers: int, units: int) -> list[int]:
-    """How many simulations each of at most `workers` workers runs at a time: `concurrency` in all, and none is without one."""
+    """Return how many simulations each of at most `workers` workers runs at a time: `concurrency` in all, and none is without one."""
     at_a_time = max(min(concurrency, units), 1)
     number = min(workers, at_a_time)
     return [at_a_time // number + (index < at_a_time % number) for index in range(number)]

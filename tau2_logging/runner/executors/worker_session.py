@@ -48,7 +48,7 @@ class WorkerReport:
     """Message of a worker: `host` in its first one, when it is ready; what has happened since the last; what is in flight now;
     how many lines it could not write so far, and why (`unwritten`).
 
-    `refused`: why it cannot begin, for a person. `broken`: what broke outside of any simulation.
+    `refused`: why it cannot start, for the user. `broken`: what broke outside of any simulation.
     """
 
     host: str | None = None
@@ -104,7 +104,7 @@ class WorkerSession:
 
 
 def host_name() -> str:
-    """The machine's name, as every event of a worker bears it."""
+    """Return the machine's name, as every event of a worker bears it."""
     return socket.gethostname()
 
 

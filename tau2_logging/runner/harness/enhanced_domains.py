@@ -1,7 +1,7 @@
 """`airline_enhanced`, `retail_enhanced`, ...: second names for tau2's domains, under which structured events are always written.
 
 Environment, tools, policy and tasks are those of the plain domain, made by the domain's own functions: nothing is wrapped or derived. The
-names stand in tau2's registry, so that tau2's own evaluator and any script find them.
+names are in tau2's registry, so that tau2's own evaluator and any script find them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SUFFIX = "_enhanced"
 def enhanced_domains(registry: Any) -> Iterator[list[str]]:
     """Have `<domain>_enhanced` known to tau2 for every domain that has tasks, inside the block. Yields the names that were added.
 
-    Domains a person registers before are included; a name that is there already stays as it is.
+    Domains the user registers before are included; a name that is there already stays as it is.
     """
     added = register_enhanced_domains(registry)
     try:
@@ -33,7 +33,7 @@ def enhanced_domains(registry: Any) -> Iterator[list[str]]:
 
 
 def register_enhanced_domains(registry: Any) -> list[str]:
-    """The same for good, for scripts that run tau2 themselves. Returns the names that were added."""
+    """Register them permanently, for scripts that run tau2 themselves. Returns the names that were added."""
     known = list(registry.get_domains())
     with_tasks = set(registry.get_task_sets())
     names = [name for name in known if not name.endswith(SUFFIX) and name in with_tasks and f"{name}{SUFFIX}" not in known]

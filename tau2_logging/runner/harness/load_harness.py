@@ -13,7 +13,7 @@ from tau2_logging.runner.settings.config import RunConfig
 
 
 def _load_module(name: str) -> None:
-    """A person's own module, which tells tau2's registry of agents, users and domains when it is imported."""
+    """The user's own module, which tells tau2's registry of agents, users and domains when it is imported."""
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
@@ -23,7 +23,7 @@ def _load_module(name: str) -> None:
 
 
 def load_harness(config: RunConfig) -> Tau2Harness:
-    """Import what a run needs. Raises UserError where it is missing, or cannot run one of the domains."""
+    """Import what a run needs. Raises UserError if it is missing, or cannot run one of the domains."""
     harness = Tau2Harness.load()
     for name in config.modules:
         _load_module(name)

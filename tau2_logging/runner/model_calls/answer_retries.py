@@ -18,8 +18,8 @@ REPEATS_OF_DETERMINISTIC = 1
 
 
 def reply_of(response: Any) -> ModelReply | None:
-    """A client's response, read: litellm's, that of the openai or the anthropic SDK, or the raw response of either. None for a stream and
-    for anything that is not read here."""
+    """Return a client's response, read: litellm's, that of the openai or the anthropic SDK, or the raw response of either. None for a
+    stream and for anything that is not read here."""
     if hasattr(response, "choices"):
         return read_reply(response) if response.choices or not getattr(response, "error", None) else None
     body = _body(response)
@@ -36,13 +36,13 @@ def _body(response: Any) -> Mapping[str, Any] | None:
 
 
 def may_be_mended(reply: ModelReply | None) -> bool:
-    """Whether another attempt may give a usable answer. A refusal is an answer, and comes again."""
+    """Return whether another attempt may give a usable answer. A refusal is an answer, and comes again."""
     return reply is not None and reply.problem in (EMPTY_REPLY, MALFORMED_JSON)
 
 
 def is_deterministic(arguments: Mapping[str, Any], model: str | None = None) -> bool:
-    """Whether a request asks for the same answer each time: temperature 0, or a seed. `model` is litellm's name of it if litellm makes the
-    request: it leaves out what the model does not take. The scripted models draw their faults anew for each attempt."""
+    """Return whether a request asks for the same answer each time: temperature 0, or a seed. `model` is litellm's name of it if litellm
+    makes the request: it leaves out what the model does not take. The scripted models draw their faults again for each attempt."""
     if model is not None and model.startswith(f"{PROVIDER}/"):
         return False
     given = {**arguments, **(arguments.get("extra_body") or {})}

@@ -1,4 +1,4 @@
-"""What a person allows a run to use: money and tokens in all, requests and tokens a minute."""
+"""What the user allows a run to use: money and tokens in all, requests and tokens a minute."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Budget:
     max_tokens: int | None = None
 
     def reached(self, totals: LiveTotals) -> tuple[str, str] | None:
-        """(limit, sentence) once one is reached."""
+        """Return (limit, sentence) once one is reached."""
         spent = totals.overall("spent_usd") or 0.0
         if self.max_cost is not None and spent >= self.max_cost:
             least = "at least " if totals.overall("cost_usd") is None else ""
@@ -59,7 +59,7 @@ def rate_limit(text: str) -> RateLimit:
 
 
 def shared_out(limit: RateLimit, processes: int) -> RateLimit:
-    """The part of a limit that each of so many processes keeps to. Raises UserError where it is less than one for each."""
+    """Return the part of a limit that each of so many processes keeps to. Raises UserError if it is less than one for each."""
     requests, tokens = (None if number is None else number // processes for number in (limit.requests, limit.tokens))
     if 0 in (requests, tokens):
         raise UserError(f"--rate-limit leaves none a minute for some of {processes} workers, who share it; give fewer --workers")
@@ -68,7 +68,7 @@ def shared_out(limit: RateLimit, processes: int) -> RateLimit:
 
 @dataclass
 class _Use:
-    """A request: when it may begin, and its tokens, guessed until it has ended."""
+    """A request: when it may start, and its tokens, guessed until it has ended."""
 
     at_s: float
     tokens: float

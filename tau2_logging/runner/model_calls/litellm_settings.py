@@ -56,7 +56,7 @@ def _check_real(model: ModelChoice) -> None:
 
 
 def credentials(models: Iterable[ModelChoice]) -> dict[str, str]:
-    """The variables of our environment that calls of these models may need: all that begin with the provider's name."""
+    """Return the variables of our environment that calls of these models may need: all that start with the provider's name."""
     prefixes: set[str] = set()
     for model in models:
         if not model.scripted:
@@ -98,7 +98,7 @@ def http_connections(simulations: int) -> Iterator[None]:
     """Let as many requests be under way as the simulations can make.
 
     tau2 v1.0.1 gives litellm one client with 10 connections, httpx itself allows 100: beyond that, calls wait for each other inside
-    this process. A client is replaced only where it would be too small.
+    this process. A client is replaced only if it would be too small.
     """
     wanted = simulations * CONNECTIONS_PER_SIMULATION
     if litellm.client_session is None and litellm.aclient_session is None and wanted <= _HTTPX_DEFAULT:

@@ -31,7 +31,7 @@ Say = Callable[[str], None]
 
 
 def routed_models(config: RunConfig) -> frozenset[str]:
-    """The models whose calls go to the run's servers: hosted_vllm/... without an api_base of their own."""
+    """Return the models whose calls go to the run's servers: hosted_vllm/... without an api_base of their own."""
     if config.servers is None:
         return frozenset()
     return frozenset(model.llm for model in config.models if model.llm.startswith(f"{PROVIDER}/") and not model.args.get("api_base"))
@@ -74,16 +74,16 @@ class ModelServers:
             layer.uninstall()
 
     def program_at(self, endpoint: str) -> str | None:
-        """What is known to answer at host:port."""
+        """Return what is known to answer at host:port."""
         everywhere = (*self.endpoints.all, *self.addressed.all)
         return next((one.program for one in everywhere if one.name == endpoint), None)
 
     def waits(self) -> str | None:
-        """What calls wait for and for how long, in words; None if they do not. No simulation is to be started meanwhile."""
+        """Return what calls wait for and for how long, in words; None if they do not. No simulation is to be started meanwhile."""
         return next((text for servers in self._groups if (text := self.outages.of(servers)) is not None), None)
 
     def lost(self) -> NoEndpoint | None:
-        """Why calls of a model do not wait for its servers any longer; None if they do, or if there is no need."""
+        """Return the why calls of a model do not wait for its servers any longer; None if they do, or if there is no need."""
         return next((over for servers in self._groups if (over := self.outages.over(servers)) is not None), None)
 
     @property
@@ -153,10 +153,10 @@ def _ailment(endpoint: Endpoint) -> str | None:
 def model_servers(
     config: RunConfig, log_directory: Path, console: Console, say: Say, vouched: bool = False, traces: str | None = None
 ) -> Iterator[ModelServers]:
-    """Start the servers that are asked for, find those that run, and end the former afterwards, whatever happens. `vouched`: the endpoints
-    have answered the run, and one that does not now is waited for. Servers that are started send their spans to `traces`.
+    """Start the servers that are asked for, find those that run, and end the former afterwards, whatever happens. `vouched`: the
+    endpoints have answered the run, and one that does not now is waited for. Servers that are started send their spans to `traces`.
 
-    Raises UserError for what cannot be, ServerDied where a server does not come up.
+    Raises UserError for what cannot be, ServerDied if a server does not come up.
     """
     settings, routed = config.servers, routed_models(config)
     with ExitStack() as stack:

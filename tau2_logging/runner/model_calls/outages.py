@@ -41,7 +41,8 @@ class Outages:
         self._clock = clock or Clock()
 
     def servers_of(self, model: str, url: str | None = None) -> Servers:
-        """The servers that could answer a call of a model (by litellm's name), which may say where it goes (`url`); () if none is known."""
+        """Return the servers that could answer a call of a model (by litellm's name), which may say where it goes (`url`); () if none is
+        known."""
         if url is not None:
             parts = urlsplit(url)
             name = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
@@ -50,7 +51,7 @@ class Outages:
         return self._pool.servers_of(model.partition("/")[2]) if model in self._routed else ()
 
     def caused(self, servers: Servers, url: str | None, error: BaseException | None) -> bool:
-        """Whether a call failed because none of its servers answers. One that it named by `url` is asked how it is."""
+        """Return whether a call failed because none of its servers answers. One that it named by `url` is asked how it is."""
         if error is None or not servers:
             return False
         if url is not None and _may_be_down(error):
@@ -60,13 +61,13 @@ class Outages:
         return is_outage(servers) and _may_be_down(error)
 
     def of(self, servers: Servers) -> str | None:
-        """What is known of an outage of these servers and how long it is waited for, in words; None if they are not all down."""
+        """Return what is known of an outage of these servers and how long it is waited for, in words; None if they are not all down."""
         if not is_outage(servers):
             return None
         return f"waiting for {mask_text(known_of(servers))}, {self._lasted_s(servers):.0f} s of at most {self._limit_s:g} s"
 
     def over(self, servers: Servers) -> NoEndpoint | None:
-        """Why an outage of these servers is not waited for any longer; None if it is, or if there is none."""
+        """Return why an outage of these servers is not waited for any longer; None if it is, or if there is none."""
         if not is_outage(servers):
             return None
         if all(one.gone for one in servers):

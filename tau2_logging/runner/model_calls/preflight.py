@@ -93,7 +93,7 @@ def _check(config: RunConfig, out: Console) -> int:
 
 
 def _without_streams(probe: Probe, notes: Iterable[str]) -> Probe:
-    """A stream was wanted and cannot be had: a note names model and place."""
+    """Note that a stream cannot be had, with model and address."""
     if probe.endpoint is None or probe.streams is not None:
         return probe
     place = f"{probe.model.llm.partition('/')[2]} at {probe.endpoint.name}"
@@ -101,12 +101,12 @@ def _without_streams(probe: Probe, notes: Iterable[str]) -> Probe:
 
 
 def log_directory(log_dir: Path) -> Path:
-    """Where servers that are started for a check write."""
+    """Return where servers that are started for a check write."""
     return log_dir / "check"
 
 
 def _planned(config: RunConfig, servers: ModelServers) -> list[Probe]:
-    """One for each model and place; roles that share both share the probe."""
+    """Return one for each model and place; roles that share both share the probe."""
     roles: dict[str, list[str]] = {}
     models: dict[str, ModelChoice] = {}
     experts = ((f"expert {expert.alias}", ModelChoice(expert.model, expert.args)) for expert in config.experts)
@@ -142,8 +142,8 @@ def _asked(probe: Probe) -> Probe:
 
 
 def _answers(arguments: Mapping[str, Any]) -> tuple[ProbeAnswer, ProbeAnswer | None]:
-    """(the answer that the run would get, a plain one beside it if the run's is a stream). Asked twice the way the run asks: which servers
-    stream as they answer is known from their first answer on.
+    """Return (the answer that the run would get, a plain one beside it if the run's is a stream). Asked twice the way the run asks: which
+    servers stream as they answer is known from their first answer on.
     """
     first, second = asked_as_run(arguments), asked_as_run(arguments)
     if first.streamed and second.streamed:
@@ -168,7 +168,7 @@ def _heard(probe: Probe, answer: ProbeAnswer, plain: ProbeAnswer | None) -> Prob
 
 
 def _arguments(probe: Probe) -> dict[str, Any]:
-    """As the run has them: with tau2's temperature if the person gave no arguments, and without retries that nobody sees."""
+    """As the run has them: with tau2's temperature if the user gave no arguments, and without retries that nobody sees."""
     words: dict[str, Any] = {"model": probe.model.llm, **probe.model.call_args, "max_retries": 0, "num_retries": 0}
     words.setdefault("timeout", probe.timeout_s)
     if probe.model.scripted:

@@ -74,7 +74,7 @@ def asked_plainly(arguments: Mapping[str, Any]) -> ProbeAnswer:
 
 
 def differences(streamed: ProbeAnswer, plain: ProbeAnswer) -> str:
-    """What an agent gets as a stream and does not get plainly, in words; empty if nothing that matters to it differs."""
+    """Return what an agent gets as a stream and does not get plainly, in words; empty if nothing that matters to it differs."""
     parts = (
         ("tool calls", ", ".join(streamed.calls) or "none", ", ".join(plain.calls) or "none"),
         ("finish_reason", streamed.reply.finish_reason, plain.reply.finish_reason),

@@ -104,7 +104,7 @@ class Retries:
         raise AssertionError  # the count has no end
 
     async def call_async(self, make: Callable[[], Awaitable[Any]], asked: CallInfo) -> Any:
-        """The same for a call that is awaited."""
+        """Return the same for a call that is awaited."""
         retry = 1
         for attempt in itertools.count(1):
             _check_timeout()
@@ -127,7 +127,7 @@ class Retries:
         raise AssertionError
 
     def _problem(self, asked: CallInfo, response: Any, error: Exception | None, retry: int) -> str | None:
-        """Why the call is to be made again, None if it is not. A bad answer to a deterministic request is bought only once more."""
+        """Return why the call is to be made again, None if it is not. A bad answer to a deterministic request is bought only once more."""
         if retry > self._policy.max_retries:
             return None
         if error is not None:
@@ -201,7 +201,7 @@ def _pause(wait_s: float) -> None:
 
 
 def _said(simulation: Simulation, error: Exception | None) -> str | None:
-    """What the attempt's own event says, with what the server said; else what the exception says."""
+    """Return what the attempt's own event says, with what the server said; else what the exception says."""
     problem = simulation.call_problem
     if problem is not None and problem.error in (None, error):
         return masked_start(problem.said)

@@ -28,20 +28,20 @@ class RetryPolicy:
     max_wait_s: float = 120.0
 
     def wait_s(self, retry: int, error: BaseException | None, jitter: float) -> float:
-        """Seconds before retry number `retry` (1-based). A provider's Retry-After is obeyed. `jitter` is in 0..1."""
+        """Return seconds before retry number `retry` (1-based). A provider's Retry-After is obeyed. `jitter` is in 0..1."""
         asked = retry_after_s(error)
         own = min(self.first_wait_s * 2.0 ** (retry - 1), self.longest_wait_s) * (0.5 + jitter)
         return min(own if asked is None else asked, self.max_wait_s)
 
     def cut_s(self, error: BaseException | None) -> float | None:
-        """The seconds a provider asked for, if that is longer than is waited."""
+        """Return the seconds a provider asked for, if that is longer than is waited."""
         asked = retry_after_s(error)
         return asked if asked is not None and asked > self.max_wait_s else None
 
 
 def retry_after_s(error: BaseException | None) -> float | None:
-    """The seconds for which a provider's answer asks, None if it says nothing readable: `retry-after-ms`, or Retry-After in seconds or as a
-    date (RFC 9110, 10.2.3). May be infinite."""
+    """Return the seconds for which a provider's answer asks, None if it says nothing readable: `retry-after-ms`, or Retry-After in
+    seconds or as a date (RFC 9110, 10.2.3). May be infinite."""
     asked = (_asked_s(headers) for cause in causes(error) for headers in _headers(cause)) if error is not None else iter(())
     return next((seconds for seconds in asked if seconds is not None), None)
 
@@ -75,7 +75,7 @@ def _until(date: str) -> float:
 
 
 def is_retryable(error: BaseException) -> bool:
-    """Whether the same call may succeed when it is made again: rate limits, server errors, broken connections, time-outs."""
+    """Return whether the same call may succeed when it is made again: rate limits, server errors, broken connections, timeouts."""
     name = type(error).__name__
     if name in _FATAL_NAMES or is_context_error(error):
         return False

@@ -17,13 +17,13 @@ from tau2_logging.runner.settings.config import ModelChoice
 
 
 def with_served_model(given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options of a new run, with the model that its servers serve as the agent's if none is named. Raises UserError."""
+    """Return the options of a new run, with the model that its servers serve as the agent's if none is named. Raises UserError."""
     settings = ModelServerSettings.of(given)
     return given if settings is None or "agent_llm" in given else {**given, "agent_llm": agent_llm(settings)}
 
 
 def agent_llm(settings: ModelServerSettings) -> str:
-    """The model of an agent that was given none, by litellm's name: the one we start, or the one that the endpoints serve.
+    """Return the model of an agent that was given none, by litellm's name: the one we start, or the one that the endpoints serve.
 
     Asks the endpoints. Raises UserError when they serve none, or several.
     """
@@ -36,7 +36,7 @@ def agent_llm(settings: ModelServerSettings) -> str:
 
 
 def ask_all(settings: ModelServerSettings, vouched: bool = False) -> list[Endpoint]:
-    """The endpoints that run already. Raises UserError when none answers, unless they are known to have answered (`vouched`)."""
+    """Return the endpoints that run already. Raises UserError when none answers, unless they are known to have answered (`vouched`)."""
     found = [ask(Endpoint(address)) for address in dict.fromkeys(map(Address.of, settings.endpoints))]
     for endpoint in found:
         endpoint.answered |= vouched
@@ -47,8 +47,8 @@ def ask_all(settings: ModelServerSettings, vouched: bool = False) -> list[Endpoi
 
 
 def ask_addressed(models: Iterable[ModelChoice]) -> list[Endpoint]:
-    """The servers that models name with an `api_base` of their own, providers that everybody knows left out. One that answers, but gives no
-    list of models, may serve them all the same."""
+    """Return the servers that models name with an `api_base` of their own, providers that everybody knows left out. One that answers, but
+    gives no list of models, may serve them all the same."""
     found: dict[Address, Endpoint] = {}
     for model in models:
         address = _own_address(model)

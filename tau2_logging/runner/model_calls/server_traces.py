@@ -26,8 +26,8 @@ Say = Callable[[str], None]
 class ServerTraces:
     """A context manager. `sinks` are for the run's logger; `endpoint` is where servers that we start send their spans, None for nowhere.
 
-    Spans are received where --receive-traces says, and on loopback where vLLM is started. Raises UserError for an address that cannot be
-    had, and where OpenTelemetry's packages are missing for --receive-traces.
+    Spans are received where --receive-traces says, and on loopback if vLLM is started. Raises UserError for an address that cannot be
+    had, and if OpenTelemetry's packages are missing for --receive-traces.
     """
 
     def __init__(self, config: RunConfig, say: Say) -> None:
@@ -88,7 +88,7 @@ class ServerTraces:
 
 
 def address_of(text: str) -> tuple[str, int]:
-    """HOST:PORT as host and port. Raises UserError."""
+    """Return HOST:PORT as host and port. Raises UserError."""
     host, colon, port = text.rpartition(":")
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise UserError(f"--receive-traces is {text!r}; give HOST:PORT, as 127.0.0.1:4318 (0.0.0.0 for every address of this machine)")
@@ -96,7 +96,7 @@ def address_of(text: str) -> tuple[str, int]:
 
 
 def check_receiving(config: RunConfig) -> None:
-    """Raise UserError where --receive-traces cannot work, before anything is done."""
+    """Raise UserError if --receive-traces cannot work, before anything is done."""
     if config.receive_traces is None:
         return
     address_of(config.receive_traces)

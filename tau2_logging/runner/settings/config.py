@@ -1,4 +1,4 @@
-"""What a person asked for, as a frozen object. Checked at the edge; what needs tau2 to be checked is checked by `plan`."""
+"""What the user asked for, as a frozen object. Checked at the edge; what needs tau2 to be checked is checked by `plan`."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT_ARGS = {"temperature": 0.0}
 
 @dataclass(frozen=True)
 class ModelChoice:
-    """A model by litellm's name and the arguments of its calls. `named` tells whether the person named it."""
+    """A model by litellm's name and the arguments of its calls. `named` tells whether the user named it."""
 
     llm: str
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -193,7 +193,7 @@ class RunConfig:
         return all(model.scripted for model in self.models)
 
     def as_json(self) -> dict[str, Any]:
-        """For run.json: of the models' arguments and the servers' words only what is known to be harmless, other secrets masked. Where a
+        """For run.json: of the models' arguments and the servers' words only what is known to be harmless, other secrets masked. If a
         start of the run sends its events is not a setting of the run."""
         of_start = {option.field for option in RUN_OPTIONS if option.of_start}
         data = {name: value for name, value in dataclasses.asdict(self).items() if name not in of_start}
@@ -218,11 +218,12 @@ class RunConfig:
         return cls(**values)
 
     def role_models(self) -> dict[str, ModelChoice | None]:
-        """The model of each role that has one; None where tau2's own is kept."""
+        """Return the model of each role that has one; None if tau2's own is kept."""
         return {role: getattr(self, f"{role}_model") for role in CONFIGURED_ROLES}
 
     def masked_secret(self) -> str | None:
-        """Name of a role (`agent`, `expert planner`, `servers`) of which something was masked: a resumed run has to be given it again."""
+        """Return the name of a role (`agent`, `expert planner`, `servers`) of which something was masked: a resumed run has to be given
+        it again."""
         roles: dict[str, object] = {**self.role_models(), "servers": self.servers}
         roles |= {f"expert {expert.alias}": expert for expert in self.experts} | {f"arm {arm.name}": arm for arm in self.arms}
         return next((role for role, settings in roles.items() if MASK in repr(settings)), None)

@@ -13,7 +13,7 @@ from tau2_logging.runner.settings.config import RunConfig
 
 
 def expert_settings(values: Sequence[str] | None, mode: str | None) -> dict[str, Any]:
-    """Settings of RunConfig for these `--expert` values: experts need the agent that can ask them. Raises UserError."""
+    """Return the settings of RunConfig for these `--expert` values: experts need the agent that can ask them. Raises UserError."""
     if values is None:
         if mode is not None:
             raise UserError("--expert-mode is given without --expert; name an expert with --expert NAME=MODEL")
@@ -23,7 +23,7 @@ def expert_settings(values: Sequence[str] | None, mode: str | None) -> dict[str,
 
 
 def with_experts(config: RunConfig, values: Sequence[str]) -> RunConfig:
-    """An earlier run's settings with some experts named again: their options may change, their models may not. Raises UserError."""
+    """Return an earlier run's settings with some experts named again: their options may change, their models may not. Raises UserError."""
     experts = {expert.alias: expert for expert in config.experts}
     for expert in parse_experts(values):
         before = experts.get(expert.alias)

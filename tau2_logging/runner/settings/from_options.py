@@ -19,7 +19,7 @@ from tau2_logging.runner.settings.user_variants import variant_arms
 
 
 def new_config(given: Mapping[str, Any], arms: tuple[Arm, ...] = ()) -> RunConfig:
-    """The configuration of a new run; `given` are the options by name, `arms` those besides `--user-variants`. Raises UserError."""
+    """Return the configuration of a new run; `given` are the options by name, `arms` those besides `--user-variants`. Raises UserError."""
     if "user_variants" in given:
         arms = (*variant_arms(given["user_variants"]), *arms)
     values = {**expert_settings(given.get("expert"), given.get("expert_mode")), **_plain_values(given)}
@@ -27,7 +27,7 @@ def new_config(given: Mapping[str, Any], arms: tuple[Arm, ...] = ()) -> RunConfi
 
 
 def _plain_values(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that are made of one option alone."""
+    """Return the fields that are made of one option alone."""
     alone = [option for option in RUN_OPTIONS if option.field not in MADE_OF_SEVERAL and option.name in given]
     return {str(option.field): _value(option, given[option.name]) for option in alone}
 
@@ -57,7 +57,7 @@ def _model_args(given: Mapping[str, Any], role: str) -> dict[str, Any]:
 
 
 def notes_on(config: RunConfig) -> Iterator[str]:
-    """What may not be meant so: a scripted model, which knows the task's solution, beside one that does not."""
+    """Yield what may not be meant so: a scripted model, which knows the task's solution, beside one that does not."""
     agent, user = config.agent_model, config.user_model
     if agent.scripted != user.scripted:
         role = "user" if user.scripted else "agent"
@@ -68,8 +68,8 @@ def notes_on(config: RunConfig) -> Iterator[str]:
 
 
 def resumed_config(given: Mapping[str, Any]) -> tuple[RunConfig, Path]:
-    """The configuration of the run to `resume`, with what else is given changed, and its folder. Raises UserError for options that cannot
-    be changed."""
+    """Return the configuration of the run to `resume`, with what else is given changed, and its folder. Raises UserError for options that
+    cannot be changed."""
     fixed = sorted(given.keys() - {option.name for option in OPTIONS if option.resumable})
     if fixed:
         flags = ", ".join(map(flag_of, fixed))
@@ -86,7 +86,7 @@ def resumed_config(given: Mapping[str, Any]) -> tuple[RunConfig, Path]:
 
 
 def changed_config(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
-    """A configuration with the options of a later start in force. Raises UserError."""
+    """Return a configuration with the options of a later start in force. Raises UserError."""
     changes: dict[str, Any] = {"servers": ModelServerSettings.of(given, config.servers)}
     if "executor" in given:  # workers and address belong to the executor that was
         changes |= {"workers": None, "ray_address": None}
@@ -99,7 +99,7 @@ def changed_config(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:
 
 
 def _to_give_again(role: str) -> str:
-    """What a resumed run needs that run.json does not keep."""
+    """Return what a resumed run needs that run.json does not keep."""
     kind, _, name = role.partition(" ")
     if kind == "arm":
         return f"the settings of {role} contained a possible secret, which is not stored; start a new run with keys in the environment"

@@ -11,7 +11,7 @@ _KINDS = {list: "a list", str: "a text", int: "a number", float: "a number", boo
 
 
 def json_object(flag: str, text: str | None) -> dict[str, Any]:
-    """The value of a flag, empty if it is not given. Raises UserError, which does not repeat the value: it may hold a key."""
+    """Return the value of a flag, empty if it is not given. Raises UserError, which does not repeat the value: it may hold a key."""
     if text is None:
         return {}
     try:

@@ -71,7 +71,7 @@ class Option:
 
 
 def at_least(least: int) -> Check:
-    """A whole number of at least `least`."""
+    """Return a whole number of at least `least`."""
 
     def check(option: Option, value: int) -> None:
         if value < least:
@@ -81,7 +81,7 @@ def at_least(least: int) -> Check:
 
 
 def above_zero(unit: str) -> Check:
-    """A finite number above 0 of `unit`."""
+    """Return a finite number above 0 of `unit`."""
 
     def check(option: Option, value: float) -> None:
         if not 0 < value < float("inf"):
@@ -91,7 +91,7 @@ def above_zero(unit: str) -> Check:
 
 
 def one_of(choices: tuple[str, ...]) -> Check:
-    """One of the choices; the problem names the flag."""
+    """Return one of the choices; the problem names the flag."""
 
     def check(option: Option, value: str) -> None:
         if value not in choices:
@@ -102,7 +102,7 @@ def one_of(choices: tuple[str, ...]) -> Check:
 
 
 def known(choices: tuple[str, ...]) -> Check:
-    """One of the choices; the problem names the field."""
+    """Return one of the choices; the problem names the field."""
 
     def check(option: Option, value: str) -> None:
         if value not in choices:
@@ -289,7 +289,7 @@ RUN_OPTIONS = tuple(option for option in OPTIONS if option.field is not None)
 
 
 def flag_of(name: str) -> str:
-    """The flag of an option by its name among the arguments."""
+    """Return the flag of an option by its name among the arguments."""
     return next(option.flag for option in OPTIONS if option.name == name)
 
 

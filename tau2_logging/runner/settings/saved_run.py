@@ -27,7 +27,7 @@ def write_run(directory: Path, data: Mapping[str, Any]) -> None:
 
 
 def read_run(directory: Path) -> dict[str, Any]:
-    """Read run.json. Raises UserError where the folder is not a run."""
+    """Read run.json. Raises UserError if the folder is not a run."""
     path = directory / "run.json"
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
@@ -53,7 +53,7 @@ _RUN_CHECKS: dict[str, Callable[[Any], bool]] = {
 
 
 def saved_config(directory: Path) -> RunConfig:
-    """The configuration of a run. Raises UserError if the folder is not a run, or its run.json was edited or damaged."""
+    """Return the configuration of a run. Raises UserError if the folder is not a run, or its run.json was edited or damaged."""
     data = read_run(directory)["config"]
     missing = [name for name in _NEEDED if name not in data]
     if missing:
@@ -75,7 +75,8 @@ def _damaged(directory: Path, what: str) -> UserError:
 
 
 def fits(value: Any, hint: Any) -> bool:
-    """Whether a value read from JSON can be of a type: text for a path, a list for a tuple, an object for a mapping or a dataclass."""
+    """Return whether a value read from JSON can be of a type: text for a path, a list for a tuple, an object for a mapping or a
+    dataclass."""
     origin, inner = get_origin(hint), get_args(hint)
     if origin in (Union, types.UnionType):
         return any(fits(value, kind) for kind in inner)

@@ -14,7 +14,8 @@ from tau2_logging.runner.settings.config import RunConfig
 
 
 def secret_values(config: RunConfig) -> list[str]:
-    """Texts of arguments and words that are not shown, parts of addresses, and variables of the environment with the name of a secret."""
+    """Return the texts of arguments and words that are not shown, parts of addresses, and variables of the environment with the name of a
+    secret."""
     found = [text for model in config.models for text in _hidden(dict(model.args), shown_arguments(model.args, mask_text))]
     if config.servers is not None:
         words = [*config.servers.serve_command, *config.servers.serve_args]
@@ -27,7 +28,7 @@ def secret_values(config: RunConfig) -> list[str]:
 
 
 def _hidden(value: Any, shown: Any) -> Iterator[str]:
-    """The texts of a value that are not in what is shown of it."""
+    """Yield the texts of a value that are not in what is shown of it."""
     if isinstance(value, Mapping) and isinstance(shown, Mapping):
         for name, item in value.items():
             yield from _hidden(item, shown.get(str(name), MASK))

@@ -13,7 +13,7 @@ _ROLES = ("agent_model", "user_model", "judge_model")
 
 
 def shown_settings(settings: dict[str, Any]) -> dict[str, Any]:
-    """A copy of a RunConfig's fields, as plain values, in which nothing may be a credential."""
+    """Return a copy of a RunConfig's fields, as plain values, in which nothing may be a credential."""
     shown: dict[str, Any] = mask(settings)  # type: ignore[assignment]
     for before, after in zip(_models(settings), _models(shown), strict=True):
         after["args"] = shown_arguments(before["args"], mask_text)
@@ -25,7 +25,7 @@ def shown_settings(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _models(settings: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """Whatever has arguments: the roles' models, experts, the arms' models."""
+    """Yield everything with arguments: the roles' models, experts, the arms' models."""
     for owner in (settings, *settings["arms"]):
         yield from (owner[role] for role in _ROLES if owner.get(role) is not None)
     yield from settings["experts"]

@@ -47,7 +47,7 @@ class SimulationSettings:
 
 
 def simulation_settings(config: RunConfig) -> dict[str, SimulationSettings]:
-    """The settings of every label of a run: each domain once, or once for every arm if there are any."""
+    """Return the settings of every label of a run: each domain once, or once for every arm if there are any."""
     if not config.arms:
         return {domain: _settings(config, domain, None) for domain in config.domains}
     return {arm_label(domain, arm.name): _settings(config, domain, arm) for domain in config.domains for arm in config.arms}

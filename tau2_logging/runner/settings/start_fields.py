@@ -1,4 +1,4 @@
-"""Fields of run_start that say what a person varies from run to run, what may be a credential masked."""
+"""Fields of run_start that say what the user varies from run to run, what may be a credential masked."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ _OURS = ("num_retries",)
 
 
 def settings_fields(settings: SimulationSettings) -> dict[str, object]:
-    """Agent, user, models and experts with their arguments as they are in force (tau2's default temperature included), and limits."""
+    """Return agent, user, models and experts with their arguments as they are in force (tau2's default temperature included), and
+    limits."""
     experts = {expert.alias: _settings_of(expert) for expert in settings.experts}
     return {
         "agent": settings.agent,

@@ -13,7 +13,8 @@ __all__ = ["Variant", "chosen_variants", "known_variants", "lint", "variant_arms
 
 
 def known_variants(files: Iterable[str] = ()) -> dict[str, Variant]:
-    """The variants that ship and those of YAML files, by name. Raises UserError for a file that cannot be read or a name used twice."""
+    """Return the variants that ship and those of YAML files, by name. Raises UserError for a file that cannot be read or a name used
+    twice."""
     found = dict(BUILTIN)
     for file in files:
         for variant in read_variants(Path(file)):
@@ -24,7 +25,7 @@ def known_variants(files: Iterable[str] = ()) -> dict[str, Variant]:
 
 
 def chosen_variants(text: str) -> tuple[Variant, ...]:
-    """What `--user-variants` names: variants after commas, or YAML files, which stand for all they hold. Raises UserError."""
+    """Return what `--user-variants` names: variants after commas, or YAML files, which mean all variants in them. Raises UserError."""
     words = [word.strip() for word in text.split(",") if word.strip()]
     files = [word for word in words if word.endswith((".yaml", ".yml"))]
     known = known_variants(files)
@@ -42,5 +43,5 @@ def chosen_variants(text: str) -> tuple[Variant, ...]:
 
 
 def variant_arms(text: str) -> tuple[Arm, ...]:
-    """An arm for each variant that `--user-variants` names. Raises UserError."""
+    """Return an arm for each variant that `--user-variants` names. Raises UserError."""
     return tuple(Arm(variant.name, variant) for variant in chosen_variants(text))

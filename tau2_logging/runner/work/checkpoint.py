@@ -34,7 +34,7 @@ _ROW_TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the checkpoint. `simulation` is tau2's SimulationRun as JSON text, None where there is none; `note` says what is special
+    """A line of the checkpoint. `simulation` is tau2's SimulationRun as JSON text, None if there is none; `note` says what is special
     about it."""
 
     domain: str
@@ -74,7 +74,7 @@ class Checkpoint:
         self._files = {domain: Appender(directory / f"simulations_{domain}.jsonl") for domain in domains}
 
     def append(self, row: Row) -> None:
-        """Keep a finished simulation. Raises OSError where the disk refuses: what is lost here is the result."""
+        """Keep a finished simulation. Raises OSError if the disk refuses: what is lost here is the result."""
         file = self._files[row.domain]
         file.follow()
         file.append(row.line())
@@ -82,7 +82,7 @@ class Checkpoint:
             raise file.error
 
     def reopened(self) -> list[str]:
-        """Files that were moved away or removed and have been opened again."""
+        """Return files that were moved away or removed and have been opened again."""
         return [str(file.path) for file in self._files.values() if file.reopened]
 
     def close(self) -> None:
@@ -91,7 +91,7 @@ class Checkpoint:
 
 
 def read_rows(path: Path, refused: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    """The lines of a checkpoint, in order; a line cut short by a kill is passed over.
+    """Yield the lines of a checkpoint, in order; a line cut short by a kill is passed over.
 
     So is one that was edited or damaged so that it cannot be a row; `refused` is told which and why.
     """
@@ -111,7 +111,7 @@ def read_rows(path: Path, refused: list[str] | None = None) -> Iterator[dict[str
 
 
 def _misfit(row: Any) -> str | None:
-    """Why something cannot be a row."""
+    """Return why something cannot be a row."""
     if not isinstance(row, dict):
         return "it is not an object"
     for name, kinds in _ROW_TYPES.items():
@@ -123,8 +123,8 @@ def _misfit(row: Any) -> str | None:
 
 
 def finished(directory: Path, domains: Iterable[str], refused: list[str] | None = None) -> dict[Key, dict[str, Any]]:
-    """The simulations that need not be run again: those with status ok whose result is there. Their rows are without the bulk of the
-    conversation; `refused` is told of rows that cannot be read."""
+    """Return the simulations that need not be run again: those with status ok whose result is there. Their rows are without the bulk of
+    the conversation; `refused` is told of rows that cannot be read."""
     found: dict[Key, dict[str, Any]] = {}
     for domain in domains:
         for row in read_rows(directory / f"simulations_{domain}.jsonl", refused):
@@ -137,7 +137,7 @@ def finished(directory: Path, domains: Iterable[str], refused: list[str] | None 
 
 
 def results_path(directory: Path, domain: str) -> Path:
-    """Where tau2's Results of a domain are written."""
+    """Return where tau2's Results of a domain are written."""
     return directory / f"results_{domain}.json"
 
 

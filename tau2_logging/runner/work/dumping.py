@@ -28,7 +28,7 @@ class Dump:
 
 
 def dumped(model: Any) -> Dump:
-    """A pydantic model as pydantic writes it if it can, else with every value that cannot be written replaced.
+    """Return a pydantic model as pydantic writes it if it can, else with every value that cannot be written replaced.
 
     Half a surrogate pair becomes U+FFFD, a number that is not finite null, any other object its class's name. Raises if the object is no
     model at all.
@@ -43,7 +43,7 @@ def dumped(model: Any) -> Dump:
 
 
 def dumped_all(models: Iterable[Any]) -> Dump:
-    """Several models as a JSON array."""
+    """Return several models as a JSON array."""
     dumps = [dumped(model) for model in models]
     note = next((dump.note for dump in dumps if dump.note is not None), None)
     return Dump(f"[{', '.join(str(dump.text) for dump in dumps)}]", note)

@@ -23,7 +23,7 @@ class End:
 
 
 def end_of(budget: Budget, totals: LiveTotals, servers: ModelServers) -> End | None:
-    """Why no more simulations are to be started; None if there is no reason."""
+    """Return why no more simulations are to be started; None if there is no reason."""
     reached = budget.reached(totals)
     if reached is not None:
         return End(*reached, "to spend more, --resume with a higher limit, which counts from 0 again")

@@ -24,11 +24,11 @@ _TERMINATIONS = {AGENT: AGENT_ERROR, USER: "user_error", JUDGE: "judge_error"}
 
 
 def ended_by(error: BaseException, simulation: Simulation, model_failures: str) -> tuple[Outcome, Any]:
-    """The outcome of a simulation that ended in `error`, and tau2's SimulationRun if it is scored, else None.
+    """Return the outcome of a simulation that ended in `error`, and tau2's SimulationRun if it is scored, else None.
 
-    If the agent's model failed, the agent has failed: reward 0, unless `model_failures` says otherwise. If the model of the user simulator
-    or of a judge failed, there is no reward, because the agent could do nothing about it. Everything else, an expert's failure included,
-    has neither reward nor termination.
+    If the agent's model failed, the agent has failed: reward 0, unless `model_failures` says otherwise. If the model of the user
+    simulator or of a judge failed, there is no reward, because the agent could do nothing about it. Everything else, an expert's failure
+    included, has neither reward nor termination.
     """
     outcome = failed(simulation, error)
     outcome = replace(outcome, termination=_termination(outcome, error))

@@ -13,12 +13,12 @@ _KEPT = ("id", "task_id")
 
 
 def masked_record(text: str) -> str:
-    """JSON text of a simulation, a task or a list of messages with its texts masked; ids stay."""
+    """Return JSON text of a simulation, a task or a list of messages with its texts masked; ids stay."""
     return json.dumps(_masked(json.loads(text)), ensure_ascii=False)
 
 
 def masked_row(row: Row) -> Row:
-    """The row with its conversation masked; without it if that cannot be done."""
+    """Return the row with its conversation masked; without it if that cannot be done."""
     try:
         simulation = None if row.simulation is None else masked_record(row.simulation)
         return replace(row, simulation=simulation, messages=None if row.messages is None else masked_record(row.messages))

@@ -1,4 +1,4 @@
-"""Which simulations a run consists of. Everything a person can get wrong about tau2 is said here, before anything is written."""
+"""Which simulations a run consists of. Everything the user can get wrong about tau2 is said here, before anything is written."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class RunPlan:
     settings: Mapping[str, SimulationSettings]
 
     def tasks(self, label: str) -> list[Any]:
-        """The tasks of a label, each once."""
+        """Return the tasks of a label, each once."""
         return list({str(unit.task.id): unit.task for unit in self.units if unit.domain == label}.values())
 
     def planned(self) -> dict[str, int]:
-        """How many simulations each label has."""
+        """Return how many simulations each label has."""
         return {label: sum(unit.domain == label for unit in self.units) for label in self.settings}
 
 
@@ -94,7 +94,7 @@ def make_plan(
 
 
 def _with_users(config: RunConfig, settings: Mapping[str, SimulationSettings], harness: Tau2Harness) -> dict[str, SimulationSettings]:
-    """The settings with the user that goes with each agent. Raises UserError for an agent or a user that cannot be run."""
+    """Return the settings with the user that goes with each agent. Raises UserError for an agent or a user that cannot be run."""
     for agent in dict.fromkeys(item.agent for item in settings.values()):
         _known("agent", [agent], harness.agents(), "register your own with tau2's registry")
         if not harness.runs_agent(agent):
@@ -113,7 +113,7 @@ def _check_name(domain: str) -> None:
 
 
 def _suited(tasks: list[Any], harness: Tau2Harness, agents: Iterable[str]) -> list[Any]:
-    """The tasks that all of these agents can do."""
+    """Return the tasks that all of these agents can do."""
     filters = [suits for agent in agents if (suits := harness.task_filter(agent)) is not None]
     return [task for task in tasks if all(suits(task) for suits in filters)]
 

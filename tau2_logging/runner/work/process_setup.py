@@ -30,7 +30,7 @@ Say = Callable[[str], None]
 
 
 class ProcessSetup:
-    """`prepare`, then `open`; both leave what has to be undone on the caller's stack. `notes` are what a person should know at the end.
+    """`prepare`, then `open`; both leave what has to be undone on the caller's stack. `notes` are what the user should know at the end.
 
     `slots` simulations run here at a time; `share` processes run simulations, and each keeps to its part of the rate limits.
     """

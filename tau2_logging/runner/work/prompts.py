@@ -30,7 +30,8 @@ def user_prompts(config: RunConfig) -> dict[tuple[str, str], str]:
 
 
 def prompt_of(variant: Variant | None, domain: str, task_id: str) -> str:
-    """The whole system prompt of a task with a variant, or tau2's own if there is none. Raises UserError for no such domain or task."""
+    """Return the whole system prompt of a task with a variant, or tau2's own if there is none. Raises UserError for no such domain or
+    task."""
     harness = Tau2Harness.load()
     config = RunConfig(domains=(domain,), task_ids=(task_id,))
     with registered_users(harness.registry, [variant] if variant is not None else []):
@@ -42,7 +43,7 @@ def prompt_of(variant: Variant | None, domain: str, task_id: str) -> str:
 
 
 def scenarios(config: RunConfig) -> dict[tuple[str, str], str]:
-    """What tau2 tells the user of each task, by (domain, task id)."""
+    """Return what tau2 tells the user of each task, by (domain, task id)."""
     plain = replace(config, arms=())
     plan = make_plan(plain, simulation_settings(plain), load_harness(plain))
     return {(unit.domain, str(unit.task.id)): str(unit.task.user_scenario) for unit in plan.units}

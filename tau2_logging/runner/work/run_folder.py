@@ -21,8 +21,8 @@ from tau2_logging.runner.work.run_lock import RunLock
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Name and folder of a run, when it began, and what an earlier start of it has left there: what is `done`, the `seeds` of its trials,
-    rows that cannot be read (`damaged`).
+    """Name and folder of a run, when it started, and what an earlier start of it has left there: what is `done`, the `seeds` of its
+    trials, rows that cannot be read (`damaged`).
     """
 
     run_id: str
@@ -35,7 +35,7 @@ class RunFolder:
 
 
 def new_folder(config: RunConfig) -> RunFolder:
-    """For a run that begins. Raises UserError for a name that is taken or can be none, or a folder that cannot be written."""
+    """For a run that starts. Raises UserError for a name that is taken or can be none, or a folder that cannot be written."""
     run_id = config.run_name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     if "/" in run_id or run_id in (".", "..") or not run_id.isprintable():
         raise UserError(f"--run-name {run_id!r} cannot name a folder; use letters, digits, - and _")
@@ -47,7 +47,7 @@ def new_folder(config: RunConfig) -> RunFolder:
 
 
 def resumed_folder(labels: Iterable[str], directory: Path) -> RunFolder:
-    """For a run that goes on. Raises UserError where the folder is not a run."""
+    """For a run that goes on. Raises UserError if the folder is not a run."""
     data = read_run(directory)
     damaged: list[str] = []
     done = finished(directory, labels, damaged)
@@ -81,7 +81,7 @@ def _make(directory: Path) -> None:
 
 
 def within_plan(folder: RunFolder, plan: RunPlan) -> RunFolder:
-    """With what is done of this plan. Raises UserError if the plan's seeds are not those the run began with."""
+    """With what is done of this plan. Raises UserError if the plan's seeds are not those the run started with."""
     if not folder.resumed:
         return folder
     if folder.seeds[: len(plan.seeds)] != plan.seeds[: len(folder.seeds)]:

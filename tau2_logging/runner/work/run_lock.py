@@ -65,7 +65,7 @@ def _refuse_if_running(path: Path) -> None:
 
 @contextlib.contextmanager
 def _only_one(directory: Path) -> Iterator[None]:
-    """Hold the folder for the moment in which the lock is looked at and taken, where the system can do that."""
+    """Hold the folder for the moment in which the lock is looked at and taken, if the system can do that."""
     try:
         import fcntl
 

@@ -28,7 +28,7 @@ class WorkerSpec:
     """Part of one worker process in a run.
 
     `number` counts the workers there have been, from 0; `share` is how many there are at a time, `slots` how many simulations this one runs
-    at a time. `started_wall`: seconds since 1970 when the run began. `origin_ns`: the same moment on the monotonic clock, which the
+    at a time. `started_wall`: seconds since 1970 when the run started. `origin_ns`: the same moment on the monotonic clock, which the
     processes of a machine share; None on other machines. `own_files`: it writes into the run's files itself. `uplink_level`: least
     level of the events the run wants to see. `endpoints`: URLs of the model servers. `environment`: variables to set.
     """

@@ -59,7 +59,8 @@ def run_unit(unit: Unit, context: RunContext, begun: Begun) -> Row | None:
 
 
 def _start_fields(unit: Unit, context: RunContext) -> dict[str, object]:
-    """Fields of task_start: hashes of the task's text and of the prompt that the user's model is to be sent, and the user's variant."""
+    """Return the fields of task_start: hashes of the task's text and of the prompt that the user's model is to be sent, and the user's
+    variant."""
     settings = context.settings[unit.domain]
     prompt = context.logger.attempt(context.harness.user_prompt, settings, unit.task)
     dumped_task = context.logger.attempt(_as_json, unit.task)
@@ -114,7 +115,7 @@ def _last_resort(unit: Unit, simulation: Simulation, error: BaseException, conte
 
 
 def interrupt(unit: Unit, simulation: Simulation, context: RunContext) -> Row | None:
-    """The run has been stopped, and does not wait for this one: keep a row that says so. None if the simulation has ended already."""
+    """Keep a row that says that the run was stopped and does not wait for this one. None if the simulation has ended already."""
     waiting = simulation.waiting()
     elapsed_ms = simulation.elapsed_ms()
     if not simulation.abandon():
@@ -131,7 +132,7 @@ def _keep(context: RunContext, row: Row) -> None:
 
 
 def _kept(outcome: Outcome, result: Any) -> tuple[Outcome, Dump]:
-    """tau2's result as it is kept. A result that cannot be dumped at all makes the simulation one that ended in error."""
+    """Return tau2's result as it is kept. A result that cannot be dumped at all makes the simulation one that ended in error."""
     if result is None:
         return outcome, Dump()
     try:
@@ -159,7 +160,7 @@ def _row(unit: Unit, outcome: Outcome, duration_ms: float, kept: Dump, partial: 
 
 
 def _partial_trajectory(simulation: Simulation) -> Dump:
-    """What had been said before the simulation failed: it may be what explains the failure."""
+    """Return what had been said before the simulation failed: it may be what explains the failure."""
     messages = getattr(simulation.orchestrator, "trajectory", None)
     return dumped_all(list(messages)) if messages else Dump()
 

@@ -10,7 +10,7 @@ from tau2_logging.logger.simulation import Simulation
 class Watchdog:
     """`tick` is called often, from one thread; it reads the simulations' own clock.
 
-    `heartbeat_s` and `limit_s` in seconds; no limit where it is None.
+    `heartbeat_s` and `limit_s` in seconds; no limit if it is None.
     """
 
     def __init__(self, heartbeat_s: float, limit_s: float | None) -> None:

@@ -16,7 +16,7 @@ _MOST = 1e15
 
 
 def read_event_file(path: Path) -> Rows:
-    """The rows of an events file. A line that cannot be read is kept apart; a file without an event raises UserError."""
+    """Return the rows of an events file. A line that cannot be read is kept apart; a file without an event raises UserError."""
     rows, events = Rows(), 0
     for number, event in enumerate(read_events(path), 1):
         if isinstance(event, RejectedLine):
@@ -36,7 +36,7 @@ def read_event_file(path: Path) -> Rows:
 
 
 def _unbelievable(event: StructuredEvent) -> str | None:
-    """Why an event is refused whose values have their types: a number that no run can have, half of a character."""
+    """Return why an event is refused whose values have their types: a number that no run can have, half of a character."""
     for name, value in vars(event).items():
         if isinstance(value, int | float) and not 0 <= value <= _MOST:
             return f"{name} is {value}, which no run can have"

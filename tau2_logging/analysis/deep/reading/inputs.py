@@ -1,4 +1,4 @@
-"""What to read: results files, events, logs and run folders, told apart by what they are."""
+"""What to read: results files, events, logs and run folders, distinguished by what they are."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Files:
 
 
 def sort_out(paths: str | Path | Iterable[str | Path]) -> Files:
-    """What each path is. Raises UserError where one is missing or of no use."""
+    """Return what each path is. Raises UserError if one is missing or of no use."""
     files = Files()
     for path in [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]:
         if path.is_dir():
@@ -46,7 +46,7 @@ def sort_out(paths: str | Path | Iterable[str | Path]) -> Files:
 
 
 def is_recording(path: Path) -> bool:
-    """Whether a path is for the deep analysis alone: a results file, events, or a folder with either."""
+    """Return whether a path is for the deep analysis alone: a results file, events, or a folder with either."""
     if not path.is_dir():
         return path.suffix in (".json", ".jsonl")
     return bool(_recordings(path)) or (any(path.glob("*.json")) and not any(path.glob("tau2_*.log*")))
@@ -76,7 +76,7 @@ def _sort_folder(folder: Path, files: Files) -> None:
 
 
 def beside(log: RunLog) -> Files:
-    """The results and events that our runner left beside the logs of a run: `runs/<run>/` in the folder of each log."""
+    """Return the results and events that our runner left beside the logs of a run: `runs/<run>/` in the folder of each log."""
     files = Files()
     for name in dict.fromkeys(str(Path(file).parent) for file in log.files if file != "-"):
         for run in [log.run_id] if log.run_id else log.runs:
@@ -89,8 +89,8 @@ def beside(log: RunLog) -> Files:
 
 
 def run_names(paths: Iterable[Path]) -> dict[Path, str]:
-    """The run that each results file is of: the folder of our run.json, or of v1's results.json, else the file's name; where two files
-    would be called the same, with their folder's name, and if need be the whole path. A file that is named twice is one.
+    """Return the run that each results file is of: the folder of our run.json, or of v1's results.json, else the file's name; if two
+    files would have the same name, with their folder's name, and if need be the whole path. A file that is named twice is one.
     """
     names = {path.resolve(): run_name(path) for path in paths}
     for longer in (lambda path: f"{path.parent.name}/{path.stem}", str):
@@ -100,7 +100,7 @@ def run_names(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def read(files: Files, log: RunLog | None = None) -> Recorded:
-    """Read and combine everything. Raises UserError where there is no simulation in it."""
+    """Read and combine everything. Raises UserError if there is no simulation in it."""
     results, logs, events = Rows(), Rows(), Rows()
     for path, run in run_names(files.results).items():
         results.add(read_results(path, run))

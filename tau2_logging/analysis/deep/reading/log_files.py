@@ -19,7 +19,7 @@ _KEY = ["run", "domain", "task", "trial"]
 
 
 def read_log(log: RunLog) -> Rows:
-    """Simulations, tool calls and model calls of a log; of each simulation the attempt that counts."""
+    """Return simulations, tool calls and model calls of a log; of each simulation the attempt that counts."""
     rows = Rows(simulations=[_simulation(row) for row in log.simulations.to_dict("records")])
     starts = {_key_of(row): row["start_ms"] for row in log.simulations.to_dict("records")}
     rows.calls = list(_tool_calls(log, starts))
@@ -32,7 +32,7 @@ def read_log(log: RunLog) -> Rows:
 
 
 def _key_of(row: dict[Any, Any]) -> tuple[Any, ...]:
-    """The simulation of a row; a log that numbers no trials has one of each task."""
+    """Return the simulation of a row; a log that numbers no trials has one of each task."""
     run, domain, task, trial = (None if pd.isna(row.get(name)) else row[name] for name in _KEY)
     return run, domain, task, 0 if trial is None else trial
 
@@ -52,7 +52,7 @@ def _simulation(row: dict[Any, Any]) -> Row:
 
 
 def _ended_in(row: dict[Any, Any]) -> str | None:
-    """The error of task_end, in words."""
+    """Return the error of task_end, in words."""
     said = [text for name in ("error_type", "error_message") if (text := _text(row.get(name))) is not None]
     return ": ".join(said) or None
 
@@ -62,7 +62,7 @@ def _text(value: Any) -> str | None:
 
 
 def _counted(log: RunLog, types: list[str], starts: dict[tuple[Any, ...], Any]) -> Iterator[dict[Any, Any]]:
-    """Events that belong to the last start of their simulation, in order."""
+    """Yield events that belong to the last start of their simulation, in order."""
     for row in log.select(types=types).to_dict("records"):
         begin = starts.get(_key_of(row))
         if begin is not None and not row.get("start_ms", begin) < begin:

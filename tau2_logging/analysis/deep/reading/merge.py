@@ -15,10 +15,10 @@ _FROM_EVENTS = ("tool_type", "complexity", "missing", "unexpected", "wrong_type"
 
 
 def combined(results: Rows, logs: Rows, events: Rows) -> Rows:
-    """The rows of all sources, each simulation once.
+    """Return the rows of all sources, each simulation once.
 
-    A simulation is told by the results file where that holds it, else by the log, else by its events. Calls of the log are those of the
-    trajectory in the same order; events are found by call id, or by order where the simulation is not in a results file.
+    A simulation is told by the results file if that holds it, else by the log, else by its events. Calls of the log are those of the
+    trajectory in the same order; events are found by call id, or by order if the simulation is not in a results file.
     """
     found = Rows(
         gold=_once(results.gold, ["run", "domain", "task", "index"]), remarks=events.remarks, refused=[*results.refused, *events.refused]
@@ -44,12 +44,12 @@ def combined(results: Rows, logs: Rows, events: Rows) -> Rows:
 
 
 def key_of(row: Row) -> Key:
-    """The simulation a row is of."""
+    """Return the key of a row's simulation."""
     return tuple(row.get(name) for name in RUN_KEY)
 
 
 def by_simulation(rows: Iterable[Row]) -> defaultdict[Key, list[Row]]:
-    """Rows of each simulation, in their order."""
+    """Return the rows of each simulation, in their order."""
     found: defaultdict[Key, list[Row]] = defaultdict(list)
     for row in rows:
         found[key_of(row)].append(row)
@@ -57,12 +57,12 @@ def by_simulation(rows: Iterable[Row]) -> defaultdict[Key, list[Row]]:
 
 
 def _once(rows: Iterable[Row], names: list[str]) -> list[Row]:
-    """The last row of each key: a file may be given twice."""
+    """Return the last row of each key: a file may be given twice."""
     return list({tuple(row.get(name) for name in names): row for row in rows}.values())
 
 
 def _ended(row: Row) -> Row:
-    """How the log says that the simulation ended, and how long it took by a monotonic clock."""
+    """Return how the log says that the simulation ended, and how long it took by a monotonic clock."""
     return {name: row[name] for name in ("status", "duration_s", "ended_in") if row.get(name) is not None and row[name] == row[name]}
 
 
@@ -102,7 +102,7 @@ def _known(event: Row) -> Row:
 
 
 def _replies(results: Rows, logs: Rows) -> list[Row]:
-    """Model calls as the log timed them, else messages; of a simulation of which the log knows no model call, the messages."""
+    """Return model calls as the log timed them, else messages; of a simulation of which the log knows no model call, the messages."""
     timed = by_simulation(logs.replies)
     messages = [row for row in results.replies if key_of(row) not in timed]
     return [*logs.replies, *messages]

@@ -10,21 +10,21 @@ Message = Mapping[str, Any]
 
 _SIDES = (("assistant", "agent_tool_calls", "agent_tool_results"), ("user", "user_tool_calls", "user_tool_results"))
 _ERROR = "Error: "
-"""How tau2 begins the text of a tool's error."""
+"""How tau2 starts the text of a tool's error."""
 
 
 def messages_of(simulation: Mapping[str, Any]) -> list[Message]:
-    """What was said and done; of a spoken simulation only the tool calls and their results, which its ticks hold as messages do."""
+    """Return what was said and done; of a spoken simulation only the tool calls and their results, which its ticks hold as messages do."""
     return list(flat(simulation.get("messages") or ())) or list(_of_ticks(ticks_of(simulation)))
 
 
 def ticks_of(simulation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The ticks of a voice run (tau2 v1) that know of tool calls; a trimmed file may have kept none of these."""
+    """Return the ticks of a voice run (tau2 v1) that know of tool calls; a trimmed file may have kept none of these."""
     return [tick for tick in simulation.get("ticks") or () if any(calls in tick for _, calls, _ in _SIDES)]
 
 
 def flat(messages: Iterable[Message]) -> Iterator[Message]:
-    """Messages one by one: several tool results may come as one message."""
+    """Yield messages one by one: several tool results may come as one message."""
     for message in messages:
         if message.get("tool_messages"):
             yield from message["tool_messages"]
@@ -41,13 +41,13 @@ def _of_ticks(ticks: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
 
 
 def failed(message: Message) -> bool:
-    """Whether a tool's result is an error: as the file says; in a trimmed one, which does not, by tau2's own words."""
+    """Return whether a tool's result is an error: as the file says; in a trimmed one, which does not, by tau2's own words."""
     error = message.get("error")
     return str(message.get("content") or "").startswith(_ERROR) if error is None else bool(error)
 
 
 def moment(text: Any) -> float | None:
-    """An ISO time as seconds; None where there is none."""
+    """Return an ISO time as seconds; None if there is none."""
     try:
         return datetime.fromisoformat(str(text).replace("Z", "+00:00")).timestamp()
     except ValueError:

@@ -61,11 +61,11 @@ class Rows:
 class Recorded:
     """The tables of some simulations.
 
-    `simulations`: one row each; `reward` NaN where it was not evaluated, `parts` the reward by basis ({"DB": 1.0, ...}) or None,
+    `simulations`: one row each; `reward` NaN if it was not evaluated, `parts` the reward by basis ({"DB": 1.0, ...}) or None,
     `checks` what the evaluator asserted ({"communicate": [[text, met], ...], "assertions": ..., "environment": ...}), `talk` whether
     its messages are known, `action_checks` the reference actions that it was checked against and what came of it, if they are not its
     task's. `calls`: one row a live tool call, in order; `position` counts them in its simulation from 0, `seen` says of each argument
-    whether its value stood in the conversation before. `history`: the calls that stood in the trajectory before the simulation began (a
+    whether its value was in the conversation before. `history`: the calls that was in the trajectory before the simulation started (a
     task may start in the middle of a talk): nobody made them, but tau2's action check counts them. `gold`: the reference actions of
     each run's tasks, in which releases of tau2 differ. `replies`: the messages of models, `took_ms` since the message before.
     `remarks`: what an agent put right (`correction`) or left out (`context_reduction`).
@@ -108,12 +108,12 @@ class Recorded:
         return [str(name) for name in self.simulations["run"].drop_duplicates()]
 
     def of_run(self, run: str) -> Recorded:
-        """What was recorded of one run."""
+        """Return what was recorded of one run."""
         parts = ("simulations", "calls", "gold", "replies", "history", "remarks")
         return replace(self, **{name: _of_run(getattr(self, name), run) for name in parts})
 
     def pooled(self) -> Recorded:
-        """All runs as one record, the reference actions of a task once. Raises UserError where settings or texts of tasks differ."""
+        """Return all runs as one record, the reference actions of a task once. Raises UserError if settings or texts of tasks differ."""
         check_alike(self.facts)
         return replace(self, gold=self.gold.drop_duplicates([*TASK_KEY, "index"], keep="last").reset_index(drop=True))
 
@@ -123,7 +123,7 @@ def _of_run(table: pd.DataFrame, run: str) -> pd.DataFrame:
 
 
 def tables(rows: Rows, sources: Iterable[str]) -> Recorded:
-    """The tables of rows, sorted by simulation so that the order of reading changes nothing."""
+    """Return the tables of rows, sorted by simulation so that the order of reading changes nothing."""
     simulations = frame(rows.simulations, SIMULATION_COLUMNS)
     calls = frame(rows.calls, CALL_COLUMNS)
     for name in ("reward", "duration_s", "agent_cost_usd", "user_cost_usd"):
@@ -160,20 +160,20 @@ def _facts(rows: Rows) -> Iterator[RunIdentity]:
 
 
 def frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataFrame:
-    """Rows as a table of objects with exactly these columns."""
+    """Return rows as a table of objects with exactly these columns."""
     names = list(columns)
     data = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names} if (rows := list(rows)) else {}
     return pd.DataFrame(data, columns=pd.Index(names, dtype=object), dtype=object)
 
 
 def records(table: pd.DataFrame) -> list[Row]:
-    """The rows of a table as dicts, in order."""
+    """Return the rows of a table as dicts, in order."""
     names = [str(name) for name in table.columns]
     return [dict(zip(names, row, strict=True)) for row in zip(*(table[name].tolist() for name in table.columns), strict=True)]
 
 
 def in_order(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Sorted by keys that may be text, numbers or absent."""
+    """Sort by keys that may be text, numbers or absent."""
     columns = [[_sortable(value) for value in table[name]] for name in keys]
     places = sorted(range(len(table)), key=lambda at: [column[at] for column in columns])
     return table.iloc[places].reset_index(drop=True)
@@ -187,10 +187,10 @@ def _sortable(value: Any) -> tuple[int, float, str]:
 
 
 def filled(values: pd.Series, text: str) -> pd.Series:
-    """The column with a text where it is absent."""
+    """Return the column with a text if it is absent."""
     return values.astype(object).where(values.notna(), text)
 
 
 def cluster_codes(table: pd.DataFrame, keys: Iterable[str] = TASK_KEY) -> Any:
-    """A whole number for each row: equal for rows of one task."""
+    """Return a whole number for each row: equal for rows of one task."""
     return table.groupby(list(keys), sort=False, dropna=False).ngroup().to_numpy()

@@ -12,7 +12,7 @@ _TOKENS = ("prompt_tokens", "completion_tokens")
 
 
 def problem(simulation: object) -> str | None:
-    """What is wrong with a simulation of a results file; None if it can be read."""
+    """Return what is wrong with a simulation of a results file; None if it can be read."""
     if not isinstance(simulation, Mapping):
         return f"it is {_shown(simulation)}, no object"
     return next(_problems(simulation), None)

@@ -33,7 +33,7 @@ _CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
 
 
 def read_results(path: Path, run: str) -> Rows:
-    """The rows of a results file, told as of that run. Raises UserError where it is none."""
+    """Return the rows of a results file, told as of that run. Raises UserError if it is none."""
     data = read_file(path)
     try:
         return _rows(data, path, run)
@@ -42,7 +42,7 @@ def read_results(path: Path, run: str) -> Rows:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """A results file as it is. Raises UserError where it is none."""
+    """Return a results file as it is. Raises UserError if it is none."""
     data = read_json(path)
     if isinstance(data, list):
         raise UserError(
@@ -54,7 +54,7 @@ def read_file(path: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> Any:
-    """The content of a JSON file; raises UserError."""
+    """Return the content of a JSON file; raises UserError."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
@@ -88,7 +88,7 @@ def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
 
 
 def simulations_of(data: Mapping[str, Any], path: Path, refused: list[Rejected] | None = None) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """(task, trial, tau2's SimulationRun) of each simulation, also of v1's folder, in the order of the file.
+    """Yield (task, trial, tau2's SimulationRun) of each simulation, also of v1's folder, in the order of the file.
 
     `refused`: takes those that cannot be read. Raises UserError for one if nobody takes it.
     """
@@ -110,12 +110,12 @@ def simulations_of(data: Mapping[str, Any], path: Path, refused: list[Rejected] 
 
 
 def _free_trial(trial: Any, used: Sequence[int]) -> int:
-    """The trial a simulation says it is; one that says none, or one that is there already, is the next."""
+    """Return the trial a simulation says it is; one that says none, or one that is there already, is the next."""
     return int(trial) if trial is not None and int(trial) not in used else max(used, default=-1) + 1
 
 
 def read_checkpoint(path: Path) -> Rows:
-    """The rows of our simulations_{domain}.jsonl, for a run that never came to write its results; it does not hold the tasks."""
+    """Return the rows of our simulations_{domain}.jsonl, for a run that never came to write its results; it does not hold the tasks."""
     rows = Rows()
     last: dict[tuple[str, int], Any] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
@@ -133,14 +133,16 @@ def read_checkpoint(path: Path) -> Rows:
 
 
 def domain_of(path: Path, data: Mapping[str, Any]) -> str:
-    """The name under which the domain was run: retail_enhanced has retail's environment, and is retail_enhanced in our log and events."""
+    """Return the name under which the domain was run: retail_enhanced has retail's environment, and is retail_enhanced in our log and
+    events."""
     if (path.parent / RUN_FILE).exists() and path.stem.startswith("results_"):
         return path.stem.removeprefix("results_")
     return str((data["info"].get("environment_info") or {}).get("domain_name") or path.stem)
 
 
 def run_name(path: Path) -> str:
-    """The run that a file is of: its folder where our run.json lies in it, else the file's name (the folder's, for v1's results.json)."""
+    """Return the run that a file is of: its folder if our run.json is in it, else the file's name (the folder's, for v1's
+    results.json)."""
     if (path.parent / RUN_FILE).exists() or path.name == "results.json":
         return path.resolve().parent.name
     return path.stem
@@ -171,12 +173,12 @@ def _learn_tool_types(rows: Rows, data: Mapping[str, Any]) -> None:
 
 
 def history_length(task: Mapping[str, Any]) -> int:
-    """How many messages stand at the head of the trajectory because the task begins in the middle of a talk."""
+    """Return how many messages are at the start of the trajectory because the task starts in the middle of a talk."""
     return len(list(flat((task.get("initial_state") or {}).get("message_history") or ())))
 
 
 def gold_rows(run: str, domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
-    """The reference actions of a task."""
+    """Yield the reference actions of a task."""
     criteria = task.get("evaluation_criteria") or {}
     for index, action in enumerate(criteria.get("actions") or ()):
         yield {
@@ -187,8 +189,8 @@ def gold_rows(run: str, domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
 
 
 def foreign_checks(simulation: Mapping[str, Any], task: Mapping[str, Any]) -> list[Row] | None:
-    """The reference actions that a simulation was checked against, and whether they were made, if they are not those of its task: in such a
-    file tasks and simulations are mixed up. None if they are the task's, or if the file holds no checks."""
+    """Return the reference actions that a simulation was checked against, and whether they were made, if they are not those of its task:
+    in such a file tasks and simulations are mixed up. None if they are the task's, or if the file holds no checks."""
     checks = (simulation.get("reward_info") or {}).get("action_checks") or ()
     actions = [(check["action"], bool(check.get("action_match")), check.get("tool_type")) for check in checks]
     own = {action.get("action_id") for action in (task.get("evaluation_criteria") or {}).get("actions") or ()}
@@ -205,7 +207,7 @@ def foreign_checks(simulation: Mapping[str, Any], task: Mapping[str, Any]) -> li
 
 
 def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: str = "", ticket: str = "", history: int = 0) -> None:
-    """The rows of tau2's SimulationRun, whose first `history` messages were there before it began."""
+    """The rows of tau2's SimulationRun, whose first `history` messages were there before it started."""
     reward = simulation.get("reward_info") or {}
     termination = simulation.get("termination_reason")
     status, given = recorded_ending(termination, reward.get("reward"))
@@ -237,7 +239,7 @@ def _checks(reward: Mapping[str, Any]) -> dict[str, list[list[Any]]]:
 def _timed(
     messages: Iterable[Mapping[str, Any]], began: float | None
 ) -> Iterator[tuple[int, Mapping[str, Any], float | None, float | None]]:
-    """(turn, message, seconds since the start, ms since the message before)."""
+    """Yield (turn, message, seconds since the start, ms since the message before)."""
     before = began
     for turn, message in enumerate(messages):
         now = moment(message.get("timestamp"))
@@ -256,7 +258,8 @@ def _replies(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float |
 
 
 def _calls(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]], known: Conversation | None) -> Iterator[Row]:
-    """Calls in the order of their results: a call without a result was never executed. `known`: None where nobody knows what was said."""
+    """Yield calls in the order of their results: a call without a result was never executed. `known`: None if nobody knows what was
+    said."""
     waiting: dict[str, deque[Row]] = defaultdict(deque)
     for turn, message, at, took in timed:
         if message.get("role") == "tool":
@@ -287,5 +290,5 @@ def _call(call: Mapping[str, Any], message: Mapping[str, Any], turn: int, known:
 
 
 def size_of(arguments: Mapping[str, Any]) -> int:
-    """Bytes of the arguments as compact JSON in UTF-8."""
+    """Return the bytes of the arguments as compact JSON in UTF-8."""
     return len(json.dumps(arguments, ensure_ascii=False, separators=(",", ":"), default=str).encode("utf-8", "replace"))

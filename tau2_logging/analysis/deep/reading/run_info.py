@@ -13,7 +13,8 @@ _OURS = ("num_retries",)
 
 
 def settings_of(info: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of run_start: agent, user, their models and arguments (texts masked unless they are known to be harmless), limits, release."""
+    """Return the fields of run_start: agent, user, their models and arguments (texts masked unless they are known to be harmless),
+    limits, release."""
     found: dict[str, Any] = {}
     for role, name in _ROLES.items():
         about = info.get(name)

@@ -1,4 +1,4 @@
-"""Whether the value of an argument stood in the conversation before the call: a value that did not was made up, computed, or known by
+"""Whether the value of an argument was in the conversation before the call: a value that did not was made up, computed, or known by
 heart.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 LEAST_LETTERS = 3
-"""Shorter values stand everywhere by chance; they are not judged."""
+"""Shorter values occur everywhere by chance; they are not judged."""
 
 
 class Conversation:
@@ -24,7 +24,7 @@ class Conversation:
             self._texts.append(text.casefold())
 
     def holds(self, arguments: Mapping[str, Any]) -> dict[str, bool | None]:
-        """For each argument whether every value in it has been seen; None where none of them can be judged."""
+        """For each argument whether every value in it has been seen; None if none of them can be judged."""
         return {name: self._seen(value) for name, value in arguments.items()}
 
     def _seen(self, value: Any) -> bool | None:
@@ -35,7 +35,7 @@ class Conversation:
 
 
 def leaves(value: Any) -> Iterator[str]:
-    """The texts and numbers in a value, as they would stand in a conversation. Truths say nothing and are left out."""
+    """Yield the texts and numbers in a value, as they would be in a conversation. Truths say nothing and are left out."""
     if isinstance(value, Mapping):
         for item in value.values():
             yield from leaves(item)

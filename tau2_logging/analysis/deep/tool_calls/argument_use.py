@@ -17,7 +17,7 @@ _JSON_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", 
 
 
 def _each(calls: pd.DataFrame) -> Iterator[tuple[int, str, Any, Any]]:
-    """(index of the call, argument, value, whether it was seen)."""
+    """Yield (index of the call, argument, value, whether it was seen)."""
     for index, given, seen in zip(calls.index, calls["arguments"], calls["seen"], strict=True):
         for name, value in (given if isinstance(given, dict) else {}).items():
             yield index, name, value, (seen or {}).get(name) if isinstance(seen, dict) else None
@@ -68,7 +68,7 @@ def schema_checks(recorded: Recorded) -> pd.DataFrame:
 
 
 def unseen_values(recorded: Recorded) -> pd.DataFrame:
-    """By tool and argument: values that stood nowhere before (policy, messages, tool results) of the values that could be judged, with
+    """By tool and argument: values that did not occur before (policy, messages, tool results) of the values that could be judged, with
     interval.
 
     A value that was not seen was made up, computed or known by heart. Values shorter than 3 letters and truths are not judged; the whole
@@ -81,8 +81,8 @@ def unseen_values(recorded: Recorded) -> pd.DataFrame:
 
 
 def unseen_and_errors(recorded: Recorded) -> pd.DataFrame:
-    """Failed calls among those with a value that had not been seen, and among the others; by domain. Calls with nothing to judge do not
-    count.
+    """Return failed calls among those with a value that had not been seen, and among the others; by domain. Calls with nothing to judge
+    do not count.
     """
     flat = _flat_values(recorded)
     judged = flat[flat["seen"].notna()]
@@ -102,7 +102,7 @@ def _flat_values(recorded: Recorded) -> pd.DataFrame:
 
 
 def errors_by_argument_count(recorded: Recorded) -> pd.DataFrame:
-    """Failed calls by number of arguments: errors of calls with interval, by domain."""
+    """Return failed calls by number of arguments: errors of calls with interval, by domain."""
     calls = recorded.calls[recorded.calls["argument_count"].notna()]
     calls = calls.assign(arguments_given=calls["argument_count"].astype(int))
     table = rate_table(calls, ["domain", "arguments_given"], "error", "error", "errors")

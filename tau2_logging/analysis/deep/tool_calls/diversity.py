@@ -12,7 +12,8 @@ from tau2_logging.statistics.intervals import Array, Rate, rate_columns, rate_of
 
 
 def gini(counts: Any) -> float:
-    """Gini's coefficient ΣᵢΣⱼ|xᵢ - xⱼ| / (2 k² mean x) of the calls of k tools: 0 is equal use, (k-1)/k is all calls on one of them."""
+    """Return Gini's coefficient ΣᵢΣⱼ|xᵢ - xⱼ| / (2 k² mean x) of the calls of k tools: 0 is equal use, (k-1)/k is all calls on one of
+    them."""
     x: Array = np.sort(np.asarray(counts, dtype=float))
     if not len(x) or not x.sum():
         return float("nan")
@@ -21,7 +22,7 @@ def gini(counts: Any) -> float:
 
 
 def shannon(counts: Any) -> float:
-    """Shannon's entropy -Σ p log2 p of the tools' shares, in bits: 0 is one tool, log2 k is k tools alike."""
+    """Return Shannon's entropy -Σ p log2 p of the tools' shares, in bits: 0 is one tool, log2 k is k tools alike."""
     x = np.asarray(counts, dtype=float)
     shares = x[x > 0] / x.sum() if x.sum() else x[:0]
     return float(-(shares * np.log2(shares)).sum() + 0.0) if len(shares) else float("nan")
@@ -43,7 +44,7 @@ def diversity(recorded: Recorded) -> pd.DataFrame:
 
 
 def tool_shares(recorded: Recorded) -> pd.DataFrame:
-    """What share of the calls of a domain each tool has, with interval; the shares of a domain and requestor add up to 1."""
+    """Return what share of the calls of a domain each tool has, with interval; the shares of a domain and requestor add up to 1."""
     rows: list[tuple[Any, ...]] = []
     rates: list[Rate] = []
     for (domain, requestor), group in recorded.calls.groupby(["domain", "requestor"], dropna=False):

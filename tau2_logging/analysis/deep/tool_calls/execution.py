@@ -11,14 +11,15 @@ from tau2_logging.statistics.intervals import cliffs_delta, score_test
 
 
 def execution_by(recorded: Recorded, *by: str) -> pd.DataFrame:
-    """Failed tool calls of calls: errors, calls, tasks, error_rate with its 95 % interval (clustered by task), by columns of the calls."""
+    """Return failed tool calls of calls: errors, calls, tasks, error_rate with its 95 % interval (clustered by task), by columns of the
+    calls."""
     table = rate_table(with_known_types(recorded.calls), list(by), "error", "error", "errors")
     return table[[*by, *(name for name in table if name not in by)]]
 
 
 def with_known_types(calls: pd.DataFrame) -> pd.DataFrame:
-    """The calls; a tool of which nothing says whether it reads or writes is `unknown`, one that the environment does not have `no such
-    tool`.
+    """Return the calls; a tool of which nothing says whether it reads or writes is `unknown`, one that the environment does not have `no
+    such tool`.
     """
     invented = calls["error"].eq(True) & calls["error_text"].map(kind_of_error).eq(HALLUCINATED_TOOL)
     types = calls["tool_type"].mask(calls["tool_type"].isna() & invented, "no such tool")
@@ -26,7 +27,8 @@ def with_known_types(calls: pd.DataFrame) -> pd.DataFrame:
 
 
 def requestors(recorded: Recorded) -> pd.DataFrame:
-    """Agent and user side by side, by domain: calls, distinct tools, calls a simulation, failed calls with interval, time of a call.
+    """Return agent and user side by side, by domain: calls, distinct tools, calls a simulation, failed calls with interval, time of a
+    call.
 
     `difference_p`: two-sided p of no difference in failures between the two (score test clustered by task), on the first row of a pair;
     `delta` is Cliff's (positive: the user's calls fail more often).

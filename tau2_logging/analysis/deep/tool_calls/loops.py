@@ -34,12 +34,13 @@ LOOP_COLUMNS = (
 
 
 def identity(row: Row) -> str:
-    """Two calls are identical where this is equal: tool and arguments, whatever their order."""
+    """Return what identical calls have in common: tool and arguments, whatever their order."""
     return f"{row['tool']} {json.dumps(row['arguments'], sort_keys=True, default=str)}"
 
 
 def longest_loop(calls: Sequence[Any]) -> tuple[int, int, int]:
-    """(period, times, first): the stretch that a repeated sequence of at most LONGEST_PERIOD calls covers most of; (0, 0, 0) without one.
+    """Return (period, times, first): the stretch that a repeated sequence of at most LONGEST_PERIOD calls covers most of; (0, 0, 0)
+    without one.
 
     Of equal stretches the shorter period: A A A A is a loop of 1, four times.
     """
@@ -58,8 +59,8 @@ def longest_loop(calls: Sequence[Any]) -> tuple[int, int, int]:
 
 
 def loops(recorded: Recorded) -> pd.DataFrame:
-    """Simulations in which a sequence of up to 4 identical calls came at least 3 times in a row: RUN_KEY, requestor, the tools of one
-    round, period, times, the number of the first call in it, calls in it, of how many, failed ones, the last error in it, how the
+    """Return simulations in which a sequence of up to 4 identical calls came at least 3 times in a row: RUN_KEY, requestor, the tools of
+    one round, period, times, the number of the first call in it, calls in it, of how many, failed ones, the last error in it, how the
     simulation ended.
 
     Calls whose arguments are not known are not compared.
@@ -85,8 +86,8 @@ def loops(recorded: Recorded) -> pd.DataFrame:
 
 
 def marked_repeats(recorded: Recorded) -> pd.DataFrame:
-    """The calls whose arguments are known, with `repeated` (the same call was made before in the simulation), `after_error` (and its last
-    time failed) and `after_change` (and a successful write came in between; None where it is not known which tools write).
+    """Return the calls whose arguments are known, with `repeated` (the same call was made before in the simulation), `after_error` (and
+    its last time failed) and `after_change` (and a successful write came in between; None if it is not known which tools write).
     """
     calls = recorded.calls[recorded.calls["arguments"].notna()]
     marks = {}
@@ -114,8 +115,9 @@ def _mark(same: Row | None, writes: list[int]) -> tuple[bool, bool, bool]:
 
 
 def repeated_calls(recorded: Recorded) -> pd.DataFrame:
-    """Identical calls made again in one simulation, by tool: repeats, of calls, with interval; how many of them after a failure, and how
-    many after a write had changed something (which may make reading again right). Repeats after neither told the agent nothing new.
+    """Return identical calls made again in one simulation, by tool: repeats, of calls, with interval; how many of them after a failure,
+    and how many after a write had changed something (which may make reading again right). Repeats after neither told the agent nothing
+    new.
     """
     marked = marked_repeats(recorded)
     table = rate_table(marked, ["domain", "requestor", "tool"], "repeated", "repeat", "repeats")

@@ -98,27 +98,28 @@ TRANSFER_WORD = "transfer_to_human"
 
 
 def kind_of_error(text: object) -> str:
-    """The kind of a failed call, by its text."""
+    """Return the kind of a failed call, by its text."""
     words = " ".join(str(text or "").split()).lower()
     return next((rule.kind for rule in RULES if re.search(rule.pattern, words)), OTHER)
 
 
 def kind_of_failure(call: Row) -> str:
-    """The kind of a failed call. An entity that is not found because its identifier has not the type that the tool's signature asks for
-    (`Customer with ID ['C1001'] not found`) is a schema violation; events say so, results files alone do not."""
+    """Return the kind of a failed call. An entity that is not found because its identifier has not the type that the tool's signature
+    asks for (`Customer with ID ['C1001'] not found`) is a schema violation; events say so, results files alone do not."""
     kind = kind_of_error(call["error_text"])
     broken = any(isinstance(found := call.get(name), list) and found for name in SCHEMA_CHECKS)
     return SCHEMA if broken and kind in (UNKNOWN_ENTITY, OTHER) else kind
 
 
 def with_kinds(calls: pd.DataFrame) -> pd.DataFrame:
-    """Failed calls with the column `kind`."""
+    """Return failed calls with the column `kind`."""
     failed = calls[calls["error"].eq(True)]
     return failed.assign(kind=[kind_of_failure(call) for call in records(failed)])
 
 
 def error_kinds(recorded: Recorded) -> pd.DataFrame:
-    """Each kind of error by domain: how many of how many calls, with interval, in how many simulations, the tool most hit, an example.
+    """Return each kind of error by domain: how many of how many calls, with interval, in how many simulations, the tool most hit, an
+    example.
 
     `transfer` counts hand-overs to a human that the task's reference actions do not have, of all simulations whose reference actions are
     known; `malformed JSON` and `provider` also count failed model calls, of all model calls.
@@ -156,7 +157,7 @@ def _example(group: pd.DataFrame) -> Row:
 
 
 def _transfers(recorded: Recorded) -> list[tuple[Row, Rate]]:
-    """Simulations handed over to a human that should not have been."""
+    """Return simulations handed over to a human that should not have been."""
     wanted = {(row["domain"], row["task"]) for row in records(recorded.gold) if TRANSFER_WORD in str(row["tool"])}
     known = set(recorded.gold[TASK_KEY].itertuples(index=False, name=None))
     keys = ["run", *TASK_KEY, "trial"]
@@ -175,7 +176,7 @@ def _transfers(recorded: Recorded) -> list[tuple[Row, Rate]]:
 
 
 def _model_errors(recorded: Recorded) -> list[tuple[Row, Rate]]:
-    """Failed model calls, known from the log alone."""
+    """Return failed model calls, known from the log alone."""
     replies = recorded.replies
     if replies["error_type"].isna().all():
         return []
@@ -196,7 +197,7 @@ def _kind_of_model_error(text: object) -> str:
 
 
 def error_examples(recorded: Recorded, most: int = 5) -> pd.DataFrame:
-    """The commonest texts of each kind: how often, the tool, and one simulation to look at."""
+    """Return the commonest texts of each kind: how often, the tool, and one simulation to look at."""
     failed = with_kinds(recorded.calls)
     groups = failed.groupby(["domain", "kind", "tool", "error_text"], dropna=False, sort=True)
     table = groups.agg(times=("error", "size"), task=("task", "first"), trial=("trial", "first")).reset_index()
@@ -205,7 +206,7 @@ def error_examples(recorded: Recorded, most: int = 5) -> pd.DataFrame:
 
 
 def after_errors(recorded: Recorded) -> pd.DataFrame:
-    """What followed a failed call in its simulation, by kind: the same tool succeeded later, failed again, or was not tried again.
+    """Return what followed a failed call in its simulation, by kind: the same tool succeeded later, failed again, or was not tried again.
 
     Without calls of tools that do not exist, which cannot succeed.
     """

@@ -18,7 +18,7 @@ START, END, OTHERS = "start", "end", "other tools"
 def transitions(recorded: Recorded) -> pd.DataFrame:
     """From one tool to the next: times, of how many times the first was called, the share with its interval; by domain and requestor.
 
-    Every simulation begins at `start` and stops at `end`, so that the shares from one tool add up to 1.
+    Every simulation starts at `start` and stops at `end`, so that the shares from one tool add up to 1.
     """
     rows: list[tuple[Any, ...]] = []
     rates: list[Rate] = []
@@ -33,7 +33,7 @@ def transitions(recorded: Recorded) -> pd.DataFrame:
 
 
 def sequences(recorded: Recorded) -> dict[tuple[Any, ...], list[str]]:
-    """The tools of each (simulation, requestor) in order."""
+    """Return the tools of each (simulation, requestor) in order."""
     found: dict[tuple[Any, ...], list[str]] = {}
     for row in records(recorded.calls):
         found.setdefault((*key_of(row), row["requestor"]), []).append(str(row["tool"]))

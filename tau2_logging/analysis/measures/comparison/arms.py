@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 
 
 def has_arms(domains: Iterable[object]) -> bool:
-    """Whether any domain is one of an arm, as `retail@anger` is."""
+    """Return whether any domain is one of an arm, as `retail@anger` is."""
     return any(isinstance(domain, str) and arm_of(domain) for domain in domains)
 
 
 def scores(simulations: pd.DataFrame) -> dict[str, Score]:
-    """The outcome by domain and arm (`retail@anger`); empty for a run without arms."""
+    """Return the outcome by domain and arm (`retail@anger`); empty for a run without arms."""
     if not has_arms(simulations["domain"].unique()):
         return {}
     return {str(domain): score(mine) for domain, mine in simulations.groupby("domain", sort=False, dropna=False)}
 
 
 def arms_table(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame:
-    """One row an arm and domain, empty for a run without arms.
+    """Return one row an arm and domain, empty for a run without arms.
 
     Columns: domain, simulations, outcome (with its denominator), scored, solved, mean_reward, median_ms of the last attempts, tool_calls
     and tool_errors of these, cost_usd and agent_cost_usd of all attempts, per_solved_usd. NaN is unknown.

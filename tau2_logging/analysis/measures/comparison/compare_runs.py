@@ -1,4 +1,4 @@
-"""Two runs side by side, paired by simulation where they did the same ones."""
+"""Two runs side by side, paired by simulation if they did the same ones."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class RunComparison:
 def compare(this: LogData, other: LogData) -> RunComparison:
     """Compare two runs: durations as `differences.duration_differences` does, with tasks as the unit.
 
-    Raises UserError where one side is several runs.
+    Raises UserError if one side is several runs.
     """
     for log in (this, other):
         if len(log.by_run) > 1:
@@ -75,7 +75,7 @@ def compare(this: LogData, other: LogData) -> RunComparison:
 
 
 def _sentences(reasons: Mapping[str, str]) -> list[str]:
-    """`Not compared: llm_call, user_sim (this log's level leaves them out).`, if there is any."""
+    """Return `Not compared: llm_call, user_sim (this log's level leaves them out).`, if there is any."""
     by_reason: dict[str, list[str]] = {}
     for type_, why in reasons.items():
         by_reason.setdefault(why, []).append(type_)
@@ -97,7 +97,7 @@ def _pairs(this: LogData, other: LogData) -> pd.DataFrame:
 
 
 def _totals(this: LogData, other: LogData, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Rewards (of each arm, if there are arms) and money of both: what, this, other, difference; NaN is unknown."""
+    """Return rewards (of each arm, if there are arms) and money of both: what, this, other, difference; NaN is unknown."""
     import pandas as pd
 
     domains = list(dict.fromkeys(str(name) for log in (this, other) for name in log.domains))
@@ -109,7 +109,7 @@ def _totals(this: LogData, other: LogData, pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rewards(arm: str, this: pd.DataFrame, other: pd.DataFrame, pairs: pd.DataFrame) -> list[tuple[str, float, float]]:
-    """Rewards of an arm, or of everything."""
+    """Return the rewards of an arm, or of everything."""
     this, other, pairs = (table[table["domain"].astype(str) == arm] if arm else table for table in (this, other, pairs))
     of = f", {arm}" if arm else ""
     return [
@@ -129,7 +129,8 @@ def _known(value: float | int | None) -> float:
 
 
 def changed_settings(this: LogData, other: LogData) -> pd.DataFrame:
-    """Fields of run_start in which the runs differ: field, this, other. Values that differ in any two runs (time, id) are left out."""
+    """Return the fields of run_start in which the runs differ: field, this, other. Values that differ in any two runs (time, id) are left
+    out."""
     import pandas as pd
 
     found = setting_differences(facts(this) + facts(other))

@@ -25,7 +25,7 @@ PAIR = ["domain", "task", "trial"]
 TASK = ["domain", "task"]
 CONFIDENCE = 0.95
 LEAST_TASKS = 5
-"""Fewer tasks (on either side, where they are not paired) give no interval and no verdict."""
+"""Fewer tasks (on either side, if they are not paired) give no interval and no verdict."""
 
 DIFFERENCE_NOTE = (
     "A task counts once, with the median of its calls; shown are means over tasks, their difference and its 95 % interval (Student's t). "
@@ -39,10 +39,10 @@ COLUMNS = (
 
 
 def duration_differences(this: LogData, other: LogData, pairs: pd.DataFrame) -> pd.DataFrame:
-    """A row for task durations and each type of call in both runs: COLUMNS. `pairs`: the simulations (PAIR) that both did.
+    """Return a row for task durations and each type of call in both runs: COLUMNS. `pairs`: the simulations (PAIR) that both did.
 
     `n`: calls; `tasks`: units. `median_ms`: mean over tasks of a task's median; `difference_ms` is this minus other and `change` its share
-    of the other. `p_holm` is Holm's over the rows; `significant` is whether it is below 5 %, None where there is no verdict.
+    of the other. `p_holm` is Holm's over the rows; `significant` is whether it is below 5 %, None if there is no verdict.
     """
     rows, absent = [], not_compared(this, other)
     for type_ in ("task_end", *TIMED_TYPES):
@@ -59,7 +59,7 @@ def duration_differences(this: LogData, other: LogData, pairs: pd.DataFrame) -> 
 
 
 def not_compared(this: LogData, other: LogData) -> dict[str, str]:
-    """Types of calls that cannot be compared, and why: a log's level leaves them out, or they are in one log alone."""
+    """Return the types of calls that cannot be compared, and why: a log's level leaves them out, or they are in one log alone."""
     levels = [left_out(log) for log in (this, other)]
     held = [[len(log.select(["type"], types=[type_])) > 0 for type_ in TIMED_TYPES] for log in (this, other)]
     reasons = {type_: _why(type_ in levels[0], type_ in levels[1], *has) for type_, *has in zip(TIMED_TYPES, *held, strict=True)}
@@ -75,7 +75,7 @@ def _why(out_here: bool, out_there: bool, here: bool, there: bool) -> str:
 
 
 def _durations(log: LogData, type_: str, simulations: pd.DataFrame) -> pd.DataFrame:
-    """Durations of the calls of some simulations; of a simulation that ended twice, the last."""
+    """Return the durations of the calls of some simulations; of a simulation that ended twice, the last."""
     calls = log.select([*PAIR, "duration_ms"], types=[type_]).dropna(subset=["duration_ms"])
     if type_ == "task_end":
         calls = calls.drop_duplicates(PAIR, keep="last")
@@ -107,19 +107,19 @@ def _row(this: pd.Series[float], other: pd.Series[float]) -> dict[str, Any]:
 
 
 def _tested(difference: float, error: float, degrees: float) -> dict[str, float]:
-    """Interval and p of Student's t; without any spread the difference is certain."""
+    """Return interval and p of Student's t; without any spread the difference is certain."""
     reach = t_quantile(0.5 + CONFIDENCE / 2, degrees) * error if error else 0.0
     p = t_two_sided(difference / error, degrees) if error else float(difference == 0)
     return {"low_ms": difference - reach, "high_ms": difference + reach, "p": p}
 
 
 def _error(values: Any) -> float:
-    """Standard error of a mean."""
+    """Return the standard error of a mean."""
     return float(np.std(values, ddof=1)) / math.sqrt(len(values)) if len(values) > 1 else math.nan
 
 
 def _welch(first: Any, second: Any) -> tuple[float, float]:
-    """Standard error of a difference of two means, and its degrees of freedom (Welch and Satterthwaite)."""
+    """Return the standard error of a difference of two means, and its degrees of freedom (Welch and Satterthwaite)."""
     parts = [_error(values) ** 2 for values in (first, second)]
     whole = sum(parts)
     below = sum(part**2 / (len(values) - 1) for part, values in zip(parts, (first, second), strict=True) if len(values) > 1)

@@ -35,7 +35,7 @@ class RunIdentity:
 
 
 def run_settings(log: LogData) -> dict[str, str]:
-    """The fields of run_start of one run as text; several values (of its domains or arms) joined."""
+    """Return the fields of run_start of one run as text; several values (of its domains or arms) joined."""
     found: dict[str, dict[str, None]] = {}
     for fields in log.run_start.values():
         for name, value in fields.items():

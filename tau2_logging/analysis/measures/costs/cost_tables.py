@@ -22,9 +22,9 @@ _PRICED = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens
 
 
 def priced_calls(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame:
-    """The model calls with `price_usd` and `price_source` (log, table or unknown) and `side`.
+    """Return the model calls with `price_usd` and `price_source` (log, table or unknown) and `side`.
 
-    The price that the run logged stands, unless `prices` is given and knows the model. A call that failed without using a token is free;
+    The price that the run logged is used, unless `prices` is given and knows the model. A call that failed without using a token is free;
     a call whose price or tokens are not known has price NaN, never 0.
     """
     calls = log.select(
@@ -40,7 +40,7 @@ def priced_calls(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame
 
 
 def table_prices(calls: pd.DataFrame, prices: PriceTable) -> Any:
-    """Price of each call from its tokens, in USD; NaN where the model is not in the table or the tokens are not known."""
+    """Return the price of each call from its tokens, in USD; NaN if the model is not in the table or the tokens are not known."""
     result = np.full(len(calls), np.nan)
     sent, output, cached, written = (as_floats(calls[name]) for name in _PRICED)
     cached, written = np.nan_to_num(cached), np.nan_to_num(written)
@@ -53,7 +53,7 @@ def table_prices(calls: pd.DataFrame, prices: PriceTable) -> Any:
 
 
 def cost_table(log: LogData, by: Sequence[str] = ("side", "role", "model"), prices: PriceTable | None = None) -> pd.DataFrame:
-    """Calls, tokens and money by role and model (or other columns of `priced_calls`).
+    """Return calls, tokens and money by role and model (or other columns of `priced_calls`).
 
     Columns: the keys, calls, errors, input_tokens, output_tokens, cached_tokens, reasoning_tokens, cost_usd (NaN as soon as the price of
     one call is unknown), known_cost_usd (of the others), unknown_calls. Every call that was made counts, also those of simulations that
@@ -64,7 +64,7 @@ def cost_table(log: LogData, by: Sequence[str] = ("side", "role", "model"), pric
 
 
 def summed(calls: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
-    """Sums of priced calls by some columns."""
+    """Return the sums of priced calls by some columns."""
     calls = calls.assign(unknown=calls["price_usd"].isna(), failed=calls["error"].fillna(False).astype(bool))
     groups = calls.groupby(keys, sort=False, dropna=False)
     table = groups.agg(calls=("price_usd", "size"), errors=("failed", "sum"))
@@ -75,7 +75,7 @@ def summed(calls: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
 
 
 def task_costs(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame:
-    """Money by simulation: KEY, agent_cost_usd, benchmark_cost_usd, cost_usd; NaN where a call's price is unknown.
+    """Return money by simulation: KEY, agent_cost_usd, benchmark_cost_usd, cost_usd; NaN if a call's price is unknown.
 
     Of a log whose level leaves out calls it is what the ends of simulations say.
     """
@@ -90,12 +90,13 @@ def task_costs(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame:
 
 
 def _without_calls(log: LogData, calls: pd.DataFrame) -> bool:
-    """Whether the calls are not what was paid for: a voice run, or a log whose level leaves out all calls, or all but the failed ones."""
+    """Return whether the calls are not what was paid for: a voice run, or a log whose level leaves out all calls, or all but the failed
+    ones."""
     return len(log.simulations) > 0 and (calls.empty or not set(MODEL_CALL_TYPES).isdisjoint(left_out(log)))
 
 
 def _noted_costs(log: LogData) -> dict[str, Any]:
-    """What the ends of all attempts say, by simulation; NaN if one does not say it, or never ended."""
+    """Return what the ends of all attempts say, by simulation; NaN if one does not say it, or never ended."""
     names = ["cost_usd", "agent_cost_usd"]
     ends = log.select([*KEY, *names], types=["task_end"]).groupby(KEY, dropna=False)[names]
     told = with_key(ends.sum().join(ends.count(), rsuffix="_told").reset_index())
@@ -106,7 +107,7 @@ def _noted_costs(log: LogData) -> dict[str, Any]:
 
 
 def cost_summary(log: LogData, prices: PriceTable | None = None) -> dict[str, float | int | None]:
-    """Totals in USD: of the run, the agent's and the benchmark's share, per simulation and per solved one. None is unknown."""
+    """Return totals in USD: of the run, the agent's and the benchmark's share, per simulation and per solved one. None is unknown."""
     calls = priced_calls(log, prices)
     simulations = log.simulations
     good = int(solved(simulations).sum())
@@ -141,7 +142,7 @@ PRICED_AS_COLUMNS = ["model", "agent_usd", "benchmark_usd", "all_usd", "known_us
 
 
 def priced_as(log: LogData, models: Sequence[str], prices: PriceTable | None = None) -> pd.DataFrame:
-    """What the tokens of this run would cost on other models: PRICED_AS_COLUMNS and price_date.
+    """Return what the tokens of this run would cost on other models: PRICED_AS_COLUMNS and price_date.
 
     NaN is unknown: everything of a model without price, else a side with a call whose tokens are not known. `unknown_calls` counts such
     calls, `known_usd` is the price of the others; a call that failed and used no token is free.

@@ -19,7 +19,7 @@ EXPERT_COLUMNS = (
 
 
 def expert_table(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame:
-    """Calls by alias and model, failed attempts included: EXPERT_COLUMNS. Empty where no expert was called.
+    """Return calls by alias and model, failed attempts included: EXPERT_COLUMNS. Empty if no expert was called.
 
     `share` is of the time all simulations took; experts that are asked at the same time each count their own. cost_usd is NaN as soon as
     the price of one call is unknown, which `unknown_calls` counts.

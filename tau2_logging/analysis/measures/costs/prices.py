@@ -1,4 +1,4 @@
-"""What a token costs: the dated table in this folder, or a person's own file of the same form."""
+"""What a token costs: the dated table in this folder, or the user's own file of the same form."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Price:
     cache_write: float | None = None
 
     def of(self, fresh: Any, cached: Any, output: Any, cache_write: Any = 0) -> Any:
-        """The price of that many tokens, in USD; arrays too."""
+        """Return the price of that many tokens, in USD; arrays too."""
         read, write = (self.input if rate is None else rate for rate in (self.cached, self.cache_write))
         return (fresh * self.input + cached * read + cache_write * write + output * self.output) * _PER_MILLION
 
@@ -46,7 +46,7 @@ class PriceTable:
     models: Mapping[str, Price]
 
     def find(self, model: str) -> Price | None:
-        """The price of a model; None is unknown. Scripted models are free; `openai/` and a date at the end do not matter."""
+        """Return the price of a model; None is unknown. Scripted models are free; `openai/` and a date at the end do not matter."""
         if model.startswith(FREE_PREFIX):
             return Price(0.0, 0.0, 0.0)
         provider, slash, name = model.partition("/")
@@ -57,22 +57,22 @@ class PriceTable:
         return None
 
     def over(self, other: PriceTable) -> PriceTable:
-        """This table, and the other's prices for the models it does not know."""
+        """Return this table, and the other's prices for the models it does not know."""
         return PriceTable(f"{self.date}, others {other.date}", f"{self.source}; {other.source}", {**other.models, **self.models})
 
 
 @lru_cache(maxsize=1)
 def default_prices() -> PriceTable:
-    """The table that ships."""
+    """Return the table that ships."""
     return read_prices(_TABLE)
 
 
 def read_prices(path: str | Path) -> PriceTable:
-    """A price table from JSON: {"date": ..., "models": {name: {"input": usd, "output": usd, "cached": usd, "cache_write": usd}}}.
+    """Return a price table from JSON: {"date": ..., "models": {name: {"input": usd, "output": usd, "cached": usd, "cache_write": usd}}}.
 
     USD per million tokens; `cached` and `cache_write` may be left out.
 
-    Raises UserError where the file is not that.
+    Raises UserError if the file is not that.
     """
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))

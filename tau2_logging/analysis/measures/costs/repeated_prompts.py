@@ -1,4 +1,4 @@
-"""Input tokens that a model was sent again: a conversation's next prompt begins with the one before, which a provider's cache can hold."""
+"""Input tokens that a model was sent again: a conversation's next prompt starts with the one before, which a provider's cache can hold."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ LEAST_SHARE = 0.1
 
 
 def queue_by_load(log: LogData) -> pd.DataFrame:
-    """Return COLUMNS by endpoint and number of calls that were in flight there when the call began, itself included.
+    """Return COLUMNS by endpoint and number of calls that were in flight there when the call started, itself included.
 
     Of the calls whose server told its queue; calls that it did not tell of are in flight all the same.
     """

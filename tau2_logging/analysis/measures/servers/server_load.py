@@ -26,12 +26,13 @@ LOAD_COLUMNS = (
 
 
 def server_table(log: LogData) -> pd.DataFrame:
-    """One row a server that gave figures: endpoint, model, TIME_COLUMNS, LOAD_COLUMNS.
+    """Return one row a server that gave figures: endpoint, model, TIME_COLUMNS, LOAD_COLUMNS.
 
-    `requests` are those it finished during the run, whoever made them; means of queue, prefill, decode, ttft and e2e are by its own clock
+    `requests` are those it finished during the run, whatever client made them; means of queue, prefill, decode, ttft and e2e are by its
+    own clock
     (sum over count, over the run), `client_*` by ours, of the run's successful calls there, in ms. `calls` and `errors` are the run's;
     peaks are the highest that a sample saw (kv_cache_share 0 to 1), prefix_hit_share is of the prompt tokens. `prefill_total_ms` and
-    `decode_total_ms` are sums over all requests: a server that does not count those (llama.cpp) has the sums and no means. NaN where a
+    `decode_total_ms` are sums over all requests: a server that does not count those (llama.cpp) has the sums and no means. NaN if a
     server or the log does not say.
     """
     import pandas as pd
@@ -46,7 +47,7 @@ def server_table(log: LogData) -> pd.DataFrame:
 
 
 def _samples(log: LogData) -> pd.DataFrame:
-    """Each sample once: it stands in the log of every domain of its run."""
+    """Return each sample once: it is in the log of every domain of its run."""
     samples = log.select(types=["server_metrics"])
     if samples.empty:
         return samples.reindex(columns=["endpoint"])
@@ -74,7 +75,7 @@ def _of_server(endpoint: str, samples: pd.DataFrame) -> dict[str, Any]:
 
 
 def _looked_up(grown: dict[str, float]) -> float:
-    """Prompt tokens that the prefix cache was asked for: as counted, else all of the prompts."""
+    """Return prompt tokens that the prefix cache was asked for: as counted, else all of the prompts."""
     known = (grown["prefix_queries"], grown["prompt_tokens"], grown["prompt_tokens_computed"] + grown["prefix_hits"])
     return next((value for value in known if not np.isnan(value)), float("nan"))
 
@@ -90,9 +91,9 @@ def _of_calls(calls: pd.DataFrame) -> dict[str, Any]:
 
 
 def increase(values: Any, starts: Any) -> float:
-    """How much a counter has grown over its samples, in their order. As Prometheus' increase(): where it falls, the server began anew,
-    and what it shows then counts. `starts` marks the first sample of each start of the run: what happened between two starts is not
-    the run's. NaN where no two samples know it.
+    """Return how much a counter has grown over its samples, in their order. As Prometheus' increase(): if it falls, the server started
+    again, and what it shows then counts. `starts` marks the first sample of each start of the run: what happened between two starts is
+    not the run's. NaN if no two samples know it.
     """
     total, known, before = 0.0, False, float("nan")
     for value, start in zip(values, starts, strict=True):

@@ -27,11 +27,11 @@ WAIT_COLUMNS = ("model", "endpoint", "waits", "in_vain", "wait_ms", "longest_ms"
 
 
 def outage_table(log: LogData) -> pd.DataFrame:
-    """One row an outage of a server, in order of time: OUTAGE_COLUMNS.
+    """Return one row an outage of a server, in order of time: OUTAGE_COLUMNS.
 
     It lasts from the first word that the server is left out to the last that it is back (each worker process finds out for itself);
-    `began` is local time, start_ms since the run began. length_ms is NaN if it was not back when that start of the run ended. `waits`
-    are the calls that began to wait for it meanwhile (one that waited for several servers is in the row of each), `in_vain` those that
+    `began` is local time, start_ms since the run started. length_ms is NaN if it was not back when that start of the run ended. `waits`
+    are the calls that started to wait for it meanwhile (one that waited for several servers is in the row of each), `in_vain` those that
     gave up; `failed_calls` there are those after its last good answer. `simulations`, of `of_simulations`, waited or had such a call.
     """
     import pandas as pd
@@ -54,8 +54,8 @@ def _outages(log: LogData) -> list[dict[str, Any]]:
 
 
 def _of_server(marks: pd.DataFrame, session_end: float | None) -> list[dict[str, Any]]:
-    """The outages of one server in one start of the run; `until_ms` is that start's end if it was not back, `before_ms` the end of the one
-    before.
+    """Return the outages of one server in one start of the run; `until_ms` is that start's end if it was not back, `before_ms` the end of
+    the one before.
     """
     found: list[dict[str, Any]] = []
     for mark in marks.to_dict("records"):
@@ -87,7 +87,7 @@ class _Touched:
         return cls(events[is_wait], events[~is_wait & events["endpoint"].notna()], len(log.simulations))
 
     def by(self, outage: dict[str, Any]) -> dict[str, Any]:
-        """The waits and failed calls of an outage."""
+        """Return the waits and failed calls of an outage."""
         start, until = outage["start_ms"] - _ROUNDING_MS, outage["until_ms"]
         at = numbers(self.waits, "start_ms")
         named = self.waits["endpoint"].map(lambda names: outage["endpoint"] in str(names).split(","))
@@ -111,7 +111,8 @@ class _Touched:
 
 
 def wait_table(log: LogData) -> pd.DataFrame:
-    """Waits of model calls for a server that answers, by model and the servers that were down: WAIT_COLUMNS. These are no retries."""
+    """Return the waits of model calls for a server that answers, by model and the servers that were down: WAIT_COLUMNS. These are no
+    retries."""
     waits = log.select([*KEY, "model", "endpoint", "wait_ms", "error"], types=["server_wait"])
     waits["key"] = waits.groupby(KEY, dropna=False, sort=False).ngroup()
     waits["in_vain"] = waits["error"].fillna(False).astype(bool)

@@ -23,12 +23,12 @@ WAITING_COLUMNS = (
 
 
 def calls_at_servers(log: LogData) -> pd.DataFrame:
-    """One row a model call that went over HTTP: run, span, role, model, endpoint, error, duration_ms, queue_ms, SERVER_CALL_MS, source,
-    network_ms.
+    """Return one row a model call that went over HTTP: run, span, role, model, endpoint, error, duration_ms, queue_ms, SERVER_CALL_MS,
+    source, network_ms.
 
     A request that was made more than once within a call (a proxy's retry, a stream that was repeated plainly) counts with the sum of its
-    times. What the reply says stands where no trace was received. `network_ms` is what is left of a successful call: its duration less
-    our own queue and the server's e2e, so the network, proxies, and the client's own work. NaN where the server does not say.
+    times. What the reply says is used if no trace was received. `network_ms` is what is left of a successful call: its duration less our
+    own queue and the server's e2e, so the network, proxies, and the client's own work. NaN if the server does not say.
     """
     calls = log.select([*_KEYS, *_CALL, "error", "duration_ms", "queue_ms"], types=MODEL_CALL_TYPES)
     calls = calls[calls["endpoint"].notna()]
@@ -39,7 +39,7 @@ def calls_at_servers(log: LogData) -> pd.DataFrame:
 
 
 def _told(log: LogData) -> pd.DataFrame:
-    """The server's times of each call, once a call."""
+    """Return the server's times of each call, once a call."""
     told = log.select([*_CALL, "server_source", *SERVER_CALL_MS], types=["server_call"]).rename(columns={"server_source": "source"})
     traced = set(zip(*(told.loc[told["source"] == "trace", name] for name in _CALL), strict=True))
     doubled = np.array([key in traced for key in zip(told["run"], told["span"], strict=True)], dtype=bool)
@@ -49,7 +49,7 @@ def _told(log: LogData) -> pd.DataFrame:
 
 
 def with_server_times(log: LogData, events: pd.DataFrame) -> pd.DataFrame:
-    """The events with the SERVER_CALL_MS in the rows of the model calls whose server told them."""
+    """Return the events with the SERVER_CALL_MS in the rows of the model calls whose server told them."""
     told = _told(log)
     if told.empty:
         return events
@@ -60,7 +60,7 @@ def with_server_times(log: LogData, events: pd.DataFrame) -> pd.DataFrame:
 
 def waiting_table(log: LogData) -> pd.DataFrame:
     """By role, model, endpoint and source: WAITING_COLUMNS. `told` of the `calls` have figures of their server; means and 95th
-    percentiles are of those that have the figure, in ms, NaN where none has. Empty where no server told anything.
+    percentiles are of those that have the figure, in ms, NaN if none has. Empty if no server told anything.
     """
     if log.select(["type"], types=["server_call"]).empty:
         return pd.DataFrame(columns=WAITING_COLUMNS)

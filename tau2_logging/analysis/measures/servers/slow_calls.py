@@ -43,8 +43,8 @@ def calls_by_endpoint(log: LogData) -> pd.DataFrame:
 
 
 def slower_with_load(log: LogData) -> pd.DataFrame:
-    """Return LOAD_COLUMNS by type and model: calls that began with at most `few` of their kind in flight (the quarter with the fewest),
-    and those that began with at least `many` (the quarter with the most). Empty if these do not differ in number.
+    """Return LOAD_COLUMNS by type and model: calls that started with at most `few` of their kind in flight (the quarter with the fewest),
+    and those that started with at least `many` (the quarter with the most). Empty if these do not differ in number.
     """
     rows = []
     for (type_, model), group in _successful(log, ["start_ms", "end_ms"]).dropna(subset=["start_ms", "end_ms"]).groupby(["type", "model"]):

@@ -15,11 +15,11 @@ COLUMNS = ("worker", "host", "ready_ms", "simulations", "failed", "mean_ms", "lo
 
 
 def worker_processes(log: LogData) -> pd.DataFrame:
-    """One row a worker, in the order they were ready; none where simulations ran in threads. A resumed run names its workers anew from w0:
-    of workers with one name and host the figures are added.
+    """Return one row a worker, in the order they were ready; none if simulations ran in threads. A resumed run names its workers again
+    from w0: of workers with one name and host the figures are added.
 
-    Columns: worker, host, ready_ms (since the run began), simulations (that ended there), failed (in error or time-out), mean_ms (of a
-    simulation), lost (simulations that were run again elsewhere), ended_because (where it ended and should not have).
+    Columns: worker, host, ready_ms (since the run started), simulations (that ended there), failed (in error or timeout), mean_ms (of a
+    simulation), lost (simulations that were run again elsewhere), ended_because (if it ended and should not have).
     """
     import pandas as pd
 

@@ -68,7 +68,7 @@ _DEEP_MEANINGS = (
 
 
 def report_data(log: RunLog, options: ReportOptions, most_calls: int = MOST_CALLS) -> dict[str, Any]:
-    """Everything the page shows, as JSON has it. Calls of some simulations are left out where there are more than `most_calls`."""
+    """Return everything the page shows, as JSON has it. Calls of some simulations are left out if there are more than `most_calls`."""
     timeline, totals = timeline_of(log), totals_of(log, options.prices)
     run = run_data(timeline, options.tasks, most_calls)
     calls = calls_with_roles(log)
@@ -96,7 +96,7 @@ def report_data(log: RunLog, options: ReportOptions, most_calls: int = MOST_CALL
 
 
 def meanings(options: ReportOptions) -> list[list[str]]:
-    """What the words mean, those of the deep analysis where there is one."""
+    """Return what the words mean, those of the deep analysis if there is one."""
     return [list(pair) for pair in (*_MEANINGS, *(_DEEP_MEANINGS if options.deep is not None else ()))]
 
 
@@ -192,14 +192,14 @@ def _cost_tile(totals: Totals) -> list[str | None]:
 
 
 def budgets(log: RunLog, totals: Totals) -> list[dict[str, Any]]:
-    """The time budget of all simulations together, of each arm if there are several."""
+    """Return the time budget of all simulations together, of each arm if there are several."""
     table = log.budget()
     parts = [(arm, table[table["domain"].astype(str) == arm]) for arm in totals.arms] or [("all simulations together", table)]
     return [{"name": name, **_budget(part)} for name, part in parts if len(part)]
 
 
 def _budget(budget: pd.DataFrame) -> dict[str, Any]:
-    """A time budget in the page's roles; what is not tracked is what lacks to the total."""
+    """Return a time budget in the page's roles; what is not tracked is what lacks to the total."""
     totals = total_budget(budget)
     parts = {str(kind): float(ms) for kind, ms in zip(totals["kind"], totals["total_ms"], strict=True)}
     total = float(np.nansum(list(parts.values())))

@@ -30,7 +30,7 @@ _NO_RUN: dict[str, Any] = {
 
 
 def report_data_without_log(deep: LogAnalyzer, options: ReportOptions) -> dict[str, Any]:
-    """Everything the page shows, as `html_content.report_data` gives it of a log."""
+    """Return everything the page shows, as `html_content.report_data` gives it of a log."""
     names = ", ".join(deep.runs)
     title = options.title or (names if len(names) < 60 else f"{len(deep.runs)} results files")
     subtitle = "From results files, without a log." + (f" {_SEVERAL}" if len(deep.runs) > 1 else "")
@@ -38,7 +38,7 @@ def report_data_without_log(deep: LogAnalyzer, options: ReportOptions) -> dict[s
 
 
 def overview_data(title: str, files: Sequence[str], tables: Sequence[Table], options: ReportOptions) -> dict[str, Any]:
-    """What the page above the folders of several runs shows: tables of the runs, and those of the deep analysis, keyed by run."""
+    """Return what the page above the folders of several runs shows: tables of the runs, and those of the deep analysis, keyed by run."""
     return _page_data(title, _SEVERAL, files, tables, options)
 
 
@@ -65,14 +65,14 @@ def _page_data(title: str, subtitle: str, files: Sequence[str], tables: Sequence
 
 
 def tiles(deep: LogAnalyzer) -> list[Sequence[str | None]]:
-    """The three outcomes, each with what it is a share of; of several runs, those of each."""
+    """Return the three outcomes, each with what it is a share of; of several runs, those of each."""
     if deep.pooled or len(deep.runs) < 2:
         return _tiles(deep)
     return [[f"{what}, {run}", *rest] for run in deep.runs for what, *rest in _tiles(deep.of_run(run))]
 
 
 def _by_arm(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """The rows of each arm with its name, or all of them: rates of arms are not added up."""
+    """Return the rows of each arm with its name, or all of them: rates of arms are not added up."""
     if not has_arms(table["domain"]):
         return [("", table)]
     return [(f", {domain}", rows) for domain, rows in table.groupby("domain", sort=False)]

@@ -36,7 +36,7 @@ _STYLE = (
 
 
 def log_html(log: RunLog) -> str:
-    """What `RunLog` shows itself as: of each run the tables of a summary, then where the time of its longest simulations went."""
+    """Return what `RunLog` shows itself as: of each run the tables of a summary, then where the time of its longest simulations went."""
     return f'{_STYLE}<div class="t2l">{"".join(_run_html(one) for one in log.by_run)}</div>'
 
 
@@ -48,10 +48,10 @@ def _run_html(log: RunLog) -> str:
 
 
 def timeline_html(log: RunLog, tasks: Sequence[str] = (), most: int = MOST_ROWS) -> str:
-    """The timeline of the named tasks (`7`, `retail:7`), or of all simulations in the slots they ran in, at most `most` rows; of several
-    runs one under the other, since they have no clock in common.
+    """Return the timeline of the named tasks (`7`, `retail:7`), or of all simulations in the slots they ran in, at most `most` rows; of
+    several runs one under the other, since they have no clock in common.
 
-    Raises UserError where no simulation is of that name.
+    Raises UserError if no simulation is of that name.
     """
     drawn = [one for one in log.by_run if not tasks or chosen(timeline_of(one), tasks)]
     if not drawn:
@@ -77,7 +77,7 @@ def _number(section: Section, name: str) -> str:
 
 
 def timeline_svg(timeline: Timeline, tasks: Sequence[str] = (), most: int = MOST_ROWS) -> str:
-    """One row a simulation of the named tasks; else one row a slot of the pool, the simulations of a slot after one another."""
+    """Return one row a simulation of the named tasks; else one row a slot of the pool, the simulations of a slot after one another."""
     rows = timeline.rows.loc[chosen(timeline, tasks)] if tasks else timeline.rows
     places = list(range(len(rows))) if tasks else slots(rows).tolist()
     shown = rows.assign(place=places)

@@ -1,6 +1,6 @@
-"""`report.html`: one file that needs no network, with everything a person opens a report for.
+"""`report.html`: one file that needs no network, with everything the user opens a report for.
 
-Nothing from a log can become markup or code: the data stand in a JSON block in which `<`, `>` and `&` are escaped, the page's own
+Nothing from a log can become markup or code: the data are in a JSON block in which `<`, `>` and `&` are escaped, the page's own
 script turns text into text nodes alone, and a content security policy admits only that script, by its hash.
 """
 
@@ -69,6 +69,6 @@ def _hash(text: str) -> str:
 
 
 def script_json(data: object) -> str:
-    """JSON that can stand in a script element: no `<`, `>`, `&`, no line separator, whatever the texts in it. Raises on NaN."""
+    """Return JSON that can be put into a script element: no `<`, `>`, `&`, no line separator, whatever the texts in it. Raises on NaN."""
     text = json.dumps(data, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

@@ -1,4 +1,4 @@
-"""Which tables stand on which page of report.html. The tables are the analysis's own: the same as in the terminal and the files."""
+"""Which tables are on which page of report.html. The tables are the analysis's own: the same as in the terminal and the files."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ PAGES = {
 
 
 def sections(log: RunLog, timeline: Timeline, options: ReportOptions) -> dict[str, list[Table]]:
-    """Tables by page; a table without rows is left out."""
+    """Return tables by page; a table without rows is left out."""
     rows_of = counted_rows(timeline)
     found: dict[str, list[Table]] = {"overview": [], **{page: [] for page in PAGES}}
     for page, table in _all(log, options, rows_of):

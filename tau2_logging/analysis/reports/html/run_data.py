@@ -44,7 +44,7 @@ class Strings:
         self._codes: dict[str, int] = {}
 
     def code(self, text: object) -> int | None:
-        """The code of a text; None where there is none."""
+        """Return the code of a text; None if there is none."""
         if text is None or text is pd.NA or text != text:
             return None
         text = str(text)
@@ -54,19 +54,20 @@ class Strings:
         return self._codes[text]
 
     def column(self, values: Iterable[object]) -> list[int | None]:
-        """The codes of a column."""
+        """Return the codes of a column."""
         return [self.code(value) for value in values]
 
 
 def whole(values: Any, scale: float = 1.0) -> list[int | None]:
-    """Numbers times a scale as whole numbers, None where they are absent."""
+    """Return numbers times a scale as whole numbers, None if they are absent."""
     scaled = np.round(np.asarray(values, float) * scale)
     known = np.isfinite(scaled)
     return [int(value) if ok else None for value, ok in zip(np.where(known, scaled, 0), known, strict=False)]
 
 
 def run_data(timeline: Timeline, first: Iterable[str] = (), most_calls: int = MOST_CALLS) -> Columns:
-    """Everything that the pages draw of the timeline: sims, calls, steps, strings, flow, breaks, end, lanes, and how much was left out.
+    """Return everything that the pages draw of the timeline: sims, calls, steps, strings, flow, breaks, end, lanes, and how much was left
+    out.
 
     `first`: tasks whose calls are embedded before those of others.
     """
@@ -89,7 +90,8 @@ def run_data(timeline: Timeline, first: Iterable[str] = (), most_calls: int = MO
 
 
 def detailed(timeline: Timeline, rows: pd.DataFrame, first: set[str], most: int) -> set[int]:
-    """Rows whose calls are embedded: the tasks that were asked for, what ended badly or earned no reward, the slowest, then the rest."""
+    """Return rows whose calls are embedded: the tasks that were asked for, what ended badly or earned no reward, the slowest, then the
+    rest."""
     rows = rows[rows["read"]]
     sizes = timeline.calls["row"].value_counts().reindex(rows["row"], fill_value=0)
     asked = rows["task"].astype(str).isin(first).to_numpy()
@@ -105,7 +107,7 @@ def _offsets(frame: pd.DataFrame, rows: int) -> list[int]:
 
 
 def _kept(columns: Columns) -> Columns:
-    """The columns that have a value; where most are absent, as the places and the values of the others."""
+    """Return the columns that have a value; if most are absent, as the places and the values of the others."""
     kept: Columns = {}
     for name, values in columns.items():
         places = [place for place, value in enumerate(values) if value is not None]
@@ -116,7 +118,7 @@ def _kept(columns: Columns) -> Columns:
 
 
 def _with_waits(rows: pd.DataFrame, timeline: Timeline) -> pd.DataFrame:
-    """The rows with `retry_wait_ms`, as in the time budget: the log's exclusive times have it in other_ms and evaluation_ms."""
+    """Return the rows with `retry_wait_ms`, as in the time budget: the log's exclusive times have it in other_ms and evaluation_ms."""
     before, within = (waits.reindex(rows["row"]).to_numpy() for waits in waits_by_row(timeline))
     if not (before + within).any():
         return rows.assign(retry_wait_ms=np.nan)
@@ -161,7 +163,7 @@ def _steps(steps: pd.DataFrame, starts: pd.Series, strings: Strings) -> Columns:
 
 
 def flow(timeline: Timeline) -> Columns:
-    """Mean number of calls in flight by role, and of simulations, in equal parts of the run."""
+    """Return the mean number of calls in flight by role, and of simulations, in equal parts of the run."""
     edges = np.linspace(0, max(timeline.end_ms, 1e-3), _FLOW_BINS + 1)
     roles = {}
     for lane in LANES:

@@ -28,9 +28,9 @@ Rows = dict[tuple[str, str, str], int]
 
 
 def table_data(title: str, frame: pd.DataFrame, note: str = "", rows_of: Rows | None = None) -> Table | None:
-    """A table as the page reads it; None where it has no row.
+    """Return a table as the page reads it; None if it has no row.
 
-    `rows_of`: the timeline's row of (domain, task, trial): where the frame has these columns, its rows link there.
+    `rows_of`: the timeline's row of (domain, task, trial): if the frame has these columns, its rows link there.
     """
     if frame.empty:
         return None
@@ -52,23 +52,23 @@ def table_data(title: str, frame: pd.DataFrame, note: str = "", rows_of: Rows | 
 
 
 def _says_nothing(name: object, values: pd.Series) -> bool:
-    """A run, file or trial that is the same in every row."""
+    """Return a run, file or trial that is the same in every row."""
     return (name in ("run", "file") and values.nunique() < 2) or (name == "trial" and not values.fillna(0).astype(bool).any())
 
 
 def counted_rows(timeline: Timeline) -> Rows:
-    """The row of the timeline that each simulation's last attempt has."""
+    """Return the row of the timeline that each simulation's last attempt has."""
     counted = timeline.rows[timeline.rows["counted"]]
     return {simulation_key(row): int(row["row"]) for row in counted.to_dict("records")}
 
 
 def simulation_key(row: dict[Any, Any]) -> tuple[str, str, str]:
-    """(domain, task, trial) as text, empty where absent."""
+    """Return (domain, task, trial) as text, empty if absent."""
     return tuple("" if pd.isna(row.get(name)) else str(row[name]) for name in ("domain", "task", "trial"))  # type: ignore[return-value]
 
 
 def kind_of(name: str, values: pd.Series) -> str:
-    """How a column is shown: ms, usd, share, int, number, p, status, role, task, wide or text."""
+    """Return how a column is shown: ms, usd, share, int, number, p, status, role, task, wide or text."""
     if name in _KINDS:
         return _KINDS[name]
     if not pd.api.types.is_numeric_dtype(values) or pd.api.types.is_bool_dtype(values):
@@ -87,7 +87,7 @@ def kind_of(name: str, values: pd.Series) -> str:
 
 
 def label_of(name: str) -> str:
-    """A heading: `p50_ms` is `p50`, since times are shown with their unit."""
+    """Return a heading: `p50_ms` is `p50`, since times are shown with their unit."""
     return _LABELS.get(name) or re.sub(r"_(ms|usd)(?=_|$)", "", name).replace("_", " ")
 
 

@@ -11,7 +11,7 @@ _UNITS = ((3_600_000.0, "h"), (60_000.0, "min"), (1000.0, "s"), (1.0, "ms"), (0.
 
 
 def on_axis(high: float) -> Callable[[float], str]:
-    """A text for each tick of an axis that ends at `high` ms: all in one unit."""
+    """Return a text for each tick of an axis that ends at `high` ms: all in one unit."""
     unit, name = next((pair for pair in _UNITS if high >= pair[0] * (2 if pair[1] in ("min", "h") else 1)), _UNITS[-1])
     return lambda ms: f"{significant(ms / unit, 6)} {name}" if ms else "0"
 
@@ -26,7 +26,7 @@ def time_steps(low: float, high: float, about: int = 8) -> list[float]:
 
 
 def count_steps(high: float, about: int = 5) -> list[float]:
-    """Whole round numbers from 0 to `high`, about so many."""
+    """Return whole round numbers from 0 to `high`, about so many."""
     wanted = max(1.0, high / about)
     power = 10.0 ** math.floor(math.log10(wanted))
     step = max(1.0, next(m * power for m in (1, 2, 5, 10) if m * power >= wanted * 0.999))
@@ -41,7 +41,7 @@ def _steps() -> Sequence[float]:
 
 
 def decades(low: float, high: float) -> list[float]:
-    """1, 10, 100, ... around two positive numbers; with 2 and 5 in between where there would be fewer than three."""
+    """Return 1, 10, 100, ... around two positive numbers; with 2 and 5 in between where there would be fewer than three."""
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     whole = [10.0**e for e in exponents]
     if sum(low <= w <= high for w in whole) >= 3:

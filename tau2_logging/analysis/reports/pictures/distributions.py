@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 PERCENTILES = (50, 90, 95, 99)
 SMALLEST_MS = 0.001
-"""The log's resolution; an axis of logarithms begins here."""
+"""The log's resolution; an axis of logarithms starts here."""
 
 _HEAVY_TAIL = 6.0
 _MOST_BINS = 51
@@ -35,7 +35,7 @@ def calls_with_roles(log: RunLog) -> pd.DataFrame:
 
 
 def with_roles(calls: pd.DataFrame) -> pd.DataFrame:
-    """The same for a table of calls."""
+    """Return the same for a table of calls."""
     calls = calls.assign(role=calls["type"].map(ROLE_OF_EVENT), ms=numbers(calls, "duration_ms"))
     calls = calls[np.isfinite(calls["ms"])]
     timed: pd.DataFrame = calls.assign(tpot_ms=tpot_ms(calls))
@@ -43,7 +43,7 @@ def with_roles(calls: pd.DataFrame) -> pd.DataFrame:
 
 
 def by_role(calls: pd.DataFrame, field: str, roles: tuple[str, ...] = MODEL_ROLES) -> list[tuple[str, Any]]:
-    """The values of a field for each role that has any but zeros."""
+    """Return the values of a field for each role that has any but zeros."""
     series = []
     for role in roles:
         values = numbers(calls[calls["role"] == role], field)
@@ -54,7 +54,7 @@ def by_role(calls: pd.DataFrame, field: str, roles: tuple[str, ...] = MODEL_ROLE
 
 
 def bin_edges(values: Any, unit: str) -> tuple[Any, bool]:
-    """Edges of the bins, and whether their axis is logarithmic: where the tail is heavy (p99.9 more than 6 times the median).
+    """Return the edges of the bins, and whether their axis is logarithmic: if the tail is heavy (p99.9 more than 6 times the median).
 
     `unit`: ms or tokens. Bins of tokens hold whole numbers.
     """
@@ -73,11 +73,11 @@ def bin_edges(values: Any, unit: str) -> tuple[Any, bool]:
 
 
 def binned(values: Any, edges: Any) -> list[int]:
-    """Number of values in each bin; what lies outside is counted in the first and the last."""
+    """Return the number of values in each bin; what lies outside is counted in the first and the last."""
     counts, _ = np.histogram(np.clip(values, edges[0], edges[-1]), edges)
     return [int(count) for count in counts]
 
 
 def percentile_marks(values: Any) -> list[tuple[str, float]]:
-    """(p50, value), (p90, ...), ..."""
+    """Return (p50, value), (p90, ...), ..."""
     return [(f"p{percent}", float(value)) for percent, value in zip(PERCENTILES, np.percentile(values, PERCENTILES), strict=False)]

@@ -23,7 +23,7 @@ FONT = "DejaVu Sans"
 
 
 def new_figure(width: float, height: float, title: str, subtitle: str = "") -> Figure:
-    """A white figure of that size in inches, with a heading that is cut to fit its width."""
+    """Return a white figure of that size in inches, with a heading that is cut to fit its width."""
     figure = Figure(figsize=(width, height), facecolor="white", layout=None)
     FigureCanvasAgg(figure)
     inch = 1 / height
@@ -41,7 +41,7 @@ def save(figure: Figure, path: Path) -> Path:
 
 
 def write(where: Any, x: float, y: float, text: str, size: float = 8.5, color: str = INK, **style: Any) -> Any:
-    """Text that is shown as it is: a `$` starts no formula."""
+    """Return text that is shown as it is: a `$` starts no formula."""
     return where.text(x, y, text, fontsize=size, color=color, fontfamily=FONT, parse_math=False, **style)
 
 
@@ -51,7 +51,7 @@ def _known_letters() -> frozenset[int]:
 
 
 def plain(text: str, limit: int = 60) -> str:
-    """Text on one line that the font can draw, the middle left out where it is longer than `limit` characters."""
+    """Return text on one line that the font can draw, the middle left out if it is longer than `limit` characters."""
     known = _known_letters()
     text = "".join(letter if letter.isprintable() and ord(letter) in known else "\ufffd" for letter in text)
     if len(text) <= limit:

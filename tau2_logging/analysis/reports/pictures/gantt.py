@@ -24,11 +24,11 @@ _LETTER_INCH = 0.068
 _THINNEST = 0.0018
 _LONG_STEP = 0.004
 _SEAM = 0.0006
-"""Left free at the end of a bar, so that calls that follow each other at once can be told apart."""
+"""Left free at the end of a bar, so that calls that follow each other at once can be distinguished."""
 
 
 def gantt(timeline: Timeline, row: int) -> Any:
-    """The drawing of one row of the timeline."""
+    """Return the drawing of one row of the timeline."""
     simulation = timeline.rows.loc[row]
     calls, steps = timeline.calls_of(row), timeline.steps_of(row)
     start, end = float(simulation["start_ms"]), float(simulation["end_ms"])
@@ -68,7 +68,7 @@ def _subtitle(simulation: pd.Series) -> str:
 
 
 def _places(calls: pd.DataFrame, lanes: list[str]) -> tuple[dict[str, tuple[int, int]], int]:
-    """First row and number of rows of each lane; a lane with parallel calls has several, at most _MOST_ROWS."""
+    """Return first row and number of rows of each lane; a lane with parallel calls has several, at most _MOST_ROWS."""
     places, top = {}, 0
     for lane in lanes:
         mine = calls[calls["lane"] == lane]
@@ -79,7 +79,7 @@ def _places(calls: pd.DataFrame, lanes: list[str]) -> tuple[dict[str, tuple[int,
 
 
 def _steps(axes: Any, steps: pd.DataFrame, start: float, span: float) -> None:
-    """Every other of the longer steps shaded, with the steps' numbers above where there is room for them."""
+    """Every other of the longer steps shaded, with the steps' numbers above if there is room for them."""
     inches = _WIDTH * (_RIGHT - _LEFT)
     shaded = steps[steps["end_ms"] - steps["start_ms"] > span * _LONG_STEP].iloc[::2]
     for began, ended in zip(shaded["start_ms"] - start, shaded["end_ms"] - start, strict=False):
@@ -128,7 +128,7 @@ def _sums(calls: pd.DataFrame) -> str:
 
 
 def _names(axes: Any, calls: pd.DataFrame, x0: Any, x1: Any, row: Any, span: float, color: str) -> None:
-    """A call's name in its bar, or right of it, where it has room: labels never overprint."""
+    """A call's name in its bar, or right of it, if it has room: labels never overprint."""
     inches = _WIDTH * (_RIGHT - _LEFT)
     following = {r: np.sort(x0[row == r]) for r in np.unique(row)}
     for name, failed, a, b, r in zip(calls["name"], calls["error"], x0, x1, row, strict=False):

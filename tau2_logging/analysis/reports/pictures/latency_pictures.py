@@ -1,7 +1,7 @@
 """Pictures of distributions: histograms side by side, cumulative curves, first token and decoding, token lengths.
 
 Every function takes the table of calls that `distributions.calls_with_roles` makes, and draws the roles in it into a
-figure; None where the log has nothing to draw.
+figure; None if the log has nothing to draw.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _FEW = 600
 
 
 def histograms(calls: pd.DataFrame, title: str) -> Any:
-    """`latency_histograms.png`: a panel for each role that made calls."""
+    """Return `latency_histograms.png`: a panel for each role that made calls."""
     roles = [role for role in ROLE_NAMES if (calls["role"] == role).any()]
     panels = [(ROLE_LABELS[role], [(role, calls.loc[calls["role"] == role, "ms"].to_numpy())], "ms") for role in roles]
     return _panels(panels, title, "duration of every call, failed ones included; dashed: percentiles")
 
 
 def first_token(calls: pd.DataFrame, title: str) -> Any:
-    """`ttft_decode.png`: time to first token, decoding, time per output token, queue; None where the log has none of them."""
+    """Return `ttft_decode.png`: time to first token, decoding, time per output token, queue; None if the log has none of them."""
     wanted = (
         ("time to first token (TTFT)", "ttft_ms"), ("decoding: first token to last", "decode_ms"),
         ("time per output token (TPOT)", "tpot_ms"), ("queue in this process", "queue_ms"),
@@ -49,7 +49,7 @@ def first_token(calls: pd.DataFrame, title: str) -> Any:
 
 
 def token_lengths(calls: pd.DataFrame, title: str) -> Any:
-    """`token_lengths.png`: tokens in and out, input by step (how the context grows), duration by output; None without tokens."""
+    """Return `token_lengths.png`: tokens in and out, input by step (how the context grows), duration by output; None without tokens."""
     panels = [
         (name, by_role(calls, field), "tokens") for name, field in (("input tokens", "input_tokens"), ("output tokens", "output_tokens"))
     ]
@@ -188,7 +188,8 @@ def _scatter(axes: Any, calls: pd.DataFrame, x: str, y: str, name: str) -> None:
 
 
 def cumulative(calls: pd.DataFrame, title: str) -> Any:
-    """`latency_cdf.png`: the share of calls that took no longer; and, for the tail, the share that took longer, both axes logarithmic."""
+    """Return `latency_cdf.png`: the share of calls that took no longer; and, for the tail, the share that took longer, both axes
+    logarithmic."""
     figure, axes = _grid(2, title, "every call, failed ones included")
     low, high = max(SMALLEST_MS, float(calls["ms"].min())), max(float(calls["ms"].max()), 2 * SMALLEST_MS)
     smallest, used = 0.1, []

@@ -32,7 +32,7 @@ _BAD = "#c01c28"
 
 
 def overview(timeline: Timeline, title: str, totals: Totals) -> Any:
-    """The drawing of the run, with its totals at the head."""
+    """Return the drawing of the run, with its totals at the head."""
     rows = timeline.rows
     named = len(rows) <= MOST_NAMED_ROWS
     rows = rows.assign(slot=np.arange(len(rows)) if named else slots(rows))
@@ -118,7 +118,7 @@ def _flow(axes: Any, timeline: Timeline, end: float) -> None:
 
 
 def _paint_roles(image: Any, timeline: Timeline, rows: pd.DataFrame, end: float) -> None:
-    """Each pixel in the color of the role that was at work longest in it, light gray where none was, white where one begins."""
+    """Each pixel in the color of the role that was at work longest in it, light gray if none was, white if one starts."""
     edges, paint = np.linspace(0, end, _PIXELS + 1), colors("light")
     for slot, mine in rows.groupby("slot"):
         image[slot][mean_in_flight(mine["start_ms"], mine["end_ms"], edges) > 0.001] = _rgb(paint["other"])
@@ -134,7 +134,7 @@ def _paint_roles(image: Any, timeline: Timeline, rows: pd.DataFrame, end: float)
 
 
 def _paint_lengths(image: Any, rows: pd.DataFrame, end: float) -> None:
-    """Each simulation as one block, shaded by how long it took among all; a white pixel where one begins."""
+    """Each simulation as one block, shaded by how long it took among all; a white pixel if one starts."""
     length = (rows["end_ms"] - rows["start_ms"]).to_numpy()
     shade = np.searchsorted(np.percentile(length, (50, 90, 99)), length, side="left")
     first = (rows["start_ms"].to_numpy() / end * _PIXELS).astype(int)
@@ -173,7 +173,7 @@ def _rgb(color: str) -> Any:
 
 
 def time_by_kind(rows: pd.DataFrame, timeline: Timeline) -> dict[str, pd.Series]:
-    """Exclusive time of each row by kind, in the order in which it is drawn.
+    """Return the exclusive time of each row by kind, in the order in which it is drawn.
 
     `retry` is what a simulation waited while nothing else of it was at work, as in the time budget: the log's exclusive times have it in
     `other` and in `evaluation`.
@@ -186,7 +186,7 @@ def time_by_kind(rows: pd.DataFrame, timeline: Timeline) -> dict[str, pd.Series]
 
 
 def _spent(rows: pd.DataFrame, field: str, lane: str, timeline: Timeline) -> pd.Series:
-    """A kind of exclusive time; of a simulation that has no task_end, its calls of that kind added up."""
+    """Return a kind of exclusive time; of a simulation that has no task_end, its calls of that kind added up."""
     calls = timeline.calls[timeline.calls["lane"] == lane].groupby("row")["own_ms"].sum()
     known: pd.Series = pd.to_numeric(rows[field], errors="coerce").fillna(rows["row"].map(calls)).fillna(0.0)
     return known

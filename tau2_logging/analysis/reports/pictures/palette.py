@@ -31,5 +31,5 @@ QUIET = {
 
 
 def colors(theme: str) -> dict[str, str]:
-    """Color of each role in the `light` or the `dark` theme."""
+    """Return the color of each role in the `light` or the `dark` theme."""
     return {**(DARK if theme == "dark" else LIGHT), **QUIET[theme]}

@@ -94,14 +94,14 @@ def _outcome(log: RunLog, totals: Totals, deep: LogAnalyzer | None, width: int) 
 
 
 def _by_domain(log: RunLog) -> str:
-    """`24 of 30 retail, 26 of 30 airline`, of those scored."""
+    """Return `24 of 30 retail, 26 of 30 airline`, of those scored."""
     scored = log.simulations[log.simulations["reward"].notna()]
     by_domain = solved(scored).groupby(scored["domain"], sort=False).agg(["sum", "count"])
     return ", ".join(f"{int(row['sum']):,} of {int(row['count']):,} {domain}" for domain, row in by_domain.head(_MOST_DOMAINS).iterrows())
 
 
 def outcome_sentence(found: Score) -> str:
-    """`60 simulations: 50 solved, 8 not solved, 2 not scored; mean reward 0.862 of 58 scored (0.833 if the others failed)`."""
+    """Return `60 simulations: 50 solved, 8 not solved, 2 not scored; mean reward 0.862 of 58 scored (0.833 if the others failed)`."""
     unscored = found.simulations - found.scored
     parts = [f"{found.solved:,} solved", f"{found.scored - found.solved:,} not solved"]
     if unscored:
@@ -116,7 +116,7 @@ def outcome_sentence(found: Score) -> str:
 
 
 def _not_solved(failed: pd.DataFrame, causes: pd.DataFrame, width: int) -> Iterator[str]:
-    """Which tasks were not solved, by likely cause if causes are known."""
+    """Yield which tasks were not solved, by likely cause if causes are known."""
     if causes.empty:
         yield from _wrapped(f"Not solved: {_names(failed)}", width) if len(failed) else []
         return
@@ -129,14 +129,15 @@ def _not_solved(failed: pd.DataFrame, causes: pd.DataFrame, width: int) -> Itera
 
 
 def _causes(log: RunLog, deep: LogAnalyzer | None) -> pd.DataFrame:
-    """Causes of failure, from what the run recorded beside its log; none of a large run unless the deep analysis was asked for."""
+    """Return the causes of failure, from what the run recorded beside its log; none of a large run unless the deep analysis was asked
+    for."""
     if deep is None and len(log.simulations) > MOST_READ:
         return pd.DataFrame()
     return root_causes((deep or LogAnalyzer.of_log(log)).recorded)
 
 
 def _names(rows: pd.DataFrame) -> str:
-    """`retail 0, 5, 14; airline 7 and 3 more`."""
+    """Return `retail 0, 5, 14; airline 7 and 3 more`."""
     tasks = rows[["domain", "task"]].drop_duplicates()
     shown = [f"{domain} {', '.join(mine['task'])}" for domain, mine in tasks.head(_MOST_NAMES).groupby("domain", sort=False)]
     more = len(tasks) - _MOST_NAMES
@@ -174,7 +175,7 @@ def _money(log: RunLog, options: ReportOptions, totals: Totals, width: int) -> I
 
 
 def bar(parts: Sequence[tuple[str, float]], width: int) -> Iterator[str]:
-    """A bar of shares that add up to 1, largest first, and its legend: four parts, and the rest as one."""
+    """Yield a bar of shares that add up to 1, largest first, and its legend: four parts, and the rest as one."""
     ordered = sorted(parts, key=lambda part: -part[1])
     named, rest = ordered[: len(_SHADES)], ordered[len(_SHADES) :]
     shown = [*named, ("rest", sum(value for _, value in rest))] if rest else named
@@ -187,7 +188,7 @@ def bar(parts: Sequence[tuple[str, float]], width: int) -> Iterator[str]:
 
 
 def _joined(items: Sequence[str], width: int) -> list[str]:
-    """Items side by side, as many on a line as fit."""
+    """Return items side by side, as many on a line as fit."""
     lines = [""]
     for item in items:
         line = f"{lines[-1]}  {item}" if lines[-1] else item

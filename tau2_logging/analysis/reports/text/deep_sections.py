@@ -14,7 +14,7 @@ from tau2_logging.units import ABSENT, count, is_unknown, milliseconds, money, n
 
 
 def _p(value: Any) -> str:
-    """A p value: below 0.001 its size says nothing more."""
+    """Return a p value: below 0.001 its size says nothing more."""
     return ABSENT if is_unknown(value) else "<0.001" if value < 0.001 else f"{value:.3f}"
 
 
@@ -22,21 +22,21 @@ _SHOWS: dict[str, Show] = {"ms": milliseconds, "usd": money, "share": share, "in
 
 
 def brief_sections(tables: Iterable[DeepTable], top: int = 12) -> Iterator[Section]:
-    """The tables that a summary holds, their first rows."""
+    """Yield the tables that a summary holds, their first rows."""
     for table in tables:
         if table.kind.brief:
             yield as_section(table, top)
 
 
 def as_section(table: DeepTable, top: int) -> Section:
-    """A table of at most `top` rows, without columns that say nothing."""
+    """Return a table of at most `top` rows, without columns that say nothing."""
     frame = _shown(table.frame)
     shows = {str(name): (_heading(str(name)), _show(str(name), frame[name])) for name in frame}
     return section(table.kind.title, frame, shows, table.kind.note, key=table.kind.brief, top=top)
 
 
 def _shown(frame: pd.DataFrame) -> pd.DataFrame:
-    """Without columns in which nothing stands, and the run where there is one only; an interval as one column."""
+    """Without columns that are empty, and the run if there is one only; an interval as one column."""
     frame = frame[[name for name in frame if frame[name].notna().any() and not (name == "run" and frame[name].nunique() < 2)]]
     for name in [str(name) for name in frame if f"{name}_low" in frame and kind_of(str(name), frame[name]) == "share"]:
         pairs = zip(frame[f"{name}_low"], frame[f"{name}_high"], strict=True)
@@ -49,7 +49,7 @@ def _shown(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _heading(name: str) -> str:
-    """The report's heading; times say their unit, since they are shown without."""
+    """Return the report's heading; times say their unit, since they are shown without."""
     label = label_of(name)
     return f"{label} ms" if name.endswith("_ms") and not label.endswith("ms") else label
 

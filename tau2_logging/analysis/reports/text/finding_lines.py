@@ -19,7 +19,7 @@ HEADING = "Findings"
 
 
 def shown_findings(log: RunLog, options: ReportOptions) -> Sequence[Finding]:
-    """Return the findings that a person is shown."""
+    """Return the findings that the user is shown."""
     return findings_of(log, options.deep, options.prices)[:MOST_SHOWN]
 
 
@@ -38,7 +38,7 @@ def _lines(number: int, found: Finding, width: int) -> Iterator[str]:
 
 
 def wrapped(text: str, first: str, rest: str, width: int) -> list[str]:
-    """Return the text as lines no wider than `width`, with what stands before the first and before the others."""
+    """Return the text as lines no wider than `width`, with what is before the first and before the others."""
     return textwrap.wrap(printable(text), width, initial_indent=first, subsequent_indent=rest, break_on_hyphens=False)
 
 

@@ -40,7 +40,8 @@ def fitted(section: Section, width: int) -> Section:
 
 
 def _least_needed_first(section: Section) -> list[int]:
-    """Columns in the order of leaving: texts that are the same in every row, numbers by FIRST_TO_GO, the other numbers from the last."""
+    """Return columns in the order of leaving: texts that are the same in every row, numbers by FIRST_TO_GO, the other numbers from the
+    last."""
     columns = range(len(section.columns))
     same = [at for at in columns if len(section.rows) > 1 and len({row[at] for row in section.rows}) == 1]
     texts = [at for at in columns if section.columns[at] not in section.numbers]
@@ -50,7 +51,7 @@ def _least_needed_first(section: Section) -> list[int]:
 
 
 def is_prose(section: Section, at: int) -> bool:
-    """Whether a column holds texts that may break between words."""
+    """Return whether a column holds texts that may break between words."""
     return section.columns[at] not in section.numbers and any(len(row[at]) > _PROSE and " " in row[at] for row in section.rows)
 
 
@@ -66,7 +67,7 @@ def _column(section: Section, at: int) -> int:
 
 
 def _blocks(section: Section) -> Section:
-    """One line for each value, a blank line between rows."""
+    """Return one line for each value, a blank line between rows."""
     rows = []
     for row in section.rows:
         rows += [[f"{name}:" if name else "", cell] for name, cell in zip(section.columns, row, strict=True) if cell != "-"]

@@ -8,7 +8,7 @@ _ESCAPED = str.maketrans({letter: f"\\{letter}" for letter in "\\`*_{}[]<>#|~"})
 
 
 def as_markdown(section: Section, level: int = 2) -> str:
-    """A section as a GitHub table under a heading of that level. What comes from a log is escaped."""
+    """Return a section as a GitHub table under a heading of that level. What comes from a log is escaped."""
     heads = [escape(heading) for heading in section.columns]
     rules = ["---:" if heading in section.numbers else "---" for heading in section.columns]
     lines = [_row(heads), _row(rules), *(_row([escape(value) for value in row]) for row in section.rows)]
@@ -21,5 +21,5 @@ def _row(cells: list[str]) -> str:
 
 
 def escape(value: str) -> str:
-    """Text on one line that Markdown shows as it is."""
+    """Return text on one line that Markdown shows as it is."""
     return " ".join(value.split()).translate(_ESCAPED)

@@ -1,4 +1,4 @@
-"""Names of things in reports: files for tasks (readable where the id allows it, safe and distinct for any id), headings for logs."""
+"""Names of things in reports: files for tasks (readable if the id allows it, safe and distinct for any id), headings for logs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _PLAIN = re.compile(r"[a-z0-9][a-z0-9_.-]{0,59}")
 
 
 def safe_name(text: str) -> str:
-    """A part of a file name for any text; different texts give different names, also where the file system ignores case.
+    """Return a part of a file name for any text; different texts give different names, also if the file system ignores case.
 
     A short text of lower-case letters, digits, `_`, `.` and `-` stays as it is. Anything else (telecom's ids run to 215 characters
     with `[`, `|` and `:`) becomes its first readable characters, `~`, and 12 digits of its SHA-256.
@@ -29,7 +29,7 @@ def safe_name(text: str) -> str:
 
 
 def heading(log: RunLog) -> str:
-    """What a log is called at the head of a report: its run, or its runs, or its files where it names no run."""
+    """Return what a log is called at the head of a report: its run, or its runs, or its files if it names no run."""
     if log.run_id:
         return f"Run {log.run_id}"
     if len(log.by_run) > 1:
@@ -38,12 +38,12 @@ def heading(log: RunLog) -> str:
 
 
 def run_folder(log: RunLog) -> str:
-    """The folder of a run among several."""
+    """Return the folder of a run among several."""
     return safe_name(log.run_id) if log.run_id else "without_a_name"
 
 
 def row_name(row: Any, several_domains: bool) -> str:
-    """The same for a row of the timeline: the task, after its domain where there are several, before its trial and attempt."""
+    """Return the same for a row of the timeline: the task, after its domain if there are several, before its trial and attempt."""
     parts = [safe_name(str(row.domain))] if several_domains and isinstance(row.domain, str) else []
     parts.append(safe_name(str(row.task)))
     trial = 0 if is_unknown(row.trial) else int(row.trial)

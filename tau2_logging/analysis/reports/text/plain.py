@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
 
 def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows of a table as dicts."""
+    """Return the rows of a table as dicts."""
     return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]
 
 
 def plain(value: Any) -> Any:
-    """The same in JSON's own types: absent and infinite numbers are null, times are text."""
+    """Return the same in JSON's own types: absent and infinite numbers are null, times are text."""
     if isinstance(value, dict):
         return {str(name): plain(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,4 +1,4 @@
-"""The tables a person reads, as text: one list of sections for the terminal and for Markdown."""
+"""The tables the user reads, as text: one list of sections for the terminal and for Markdown."""
 
 from __future__ import annotations
 
@@ -50,23 +50,23 @@ class Section:
 
 
 def mean(value: Any) -> str:
-    """Six significant digits, as awk prints."""
+    """Return six significant digits, as awk prints."""
     return ABSENT if is_unknown(value) else f"{value:.6g}"
 
 
 def text(value: Any) -> str:
-    """Anything else, on one line."""
+    """Return anything else, on one line."""
     return ABSENT if is_unknown(value) else " ".join(str(value).split())
 
 
 def long_text(value: Any) -> str:
-    """Text cut to what a cell holds."""
+    """Return text cut to what a cell holds."""
     shown = text(value)
     return shown if len(shown) <= _CELL else shown[: _CELL - 1] + "…"
 
 
 def names(found: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
+    """Return the first of them, and how many more there are."""
     more = f" and {len(found) - _MOST_NAMES:,} more" if len(found) > _MOST_NAMES else ""
     return ", ".join(map(str, found[:_MOST_NAMES])) + more if found else ABSENT
 
@@ -74,7 +74,7 @@ def names(found: Sequence[str]) -> str:
 def section(
     title: str, table: pd.DataFrame, shows: dict[str, tuple[str, Show]], note: str = "", key: bool = False, top: int = _MOST_ROWS
 ) -> Section:
-    """A section of some columns of a table: `shows` gives each its heading and how it is shown. `top`: rows at most."""
+    """Return a section of some columns of a table: `shows` gives each its heading and how it is shown. `top`: rows at most."""
     shows = {column: show for column, show in shows.items() if column in table}
     shown = table.head(top)
     rows = [
@@ -115,7 +115,7 @@ GROUPS = ("run", "latency", "time", "servers", "cost", "trouble", "compare", DEE
 
 
 def all_sections(log: RunLog, options: ReportOptions, groups: Sequence[str] = GROUPS) -> Iterator[Section]:
-    """Every section of some groups that has something to say, in the order of reading."""
+    """Yield every section of some groups that has something to say, in the order of reading."""
     makers: dict[str, Callable[[], Iterator[Section]]] = {
         "run": lambda: _run_sections(log, options),
         "latency": lambda: latency_sections(log, options),
@@ -137,7 +137,7 @@ def _run_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
 
 
 def overview(log: RunLog, options: ReportOptions) -> Section:
-    """The run in a few lines."""
+    """Return the run in a few lines."""
     totals, idle = totals_of(log, options.prices), makespan.idle_tail(log)
     costs, shown = totals.costs, totals.shown
     rows = [
@@ -185,7 +185,7 @@ def _start_up(idle: Mapping[str, float | int | None]) -> list[list[str]]:
 
 
 def chain_note(log: RunLog) -> str:
-    """What the critical path is, and how much of the wall time it covers."""
+    """Return what the critical path is, and how much of the wall time it covers."""
     idle, links = makespan.idle_tail(log), chain(log)
     whole = idle["makespan_ms"] or float("nan")
     took = f"{duration(idle['chain_ms'])}, {share((idle['chain_ms'] or 0.0) / whole)} of the wall time"
@@ -197,7 +197,7 @@ def chain_note(log: RunLog) -> str:
 
 
 def outcome(log: RunLog, totals: Totals) -> list[list[str]]:
-    """How many simulations there were and how they ended, and their mean reward with its denominator."""
+    """Return how many simulations there were and how they ended, and their mean reward with its denominator."""
     return [
         ["simulations", totals.shown["simulations"]],
         *(row for arm, found in totals.outcomes.items() for row in _scores(f", {arm}" if arm else "", found)),
@@ -220,7 +220,7 @@ def _lines(log: RunLog) -> str:
 
 
 def _beside(table: pd.DataFrame) -> list[list[str]]:
-    """tau2's own reward, where another harness gave the reward."""
+    """Return tau2's own reward, if another harness gave the reward."""
     beside: list[float] = list(as_floats(table["tau2_reward"])) if "tau2_reward" in table else []
     known = [reward for reward in beside if reward == reward]
     return [["mean reward by tau2's evaluator", f"{sum(known) / len(known):.4f} ({len(known)} scored)"]] if known else []
@@ -258,7 +258,7 @@ def _bins(log: RunLog, bins: int) -> Iterator[Section]:
 
 
 def time_sections(log: RunLog) -> Iterator[Section]:
-    """Time budget, makespan, concurrency, context."""
+    """Yield time budget, makespan, concurrency, context."""
     budget = log.budget()
     shows: dict[str, tuple[str, Show]] = {
         "kind": ("kind", text), "total_ms": ("total ms", ms), "share": ("share", share), "mean_ms": ("ms a simulation", ms),
@@ -319,7 +319,7 @@ _WAITING: dict[str, tuple[str, Show]] = {
 
 
 def server_sections(log: RunLog) -> Iterator[Section]:
-    """The model servers: where their time went, and how full they were."""
+    """Yield the model servers: where their time went, and how full they were."""
     table = log.model_servers()
     where: dict[str, tuple[str, Show]] = {"endpoint": ("server", text)}
     times: dict[str, tuple[str, Show]] = {"requests": ("requests", count), "queue_mean_ms": ("queue mean ms", ms),
@@ -355,7 +355,7 @@ def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
 
 
 def _dearest_first(table: pd.DataFrame) -> pd.DataFrame:
-    """The table as it is, or, if not all of it is shown, what cost most at its head; calls of unknown price go before them."""
+    """Return the table as it is, or, if not all of it is shown, what cost most at its head; calls of unknown price go before them."""
     if len(table) <= _MOST_ROWS:
         return table
     return table.sort_values(["cost_usd", "calls"], ascending=False, na_position="first", kind="stable", ignore_index=True)
@@ -377,7 +377,7 @@ EXPERT_COLUMNS: dict[str, tuple[str, Show]] = {
 
 
 def trouble_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
-    """Outliers and what went wrong."""
+    """Yield outliers and what went wrong."""
     yield section("Slowest calls", log.outliers(options.top), _CALL, top=options.top)
     yield section("Errors", log.errors(), _CALL, " ".join(["The line is that of the first.", *only_failed_note(log)]), key=True)
     yield section("Retries", log.retries(), _CALL)
@@ -434,7 +434,7 @@ def _yes(value: Any) -> str:
 
 
 def gates(options: ReportOptions) -> Iterator[Section]:
-    """The gates, first what is broken."""
+    """Yield the gates, first what is broken."""
     rows = []
     for gate in sorted(options.slo, key=lambda gate: bool(gate["met"])):
         rows.append([str(gate["status"]), str(gate["gate"]), *gate_values(gate), str(gate["detail"])])
@@ -455,7 +455,7 @@ def _verdict(value: Any) -> str:
 
 
 def comparison_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
-    """This run beside another."""
+    """Yield this run beside another."""
     if options.compare is None:
         return
     found = log.compare(options.compare)
@@ -476,7 +476,7 @@ def comparison_sections(log: RunLog, options: ReportOptions) -> Iterator[Section
 
 
 def _totals_compared(totals: pd.DataFrame) -> Section:
-    """Rewards as numbers, and money as money: a cost that is not known is unknown."""
+    """Return rewards as numbers, and money as money: a cost that is not known is unknown."""
     sides = ["this", "other", "difference"]
     rows = []
     for row in totals.to_dict("records"):
@@ -486,7 +486,7 @@ def _totals_compared(totals: pd.DataFrame) -> Section:
 
 
 def rejected_section(log: RunLog) -> Section:
-    """Lines and values that could not be read."""
+    """Return lines and values that could not be read."""
     rows = [[entry.file, str(entry.line), entry.reason] for entry in log.rejected[:10]]
     more = log.rejected_count - len(rows)
     note = "All of them are in rejected_lines.txt." + (f" {more:,} more." if more > 0 else "")

@@ -22,7 +22,7 @@ class TokenUsage:
 
 @dataclass(frozen=True)
 class PreparedAnswer:
-    """Everything a protocol needs to write a response. `digits` are 24 hexadecimal ones for its ids; `finish` is None where it is cut."""
+    """Everything a protocol needs to write a response. `digits` are 24 hexadecimal ones for its ids; `finish` is None if it is cut."""
 
     model: str
     reply: Reply
@@ -34,12 +34,12 @@ class PreparedAnswer:
     with_usage: bool
 
     def tool_id(self, tool: int, use: ToolUse, prefix: str) -> str:
-        """The id of a tool call: its own, or one made of the response's."""
+        """Return the id of a tool call: its own, or one made of the response's."""
         return use.id or f"{prefix}{self.digits[:-2]}{tool:02x}"
 
 
 def answer_to(prompt: Prompt, reply: Reply, settings: ServerSettings, cached: int, number: int, created: int) -> PreparedAnswer:
-    """The answer to request `number`; `cached` tokens of its prompt were known."""
+    """Return the answer to request `number`; `cached` tokens of its prompt were known."""
     pieces = tuple(pieces_of(reply))
     thought = sum(piece.kind == "reasoning" for piece in pieces)
     usage = TokenUsage(
@@ -69,14 +69,14 @@ class Timetable:
 
     @classmethod
     def of(cls, answer: PreparedAnswer, settings: ServerSettings, begun_s: float) -> Timetable:
-        """For an answer whose prefill begins now."""
+        """For an answer whose prefill starts now."""
         reply = answer.reply
         ttft_ms = settings.ttft_ms if reply.ttft_ms is None else reply.ttft_ms
         itl_ms = settings.itl_ms if reply.itl_ms is None else reply.itl_ms
         return cls(begun_s, ttft_ms / 1000, itl_ms / 1000, len(answer.pieces))
 
     def due_s(self, piece: int) -> float:
-        """When a piece goes out, counted from 0."""
+        """Return when a piece goes out, counted from 0."""
         return self.begun_s + self.ttft_s + piece * self.itl_s
 
     @property

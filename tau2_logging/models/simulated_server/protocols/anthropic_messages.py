@@ -28,7 +28,7 @@ _ERRORS = {
 
 
 def read(body: Any) -> Prompt:
-    """A request body as a prompt. Raises BadRequest."""
+    """Return a request body as a prompt. Raises BadRequest."""
     if not isinstance(body, Mapping) or not items_of(body, "messages"):
         raise BadRequest("messages: at least one message is required")
     system = text_of(body.get("system"))
@@ -47,7 +47,7 @@ def read(body: Any) -> Prompt:
 
 
 def _messages(message: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """A message in OpenAI's form, its tool results as messages of their own."""
+    """Yield a message in OpenAI's form, its tool results as messages of their own."""
     content = message.get("content")
     blocks = [block for block in content if isinstance(block, Mapping)] if isinstance(content, list) else []
     results = [block for block in blocks if block.get("type") == "tool_result"]
@@ -67,7 +67,7 @@ def _choice(wanted: Any) -> str:
 
 
 def key_of(headers: Mapping[str, str]) -> str:
-    """The key that a client sent."""
+    """Return the key that a client sent."""
     return headers.get("x-api-key") or headers.get("Authorization", "").removeprefix("Bearer ")
 
 
@@ -77,7 +77,7 @@ def response_id(answer: PreparedAnswer) -> str:
 
 
 def body(answer: PreparedAnswer) -> dict[str, Any]:
-    """The response to a request that is not a stream."""
+    """Return the response to a request that is not a stream."""
     return {**_frame(answer), "content": list(_content(answer)), "stop_reason": _stop_reason(answer), "usage": _usage(answer, whole=True)}
 
 
@@ -104,13 +104,13 @@ def _parsed(arguments: str) -> Any:
 
 
 def head(answer: PreparedAnswer) -> bytes:
-    """What a stream begins with, before any token."""
+    """Return what a stream starts with, before any token."""
     message = {**_frame(answer), "content": [], "stop_reason": None, "usage": _usage(answer, whole=False)}
     return _event("message_start", message=message) + _event("ping")
 
 
 def piece(answer: PreparedAnswer, one: Piece) -> bytes:
-    """One token, and where its block begins and ends."""
+    """Return one token, and where its block starts and ends."""
     start = _event("content_block_start", index=one.place, content_block=_opened(answer, one)) if one.opens else b""
     delta = _event("content_block_delta", index=one.place, delta=_delta(one))
     return start + delta + (_closing(one) if one.closes else b"")
@@ -135,7 +135,7 @@ def _closing(one: Piece) -> bytes:
 
 
 def tail(answer: PreparedAnswer) -> bytes:
-    """Why it ended, what it counts."""
+    """Return why it ended, what it counts."""
     if answer.finish is None:
         return b""
     delta = {"stop_reason": _stop_reason(answer), "stop_sequence": None}
@@ -143,12 +143,12 @@ def tail(answer: PreparedAnswer) -> bytes:
 
 
 def broken(answer: PreparedAnswer) -> bytes:
-    """An error in the middle of a stream."""
+    """Return an error in the middle of a stream."""
     return _event("error", error={"type": "overloaded_error", "message": "Overloaded"})
 
 
 def error(name: str, **facts: Any) -> tuple[int, dict[str, Any]]:
-    """(status, body) of an error response."""
+    """Return (status, body) of an error response."""
     status, kind, message = _ERRORS[name]
     return status, {"type": "error", "error": {"type": kind, "message": message.format(**facts)}}
 

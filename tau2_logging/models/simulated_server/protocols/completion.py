@@ -61,7 +61,7 @@ class Reply:
             object.__setattr__(self, "text", "".join(self.tokens))
 
     def finish(self) -> str:
-        """OpenAI's finish reason: the one given, or what a model would have."""
+        """Return OpenAI's finish reason: the one given, or what a model would have."""
         return self.finish_reason or ("tool_calls" if self.tools else "stop")
 
 
@@ -82,7 +82,7 @@ class Piece:
 
 
 def pieces_of(reply: Reply) -> list[Piece]:
-    """A reply as it is streamed: reasoning, text, refusal, then the tool calls one after another."""
+    """Return a reply as it is streamed: reasoning, text, refusal, then the tool calls one after another."""
     found: list[Piece] = []
     for place, (kind, texts, use, tool) in enumerate(_blocks(reply)):
         last = len(texts) - 1
@@ -106,7 +106,7 @@ def _cut(text: str) -> list[str]:
 
 
 def spoil(reply: Reply, fault: str | None) -> Reply:
-    """The reply with a fault of the model in it; another fault leaves it as it is."""
+    """Return the reply with a fault of the model in it; another fault leaves it as it is."""
     if fault == "tool_as_text" and reply.tools:
         calls = "".join(f'<tool_call>{{"name": "{use.name}", "arguments": {use.arguments}}}</tool_call>' for use in reply.tools)
         return replace(reply, text=(reply.text or "") + calls, tools=(), tokens=None, plain=reply)

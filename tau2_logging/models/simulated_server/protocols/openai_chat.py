@@ -32,7 +32,7 @@ _ERRORS = {
 
 
 def read(body: Any) -> Prompt:
-    """A request body as a prompt. Raises BadRequest."""
+    """Return a request body as a prompt. Raises BadRequest."""
     if not isinstance(body, Mapping) or not items_of(body, "messages"):
         raise BadRequest("messages must be a list of at least one message")
     sent = items_of(body, "messages")
@@ -62,7 +62,7 @@ def _choice(wanted: Any) -> str:
 
 
 def key_of(headers: Mapping[str, str]) -> str:
-    """The key that a client sent."""
+    """Return the key that a client sent."""
     return headers.get("Authorization", "").removeprefix("Bearer ")
 
 
@@ -72,7 +72,7 @@ def response_id(answer: PreparedAnswer) -> str:
 
 
 def body(answer: PreparedAnswer) -> dict[str, Any]:
-    """The response to a request that is not a stream."""
+    """Return the response to a request that is not a stream."""
     choice = {"index": 0, "message": _message(answer), "logprobs": None, "finish_reason": answer.finish}
     return {**_frame(answer, "chat.completion"), "choices": [choice], "usage": _usage(answer)}
 
@@ -92,12 +92,12 @@ def _call(answer: PreparedAnswer, number: int, use: ToolUse, arguments: str) -> 
 
 
 def head(answer: PreparedAnswer) -> bytes:
-    """What a stream begins with, before any token."""
+    """Return what a stream starts with, before any token."""
     return _chunk(answer, {"role": "assistant", "content": None if answer.reply.text is None else "", "refusal": None})
 
 
 def piece(answer: PreparedAnswer, one: Piece) -> bytes:
-    """One token."""
+    """Return one token."""
     if one.use is None:
         return _chunk(answer, {_FIELDS[one.kind]: one.text})
     if one.opens:
@@ -106,7 +106,7 @@ def piece(answer: PreparedAnswer, one: Piece) -> bytes:
 
 
 def tail(answer: PreparedAnswer) -> bytes:
-    """Why it ended, what it counts."""
+    """Return why it ended, what it counts."""
     if answer.finish is None:
         return b""
     usage = _event({**_frame(answer, "chat.completion.chunk"), "choices": [], "usage": _usage(answer)}) if answer.with_usage else b""
@@ -114,17 +114,17 @@ def tail(answer: PreparedAnswer) -> bytes:
 
 
 def end() -> bytes:
-    """What a stream ends with."""
+    """Return what a stream ends with."""
     return b"data: [DONE]\n\n"
 
 
 def broken(answer: PreparedAnswer) -> bytes:
-    """An error in the middle of a stream."""
+    """Return an error in the middle of a stream."""
     return _event({"error": {"message": "The model stopped unexpectedly.", "type": "server_error", "param": None, "code": 500}}) + end()
 
 
 def error(name: str, **facts: Any) -> tuple[int, dict[str, Any]]:
-    """(status, body) of an error response."""
+    """Return (status, body) of an error response."""
     status, kind, code, message = _ERRORS[name]
     return status, {"error": {"message": message.format(**facts), "type": kind, "param": None, "code": code}}
 

@@ -31,7 +31,7 @@ class Prompt:
     stream: bool = False
     wants_usage: bool = True
     written: str = field(default="", repr=False)
-    """Everything the model reads, tools first, as one text: a longer conversation begins with a shorter one."""
+    """Everything the model reads, tools first, as one text: a longer conversation starts with a shorter one."""
 
     @property
     def tokens(self) -> int:
@@ -40,12 +40,12 @@ class Prompt:
 
 
 def written(messages: Sequence[Mapping[str, Any]], tools: Sequence[Mapping[str, Any]]) -> str:
-    """What the model reads, as one text."""
+    """Return what the model reads, as one text."""
     return "\n".join(json.dumps(item, ensure_ascii=False) for item in (*tools, *messages))
 
 
 def text_of(content: Any) -> str:
-    """Content as text: a string, or the text parts of a list."""
+    """Return content as text: a string, or the text parts of a list."""
     if isinstance(content, str) or content is None:
         return content or ""
     if not isinstance(content, list):
@@ -54,7 +54,7 @@ def text_of(content: Any) -> str:
 
 
 def items_of(body: Mapping[str, Any], name: str) -> list[Mapping[str, Any]]:
-    """A list of objects in a request body, empty if it is not there."""
+    """Return a list of objects in a request body, empty if it is not there."""
     found = body.get(name) or []
     if not isinstance(found, list) or not all(isinstance(item, Mapping) for item in found):
         raise BadRequest(f"{name} must be a list of objects")
@@ -69,7 +69,7 @@ class PrefixCache:
         self._known: OrderedDict[int, None] = OrderedDict()
 
     def look_up(self, text: str) -> int:
-        """How many tokens at the beginning of `text` were known, in whole blocks; all of its blocks are known from now on.
+        """Return how many tokens at the start of `text` were known, in whole blocks; all of its blocks are known from now on.
 
         The last token always has to be computed, so that a prompt is never known to its end.
         """

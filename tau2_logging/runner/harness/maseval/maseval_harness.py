@@ -1,4 +1,4 @@
-"""MASEval's Tau2 benchmark in the place of tau2's orchestrator: the same plan, executors, checkpoint and results."""
+"""MASEval's Tau2 benchmark instead of tau2's orchestrator: the same plan, executors, checkpoint and results."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
 DOMAINS = ("airline", "retail", "telecom")
 AgentsHook = Callable[..., tuple[Sequence[Any], Mapping[str, Any]]]
-"""A person's own `setup_agents(benchmark, agent_data, environment, task, user, seed_generator)`, as MASEval's benchmark defines it."""
+"""The user's own `setup_agents(benchmark, agent_data, environment, task, user, seed_generator)`, as MASEval's benchmark defines it."""
 
 
 class MasevalHarness(Tau2Harness):
@@ -66,8 +66,8 @@ class MasevalHarness(Tau2Harness):
         self._stage.cleanup()
 
     def run_task(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
-        """One repetition as tau2's SimulationRun, with MASEval's reward and tau2's beside it. Raises what the agent, the user or a tool
-        raised."""
+        """Return one repetition as tau2's SimulationRun, with MASEval's reward and tau2's beside it. Raises what the agent, the user or a
+        tool raised."""
         simulation = current()
         trial = (simulation.trial if simulation is not None else None) or 0
         run = self._runs[settings.domain]
@@ -106,7 +106,7 @@ class _Run(DefaultAgentTau2Benchmark):
         self._hook = hook
 
     def repetition(self, task: Any, trial: int) -> Mapping[str, Any]:
-        """MASEval's report. Errors of setup and execution are raised; one of its evaluator is in the report."""
+        """Return MASEval's report. Errors of setup and execution are raised; one of its evaluator is in the report."""
         try:
             report: Mapping[str, Any] = self._execute_task_repetition(task, {"model_id": self._settings.agent_llm}, trial)
             return report
@@ -114,7 +114,7 @@ class _Run(DefaultAgentTau2Benchmark):
             self.clear_registry()
 
     def get_model_adapter(self, model_id: str, **kwargs: Any) -> Any:
-        """litellm, with the arguments that the run gives this role."""
+        """Return litellm, with the arguments that the run gives this role."""
         settings = self._settings
         name = kwargs.get("register_name", model_id)
         args = {"user_simulator": settings.user_args, "nl_evaluator": settings.judge_args}.get(name, settings.agent_args)
@@ -123,19 +123,19 @@ class _Run(DefaultAgentTau2Benchmark):
         return adapter
 
     def setup_agents(self, agent_data: Any, environment: Any, task: Any, user: Any, seed_generator: Any) -> Any:
-        """MASEval's default agent, or a person's own system."""
+        """Return MASEval's default agent, or the user's own system."""
         if self._hook is not None:
             return self._hook(self, agent_data, environment, task, user, seed_generator)
         return super().setup_agents(agent_data, environment, task, user, seed_generator)
 
     def execution_loop(self, agents: Any, task: Any, environment: Any, user: Any) -> Any:
-        """The default agent's loop counts that agent's steps; any other agent takes the benchmark's general one."""
+        """Return the default agent's loop counts that agent's steps; any other agent takes the benchmark's general one."""
         if self._hook is None:
             return super().execution_loop(agents, task, environment, user)
         return super(DefaultAgentTau2Benchmark, self).execution_loop(agents, task, environment, user)
 
     def collect_all_configs(self) -> dict[str, Any]:
-        """Statistics of whole databases, for a report that is not kept."""
+        """Return the statistics of whole databases, for a report that is not kept."""
         return {}
 
 

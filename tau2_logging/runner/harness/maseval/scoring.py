@@ -12,7 +12,7 @@ from typing import Any
 from tau2_logging.runner.harness.maseval.trajectory import in_tau2s_words, termination, trajectory
 
 HARNESS_REWARD, TAU2_REWARD = "maseval_reward", "tau2_reward"
-"""Under these names both rewards stand in `reward_info.info` of a result."""
+"""Under these names both rewards are in `reward_info.info` of a result."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +27,11 @@ class Repetition:
 
 
 def simulation_of(repetition: Repetition, environment: Any, own_reward: bool) -> Any:
-    """tau2's SimulationRun of a repetition. Its reward is MASEval's own (0 where MASEval's evaluator failed, as MASEval counts it) if
-    `own_reward`, else tau2's; the other one stands in `reward_info.info`.
+    """Return tau2's SimulationRun of a repetition. Its reward is MASEval's own (0 if MASEval's evaluator failed, as MASEval counts it)
+    if
+    `own_reward`, else tau2's; the other one is in `reward_info.info`.
 
-    Raises NoConversation where the traces cannot be put in order.
+    Raises NoConversation if the traces cannot be put in order.
     """
     messages = trajectory(repetition.report["traces"])
     _start(environment, repetition.task)
@@ -56,7 +57,7 @@ def simulation_of(repetition: Repetition, environment: Any, own_reward: bool) ->
 
 
 def maseval_reward(report: Mapping[str, Any]) -> float | None:
-    """What MASEval's evaluator said; None where it failed or was not asked."""
+    """Return what MASEval's evaluator said; None if it failed or was not asked."""
     scores = report.get("eval") or ()
     return scores[0].get("reward") if scores else None
 
@@ -71,7 +72,7 @@ def _start(environment: Any, task: Any) -> None:
 
 
 def _score(run: Any, repetition: Repetition) -> Any:
-    """tau2's RewardInfo."""
+    """Return tau2's RewardInfo."""
     evaluator = importlib.import_module("tau2.evaluator.evaluator")
     return evaluator.evaluate_simulation(
         simulation=run,
@@ -89,7 +90,8 @@ def _reward_info(scored: Any, harness: float | None, own_reward: bool) -> Any:
 
 
 def _times(traces: Mapping[str, Any]) -> tuple[datetime, float]:
-    """When the first model call began and how long it was from then to the end of the last one, in seconds, as the traces have it."""
+    """Return when the first model call started and how long it was from then to the end of the last one, in seconds, as the traces have
+    it."""
     calls = [
         (datetime.fromisoformat(entry["timestamp"]), float(entry.get("duration_seconds") or 0.0))
         for model in (traces.get("models") or {}).values()

@@ -20,7 +20,7 @@ class NoConversation(ValueError):
 
 
 def trajectory(traces: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The messages of a MASEval report (`report["traces"]`), in the form of tau2's, in the order in which they were said.
+    """Return the messages of a MASEval report (`report["traces"]`), in the form of tau2's, in the order in which they were said.
 
     Raises NoConversation.
     """
@@ -53,7 +53,7 @@ def _interleaved(user: Sequence[Message], agent: Sequence[Message]) -> Iterator[
 
 
 def _cut(messages: Sequence[Message], role: str) -> list[list[Message]]:
-    """The messages after each one of `role`, without it."""
+    """Return the messages after each one of `role`, without it."""
     turns: list[list[Message]] = []
     for message in messages:
         if message["role"] == role and not (role == "assistant" and message.get("tool_calls")):
@@ -68,7 +68,7 @@ def _ends_in_words(turn: Sequence[Message]) -> bool:
 
 
 def _as_tau2(said: Sequence[Message]) -> Iterator[dict[str, Any]]:
-    """tau2's own form; calls get fresh ids, since providers' need not be unique."""
+    """Yield tau2's own form; calls get fresh ids, since providers' need not be unique."""
     waiting: list[str] = []
     number = 0
     for message in said:
@@ -114,8 +114,9 @@ def _text(content: Any) -> str:
 def in_tau2s_words(messages: Sequence[dict[str, Any]], environment: Any) -> int:
     """Word errors as tau2 does, in place; how many were changed.
 
-    Both implementations refuse the same calls, with another beginning of the text; tau2's evaluator compares texts. The calls are played in
-    `environment`, which has the task's initial state; an answer is replaced only where both are errors.
+    Both implementations refuse the same calls, with another start of the text; tau2's evaluator compares texts. The calls are played
+    in
+    `environment`, which has the task's initial state; an answer is replaced only if both are errors.
     """
     tool_call = importlib.import_module("tau2.data_model.message").ToolCall
     answers = {message["id"]: message for message in messages if message["role"] == "tool"}
@@ -131,6 +132,6 @@ def in_tau2s_words(messages: Sequence[dict[str, Any]], environment: Any) -> int:
 
 
 def termination(messages: Sequence[Mapping[str, Any]]) -> str:
-    """tau2's termination reason: the user's stop, else the end of the steps that were allowed."""
+    """Return tau2's termination reason: the user's stop, else the end of the steps that were allowed."""
     last = next((message for message in reversed(messages) if message["role"] == "user"), None)
     return "user_stop" if last is not None and stop_token(last.get("content")) is not None else "max_steps"
