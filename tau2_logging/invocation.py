@@ -1,4 +1,4 @@
-"""How a person here starts our commands: what is printed as the next command works when it is pasted."""
+"""How the user here starts our commands: what is printed as the next command works when it is pasted."""
 
 from __future__ import annotations
 
@@ -40,6 +40,6 @@ def ready_interpreter() -> str | None:
 
 
 def _from_here(path: Path) -> str:
-    """The path from the current folder if it lies below it; links are not followed."""
+    """Return the path from the current folder if it lies below it; links are not followed."""
     absolute, here = os.path.abspath(path), os.getcwd()
     return os.path.relpath(absolute, here) if absolute.startswith(here + os.sep) else absolute

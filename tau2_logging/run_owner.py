@@ -55,7 +55,7 @@ def this_machine() -> str:
 
 
 def started_at(pid: int) -> str | None:
-    """Return when a process began, in the system's own words, so that a process id that is used again is not taken for the first; None
+    """Return when a process started, in the system's own words, so that a process id that is used again is not taken for the first; None
     for a process that has ended."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
@@ -65,7 +65,7 @@ def started_at(pid: int) -> str | None:
 
 
 def _asked_of_ps(pid: int) -> str | None:
-    """Where there is no /proc (macOS)."""
+    """If there is no /proc (macOS)."""
     try:
         answer = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, timeout=10, check=False)
     except (OSError, subprocess.SubprocessError):

@@ -24,7 +24,7 @@ exit code: 130 ended by Ctrl-C, 143 by SIGTERM, 2 bad input
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser."""
+    """Return the parser."""
     parser = CommandParser(
         prog="python -m tau2_logging view",
         description="Show all runs of a folder in a browser: running ones live, finished ones with their reports, two compared.",

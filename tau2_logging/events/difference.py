@@ -127,7 +127,7 @@ def apply_changes(state: Any, changes: Iterable[Change]) -> Any:
 
 
 def _last_positions_first(change: Change) -> tuple[int, int]:
-    """Order changes so that items removed by position are removed from the end of a list."""
+    """Return order changes so that items removed by position are removed from the end of a list."""
     last = change.path.rpartition("/")[2]
     return (1, -int(last)) if change.kind == REMOVED and last.isdecimal() else (0, 0)
 

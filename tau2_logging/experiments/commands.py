@@ -44,7 +44,7 @@ def plan(args: argparse.Namespace) -> int:
 
 
 def power(args: argparse.Namespace) -> int:
-    """The smallest difference that a plan, made or still to be made, can find."""
+    """Return the smallest difference that a plan, made or still to be made, can find."""
     if args.plan is None:
         _print_plan(_made_plan(args, "unnamed"))
         return 0
@@ -82,7 +82,7 @@ def collect(args: argparse.Namespace) -> int:
 
 
 def manipulation(args: argparse.Namespace) -> int:
-    """Was each variant delivered? Exit code 3 where one was not."""
+    """Was each variant delivered? Exit code 3 if one was not."""
     experiment, cells = _collected(args)
     table, found = _manipulation(experiment, cells)
     show([report.as_section(Table("markers", "How the user writes", table), 200)], console())
@@ -92,7 +92,7 @@ def manipulation(args: argparse.Namespace) -> int:
 
 
 def analyze(args: argparse.Namespace) -> int:
-    """Everything, as text, JSON, CSV and a page of report.html."""
+    """Return everything, as text, JSON, CSV and a page of report.html."""
     wanted = _formats(args.format)
     experiment, cells = _collected(args)
     table, verdicts = _manipulation(experiment, cells)

@@ -102,7 +102,7 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> Path:
 
 
 def write_page(experiment: Experiment, findings: Findings, directory: Path, command: str) -> list[Path]:
-    """report.html of the experiment's run, with a page on the experiment. Raises UserError where there is no log."""
+    """Return report.html of the experiment's run, with a page on the experiment. Raises UserError if there is no log."""
     if not experiment.logs:
         raise UserError(f"{experiment.directory}/logs has no log of the run; run it first, or omit html from --format")
     log = load_log(experiment.logs, experiment.plan.name)

@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def status(args: argparse.Namespace) -> int:
-    """How far each arm has come; exit code 1 while cells are missing."""
+    """Return how far each arm has come; exit code 1 while cells are missing."""
     items = progress(read_plan(Path(args.plan)))
     width = max(len(item.arm) for item in items)
     for item in items:

@@ -45,7 +45,7 @@ def lint_variants(args: argparse.Namespace) -> int:
 
 
 def prompt(args: argparse.Namespace) -> int:
-    """The whole system prompt of a task with a variant, and nothing else."""
+    """Return the whole system prompt of a task with a variant, and nothing else."""
     print(prompt_of(_named(args, args.name), args.domain, args.task), end="")
     return 0
 

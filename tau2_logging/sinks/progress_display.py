@@ -74,7 +74,7 @@ class ProgressDisplay:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def render(self, in_flight: Sequence[InFlight]) -> RenderableType:
-        """The display as it stands now."""
+        """Return the display as it is now."""
         rows = [self._row(domain, item) for domain, item in self._totals.domains.items()]
         texts = sum(max(len(row[at]) + _GAP for row in rows) for at in range(len(rows[0]))) if rows else 0
         bar = min(_WIDEST_BAR, self._console.width - texts - _GAP)
@@ -87,7 +87,7 @@ class ProgressDisplay:
         return Group(table, Text(self.line(in_flight), style="dim", overflow="fold"))
 
     def _row(self, domain: str, item: DomainTotals) -> list[Text]:
-        """Everything of a domain but its bar, which has what room is left."""
+        """Return everything of a domain but its bar, which has what room is left."""
         failed = item.errors + item.timeouts
         return [
             Text(domain, style="bold"),

@@ -36,7 +36,7 @@ def compare(
     resamples: int = RESAMPLES,
     bounds: tuple[float, float] | None = None,
 ) -> PairedComparison:
-    """Two columns of means by task, in the same order, compared. `bounds`: what a difference can be (-1 and 1 for rewards)."""
+    """Return the two columns of means by task, in the same order, compared. `bounds`: what a difference can be (-1 and 1 for rewards)."""
     found = differences(reference, arm)
     interval = bca_interval(found, seed=seed, resamples=resamples, bounds=bounds)
     return PairedComparison(interval, sign_flip_p(found, seed=seed, resamples=resamples))

@@ -26,7 +26,7 @@ _MARKS = re.compile(r"###|</?(?:scenario|manner|instructions)>", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class LintFinding:
-    """Something about a variant that a person should look at; an `error` makes it unusable in a comparison."""
+    """Something about a variant that the user should look at; an `error` makes it unusable in a comparison."""
 
     variant: str
     severity: str
@@ -34,7 +34,7 @@ class LintFinding:
 
 
 def lint(variants: Iterable[Variant]) -> list[LintFinding]:
-    """What is wrong with these variants, each by itself and as a set whose lengths should match."""
+    """Return what is wrong with these variants, each by itself and as a set whose lengths should match."""
     chosen = [variant for variant in variants if variant.text]
     found = [finding for variant in chosen for finding in _alone(variant)]
     lengths = {variant.name: len(variant.manner.split()) for variant in chosen}

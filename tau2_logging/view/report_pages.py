@@ -87,8 +87,8 @@ class ReportPages:
 
 
 def _may_read_beside(run: Run) -> bool:
-    """Whether `runs/<run>` beside the log is a folder of this one without a link in it, or is not there. A log names its runs as it likes:
-    the name might be a path."""
+    """Return whether `runs/<run>` beside the log is a folder of this one without a link in it, or is not there. A log names its runs as
+    it likes: the name might be a path."""
     if run.folder is not None:
         return not any(path.is_symlink() for path in run.folder.iterdir())
     return "/" not in run.name and not any((path.parent / "runs" / run.name).exists() for path in run.logs)

@@ -170,12 +170,12 @@ class RunState:
         return max((latest if now_s is None else now_s) - start, 0.0)
 
     def started_s(self) -> float | None:
-        """Return when the latest start of the run began, in seconds since 1970."""
+        """Return when the latest start of the run started, in seconds since 1970."""
         times = [wall_seconds(one.started, self.utc_offset()) for one in self.domains.values()]
         return max((time for time in times if time is not None), default=None)
 
     def slowest(self) -> Iterator[tuple[Simulation, OpenSimulation]]:
-        """Simulations in flight, the one that started first at the head."""
+        """Yield simulations in flight, the one that started first at the head."""
         yield from sorted(self.in_flight.items(), key=lambda one: one[1].started)
 
 

@@ -112,7 +112,7 @@ class RunsFolder:
         return tail.position > before
 
     def _folders(self) -> dict[str, Path]:
-        """The folders of runs, by name."""
+        """Return the folders of runs, by name."""
         parent = self.path / "runs"
         if not self.inside(parent) or not parent.is_dir():
             return {}
@@ -153,7 +153,7 @@ def _saved(folder: Path | None) -> Mapping[str, Any]:
 
 @lru_cache(maxsize=1024)
 def _parsed(path: Path, _: int) -> Mapping[str, Any]:
-    """What a file says, read again when it has changed."""
+    """Return what a file says, read again when it has changed."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:

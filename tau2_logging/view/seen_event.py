@@ -55,7 +55,7 @@ def seen_event(line: bytes) -> SeenEvent | None:
 
 
 def _slowly(line: bytes) -> SeenEvent | None:
-    """The same for a line whose names are quoted, or whose context is not complete."""
+    """Return the same for a line whose names are quoted, or whose context is not complete."""
     found = _whole(line) if b" type=" in line else None
     run = None if found is None else found.fields.get("run")
     if found is None or run is None:

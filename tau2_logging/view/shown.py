@@ -60,7 +60,7 @@ def run_json(run: Run) -> dict[str, Any]:
 
 
 def _start(run: Run) -> Mapping[str, Any]:
-    """run_start's fields, of the first domain; before there is a run_start, what run.json says."""
+    """Return run_start's fields, of the first domain; before there is a run_start, what run.json says."""
     for domain in run.state.domains.values():
         return domain.start
     config = run.saved.get("config")
@@ -92,7 +92,7 @@ def _headline(scores: Mapping[str, Score]) -> str:
 
 
 def _money(run: Run) -> dict[str, Any]:
-    """The cost so far beside the most that the run may spend; a share of the budget if both are known."""
+    """Return the cost so far beside the most that the run may spend; a share of the budget if both are known."""
     spent, budget = run.state.spent, _budget(run)
     text = money(spent.usd) if not spent.unpriced else f"at least {money(spent.usd)}" if spent.usd else UNKNOWN
     nothing_seen = not run.state.ended and not run.state.model_calls
@@ -125,7 +125,7 @@ def _local(seconds: float | None) -> str:
 
 
 def _flight(run: Run) -> Iterator[dict[str, Any]]:
-    """Simulations in flight, the slowest first, and what each waits on."""
+    """Yield simulations in flight, the slowest first, and what each waits on."""
     now = time.time() if run.status == RUNNING else None
     for (domain, task, trial), one in list(run.state.slowest())[:MOST_IN_FLIGHT]:
         yield {

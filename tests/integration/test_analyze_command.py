@@ -165,7 +165,7 @@ def test_a_broken_gate_exits_3_and_the_summary_says_so(log: Path, tmp_path: Path
         (("--log_file", "LOG", "--tasks", "999"), "no task '999' in the log; it holds"),
         (("--log_file", "LOG", "--format", "pdf"), "no format 'pdf'"),
         (("--log_file", "LOG", "--prices", "absent.json"), "cannot read the price file"),
-        (("--log_file", "LOG", "--fail-if-slower", "10%"), "needs the run to hold this one against"),
+        (("--log_file", "LOG", "--fail-if-slower", "10%"), "--fail-if-slower requires --compare"),
         (("--log_file", "LOG", "--bins", "-1"), "--bins -1 is too small"),
         (("--log_file", "LOG", "--bins", "100000"), "--bins 100000 is too many"),
         (("--log_file", "LOG", "--output_dir", "/proc/nothing"), "cannot write to /proc/nothing"),

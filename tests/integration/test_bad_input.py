@@ -18,7 +18,7 @@ CASES = {
     "split of a domain without splits": (
         ["--domains", "mock", "--task-split", "base"],
         "no split 'base' in mock",
-        "leave --task-split out",
+        "omit --task-split",
     ),
     "unknown agent": (["--domains", "mock", "--agent", "smart"], "no agent 'smart'", "llm_agent"),
     "unknown user": (["--domains", "mock", "--user", "angry"], "no user 'angry'", "user_simulator"),
@@ -34,7 +34,7 @@ CASES = {
     "fault rate": (["--domains", "mock", "--agent-llm-args", '{"faults": {"loop": 2}}'], "the rate of loop is 2", "0 to 1"),
     "negative latency": (["--domains", "mock", "--agent-llm-args", '{"ttft_ms": -1}'], "ttft_ms is -1", "at least 0"),
     "endpoint is no address": (["--domains", "mock", "--otlp", "localhost:4318"], "--otlp localhost:4318 is no http address", "http://"),
-    "content without an endpoint": (["--domains", "mock", "--otlp-content"], "not where to", "--otlp ENDPOINT"),
+    "content without an endpoint": (["--domains", "mock", "--otlp-content"], "needs an endpoint", "--otlp ENDPOINT"),
     "no port": (["--domains", "mock", "--prometheus", "70000"], "--prometheus is 70000", "1 to 65535"),
     "export of nothing": (["--domains", "mock", "--no-profile", "--otlp", "http://127.0.0.1:4318"], "--no-profile", "what is measured"),
     "unknown provider": (["--domains", "mock", "--agent-llm", "gtp4"], "no provider for model 'gtp4'", "provider/model"),

@@ -193,7 +193,7 @@ BAD = {
     "a format without a log": (["{results}", "--deep", "--format", "png"], "--format png needs a log"),
     "no such file": (["{folder}/none.json", "--deep"], "no file"),
     "not JSON": (["{folder}/cut.json", "--deep"], "is not JSON"),
-    "other JSON": (["{folder}/other.json", "--deep"], "no results file of tau2"),
+    "other JSON": (["{folder}/other.json", "--deep"], "not a results file of tau2"),
     "strange simulations": (["{folder}/strange.json", "--deep"], "none of its simulations can be read"),
     "no simulation": (["{folder}/empty.json", "--deep"], "no simulation in"),
     "no event": (["{folder}/events_x.jsonl", "--deep"], "no event in"),

@@ -97,7 +97,7 @@ def test_tau2s_words_are_translated(words: str, expected: str) -> None:
 
 def test_a_task_set_of_another_domain_is_bad_input() -> None:
     """One line says what to give."""
-    with pytest.raises(UserError, match="no task set of mock"):
+    with pytest.raises(UserError, match="not a task set of mock"):
         translated(["run", "-d", "mock", "--task-set-name", "retail"])
 
 

@@ -253,7 +253,7 @@ def test_a_model_that_no_server_has_is_refused_with_those_they_have() -> None:
         pytest.raises(UserError, match=r"no server has model 'sim'; they serve llama, qwen: write hosted_vllm/llama"),
     ):
         checked(server.url, agent_model=SERVED)
-    with pytest.raises(UserError, match="nobody would use the model servers"):
+    with pytest.raises(UserError, match="no role uses the model servers"):
         checked("http://127.0.0.1:9")
     with pytest.raises(UserError, match="no --endpoint answers"):
         checked("http://127.0.0.1:9", agent_model=SERVED)

@@ -121,8 +121,8 @@ def test_recorded_reports_are_scored_by_tau2(tmp_path: Path, capsys: pytest.Capt
     (tmp_path / "report.jsonl").write_text(REPORT.read_text() + json.dumps(failed) + "\n")
     assert rescore.main([str(tmp_path / "report.jsonl"), "--output", str(tmp_path / "out")]) == 1
     out = capsys.readouterr().out
-    assert "retail: 2 conversations scored, 0 otherwise than by MASEval" in out
-    assert "telecom: 4 conversations scored, 4 otherwise than by MASEval" in out
+    assert "retail: 2 conversations scored, 0 differently from MASEval" in out
+    assert "telecom: 4 conversations scored, 4 differently from MASEval" in out
     assert "left out: 1 (environment_error 1)" in out
     for domain, simulations in (("retail", 2), ("telecom", 4)):
         results = Results.load(tmp_path / "out" / f"results_{domain}.json")

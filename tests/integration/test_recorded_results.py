@@ -96,4 +96,4 @@ def test_the_command_reads_results_like_a_log(both: Both, tmp_path: Path, capsys
     with pytest.raises(SystemExit) as left:
         analyze_timing.main([*words, "--log_file", "x.log"])
     assert left.value.code == 2
-    assert "--results stands for the log" in capsys.readouterr().err
+    assert "--results replaces the log" in capsys.readouterr().err

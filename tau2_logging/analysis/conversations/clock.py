@@ -1,4 +1,4 @@
-"""The log's clock on the turns: when each began, how long it took, its tokens, its cost and its line."""
+"""The log's clock on the turns: when each started, how long it took, its tokens, its cost and its line."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _TYPES = {"assistant": ("llm_call", "expert_call"), "user": ("user_sim",)}
 
 
 def key_of(row: Mapping[str, Any]) -> Key:
-    """The simulation of a row of the log or of the recording."""
+    """Return the simulation of a row of the log or of the recording."""
     run, domain, task, trial = ("" if pd.isna(row.get(name)) else row[name] for name in ("run", "domain", "task", "trial"))
     return str(run), str(domain), str(task), str(int(trial)) if trial != "" else "0"
 
 
 def calls_by_simulation(log: LogData) -> tuple[dict[Key, list[Call]], dict[Key, float]]:
-    """The calls of the attempt that counts of each simulation, in order of start, and when that attempt began."""
+    """Return the calls of the attempt that counts of each simulation, in order of start, and when that attempt started."""
     begins = {key_of(row): row["start_ms"] for row in log.simulations.to_dict("records")}
     calls: defaultdict[Key, list[Call]] = defaultdict(list)
     for row in log.calls.to_dict("records"):
@@ -37,7 +37,7 @@ def calls_by_simulation(log: LogData) -> tuple[dict[Key, list[Call]], dict[Key, 
 
 
 def set_clock(turns: Sequence[Turn], calls: Sequence[Call], began: float) -> bool:
-    """Set what the log knows on the turns; whether its calls could be told apart turn by turn."""
+    """Set what the log knows on the turns; whether its calls could be distinguished turn by turn."""
     live = [turn for turn in turns if not turn.before]
     pairs = _by_step(live, calls) or _by_order(live, calls)
     if pairs is None:
@@ -51,7 +51,7 @@ Pairs = list[tuple[Turn | ToolUse, list[Call]]]
 
 
 def _by_step(turns: Sequence[Turn], calls: Sequence[Call]) -> Pairs | None:
-    """Turns and the calls of their steps: each message of agent or user is a step, and so are the results of its calls together."""
+    """Return turns and the calls of their steps: each message of agent or user is a step, and so are the results of its calls together."""
     steps: defaultdict[int, list[Call]] = defaultdict(list)
     for call in calls:
         if call["type"] in ("llm_call", "expert_call", "user_sim", "tool_call"):
@@ -79,7 +79,7 @@ def _made_by(turn: Turn, calls: Iterable[Call]) -> bool:
 
 
 def _by_order(turns: Sequence[Turn], calls: Sequence[Call]) -> Pairs | None:
-    """Turns and the calls that succeeded, role by role in order, if there are as many of them."""
+    """Return turns and the calls that succeeded, role by role in order, if there are as many of them."""
     pairs = Pairs()
     for who, types in _TYPES.items():
         mine = [turn for turn in turns if turn.who == who]

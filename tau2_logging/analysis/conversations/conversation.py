@@ -15,7 +15,8 @@ Key = tuple[str, str, str, str]
 class Told:
     """What a source tells of one simulation, in tau2's own shape.
 
-    `history`: how many messages were there before it began. `task`, `reward` (tau2's reward_info) and `policy` are None if the source does
+    `history`: how many messages were there before it started. `task`, `reward` (tau2's reward_info) and `policy` are None if the source
+    does
     not hold them. `ended`: tau2's reason of the end.
     """
 
@@ -47,7 +48,7 @@ class ToolUse:
 
 @dataclass
 class Turn:
-    """A message of the agent or the user. Times in ms since the simulation began, cost in US dollars; None is unknown.
+    """A message of the agent or the user. Times in ms since the simulation started, cost in US dollars; None is unknown.
 
     `model_calls`: how many model calls the turn took.
     """

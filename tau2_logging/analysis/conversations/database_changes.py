@@ -15,7 +15,7 @@ MOST = 40
 
 
 def changes_in(paths: Iterable[Path]) -> dict[Key, list[dict[str, Any]]]:
-    """The changes by simulation, in order; an attempt that was killed is in them."""
+    """Return the changes by simulation, in order; an attempt that was killed is in them."""
     found: defaultdict[Key, list[dict[str, Any]]] = defaultdict(list)
     for path in paths:
         for event in read_events(path):

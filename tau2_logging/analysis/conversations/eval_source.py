@@ -14,7 +14,7 @@ _ATTACHED = "attachment://"
 
 
 def told_by_eval(path: Path) -> Iterator[Told]:
-    """Every sample of a log that has a conversation. Raises UserError if it is none of a tau2 task."""
+    """Yield every sample of a log that has a conversation. Raises UserError if it is none of a tau2 task."""
     domain, header, samples = read_eval(path)
     for sample in samples:
         key = (str(run_of(header)), domain, str(sample["id"]), str(int(sample["epoch"]) - 1))
@@ -47,7 +47,7 @@ def _result(event: Mapping[str, Any], sample: Mapping[str, Any]) -> dict[str, An
 
 
 def _policy(sample: Mapping[str, Any]) -> str | None:
-    """The agent's system prompt, if the log holds what it was sent."""
+    """Return the agent's system prompt, if the log holds what it was sent."""
     for event in sample["events"]:
         if event["event"] == "model" and event.get("role") != "user":
             sent = [message for message in event.get("input") or () if isinstance(message, Mapping)]
@@ -56,7 +56,7 @@ def _policy(sample: Mapping[str, Any]) -> str | None:
 
 
 def _whole(content: Any, sample: Mapping[str, Any]) -> Any:
-    """A content with the long texts that Inspect keeps apart."""
+    """Return a content with the long texts that Inspect keeps apart."""
     if isinstance(content, str) and content.startswith(_ATTACHED):
         return mapping(sample.get("attachments")).get(content.removeprefix(_ATTACHED), content)
     if isinstance(content, list):

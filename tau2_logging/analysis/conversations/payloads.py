@@ -20,7 +20,7 @@ _TYPES = ("llm_payload", "tool_payload")
 
 
 def told_by_payloads(log: LogData, wanted: set[Key]) -> Iterator[Told]:
-    """The conversation of each wanted simulation of which the log has payloads."""
+    """Yield the conversation of each wanted simulation of which the log has payloads."""
     columns = ["type", "run", "domain", "task", "trial", "span", "step", "function", "arguments", "messages", "reply", "result", "line"]
     table = log.select(columns, types=_TYPES)
     if table.empty:
@@ -57,13 +57,13 @@ def _is_agents(row: Mapping[str, Any]) -> bool:
 
 
 def _asked_again(rows: list[dict[str, Any]], at: int) -> bool:
-    """Whether the same role replied again in the same step: the last reply is the one that counted."""
+    """Return whether the same role replied again in the same step: the last reply is the one that counted."""
     mine = (rows[at]["caller"]["type"], rows[at]["step"])
     return not pd.isna(rows[at]["step"]) and any((row["caller"]["type"], row["step"]) == mine for row in rows[at + 1 :])
 
 
 def _beginning(rows: list[dict[str, Any]]) -> tuple[list[Any], str | None]:
-    """(what the agent's first prompt holds of the conversation, its system prompt)."""
+    """Return (what the agent's first prompt holds of the conversation, its system prompt)."""
     first = next((row for row in rows if row["type"] == "llm_payload" and _is_agents(row)), None)
     prompt = _json(first["messages"]) if first is not None else None
     prompt = [message for message in prompt if isinstance(message, dict)] if isinstance(prompt, list) else []

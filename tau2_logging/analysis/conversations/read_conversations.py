@@ -59,13 +59,13 @@ class Reading:
         return not self.files and not self._evals and "llm_payload" not in self.log.store.types()
 
     def causes(self) -> dict[Key, str]:
-        """The likely cause of each simulation that was not solved, if more than the log is known of them."""
+        """Return the likely cause of each simulation that was not solved, if more than the log is known of them."""
         if self.deep is None and not self.files:
             return {}
         return {key: cause_of(found)[0] for key, found in self._evidence.items()}
 
     def conversations(self, only: set[Key] | None = None) -> Iterator[Conversation]:
-        """One conversation after the other; each simulation once, from the source that tells most of it. `only`: those of these."""
+        """Yield one conversation after the other; each simulation once, from the source that tells most of it. `only`: those of these."""
         if self.is_empty:
             return
         calls, begins = calls_by_simulation(self.log)
@@ -145,5 +145,5 @@ def _why(reward: Any) -> str:
 
 
 def conversations_of(log: RunLog, deep: LogAnalyzer | None = None) -> Iterable[Conversation]:
-    """Every conversation that was recorded of the log's simulations. Raises UserError if what lies beside the log cannot be read."""
+    """Return every conversation that was recorded of the log's simulations. Raises UserError if what lies beside the log cannot be read."""
     return Reading(log, deep).conversations()

@@ -16,7 +16,8 @@ _ENDED = ("not scored", "no usable reply", "out of steps")
 
 
 def reference_of(actions: Iterable[dict[str, Any]], turns: Sequence[Turn]) -> list[dict[str, Any]]:
-    """Each reference action: made, partly, failed, what differs in the nearest call, and the turn of the call that made it or came near."""
+    """Return each reference action: made, partly, failed, what differs in the nearest call, and the turn of the call that made it or came
+    near."""
     uses = list(uses_of(list(turns)))
     return [_action(action, uses) for action in actions]
 
@@ -50,14 +51,14 @@ def _is_made(action: dict[str, Any], use: ToolUse) -> bool:
 
 
 def turn_at(position: Any, uses: Iterable[tuple[int, ToolUse]]) -> int | None:
-    """The turn of the call at a position of the record; None for no position."""
+    """Return the turn of the call at a position of the record; None for no position."""
     if position is None or position != position:
         return None
     return next((number for number, use in uses if use.position == position), None)
 
 
 def cause_in(found: Evidence, turns: Sequence[Turn]) -> dict[str, Any]:
-    """The likely cause, its evidence and the turn that shows it; None if no single turn does."""
+    """Return the likely cause, its evidence and the turn that shows it; None if no single turn does."""
     cause, evidence = cause_of(found)
     return {"cause": cause, "evidence": evidence, "turn": _turn_of(cause, found, turns)}
 

@@ -14,7 +14,7 @@ from tau2_logging.analysis.reader.line import Rejected
 
 
 def told_by_results(path: Path, run: str) -> Iterator[Told]:
-    """Every simulation of a results file, told as of that run. Raises UserError if it is none."""
+    """Yield every simulation of a results file, told as of that run. Raises UserError if it is none."""
     data = read_file(path)
     domain = domain_of(path, data)
     policy = (data["info"].get("environment_info") or {}).get("policy")
@@ -27,7 +27,7 @@ def told_by_results(path: Path, run: str) -> Iterator[Told]:
 
 
 def told_by_checkpoint(path: Path) -> Iterator[Told]:
-    """Every simulation of a checkpoint; it holds neither tasks nor policy."""
+    """Yield every simulation of a checkpoint; it holds neither tasks nor policy."""
     last: dict[tuple[str, str], Any] = {}
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:

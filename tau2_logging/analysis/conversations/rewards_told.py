@@ -12,7 +12,7 @@ _SCENARIO = ("reason_for_call", "known_info", "unknown_info", "task_instructions
 
 
 def parts_of(reward: Any) -> list[dict[str, Any]]:
-    """The parts that the reward is the product of, each with its value and its reasons; then what was checked and does not count."""
+    """Return the parts that the reward is the product of, each with its value and its reasons; then what was checked and does not count."""
     reward = reward if isinstance(reward, Mapping) else {}
     breakdown = reward.get("reward_breakdown") or {}
     reasons = _reasons(reward)
@@ -49,7 +49,7 @@ def _assertion(assertion: Any) -> str:
 
 
 def task_of(task: Any) -> dict[str, Any] | None:
-    """What a task says, as pairs of a heading and a text."""
+    """Return what a task says, as pairs of a heading and a text."""
     if not isinstance(task, Mapping):
         return None
     return {"said": [[name.replace("_", " "), text] for name, text in _said(task) if text]}

@@ -12,7 +12,7 @@ from tau2_logging.analysis.deep.reading.messages import failed, flat, moment
 
 
 def turns_of(told: Told) -> list[Turn]:
-    """The turns of a simulation, with the times and tokens that its messages hold themselves."""
+    """Return the turns of a simulation, with the times and tokens that its messages hold themselves."""
     turns: list[Turn] = []
     waiting: dict[str, deque[ToolUse]] = defaultdict(deque)
     began = moment(told.began) if told.began else None
@@ -63,7 +63,7 @@ def _calls(message: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def called(call: Mapping[str, Any]) -> tuple[str, Any]:
-    """(name, arguments) of a call as tau2 or as OpenAI's protocol writes it; arguments that are no JSON stay text."""
+    """Return (name, arguments) of a call as tau2 or as OpenAI's protocol writes it; arguments that are no JSON stay text."""
     function = call.get("function")
     function = function if isinstance(function, Mapping) else {}
     arguments = call.get("arguments", function.get("arguments"))
@@ -76,7 +76,7 @@ def called(call: Mapping[str, Any]) -> tuple[str, Any]:
 
 
 def _orphan(turns: list[Turn]) -> ToolUse:
-    """A result whose call is not in the record belongs to the turn before it."""
+    """Return a result whose call is not in the record belongs to the turn before it."""
     if not turns:
         turns.append(Turn("assistant", ""))
     use = ToolUse("unknown", None)
@@ -85,14 +85,14 @@ def _orphan(turns: list[Turn]) -> ToolUse:
 
 
 def _text(content: object) -> str:
-    """The words of a content, also where a provider gives it in parts."""
+    """Return the words of a content, also if a provider gives it in parts."""
     if isinstance(content, list):
         return "\n".join(_text(part.get("text")) for part in content if isinstance(part, Mapping))
     return "" if content is None else str(content)
 
 
 def uses_of(turns: list[Turn]) -> Iterator[tuple[int, ToolUse]]:
-    """(number of the turn, call) of every call."""
+    """Yield (number of the turn, call) of every call."""
     for number, turn in enumerate(turns):
         for use in turn.calls:
             yield number, use

@@ -218,7 +218,7 @@ def _spare_actions(simulations: list[Row], actions: Mapping[Key, list[Row]]) -> 
 
 
 def cause_of(found: Evidence) -> tuple[str, str | None]:
-    """(the first cause that there is evidence for, the evidence)."""
+    """Return (the first cause that there is evidence for, the evidence)."""
     return next(((name, text) for name, _, find in CAUSES if (text := find(found))), (UNKNOWN, None))
 
 

@@ -211,8 +211,8 @@ def parse_percent(text: str) -> float:
 
 
 def check_slower(comparison: RunComparison, allowed: float) -> list[Result]:
-    """One gate each for task duration and the agent's model calls: broken where they are more than the allowed share slower and noise alone
-    does not explain it. Where too few tasks are in both runs for a verdict, or a log's level leaves the calls out, the gate is not
+    """Return one gate each for task duration and the agent's model calls: broken if they are more than the allowed share slower and noise
+    alone does not explain it. If too few tasks are in both runs for a verdict, or a log's level leaves the calls out, the gate is not
     measured, and so not met.
     """
     rows = [row for row in comparison.latency.to_dict("records") if row["type"] in ("task_end", "llm_call")]

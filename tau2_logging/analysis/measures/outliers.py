@@ -33,7 +33,7 @@ def slowest_calls(log: LogData, top: int = 20) -> pd.DataFrame:
 
 
 def located(log: LogData, table: pd.DataFrame) -> pd.DataFrame:
-    """The table with `file` and `line` from its `row`."""
+    """Return the table with `file` and `line` from its `row`."""
     files = np.array(log.files, dtype=object)
     rows = table["row"].to_numpy(dtype=np.int64)
     return table.assign(file=files[row_file(rows)], line=row_line(rows))

@@ -136,7 +136,7 @@ class Talk:
 
 
 def run_lines(talks: Iterable[Talk], origin_s: float, about: Fields, context: Fields) -> Iterator[LogLine]:
-    """The lines of a run: run_start with `about`, those of its simulations in the order of time, run_end.
+    """Yield the lines of a run: run_start with `about`, those of its simulations in the order of time, run_end.
 
     Nobody recorded which worker ran a simulation. Threads are numbered as a pool would have used them, with no more than were busy at
     once.

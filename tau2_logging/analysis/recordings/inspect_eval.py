@@ -36,7 +36,7 @@ Sample = Mapping[str, Any]
 
 
 def eval_lines(path: Path, missing: Missing) -> tuple[str, list[LogLine]]:
-    """(domain, the lines of the log that this file amounts to). Raises UserError where it is no log of a tau2 task."""
+    """Return (domain, the lines of the log that this file amounts to). Raises UserError if it is no log of a tau2 task."""
     domain, header, samples = read_eval(path)
     try:
         return domain, list(_lines(path, domain, header, iter(samples), missing))
@@ -45,7 +45,7 @@ def eval_lines(path: Path, missing: Missing) -> tuple[str, list[LogLine]]:
 
 
 def read_eval(path: Path) -> tuple[str, Mapping[str, Any], list[Sample]]:
-    """(domain, header, samples) of a log. Raises UserError where it is no log of a tau2 task."""
+    """Return (domain, header, samples) of a log. Raises UserError if it is no log of a tau2 task."""
     try:
         with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
             header = json.loads(_member(archive, raw, archive.getinfo("header.json")))
@@ -59,7 +59,7 @@ def read_eval(path: Path) -> tuple[str, Mapping[str, Any], list[Sample]]:
 
 
 def run_of(header: Mapping[str, Any]) -> Any:
-    """The id of a log; until 2025 it had none of its own."""
+    """Return the id of a log; until 2025 it had none of its own."""
     return header["eval"].get("eval_id") or header["eval"]["run_id"]
 
 
@@ -112,7 +112,7 @@ def _talk(sample: Sample, span: str, origin: float, context: Fields, missing: Mi
 
 
 def scoring_spans(events: list[Mapping[str, Any]]) -> set[str]:
-    """Ids of the spans in which a scorer works."""
+    """Return the ids of the spans in which a scorer works."""
     found: set[str] = set()
     for event in events:
         if event["event"] == "span_begin" and (str(event.get("type")).startswith("scorer") or event.get("parent_id") in found):

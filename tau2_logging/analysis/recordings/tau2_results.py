@@ -23,7 +23,7 @@ _STOPS = {"###STOP###": "stop", "###TRANSFER###": "transfer", "###OUT-OF-SCOPE##
 
 
 def results_lines(path: Path, run: str, missing: Missing) -> tuple[str, list[LogLine]]:
-    """(domain, the lines of the log that this file amounts to). Raises UserError where it is no results file."""
+    """Return (domain, the lines of the log that this file amounts to). Raises UserError if it is no results file."""
     data = read_file(path)
     try:
         return domain_of(path, data), list(_lines(data, path, run, missing))

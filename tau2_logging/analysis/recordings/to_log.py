@@ -46,7 +46,7 @@ def write_log(paths: Sequence[Path], folder: Path, force: bool = False) -> tuple
 
 
 def log_lines(paths: Sequence[Path], missing: Missing) -> dict[str, list[LogLine]]:
-    """The lines of a log by domain, of all these files together. Raises UserError where one is no recording.
+    """Return the lines of a log by domain, of all these files together. Raises UserError if one is no recording.
 
     Each file is a run, called as the deep analysis calls it.
     """

@@ -33,7 +33,7 @@ def show(log: RunLog, names: Sequence[str]) -> None:
 
 
 def _chosen(rows: dict[Key, dict[Any, Any]], name: str) -> tuple[Key, list[Key]]:
-    """(the simulation to show, the others of that name)."""
+    """Return (the simulation to show, the others of that name)."""
     found = [key for key in rows if name in (key[2], f"{key[1]}:{key[2]}", f"{key[2]}:{key[3]}", _name(key), f"{key[0]}:{_name(key)}")]
     if not found:
         known = ", ".join(_name(key) for key in list(rows)[:8])

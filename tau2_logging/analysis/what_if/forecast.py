@@ -145,8 +145,8 @@ def _visit(visit: Visit, scenario: Scenario, works: _Works, drawn: random.Random
 
 
 def _range(recorded: Recorded, scenario: Scenario, after: float, error: float) -> tuple[float, float]:
-    """The likely range of the forecast: 90 % of replays of the same calls with durations drawn again from the log, widened by the error of
-    the replay and by what the simulation leaves out.
+    """Return the likely range of the forecast: 90 % of replays of the same calls with durations drawn again from the log, widened by the
+    error of the replay and by what the simulation leaves out.
     """
     visits = sum(len(job.stages) for session in recorded.sessions for job in session.jobs)
     replays = int(np.clip(_MOST_VISITS // max(visits, 1), _LEAST_REPLAYS, _MOST_REPLAYS))

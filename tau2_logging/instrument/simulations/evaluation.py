@@ -9,7 +9,7 @@ Begun = tuple[int, float]
 
 
 def begin_evaluation(simulation: Simulation) -> Begun:
-    """Switch to the evaluation: the conversation is over."""
+    """Return switch to the evaluation: the conversation is over."""
     simulation.go_live()
     simulation.enter(EVALUATION)
     simulation.turn = simulation.step = None

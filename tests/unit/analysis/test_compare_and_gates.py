@@ -125,7 +125,7 @@ def test_goodput_is_the_share_of_requests_that_meet_all_objectives(log: RunLog) 
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("ttft", "is no objective"),
+        ("ttft", "is not an objective"),
         ("speed:1", "no metric 'speed'"),
         ("llm_call.p42:1", "no statistic 'p42'"),
         ("ttft:5@0", "must be above 0"),

@@ -146,7 +146,7 @@ def test_a_persons_prices_go_before_the_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["", "[]", '{"models": {"x": {}}}', '{"models": {"x": {"input": "a", "output": 1}}}'])
 def test_a_file_that_is_no_price_table_is_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "p.json").write_text(text)
-    with pytest.raises(UserError, match="is no price table"):
+    with pytest.raises(UserError, match="is not a price table"):
         read_prices(tmp_path / "p.json")
 
 
@@ -284,7 +284,7 @@ def test_a_log_that_holds_failed_calls_alone_gives_no_rate(tmp_path: Path) -> No
         assert (row["n"], None if math.isnan(row["share"]) else row["share"]) == (2, share)
         (gate,) = as_rows(check(log, [parse_objective("llm_call.error_rate:0.5")], None))
         assert gate["status"] == status
-        said = [table.title for table in all_sections(log, ReportOptions()) if "holds failed events alone" in table.note]
+        said = [table.title for table in all_sections(log, ReportOptions()) if "holds only failed events" in table.note]
         assert said == (["Run", "Latency by type", "Cost", "Errors"] if share is None else [])
 
 

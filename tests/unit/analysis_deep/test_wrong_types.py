@@ -77,5 +77,5 @@ def test_json_that_is_nested_too_deep_is_bad_input(depth: int, tmp_path: Path) -
 def test_a_price_that_is_none_is_bad_input(rate: Any, tmp_path: Path) -> None:
     path = tmp_path / "prices.json"
     path.write_text(json.dumps({"models": {"m": {"input": rate, "output": 1.0}}}))
-    with pytest.raises(UserError, match="is no price table"):
+    with pytest.raises(UserError, match="is not a price table"):
         read_prices(path)

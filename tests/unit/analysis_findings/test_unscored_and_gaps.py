@@ -48,8 +48,10 @@ def calls(with_ttft: int, number: int = 12, argv: str = "", **fields: object) ->
 
 def test_a_missing_time_to_first_token_is_told_with_its_reason(tmp_path: Path) -> None:
     found = told(tmp_path, calls(3))["no_ttft"]
-    assert found.sentence.startswith("The time to first token is unknown for 9 of 12 model calls (gpt-4.1): a reply that comes as a whole")
-    assert "told not to" in told(tmp_path, calls(0, argv="--ttft off --domains retail"))["no_ttft"].sentence
+    assert found.sentence.startswith(
+        "The time to first token is unknown for 9 of 12 model calls (gpt-4.1): a reply without a stream has no first token"
+    )
+    assert "without streaming requests" in told(tmp_path, calls(0, argv="--ttft off --domains retail"))["no_ttft"].sentence
     assert "no_ttft" not in told(tmp_path, calls(7))
     assert "no_ttft" not in told(tmp_path, calls(0, model="scripted/agent"))
     assert "no_ttft" not in told(tmp_path, calls(0, number=9))

@@ -43,7 +43,7 @@ def test_files_that_do_not_belong_together_are_not_merged(tmp_path: Path) -> Non
     first = written(tmp_path / "a.json", file([V01]))
     with pytest.raises(UserError, match=r"agent_info\.llm is 'other' there"):
         merged([first, written(tmp_path / "b.json", file([V01], agent="other"))])
-    with pytest.raises(UserError, match="different data versions"):
+    with pytest.raises(UserError, match="the versions of the data differ"):
         merged([first, written(tmp_path / "c.json", file([V01], [{"id": "0", "description": "new"}]))])
 
 

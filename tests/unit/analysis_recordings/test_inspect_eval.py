@@ -168,8 +168,8 @@ def test_what_is_no_log_of_a_tau2_task_is_bad_input(tmp_path: Path) -> None:
     """Another task, no zip, a log that never ended, damaged data, nothing there."""
     cases = {
         "other": ({"header.json": header("inspect_evals/gpqa")}, "only those of inspect_evals' tau2 tasks"),
-        "open": ({"_journal/start.json": {}}, "no finished log"),
-        "odd": ({"header.json": header(), "samples/x.json": {"id": 3}}, "no finished log"),
+        "open": ({"_journal/start.json": {}}, "not a readable finished log"),
+        "odd": ({"header.json": header(), "samples/x.json": {"id": 3}}, "not a readable finished log"),
     }
     for name, (members, reason) in cases.items():
         with pytest.raises(UserError, match=reason):

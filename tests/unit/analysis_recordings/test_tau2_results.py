@@ -199,8 +199,8 @@ def test_a_report_says_what_it_was_made_from(tmp_path: Path) -> None:
     ("content", "reason"),
     [
         ("{", "is not JSON"),
-        ("[]", "is no results file"),
-        ('{"tasks": [], "info": 3, "simulations": []}', "is no results file"),
+        ("[]", "is not a results file"),
+        ('{"tasks": [], "info": 3, "simulations": []}', "is not a results file"),
         (json.dumps(file([{**V01, "duration": "long"}])), "cannot be read|can be read"),
         (json.dumps(file([{**V01, "messages": [3]}])), "can be read"),
     ],

@@ -78,7 +78,7 @@ def test_a_delivered_variant_has_an_effect_to_report() -> None:
         (made_cells(placebo=ANGRY), SENT, "cue_phrases did not go up against placebo"),
         (made_cells(), {**SENT, "anger": Injection(40, 40, (("retail@anger", "7", "abc"),))}, "1 prompts are not the variant's"),
         (made_cells(), {**SENT, "anger": Injection(40, 40, (), 3)}, "3 calls do not say"),
-        (made_cells(), {}, "no call of the user's model is in the log"),
+        (made_cells(), {}, "the log has no calls of the user's model"),
     ],
 )
 def test_an_arm_that_was_not_delivered_is_not_spoken_of(cells: pd.DataFrame, injected: dict[str, Injection], reason: str) -> None:

@@ -143,7 +143,7 @@ MUTATIONS: dict[str, tuple[Callable[[Document], None], str]] = {
     "no tool-call parser": (in_run("--tool-call-parser hermes", ""), "lacks --tool-call-parser hermes"),
     "a parser of another family": (in_run("hermes", "llama3_json"), "takes hermes"),
     "another model": (in_run("Qwen/Qwen3-32B", "openai/gpt-oss-20b"), "takes openai"),
-    "only on loopback": (in_run("0.0.0.0", "127.0.0.1"), "nobody reaches it"),
+    "only on loopback": (in_run("0.0.0.0", "127.0.0.1"), "where it cannot be reached"),
     "no server": (in_run("vllm serve", "echo"), "no `vllm serve MODEL`"),
     "no run": (change("run", None), "no `vllm serve MODEL`"),
     "a secret with its value": (change("secrets.HF_TOKEN", "abc"), "secrets.HF_TOKEN holds a value"),
@@ -180,7 +180,7 @@ def test_each_alternative_is_checked_with_what_all_have_in_common() -> None:
 DOUBTS: dict[str, tuple[Callable[[Document], None], str]] = {
     "where the cost limit does not hold": (change("resources.infra", "gcp/us-central1"), "does not apply max_hourly_cost on gcp"),
     "autostop that waits for nothing": (change("resources.autostop.wait_for", "none"), "in use or not"),
-    "a server in the foreground": (in_run('" &\n', '"\n'), "autostop never begins to count"),
+    "a server in the foreground": (in_run('" &\n', '"\n'), "autostop never starts to count"),
     "a door without a key": (change("secrets", None), "open to everyone"),
     "no time to load": (change("service.readiness_probe.initial_delay_seconds", 10), "loading takes longer"),
     "reasoning that stays in the answer": (in_run("--reasoning-parser qwen3", ""), "take qwen3"),

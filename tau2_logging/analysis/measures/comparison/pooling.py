@@ -27,7 +27,7 @@ _MOST_NAMED = 5
 
 @dataclass(frozen=True)
 class RunIdentity:
-    """What a run was made with. `settings`: the fields of run_start; `tasks`: a hash of the text of each (domain, task), where known."""
+    """What a run was made with. `settings`: the fields of run_start; `tasks`: a hash of the text of each (domain, task), if known."""
 
     run: str
     settings: Mapping[str, str]
@@ -45,7 +45,7 @@ def run_settings(log: LogData) -> dict[str, str]:
 
 
 def facts(log: LogData) -> list[RunIdentity]:
-    """What each run of a log was made with."""
+    """Return what each run of a log was made with."""
     return [RunIdentity(one.run_id or "without a name", run_settings(one), _tasks(one)) for one in log.by_run]
 
 
@@ -55,7 +55,7 @@ def _tasks(log: LogData) -> dict[tuple[str, str], str]:
 
 
 def setting_differences(runs: Sequence[RunIdentity], but: Iterable[str] = ()) -> dict[str, list[str | None]]:
-    """Settings in which runs differ: name, and the value of each run (None: it does not say). `but`: settings left out."""
+    """Return settings in which runs differ: name, and the value of each run (None: it does not say). `but`: settings left out."""
     left_out = frozenset(but)
     names = dict.fromkeys(name for run in runs for name in run.settings if name not in left_out)
     found = {name: [run.settings.get(name) for run in runs] for name in names}
@@ -63,7 +63,7 @@ def setting_differences(runs: Sequence[RunIdentity], but: Iterable[str] = ()) ->
 
 
 def changed_tasks(runs: Sequence[RunIdentity]) -> list[str]:
-    """Tasks whose text is not the same in all runs that hold it, as domain:task."""
+    """Return tasks whose text is not the same in all runs that hold it, as domain:task."""
     texts: dict[tuple[str, str], set[str]] = {}
     for run in runs:
         for task, text in run.tasks.items():

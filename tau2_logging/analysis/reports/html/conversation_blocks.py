@@ -59,7 +59,7 @@ _TELLING = ("error", "met", "full")
 
 
 def without_blanks(value: Any) -> Any:
-    """A value without the fields that are None, false or empty."""
+    """Return a value without the fields that are None, false or empty."""
     if isinstance(value, dict):
         return {
             name: exact(item) if name in _EXACT else without_blanks(item)
@@ -70,7 +70,7 @@ def without_blanks(value: Any) -> Any:
 
 
 def exact(value: Any) -> Any:
-    """A value as JSON has it: a number that JSON does not have is None."""
+    """Return a value as JSON has it: a number that JSON does not have is None."""
     if isinstance(value, dict):
         return {str(name): exact(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -79,7 +79,7 @@ def exact(value: Any) -> Any:
 
 
 def conversation_data(log: RunLog, timeline: Timeline, options: ReportOptions) -> tuple[dict[str, Any], list[str]]:
-    """(what the page says of conversations, the blocks). A recording that cannot be read is a note on the page, and no error."""
+    """Return (what the page says of conversations, the blocks). A recording that cannot be read is a note on the page, and no error."""
     if not options.content:
         return {"note": LEFT_OUT}, []
     rows = {key_of(row): int(row["row"]) for row in timeline.rows.iloc[:MOST_SIMULATIONS].to_dict("records") if row["counted"]}
@@ -103,7 +103,7 @@ def _note(found: int, of: int) -> str:
 
 
 def _others(other: RunLog | None, tasks: Iterable[tuple[str, ...]], blocks: Blocks) -> Iterator[dict[str, Any]]:
-    """Conversations of the other run of a comparison, of tasks that this one has."""
+    """Yield the conversations of the other run of a comparison, of tasks that this one has."""
     if other is None:
         return
     wanted, rewards = set(tasks), _rewards(other)

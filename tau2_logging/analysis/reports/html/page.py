@@ -41,12 +41,12 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
 
 
 def page(data: dict[str, Any], blocks: Sequence[str] = ()) -> str:
-    """The page that shows the data; `data["title"]` is its title. `blocks`: compressed conversations, in base64."""
+    """Return the page that shows the data; `data["title"]` is its title. `blocks`: compressed conversations, in base64."""
     return assembled(data, "".join(f"\n{asset(name)}" for name in _SCRIPTS), blocks)
 
 
 def asset(name: str) -> str:
-    """A script of the pages."""
+    """Return a script of the pages."""
     return (_ASSETS / f"{name}.js").read_text(encoding="utf-8")
 
 

@@ -30,7 +30,7 @@ _COLUMNS = ("type", "step", "error", "duration_ms", "ttft_ms", "decode_ms", "que
 
 
 def calls_with_roles(log: RunLog) -> pd.DataFrame:
-    """The timed calls of a log with `role` (evaluations have one too), `ms` and `tpot_ms`, NaN where that is not defined."""
+    """Return the timed calls of a log with `role` (evaluations have one too), `ms` and `tpot_ms`, NaN if that is not defined."""
     return with_roles(log.select(_COLUMNS, TIMED_TYPES))
 
 

@@ -34,7 +34,7 @@ def show_conversation(console: Console, found: Conversation, row: dict[str, Any]
 
 
 def outcome_of(value: Any) -> str:
-    """Solved, Not solved or Not scored."""
+    """Return solved, Not solved or Not scored."""
     if value is None or value != value:
         return "Not scored"
     return "Solved" if float(value) >= 1 - 1e-6 else "Not solved"

@@ -337,7 +337,7 @@ def server_sections(log: RunLog) -> Iterator[Section]:
 
 
 def cost_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
-    """Tokens and money."""
+    """Yield tokens and money."""
     date = (options.prices or default_prices()).date
     note = f"Prices as logged by the run, else from the table of {date}. A price that is not known is unknown, never 0."
     note = " ".join([note, *only_failed_note(log)])
