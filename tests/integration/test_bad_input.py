@@ -70,7 +70,7 @@ CASES = {
     "no trials": (["--domains", "mock", "--num-trials", "0"], "--num-trials is 0", "at least 1"),
     "no time": (["--domains", "mock", "--task-timeout", "0"], "--task-timeout is 0", "above 0"),
     "run name is a path": (["--domains", "mock", "--run-name", "../x"], "cannot name a folder", "../x"),
-    "resume of nothing": (["--resume", "logs/runs/none"], "is no run", "run.json"),
+    "resume of nothing": (["--resume", "logs/runs/none"], "is not a run", "run.json"),
     "resume with another plan": (["--resume", "logs/runs/none", "--domains", "mock"], "--domains cannot be changed by --resume", "new run"),
 }
 

@@ -273,7 +273,7 @@ def test_of_a_voice_run_the_tool_calls_are_read(tmp_path: Path) -> None:
     assert log.simulations.set_index("task")["tool_calls"].fillna(-1).tolist() == [2, 0, -1]
     assert cost_summary(log)["total_usd"] is None  # not 0: two of them do not say
     said = " | ".join(missing.sentences())
-    assert "2 spoken simulations" in said
+    assert "2 voice simulations" in said
     assert "1 simulations without messages, or ticks" in said
     recorded = LogAnalyzer(path).recorded
     assert recorded.calls["error"].tolist() == [False, True]
