@@ -30,6 +30,11 @@ class _Known:
     usable: bool
 
 
+_PARSED: dict[_Key, _Known] = {}
+"""The databases of this process: a second run in it, as of an experiment's next round, parses and hashes nothing again."""
+_LOCK = threading.Lock()
+
+
 class FastDatabases:
     """What tau2 loads and hashes (see `instrument.substitutes`), made cheap. Views that are in use stay what they are, whatever is
     wrapped."""
@@ -37,16 +42,18 @@ class FastDatabases:
     def __init__(self) -> None:
         self._known: dict[_Key, _Known] = {}
         self._hashes: dict[int, DatabaseHash] = {}
-        self._lock = threading.Lock()
 
     def damaged(self) -> list[str]:
         """Return databases whose shared records have been changed behind the view's back. None ever should be; to be asked once, at the
-        end."""
-        return [
-            str(key[1])
+        end. The next run parses them again."""
+        found = [
+            key
             for key, known in self._known.items()
             if known.usable and known.hash is not None and _tau2_hash(known.pristine) != known.hash.pristine
         ]
+        for key in found:
+            _PARSED.pop(key, None)
+        return [key[1] for key in found]
 
     def load(self, kind: type, path: Any, own: Callable[[], Any]) -> Any:
         """Return a view of the database in a file; what tau2 loads (`own`) if there can be none."""
@@ -55,24 +62,19 @@ class FastDatabases:
         except OSError:
             return own()
         key = (kind, str(path), stat.st_mtime_ns, stat.st_size)
-        with self._lock:
+        with _LOCK:
             known = self._known.get(key)
             if known is None:
-                known = self._known[key] = self._learn(own())
+                known = self._known[key] = _PARSED[key] = _PARSED.get(key) or _learn(own())
+                self._remember(known)
         if not known.usable:
             return own()
         return clone(known.pristine)
 
-    def _learn(self, pristine: Any) -> _Known:
-        view = clone(pristine)
-        if not any(isinstance(value, SharedRecords) for value in view.__dict__.values()):
-            return _Known(pristine, None, usable=_tau2_hash(view) == _tau2_hash(pristine))
-        parts = DatabaseHash(view)
-        if not hashes_like_tau2(parts, pristine):
-            return _Known(pristine, None, usable=False)
-        for value in pristine.__dict__.values():
-            self._hashes[id(value)] = parts
-        return _Known(pristine, parts, usable=True)
+    def _remember(self, known: _Known) -> None:
+        if known.hash is not None:
+            for value in known.pristine.__dict__.values():
+                self._hashes[id(value)] = known.hash
 
     def hash(self, database: Any) -> str | None:
         """Return tau2's hash of a view, None for any other database."""
@@ -85,6 +87,16 @@ class FastDatabases:
             if isinstance(value, SharedRecords):
                 return self._hashes.get(id(value.shared))
         return None
+
+
+def _learn(pristine: Any) -> _Known:
+    view = clone(pristine)
+    if not any(isinstance(value, SharedRecords) for value in view.__dict__.values()):
+        return _Known(pristine, None, usable=_tau2_hash(view) == _tau2_hash(pristine))
+    parts = DatabaseHash(view)
+    if not hashes_like_tau2(parts, pristine):
+        return _Known(pristine, None, usable=False)
+    return _Known(pristine, parts, usable=True)
 
 
 def hashes_like_tau2(known: DatabaseHash, pristine: BaseModel) -> bool:

@@ -144,16 +144,36 @@ def test_large_databases_are_shared(registry: Any, domain: str, fast: FastDataba
             assert value[key] is not value.shared[key]
 
 
-@pytest.mark.parametrize("domain", DOMAINS)
-def test_a_database_is_parsed_once_for_all_environments(registry: Any, domain: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three environments, as a simulation makes, read each file of the domain no more often than one does."""
+@pytest.fixture
+def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The files of databases that tau2 parses."""
     module = importlib.import_module("tau2.environment.db")
-    load_file, read = module.load_file, []
-    monkeypatch.setattr(module, "load_file", lambda path: (read.append(str(path)), load_file(path))[1])
+    load_file, found = module.load_file, []
+    monkeypatch.setattr(module, "load_file", lambda path: (found.append(str(path)), load_file(path))[1])
+    return found
+
+
+@pytest.mark.parametrize("domain", DOMAINS)
+def test_a_database_is_parsed_once_for_all_environments(registry: Any, domain: str, read: list[str]) -> None:
+    """Of all runs in a process: each file once, however many environments are made."""
+    for _ in range(2):
+        with DatabaseSubstitutes("tau2", FastDatabases()):
+            for _ in range(3):
+                registry.get_env_constructor(domain)()
+    assert len(read) == len(set(read)) <= 2
+
+
+def test_a_database_that_was_damaged_is_parsed_again(registry: Any, read: list[str]) -> None:
+    """By the next run; the one whose tools have damaged it is told so."""
+    make, databases = registry.get_env_constructor("airline"), FastDatabases()
+    with DatabaseSubstitutes("tau2", databases):
+        users = make().tools.db.__dict__["users"].shared
+        next(iter(users.values())).name.first_name = "Nobody"
+    assert [path.rpartition("/")[2] for path in databases.damaged()] == ["db.json"]
+    read.clear()
     with DatabaseSubstitutes("tau2", FastDatabases()):
-        for _ in range(3):
-            registry.get_env_constructor(domain)()
-    assert len(read) == len(set(read)) > 0
+        assert next(iter(make().tools.db.users.values())).name.first_name != "Nobody"
+    assert len(read) == 1
 
 
 def test_a_change_stays_in_its_view(registry: Any, fast: FastDatabases) -> None:
