@@ -9,12 +9,16 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tau2_logging.analysis.conversations.conversation import Key, ToolUse, Turn
+from tau2_logging.events.roles import AGENT_SIDE_TYPES, BY_NAME
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
 
 Call = dict[str, Any]
-_TYPES = {"assistant": ("llm_call", "expert_call"), "user": ("user_sim",)}
+_FIRST = {"assistant": BY_NAME["agent"].event, "user": BY_NAME["user"].event}
+_TYPES = {"assistant": AGENT_SIDE_TYPES, "user": frozenset((_FIRST["user"],))}
+_TOOL = BY_NAME["tool"].event
+_OF_TURNS = {*_TYPES["assistant"], *_TYPES["user"], _TOOL}
 
 
 def key_of(row: Mapping[str, Any]) -> Key:
@@ -54,7 +58,7 @@ def _by_step(turns: Sequence[Turn], calls: Sequence[Call]) -> Pairs | None:
     """Return turns and the calls of their steps: each message of agent or user is a step, and so are the results of its calls together."""
     steps: defaultdict[int, list[Call]] = defaultdict(list)
     for call in calls:
-        if call["type"] in ("llm_call", "expert_call", "user_sim", "tool_call"):
+        if call["type"] in _OF_TURNS:
             if call.get("step") is None:
                 return None
             steps[int(call["step"])].append(call)
@@ -68,7 +72,7 @@ def _by_step(turns: Sequence[Turn], calls: Sequence[Call]) -> Pairs | None:
             pairs.append((turn, waiting.pop(0)))
         if turn.calls and waiting:
             tools = waiting.pop(0)
-            if any(call["type"] != "tool_call" for call in tools) or len(tools) > len(turn.calls):
+            if any(call["type"] != _TOOL for call in tools) or len(tools) > len(turn.calls):
                 return None
             pairs += [(use, [call]) for use, call in zip(turn.calls, tools, strict=False)]
     return pairs or None
@@ -81,15 +85,15 @@ def _made_by(turn: Turn, calls: Iterable[Call]) -> bool:
 def _by_order(turns: Sequence[Turn], calls: Sequence[Call]) -> Pairs | None:
     """Return turns and the calls that succeeded, role by role in order, if there are as many of them."""
     pairs = Pairs()
-    for who, types in _TYPES.items():
+    for who, type_ in _FIRST.items():
         mine = [turn for turn in turns if turn.who == who]
-        made = [call for call in calls if call["type"] == types[0] and not call.get("error")]
+        made = [call for call in calls if call["type"] == type_ and not call.get("error")]
         mine = mine[1:] if who == "assistant" and len(mine) == len(made) + 1 else mine
         if len(mine) != len(made):
             return None
         pairs += [(turn, [call]) for turn, call in zip(mine, made, strict=True)]
     uses = [use for turn in turns for use in turn.calls if use.error is not None]
-    tools = [call for call in calls if call["type"] == "tool_call"]
+    tools = [call for call in calls if call["type"] == _TOOL]
     return pairs + [(use, [call]) for use, call in zip(uses, tools, strict=True)] if len(uses) == len(tools) else None
 
 
