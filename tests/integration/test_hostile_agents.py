@@ -114,5 +114,5 @@ def test_a_reward_that_is_no_number_is_an_error(reward: Any, tmp_path: Path, mon
     assert code == 1
     assert len(rows) == 3
     assert (rows["create_task_1"]["status"], rows["create_task_1"]["reward"]) == ("error", None)
-    assert "no number" in rows["create_task_1"]["error"]
+    assert "not a number" in rows["create_task_1"]["error"]
     assert sum(row["status"] == "ok" for row in rows.values()) == 2
