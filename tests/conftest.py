@@ -17,6 +17,7 @@ from types import CodeType
 import pytest
 from hypothesis import settings
 
+from tau2_logging import leaving
 from tau2_logging.logger.context import current
 from tau2_logging.logger.logging_records import BRIDGE_MARK
 from tests.support.certificates import trust_one_authority
@@ -67,6 +68,12 @@ def leaves_no_trace() -> Iterator[None]:
     yield
     left = held() - before
     assert not left, f"left behind by this test: {sorted(left)}"
+
+
+@pytest.fixture(autouse=True)
+def no_command_ends_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command ends its process at once if a simulation hangs in it; in this process one of an earlier test may hang."""
+    monkeypatch.setattr(leaving, "SIMULATION_THREAD", "none of a test's own")
 
 
 @pytest.fixture(scope="module", autouse=True)

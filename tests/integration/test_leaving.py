@@ -75,7 +75,6 @@ def ends(command: Command, monkeypatch: pytest.MonkeyPatch, error: BaseException
         monkeypatch.setitem(command.place, command.name, value)
     else:
         monkeypatch.setattr(command.place, command.name, value)
-    monkeypatch.setattr(leaving, "SIMULATION_THREAD", "none")  # others' simulations may hang in this process
     try:
         return int(command.main(command.words))
     except SystemExit as left:

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from tau2_logging import leaving
 from tests.support.forked import Forked, run_forked
 from tests.support.patience import LONG_S
 
@@ -46,9 +45,8 @@ def in_process(main: Callable[..., Any], *words: object, stdin: bytes = b"") -> 
     """A command's `main` with these words, its streams taken."""
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
     given = patch.object(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8"))
-    others_may_hang = patch.object(leaving, "SIMULATION_THREAD", "none")
     arguments = [str(word) for word in words]
-    with redirect_stdout(out), redirect_stderr(err), given, others_may_hang:
+    with redirect_stdout(out), redirect_stderr(err), given:
         try:
             code = main(arguments)
         except SystemExit as left:
