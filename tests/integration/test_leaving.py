@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tau2_logging import leaving
 from tau2_logging.cli import analyze_steps, analyze_timing, enhanced, rental, rescore, results, results_steps, run_local
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.experiments import __main__ as experiments

@@ -95,8 +95,6 @@ class Store:
     def add_rows(self, type_: str, rows: list[Mapping[str, Cell]]) -> None:
         """Append rows given one by one, as `typed_row` makes them."""
         names = dict.fromkeys(name for row in rows for name in row)
-        if any("run" not in row for row in rows):
-            self._without_run[type_] = None
         self.add(type_, {name: self._array(name, [row.get(name) for row in rows]) for name in names})
 
     def _array(self, name: str, cells: list[Cell | None]) -> Array:
