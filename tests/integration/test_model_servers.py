@@ -212,7 +212,7 @@ def test_the_preflight_knows_the_scripted_models() -> None:
     """The default run can always be made."""
     code, printed = checked()
     assert code == 0
-    assert printed.count("usable") == 2
+    assert printed.count("- usable") == 2
 
 
 def test_the_agents_model_is_the_only_one_that_is_served() -> None:
