@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tau2_logging.analysis import ReportOptions, load_log
+from tau2_logging.analysis import ReportOptions, RunLog, load_log
 from tau2_logging.analysis.findings import ranked
 from tau2_logging.analysis.findings.finding import RECORD, SIMULATIONS, TIME, TOUCHED, Finding, Proof
 from tau2_logging.analysis.findings.proof_tables import TABLES
@@ -16,13 +16,18 @@ from tau2_logging.analysis.findings.rules import RULES
 from tau2_logging.analysis.reports import console, markdown, runs_overview, stats_json
 from tau2_logging.analysis.reports.html.content import report_data
 from tau2_logging.analysis.reports.html.pages import PAGES
-from tau2_logging.analysis.reports.text.finding_lines import finding_lines
+from tau2_logging.analysis.reports.text.finding_lines import lines_of, shown_findings
 from tests.support.report_samples import HOSTILE, Sample, hostile, pooled, write
 from tests.unit.analysis.samples import log_of
 from tests.unit.analysis_findings.test_failing_calls import tool_calls
 from tests.unit.analysis_findings.test_solved_tasks import tasks
 
 OPTIONS = ReportOptions()
+
+
+def finding_lines(log: RunLog, width: int) -> list[str]:
+    """The findings of a log as the terminal has them, however many."""
+    return [line for number, found in enumerate(shown_findings(log, ReportOptions()), 1) for line in lines_of(number, found, width)]
 
 
 def finding(share: float = 0.5, of: str = TIME, sentence: str = "It waits.", key: str = "waits") -> Finding:

@@ -13,7 +13,7 @@ from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_note
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget
-from tau2_logging.analysis.reports.text.finding_lines import HEADING, shown_findings, wrapped
+from tau2_logging.analysis.reports.text.finding_lines import HEADING, lines_of, shown_findings, wrapped
 from tau2_logging.analysis.tables.simulations import solved
 from tau2_logging.events.roles import BY_NAME
 from tau2_logging.statistics.score import Score, is_solved, score_of
@@ -149,7 +149,7 @@ def _findings(log: RunLog, options: ReportOptions, width: int, room: int) -> lis
     found = [one for one in shown_findings(log, options) if one.key != "never_solved"]  # said above, by cause
     lines = [HEADING]
     for number, one in enumerate(found, 1):
-        more = [*wrapped(one.sentence, f"{number}. ", "   ", width), *wrapped(f"-> {one.advice}", "   ", "      ", width)]
+        more = lines_of(number, one, width)
         if len(lines) + len(more) > room - 1:
             lines.append(f"   and {len(found) - number + 1} more in summary.md and report.html")
             break

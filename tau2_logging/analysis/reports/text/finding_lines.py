@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tau2_logging.analysis.findings.finding import Finding
@@ -23,18 +23,11 @@ def shown_findings(log: RunLog, options: ReportOptions) -> Sequence[Finding]:
     return findings_of(log, options.deep, options.prices)[:MOST_SHOWN]
 
 
-def finding_lines(log: RunLog, width: int, options: ReportOptions | None = None) -> list[str]:
-    """Return the findings for a terminal: each numbered, with what to do and where to look below it, no line wider than `width`."""
-    return [
-        line for number, found in enumerate(shown_findings(log, options or ReportOptions()), 1) for line in _lines(number, found, width)
-    ]
-
-
-def _lines(number: int, found: Finding, width: int) -> Iterator[str]:
+def lines_of(number: int, found: Finding, width: int) -> list[str]:
+    """Return a finding for a terminal: its sentence, numbered, with what to do below it, no line wider than `width`."""
     head = f"{number}. "
-    yield from wrapped(found.sentence, head, " " * len(head), width)
-    for text in (f"-> {found.advice}", *filter(None, (f"   {proof_text(found)}".rstrip(),))):
-        yield from wrapped(text.strip(), " " * len(head), " " * (len(head) + 3), width)
+    indent = " " * len(head)
+    return [*wrapped(found.sentence, head, indent, width), *wrapped(f"-> {found.advice}", indent, f"{indent}   ", width)]
 
 
 def wrapped(text: str, first: str, rest: str, width: int) -> list[str]:
