@@ -94,7 +94,7 @@ def test_a_server_has_ended_when_its_block_is_left_also_by_an_error(tmp_path: Pa
     with contextlib.suppress(KeyError), servers.counting(tmp_path) as server:
         assert servers.answers(f"{server.url}/well")
         assert not servers.answers(f"{server.url}/v1/models")
-        assert server.completions() == 1
         raise KeyError
     assert not servers.answers(f"{server.url}/well")
     assert server.process.exit_code is not None
+    assert server.completions() == 1  # its log is whole once it has ended: while it runs, a line may come after the answer
