@@ -99,7 +99,7 @@ def _noted_costs(log: LogData) -> dict[str, Any]:
     """Return what the ends of all attempts say, by simulation; NaN if one does not say it, or never ended."""
     names = ["cost_usd", "agent_cost_usd"]
     ends = log.select([*KEY, *names], types=["task_end"]).groupby(KEY, dropna=False)[names]
-    told = with_key(ends.sum().join(ends.count(), rsuffix="_told").reset_index())
+    told = with_key(ends.sum().join(ends.count().add_suffix("_told")).reset_index())
     started = with_key(log.attempts.groupby(KEY, dropna=False).size().rename("started").reset_index())
     found = log.simulations[KEY].merge(told, on=KEY, how="left").merge(started, on=KEY, how="left")
     whole, agent = (as_floats(found[name].where(found[f"{name}_told"] >= found["started"].fillna(1))) for name in names)
