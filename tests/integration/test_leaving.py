@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tau2_logging.cli import analyze_steps, analyze_timing, enhanced, rental, rescore, results, results_steps, run_local
+from tau2_logging.cli import analyze_timing, enhanced, rental, rescore, results, results_steps, run_local
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.experiments import __main__ as experiments
 from tau2_logging.models.simulated_server import __main__ as simulated
@@ -21,14 +21,13 @@ from tests.support.patience import LONG_S
 
 
 class Command(NamedTuple):
-    """How a command is started, words that are right for it, words with a mistake, and what does its work."""
+    """How a command is started, words that are right for it, words with a mistake, and the function that does its work."""
 
     program: list[str]
     main: Callable[..., Any]
     words: list[str]
     wrong: list[str]
-    place: Any
-    name: str
+    work: str
 
 
 def module(name: str) -> list[str]:
@@ -36,29 +35,37 @@ def module(name: str) -> list[str]:
     return [sys.executable, "-m", name]
 
 
+RUN = "tau2_logging.cli.run_steps.carry_out_options"
 COMMANDS = {
-    "run_local.py": Command([sys.executable, "run_local.py"], run_local.main, [], ["--resume", "no/run"], run_local, "_command"),
+    "run_local.py": Command([sys.executable, "run_local.py"], run_local.main, [], ["--resume", "no/run"], RUN),
     "analyze_timing_from_tau2_log.py": Command(
-        [sys.executable, "analyze_timing_from_tau2_log.py"], analyze_timing.main, [], ["--log_file", "no.log"], analyze_steps, "run"
+        [sys.executable, "analyze_timing_from_tau2_log.py"], analyze_timing.main, [], ["--log_file", "no.log"],
+        "tau2_logging.cli.analyze_steps.run",
     ),
     "tau2-enhanced": Command(
         module("tau2_logging.cli.enhanced"), enhanced.main, ["run", "--domain", "mock"],
-        ["run", "--domain", "mock", "--task-set-name", "x"], run_local, "_command",
+        ["run", "--domain", "mock", "--task-set-name", "x"], RUN,
     ),
     "results": Command(
-        module("tau2_logging.cli.results"), results.main, ["merge", "a", "-o", "b"], ["merge", "no.json", "-o", "b.json"],
-        results_steps.COMMANDS, "merge",
+        module("tau2_logging.cli.results"), results.main, ["merge", "a", "-o", "b"], ["merge", "no.json", "-o", "b.json"], "merge",
     ),
     "endpoints": Command(
-        module("tau2_logging.cli.rental"), rental.main, ["validate", "a"], ["validate", "no.yaml"], rental._COMMANDS, "validate",
+        module("tau2_logging.cli.rental"), rental.main, ["validate", "a"], ["validate", "no.yaml"],
+        "tau2_logging.models.rental.task_files.validated",
     ),
-    "rescore": Command(module("tau2_logging.cli.rescore"), rescore.main, ["a"], ["no.jsonl"], rescore, "_rescore"),
+    "rescore": Command(
+        module("tau2_logging.cli.rescore"), rescore.main, ["a"], ["no.jsonl"], "tau2_logging.runner.rescore_maseval.rescore"
+    ),
     "experiments": Command(
-        module("tau2_logging.experiments"), experiments.main, ["status", "a"], ["status", "no/plan"], experiments, "command_of",
+        module("tau2_logging.experiments"), experiments.main, ["status", "a"], ["status", "no/plan"],
+        "tau2_logging.experiments.__main__.command_of",
     ),
-    "parity": Command(module("tau2_logging.parity"), parity.main, [], ["--left", "maseval"], parity, "_run"),
+    "parity": Command(
+        module("tau2_logging.parity"), parity.main, [], ["--left", "maseval"], "tau2_logging.parity.__main__.play_both"
+    ),
     "simulated server": Command(
-        module("tau2_logging.models.simulated_server"), simulated.main, ["sim"], ["--port", "0"], simulated, "_serve",
+        module("tau2_logging.models.simulated_server"), simulated.main, ["sim"], ["--port", "0"],
+        "tau2_logging.models.simulated_server.__main__.read_options",
     ),
 }  # fmt: skip
 
@@ -69,11 +76,10 @@ def ends(command: Command, monkeypatch: pytest.MonkeyPatch, error: BaseException
     def work(*_: Any) -> int:
         raise error
 
-    value = (lambda _: work) if command.name == "command_of" else work
-    if isinstance(command.place, dict):
-        monkeypatch.setitem(command.place, command.name, value)
+    if command.work in results_steps.COMMANDS:
+        monkeypatch.setitem(results_steps.COMMANDS, command.work, work)
     else:
-        monkeypatch.setattr(command.place, command.name, value)
+        monkeypatch.setattr(command.work, (lambda _: work) if command.work.endswith("command_of") else work)
     try:
         return int(command.main(command.words))
     except SystemExit as left:
