@@ -1,14 +1,23 @@
-"""What `tests.map` counts: stages import in reading order, and nothing goes in a circle."""
+"""What `tests.map` counts: stages import in reading order, nothing goes in a circle, and a name is used once."""
 
 from __future__ import annotations
 
-from tests.map import crowded_folders, graph
+from tests.map import crowded_folders, graph, local_imports, repeated_classes, repeated_files
 
 CROWDED = {
     "tau2_logging.events": "one module a kind of knowledge about the log, each small, and all of the same family",
     "tau2_logging.analysis.reports": "a module a format: a family of interchangeable things",
 }
 """Folders that may have more entries than others, and why."""
+
+_PROTOCOL = "a protocol's name: `instrument/wire` reads what `simulated_server/protocols` writes"
+REPEATED_FILES = {"anthropic_messages.py": _PROTOCOL, "openai_chat.py": _PROTOCOL}
+_COMPILED = "a structure of kernel.c, by its name there"
+REPEATED_CLASSES = {"Table": _COMPILED, "Program": _COMPILED}
+"""Names that may be used more than once, and why."""
+
+MOST_LOCAL_IMPORTS = 40
+"""Of our own, inside functions: a command that has to answer `--help` at once, and little else."""
 
 ANALYSIS = (
     {"reader"}, {"tables"}, {"measures"}, {"timeline", "what_if"}, {"run_log"}, {"load"}, {"follow"}, {"deep"}, {"findings"},
@@ -19,6 +28,16 @@ ANALYSIS = (
 
 def test_no_folder_is_crowded_without_a_reason() -> None:
     assert crowded_folders().keys() == CROWDED.keys()
+
+
+def test_a_name_is_used_once() -> None:
+    """A search for a name finds one file, one class."""
+    assert repeated_files().keys() == REPEATED_FILES.keys()
+    assert repeated_classes().keys() <= REPEATED_CLASSES.keys()
+
+
+def test_few_imports_are_inside_functions() -> None:
+    assert len(local_imports()) <= MOST_LOCAL_IMPORTS
 
 
 def test_the_stages_of_the_analysis_import_in_reading_order() -> None:

@@ -18,8 +18,8 @@ from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.saved_run import write_run
 from tau2_logging.runner.settings.start_fields import settings_fields
-from tau2_logging.runner.work.plan import RunPlan
 from tau2_logging.runner.work.run_folder import RunFolder
+from tau2_logging.runner.work.run_plan import RunPlan
 from tau2_logging.sinks.totals import DomainTotals, LiveTotals
 from tau2_logging.version import __version__
 

@@ -10,8 +10,8 @@ from tau2_logging.runner.run_end import Ending
 from tau2_logging.runner.run_stop import Stop
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.options import THREADS
-from tau2_logging.runner.work.plan import RunPlan
 from tau2_logging.runner.work.run_folder import RunFolder
+from tau2_logging.runner.work.run_plan import RunPlan
 from tau2_logging.sinks.domain_files import events_path
 from tau2_logging.sinks.totals import LiveTotals
 

@@ -42,10 +42,10 @@ from tau2_logging.runner.settings.simulation_settings import SimulationSettings,
 from tau2_logging.runner.work.checkpoint import Checkpoint, Key, Row, write_results
 from tau2_logging.runner.work.early_end import End, end_of
 from tau2_logging.runner.work.masked_record import masked_record
-from tau2_logging.runner.work.plan import RunPlan, make_plan
 from tau2_logging.runner.work.process_setup import ProcessSetup
 from tau2_logging.runner.work.run_folder import locked_folder, within_plan
 from tau2_logging.runner.work.run_lock import RunLock
+from tau2_logging.runner.work.run_plan import RunPlan, make_plan
 from tau2_logging.runner.work.run_spec import RunSpec
 from tau2_logging.runner.work.run_unit import RunContext
 from tau2_logging.runner.work.watchdog import Watchdog

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from tau2_logging.view.runs_folder import RunsFolder
-from tau2_logging.view.server import RunsSite
+from tau2_logging.view.runs_site import RunsSite
 from tests.support.patience import LONG_S
 
 

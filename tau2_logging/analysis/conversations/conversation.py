@@ -32,7 +32,7 @@ class Told:
 
 
 @dataclass
-class ToolUse:
+class ToolCall:
     """A tool call and what came of it. `times`: 2 for the second call with the same arguments; `error` None if it was never executed."""
 
     tool: str
@@ -55,7 +55,7 @@ class Turn:
 
     who: str
     text: str
-    calls: list[ToolUse] = field(default_factory=list)
+    calls: list[ToolCall] = field(default_factory=list)
     before: bool = False
     at_ms: float | None = None
     ms: float | None = None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from tau2_logging.analysis.conversations.clock import key_of
 from tau2_logging.analysis.conversations.conversation import Key, Told
+from tau2_logging.analysis.conversations.turn_times import key_of
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tau2_logging.analysis.conversations.clock import calls_by_simulation, key_of, set_clock
 from tau2_logging.analysis.conversations.conversation import Conversation, Key, Told
 from tau2_logging.analysis.conversations.database_changes import changes_in
 from tau2_logging.analysis.conversations.eval_source import told_by_eval
@@ -16,6 +15,7 @@ from tau2_logging.analysis.conversations.payloads import told_by_payloads
 from tau2_logging.analysis.conversations.reference import cause_in, reference_of
 from tau2_logging.analysis.conversations.results_source import told_by_checkpoint, told_by_results
 from tau2_logging.analysis.conversations.rewards_told import parts_of, task_of
+from tau2_logging.analysis.conversations.turn_times import calls_by_simulation, key_of, set_clock
 from tau2_logging.analysis.conversations.turns import turns_of
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.deep.reading.inputs import Files, beside, run_names, sort_out
@@ -34,7 +34,7 @@ NOT_RECORDED = (
 
 
 @dataclass
-class Reading:
+class ConversationReader:
     """The conversations of a log. `deep`: the deep analysis of the same simulations, if there is one already."""
 
     log: RunLog
@@ -146,4 +146,4 @@ def _why(reward: Any) -> str:
 
 def conversations_of(log: RunLog, deep: LogAnalyzer | None = None) -> Iterable[Conversation]:
     """Return every conversation that was recorded of the log's simulations. Raises UserError if what lies beside the log cannot be read."""
-    return Reading(log, deep).conversations()
+    return ConversationReader(log, deep).conversations()

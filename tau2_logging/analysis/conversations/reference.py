@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from tau2_logging.analysis.conversations.conversation import ToolUse, Turn
+from tau2_logging.analysis.conversations.conversation import ToolCall, Turn
 from tau2_logging.analysis.conversations.turns import uses_of
 from tau2_logging.analysis.deep.recall import describe, matches
 from tau2_logging.analysis.deep.root_causes import Evidence, cause_of
@@ -22,7 +22,7 @@ def reference_of(actions: Iterable[dict[str, Any]], turns: Sequence[Turn]) -> li
     return [_action(action, uses) for action in actions]
 
 
-def _action(action: dict[str, Any], uses: Sequence[tuple[int, ToolUse]]) -> dict[str, Any]:
+def _action(action: dict[str, Any], uses: Sequence[tuple[int, ToolCall]]) -> dict[str, Any]:
     found: tuple[int | None, Any]
     if action["made"]:
         found = next(((number, use.position) for number, use in uses if _is_made(action, use)), (None, None))
@@ -45,12 +45,12 @@ def _outcome(action: dict[str, Any]) -> str:
     return "other arguments" if action.get("same_tool") else "missed"
 
 
-def _is_made(action: dict[str, Any], use: ToolUse) -> bool:
+def _is_made(action: dict[str, Any], use: ToolCall) -> bool:
     call = {"tool": use.tool, "arguments": use.arguments if isinstance(use.arguments, dict) else None}
     return matches(action["tool"], action["wanted"], action["compare"], call)
 
 
-def turn_at(position: Any, uses: Iterable[tuple[int, ToolUse]]) -> int | None:
+def turn_at(position: Any, uses: Iterable[tuple[int, ToolCall]]) -> int | None:
     """Return the turn of the call at a position of the record; None for no position."""
     if position is None or position != position:
         return None
@@ -81,6 +81,6 @@ def _turn_of(cause: str, found: Evidence, turns: Sequence[Turn]) -> int | None:
     return None
 
 
-def _is_extra(use: ToolUse, found: Evidence) -> bool:
+def _is_extra(use: ToolCall, found: Evidence) -> bool:
     writes = {call["position"] for call in found.calls if call["tool_type"] == "write" and call["error"] is False}
     return use.position in writes and not any(_is_made(action, use) for action in found.actions)

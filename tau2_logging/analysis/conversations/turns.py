@@ -7,14 +7,14 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tau2_logging.analysis.conversations.conversation import Told, ToolUse, Turn
+from tau2_logging.analysis.conversations.conversation import Told, ToolCall, Turn
 from tau2_logging.analysis.deep.reading.messages import failed, flat, moment
 
 
 def turns_of(told: Told) -> list[Turn]:
     """Return the turns of a simulation, with the times and tokens that its messages hold themselves."""
     turns: list[Turn] = []
-    waiting: dict[str, deque[ToolUse]] = defaultdict(deque)
+    waiting: dict[str, deque[ToolCall]] = defaultdict(deque)
     began = moment(told.began) if told.began else None
     seen: Counter[str] = Counter()
     position = 0
@@ -48,7 +48,7 @@ def _turn(message: Mapping[str, Any], before: bool, at_ms: float | None) -> Turn
     return Turn(
         str(message.get("role")),
         _text(message.get("content")),
-        [ToolUse(*called(call)) for call in _calls(message)],
+        [ToolCall(*called(call)) for call in _calls(message)],
         before,
         at_ms,
         None if took is None else float(took) * 1000,
@@ -75,11 +75,11 @@ def called(call: Mapping[str, Any]) -> tuple[str, Any]:
     return str(call.get("name") or function.get("name") or "unknown"), arguments
 
 
-def _orphan(turns: list[Turn]) -> ToolUse:
+def _orphan(turns: list[Turn]) -> ToolCall:
     """Return a result whose call is not in the record belongs to the turn before it."""
     if not turns:
         turns.append(Turn("assistant", ""))
-    use = ToolUse("unknown", None)
+    use = ToolCall("unknown", None)
     turns[-1].calls.append(use)
     return use
 
@@ -91,7 +91,7 @@ def _text(content: object) -> str:
     return "" if content is None else str(content)
 
 
-def uses_of(turns: list[Turn]) -> Iterator[tuple[int, ToolUse]]:
+def uses_of(turns: list[Turn]) -> Iterator[tuple[int, ToolCall]]:
     """Yield (number of the turn, call) of every call."""
     for number, turn in enumerate(turns):
         for use in turn.calls:

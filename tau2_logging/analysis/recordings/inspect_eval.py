@@ -15,7 +15,16 @@ from typing import Any
 
 from tau2_logging.analysis.deep.reading.messages import moment
 from tau2_logging.analysis.reader.sources import unpacked_zstd
-from tau2_logging.analysis.recordings.conversation import GAP, MEASURED, Fields, LogLine, Missing, Talk, note_call, run_lines
+from tau2_logging.analysis.recordings.recorded_simulation import (
+    GAP,
+    MEASURED,
+    Fields,
+    LogLine,
+    Missing,
+    RecordedSimulation,
+    note_call,
+    run_lines,
+)
 from tau2_logging.analysis.recordings.tau2_results import mapping
 from tau2_logging.errors import UserError
 
@@ -83,18 +92,18 @@ def _lines(path: Path, domain: str, header: Mapping[str, Any], samples: Iterator
     about = header["eval"]
     context: Fields = {"domain": domain, "run": run_of(header)}
     origin = moment(header["stats"]["started_at"]) or 0.0
-    talks = [_talk(sample, f"i{number:x}x", origin, context, missing) for number, sample in enumerate(samples)]
+    recordings = [_recorded(sample, f"i{number:x}x", origin, context, missing) for number, sample in enumerate(samples)]
     packages = mapping(about.get("packages"))
     said: Fields = {
         "tau2_version": ", ".join(f"{name} {version}" for name, version in packages.items()), "agent_llm": about["model"],
         "user_llm": mapping(mapping(about.get("model_roles")).get("user")).get("model"), "recorded_from": path.name,
     }  # fmt: skip
-    yield from run_lines(talks, origin, said, context)
+    yield from run_lines(recordings, origin, said, context)
 
 
-def _talk(sample: Sample, span: str, origin: float, context: Fields, missing: Missing) -> Talk:
-    talk = Talk({**context, "trial": int(sample["epoch"]) - 1}, str(sample["id"]), span, origin)
-    talk.begin(moment(sample.get("started_at")) or origin, None)
+def _recorded(sample: Sample, span: str, origin: float, context: Fields, missing: Missing) -> RecordedSimulation:
+    recorded = RecordedSimulation({**context, "trial": int(sample["epoch"]) - 1}, str(sample["id"]), span, origin)
+    recorded.begin(moment(sample.get("started_at")) or origin, None)
     scoring, callers = scoring_spans(sample["events"]), dict[str, str]()
     for event in sample["events"]:
         if event["event"] in ("model", "tool"):
@@ -105,10 +114,10 @@ def _talk(sample: Sample, span: str, origin: float, context: Fields, missing: Mi
             ended = moment(event.get("completed")) or moment(event["timestamp"]) or origin
             duration_ms, timing = _took(event, ended)
             note_call(missing, type_, timing, fields)
-            talk.call(type_, ended, duration_ms, timing, fields)
-    missing.counts["model_usage"] += _differs(talk, mapping(sample.get("model_usage")))
-    talk.end(float(sample.get("total_time") or 0.0), bool(talk.lines[1:]), _outcome(sample))
-    return talk
+            recorded.call(type_, ended, duration_ms, timing, fields)
+    missing.counts["model_usage"] += _differs(recorded, mapping(sample.get("model_usage")))
+    recorded.end(float(sample.get("total_time") or 0.0), bool(recorded.lines[1:]), _outcome(sample))
+    return recorded
 
 
 def scoring_spans(events: list[Mapping[str, Any]]) -> set[str]:
@@ -149,12 +158,12 @@ def _model(event: Mapping[str, Any], scoring: set[str], callers: dict[str, str])
     }  # fmt: skip
 
 
-def _differs(talk: Talk, by_model: Mapping[str, Any]) -> bool:
+def _differs(recorded: RecordedSimulation, by_model: Mapping[str, Any]) -> bool:
     """Return whether Inspect itself counted other tokens, if it says what it counted."""
     usages = [mapping(usage) for usage in by_model.values()]
     sent = sum(int(usage.get(name) or 0) for usage in usages for name in _INPUT)
     received = sum(int(usage.get("output_tokens") or 0) for usage in usages)
-    return bool(usages) and (sent, received) != (talk.sums["input_tokens"], talk.sums["output_tokens"])
+    return bool(usages) and (sent, received) != (recorded.sums["input_tokens"], recorded.sums["output_tokens"])
 
 
 def _tool(event: Mapping[str, Any], callers: Mapping[str, str]) -> tuple[str, Fields]:

@@ -14,7 +14,16 @@ from typing import Any
 from tau2_logging.analysis.deep.reading.messages import Message, failed, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, read_file, simulations_of
 from tau2_logging.analysis.deep.reading.run_info import settings_of
-from tau2_logging.analysis.recordings.conversation import GAP, MEASURED, Fields, LogLine, Missing, Talk, note_call, run_lines
+from tau2_logging.analysis.recordings.recorded_simulation import (
+    GAP,
+    MEASURED,
+    Fields,
+    LogLine,
+    Missing,
+    RecordedSimulation,
+    note_call,
+    run_lines,
+)
 from tau2_logging.analysis.tables.outcomes import OK, recorded_ending
 from tau2_logging.errors import UserError
 from tau2_logging.events.task_hash import task_hash
@@ -41,20 +50,20 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
     actions = {str(task["id"]): _actions(task) for task in data["tasks"]}
     texts = {str(task["id"]): task_hash(task) for task in data["tasks"]}
     models = {"assistant": agent.get("llm"), "user": user.get("llm")}
-    talks = []
+    recordings = []
     for number, (task, trial, simulation, began) in enumerate(simulations):
-        talk = Talk({**context, "trial": trial}, task, f"r{number:x}x", origin)
-        talk.begin(origin if began is None else began, simulation.get("seed"), texts.get(task))
+        recorded = RecordedSimulation({**context, "trial": trial}, task, f"r{number:x}x", origin)
+        recorded.begin(origin if began is None else began, simulation.get("seed"), texts.get(task))
         missing.counts["task"] += bool(_checked(simulation) - actions.get(task, set()))
         if simulation.get("messages"):
-            _tell(talk, simulation, histories.get(task, 0), models, missing)
+            _tell(recorded, simulation, histories.get(task, 0), models, missing)
         else:
-            _tell_ticks(talk, simulation, missing)
-        talks.append(talk)
+            _tell_ticks(recorded, simulation, missing)
+        recordings.append(recorded)
     about: Fields = {
         **settings_of(info), "recorded_from": path.name if path.name != "results.json" else f"{path.parent.name}/{path.name}",
     }  # fmt: skip
-    yield from run_lines(talks, origin, about, context)
+    yield from run_lines(recordings, origin, about, context)
 
 
 def _actions(task: Mapping[str, Any]) -> set[object]:
@@ -74,9 +83,9 @@ def _began(simulation: Mapping[str, Any]) -> float | None:
     return next((time for time in times if time is not None), None)
 
 
-def _tell(talk: Talk, simulation: Mapping[str, Any], history: int, models: Mapping[str, Any], missing: Missing) -> None:
+def _tell(recorded: RecordedSimulation, simulation: Mapping[str, Any], history: int, models: Mapping[str, Any], missing: Missing) -> None:
     messages = messages_of(simulation)
-    before: float = talk.began_s
+    before: float = recorded.began_s
     names: dict[str, str] = {}
     for number, message in enumerate(messages[history:]):
         now = moment(message.get("timestamp"))
@@ -86,24 +95,24 @@ def _tell(talk: Talk, simulation: Mapping[str, Any], history: int, models: Mappi
             duration_ms, timing = _took(message, now, before)
             note_call(missing, type_, timing, fields)
             missing.counts["error"] += type_ == "tool_call" and message.get("error") is None
-            talk.call(type_, before if now is None else now, duration_ms, timing, fields)
+            recorded.call(type_, before if now is None else now, duration_ms, timing, fields)
         before = before if now is None else now
-    talk.end(float(simulation.get("duration") or 0.0), True, _outcome(simulation, messages))
+    recorded.end(float(simulation.get("duration") or 0.0), True, _outcome(simulation, messages))
 
 
-def _tell_ticks(talk: Talk, simulation: Mapping[str, Any], missing: Missing) -> None:
+def _tell_ticks(recorded: RecordedSimulation, simulation: Mapping[str, Any], missing: Missing) -> None:
     """A voice run: its ticks hold the tool calls, and no word of which model replied when. A trimmed file may hold not even these."""
     has_calls = bool(ticks_of(simulation))
     missing.counts["spoken" if has_calls else "messages"] += 1
     names: dict[str, str] = {}
-    at_s = talk.began_s
+    at_s = recorded.began_s
     for message in messages_of(simulation):
         names.update(_called(message))
         at_s = moment(message.get("timestamp")) or at_s
         if message.get("role") == "tool":
-            talk.call("tool_call", at_s, None, None, _call(message, names, {})[1])
-    counts: Fields = {name: talk.sums[name] for name in ("tool_calls", "tool_errors") if has_calls}
-    talk.end(float(simulation.get("duration") or 0.0), False, {**counts, **_outcome(simulation, ())})
+            recorded.call("tool_call", at_s, None, None, _call(message, names, {})[1])
+    counts: Fields = {name: recorded.sums[name] for name in ("tool_calls", "tool_errors") if has_calls}
+    recorded.end(float(simulation.get("duration") or 0.0), False, {**counts, **_outcome(simulation, ())})
 
 
 def _called(message: Message) -> dict[str, str]:

@@ -8,8 +8,8 @@ from tempfile import TemporaryDirectory
 
 from tau2_logging.analysis.deep.reading.inputs import run_names
 from tau2_logging.analysis.load import ALL, LATEST, load_log
-from tau2_logging.analysis.recordings.conversation import LogLine, Missing
 from tau2_logging.analysis.recordings.inspect_eval import SUFFIX, eval_lines
+from tau2_logging.analysis.recordings.recorded_simulation import LogLine, Missing
 from tau2_logging.analysis.recordings.tau2_results import results_lines
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.errors import UserError

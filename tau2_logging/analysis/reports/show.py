@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from tau2_logging.analysis.conversations.clock import key_of
 from tau2_logging.analysis.conversations.conversation import Conversation, Key
-from tau2_logging.analysis.conversations.read_conversations import NOT_RECORDED, Reading
+from tau2_logging.analysis.conversations.read_conversations import NOT_RECORDED, ConversationReader
+from tau2_logging.analysis.conversations.turn_times import key_of
 from tau2_logging.analysis.reports.console import console
 from tau2_logging.analysis.reports.text.reading import outcome_of, show_conversation
 from tau2_logging.errors import UserError
@@ -22,7 +22,7 @@ def show(log: RunLog, names: Sequence[str]) -> None:
     """
     rows = {key_of(row): row for row in log.simulations.to_dict("records")}
     chosen = [_chosen(rows, name) for name in names]
-    told = {one.key: one for one in Reading(log).conversations({first for first, _ in chosen})}
+    told = {one.key: one for one in ConversationReader(log).conversations({first for first, _ in chosen})}
     screen = console()
     for first, others in chosen:
         found = told.get(first, Conversation(first, "the log", [], missing=[NOT_RECORDED]))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tau2_logging.analysis.what_if.money import money_if
-from tau2_logging.analysis.what_if.recorded_jobs import THIS_PROCESS, Recorded, pool_of, recorded_jobs
+from tau2_logging.analysis.what_if.recorded_jobs import THIS_PROCESS, RecordedRun, pool_of, recorded_jobs
 from tau2_logging.analysis.what_if.schedule import Job, Visit, play
 from tau2_logging.analysis.what_if.server_capacity import told_text
 from tau2_logging.errors import UserError
@@ -69,7 +69,7 @@ def forecast(log: LogData, scenario: Scenario, prices: PriceTable | None = None)
     return _answer(log, recorded, scenario, prices)
 
 
-def _answer(log: LogData, recorded: Recorded, scenario: Scenario, prices: PriceTable | None) -> Forecast:
+def _answer(log: LogData, recorded: RecordedRun, scenario: Scenario, prices: PriceTable | None) -> Forecast:
     before = sum(session.makespan_ms for session in recorded.sessions)
     times = _times(recorded, scenario, before) if scenario.changes_time else _Times(before, before, before, before)
     cost = money_if(log, scenario, prices) if scenario.changes_money else None
@@ -92,7 +92,7 @@ class _Times:
     rests_on: tuple[str, ...] = ()
 
 
-def _times(recorded: Recorded, scenario: Scenario, before: float) -> _Times:
+def _times(recorded: RecordedRun, scenario: Scenario, before: float) -> _Times:
     unchanged = replace(scenario, concurrency=None, order="recorded", model_speed=1.0, retries=None, server_slots=None)
     replayed, seen = _wall(recorded, unchanged, None)
     after, peaks = _wall(recorded, scenario, None)
@@ -101,7 +101,7 @@ def _times(recorded: Recorded, scenario: Scenario, before: float) -> _Times:
     return _Times(replayed, after, low, high, (*sentences, *_assumed(recorded, scenario, before)))
 
 
-def _wall(recorded: Recorded, scenario: Scenario, drawn: random.Random | None) -> tuple[float, Mapping[str, int]]:
+def _wall(recorded: RecordedRun, scenario: Scenario, drawn: random.Random | None) -> tuple[float, Mapping[str, int]]:
     """Return (time of all sessions together, peak of requests at each station)."""
     whole, peaks = 0.0, dict[str, int]()
     works = _works(recorded) if drawn is not None else {}
@@ -123,7 +123,7 @@ def ordered(jobs: Sequence[Job], order: str) -> list[Job]:
 _Works = Mapping[tuple[str | None, str], Sequence[float]]
 
 
-def _works(recorded: Recorded) -> _Works:
+def _works(recorded: RecordedRun) -> _Works:
     """Return the work of every call, by server and kind."""
     found: dict[tuple[str | None, str], list[float]] = defaultdict(list)
     for session in recorded.sessions:
@@ -144,7 +144,7 @@ def _visit(visit: Visit, scenario: Scenario, works: _Works, drawn: random.Random
     return replace(visit, work_ms=work / scenario.model_speed)
 
 
-def _range(recorded: Recorded, scenario: Scenario, after: float, error: float) -> tuple[float, float]:
+def _range(recorded: RecordedRun, scenario: Scenario, after: float, error: float) -> tuple[float, float]:
     """Return the likely range of the forecast: 90 % of replays of the same calls with durations drawn again from the log, widened by the
     error of the replay and by what the simulation leaves out.
     """
@@ -163,7 +163,7 @@ def _reproduced(before: float, again: float) -> str:
     return f"With the run's own settings the simulation takes {duration(again)}, measured {duration(before)} ({off * 100:+.1f} %).{warning}"
 
 
-def _sources(recorded: Recorded) -> list[str]:
+def _sources(recorded: RecordedRun) -> list[str]:
     if not recorded.servers:
         return ["The log has no model calls: each simulation is taken to last as long as recorded, at any concurrency."]
     servers = [f"{name}: {one.source}{told_text(one.outside_ms)}." for name, one in recorded.servers.items()]
@@ -175,7 +175,7 @@ def _sources(recorded: Recorded) -> list[str]:
     return [*servers, f"Work between calls, {duration(local)} in all, shares {where}."]
 
 
-def _beyond(recorded: Recorded, seen: Mapping[str, int], peaks: Mapping[str, int]) -> list[str]:
+def _beyond(recorded: RecordedRun, seen: Mapping[str, int], peaks: Mapping[str, int]) -> list[str]:
     """Return where the forecast goes beyond what the log saw of a server whose limit is not known."""
     unlimited = [name for name, one in recorded.servers.items() if one.capacity.slots is None and "scripted" not in one.source]
     return [
@@ -186,7 +186,7 @@ def _beyond(recorded: Recorded, seen: Mapping[str, int], peaks: Mapping[str, int
     ]
 
 
-def _assumed(recorded: Recorded, scenario: Scenario, before: float) -> list[str]:
+def _assumed(recorded: RecordedRun, scenario: Scenario, before: float) -> list[str]:
     found = []
     if recorded.start_up_ms is None:
         found.append("Start-up is not in the log and not in these times.")

@@ -35,7 +35,7 @@ class Session:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedRun:
     """The run as it can be replayed. `start_up_ms` None is unknown. `rate_limit_ms`: what calls waited in this process, in all."""
 
     sessions: tuple[Session, ...]
@@ -52,7 +52,7 @@ class Recorded:
         return {THIS_PROCESS: self.local, **servers}
 
 
-def recorded_jobs(log: LogData, server_slots: int | None = None) -> Recorded:
+def recorded_jobs(log: LogData, server_slots: int | None = None) -> RecordedRun:
     """Return the run as jobs. `server_slots` is the limit of those servers of which the log shows none."""
     attempts = log.attempts.reset_index(drop=True)
     calls = placed_calls(log, attempts)
@@ -63,7 +63,7 @@ def recorded_jobs(log: LogData, server_slots: int | None = None) -> Recorded:
     told = _told_concurrency(log)
     groups = [rows for _, rows in attempts.groupby("session")]
     sessions = tuple(_session(rows, [jobs[place] for place in rows.index], told) for rows in groups)
-    return Recorded(sessions, servers, local, start_up_ms(log), float(np.nansum(numbers(calls, "queue_ms"))))
+    return RecordedRun(sessions, servers, local, start_up_ms(log), float(np.nansum(numbers(calls, "queue_ms"))))
 
 
 def _local_capacity(log: LogData) -> Capacity:

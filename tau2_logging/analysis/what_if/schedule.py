@@ -46,14 +46,14 @@ class Pool:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ScheduleResult:
     """`makespan_ms`: from the first job's start to the last one's end. `peaks`: the most requests at each station, waiting ones too."""
 
     makespan_ms: float
     peaks: Mapping[str, int]
 
 
-def play(jobs: Sequence[Job], pool: Pool, capacities: Mapping[str, Capacity]) -> Outcome:
+def play(jobs: Sequence[Job], pool: Pool, capacities: Mapping[str, Capacity]) -> ScheduleResult:
     """Return how the jobs go, taken in the order given. A station that `capacities` does not name is unlimited."""
     return _Play(jobs, pool, capacities).run()
 
@@ -67,12 +67,12 @@ class _Play:
         self._number = 0
         self._last = 0.0
 
-    def run(self) -> Outcome:
+    def run(self) -> ScheduleResult:
         for slot in range(min(self._pool.slots, len(self._jobs))):
             self._at(slot * self._pool.apart_ms, self._take)
         while self._step():
             pass
-        return Outcome(self._last, {name: station.peak for name, station in self._stations.items()})
+        return ScheduleResult(self._last, {name: station.peak for name, station in self._stations.items()})
 
     def _step(self) -> bool:
         """Let the next thing happen; False if there is none."""

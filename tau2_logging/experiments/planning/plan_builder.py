@@ -16,7 +16,7 @@ from tau2_logging.runner.harness.load_harness import load_harness
 from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig
 from tau2_logging.runner.settings.simulation_settings import simulation_settings
 from tau2_logging.runner.settings.user_variants import chosen_variants, known_variants, variant_arms
-from tau2_logging.runner.work.plan import make_plan
+from tau2_logging.runner.work.run_plan import make_plan
 
 _KEYS = ("variant", "agent", "agent_args", "agent_llm", "agent_llm_args", "user_llm", "user_llm_args")
 

@@ -14,8 +14,8 @@ from tau2_logging.models.simulated_server.behavior import default_reply
 from tau2_logging.models.simulated_server.journal import Exchange, Journal
 from tau2_logging.models.simulated_server.metrics import Metrics
 from tau2_logging.models.simulated_server.protocols import anthropic_messages, openai_chat
-from tau2_logging.models.simulated_server.protocols.answer import PreparedAnswer, Timetable, answer_to
 from tau2_logging.models.simulated_server.protocols.completion import Piece, Reply, ToolUse, spoil
+from tau2_logging.models.simulated_server.protocols.prepared_answer import PreparedAnswer, Timetable, answer_to
 from tau2_logging.models.simulated_server.protocols.prompt import BLOCK_TOKENS, CACHE_BLOCKS, BadRequest, PrefixCache, Prompt
 from tau2_logging.models.simulated_server.settings import ServerSettings
 from tau2_logging.models.simulated_server.spans import SpanExporter

@@ -10,7 +10,7 @@ from tau2_logging.runner.executors.worker_pool import Inbox, Worker, WorkerBacke
 from tau2_logging.runner.model_calls.limits import rate_limit, shared_out
 from tau2_logging.runner.model_calls.model_servers import ModelServers
 from tau2_logging.runner.settings.options import RAY
-from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
 from tau2_logging.runner.work.run_unit import RunContext
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from tau2_logging.runner.executors.worker_pool import Inbox, Lost
 from tau2_logging.runner.executors.worker_session import STOP
-from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
 
 _END_S = 2.0

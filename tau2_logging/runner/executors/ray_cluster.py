@@ -20,7 +20,7 @@ from tau2_logging.instrument import has_module
 from tau2_logging.runner.executors.worker_pool import Inbox, Lost
 from tau2_logging.runner.executors.worker_session import REPORT_S, WorkerReport, host_name, open_session
 from tau2_logging.runner.model_calls.litellm_settings import credentials
-from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
 
 _PACKAGE = Path(__file__).resolve().parents[2]

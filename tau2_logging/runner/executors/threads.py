@@ -16,7 +16,7 @@ from contextlib import suppress
 from tau2_logging.logger.scope import TIMEOUT, Outcome
 from tau2_logging.logger.simulation import InFlight, Simulation
 from tau2_logging.runner.executors.executor import Held, Report, RunFailure, free
-from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_unit import RunContext, conclude, interrupt, run_unit
 from tau2_logging.runner.work.watchdog import Watchdog
 

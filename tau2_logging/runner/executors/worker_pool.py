@@ -19,7 +19,7 @@ from tau2_logging.logger.simulation import InFlight
 from tau2_logging.runner.executors.executor import Held, Report, RunFailure, free
 from tau2_logging.runner.executors.worker_session import WorkerReport
 from tau2_logging.runner.work.checkpoint import Key
-from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_spec import WorkerSpec
 from tau2_logging.runner.work.run_unit import RunContext, conclude
 

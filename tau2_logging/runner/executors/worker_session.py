@@ -26,8 +26,8 @@ from tau2_logging.runner.harness.load_harness import load_harness
 from tau2_logging.runner.model_calls.model_servers import model_servers
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.work.checkpoint import Row
-from tau2_logging.runner.work.plan import Unit
 from tau2_logging.runner.work.process_setup import ProcessSetup
+from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
 from tau2_logging.runner.work.run_unit import RunContext
 from tau2_logging.runner.work.watchdog import Watchdog

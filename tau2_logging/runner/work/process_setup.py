@@ -23,7 +23,7 @@ from tau2_logging.runner.model_calls.retries import Retries
 from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
 from tau2_logging.runner.settings.secret_values import secret_values
 from tau2_logging.runner.work.interpreter import frozen_heap, short_turns
-from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_spec import RunSpec
 
 Say = Callable[[str], None]

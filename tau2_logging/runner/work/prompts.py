@@ -10,7 +10,7 @@ from tau2_logging.runner.harness.load_harness import load_harness
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.simulation_settings import simulation_settings
-from tau2_logging.runner.work.plan import make_plan
+from tau2_logging.runner.work.run_plan import make_plan
 from tau2_logging.users import Variant, registered_users, user_name
 
 

@@ -15,8 +15,8 @@ from tau2_logging.logger.content.masking import shorten
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.saved_run import read_run
 from tau2_logging.runner.work.checkpoint import Key, finished
-from tau2_logging.runner.work.plan import RunPlan
 from tau2_logging.runner.work.run_lock import RunLock
+from tau2_logging.runner.work.run_plan import RunPlan
 
 
 @dataclass(frozen=True)

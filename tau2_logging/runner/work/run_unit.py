@@ -23,7 +23,7 @@ from tau2_logging.runner.work.checkpoint import Row
 from tau2_logging.runner.work.dumping import Dump, dumped, dumped_all
 from tau2_logging.runner.work.failure_cause import ended_by
 from tau2_logging.runner.work.masked_record import masked_row
-from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_plan import Unit
 
 Begun = Callable[[Unit, Simulation], None]
 Keep = Callable[[Row], None]

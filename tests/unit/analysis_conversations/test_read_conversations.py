@@ -10,7 +10,7 @@ import pytest
 
 from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.conversations.conversation import Conversation
-from tau2_logging.analysis.conversations.read_conversations import Reading
+from tau2_logging.analysis.conversations.read_conversations import ConversationReader
 from tau2_logging.analysis.recordings import load_results
 from tau2_logging.analysis.reports.html.conversation_blocks import conversation_data
 from tau2_logging.analysis.reports.show import show
@@ -67,14 +67,14 @@ def run_folder(folder: Path) -> Path:
     return written_log(folder)
 
 
-def only(reading: Reading) -> Conversation:
+def only(reading: ConversationReader) -> Conversation:
     [found] = reading.conversations()
     return found
 
 
 def test_a_log_with_its_run_folder_has_words_clock_reference_reward_and_cause(tmp_path: Path) -> None:
     """The cause points at the turn of the nearest call; the second of two equal calls is marked as repeated."""
-    found = only(Reading(load_log(run_folder(tmp_path))))
+    found = only(ConversationReader(load_log(run_folder(tmp_path))))
     assert [turn.who for turn in found.turns] == ["user", "assistant", "assistant", "assistant"]
     assert [(turn.at_ms, turn.ms, turn.tokens_in, turn.usd) for turn in found.turns[:2]] == [
         (10.0, 40.0, 50, 0.25),
@@ -93,7 +93,7 @@ def test_a_log_with_its_run_folder_has_words_clock_reference_reward_and_cause(tm
 
 
 def test_a_debug_log_alone_has_words_and_clock_and_names_what_it_lacks(tmp_path: Path) -> None:
-    found = only(Reading(load_log(written_log(tmp_path, debug=True))))
+    found = only(ConversationReader(load_log(written_log(tmp_path, debug=True))))
     assert [turn.text for turn in found.turns] == ["Hi!", "Cancel #2, please.", "", "", "Done."]
     assert [use.result for turn in found.turns for use in turn.calls] == [REFUSED, "ok"]
     assert [turn.ms for turn in found.turns] == [None, 40.0, 40.0, 40.0, 40.0]
@@ -105,7 +105,7 @@ def test_a_debug_log_alone_has_words_and_clock_and_names_what_it_lacks(tmp_path:
 
 def test_results_alone_have_the_clock_of_their_messages(tmp_path: Path) -> None:
     path = recordings.write(tmp_path / "results.json", results_data())
-    found = only(Reading(load_results([path])[0]))
+    found = only(ConversationReader(load_results([path])[0]))
     assert [turn.text for turn in found.turns] == ["Hello.", "", "", "Done."]
     assert all(turn.at_ms is not None for turn in found.turns)
     assert found.cause is not None
@@ -113,7 +113,7 @@ def test_results_alone_have_the_clock_of_their_messages(tmp_path: Path) -> None:
 
 def test_an_eval_log_has_what_was_called_and_no_reference(tmp_path: Path) -> None:
     members = {"header.json": header(), "samples/7_epoch_1.json": sample("7", 1, "I")}
-    found = only(Reading(load_results([archived(tmp_path / "a.eval", members, False)])[0]))
+    found = only(ConversationReader(load_results([archived(tmp_path / "a.eval", members, False)])[0]))
     assert [(turn.who, turn.text) for turn in found.turns] == [("user", "x"), ("assistant", "x")]
     assert [use.tool for use in found.turns[1].calls] == ["f", "unknown"]
     assert found.missing[0] == "The a.eval does not hold the task and its reference actions."
@@ -130,7 +130,7 @@ def test_a_damaged_results_file_costs_the_conversation_and_not_the_report(damage
 
 
 def test_a_profile_log_alone_has_no_conversation(tmp_path: Path) -> None:
-    assert list(Reading(load_log(written_log(tmp_path))).conversations()) == []
+    assert list(ConversationReader(load_log(written_log(tmp_path))).conversations()) == []
 
 
 def test_show_prints_within_80_columns_and_never_a_character_that_a_terminal_obeys(

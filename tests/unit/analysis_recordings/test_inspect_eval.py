@@ -13,7 +13,7 @@ import zstandard
 
 from tau2_logging.analysis import RunLog
 from tau2_logging.analysis.recordings import load_results
-from tau2_logging.analysis.recordings.conversation import Missing
+from tau2_logging.analysis.recordings.recorded_simulation import Missing
 from tau2_logging.errors import UserError
 
 T = "2026-11-21T02:57:{:09.6f}+00:00"

@@ -30,7 +30,7 @@ from tau2_logging.runner.executors.worker_pool import (
 )
 from tau2_logging.runner.executors.worker_session import WorkerReport
 from tau2_logging.runner.work.checkpoint import Row
-from tau2_logging.runner.work.plan import Unit
+from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_unit import RunContext
 from tau2_logging.sinks import MemorySink
 from tests.support.patience import LONG_S

@@ -12,7 +12,7 @@ from tau2_logging.analysis.deep.reading.messages import failed, flat, messages_o
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
 from tau2_logging.analysis.deep.reading.recorded_values import problem
 from tau2_logging.analysis.deep.reading.run_info import settings_of
-from tau2_logging.analysis.deep.tool_calls.argument_provenance import Conversation
+from tau2_logging.analysis.deep.tool_calls.argument_provenance import KnownTexts
 from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.analysis.reader.lines import rejected
 from tau2_logging.analysis.tables.outcomes import named, recorded_ending
@@ -220,7 +220,7 @@ def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: 
         "talk": bool(messages or ticks_of(simulation)), "ended_in": (reward.get("info") or {}).get("note"),
     })  # fmt: skip
     timed = list(_timed(messages, began))
-    heard: Conversation | None = Conversation(policy, ticket)
+    heard: KnownTexts | None = KnownTexts(policy, ticket)
     if not simulation.get("messages"):  # spoken: when a tool began to work is not known, nor what was said
         timed, heard = [(turn, message, at, None) for turn, message, at, _ in timed], None
     rows.replies += [{**key, **reply} for reply in _replies(timed[history:]) if heard is not None]
@@ -257,7 +257,7 @@ def _replies(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float |
         }  # fmt: skip
 
 
-def _calls(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]], known: Conversation | None) -> Iterator[Row]:
+def _calls(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]], known: KnownTexts | None) -> Iterator[Row]:
     """Yield calls in the order of their results: a call without a result was never executed. `known`: None if nobody knows what was
     said."""
     waiting: dict[str, deque[Row]] = defaultdict(deque)
@@ -278,7 +278,7 @@ def _orphan(message: Mapping[str, Any]) -> Row:
     return {"call_id": message.get("id"), "requestor": message.get("requestor") or "assistant", "tool": "unknown", "arguments": None}
 
 
-def _call(call: Mapping[str, Any], message: Mapping[str, Any], turn: int, known: Conversation | None) -> Row:
+def _call(call: Mapping[str, Any], message: Mapping[str, Any], turn: int, known: KnownTexts | None) -> Row:
     arguments = call.get("arguments")
     arguments = arguments if isinstance(arguments, dict) else {}
     return {

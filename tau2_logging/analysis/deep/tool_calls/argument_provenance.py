@@ -12,7 +12,7 @@ LEAST_LETTERS = 3
 """Shorter values occur everywhere by chance; they are not judged."""
 
 
-class Conversation:
+class KnownTexts:
     """Everything that could be read so far: policy, ticket, messages, tool results."""
 
     def __init__(self, *texts: str) -> None:

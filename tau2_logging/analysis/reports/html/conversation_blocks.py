@@ -10,9 +10,9 @@ from dataclasses import asdict, dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from tau2_logging.analysis.conversations.clock import key_of
 from tau2_logging.analysis.conversations.conversation import Conversation, Key
-from tau2_logging.analysis.conversations.read_conversations import NOT_RECORDED, Reading
+from tau2_logging.analysis.conversations.read_conversations import NOT_RECORDED, ConversationReader
+from tau2_logging.analysis.conversations.turn_times import key_of
 from tau2_logging.analysis.reports.html.run_data import MOST_SIMULATIONS
 from tau2_logging.errors import Tau2LoggingError
 
@@ -83,7 +83,7 @@ def conversation_data(log: RunLog, timeline: Timeline, options: ReportOptions) -
     if not options.content:
         return {"note": LEFT_OUT}, []
     rows = {key_of(row): int(row["row"]) for row in timeline.rows.iloc[:MOST_SIMULATIONS].to_dict("records") if row["counted"]}
-    blocks, reading = Blocks(), Reading(log, options.deep)
+    blocks, reading = Blocks(), ConversationReader(log, options.deep)
     try:
         where = {rows[one.key]: blocks.add(one) for one in reading.conversations() if one.key in rows}
         causes = {rows[key]: cause for key, cause in reading.causes().items() if key in rows}
@@ -107,7 +107,7 @@ def _others(other: RunLog | None, tasks: Iterable[tuple[str, ...]], blocks: Bloc
     if other is None:
         return
     wanted, rewards = set(tasks), _rewards(other)
-    for one in Reading(other).conversations():
+    for one in ConversationReader(other).conversations():
         if one.key[1:3] in wanted:
             run, domain, task, trial = one.key
             place = blocks.add(one)

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from tau2_logging.analysis.conversations.conversation import Conversation, ToolUse, Turn
+from tau2_logging.analysis.conversations.conversation import Conversation, ToolCall, Turn
 from tau2_logging.units import duration, money, reward
 
 _MOST = 600
@@ -76,7 +76,7 @@ def _margin(turn: Turn) -> str:
     return ", ".join(fact for fact in facts if fact)
 
 
-def _call(use: ToolUse, made: dict[int, str]) -> Iterator[Said]:
+def _call(use: ToolCall, made: dict[int, str]) -> Iterator[Said]:
     marks = [
         "FAILED" if use.error is True else "no result" if use.error is None else "",
         f"repeated, {use.times}." if use.times > 1 else "",

@@ -6,8 +6,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tau2_logging.models.simulated_server.protocols.answer import PreparedAnswer
 from tau2_logging.models.simulated_server.protocols.completion import Piece, ToolUse
+from tau2_logging.models.simulated_server.protocols.prepared_answer import PreparedAnswer
 from tau2_logging.models.simulated_server.protocols.prompt import BadRequest, Prompt, items_of, text_of, written
 
 NAME = "openai"

@@ -67,7 +67,7 @@ class LogLine:
 
 
 @dataclass
-class Talk:
+class RecordedSimulation:
     """One simulation. `context`: domain, run and trial; `span` is unique in the run; `origin_s`: when the run started (s since 1970)."""
 
     context: Fields
@@ -135,15 +135,15 @@ class Talk:
         self.lines.append(LogLine(at_s, type_, self.task, {**fields, **self.context, **span}))
 
 
-def run_lines(talks: Iterable[Talk], origin_s: float, about: Fields, context: Fields) -> Iterator[LogLine]:
+def run_lines(recordings: Iterable[RecordedSimulation], origin_s: float, about: Fields, context: Fields) -> Iterator[LogLine]:
     """Yield the lines of a run: run_start with `about`, those of its simulations in the order of time, run_end.
 
     Nobody recorded which worker ran a simulation. Threads are numbered as a pool would have used them, with no more than were busy at
     once.
     """
-    told = list(talks)
-    slots = pack((talk.lines[0].at_s for talk in told), (talk.lines[-1].at_s for talk in told))
-    found = [replace(line, thread=slot + 1) for talk, slot in zip(told, slots, strict=True) for line in talk.lines]
+    told = list(recordings)
+    slots = pack((recorded.lines[0].at_s for recorded in told), (recorded.lines[-1].at_s for recorded in told))
+    found = [replace(line, thread=slot + 1) for recorded, slot in zip(told, slots, strict=True) for line in recorded.lines]
     found.sort(key=lambda line: line.at_s)
     ends = [line for line in found if line.type == "task_end"]
     failed = sum(line.fields.get("status") == "error" for line in ends)

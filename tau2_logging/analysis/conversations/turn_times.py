@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from tau2_logging.analysis.conversations.conversation import Key, ToolUse, Turn
+from tau2_logging.analysis.conversations.conversation import Key, ToolCall, Turn
 from tau2_logging.events.roles import AGENT_SIDE_TYPES, BY_NAME
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def set_clock(turns: Sequence[Turn], calls: Sequence[Call], began: float) -> boo
     return True
 
 
-Pairs = list[tuple[Turn | ToolUse, list[Call]]]
+Pairs = list[tuple[Turn | ToolCall, list[Call]]]
 
 
 def _by_step(turns: Sequence[Turn], calls: Sequence[Call]) -> Pairs | None:
@@ -97,7 +97,7 @@ def _by_order(turns: Sequence[Turn], calls: Sequence[Call]) -> Pairs | None:
     return pairs + [(use, [call]) for use, call in zip(uses, tools, strict=True)] if len(uses) == len(tools) else None
 
 
-def _set(thing: Turn | ToolUse, calls: list[Call], began: float) -> None:
+def _set(thing: Turn | ToolCall, calls: list[Call], began: float) -> None:
     first, last = calls[0], calls[-1]
     thing.line = last.get("line")
     thing.at_ms = None if first["start_ms"] is None else max(0.0, first["start_ms"] - began)
