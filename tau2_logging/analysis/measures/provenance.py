@@ -47,6 +47,15 @@ def only_failed_note(log: LogData) -> list[str]:
 
 def recorded_note(log: LogData) -> str:
     """Return a sentence or two for the head of a report; empty for a log that a run itself wrote."""
+    brief = recorded_in_brief(log)
+    return brief and (
+        f"{brief} Time to first token, queueing, retries, setup are not in it; workers are as many as were busy at once; lines "
+        "are those of the log that `python -m tau2_logging.cli.results to-log` makes of it."
+    )
+
+
+def recorded_in_brief(log: LogData) -> str:
+    """Return the first of these sentences."""
     files = list(log.select(["recorded_from"], types=["run_start"])["recorded_from"].dropna().unique())
     if not files:
         return ""
@@ -54,10 +63,7 @@ def recorded_note(log: LogData) -> str:
     gaps = int((timing == "gap").sum())
     bound = f"; of {gaps:,} of {len(timing):,} model calls it holds no length: the time since the previous message is shown, an upper bound"
     names = f"{', '.join(map(str, files[:3]))}{', ...' if len(files) > 3 else ''}"
-    return (
-        f"Made from {names}, recorded without a log{bound if gaps else ''}. Time to first token, queueing, retries, setup are not in it; "
-        "workers are as many as were busy at once; lines are those of the log that `python -m tau2_logging.cli.results to-log` makes of it."
-    )
+    return f"Made from {names}, recorded without a log{bound if gaps else ''}."
 
 
 def without_failed_calls(log: LogData) -> bool:

@@ -23,6 +23,7 @@ _COUNTED = {type_: counter for type_, counter in CALL_COUNTERS.items() if type_ 
 _SPENT = {role.event: role.exclusive_ms for role in ROLES if role.event in _COUNTED}
 _TEXTS = {
     "generation_time": "model calls without a time of their own: their length is the time since the previous message, an upper bound",
+    "duration": "simulations whose length is not known: the file has none, or the same start and end for all",
     "timestamp": "messages without a time: they are not in the latencies",
     "usage": "model calls without token counts",
     "cost": "model calls without a known price (tau2 writes 0 then): their cost is unknown, or taken from the price table",
@@ -46,8 +47,15 @@ class Missing:
 
     def sentences(self) -> list[str]:
         """For the user: what there is no figure of, and what the figures rest on."""
-        counted = [f"{self.counts[name]:,} {text}" for name, text in _TEXTS.items() if self.counts[name]]
+        counted = [self._sentence(name) for name in _TEXTS if self.counts[name]]
         return [f"not in such files: {NEVER_HELD}", *counted]
+
+    def doubts(self) -> list[str]:
+        """Return those of the sentences that say why figures may be wrong."""
+        return [self._sentence(name) for name in ("task",) if self.counts[name]]
+
+    def _sentence(self, name: str) -> str:
+        return f"{self.counts[name]:,} {_TEXTS[name]}"
 
 
 @dataclass(frozen=True)
@@ -116,14 +124,15 @@ class RecordedSimulation:
         self.usd["all"] += cost
         self.usd["agent"] += cost if type_ in AGENT_SIDE_TYPES else 0.0
 
-    def end(self, duration_s: float, told: bool, fields: Fields) -> None:
-        """task_end; `told`: its messages are there, so that what is not the calls' time is tau2's own."""
+    def end(self, duration_s: float | None, told: bool, fields: Fields) -> None:
+        """task_end; `told`: its messages are there, so that what is not the calls' time is tau2's own. A length of None is not known."""
         cost = None if self.unpriced or not told else self.usd["all"]
         unknown = self.untimed if self.sums["judge_calls"] else {*self.untimed, "judge_ms"}
         spent = {name: self.spent[name] for name in _SPENT.values() if name not in unknown} if told else {}
-        other_ms = max(duration_s * 1000 - sum(spent.values()), 0.0) if told and not self.untimed else None
-        self._add("task_end", self.began_s + duration_s, {
-            "start_ms": (self.began_s - self.origin_s) * 1000, "duration_ms": duration_s * 1000,
+        took_ms = None if duration_s is None else duration_s * 1000
+        other_ms = max(took_ms - sum(spent.values()), 0.0) if told and not self.untimed and took_ms is not None else None
+        self._add("task_end", self.began_s + (duration_s or 0.0), {
+            "start_ms": (self.began_s - self.origin_s) * 1000, "duration_ms": took_ms,
             **spent, "other_ms": other_ms,
             **{name: self.sums[name] for name in (*_COUNTED.values(), "tool_errors", "llm_errors") if told},
             **{name: self.sums.get(name) for name in TOKEN_FIELDS},
@@ -149,10 +158,11 @@ def run_lines(recordings: Iterable[RecordedSimulation], origin_s: float, about: 
     failed = sum(line.fields.get("status") == "error" for line in ends)
     rewards = [float(reward) for line in ends if isinstance(reward := line.fields.get("reward"), int | float)]
     last = max((line.at_s for line in ends), default=origin_s)
+    untimed = any(line.fields["duration_ms"] is None for line in ends)
     yield LogLine(origin_s, "run_start", None, {"schema": SCHEMA_VERSION, "simulations": len(ends), **about, **context})
     yield from found
     yield LogLine(last, "run_end", None, {
-        "start_ms": 0.0, "duration_ms": (last - origin_s) * 1000, "simulations": len(ends), "ok": len(ends) - failed, "errors": failed,
+        "start_ms": 0.0, "duration_ms": None if untimed else (last - origin_s) * 1000, "simulations": len(ends), "ok": len(ends) - failed, "errors": failed,
         "timeouts": 0, "pending": 0, "mean_reward": sum(rewards) / len(rewards) if rewards else None, **context,
     })  # fmt: skip
 

@@ -45,7 +45,7 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
     agent, user = mapping(info.get("agent_info")), mapping(info.get("user_info"))
     context: Fields = {"domain": domain_of(path, data), "run": run}
     simulations = [(task, trial, one, _began(one)) for task, trial, one in simulations_of(data, path, missing.refused)]
-    origin = min((began for *_, began in simulations if began is not None), default=0.0)
+    origin = min((began for *_, began in simulations if began is not None), default=moment(data.get("timestamp")) or 0.0)
     histories = {str(task["id"]): history_length(task) for task in data["tasks"]}
     actions = {str(task["id"]): _actions(task) for task in data["tasks"]}
     texts = {str(task["id"]): task_hash(task) for task in data["tasks"]}
@@ -97,7 +97,7 @@ def _tell(recorded: RecordedSimulation, simulation: Mapping[str, Any], history: 
             missing.counts["error"] += type_ == "tool_call" and message.get("error") is None
             recorded.call(type_, before if now is None else now, duration_ms, timing, fields)
         before = before if now is None else now
-    recorded.end(float(simulation.get("duration") or 0.0), True, _outcome(simulation, messages))
+    recorded.end(_length_s(simulation, missing), True, _outcome(simulation, messages))
 
 
 def _tell_ticks(recorded: RecordedSimulation, simulation: Mapping[str, Any], missing: Missing) -> None:
@@ -112,7 +112,14 @@ def _tell_ticks(recorded: RecordedSimulation, simulation: Mapping[str, Any], mis
         if message.get("role") == "tool":
             recorded.call("tool_call", at_s, None, None, _call(message, names, {})[1])
     counts: Fields = {name: recorded.sums[name] for name in ("tool_calls", "tool_errors") if has_calls}
-    recorded.end(float(simulation.get("duration") or 0.0), False, {**counts, **_outcome(simulation, ())})
+    recorded.end(_length_s(simulation, missing), False, {**counts, **_outcome(simulation, ())})
+
+
+def _length_s(simulation: Mapping[str, Any], missing: Missing) -> float | None:
+    """Return how long it took, in seconds; None if the file does not say."""
+    given = simulation.get("duration")
+    missing.counts["duration"] += given is None
+    return None if given is None else float(given)
 
 
 def _called(message: Message) -> dict[str, str]:

@@ -31,7 +31,7 @@ def load_results(paths: Sequence[Path], run: str | Sequence[str] = LATEST) -> tu
         log = load_log(_write(made, Path(folder)), ALL if run in (LATEST, [LATEST]) and len(set(paths)) > 1 else run)
     log.files = [str(path) for path in paths]
     log.refuse(missing.refused)
-    log.notes = missing.sentences()
+    log.notes, log.doubts = missing.sentences(), missing.doubts()
     return log, missing
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,9 +43,9 @@ class _Terminal(Console):
 
 
 def console() -> Console:
-    """Return where tables go: the terminal's width, or a wide page in a file."""
+    """Return where tables go: as wide as the terminal, or as COLUMNS says; a wide page in a file."""
     terminal = _Terminal()
-    return terminal if terminal.is_terminal else _Terminal(width=_WIDTH, soft_wrap=False)
+    return terminal if terminal.is_terminal or "COLUMNS" in os.environ else _Terminal(width=_WIDTH, soft_wrap=False)
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:

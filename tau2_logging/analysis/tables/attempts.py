@@ -28,7 +28,7 @@ def attempt_table(log: EventTables) -> pd.DataFrame:
     """Return one row an attempt, in order of its start: COLUMNS.
 
     attempt: from 1. ended: whether there is a task_end, with its status; an attempt without one lasts to the last thing that is known of
-    it. start_ms and end_ms are by the log's clock, at_ms and until_ms by one that stops while the run does: the run's starts (session: 0,
+    it. One that ended, after an unknown time and without an event that has one, is left out. start_ms and end_ms are by the log's clock, at_ms and until_ms by one that stops while the run does: the run's starts (session: 0,
     1, ...) follow each other, each from its first simulation to its last. slot: from 0, within the session.
     """
     marks = log.select([*KEY, "row", "file", "type", "time", "status", "start_ms", "duration_ms"], types=_MARKS)
@@ -37,7 +37,9 @@ def attempt_table(log: EventTables) -> pd.DataFrame:
     table = _paired(marks)
     is_open = ~table["ended"]
     if is_open.any():
-        table.loc[is_open, "end_ms"] = np.fmax(_last_seen(log, table)[is_open.to_numpy()], table.loc[is_open, "start_ms"])
+        mine = table[is_open]
+        seen = np.fmax(_last_seen(log, table)[is_open.to_numpy()], mine["start_ms"])
+        table.loc[is_open, "end_ms"] = seen.where(mine["status"].isna() | (seen > mine["start_ms"]))
     table["start_ms"], table["end_ms"] = sane(as_floats(table["start_ms"])), sane(as_floats(table["end_ms"]))
     table = table.dropna(subset=["start_ms", "end_ms"]).sort_values(["session", "start_ms"], kind="stable", ignore_index=True)
     table["duration_ms"] = table["end_ms"] - table["start_ms"]

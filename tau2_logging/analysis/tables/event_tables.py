@@ -60,6 +60,7 @@ class EventTables:
         self.chosen = tuple(chosen)
         self.pooled = pooled
         self.notes: list[str] = []
+        self.doubts: list[str] = []
         self._more_refused = 0
 
     @property

@@ -13,7 +13,10 @@ from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
 from tau2_logging.analysis.measures.makespan import idle_tail, workers
 from tau2_logging.analysis.measures.provenance import recorded_note
+from tau2_logging.analysis.measures.run_totals import totals_of
 from tau2_logging.analysis.recordings import load_results, write_log
+from tau2_logging.analysis.reports.report_options import ReportOptions
+from tau2_logging.analysis.reports.text.answer import answer
 from tau2_logging.errors import UserError
 from tau2_logging.events import decode
 from tests.support.by_hand import figures
@@ -125,6 +128,37 @@ def test_a_file_without_generation_times_gives_upper_bounds(tmp_path: Path) -> N
     assert end.get("agent_cost_usd") == pytest.approx(0.03)
     assert events[0].get("recorded_from") == "old.json"
     assert events[1].time == "2025-06-11 10:00:00.000"
+
+
+def test_times_that_are_the_same_for_all_simulations_are_placeholders(tmp_path: Path) -> None:
+    """A program that had no times puts some in: no length, wall time or concurrency comes of them."""
+    untimed = [{**message("assistant", 1.0), "timestamp": None}, {**replied("user", 2.5, 100, 20, 0.001), "timestamp": None}]
+    alike = [simulation(str(number), untimed, end_time=f"{DAY}20.000000") for number in range(3)]
+    ends = [event for event in events_of(tmp_path / "three", written(tmp_path / "three.json", file(alike))) if event.type == "task_end"]
+    assert [event.get("duration_ms") for event in ends] == [None] * 3
+    log, missing = load_results([tmp_path / "three.json"])
+    assert any(sentence.startswith("3 simulations whose length is not known") for sentence in missing.sentences())
+    assert totals_of(log).shown["wall time"] == "unknown"
+    assert log.attempts.empty
+    two = events_of(tmp_path / "two", written(tmp_path / "two.json", file(alike[:2])))
+    assert [event.get("duration_ms") for event in two if event.type == "task_end"] == [20000.0] * 2
+
+
+def test_that_tasks_may_be_mixed_up_is_among_the_doubts(tmp_path: Path) -> None:
+    check = {"action": {"action_id": "of another task", "name": "pay", "arguments": {}}, "action_match": True}
+    mixed = {**V01, "reward_info": {"reward": 1.0, "action_checks": [check]}}
+    log, _ = load_results([written(tmp_path / "mixed.json", file([mixed]))])
+    assert [doubt.split(" ", 1)[0] for doubt in log.doubts] == ["1"]
+    first, *_ = "\n".join(answer(log, ReportOptions(), 80)).split("\n\n")
+    assert "Note: 1 simulations that were checked against reference actions of another task" in first
+    assert load_results([written(tmp_path / "fine.json", file([V01]))])[0].doubts == []
+
+
+def test_a_task_that_failed_in_several_trials_is_named_with_their_number(tmp_path: Path) -> None:
+    lost = {**V01, "reward_info": {"reward": 0.0}}
+    tries = [{**lost, "trial": 0, "id": "a"}, {**lost, "trial": 1, "id": "b"}, {**lost, "task_id": "4"}]
+    log, _ = load_results([written(tmp_path / "lost.json", file(tries))])
+    assert any("retail 0 (2 trials), 4" in line for line in answer(log, ReportOptions(), 80))
 
 
 def test_generation_times_are_taken_where_they_are(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from tau2_logging.analysis.reports.console import show
+from tau2_logging.analysis.reports.console import console, show
 from tau2_logging.analysis.reports.text.fitting import LEAST_COLUMNS, fitted
 from tau2_logging.analysis.reports.text.sections import Section
 
@@ -52,3 +52,10 @@ def test_a_table_that_no_width_can_hold_becomes_lines_of_names_and_values(width:
     blocks = fitted(table, width)
     assert [row[0] for row in blocks.rows][:2] == ["type:", "n:"]
     assert len(blocks.rows) == len(COLUMNS) > LEAST_COLUMNS
+
+
+def test_columns_in_the_environment_are_obeyed_where_there_is_no_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "72")
+    assert console().width == 72
+    monkeypatch.delenv("COLUMNS")
+    assert console().width > 110  # a file: nothing is cut to the width of a terminal

@@ -25,6 +25,10 @@ RUN_FILE = "run.json"
 SHOWN = 400
 """Letters of a tool's result that are kept."""
 
+_TIMES = ("start_time", "end_time", "duration")
+_LEAST_ALIKE = 3
+"""Simulations that all say the same start and end: fewer may have been started together and be of no length."""
+
 _CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
     "communicate": ("communicate_checks", lambda check: check.get("info")),
     "assertions": ("nl_assertions", lambda check: check.get("nl_assertion")),
@@ -153,10 +157,18 @@ def _simulations(data: Mapping[str, Any], path: Path) -> Iterator[Any]:
     found = data.get("simulations") or ()
     if not isinstance(found, list | tuple):
         raise UserError(f"{path} is not a results file of tau2: its simulations are not a list")
-    yield from found
-    if path.name == "results.json" and not data.get("simulations") and folder.is_dir():
-        for file in sorted(folder.glob("*.json")):
-            yield read_json(file)
+    if path.name == "results.json" and not found and folder.is_dir():
+        return (read_json(file) for file in sorted(folder.glob("*.json")))
+    return iter(_without_placeholders(found))
+
+
+def _without_placeholders(simulations: Sequence[Any]) -> Sequence[Any]:
+    """Return the simulations without their times if all of them say the same start and the same end, to the microsecond: a program put these
+    in that had none."""
+    told = {(one.get("start_time"), one.get("end_time")) for one in simulations if isinstance(one, Mapping)}
+    if len(simulations) < _LEAST_ALIKE or len(told) != 1 or None in next(iter(told)):
+        return simulations
+    return [{**one, **dict.fromkeys(_TIMES)} if isinstance(one, Mapping) else one for one in simulations]
 
 
 def _learn_tool_types(rows: Rows, data: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.deep.root_causes import root_causes
 from tau2_logging.analysis.measures.makespan import idle_tail
-from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_note
+from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_in_brief
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports.text.finding_lines import HEADING, lines_of, shown_findings, wrapped
@@ -41,10 +41,12 @@ MOST_READ = 300
 def answer(log: RunLog, options: ReportOptions, width: int) -> list[str]:
     """Return the lines, each at most `width` wide and at most MOST_LINES in all."""
     totals = totals_of(log, options.prices)
-    first = [*_head(log, width), *_outcome(log, totals, options.deep, width)]
-    last = [[*_time(log, totals, width), *_money(log, options, totals, width)], _notes(log, width)]
-    room = MOST_LINES - len(first) - sum(len(block) + 1 for block in last if block) - 2
-    blocks = [first, _findings(log, options, width, room), *last]
+    doubts = [line for doubt in log.doubts for line in _wrapped(f"Note: {doubt}.", width)]
+    first = [*_head(log, width), *_outcome(log, totals, options.deep, width), *doubts]
+    last = [*_time(log, totals, width), *_money(log, options, totals, width)]
+    room = MOST_LINES - len(first) - len(last) - (1 if last else 0) - 2
+    found = _findings(log, options, width, room)
+    blocks = [first, found, last, _notes(log, width, room - len(found))]
     lines = [line for block in blocks if block for line in (*block, "")]
     return lines[:-1]
 
@@ -137,9 +139,10 @@ def _causes(log: RunLog, deep: LogAnalyzer | None) -> pd.DataFrame:
 
 
 def _names(rows: pd.DataFrame) -> str:
-    """Return `retail 0, 5, 14; airline 7 and 3 more`."""
-    tasks = rows[["domain", "task"]].drop_duplicates()
-    shown = [f"{domain} {', '.join(mine['task'])}" for domain, mine in tasks.head(_MOST_NAMES).groupby("domain", sort=False)]
+    """Return `retail 0, 5 (2 trials), 14; airline 7 and 3 more`."""
+    tasks = rows.groupby(["domain", "task"], sort=False).size().rename("trials").reset_index()
+    tasks["name"] = tasks["task"] + [f" ({number} trials)" if number > 1 else "" for number in tasks["trials"]]
+    shown = [f"{domain} {', '.join(mine['name'])}" for domain, mine in tasks.head(_MOST_NAMES).groupby("domain", sort=False)]
     more = len(tasks) - _MOST_NAMES
     return "; ".join(shown) + (f" and {more:,} more" if more > 0 else "")
 
@@ -196,9 +199,13 @@ def _joined(items: Sequence[str], width: int) -> list[str]:
     return lines
 
 
-def _notes(log: RunLog, width: int) -> list[str]:
-    notes = [recorded_note(log), *newer_format(log), *only_failed_note(log), *log.notes]
-    return [line for note in filter(None, notes) for line in _wrapped(f"Note: {note.rstrip('.')}.", width)][:4]
+def _notes(log: RunLog, width: int, room: int) -> list[str]:
+    """Return what the figures rest on, as far as there is room for whole sentences."""
+    lines: list[str] = []
+    for note in filter(None, [*newer_format(log), *only_failed_note(log), recorded_in_brief(log)]):
+        more = _wrapped(f"Note: {note.rstrip('.')}.", width)
+        lines += more if len(lines) + len(more) <= room else []
+    return lines
 
 
 def _wrapped(text: Any, width: int, indent: str = "") -> list[str]:
