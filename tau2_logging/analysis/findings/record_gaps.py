@@ -63,7 +63,8 @@ def no_usage(run: RunFacts) -> Iterator[Finding]:
 def _why_no_usage(run: RunFacts) -> tuple[str, str]:
     if is_recorded(run.log):
         return "the file has none of them", "A run of run_local.py keeps them, if the model's server sends them."
-    return "their servers sent no usage", "Use a server or client that sends `usage` with its answers (for streams: stream_options include_usage)."
+    advice = "Use a server or client that sends `usage` with its answers (for streams: stream_options include_usage)."
+    return "their servers sent no usage", advice
 
 
 def level_hides(run: RunFacts) -> Iterator[Finding]:

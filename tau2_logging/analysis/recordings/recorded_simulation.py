@@ -158,11 +158,11 @@ def run_lines(recordings: Iterable[RecordedSimulation], origin_s: float, about: 
     failed = sum(line.fields.get("status") == "error" for line in ends)
     rewards = [float(reward) for line in ends if isinstance(reward := line.fields.get("reward"), int | float)]
     last = max((line.at_s for line in ends), default=origin_s)
-    untimed = any(line.fields["duration_ms"] is None for line in ends)
+    took_ms = None if any(line.fields["duration_ms"] is None for line in ends) else (last - origin_s) * 1000
     yield LogLine(origin_s, "run_start", None, {"schema": SCHEMA_VERSION, "simulations": len(ends), **about, **context})
     yield from found
     yield LogLine(last, "run_end", None, {
-        "start_ms": 0.0, "duration_ms": None if untimed else (last - origin_s) * 1000, "simulations": len(ends), "ok": len(ends) - failed, "errors": failed,
+        "start_ms": 0.0, "duration_ms": took_ms, "simulations": len(ends), "ok": len(ends) - failed, "errors": failed,
         "timeouts": 0, "pending": 0, "mean_reward": sum(rewards) / len(rewards) if rewards else None, **context,
     })  # fmt: skip
 

@@ -28,8 +28,9 @@ def attempt_table(log: EventTables) -> pd.DataFrame:
     """Return one row an attempt, in order of its start: COLUMNS.
 
     attempt: from 1. ended: whether there is a task_end, with its status; an attempt without one lasts to the last thing that is known of
-    it. One that ended, after an unknown time and without an event that has one, is left out. start_ms and end_ms are by the log's clock, at_ms and until_ms by one that stops while the run does: the run's starts (session: 0,
-    1, ...) follow each other, each from its first simulation to its last. slot: from 0, within the session.
+    it. One that ended, after an unknown time and without an event that has one, is left out. start_ms and end_ms are by the log's clock,
+    at_ms and until_ms by one that stops while the run does: the run's starts (session: 0, 1, ...) follow each other, each from its first
+    simulation to its last. slot: from 0, within the session.
     """
     marks = log.select([*KEY, "row", "file", "type", "time", "status", "start_ms", "duration_ms"], types=_MARKS)
     marks["session"] = sessions(marks)

@@ -163,8 +163,8 @@ def _simulations(data: Mapping[str, Any], path: Path) -> Iterator[Any]:
 
 
 def _without_placeholders(simulations: Sequence[Any]) -> Sequence[Any]:
-    """Return the simulations without their times if all of them say the same start and the same end, to the microsecond: a program put these
-    in that had none."""
+    """Return the simulations without their times if all of them say the same start and the same end, to the microsecond: a program that had
+    none put these in."""
     told = {(one.get("start_time"), one.get("end_time")) for one in simulations if isinstance(one, Mapping)}
     if len(simulations) < _LEAST_ALIKE or len(told) != 1 or None in next(iter(told)):
         return simulations
