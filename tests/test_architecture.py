@@ -22,7 +22,7 @@ LEAVES = {"errors", "extras", "invocation", "leaving", "run_owner", "units", "ve
 _BASE = {"logger", "events"}
 _RUN_SIDE = {"sinks", "instrument", "models", "users", "environments", "agents", "statistics"} | _BASE
 ALLOWED: dict[str, set[str]] = {
-    "": {"analysis"},
+    "": {"agents", "analysis", "domain_registration", "events", "logging", "runner"},
     "__main__": {"cli"},
     "errors": set(),
     "extras": {"invocation"},
@@ -34,6 +34,8 @@ ALLOWED: dict[str, set[str]] = {
     "events": set(),
     "statistics": set(),
     "logger": {"events"},
+    "logging": {"sinks"} | _BASE,
+    "domain_registration": {"runner"},
     **dict.fromkeys(("instrument", "models", "users", "environments"), _BASE),
     "sinks": {"statistics"} | _BASE,
     "agents": {"models"} | _BASE,
@@ -45,7 +47,9 @@ ALLOWED: dict[str, set[str]] = {
     "cli": {"experiments", "parity", "view", "runner", "analysis", "instrument", "models", "events"},
 }
 """What each folder may import besides itself and LEAVES. `cli` takes the names of the log levels from `events`, and gives `parity` the
-layers of `instrument`, which it may not import."""
+layers of `instrument`, which it may not import. The package itself ("") names what its folders have, and imports a folder when one of its
+names is asked for. `logging` and `domain_registration` are names of tau2-enhanced for what sinks and runner have: a script that was
+written for it changes the package's name and nothing else."""
 
 STAGES = {
     "runner": ("settings", ("harness", "model_calls"), "work", "executors", ""),

@@ -28,9 +28,17 @@ PUBLIC = {
     ],
     "tau2_logging.models.scripted": ["FAULTS", "ScriptedSettings", "TaskScript", "TaskScripts", "script_of"],
     "tau2_logging.models.simulated_server": ["FAULTS", "Exchange", "Reply", "ServerSettings", "SimulatedServer", "ToolUse"],
-    "tau2_logging": ["load_ipython_extension", "unload_ipython_extension"],
+    "tau2_logging": [
+        "ContextManagedLLMAgent", "ContextReductionEvent", "EnhancedDomainRegistry", "EnhancedLLMAgent", "ExecutionLogger", "LogAnalyzer",
+        "RetryManagedLLMAgent", "StateChangeEvent", "StateTracker", "ToolExecutionEvent", "get_usage_examples", "load_ipython_extension",
+        "print_enhanced_agent_summary", "run_enhanced_simulation", "unload_ipython_extension",
+    ],
+    "tau2_logging.logging": [
+        "ContextReductionEvent", "ExecutionEvent", "ExecutionLogger", "StateChangeEvent", "StateSnapshot", "StateTracker",
+        "ToolExecutionEvent",
+    ],
     "tau2_logging.analysis.recordings": ["Missing", "load_results", "recorded_file", "write_log"],
-    "tau2_logging.analysis": ["Rejected", "ReportOptions", "RunLog", "load_log"],
+    "tau2_logging.analysis": ["LogAnalyzer", "Rejected", "ReportOptions", "RunLog", "load_log"],
     "tau2_logging.analysis.deep": ["DeepTable", "LogAnalyzer", "Recorded"],
 }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Agents, registered with tau2's own registry for the length of a run: one that may ask experts, and some that recover from their model's
 mistakes and keep their prompts short.
 
-`expert_agent` and `recovering` need tau2 or litellm, which take seconds; `registration` imports them when an agent is registered.
+`expert_agent` and `managed_agents` need tau2 or litellm, which take seconds; `agent_registration` imports them when an agent is registered.
 """
 
 from tau2_logging.agents.agent_args import KINDS, ContextSettings, RetrySettings, settings_of

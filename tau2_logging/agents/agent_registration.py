@@ -53,7 +53,7 @@ def registered_agents(
     """
     if arguments:
         settings_of(agent, arguments)  # also where the agent is none of ours
-    from tau2_logging.agents.recovering import agent_class
+    from tau2_logging.agents.managed_agents import agent_class
 
     factories = hasattr(registry, "register_agent_factory")
     names = registry._agent_factories if factories else registry._agents

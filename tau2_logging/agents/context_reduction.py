@@ -46,7 +46,7 @@ class Reduction:
         self._count = count
         self._say = say
         self._settings = settings
-        self._limit = limit
+        self._limit = int(limit * settings.critical)
         self._target = int(limit * settings.warning)
         self._summary: list[str] = []
         self._folded = 0
@@ -98,7 +98,7 @@ class Reduction:
             self._reduced.tokens += self._count(self._messages()) - before
 
     def _slide(self) -> None:
-        """Past the limit itself even so: the summary grows thinner, then the oldest turns go, down to the last one."""
+        """Past the limit (or its critical share) even so: the summary grows thinner, then the oldest turns go, down to the last one."""
         while self._reduced.tokens > self._limit and (self._summary or self._oldest_group(1)):
             before = self._count(self._messages())
             if self._summary:

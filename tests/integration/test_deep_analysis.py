@@ -142,7 +142,9 @@ def test_every_part_has_the_name_it_is_asked_by_and_says_what_it_is(analysis: Lo
     parts = {name for name in dir(LogAnalyzer) if name.startswith("get_")}
     assert parts >= set(names)
     assert all(getattr(LogAnalyzer, name).__doc__ for name in parts)
-    for part in analysis.get_comprehensive_analysis().values():
+    parts_by_name = analysis.get_comprehensive_analysis()
+    assert parts_by_name.pop("basic_stats")["total_tool_calls"] == len(analysis.recorded.calls)
+    for part in parts_by_name.values():
         assert part
         assert all(isinstance(table, pd.DataFrame) for table in part.values())
 

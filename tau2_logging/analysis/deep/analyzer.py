@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from tau2_logging.analysis.deep import bottlenecks, context_length, correlations, efficiency, recall, rewards, root_causes, trends
+from tau2_logging.analysis.deep import (
+    bottlenecks,
+    context_length,
+    correlations,
+    efficiency,
+    highlights,
+    recall,
+    rewards,
+    root_causes,
+    trends,
+)
 from tau2_logging.analysis.deep.reading.inputs import Files, beside, read, sort_out
 from tau2_logging.analysis.deep.reading.recorded import Recorded
 from tau2_logging.analysis.deep.table_kinds import TABLES, DeepTable, typed
@@ -138,8 +148,10 @@ class LogAnalyzer:
     def get_argument_analysis(self) -> Tables:
         """Return arguments: which were given, of what type, checked against the tool's signature (from events), seen in the conversation
         before or not, and how often calls fail by number of arguments. Shares with clustered Wilson intervals.
+        `complexity_distribution`: of the complexity of arguments (from events).
         """
         return {
+            "complexity_distribution": highlights.complexity_of(self._of(bottlenecks.values)),
             "argument_use": self._of(argument_use.argument_use),
             "schema_checks": self._of(argument_use.schema_checks),
             "unseen_values": self._of(argument_use.unseen_values),
@@ -150,27 +162,33 @@ class LogAnalyzer:
     def get_argument_correlation_analysis(self) -> Tables:
         """Return the features of arguments with the failure of the call, and of simulations with their success: Cliff's delta (Cliff
         1993), -1 to 1; p of the score test on ranks clustered by task, adjusted by Holm (1979) over each table.
+        `performance_predictors`: the features of a call by the size of their effect.
         """
+        calls = self._of(correlations.call_correlations)
         return {
-            "call_correlations": self._of(correlations.call_correlations),
+            "performance_predictors": highlights.strongest(calls),
+            "call_correlations": calls,
             "simulation_correlations": self._of(correlations.simulation_correlations),
         }
 
     def get_performance_analysis(self) -> Tables:
         """Return times in ms: by role, by tool (mean, p50, p95 from 20 values on, max, total, share), between calls; and the
-        distributions."""
+        distributions. `slow_tools` by total time, `slowest_tools` by that of a call."""
+        tools = self._of(bottlenecks.slow_tools)
         return {
             "time_by_role": self._of(bottlenecks.time_by_role),
-            "slow_tools": self._of(bottlenecks.slow_tools),
+            "slow_tools": tools,
+            "slowest_tools": highlights.slowest(tools),
             "between_calls": self._of(bottlenecks.between_calls),
             "values": self._of(bottlenecks.values),
         }
 
     def get_performance_bottlenecks(self) -> Tables:
         """Return where time is lost: roles and tools by total time (ms), the longest simulations against the median of their domain,
-        loops, repeats.
+        loops, repeats. `slowest_operations`: single tool calls.
         """
         return {
+            "slowest_operations": self._of(highlights.slowest_calls),
             "time_by_role": self._of(bottlenecks.time_by_role),
             "slow_tools": self._of(bottlenecks.slow_tools),
             "slow_simulations": self._of(bottlenecks.slow_simulations),
@@ -203,10 +221,12 @@ class LogAnalyzer:
 
     def get_tool_efficiency_metrics(self) -> Tables:
         """Return calls beside the reference actions: on the path, failed, repeated, extra; detour = calls / reference actions; by tool,
-        domain and task.
+        domain and task. `top_performers`: the tools by the share of their calls that are on the path.
         """
+        tools = self._of(efficiency.tool_efficiency)
         return {
-            "tool_efficiency": self._of(efficiency.tool_efficiency),
+            "top_performers": highlights.best(tools),
+            "tool_efficiency": tools,
             "path_efficiency": self._of(efficiency.path_efficiency),
             "path_lengths": self._of(efficiency.path_lengths),
             "task_difficulty": self._of(efficiency.task_difficulty),
@@ -238,8 +258,9 @@ class LogAnalyzer:
         return [{"run": run or None, **flow} for run, recorded in self._parts for flow in transitions.sankey(recorded)]
 
     def get_comprehensive_analysis(self) -> dict[str, dict[str, Any]]:
-        """Return every part above, by name."""
+        """Return every part above, by name; and `basic_stats`, a few figures of the whole record (see `highlights`)."""
         return {
+            "basic_stats": highlights.basic_stats(self.recorded),
             "basic_statistics": self.get_basic_statistics(),
             **self.get_results(),
             "requestors": self.get_requestor_comparison(),

@@ -1,8 +1,8 @@
 """Results files that tau2 wrote without us (v0.1 to v1).
 
 A file holds, of each message, when it was there, and the tokens and the price of the model's reply; since v1 also how long that took
-(`generation_time_seconds`). If it does not, the time since the previous message is used instead: an upper bound, since tau2's own work is
-in it. Such calls say `timing=gap`.
+(`generation_time_seconds`). tau2-enhanced's second file has it for tool calls. If there is none, the time since the previous message is
+used instead: an upper bound, since tau2's own work is in it. Such calls say `timing=gap`.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.analysis.deep.reading.enhanced_logs import with_measured_tools
 from tau2_logging.analysis.deep.reading.messages import Message, failed, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, read_file, simulations_of
 from tau2_logging.analysis.deep.reading.run_info import settings_of
@@ -33,7 +34,7 @@ _STOPS = {"###STOP###": "stop", "###TRANSFER###": "transfer", "###OUT-OF-SCOPE##
 
 def results_lines(path: Path, run: str, missing: Missing) -> tuple[str, list[LogLine]]:
     """Return (domain, the lines of the log that this file amounts to). Raises UserError if it is no results file."""
-    data = read_file(path)
+    data = with_measured_tools(path, read_file(path))
     try:
         return domain_of(path, data), list(_lines(data, path, run, missing))
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:

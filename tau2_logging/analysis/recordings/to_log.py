@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tau2_logging.analysis.deep.reading.enhanced_logs import results_path
 from tau2_logging.analysis.deep.reading.inputs import run_names
 from tau2_logging.analysis.load import ALL, LATEST, load_log
 from tau2_logging.analysis.recordings.inspect_eval import SUFFIX, eval_lines
@@ -15,10 +16,11 @@ from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.errors import UserError
 
 
-def recorded_file(name: str) -> Path:
-    """Return the file that is meant: a folder in which v1 keeps a run is its results.json."""
+def recorded_file(name: str | Path) -> Path:
+    """Return the file that is meant: a folder in which v1 keeps a run is its results.json; of tau2-enhanced's two files it is the results
+    file. Raises UserError if that is missing."""
     inside = Path(name) / "results.json"
-    return inside if inside.is_file() else Path(name)
+    return inside if inside.is_file() else results_path(Path(name))
 
 
 def load_results(paths: Sequence[Path], run: str | Sequence[str] = LATEST) -> tuple[RunLog, Missing]:
@@ -26,6 +28,7 @@ def load_results(paths: Sequence[Path], run: str | Sequence[str] = LATEST) -> tu
     is all of them: the code that names them wants them. Raises UserError.
     """
     missing = Missing()
+    paths = [recorded_file(path) for path in paths]
     made = log_lines(paths, missing)
     with TemporaryDirectory(prefix="tau2_recorded_") as folder:
         log = load_log(_write(made, Path(folder)), ALL if run in (LATEST, [LATEST]) and len(set(paths)) > 1 else run)
@@ -38,7 +41,7 @@ def load_results(paths: Sequence[Path], run: str | Sequence[str] = LATEST) -> tu
 def write_log(paths: Sequence[Path], folder: Path, force: bool = False) -> tuple[list[Path], Missing]:
     """Return `tau2_{domain}.log` in `folder` for the domains of these files. Raises UserError, also if a log is there already."""
     missing = Missing()
-    made = log_lines(paths, missing)
+    made = log_lines([recorded_file(path) for path in paths], missing)
     there = [path for domain in made if (path := folder / f"tau2_{domain}.log").exists()]
     if there and not force:
         raise UserError(f"{there[0]} exists; choose another folder, or overwrite it with --force")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,9 +10,10 @@ from typing import Any
 
 from tau2_logging.events.difference import changed_records, summary
 from tau2_logging.events.structured import StateChangeEvent, StateSnapshot, ToolExecutionEvent
-from tau2_logging.logger.content.argument_shape import Signature, as_text, byte_length, copied
+from tau2_logging.logger.content.argument_shape import Signature, as_text, copied
 from tau2_logging.logger.content.call_fields import CallFields
-from tau2_logging.logger.content.masking import has_sign, is_secret_name, may_hold_secret, shorten
+from tau2_logging.logger.content.masking import has_sign, is_secret_name, may_hold_secret
+from tau2_logging.logger.content.result_fields import result_fields
 from tau2_logging.logger.content.sensitive import NONE, SECRETS, masked, masked_text
 from tau2_logging.logger.event_writer import EventWriter, StructuredFields
 from tau2_logging.logger.operation import Operation
@@ -22,10 +22,6 @@ from tau2_logging.logger.state_watch import DatabaseChange, DatabaseSnapshot, Ha
 
 START, END, ERROR, WRITE = "start", "end", "error", "write"
 """Moments of a snapshot."""
-
-_PREVIEW, _LONGEST_MESSAGE = 200, 500
-_NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
-_WORDS = {"": "empty", "null": "null", "None": "null", "true": "boolean", "false": "boolean", "True": "boolean", "False": "boolean"}
 
 
 @dataclass(frozen=True)
@@ -156,30 +152,12 @@ def _call_made(
         **call.fields(logger.masking),
         "success": error_type is None,
         "error_type": error_type,
-        **_outcome(text, error_type is not None, logger.masking),
+        **result_fields(text, error_type is not None, logger.masking),
         "start_ms": round(logger.since_start_ms(operation.started_ns), 3),
         "duration_ms": round(operation.duration_ms or 0.0, 3),
         "state_changed": state_changed,
     }
     return [(ToolExecutionEvent, fields)]
-
-
-def _outcome(text: str, failed: bool, masking: str) -> dict[str, Any]:
-    return {
-        "error_message": shorten(masked_text(text, masking), _LONGEST_MESSAGE) if failed else None,
-        "result_bytes": byte_length(text),
-        "result_type": look_of(text),
-        "result_preview": masked_text(text[: 2 * _PREVIEW], masking)[:_PREVIEW],
-    }
-
-
-def look_of(text: str) -> str:
-    """Return what a result looks like from outside: object, array, number, boolean, null, text or empty. It is not parsed."""
-    text = text.strip()
-    for ends, name in (("{}", "object"), ("[]", "array")):
-        if text[:1] == ends[0] and text[-1:] == ends[1]:
-            return name
-    return _WORDS.get(text) or ("number" if _NUMBER.fullmatch(text) else "text")
 
 
 def _write_change(simulation: Simulation, change: DatabaseChange, call: ToolCallDetails | None, span: str | None) -> None:

@@ -38,10 +38,15 @@ def register_enhanced_domains(registry: Any) -> list[str]:
     with_tasks = set(registry.get_task_sets())
     names = [name for name in known if not name.endswith(SUFFIX) and name in with_tasks and f"{name}{SUFFIX}" not in known]
     for name in names:
-        registry.register_domain(registry.get_env_constructor(name), f"{name}{SUFFIX}")
         splits = getattr(registry, "get_task_splits_loader", lambda _: None)(name)
-        registry.register_tasks(registry.get_tasks_loader(name), f"{name}{SUFFIX}", **({"get_task_splits": splits} if splits else {}))
+        register_enhanced_domain(registry, f"{name}{SUFFIX}", registry.get_env_constructor(name), registry.get_tasks_loader(name), splits)
     return [f"{name}{SUFFIX}" for name in names]
+
+
+def register_enhanced_domain(registry: Any, name: str, get_environment: Any, get_tasks: Any, splits: Any = None) -> None:
+    """Register a domain and its tasks under a name; `splits` loads the splits of its tasks, if it has any."""
+    registry.register_domain(get_environment, name)
+    registry.register_tasks(get_tasks, name, **({"get_task_splits": splits} if splits else {}))
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from math import comb
+from math import comb, isnan
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +176,9 @@ def test_results_of_two_agents_keep_their_own_rates_and_reference_actions(two_ag
     assert pass_k.groupby("run")["k"].max().to_dict() == {"x": 2, "y": 2}
     recall = found.get_recall_results()["recall"].set_index("run")
     assert recall["made"].to_dict() == {"x": 2, "y": 0}
-    for tables in found.get_comprehensive_analysis().values():
+    parts = found.get_comprehensive_analysis()
+    assert isnan(parts.pop("basic_stats")["success_rate"])  # of two agents there is none
+    for tables in parts.values():
         for table in tables.values():
             for part in table.values() if isinstance(table, dict) else [table]:
                 assert part.empty or "run" in part

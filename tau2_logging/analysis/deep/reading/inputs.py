@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tau2_logging.analysis.deep.reading.enhanced_logs import results_path
 from tau2_logging.analysis.deep.reading.event_files import read_event_file
 from tau2_logging.analysis.deep.reading.log_files import read_log
 from tau2_logging.analysis.deep.reading.merge import combined
@@ -41,7 +42,7 @@ def sort_out(paths: str | Path | Iterable[str | Path]) -> Files:
         elif not path.exists() and str(path) != "-":
             raise UserError(f"no file {path}; give a results file of tau2, events_<domain>.jsonl, a log, or the folder of a run")
         else:
-            _list_for(path, files).append(path)
+            _list_for(path, files).append(results_path(path))
     return files
 
 
@@ -70,7 +71,7 @@ def _sort_folder(folder: Path, files: Files) -> None:
     if not found:
         raise UserError(f"nothing to read in {folder}: no results_*.json, no events_*.jsonl and no tau2_*.log; give the folder of a run")
     for path in found:
-        _list_for(path, files).append(path)
+        _list_for(path, files).append(results_path(path))
     with_results = {path.stem.removeprefix("results_") for path in found if path.suffix == ".json"}
     files.checkpoints = [path for path in files.checkpoints if path.stem.removeprefix("simulations_") not in with_results]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.analysis.deep.reading.enhanced_logs import with_measured_tools
 from tau2_logging.analysis.deep.reading.messages import failed, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
 from tau2_logging.analysis.deep.reading.recorded_values import problem
@@ -38,7 +39,7 @@ _CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
 
 def read_results(path: Path, run: str) -> Rows:
     """Return the rows of a results file, told as of that run. Raises UserError if it is none."""
-    data = read_file(path)
+    data = with_measured_tools(path, read_file(path))
     try:
         return _rows(data, path, run)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -278,8 +279,9 @@ def _calls(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | N
             call = waiting[str(message.get("id"))].popleft() if waiting[str(message.get("id"))] else _orphan(message)
             text = message.get("content")
             error = failed(message)
+            duration_ms = None if (took_s := message.get("generation_time_seconds")) is None else took_s * 1000
             yield {**call, "error": error, "error_text": text if error else None, "result": (text or "")[:SHOWN],
-                   "at_s": at, "gap_ms": took, "turn": call.get("turn", turn)}  # fmt: skip
+                   "at_s": at, "gap_ms": took, "duration_ms": duration_ms, "turn": call.get("turn", turn)}  # fmt: skip
         for call in message.get("tool_calls") or ():
             waiting[str(call.get("id"))].append(_call(call, message, turn, known))
         if known is not None:
