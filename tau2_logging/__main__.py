@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Callable, Mapping, Sequence
 
-from tau2_logging.cli import view
+from tau2_logging.cli import compare, view
 from tau2_logging.leaving import CommandParser
 
 COMMANDS: Mapping[str, tuple[Callable[[Sequence[str]], None], str]] = {
+    "compare": (compare.main, "is one run better than another?"),
     "view": (view.main, "a page of all runs, live"),
 }
 """Name of a command -> its main, and what it does."""

@@ -21,7 +21,7 @@ MOST_LOCAL_IMPORTS = 40
 
 ANALYSIS = (
     {"reader"}, {"tables"}, {"measures"}, {"timeline", "what_if"}, {"run_log"}, {"load"}, {"follow"}, {"deep"}, {"findings"},
-    {"recordings"}, {"conversations"}, {"reports"}, {"jupyter"},
+    {"recordings"}, {"conversations"}, {"verdict"}, {"reports"}, {"jupyter"},
 )  # fmt: skip
 """Stages of `analysis`: each imports those before it, and neither its siblings nor those after it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,8 @@ from tau2_logging.analysis.measures.provenance import newer_format
 from tau2_logging.analysis.reader.sources import STDIN, find_logs
 from tau2_logging.analysis.recordings import load_results, recorded_file
 from tau2_logging.analysis.reports import Report, deep_alone, load_report, parse_formats
+from tau2_logging.analysis.reports.compared.compare_files import write_files
+from tau2_logging.analysis.reports.compared.compare_text import WIDTH
 from tau2_logging.analysis.reports.console import watch
 from tau2_logging.analysis.reports.output import write_deep_reports, write_reports
 from tau2_logging.analysis.reports.report_failures import Attempts, reason
@@ -28,6 +31,9 @@ from tau2_logging.analysis.reports.show import show
 from tau2_logging.analysis.reports.text.sections import GROUPS, gate_values
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.analysis.timeline.replay import replay
+from tau2_logging.analysis.verdict.comparison import compare_sides
+from tau2_logging.analysis.verdict.read_sides import named_log, two_sides
+from tau2_logging.analysis.verdict.sentences import headline
 from tau2_logging.analysis.what_if import forecasts, parse_scenario
 from tau2_logging.errors import Tau2LoggingError, UserError
 
@@ -78,6 +84,8 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     _say(log, made, args.output_dir)
     if "console" in formats and not options.tables:
         print("more:  --tables [latency cost ...]" + ("" if args.deep else ", or --deep for what the agent did right and wrong"))
+    if options.compare is not None:
+        _say_verdict(log, options.compare, Path(args.output_dir), formats)
     _say_gates(checked)
     if not all(gate["met"] for gate in checked):
         return _BROKEN_GATE
@@ -232,7 +240,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
 def _other(args: argparse.Namespace) -> RunLog:
     """Return the run to compare with: logs, or results files if this one is read from results files."""
     if not args.results:
-        return _load(args.compare, [args.compare_run])
+        return _load(args.compare, [args.compare_run]) if len(args.compare) > 1 else named_log(args.compare[0], args.compare_run)
     return load_results([Path(name) for name in args.compare], args.compare_run)[0]
 
 
@@ -280,6 +288,16 @@ def _say_written(made: Attempts, output_dir: str) -> None:
         print("No files written (--format console).")
     for failure in made.failures:
         print(f"error: the report {failure.report} could not be made: {failure.reason}", file=sys.stderr)
+
+
+def _say_verdict(log: RunLog, other: RunLog, folder: Path, formats: Sequence[str]) -> None:
+    """Say whether this run is better than the other one, and write the files of `compare`."""
+    sides = two_sides(other, log)
+    if sides:
+        comparison = compare_sides(sides)
+        paths = write_files(comparison, (), folder, formats)
+        print(textwrap.fill(headline(comparison), WIDTH, subsequent_indent="  "))
+        print(f"wrote {', '.join(map(str, paths))}" if paths else "more:  python -m tau2_logging compare")
 
 
 def _say_gates(gates: Sequence[Mapping[str, object]]) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.cli import analyze_timing, enhanced, rental, rescore, results, run_local, view
+from tau2_logging.cli import analyze_timing, compare, enhanced, rental, rescore, results, run_local, view
 from tau2_logging.experiments import __main__ as experiments
 from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
 from tau2_logging.models.simulated_server.vllm_flags import read_options
@@ -39,7 +39,7 @@ MAIN: dict[str, Callable[[list[str]], Any]] = {
     "-m tau2_logging.cli.results": results.main,
     "-m tau2_logging.cli.rescore": rescore.main,
 }
-VIEWS = {"view": view}
+VIEWS = {"compare": compare, "view": view}
 """Commands of `python -m tau2_logging` by name."""
 PARSE_ONLY: dict[str, Callable[[list[str]], Any]] = {
     "run_local.py": lambda words: run_local.build_parser().parse_args(words),

@@ -202,11 +202,11 @@ def _not_held(log: LogData, objective: Objective, values: Any, failed: Any) -> s
     return f"the log holds no {objective.name}" if np.isnan(values[~failed]).all() and not (len(failed) and failed.all()) else ""
 
 
-def parse_percent(text: str) -> float:
+def parse_percent(text: str, flag: str = "--fail-if-slower") -> float:
     """Return `10%` or `0.1` as 0.1. Raises UserError for anything else."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)(%?)", text.strip())
     if match is None:
-        raise UserError(f"--fail-if-slower {text!r} is not a share; write 10% or 0.1")
+        raise UserError(f"{flag} {text!r} is not a share; write 10% or 0.1")
     return float(match[1]) / (100 if match[2] else 1)
 
 

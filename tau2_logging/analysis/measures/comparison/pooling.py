@@ -16,7 +16,7 @@ PER_RUN = frozenset(
 )
 """Fields of run_start that are a run's own, however alike two runs are."""
 
-_MAY_DIFFER = frozenset(
+MAY_DIFFER = frozenset(
     ("domain", "trial", "task", "type", "schema", "utc_offset", "python_version", "litellm_version", "tau2_logging_version", "seed",
      "recorded_from", "host", "worker")
 )  # fmt: skip
@@ -73,7 +73,7 @@ def changed_tasks(runs: Sequence[RunIdentity]) -> list[str]:
 
 def check_alike(runs: Sequence[RunIdentity]) -> None:
     """Raises UserError that names every setting in which the runs differ, and the tasks whose text differs."""
-    reasons = [f"{name} ({_values(runs, values)})" for name, values in setting_differences(runs, _MAY_DIFFER).items()]
+    reasons = [f"{name} ({_values(runs, values)})" for name, values in setting_differences(runs, MAY_DIFFER).items()]
     if tasks := changed_tasks(runs):
         more = ", ..." if len(tasks) > _MOST_NAMED else ""
         reasons.append(f"the text of {len(tasks)} task(s) ({', '.join(tasks[:_MOST_NAMED])}{more})")

@@ -1,0 +1,1 @@
+"""Is one run better than another? Runs beside one another, paired by task, and what may be said of them."""

@@ -1,0 +1,64 @@
+"""From what was named on a command line to sides: run folders, logs, results files and `.eval` in any mixture, in their order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tau2_logging.analysis.load import LATEST_OF_EACH, load_log
+from tau2_logging.analysis.reader.sources import find_logs
+from tau2_logging.analysis.recordings import load_results, recorded_file
+from tau2_logging.analysis.run_log import RunLog
+from tau2_logging.analysis.verdict.labels import labelled, trials_of_one
+from tau2_logging.analysis.verdict.side import Side, sides_of
+from tau2_logging.errors import UserError
+
+_LOGS = "tau2_*.log*"
+
+
+def read_sides(paths: Sequence[str], run: str | Sequence[str] = LATEST_OF_EACH, labels: Sequence[str] = ()) -> list[Side]:
+    """Return the sides that paths hold, at least two. Raises UserError for what cannot be read or compared."""
+    found = [side for path in paths for side in sides_of(named_log(path, run), path)]
+    sides = trials_of_one(found)
+    if len(sides) < 2:
+        raise UserError(
+            f"{paths[0] if paths else 'nothing'} holds one run, and a comparison needs two; name another log, results file or run folder"
+        )
+    return labelled(sides, labels)
+
+
+def two_sides(other: RunLog, this: RunLog) -> list[Side]:
+    """Return two runs that have been read as sides, the other one first; none for runs with arms, which are more than two."""
+    found = [*sides_of(other, ", ".join(other.files)), *sides_of(this, ", ".join(this.files))]
+    return labelled(found) if len(found) == 2 else []
+
+
+def named_log(name: str, run: str | Sequence[str] = LATEST_OF_EACH) -> RunLog:
+    """Return the log that a path is, or amounts to: a log, a results file, `.eval`, or a folder with any. Raises UserError."""
+    path = Path(name)
+    if path.is_dir():
+        return _of_folder(path, run)
+    if path.suffix in (".json", ".eval"):
+        return load_results([path])[0]
+    if path.suffix == ".jsonl":
+        raise UserError(f"{path} is no log: it holds events or a checkpoint; name the folder of its run, or its results_<domain>.json")
+    return load_log(name, run)
+
+
+def _of_folder(folder: Path, run: str | Sequence[str]) -> RunLog:
+    """Return the log of a folder: of logs, of one run, or of results files."""
+    if logs := find_logs(folder, _LOGS) if any(folder.glob(_LOGS)) else []:
+        return load_log(logs, run if run != LATEST_OF_EACH else "latest")
+    if (folder / "run.json").is_file() and any((above := folder.resolve().parents[1]).glob(_LOGS)):
+        log = _run_in(find_logs(above, _LOGS), folder.resolve().name)
+        if log is not None:
+            return log
+    results = sorted(folder.glob("results_*.json")) or [recorded_file(str(folder))]
+    if results == [folder]:
+        raise UserError(f"nothing to compare in {folder}: no tau2_*.log, no run.json with its log, no results file")
+    return load_results(results)[0]
+
+
+def _run_in(logs: Sequence[str], run: str) -> RunLog | None:
+    log = load_log(logs, "all")
+    return log.of([run]) if run in log.runs else None

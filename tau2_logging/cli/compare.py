@@ -1,0 +1,71 @@
+"""`python -m tau2_logging compare`: is one run better than another?
+
+Only argparse is imported here, so that --help answers at once; everything else when it is needed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tau2_logging.leaving import CommandParser, carry_out
+
+_EPILOG = """\
+examples:
+  python -m tau2_logging compare old/logs new/logs
+  python -m tau2_logging compare logs/runs/20261120-174501-a1b2 results.json --labels before,after
+  python -m tau2_logging compare a.json b.json c.json d.json --all-pairs
+  python -m tau2_logging compare new/logs --baseline main.json --fail-if-worse 5 --fail-if-costlier 20%
+
+Each path is a folder of logs (its latest run), a run folder, a log, a results file of tau2 (v0.1 to v1), or .eval of Inspect AI. A run
+with arms is one run for each arm. Runs that are alike in every setting are trials of one.
+
+exit code: 0 done, 2 bad input, 3 a gate is broken (--fail-if-worse, --fail-if-costlier, --fail-if-slower)
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser."""
+    parser = CommandParser(
+        prog="python -m tau2_logging compare",
+        description="Is B better than A? Runs compared task by task: success, cost, tokens, calls and time, each with its uncertainty.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("paths", nargs="+", metavar="RUN", help="what to compare; the first is what the others are compared with")
+    parser.add_argument("--baseline", metavar="RUN", help="what all RUNs are compared with, instead of the first")
+    parser.add_argument("--run", default=None, metavar="ID", help="which run of logs that hold several (default: the latest)")
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--reference", metavar="LABEL", help="compare with this run instead of the first")
+    which.add_argument("--all-pairs", action="store_true", help="compare each with each, and sort the runs into tiers")
+    parser.add_argument("--labels", type=_words, default=[], metavar="NAME,NAME", help="names of the runs, in their order")
+    parser.add_argument("--output-dir", "--output_dir", default="analysis_results", metavar="DIR", help="where files go (%(default)s)")
+    parser.add_argument("--format", type=_words, default=[], metavar="NAME,NAME", help="only these: console, json, markdown, html")
+    gates = parser.add_argument_group("gates")
+    gates.add_argument("--fail-if-worse", metavar="POINTS", help="fail if a run may be worse by more points of success than this: by the "
+                       "end of its 95 %% interval, not by its middle")  # fmt: skip
+    gates.add_argument("--fail-if-costlier", metavar="PERCENT", help="fail if a simulation costs more than that more, beyond noise")
+    gates.add_argument("--fail-if-slower", metavar="PERCENT", help="fail if a simulation takes more than that longer, beyond noise")
+    return parser
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Parse, compare, and end the process with its exit code."""
+    parser = build_parser()
+    args = parser.parse_args(sys.argv[1:] if argv is None else argv)
+    carry_out(parser.prog, lambda: _compare(args))
+
+
+def _compare(args: argparse.Namespace) -> int:
+    from tau2_logging.cli.compare_steps import compare
+
+    return compare(args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,40 @@
+"""What `compare` does, once its arguments are parsed."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from tau2_logging.analysis.load import LATEST_OF_EACH
+from tau2_logging.analysis.measures.gates import parse_percent
+from tau2_logging.analysis.reports.compared.compare_files import CONSOLE, chosen_formats, write_files
+from tau2_logging.analysis.reports.compared.compare_text import text_lines
+from tau2_logging.analysis.verdict.comparison import compare_sides
+from tau2_logging.analysis.verdict.quality_gates import Limits, check, parse_points
+from tau2_logging.analysis.verdict.read_sides import read_sides
+
+_BROKEN_GATE = 3
+
+
+def compare(args: argparse.Namespace) -> int:
+    """Compare the runs, write and print what was asked for; the exit code. Raises UserError for bad input, before anything is read."""
+    formats, limits = chosen_formats(args.format), _limits(args)
+    paths = [args.baseline, *args.paths] if args.baseline else args.paths
+    sides = read_sides(paths, args.run or LATEST_OF_EACH, args.labels)
+    comparison = compare_sides(sides, args.reference, args.all_pairs)
+    gates = check(comparison, limits)
+    paths_written = write_files(comparison, gates, Path(args.output_dir), formats)
+    if CONSOLE in formats:
+        print("\n".join(text_lines(comparison, gates)))
+    if paths_written:
+        print(f"wrote {', '.join(map(str, paths_written))}")
+    return 0 if all(gate.met for gate in gates) else _BROKEN_GATE
+
+
+def _limits(args: argparse.Namespace) -> Limits:
+    worse = None if args.fail_if_worse is None else parse_points(args.fail_if_worse)
+    shares = [
+        None if text is None else parse_percent(text, flag)
+        for text, flag in ((args.fail_if_costlier, "--fail-if-costlier"), (args.fail_if_slower, "--fail-if-slower"))
+    ]
+    return Limits(worse, *shares)
