@@ -31,7 +31,7 @@ from tau2_logging.analysis.reports.show import show
 from tau2_logging.analysis.reports.text.sections import GROUPS, gate_values
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.analysis.timeline.replay import replay
-from tau2_logging.analysis.verdict.comparison import compare_sides
+from tau2_logging.analysis.verdict.compare_sides import compare_sides
 from tau2_logging.analysis.verdict.read_sides import named_log, two_sides
 from tau2_logging.analysis.verdict.sentences import headline
 from tau2_logging.analysis.what_if import forecasts, parse_scenario

@@ -9,7 +9,7 @@ from tau2_logging.analysis.load import LATEST_OF_EACH
 from tau2_logging.analysis.measures.gates import parse_percent
 from tau2_logging.analysis.reports.compared.compare_files import CONSOLE, chosen_formats, write_files
 from tau2_logging.analysis.reports.compared.compare_text import text_lines
-from tau2_logging.analysis.verdict.comparison import compare_sides
+from tau2_logging.analysis.verdict.compare_sides import compare_sides
 from tau2_logging.analysis.verdict.quality_gates import Limits, check, parse_points
 from tau2_logging.analysis.verdict.read_sides import read_sides
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 
-from tau2_logging.analysis.verdict.side import Side, merged
+from tau2_logging.analysis.verdict.sides import ComparedRun, merged
 from tau2_logging.errors import UserError
 
 TELLING = (
@@ -21,7 +21,7 @@ LONGEST = 28
 NOT_SAID = "not said"
 
 
-def differing_settings(sides: Sequence[Side]) -> dict[str, list[str | None]]:
+def differing_settings(sides: Sequence[ComparedRun]) -> dict[str, list[str | None]]:
     """Return the settings in which sides differ: name, and the value of each (None: its record does not say). What one record leaves out
     is no difference: a results file says less than a log."""
     names = list(dict.fromkeys([*TELLING, *(name for side in sides for name in side.settings)]))
@@ -29,10 +29,10 @@ def differing_settings(sides: Sequence[Side]) -> dict[str, list[str | None]]:
     return {name: values for name, values in found.items() if len({value for value in values if value is not None}) > 1}
 
 
-def trials_of_one(sides: Sequence[Side]) -> list[Side]:
+def trials_of_one(sides: Sequence[ComparedRun]) -> list[ComparedRun]:
     """Return the sides with those put together that are alike in every setting and in their task texts, unless none would be left to
     compare: then they stay apart, which shows what chance does."""
-    groups: list[list[Side]] = []
+    groups: list[list[ComparedRun]] = []
     for side in sides:
         group = next((one for one in groups if _alike(one[0], side)), None)
         if group is None:
@@ -42,12 +42,12 @@ def trials_of_one(sides: Sequence[Side]) -> list[Side]:
     return [merged(group) if len(group) > 1 else group[0] for group in groups] if len(groups) > 1 else list(sides)
 
 
-def _alike(one: Side, other: Side) -> bool:
+def _alike(one: ComparedRun, other: ComparedRun) -> bool:
     told = all(other.texts.get(task, text) == text for task, text in one.texts.items())
     return told and not differing_settings([one, other])
 
 
-def labelled(sides: Sequence[Side], names: Sequence[str] = ()) -> list[Side]:
+def labelled(sides: Sequence[ComparedRun], names: Sequence[str] = ()) -> list[ComparedRun]:
     """Return the sides under names of their own: those given, else what differs, else what they were called. Raises UserError."""
     if names and len(names) != len(sides):
         raise UserError(f"--labels gives {len(names)} name(s) for {len(sides)} run(s); give one for each: {_listed(sides)}")
@@ -57,11 +57,11 @@ def labelled(sides: Sequence[Side], names: Sequence[str] = ()) -> list[Side]:
     return [replace(side, label=name) for side, name in zip(sides, found, strict=True)]
 
 
-def _listed(sides: Sequence[Side]) -> str:
+def _listed(sides: Sequence[ComparedRun]) -> str:
     return ", ".join(side.source for side in sides)
 
 
-def _by_settings(sides: Sequence[Side]) -> list[str]:
+def _by_settings(sides: Sequence[ComparedRun]) -> list[str]:
     """Return names made of as few differing settings as tell all sides apart; none if settings do not."""
     differing = {name: values for name, values in differing_settings(sides).items() if name in TELLING}
     columns: list[list[str]] = []
@@ -96,7 +96,7 @@ def _word(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=str)
 
 
-def _by_source(sides: Sequence[Side]) -> list[str]:
+def _by_source(sides: Sequence[ComparedRun]) -> list[str]:
     """Return the shortest ends of the paths that tell sides apart; the ids of the runs if one path holds several; else numbers."""
     runs = [side.label for side in sides]
     paths = [PurePath(side.source.split(", ")[0]) for side in sides]

@@ -9,8 +9,8 @@ from typing import Any
 
 from tau2_logging.analysis.verdict.noise import Noise, noise_of
 from tau2_logging.analysis.verdict.paired_measures import COST, WALL, measure_rows
-from tau2_logging.analysis.verdict.side import Side
-from tau2_logging.analysis.verdict.success import Difference, at_the_ends, difference, flip_rows, pass_k_rows
+from tau2_logging.analysis.verdict.sides import ComparedRun
+from tau2_logging.analysis.verdict.success import SuccessDifference, at_the_ends, difference, flip_rows, pass_k_rows
 from tau2_logging.analysis.verdict.task_matching import Matching, matched, outcomes_by_task
 from tau2_logging.statistics.bootstrap import LEAST_TASKS
 
@@ -26,14 +26,14 @@ class PairVerdict:
     `per_task`: (task, share of A, share of B) of each compared task.
     """
 
-    a: Side
-    b: Side
+    a: ComparedRun
+    b: ComparedRun
     domain: str
     matching: Matching
-    success: Difference
+    success: SuccessDifference
     p_adjusted: float
     rates: tuple[float, float]
-    ends: Mapping[str, Difference]
+    ends: Mapping[str, SuccessDifference]
     pass_k: Sequence[dict[str, Any]]
     measures: Sequence[dict[str, Any]]
     flips: Sequence[dict[str, Any]]
@@ -91,14 +91,14 @@ class PairVerdict:
         return sum(row["difference"] > 0 for row in self.flips), sum(row["difference"] < 0 for row in self.flips)
 
 
-def _outcome(found: Difference, p: float) -> str:
+def _outcome(found: SuccessDifference, p: float) -> str:
     """Both must agree: the interval and the test."""
     if not p < LEVEL:
         return UNDECIDED
     return BETTER if found.interval.low > 0 else WORSE if found.interval.high < 0 else UNDECIDED
 
 
-def pair_verdict(a: Side, b: Side, domain: str, comparisons: int) -> PairVerdict:
+def pair_verdict(a: ComparedRun, b: ComparedRun, domain: str, comparisons: int) -> PairVerdict:
     """Return the comparison; `p_adjusted` and the adjusted p of measures are still those without other comparisons."""
     matching = matched(a, b, domain)
     tasks = matching.both
@@ -115,6 +115,6 @@ def pair_verdict(a: Side, b: Side, domain: str, comparisons: int) -> PairVerdict
     )  # fmt: skip
 
 
-def _unscored(side: Side, tasks: Sequence[Any]) -> int:
+def _unscored(side: ComparedRun, tasks: Sequence[Any]) -> int:
     table = outcomes_by_task(side, tasks)
     return int((table["trials"] - table["scored"]).sum())

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.verdict.side import TASK, Side, Task
+from tau2_logging.analysis.verdict.sides import TASK, ComparedRun, Task
 from tau2_logging.statistics.bootstrap import LEAST_TASKS
 from tau2_logging.statistics.distribution_functions import t_quantile, t_two_sided
 from tau2_logging.statistics.permutation import sign_flip_p
@@ -41,7 +41,7 @@ MEASURES = (
 )
 
 
-def measure_rows(a: Side, b: Side, tasks: Sequence[Task]) -> list[dict[str, Any]]:
+def measure_rows(a: ComparedRun, b: ComparedRun, tasks: Sequence[Task]) -> list[dict[str, Any]]:
     """Return a row for each measure that both sides know: means over tasks, B less A with its 95 % interval (Student's t), the ratio with
     its own, and p. A task counts once, with the mean of its simulations.
     """
@@ -54,7 +54,7 @@ def measure_rows(a: Side, b: Side, tasks: Sequence[Task]) -> list[dict[str, Any]
     return rows
 
 
-def _by_task(side: Side, tasks: Sequence[Task]) -> pd.DataFrame:
+def _by_task(side: ComparedRun, tasks: Sequence[Task]) -> pd.DataFrame:
     rows = side.simulations
     names = [measure.name for measure in MEASURES if measure.name != COST_PER_SUCCESS]
     solved = rows.assign(solved=rows["outcome"].eq(1).astype(float))

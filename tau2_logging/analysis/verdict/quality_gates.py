@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from tau2_logging.analysis.verdict.comparison import Comparison
+from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.pair_verdict import LEVEL, PairVerdict
 from tau2_logging.analysis.verdict.sentences import points
 from tau2_logging.errors import UserError

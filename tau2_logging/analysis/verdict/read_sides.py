@@ -10,13 +10,13 @@ from tau2_logging.analysis.reader.sources import find_logs
 from tau2_logging.analysis.recordings import load_results, recorded_file
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.analysis.verdict.labels import labelled, trials_of_one
-from tau2_logging.analysis.verdict.side import Side, sides_of
+from tau2_logging.analysis.verdict.sides import ComparedRun, sides_of
 from tau2_logging.errors import UserError
 
 _LOGS = "tau2_*.log*"
 
 
-def read_sides(paths: Sequence[str], run: str | Sequence[str] = LATEST_OF_EACH, labels: Sequence[str] = ()) -> list[Side]:
+def read_sides(paths: Sequence[str], run: str | Sequence[str] = LATEST_OF_EACH, labels: Sequence[str] = ()) -> list[ComparedRun]:
     """Return the sides that paths hold, at least two. Raises UserError for what cannot be read or compared."""
     found = [side for path in paths for side in sides_of(named_log(path, run), path)]
     sides = trials_of_one(found)
@@ -27,7 +27,7 @@ def read_sides(paths: Sequence[str], run: str | Sequence[str] = LATEST_OF_EACH, 
     return labelled(sides, labels)
 
 
-def two_sides(other: RunLog, this: RunLog) -> list[Side]:
+def two_sides(other: RunLog, this: RunLog) -> list[ComparedRun]:
     """Return two runs that have been read as sides, the other one first; none for runs with arms, which are more than two."""
     found = [*sides_of(other, ", ".join(other.files)), *sides_of(this, ", ".join(this.files))]
     return labelled(found) if len(found) == 2 else []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.verdict.side import Side, Task
+from tau2_logging.analysis.verdict.sides import ComparedRun, Task
 from tau2_logging.analysis.verdict.task_matching import outcomes_by_task
 from tau2_logging.statistics.bootstrap import Interval
 from tau2_logging.statistics.distribution_functions import beta_greater
@@ -22,18 +22,18 @@ _ENDS = {ALL_FAILED: 0.0, ALL_PASSED: 1.0}
 
 
 @dataclass(frozen=True)
-class Difference:
+class SuccessDifference:
     """B less A as a share: over `interval.tasks` tasks, with the p of the sign-flip test."""
 
     interval: Interval
     p: float
 
 
-def difference(a: pd.DataFrame, b: pd.DataFrame, column: str = "share", step: float | None = None) -> Difference:
+def difference(a: pd.DataFrame, b: pd.DataFrame, column: str = "share", step: float | None = None) -> SuccessDifference:
     """Return how far two tables of `outcomes_by_task` differ."""
     values = (b[column] - a[column]).to_numpy(dtype=float)
     found = mean_share_difference(values, step_of(a, b) if step is None else step)
-    return Difference(found, sign_flip_p(values))
+    return SuccessDifference(found, sign_flip_p(values))
 
 
 def step_of(a: pd.DataFrame, b: pd.DataFrame) -> float:
@@ -43,7 +43,7 @@ def step_of(a: pd.DataFrame, b: pd.DataFrame) -> float:
     return float(1 / least.mean()) if len(least) else 1.0
 
 
-def at_the_ends(a: Side, b: Side, tasks: Sequence[Task]) -> dict[str, Difference]:
+def at_the_ends(a: ComparedRun, b: ComparedRun, tasks: Sequence[Task]) -> dict[str, SuccessDifference]:
     """Return the difference if every simulation without a score had failed, and if every one had passed."""
     return {name: difference(*(outcomes_by_task(side, tasks, unscored=value) for side in (a, b))) for name, value in _ENDS.items()}
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.verdict.side import TASK, Side, Task
+from tau2_logging.analysis.verdict.sides import TASK, ComparedRun, Task
 
 ANY = "no domain in common"
 """The domain of a pair that has none in common."""
@@ -24,7 +24,7 @@ class Matching:
     told_differently: Sequence[Task]
 
 
-def matched(a: Side, b: Side, domain: str) -> Matching:
+def matched(a: ComparedRun, b: ComparedRun, domain: str) -> Matching:
     """Return the tasks of a domain, in the order of the first side."""
     mine, theirs = (_tasks(side, domain) for side in (a, b))
     shared = [task for task in mine if task in theirs]
@@ -33,18 +33,18 @@ def matched(a: Side, b: Side, domain: str) -> Matching:
     return Matching(both, [task for task in mine if task not in theirs], [task for task in theirs if task not in mine], changed)
 
 
-def _tasks(side: Side, domain: str) -> dict[Task, None]:
+def _tasks(side: ComparedRun, domain: str) -> dict[Task, None]:
     rows = side.simulations if domain == ANY else side.simulations[side.simulations["domain"] == domain]
     return dict.fromkeys(zip(rows["domain"], rows["task"], strict=True))
 
 
-def domains_of(a: Side, b: Side) -> list[str]:
+def domains_of(a: ComparedRun, b: ComparedRun) -> list[str]:
     """Return the domains that both did: tasks of two domains are never one sample. `ANY` if there is none."""
     theirs = set(b.simulations["domain"])
     return [name for name in dict.fromkeys(a.simulations["domain"]) if name in theirs] or [ANY]
 
 
-def outcomes_by_task(side: Side, tasks: Sequence[Task], unscored: float = np.nan) -> pd.DataFrame:
+def outcomes_by_task(side: ComparedRun, tasks: Sequence[Task], unscored: float = np.nan) -> pd.DataFrame:
     """Return trials, scored, solved and share of each task, in their order. `unscored`: what a simulation without a score counts as."""
     rows = side.simulations.assign(outcome=side.simulations["outcome"].fillna(unscored))
     groups = rows.groupby(TASK, sort=False)["outcome"]

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from tau2_logging.analysis.verdict.comparison import compare_sides
+from tau2_logging.analysis.verdict.compare_sides import compare_sides
 from tau2_logging.analysis.verdict.quality_gates import Limits, check, parse_points
 from tau2_logging.analysis.verdict.sentences import headline
-from tau2_logging.analysis.verdict.side import Side
+from tau2_logging.analysis.verdict.sides import ComparedRun
 from tau2_logging.errors import UserError
 from tests.unit.analysis_verdict.drawn_sides import side, tasks, verdict
 
@@ -19,7 +19,7 @@ HIGH = tasks(*[[1, 1, 1]] * 11, *[[0, 1, 0]], *[[1, 1, 1]] * 8)
 MID = tasks(*[[0, 1, 1], [1, 0, 0]] * 10)
 
 
-def said(*sides: Side, **how: bool) -> str:
+def said(*sides: ComparedRun, **how: bool) -> str:
     return headline(compare_sides(sides, **how))  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tau2_logging.analysis.reports.compared.compare_json import as_json
 from tau2_logging.analysis.reports.compared.compare_markdown import markdown
-from tau2_logging.analysis.verdict.comparison import Comparison
+from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.quality_gates import Gate
 from tau2_logging.errors import UserError
 

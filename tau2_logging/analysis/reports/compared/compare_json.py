@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tau2_logging.analysis.verdict.comparison import Comparison
+from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.pair_verdict import PairVerdict
 from tau2_logging.analysis.verdict.quality_gates import Gate
 from tau2_logging.analysis.verdict.sentences import headline, sentence_of
-from tau2_logging.analysis.verdict.side import Side, mean_or_none
-from tau2_logging.analysis.verdict.success import Difference
+from tau2_logging.analysis.verdict.sides import ComparedRun, mean_or_none
+from tau2_logging.analysis.verdict.success import SuccessDifference
 
 SCHEMA = 1
 
@@ -34,7 +34,7 @@ def as_json(comparison: Comparison, gates: Sequence[Gate] = ()) -> dict[str, Any
     return {name: _exact(value) for name, value in found.items()}
 
 
-def _run(side: Side) -> dict[str, Any]:
+def _run(side: ComparedRun) -> dict[str, Any]:
     table = side.simulations
     return {
         "label": side.label, "source": side.source, "run": side.run, "settings": dict(side.settings), "simulations": len(table),
@@ -56,7 +56,7 @@ def _pair(pair: PairVerdict, several: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _difference(found: Difference) -> dict[str, float]:
+def _difference(found: SuccessDifference) -> dict[str, float]:
     return {"difference": found.interval.estimate, "low": found.interval.low, "high": found.interval.high, "p": found.p}
 
 

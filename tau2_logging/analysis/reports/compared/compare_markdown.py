@@ -19,7 +19,7 @@ from tau2_logging.analysis.reports.compared.compare_tables import (
     side_text,
     success_rows,
 )
-from tau2_logging.analysis.verdict.comparison import Comparison
+from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.pair_verdict import PairVerdict
 from tau2_logging.analysis.verdict.quality_gates import Gate
 from tau2_logging.analysis.verdict.sentences import headline

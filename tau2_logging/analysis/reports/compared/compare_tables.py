@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tau2_logging.analysis.verdict.comparison import Comparison
+from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.labels import NOT_SAID, shown_value
 from tau2_logging.analysis.verdict.pair_verdict import PairVerdict
 from tau2_logging.analysis.verdict.paired_measures import MEASURES
 from tau2_logging.analysis.verdict.sentences import points
-from tau2_logging.analysis.verdict.side import Side
+from tau2_logging.analysis.verdict.sides import ComparedRun
 from tau2_logging.analysis.verdict.success import ALL_FAILED
 from tau2_logging.units import ABSENT, duration, is_unknown, money, number, share
 
@@ -96,12 +96,12 @@ def setting_rows(comparison: Comparison) -> Rows:
     ]
 
 
-def letter(comparison: Comparison, side: Side) -> str:
+def letter(comparison: Comparison, side: ComparedRun) -> str:
     """Return the letter of a run: A for the first that was named."""
     return LETTERS[next(at for at, one in enumerate(comparison.sides) if one is side) % len(LETTERS)]
 
 
-def side_text(side: Side) -> str:
+def side_text(side: ComparedRun) -> str:
     """Return what a run holds and where it is from."""
     scored = f"{side.scored:,} of {len(side.simulations):,} simulations scored"
     failed = int(side.simulations["model_failure"].sum())

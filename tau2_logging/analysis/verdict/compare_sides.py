@@ -9,7 +9,7 @@ from typing import Any
 
 from tau2_logging.analysis.verdict.labels import differing_settings
 from tau2_logging.analysis.verdict.pair_verdict import BETTER, WORSE, PairVerdict, pair_verdict
-from tau2_logging.analysis.verdict.side import Side
+from tau2_logging.analysis.verdict.sides import ComparedRun
 from tau2_logging.analysis.verdict.task_matching import domains_of
 from tau2_logging.errors import UserError
 from tau2_logging.statistics.multiplicity import holm
@@ -19,7 +19,7 @@ from tau2_logging.statistics.multiplicity import holm
 class Comparison:
     """Sides in the order in which they were named, the settings in which they differ, and a verdict for each pair and domain."""
 
-    sides: Sequence[Side]
+    sides: Sequence[ComparedRun]
     settings: Mapping[str, Sequence[str | None]]
     pairs: Sequence[PairVerdict]
     all_pairs: bool = False
@@ -43,19 +43,19 @@ class Comparison:
             left = [side for side in left if side not in tier]
         return tiers
 
-    def _behind(self, side: Side, best: Side, domain: str) -> bool:
+    def _behind(self, side: ComparedRun, best: ComparedRun, domain: str) -> bool:
         for pair in self.pairs:
             if pair.domain == domain and {pair.a.label, pair.b.label} == {side.label, best.label}:
                 return pair.outcome == (WORSE if pair.b is side else BETTER)
         return False
 
 
-def _rate(side: Side, domain: str) -> float:
+def _rate(side: ComparedRun, domain: str) -> float:
     found = side.simulations.loc[side.simulations["domain"] == domain, "outcome"].mean()
     return float(found) if found == found else -1.0
 
 
-def compare_sides(sides: Sequence[Side], reference: str | None = None, all_pairs: bool = False) -> Comparison:
+def compare_sides(sides: Sequence[ComparedRun], reference: str | None = None, all_pairs: bool = False) -> Comparison:
     """Return the comparison: each side against the reference (its label; the first by default), or each against each. Raises
     UserError."""
     chosen = list(_chosen(sides, reference, all_pairs))
@@ -64,7 +64,7 @@ def compare_sides(sides: Sequence[Side], reference: str | None = None, all_pairs
     return Comparison(sides, differing_settings(sides), _adjusted(pairs), all_pairs)
 
 
-def _chosen(sides: Sequence[Side], reference: str | None, all_pairs: bool) -> Iterator[tuple[Side, Side]]:
+def _chosen(sides: Sequence[ComparedRun], reference: str | None, all_pairs: bool) -> Iterator[tuple[ComparedRun, ComparedRun]]:
     if all_pairs:
         yield from itertools.combinations(sides, 2)
         return
