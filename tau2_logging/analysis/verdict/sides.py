@@ -30,7 +30,7 @@ CONTROL = "control"
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedRun:
     """What is compared. `source`: as it was named; `settings`: what it was made with; `texts`: a hash of each task's text, if known.
 
     `simulations`: domain, task, trial, outcome (1 solved, 0 not, NaN no score), `model_failure` (the agent's own model ended it), status,
@@ -72,7 +72,7 @@ _COUNTED = {
 }  # fmt: skip
 
 
-def sides_of(log: RunLog, source: str) -> list[Side]:
+def sides_of(log: RunLog, source: str) -> list[ComparedRun]:
     """Return a side for each run of a log, and for each arm of a run that has arms."""
     found = []
     for one in log.by_run:
@@ -83,7 +83,7 @@ def sides_of(log: RunLog, source: str) -> list[Side]:
             settings = {name: value for name, value in identity.settings.items() if name not in MAY_DIFFER}
             texts = {(plain_domain(domain), task): text for (domain, task), text in identity.tasks.items() if arm_of(domain) == arm}
             label = arm or identity.run
-            found.append(Side(label, source, identity.run, {**settings, **_arm(arm)}, texts, mine, ((one, arm),)))
+            found.append(ComparedRun(label, source, identity.run, {**settings, **_arm(arm)}, texts, mine, ((one, arm),)))
     return found
 
 
@@ -112,7 +112,7 @@ def _measured(rows: pd.DataFrame) -> dict[str, Any]:
     return {"cost_usd": as_floats(rows["cost_usd"]), **counted, **times}
 
 
-def merged(sides: Sequence[Side]) -> Side:
+def merged(sides: Sequence[ComparedRun]) -> ComparedRun:
     """Return several runs of the same settings as one side: their simulations are further trials."""
     tables = []
     for number, side in enumerate(sides):
@@ -123,7 +123,7 @@ def merged(sides: Sequence[Side]) -> Side:
     texts = {task: text for side in sides for task, text in side.texts.items()}
     sources, runs = (", ".join(dict.fromkeys(getattr(side, name) for side in sides)) for name in ("source", "run"))
     logs = tuple(log for side in sides for log in side.logs)
-    return Side(first.label, sources, runs, first.settings, texts, table.drop(columns="order"), logs)
+    return ComparedRun(first.label, sources, runs, first.settings, texts, table.drop(columns="order"), logs)
 
 
 def mean_or_none(values: Any) -> float | None:
