@@ -4,26 +4,52 @@ from __future__ import annotations
 
 import os
 import shlex
-import shutil
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 """Where the scripts are in a checkout."""
 
-RUN, ANALYZE = "run_local.py", "analyze_timing_from_tau2_log.py"
-_CONSOLE = {RUN: "tau2-run-local", ANALYZE: "tau2-analyze-timing"}
-_MODULES = {RUN: "tau2_logging.cli.run_local", ANALYZE: "tau2_logging.cli.analyze_timing"}
+DOOR = "tau2-logging"
+"""The console command, and the name of the distribution."""
+RUN, ANALYZE, COMPARE, VIEW, EXPERIMENTS, RESULTS, RENTAL = "run", "analyze", "compare", "view", "experiments", "results", "rental"
+"""Commands that others name in what they print; `tau2_logging.__main__` lists all."""
+_SCRIPTS = {RUN: "run_local.py", ANALYZE: "analyze_timing_from_tau2_log.py"}
+_OWN_NAMES = {
+    "tau2-run-local": RUN,
+    "tau2-analyze-timing": ANALYZE,
+    "tau2-results": RESULTS,
+    "tau2-endpoints": RENTAL,
+    "tau2-enhanced": "enhanced",
+}
+"""Console command of a single command -> that command."""
 
 
-def command(script: str) -> str:
-    """Return the words that start `script` (RUN or ANALYZE) as this process was started: as a file, a console command or a module."""
-    beside = Path(sys.argv[0]).parent / script
-    if Path(sys.argv[0]).suffix == ".py" and beside.is_file():
-        return f"{interpreter()} {shlex.quote(_from_here(beside))}"
-    if shutil.which(_CONSOLE[script]):
-        return _CONSOLE[script]
-    return f"{interpreter()} -m {_MODULES[script]}"
+def program(name: str) -> str:
+    """Return what usage and errors call a command: its script or console command, or the door and its name there."""
+    started = Path(sys.argv[0])
+    if _OWN_NAMES.get(started.stem) == name:
+        return started.stem
+    if started.stem == DOOR:
+        return f"{DOOR} {name}"
+    if name not in _SCRIPTS or (started.name == "__main__.py" and _is_ours(started)):
+        return f"python -m tau2_logging {name}"
+    return _SCRIPTS[name]
+
+
+def door() -> str:
+    """Return what usage and errors call the command that has all others."""
+    return DOOR if Path(sys.argv[0]).stem == DOOR else "python -m tau2_logging"
+
+
+def command(name: str) -> str:
+    """Return the words that start a command as this process was started: as a script, a console command or a module."""
+    started = Path(sys.argv[0])
+    if started.suffix == ".py" and name in _SCRIPTS and _is_root(started.parent):
+        return f"{interpreter()} {shlex.quote(_from_here(started.parent / _SCRIPTS[name]))}"
+    if installed := _console_command(started):
+        return f"{installed} {name}"
+    return f"{_search_path()}{interpreter()} -m tau2_logging {name}"
 
 
 def interpreter() -> str:
@@ -37,6 +63,36 @@ def ready_interpreter() -> str | None:
     if not found.exists() or Path(sys.prefix) == ROOT / ".venv":
         return None
     return shlex.quote(_from_here(found))
+
+
+def _is_root(folder: Path) -> bool:
+    return os.path.realpath(folder) == str(ROOT) and all((ROOT / script).is_file() for script in _SCRIPTS.values())
+
+
+def _is_ours(started: Path) -> bool:
+    return ROOT / "tau2_logging" in Path(os.path.realpath(started)).parents
+
+
+def _console_command(started: Path) -> str | None:
+    """Return the console command beside the one that was started, or beside the interpreter of a program that is not ours."""
+    if started.stem in (DOOR, *_OWN_NAMES):
+        found = started.with_stem(DOOR)
+    elif _is_ours(started) or _is_root(started.parent):
+        return None
+    else:
+        found = Path(sys.executable).with_name(DOOR)
+    if not found.is_file():
+        return None
+    folders = map(os.path.abspath, os.environ.get("PATH", "").split(os.pathsep))
+    first = next((folder for folder in folders if os.path.exists(os.path.join(folder, found.name))), None)
+    return DOOR if first == os.path.abspath(found.parent) else shlex.quote(_from_here(found))
+
+
+def _search_path() -> str:
+    """Return what a shell needs to find `-m tau2_logging` from the current folder: nothing if the package is installed."""
+    if os.name == "nt" or os.getcwd() == str(ROOT) or str(ROOT) in map(os.path.abspath, sys.path[1:]):
+        return ""
+    return f"PYTHONPATH={shlex.quote(str(ROOT))} "
 
 
 def _from_here(path: Path) -> str:

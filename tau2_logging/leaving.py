@@ -7,9 +7,7 @@ written is an error. A simulation that hangs in somebody's network call does not
 
 from __future__ import annotations
 
-import argparse
 import os
-import re
 import sys
 import threading
 from collections.abc import Callable
@@ -20,19 +18,6 @@ from tau2_logging.extras import missing_package
 
 INTERRUPTED = 130
 SIMULATION_THREAD = "simulation"
-
-_OPTION = re.compile(r"(?:(?<=\s)|^)--?[A-Za-z][\w\-]*")
-_UNKNOWN, _AMBIGUOUS = "unrecognized arguments: ", re.compile(r"(ambiguous option: [\w\-]+)=.*( could match )", re.DOTALL)
-
-
-class CommandParser(argparse.ArgumentParser):
-    """Does not repeat the value of an option that is not known: the option may be misspelt, and the value a key."""
-
-    def error(self, message: str) -> NoReturn:
-        """Say it, and end the process."""
-        if message.startswith(_UNKNOWN) and (names := _OPTION.findall(message.removeprefix(_UNKNOWN))):
-            message = _UNKNOWN + " ".join(names)
-        super().error(_AMBIGUOUS.sub(r"\1\2", message))
 
 
 def carry_out(prog: str, work: Callable[[], int], output_matters: bool = True) -> NoReturn:

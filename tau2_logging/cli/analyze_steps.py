@@ -35,7 +35,9 @@ from tau2_logging.analysis.verdict.compare_sides import compare_sides
 from tau2_logging.analysis.verdict.read_sides import named_log, two_sides
 from tau2_logging.analysis.verdict.sentences import headline
 from tau2_logging.analysis.what_if import forecasts, parse_scenario
+from tau2_logging.browser import open_page
 from tau2_logging.errors import Tau2LoggingError, UserError
+from tau2_logging.invocation import ANALYZE, COMPARE, command, program
 
 Gates = Callable[[RunLog, ReportOptions], ReportOptions]
 
@@ -78,10 +80,14 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         options = _with_deep(log, [*recordings, *told], options)
     if not args.format:
         formats = _affordable(log, formats)
+    if args.quiet:
+        formats = tuple(name for name in formats if name != "console")
     if args.otlp is not None:
         print(_send(log, args.otlp, args.otlp_content))
     made, checked = _write(log, Path(args.output_dir), [load_report(name) for name in formats], options, gates)
     _say(log, made, args.output_dir)
+    if args.open:
+        _open_report(made)
     if "console" in formats and not options.tables:
         print("more:  --tables [latency cost ...]" + ("" if args.deep else ", or --deep for what the agent did right and wrong"))
     if options.compare is not None:
@@ -138,7 +144,7 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
     formats = formats or tuple(deep_alone.FILES)
     deep_alone.check_formats(formats)
     deep = LogAnalyzer(recordings, pool=args.pool)
-    command = shlex.join(["analyze_timing_from_tau2_log.py", *arguments])
+    command = shlex.join([program(ANALYZE), *arguments])
     options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep, tables=_tables(args))
     made = write_deep_reports(deep, Path(args.output_dir), formats, options)
     _say_written(made, args.output_dir)
@@ -225,7 +231,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
         title=args.title,
         top=args.top,
         tables=_tables(args),
-        command=shlex.join(["analyze_timing_from_tau2_log.py", *arguments]),
+        command=shlex.join([program(ANALYZE), *arguments]),
     )
 
     def with_gates(log: RunLog, options: ReportOptions) -> ReportOptions:
@@ -297,7 +303,15 @@ def _say_verdict(log: RunLog, other: RunLog, folder: Path, formats: Sequence[str
         comparison = compare_sides(sides)
         paths = write_files(comparison, (), folder, formats)
         print(textwrap.fill(headline(comparison), WIDTH, subsequent_indent="  "))
-        print(f"wrote {', '.join(map(str, paths))}" if paths else "more:  python -m tau2_logging compare")
+        print(f"wrote {', '.join(map(str, paths))}" if paths else f"more:  {command(COMPARE)}")
+
+
+def _open_report(made: Attempts) -> None:
+    page = next((path for path in made.paths if path.name == "report.html"), None)
+    if page is None:
+        print("note: --open: no report.html was made; add html to --format", file=sys.stderr)
+    elif not open_page(page.resolve().as_uri()):
+        print(f"note: no browser to open here; the report is {page}", file=sys.stderr)
 
 
 def _say_gates(gates: Sequence[Mapping[str, object]]) -> None:

@@ -1,4 +1,4 @@
-"""`analyze_timing_from_tau2_log.py`: from a log to answers.
+"""`analyze_timing_from_tau2_log.py`, and `tau2-logging analyze`: from a log to answers.
 
 Only argparse is imported here, so that --help answers at once; everything else when it is needed.
 """
@@ -9,36 +9,69 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tau2_logging.leaving import CommandParser, carry_out
+from tau2_logging.command_parser import CommandParser
+from tau2_logging.invocation import ANALYZE, command, program
+from tau2_logging.leaving import carry_out
 
 _EPILOG = """\
 examples:
-  python analyze_timing_from_tau2_log.py --log_file logs/tau2_retail.log --output_dir analysis_results/
-  python analyze_timing_from_tau2_log.py --log_dir logs --format console --run all
-  python analyze_timing_from_tau2_log.py --log_file logs/tau2_retail.log --compare old/tau2_retail.log --fail-if-slower 10%
-  python analyze_timing_from_tau2_log.py --log_dir logs --slo ttft:500@0.99 --slo llm_call.p95:10000 --slo cost_per_success:0.05
-  python analyze_timing_from_tau2_log.py --log_dir logs --what-if concurrency=16 order=longest --what-if price=gpt-4.1-mini cache=on
-  python analyze_timing_from_tau2_log.py --log_dir logs --follow
-  python analyze_timing_from_tau2_log.py --log_file logs/tau2_retail.log --deep
-  python analyze_timing_from_tau2_log.py --log_file results.json --deep --format console html
-  python analyze_timing_from_tau2_log.py --results data/simulations/*.json --deep
+  {command} logs/tau2_retail.log --open
+  {command} logs/tau2_retail.log --deep
+  {command} --log_dir logs --format console --run all
+  {command} --log_dir logs --follow
+  {command} logs/tau2_retail.log --compare old/tau2_retail.log --fail-if-slower 10%
+  {command} --log_dir logs --slo ttft:500@0.99 --slo llm_call.p95:10000 --slo cost_per_success:0.05
+  {command} --log_dir logs --what-if concurrency=16 order=longest --what-if price=gpt-4.1-mini cache=on
+  {command} --results data/simulations/*.json --deep
 
-objectives (--gates): ttft, tpot, e2e (the agent's model calls, ms), task (ms): each one must meet it, or the share after @;
+objectives (--slo): ttft, tpot, e2e (the agent's model calls, ms), task (ms): each one must meet it, or the share after @;
 TYPE.STATISTIC (p50, p90, p95, p99, mean, max in ms, error_rate) of a type of event; cost_per_success, cost (USD)
 
 exit code: 0 done, 1 a report could not be made, or --strict and something could not be read, 2 bad input,
-3 a gate is broken (--gates, --fail-if-slower)
+3 a gate is broken (--slo, --fail-if-slower)
 """
+_COMMON = frozenset((
+    "--log_file", "--log_dir", "--results", "--run", "--follow", "--output_dir", "--format", "--tables", "--show", "--open", "--quiet",
+    "--force", "--deep", "--compare", "--slo", "--fail-if-slower", "--what-if", "--prices", "--tasks", "--top",
+))  # fmt: skip
+"""Flags that `--help` shows; `--help-all` shows all."""
+_SYNONYMS = {
+    "--log": "--log_file", "--logs": "--log_file", "--log-files": "--log_file", "--input": "--log_file", "-i": "--log_file",
+    "--output": "--output_dir", "-o": "--output_dir", "--out": "--output_dir", "--runs": "--run", "--run-id": "--run",
+    "--gates": "--slo", "--table": "--tables", "--task": "--show", "--task-ids": "--show", "--baseline": "--compare",
+    "--formats": "--format", "--price": "--prices", "--browser": "--open", "--watch": "--follow",
+}  # fmt: skip
+_ANSWERS = {
+    "--html": "give --format html, or --open, which opens the report that is made anyway",
+    "--json": "give --format json",
+    "--csv": "give --format csv",
+    "--markdown": "give --format markdown",
+    "--png": "give --format png",
+    "--failures": "--deep says why simulations failed; --show TASK prints one of them",
+    "--failed": "--deep says why simulations failed; --show TASK prints one of them",
+    "--verbose": "give --tables for every table, or the names of some",
+    "-v": "give --tables for every table, or the names of some",
+    "--domain": "name the log of the domain: logs/tau2_<domain>.log",
+    "--domains": "name the logs of the domains: logs/tau2_<domain>.log",
+    "--config": "options are given on the command line",
+    "--no-color": "set the environment variable NO_COLOR=1",
+    "--cost": "costs are in the answer; --tables cost prints their tables",
+    "--latency": "give --tables latency",
+    "--save-to": "give --output_dir DIR",
+    "--dry-run": "nothing is run here; --dry-run is an option of the run",
+}
 _FORMATS = "console, csv, json, markdown, parquet, png, trace, speedscope, html"
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = CommandParser(
-        prog="analyze_timing_from_tau2_log.py",
-        description="Where did the time go, what did it cost, what stands out: tables, files and a report from the logs of run_local.py.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        prog=program(ANALYZE),
+        description="Where did the time go, what did it cost, what stands out: tables, files and a report from the logs of runs.",
+        epilog=_EPILOG.format(command=command(ANALYZE)),
+        common=_COMMON,
+        synonyms=_SYNONYMS,
+        answers=_ANSWERS,
     )
     _add_input(parser.add_argument_group("input"))
     _add_output(parser.add_argument_group("output"))
@@ -53,9 +86,10 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_input(group: argparse._ArgumentGroup) -> None:
-    group.add_argument("--log_file", "--log-file", nargs="+", action="extend", default=[], metavar="FILE",
+    group.add_argument("logs", nargs="*", metavar="LOG", help="logs to read, as with --log_file")
+    group.add_argument("--log-file", "--log_file", nargs="+", action="extend", default=[], metavar="FILE",
                        help="logs to read: tau2_*.log or eval_*.log, .gz and .zst too, - for standard input")  # fmt: skip
-    group.add_argument("--log_dir", "--log-dir", metavar="DIR", help="read the logs of a folder")
+    group.add_argument("--log-dir", "--log_dir", metavar="DIR", help="read the logs of a folder")
     group.add_argument("--results", nargs="+", action="extend", default=[], metavar="FILE",
                        help="results files of tau2 (v0.1 to v1) that were recorded without a log, or .eval of Inspect AI")  # fmt: skip
     group.add_argument("--log-glob", "--log_glob", default="tau2_*.log*", metavar="PATTERN", help="which ones (default: %(default)s)")
@@ -69,7 +103,7 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
 
 def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
-        "--output_dir", "--output-dir", default="analysis_results", metavar="DIR", help="where files go (default: %(default)s)"
+        "--output-dir", "--output_dir", default="analysis_results", metavar="DIR", help="where files go (default: %(default)s)"
     )
     group.add_argument("--format", nargs="+", action="extend", default=[], metavar="NAME", help=f"only these: {_FORMATS} (default: all)")
     group.add_argument("--force", action="store_true", help="overwrite the files of another run")
@@ -98,6 +132,8 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="with --otlp: also send messages, arguments and results (needs a log of --log-level DEBUG)",
     )
+    group.add_argument("--open", action="store_true", help="open the report in a browser")
+    group.add_argument("-q", "--quiet", action="store_true", help="print no analysis, only what was written, warnings and gates")
     group.add_argument("--title", default="", metavar="TEXT", help="title of the reports")
 
 
@@ -121,9 +157,15 @@ def _add_questions(group: argparse._ArgumentGroup) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Parse, analyze, and end the process with its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = build_parser()
-    args = parser.parse_args(arguments)
-    carry_out(parser.prog, lambda: _analyze(args, arguments))
+    args = parsed(arguments)
+    carry_out(program(ANALYZE), lambda: _analyze(args, arguments))
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the arguments by name; ends the process if they cannot be understood."""
+    args = build_parser().parse_args(arguments)
+    args.log_file = [*args.logs, *args.log_file]
+    return args
 
 
 def _analyze(args: argparse.Namespace, arguments: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""`python -m tau2_logging compare`: is one run better than another?
+"""`tau2-logging compare`: is one run better than another?
 
 Only argparse is imported here, so that --help answers at once; everything else when it is needed.
 """
@@ -9,14 +9,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from tau2_logging.leaving import CommandParser, carry_out
+from tau2_logging.command_parser import CommandParser
+from tau2_logging.invocation import COMPARE, command, program
+from tau2_logging.leaving import carry_out
 
 _EPILOG = """\
 examples:
-  python -m tau2_logging compare old/logs new/logs
-  python -m tau2_logging compare logs/runs/20261120-174501-a1b2 results.json --labels before,after
-  python -m tau2_logging compare a.json b.json c.json d.json --all-pairs
-  python -m tau2_logging compare new/logs --baseline main.json --fail-if-worse 5 --fail-if-costlier 20%
+  {command} old/logs new/logs
+  {command} logs/runs/20261120-174501-a1b2 results.json --labels before,after
+  {command} a.json b.json c.json d.json --all-pairs
+  {command} new/logs --baseline main.json --fail-if-worse 5 --fail-if-costlier 20%
 
 Each path is a folder of logs (its latest run), a run folder, a log, a results file of tau2 (v0.1 to v1), or .eval of Inspect AI. A run
 with arms is one run for each arm. Runs that are alike in every setting are trials of one.
@@ -28,10 +30,10 @@ exit code: 0 done, 2 bad input, 3 a gate is broken (--fail-if-worse, --fail-if-c
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = CommandParser(
-        prog="python -m tau2_logging compare",
+        prog=program(COMPARE),
         description="Is B better than A? Runs compared task by task: success, cost, tokens, calls and time, each with its uncertainty.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG.format(command=command(COMPARE)),
+        synonyms={"--label": "--labels", "--names": "--labels", "-o": "--output-dir", "--output": "--output-dir"},
     )
     parser.add_argument("paths", nargs="+", metavar="RUN", help="what to compare; the first is what the others are compared with")
     parser.add_argument("--baseline", metavar="RUN", help="what all RUNs are compared with, instead of the first")

@@ -12,20 +12,23 @@ import sys
 from collections.abc import Sequence
 
 from tau2_logging.cli.run_local import main as run_local
+from tau2_logging.command_parser import CommandParser
 from tau2_logging.errors import UserError
-from tau2_logging.leaving import CommandParser, leave, tell
-
-PROG = "tau2-enhanced"
+from tau2_logging.invocation import RUN, command, program
+from tau2_logging.leaving import leave, tell
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the words that run_local.py calls otherwise."""
     parser = CommandParser(
-        prog=PROG,
-        description="Run a domain of tau2-bench with structured events. All other options are passed on; run_local.py --help lists them.",
+        prog=program("enhanced"),
+        description="Run a domain of tau2-bench with structured events. All other options are passed on: "
+        f"{command(RUN)} --help lists them.",
         argument_default=argparse.SUPPRESS,
         allow_abbrev=False,
+        add_help=False,
     )
+    parser.add_argument("-h", "--help", action="help", help="show this help, and exit")
     parser.add_argument("command", nargs="?", choices=["run"], default="run", help="what to do (default: run)")
     parser.add_argument("--domain", "-d", required=True, metavar="NAME", help="domain to run: airline_enhanced, retail, ...")
     parser.add_argument("--task-set-name", metavar="NAME", help="task set: the domain's own name, or <domain>_<split>")
@@ -58,9 +61,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         words = translated(sys.argv[1:] if argv is None else argv)
     except UserError as error:
-        tell(f"{PROG}: error: {error}")
+        tell(f"{program('enhanced')}: error: {error}")
         leave(error.exit_code)
-    run_local(words, PROG)
+    run_local(words, program("enhanced"))
 
 
 if __name__ == "__main__":

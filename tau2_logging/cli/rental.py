@@ -1,4 +1,4 @@
-"""`python -m tau2_logging.cli.rental`: SkyPilot task files for model servers on rented GPUs.
+"""`tau2-logging rental`: SkyPilot task files for model servers on rented GPUs.
 
 Only argparse is imported here, so that --help answers at once; everything else when it is needed.
 """
@@ -10,12 +10,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tau2_logging.leaving import CommandParser, carry_out
+from tau2_logging.command_parser import CommandParser
+from tau2_logging.invocation import RENTAL, command, program
+from tau2_logging.leaving import carry_out
 
 _EPILOG = """\
 examples:
-  python -m tau2_logging.cli.rental render --gpu A100-80GB:1 --model Qwen/Qwen3-32B --max-hourly-cost 2.0 -o endpoint.yaml
-  python -m tau2_logging.cli.rental validate endpoint.yaml
+  {command} render --gpu A100-80GB:1 --model Qwen/Qwen3-32B --max-hourly-cost 2.0 -o endpoint.yaml
+  {command} validate endpoint.yaml
   sky launch -c tau2-qwen3-32b -d --secret VLLM_API_KEY --secret HF_TOKEN endpoint.yaml
 
 docs/gpus.md walks through it. exit code: 0 done, 2 bad input, or a file that should not be launched
@@ -25,10 +27,9 @@ docs/gpus.md walks through it. exit code: 0 done, 2 bad input, or a file that sh
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = CommandParser(
-        prog="python -m tau2_logging.cli.rental",
+        prog=program(RENTAL),
         description="Write and check task files with which SkyPilot rents a machine with GPUs and serves a model with vLLM.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG.format(command=command(RENTAL)),
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     render = commands.add_parser("render", help="write a task file", argument_default=argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""`python -m tau2_logging.cli.rescore`: MASEval's recorded reports, scored by tau2's own evaluator."""
+"""`tau2-logging rescore`: MASEval's recorded reports, scored by tau2's own evaluator."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.leaving import CommandParser, exit_code, leave
+from tau2_logging.command_parser import CommandParser
+from tau2_logging.invocation import program
+from tau2_logging.leaving import exit_code, leave
 
 if TYPE_CHECKING:
     from tau2_logging.runner.rescore_maseval import Rescored
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = CommandParser(
-        prog="python -m tau2_logging.cli.rescore",
+        prog=program("rescore"),
         description="Turn a report of MASEval's Tau2 benchmark (JSONL, as its FileResultLogger writes it) into tau2's trajectories, score "
         "them with tau2's own evaluator, and write a tau2 results file for each domain.",
         epilog="exit code: 0 when every report was scored, 1 when some were left out, 2 for bad input. MASEval itself is not needed.",

@@ -1,4 +1,4 @@
-"""`python -m tau2_logging.cli.results`: recorded results put together, thinned out, or made into a log.
+"""`tau2-logging results`: recorded results put together, thinned out, or made into a log.
 
 Only argparse is imported here, so that --help answers at once; everything else when it is needed.
 """
@@ -8,13 +8,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from tau2_logging.leaving import CommandParser, carry_out
+from tau2_logging.command_parser import CommandParser
+from tau2_logging.invocation import RESULTS, command, program
+from tau2_logging.leaving import carry_out
 
 _EPILOG = """\
 examples:
-  python -m tau2_logging.cli.results merge part1.json part2.json -o all.json
-  python -m tau2_logging.cli.results filter all.json --failed --task-ids 7 12 -o failed.json
-  python -m tau2_logging.cli.results to-log all.json -o logs_of_all/
+  {command} merge part1.json part2.json -o all.json
+  {command} filter all.json --failed --task-ids 7 12 -o failed.json
+  {command} to-log all.json -o logs_of_all/
 
 Files are tau2's own (v0.1 to v1, also v1's results.json with its folder), or Inspect AI's .eval (to-log).
 exit code: 0 done, 2 bad input
@@ -24,10 +26,9 @@ exit code: 0 done, 2 bad input
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = CommandParser(
-        prog="python -m tau2_logging.cli.results",
+        prog=program(RESULTS),
         description="Merge or filter recorded results, or make a log from them.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG.format(command=command(RESULTS)),
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     merge = commands.add_parser("merge", help="merge several files of one domain, agent and user")
@@ -42,9 +43,9 @@ def build_parser() -> argparse.ArgumentParser:
     which.add_argument("--failed", dest="solved", action="store_const", const=False, help="without")
     log = commands.add_parser("to-log", help="write logs that every analysis reads: tau2_<domain>.log")
     log.add_argument("files", nargs="+", metavar="FILE")
-    for command, what in ((merge, "the file to write"), (keep, "the file to write"), (log, "the folder to write to")):
-        command.add_argument("-o", "--output", required=True, metavar="PATH", help=what)
-        command.add_argument("--force", action="store_true", help="overwrite what is there")
+    for one, what in ((merge, "the file to write"), (keep, "the file to write"), (log, "the folder to write to")):
+        one.add_argument("-o", "--output", required=True, metavar="PATH", help=what)
+        one.add_argument("--force", action="store_true", help="overwrite what is there")
     return parser
 
 

@@ -1,4 +1,4 @@
-"""`python -m tau2_logging view`: a page of all runs of a folder, live.
+"""`tau2-logging view`: a page of all runs of a folder, live.
 
 Only argparse is imported here, so that --help answers at once; everything else when it is needed.
 """
@@ -10,12 +10,15 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tau2_logging.leaving import CommandParser, carry_out
+from tau2_logging.browser import open_page
+from tau2_logging.command_parser import CommandParser
+from tau2_logging.invocation import VIEW, command, program
+from tau2_logging.leaving import carry_out
 
 _EPILOG = """\
 examples:
-  python -m tau2_logging view
-  python -m tau2_logging view logs --port 9000
+  {command}
+  {command} logs --port 9000 --open
 
 The page answers to browsers on this machine only. From another machine: ssh -L 8737:127.0.0.1:8737 gpu-box
 
@@ -26,13 +29,16 @@ exit code: 130 ended by Ctrl-C, 143 by SIGTERM, 2 bad input
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
     parser = CommandParser(
-        prog="python -m tau2_logging view",
+        prog=program(VIEW),
         description="Show all runs of a folder in a browser: running ones live, finished ones with their reports, two compared.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG.format(command=command(VIEW)),
+        synonyms={"--browser": "--open"},
+        answers=dict.fromkeys(("--log-dir", "--log_dir", "--log-file"), "the folder is named without a flag, after view")
+        | {"--host": "the page answers on 127.0.0.1 only; from another machine: ssh -L 8737:127.0.0.1:8737 gpu-box"},
     )
     parser.add_argument("folder", nargs="?", default="logs", metavar="FOLDER", help="folder that runs write to (default: %(default)s)")
     parser.add_argument("--port", type=_port, metavar="P", help="port on 127.0.0.1 (default: 8737, or a free one if that is in use)")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
     return parser
 
 
@@ -50,9 +56,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _view(args: argparse.Namespace) -> int:
-    from tau2_logging.cli.view_steps import serve
+    from tau2_logging.view.runs_site import serve
 
-    return serve(Path(args.folder), args.port)
+    return serve(Path(args.folder), args.port, open_page if args.open else None)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m tau2_logging.experiments`: plan, power, run (launch), status (monitor), collect, manipulation, analyze, variants.
+"""`tau2-logging experiments`: plan, power, run (launch), status (monitor), collect, manipulation, analyze, variants.
 
 Only argparse and the table of options are imported here, so that --help answers at once; everything else when it is needed.
 """
@@ -8,43 +8,64 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from tau2_logging.leaving import CommandParser, carry_out
-from tau2_logging.runner.settings.options import add_plan_options, add_start_options
+from tau2_logging.command_parser import CommandParser
+from tau2_logging.invocation import EXPERIMENTS, command, program
+from tau2_logging.leaving import carry_out
+from tau2_logging.runner.settings.guessed_flags import answers, synonyms
+from tau2_logging.runner.settings.options import add_plan_options, add_start_options, planned_options, start_options
 
-PROG = "python -m tau2_logging.experiments"
 _EPILOG = """\
 examples:
-  python -m tau2_logging.experiments plan --name moods --domains retail --num-tasks 20 --num-trials 4 --user-variants control,anger,placebo
-  python -m tau2_logging.experiments run experiments/moods
-  python -m tau2_logging.experiments analyze experiments/moods
-  python -m tau2_logging.experiments plan --name agents --agents llm_agent,retry_agent --num-trials 4
+  {command} plan --name moods --num-tasks 20 --num-trials 4 --user-variants control,anger,placebo
+  {command} run experiments/moods
+  {command} analyze experiments/moods
+  {command} plan --name agents --agents llm_agent,retry_agent --num-trials 4
 
 exit code: 0 done, 1 cells are missing (or lint has findings), 2 bad input, 3 a variant was not delivered, 130 and 143 stopped
 """
 _PLAN = "plan.json, or the folder it is in"
 
 
+_COMMON = frozenset((
+    "--name", "--user-variants", "--agents", "--agent-llms", "--arm", "--reference", "--domains", "--task-ids", "--num-tasks",
+    "--num-trials", "--model", "--agent-llm", "--user-llm", "--max-concurrency", "--budget", "--cost-per-simulation", "--like", "--seed",
+))  # fmt: skip
+"""Flags that `plan --help` shows; `plan --help-all` shows all."""
+_ANSWERS = {
+    "--tasks": "--num-tasks N says how many, --task-ids ID ... which",
+    "--max-price": "--budget USD limits what the experiment costs; for rented GPUs it is --max-hourly-cost of the command rental",
+}
+
+
+def _plan_words() -> dict[str, Any]:
+    """Return what the parser of a plan knows besides its options."""
+    own = {"--experiment-name": "--name", "--variants": "--user-variants", "--output": "--out", "--models": "--agent-llms"}
+    words = synonyms([option.flag for option in planned_options()])
+    return {"synonyms": words | own, "answers": answers() | _ANSWERS}
+
+
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser."""
+    prog = program(EXPERIMENTS)
     parser = CommandParser(
-        prog=PROG,
+        prog=prog,
         description="Paired experiments: compare several users, agents or models on the same tasks.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG.format(command=command(EXPERIMENTS)),
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _add_plan(
-        commands.add_parser(
-            "plan", usage=f"{PROG} plan --name NAME [option ...]", help="make a plan file; says cost and power before anything is run"
-        )
+    words = _plan_words()
+    _add_plan(commands.add_parser("plan", help="make a plan file; says cost and power before anything is run", common=_COMMON, **words))
+    power = commands.add_parser(
+        "power", usage=f"{prog} power [PLAN | option ...]", help="the smallest difference that a plan can find", **words
     )
-    power = commands.add_parser("power", usage=f"{PROG} power [PLAN | option ...]", help="the smallest difference that a plan can find")
     power.add_argument("plan", nargs="?", help=f"{_PLAN}; or give the plan's own flags")
     _add_design(power)
     run = commands.add_parser(
-        "run", aliases=["launch"], usage=f"{PROG} run PLAN [option ...]", help="run what is missing of a plan; again after any interruption"
-    )
+        "run", aliases=["launch"], help="run what is missing of a plan; again after any interruption",
+        synonyms=synonyms([option.flag for option in start_options()]), answers=answers() | _ANSWERS,
+    )  # fmt: skip
     _add_run(run)
     for name, aliases, text in (
         ("status", ["monitor"], "how far each arm has come"),
@@ -52,11 +73,11 @@ def build_parser() -> argparse.ArgumentParser:
         ("manipulation", [], "did the variants change how the user writes?"),
         ("analyze", [], "effects, intervals, tests; text, JSON, CSV and report.html"),
     ):
-        command = commands.add_parser(name, aliases=aliases, help=text)
-        command.add_argument("plan", help=_PLAN)
-        command.add_argument("--output-dir", metavar="DIR", help="where files go (default: report/ beside the plan)")
+        own = commands.add_parser(name, aliases=aliases, help=text, synonyms={"--output": "--output-dir", "--results-dir": "--output-dir"})
+        own.add_argument("plan", help=_PLAN)
+        own.add_argument("--output-dir", metavar="DIR", help="where files go (default: report/ beside the plan)")
         if name == "analyze":
-            command.add_argument("--format", nargs="+", metavar="NAME", help="only these: text, json, csv, html (default: all)")
+            own.add_argument("--format", nargs="+", metavar="NAME", help="only these: text, json, csv, html (default: all)")
     _add_variants(commands.add_parser("variants", help="the manners of the user: list, show, diff, lint, prompt"))
     return parser
 
@@ -115,8 +136,9 @@ def _add_variants(parser: argparse.ArgumentParser) -> None:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; ends the process with its exit code."""
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
-    args = build_parser().parse_args(argv)
-    carry_out(PROG, lambda: command_of(args)(args))
+    parser = build_parser()
+    args = parser.parse_args(argv)
+    carry_out(parser.prog, lambda: command_of(args)(args))
 
 
 def command_of(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:

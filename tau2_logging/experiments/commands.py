@@ -1,4 +1,4 @@
-"""What `python -m tau2_logging.experiments` does: plan, power, collect, manipulation, analyze. `run_commands` has the others.
+"""What `python -m tau2_logging experiments` does: plan, power, collect, manipulation, analyze. `run_commands` has the others.
 
 Each returns the exit code and raises UserError for bad input.
 """
@@ -6,7 +6,7 @@ Each returns the exit code and raises UserError for bad input.
 from __future__ import annotations
 
 import argparse
-import sys
+import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -26,7 +26,7 @@ from tau2_logging.experiments.planning.plan_text import plan_lines
 from tau2_logging.experiments.planning.run_settings import run_config
 from tau2_logging.experiments.run_commands import EXIT_MISSING
 from tau2_logging.experiments.scripted_personas import moods
-from tau2_logging.invocation import interpreter
+from tau2_logging.invocation import EXPERIMENTS, command, program
 from tau2_logging.runner.work.prompts import scenarios
 
 FORMATS = ("text", "json", "csv", "html")
@@ -39,7 +39,7 @@ def plan(args: argparse.Namespace) -> int:
     path = Path(args.out) / args.name / FILE
     write_plan(made, path)
     _print_plan(made)
-    print(f"written: {path}; next: {interpreter()} -m tau2_logging.experiments run {path}")
+    print(f"written: {path}; next: {command(EXPERIMENTS)} run {path}")
     return 0
 
 
@@ -106,8 +106,8 @@ def analyze(args: argparse.Namespace) -> int:
     for path in set(written) - set(kept):
         path.unlink()
     if "html" in wanted:
-        command = "python -m tau2_logging.experiments " + " ".join(sys.argv[1:])
-        kept += report.write_page(experiment, findings, directory, command)
+        made_with = shlex.join([program(EXPERIMENTS), "analyze", args.plan])
+        kept += report.write_page(experiment, findings, directory, made_with)
     if "text" in wanted:
         report.print_findings(findings)
     if kept:
@@ -130,7 +130,7 @@ def _output(args: argparse.Namespace, experiment: Experiment) -> Path:
 def _collected(args: argparse.Namespace) -> tuple[Experiment, pd.DataFrame]:
     experiment = read_plan(Path(args.plan))
     if not experiment.run_dir.exists():
-        raise UserError(f"{experiment.directory} has not been run; run it with: python -m tau2_logging.experiments run {args.plan}")
+        raise UserError(f"{experiment.directory} has not been run; run it with: {command(EXPERIMENTS)} run {args.plan}")
     return experiment, collected(experiment)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import arm_label
 from tau2_logging.experiments.planning.plan_file import Experiment
+from tau2_logging.invocation import EXPERIMENTS, command
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.work.checkpoint import read_rows
 from tau2_logging.units import money
@@ -40,13 +42,17 @@ def run_experiment(experiment: Experiment, changes: Mapping[str, Any], rounds: i
 
     Raises UserError for what the run cannot start with.
     """
+    from tau2_logging.runner.run_notices import NextCommands
     from tau2_logging.runner.session import run
 
     config = _checked(replace(experiment.config, **changes))
+    directory = shlex.quote(str(experiment.directory))
+    following = NextCommands(f"{command(EXPERIMENTS)} analyze {directory}", f"{command(EXPERIMENTS)} run {directory}")
     code = 0
     for _ in range(rounds):
         begun = (experiment.run_dir / "run.json").exists()
-        code = run(_within_budget(config, experiment), experiment.run_dir if begun else None, ["experiments", "run", experiment.plan.name])
+        words = ["experiments", "run", experiment.plan.name]
+        code = run(_within_budget(config, experiment), experiment.run_dir if begun else None, words, following=following)
         if code in _STOPPED or not any(item.missing for item in progress(experiment)):
             break
     return code

@@ -1,4 +1,4 @@
-"""`python -m tau2_logging.parity`: the comparison as a command."""
+"""`tau2-logging parity`: the comparison as a command."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from tau2_logging.command_parser import CommandParser
 from tau2_logging.errors import UserError
-from tau2_logging.leaving import CommandParser, exit_code, leave
+from tau2_logging.invocation import RUN, command, program
+from tau2_logging.leaving import exit_code, leave
 from tau2_logging.parity.case import Case
 from tau2_logging.parity.comparison import compare
 from tau2_logging.parity.findings import deliberate_kinds, findings
@@ -25,19 +27,18 @@ both databases, environment assertions, and what the two evaluators say of the s
 _EPILOG = """\
 exit code: 0 when every difference is deliberate or accepted, 1 when one is not, 2 for bad input
 
-  python -m tau2_logging.parity                                          # tau2 and MASEval of this interpreter, all 278 tasks
-  python -m tau2_logging.parity --right tau2@/other/venv/bin/python      # two releases of tau2
-  python -m tau2_logging.parity --domains airline retail --fuzz 300      # and 300 random sequences of 12 calls
+  {command}                                          # tau2 and MASEval of this interpreter, all 278 tasks
+  {command} --right tau2@/other/venv/bin/python      # two releases of tau2
+  {command} --domains airline retail --fuzz 300      # and 300 random sequences of 12 calls
 """
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the command."""
     parser = CommandParser(
-        prog="python -m tau2_logging.parity",
+        prog=program("parity"),
         description=_DESCRIPTION,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=_EPILOG.format(command=command("parity")),
         allow_abbrev=False,
     )
     parser.add_argument("--left", default="tau2", metavar="SIDE", help="tau2, or tau2@PYTHON for that of another interpreter")
@@ -70,7 +71,7 @@ def _run(args: argparse.Namespace) -> int:
     cases = [Case.of(data) for data in one.about["cases"]]
     if not cases:
         wanted = " ".join(args.task_ids or ())
-        raise UserError(f"no task {wanted} in {', '.join(request.domains)}; run_local.py --list-tasks DOMAIN shows all")
+        raise UserError(f"no task {wanted} in {', '.join(request.domains)}; {command(RUN)} --list-tasks DOMAIN shows all")
     comparison = compare(cases, one.cases, other.cases, deliberate_kinds(one, other))
     found = findings(comparison, one, other)
     accepted = frozenset(args.accept)

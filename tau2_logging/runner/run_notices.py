@@ -3,19 +3,37 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 from tau2_logging.invocation import ANALYZE, RUN, command
 from tau2_logging.runner.run_end import Ending
 from tau2_logging.runner.run_stop import Stop
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.options import THREADS
+from tau2_logging.runner.work.checkpoint import results_path
 from tau2_logging.runner.work.run_folder import RunFolder
 from tau2_logging.runner.work.run_plan import RunPlan
 from tau2_logging.sinks.domain_files import events_path
 from tau2_logging.sinks.totals import LiveTotals
 
 _MANY_THREADS = 32
+
+
+@dataclass(frozen=True)
+class NextCommands:
+    """What to do after a run: how to `analyze` it, and how to `go_on` if it is not finished."""
+
+    analyze: str
+    go_on: str
+
+    @staticmethod
+    def of_run(config: RunConfig, directory: Path) -> NextCommands:
+        """Return those of a run that was started alone."""
+        logs = shlex.join(str(events_path(config.log_dir, domain)) for domain in config.domains)
+        return NextCommands(f"{command(ANALYZE)} --log_file {logs} --output_dir analysis_results/", f"{command(RUN)} --resume {directory}")
 
 
 def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterator[str]:
@@ -44,19 +62,18 @@ def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterat
     yield f"run {folder.run_id}: {total - len(folder.done)} simulations, {config.max_concurrency} at a time"
 
 
-def result_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, totals: LiveTotals) -> Iterator[str]:
+def result_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, totals: LiveTotals, following: NextCommands) -> Iterator[str]:
     """Yield the rewards, where results are, what to do next."""
     for label, item in totals.domains.items():
         yield f"{label}: mean reward {item.score.headline}"
-    yield f"results: {folder.directory}/results_<domain>.json ({', '.join(plan.settings)})"
+    yield f"results: {shlex.join(str(results_path(folder.directory, label)) for label in plan.settings)}"
     if config.profile:
-        logs = " ".join(str(events_path(config.log_dir, domain)) for domain in config.domains)
-        yield f"next:    {command(ANALYZE)} --log_file {logs} --output_dir analysis_results/"
+        yield f"next:    {following.analyze}"
     if config.writes_events:
         yield f"events:  {folder.directory}/events_<domain>.jsonl"
 
 
-def ending_lines(plan: RunPlan, folder: RunFolder, stop: Stop, ending: Ending) -> Iterator[str]:
+def ending_lines(plan: RunPlan, stop: Stop, ending: Ending, following: NextCommands) -> Iterator[str]:
     """Yield what went wrong with files, why the run stopped before its end, and how to finish it."""
     for problem in ending.problems:
         yield f"error: {problem}"
@@ -64,7 +81,7 @@ def ending_lines(plan: RunPlan, folder: RunFolder, stop: Stop, ending: Ending) -
         yield f"stopped: {stop.end.text}; {stop.end.advice}"
     unfinished = len(plan.units) - ending.kept
     if unfinished:
-        yield (f"{unfinished} of {len(plan.units)} simulations are not finished; go on with: {command(RUN)} --resume {folder.directory}")
+        yield f"{unfinished} of {len(plan.units)} simulations are not finished; go on with: {following.go_on}"
 
 
 def damaged_note(rows: Sequence[str]) -> str:

@@ -33,7 +33,7 @@ from tau2_logging.runner.model_calls.server_traces import ServerTraces
 from tau2_logging.runner.run_console import RunConsole
 from tau2_logging.runner.run_end import Ending
 from tau2_logging.runner.run_events import RunRecord
-from tau2_logging.runner.run_notices import damaged_note, ending_lines, opening_lines, result_lines
+from tau2_logging.runner.run_notices import NextCommands, damaged_note, ending_lines, opening_lines, result_lines
 from tau2_logging.runner.run_stop import Stop
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tau2_logging.runner.settings.options import THREADS
@@ -58,13 +58,20 @@ EXIT_OK, EXIT_FAILED = 0, 1
 _TICK_S = 0.25
 
 
-def run(config: RunConfig, resume: Path | None = None, argv: list[str] | None = None, console: Console | None = None) -> int:
+def run(
+    config: RunConfig,
+    resume: Path | None = None,
+    argv: list[str] | None = None,
+    console: Console | None = None,
+    following: NextCommands | None = None,
+) -> int:
     """Run and return the exit code: 0 when every simulation finished, 1 when some failed, 130 and 143 after SIGINT and SIGTERM.
 
-    `resume` is the folder of an earlier run, whose plan `config` then repeats. Raises UserError for bad input, before anything is
-    written.
+    `resume` is the folder of an earlier run, whose plan `config` then repeats; `following` what to recommend at the end, if it is not what
+    goes with a run. Raises UserError for bad input, before anything is written.
     """
     with _session(config, resume, argv, console) as session:
+        session.following = following or session.following
         return session.run()
 
 
@@ -73,6 +80,19 @@ def run_in(config: RunConfig, tasks: Mapping[str, list[Any]] | None = None) -> P
     with _session(config, tasks=tasks) as session:
         session.run()
         return session.folder.directory
+
+
+def plan_of(config: RunConfig) -> tuple[RunPlan, str | None]:
+    """Return the plan of a run that is not started, and what would be refused of it. Raises UserError if there can be no plan."""
+    settings = simulation_settings(config)
+    harness = load_harness(config)
+    with KNOWN.knowing(secret_values(config)), offered(harness.registry, settings.values()):
+        plan = make_plan(config, settings, harness)
+        try:
+            _check(config, plan, harness)
+        except UserError as refused:
+            return plan, str(refused)
+    return plan, None
 
 
 @contextmanager
@@ -126,6 +146,7 @@ class _Session:
         self.ending = Ending(folder.directory)
         self.replaced = 0
         self.finished = set(folder.done)
+        self.following = NextCommands.of_run(config, folder.directory)
 
     def run(self) -> int:
         with ExitStack() as stack:
@@ -153,7 +174,7 @@ class _Session:
             self._announce(exports)
             budget = Budget(self.config.max_cost, self.config.max_tokens_total)
             self.record.emit_start(logger)
-            progress = ProgressDisplay(totals, self.console.console, self.config.progress)
+            progress = ProgressDisplay(totals, self.console.console, self.config.progress and not self.config.quiet)
             with self.stop.on_signals(lambda: executor.reports.put(None)), servers.watched(logger):
                 failure = self._drive(executor, progress, servers, lambda: end_of(budget, totals, servers))
                 self.notes += traces.finish(lambda: self.stop.signal is not None or failure is not None)
@@ -238,7 +259,8 @@ class _Session:
             self.finished.add(row.key)
 
     def _announce(self, exports: Exports) -> None:
-        for line in (*exports.notes, *self.notes, *opening_lines(self.config, self.plan, self.folder)):
+        opening = () if self.config.quiet else opening_lines(self.config, self.plan, self.folder)
+        for line in (*exports.notes, *self.notes, *opening):
             self._say(line)
         self.notes.clear()
 
@@ -261,7 +283,7 @@ class _Session:
 
     def _report(self, totals: LiveTotals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.show(summary_table(totals))
-        for line in result_lines(self.config, self.plan, self.folder, totals):
+        for line in result_lines(self.config, self.plan, self.folder, totals, self.following):
             self._say(line)
         if self.replaced:
             self._say(
@@ -273,7 +295,7 @@ class _Session:
             self._say(f"warning: {logger.failures} events could not be made; the first failure is in {self.config.log_dir}/eval_*.log")
         if failure is not None and not isinstance(failure, OSError):
             raise failure
-        for line in ending_lines(self.plan, self.folder, self.stop, self.ending):
+        for line in ending_lines(self.plan, self.stop, self.ending, self.following):
             self._say(line)
         if self.stop.signal is not None:
             return 128 + int(self.stop.signal)

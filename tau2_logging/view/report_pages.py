@@ -68,7 +68,7 @@ class ReportPages:
         log, options = make()
         beside = all(_may_read_beside(run) for run in runs)
         deep = LogAnalyzer.of_log(log) if beside and runs[0].folder is not None and len(log.simulations) <= MOST_READ else None
-        command = f"python -m tau2_logging view {runs[0].logs[0].parent}"
+        command = f"tau2-logging view {runs[0].logs[0].parent}"
         options = ReportOptions(compare=options.compare, deep=deep, command=command, content=beside)
         folder = Path(self._folder.name) / str(len(self._pages) if known is None else known[1].parent.name)
         [made, *_] = page.write(log, folder, options)

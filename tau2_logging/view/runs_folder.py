@@ -44,7 +44,7 @@ class RunsFolder:
 
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
-            raise UserError(f"no folder {path}; give the folder that run_local.py writes its logs to (default: logs)")
+            raise UserError(f"no folder {path}; give the folder that runs write their logs to (default: logs)")
         self.path = path.resolve()
         self._start_again()
 

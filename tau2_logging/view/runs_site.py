@@ -136,18 +136,20 @@ async def _listen(runner: web.AppRunner, port: int | None) -> int:
     raise UserError(f"port {port} is in use; choose another --port, or leave it out")
 
 
-def serve(path: Path, port: int | None) -> int:
-    """Show the runs of a folder until Ctrl-C (KeyboardInterrupt) or SIGTERM; the exit code of the latter."""
+def serve(path: Path, port: int | None, show: Callable[[str], object] | None = None) -> int:
+    """Show the runs of a folder until Ctrl-C (KeyboardInterrupt) or SIGTERM; the exit code of the latter. `show` is given the address."""
     folder = RunsFolder(path)
-    return asyncio.run(_serve(folder, port))
+    return asyncio.run(_serve(folder, port, show))
 
 
-async def _serve(folder: RunsFolder, port: int | None) -> int:
+async def _serve(folder: RunsFolder, port: int | None, show: Callable[[str], object] | None) -> int:
     site, ended = RunsSite(folder), asyncio.Event()
     try:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
         found = await site.open(port)
         print(f"runs of {folder.path}: http://{HOST}:{found}/ (Ctrl-C ends this)", flush=True)
+        if show is not None:
+            show(f"http://{HOST}:{found}/")
         await ended.wait()
         return TERMINATED
     finally:

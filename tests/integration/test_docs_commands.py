@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tau2_logging import __main__ as door
 from tau2_logging.cli import analyze_timing, compare, enhanced, rental, rescore, results, run_local, view
 from tau2_logging.experiments import __main__ as experiments
 from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
@@ -34,20 +35,25 @@ PAGES = sorted({command.page for command in COMMANDS})
 MAIN: dict[str, Callable[[list[str]], Any]] = {
     "run_local.py": run_local.main,
     "analyze_timing_from_tau2_log.py": analyze_timing.main,
-    "-m tau2_logging.experiments": experiments.main,
-    "-m tau2_logging.cli.rental": rental.main,
-    "-m tau2_logging.cli.results": results.main,
-    "-m tau2_logging.cli.rescore": rescore.main,
+    "-m tau2_logging experiments": experiments.main,
+    "-m tau2_logging rental": rental.main,
+    "-m tau2_logging results": results.main,
+    "-m tau2_logging rescore": rescore.main,
+    "-m tau2_logging": door.main,
 }
-VIEWS = {"compare": compare, "view": view}
-"""Commands of `python -m tau2_logging` by name."""
 PARSE_ONLY: dict[str, Callable[[list[str]], Any]] = {
     "run_local.py": lambda words: run_local.build_parser().parse_args(words),
     "analyze_timing_from_tau2_log.py": lambda words: analyze_timing.build_parser().parse_args(words),
-    "-m tau2_logging.experiments": lambda words: experiments.build_parser().parse_args(words),
-    "-m tau2_logging.parity": lambda words: parity.build_parser().parse_args(words),
-    "-m tau2_logging.models.simulated_server": read_options,
-    "-m tau2_logging": lambda words: VIEWS[words[0]].build_parser().parse_args(words[1:]),
+    "-m tau2_logging experiments": lambda words: experiments.build_parser().parse_args(words),
+    "-m tau2_logging parity": lambda words: parity.build_parser().parse_args(words),
+    "-m tau2_logging rental": lambda words: rental.build_parser().parse_args(words),
+    "-m tau2_logging simulate-server": read_options,
+    "-m tau2_logging compare": lambda words: compare.build_parser().parse_args(words),
+    "-m tau2_logging view": lambda words: view.build_parser().parse_args(words),
+    "-m tau2_logging run": lambda words: run_local.build_parser().parse_args(words),
+    "tau2-logging run": lambda words: run_local.build_parser().parse_args(words),
+    "tau2-logging analyze": analyze_timing.parsed,
+    "tau2-logging view": lambda words: view.build_parser().parse_args(words),
     "tau2-enhanced": lambda words: run_local.build_parser().parse_args(enhanced.translated(words)),
 }
 GOOD = {"manipulation": {0, 3}, "analyze": {0, 1, 3}, "status": {0, 1}, "--slo": {0, 3}, "openai/sim": {0, 1}}
@@ -80,6 +86,8 @@ def words_of(text: str) -> tuple[str, list[str]]:
     if Path(program).name.startswith("python"):
         program = f"-m {words.pop(1)}" if words[0] == "-m" else words[0]
         words.pop(0)
+    if program in ("-m tau2_logging", "tau2-logging") and words:
+        program = f"{program} {words.pop(0)}"
     return program, words
 
 
@@ -121,7 +129,7 @@ class Workplace:
     def _prepared(self, program: str, words: list[str]) -> list[str]:
         if program == "run_local.py" and "--resume" not in words:
             return [*words, *([] if "--task-ids" in words else ["--num-tasks", "2"]), "--no-progress"]
-        if program == "-m tau2_logging.experiments" and words[0] in ("plan", "power") and "--domains" in words:
+        if program == "-m tau2_logging experiments" and words[0] in ("plan", "power") and "--domains" in words:
             return [*words, "--num-tasks", "2", "--num-trials", "1"]
         if program == "analyze_timing_from_tau2_log.py":
             words += [] if "--format" in words else ["--format", "console"]

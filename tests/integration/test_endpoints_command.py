@@ -1,4 +1,4 @@
-"""`python -m tau2_logging.cli.rental`, and the shell of what it writes, run by a shell."""
+"""`python -m tau2_logging rental`, and the shell of what it writes, run by a shell."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_errors_are_one_line_each_and_warnings_stand_apart(tmp_path: Path, capsy
 def test_bad_input_ends_with_2_and_one_line(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, _, err = outcome(capsys, *words)
     assert code == 2
-    assert err.startswith(("python -m tau2_logging.cli.rental: error: ", "error: "))  # of the command, of the file
+    assert err.startswith(("python -m tau2_logging rental: error: ", "error: "))  # of the command, of the file
     assert said in err
     assert err.count("\n") == 1
 
@@ -195,7 +195,8 @@ def manual() -> str:
 
 def test_the_manual_names_every_option_of_render() -> None:
     render_parser = build_parser()._subparsers._group_actions[0].choices["render"]  # type: ignore[union-attr, index]
-    options = {option for action in render_parser._actions for option in action.option_strings if option.startswith("--")} - {"--help"}
+    every = {option for action in render_parser._actions for option in action.option_strings if option.startswith("--")}
+    options = every - {"--help", "--help-all", "--version"}
     assert sorted(option for option in options if option not in manual()) == []
     assert f"default {VLLM_VERSION}," in manual()
 
@@ -203,7 +204,7 @@ def test_the_manual_names_every_option_of_render() -> None:
 def test_every_command_of_the_manual_is_one_that_there_is() -> None:
     """Ours by their parsers: each line of render, validate and run_local.py is read, and its flags are known."""
     lines = re.sub(r"\\\n\s*", "", manual()).splitlines()
-    ours = [line.split("cli.rental ", 1)[1] for line in lines if line.startswith("    python -m tau2_logging.cli.rental ")]
+    ours = [line.split("tau2_logging rental ", 1)[1] for line in lines if line.startswith("    python -m tau2_logging rental ")]
     runs = [line.split("run_local.py ", 1)[1] for line in lines if line.startswith("    python run_local.py ")]
     assert len(ours) >= 3
     assert len(runs) >= 3

@@ -31,7 +31,7 @@ WEAK = {"gives_up": GIVES_UP, "gives_up_when": {"i am really angry": MORE, "this
 
 
 def experiments(*words: str) -> int:
-    """`python -m tau2_logging.experiments ...` without ending the process; the exit code."""
+    """`python -m tau2_logging experiments ...` without ending the process; the exit code."""
     args = build_parser().parse_args(words)
     return command_of(args)(args)
 
@@ -192,10 +192,10 @@ def test_the_prompt_command_prints_the_prompt_and_nothing_else(capsys: pytest.Ca
 def test_the_manual_shows_commands_that_parse() -> None:
     """Every command of docs/experiments.md is one that the parser takes."""
     text = (ROOT / "docs" / "experiments.md").read_text().replace("\\\n", " ")
-    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("python -m tau2_logging.experiments")]
+    lines = [line.strip() for line in text.splitlines() if line.strip().startswith("python -m tau2_logging experiments")]
     assert len(lines) > 8
     import shlex
 
     for line in lines:
-        words = shlex.split(line, comments=True)[3:]
+        words = shlex.split(line, comments=True)[4:]
         build_parser().parse_args(words)

@@ -1,4 +1,4 @@
-"""`python -m tau2_logging.parity`, `--harness maseval` and rescoring, with real processes, real environments and real reports."""
+"""`python -m tau2_logging parity`, `--harness maseval` and rescoring, with real processes, real environments and real reports."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ REPORT = ROOT / "tests" / "golden" / "maseval" / "report.jsonl"
 needs_maseval = pytest.mark.skipif(not has_module("maseval", "benchmark"), reason="MASEval is not installed (requirements-maseval.txt)")
 
 STRIDE = scaled(38, 8)
-"""Of the 278 tasks so many are stepped over; `python -m tau2_logging.parity` plays them all."""
+"""Of the 278 tasks so many are stepped over; `python -m tau2_logging parity` plays them all."""
 
 ALTERED = """
     import importlib.machinery, sys

@@ -243,7 +243,12 @@ def test_the_page_about_it_is_true(capsys: pytest.CaptureFixture[str]) -> None:
     """docs/simulated_server.md names every flag and every fault, and its example runs as it is written."""
     pytest.importorskip("openai")
     page = (Path(__file__).parents[2] / "docs" / "simulated_server.md").read_text(encoding="utf-8")
-    flags = {flag for action in build_parser()._actions for flag in action.option_strings if flag.startswith("--")} - {"--help", "--model"}
+    flags = {flag for action in build_parser()._actions for flag in action.option_strings if flag.startswith("--")} - {
+        "--help",
+        "--help-all",
+        "--version",
+        "--model",
+    }
     assert {flag for flag in flags if not re.search(rf"{flag}\b", page)} == set()
     assert {fault for fault in FAULTS if f"| `{fault}` |" not in page} == set()
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)

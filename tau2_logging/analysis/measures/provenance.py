@@ -50,7 +50,7 @@ def recorded_note(log: LogData) -> str:
     brief = recorded_in_brief(log)
     return brief and (
         f"{brief} Time to first token, queueing, retries, setup are not in it; workers are as many as were busy at once; lines "
-        "are those of the log that `python -m tau2_logging.cli.results to-log` makes of it."
+        "are those of the log that `tau2-logging results to-log` makes of it."
     )
 
 

@@ -62,7 +62,7 @@ def forecasts(log: LogData, scenarios: Sequence[Scenario], prices: PriceTable | 
 def forecast(log: LogData, scenario: Scenario, prices: PriceTable | None = None) -> Forecast:
     """Answer one question. Raises UserError if the log cannot answer it."""
     if len(log.by_run) > 1 or log.attempts.empty:
-        raise UserError("--what-if needs one run with task_start and task_end events; choose it with --run, or record it with run_local.py")
+        raise UserError("--what-if needs one run with task_start and task_end events; choose it with --run, or record one")
     recorded = recorded_jobs(log, scenario.server_slots)
     if not recorded.servers and (scenario.model_speed != 1.0 or scenario.retries is not None):
         raise UserError(f"--what-if {scenario.text} needs the model calls, which this log's level leaves out; run with --log-level PROFILE")

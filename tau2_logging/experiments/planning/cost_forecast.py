@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.measures.costs.prices import default_prices
+from tau2_logging.analysis.measures.costs.prices import PriceTable, default_prices
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import arm_label
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
-from tau2_logging.runner.settings.simulation_settings import simulation_settings
+from tau2_logging.runner.settings.simulation_settings import SimulationSettings, simulation_settings
 from tau2_logging.units import money
 
 TYPICAL_AGENT, TYPICAL_USER = (90_000, 2_500), (14_000, 700)
@@ -32,7 +32,8 @@ def estimate(plan: ExperimentPlan, each_usd: float | None = None, like: Path | N
     if like is not None:
         each = _measured(like)
         return Estimate(each * plan.cells, f"{money(each)} a simulation, the mean of {like}")
-    shares = [_typical(plan, name) for name in plan.arms]
+    settings = simulation_settings(plan.config)
+    shares = [typical_usd(settings[arm_label(plan.config.domains[0], name)], default_prices()) for name in plan.arms]
     cells = plan.cells / len(plan.arms)
     known = [share for share in shares if share is not None]
     basis = "typical conversations at list prices; --like LOG makes it a measured one"
@@ -61,11 +62,11 @@ def _measured(path: Path) -> float:
     return float(costs.mean())
 
 
-def _typical(plan: ExperimentPlan, name: str) -> float | None:
-    settings = simulation_settings(plan.config)[arm_label(plan.config.domains[0], name)]
+def typical_usd(settings: SimulationSettings, prices: PriceTable) -> float | None:
+    """Return what a typical conversation costs at the prices of a table; None if one of the models is not in it."""
     total = 0.0
     for llm, (read, written) in ((settings.agent_llm, TYPICAL_AGENT), (settings.user_llm, TYPICAL_USER)):
-        price = default_prices().find(llm)
+        price = prices.find(llm)
         if price is None:
             return None
         total += float(price.of(read, 0, written))

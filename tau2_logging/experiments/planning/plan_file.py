@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.invocation import EXPERIMENTS, command
 from tau2_logging.runner.settings.config import Arm, RunConfig
 
 SCHEMA = 1
@@ -115,11 +116,11 @@ def read_plan(path: Path) -> Experiment:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UserError(f"cannot read the plan {path}: {error.strerror}; make one with: python -m tau2_logging.experiments plan") from error
+        raise UserError(f"cannot read the plan {path}: {error.strerror}; make one with: {command(EXPERIMENTS)} plan") from error
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} is not JSON that can be read: {error}") from error
     if not isinstance(data, dict) or data.get("schema") != SCHEMA:
-        raise UserError(f"{path} is no plan of this version; make one with: python -m tau2_logging.experiments plan")
+        raise UserError(f"{path} is no plan of this version; make one with: {command(EXPERIMENTS)} plan")
     try:
         config = RunConfig.from_json(data["config"])
         plan = ExperimentPlan(data["name"], data["reference"], config, data["tasks"], data.get("assumed") or {})

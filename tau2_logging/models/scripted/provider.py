@@ -126,7 +126,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         script = self.scripts.find(domain, task)
         if script is None:
             raise litellm.BadRequestError(
-                f"scripted/{model} knows no task {task!r} of domain {domain!r}; it plays only tasks that run_local.py has loaded",
+                f"scripted/{model} knows no task {task!r} of domain {domain!r}; it plays only tasks that a run has loaded",
                 model=model,
                 llm_provider=PROVIDER,
             )

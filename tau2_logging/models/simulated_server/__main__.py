@@ -1,4 +1,4 @@
-"""`python -m tau2_logging.models.simulated_server`: the simulated server as a process."""
+"""`tau2-logging simulate-server`: the simulated server as a process."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ import sys
 import threading
 from collections.abc import Sequence
 
+from tau2_logging.invocation import program
 from tau2_logging.leaving import exit_code, leave
 from tau2_logging.models.simulated_server.server import SimulatedServer
-from tau2_logging.models.simulated_server.vllm_flags import PROGRAM, Options, read_options
+from tau2_logging.models.simulated_server.vllm_flags import NAME, Options, read_options
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until a signal or the end of the lifetime. Exit code 0, 1 for --die-after, 2 for bad input, 130 after Ctrl-C."""
-    return exit_code(PROGRAM, lambda: _serve(sys.argv[1:] if argv is None else argv), output_matters=False)
+    return exit_code(program(NAME), lambda: _serve(sys.argv[1:] if argv is None else argv), output_matters=False)
 
 
 def _serve(argv: Sequence[str]) -> int:

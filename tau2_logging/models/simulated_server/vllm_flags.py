@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.command_parser import CommandParser
 from tau2_logging.errors import UserError
+from tau2_logging.invocation import command, program
 from tau2_logging.models.simulated_server.protocols.completion import FAULTS
 from tau2_logging.models.simulated_server.settings import METRIC_NAMES, ServerSettings
 
-PROGRAM = "python -m tau2_logging.models.simulated_server"
+NAME = "simulate-server"
+"""The command."""
 _EPILOG = f"""\
 faults: {", ".join(FAULTS)}
 
@@ -37,12 +40,11 @@ class Options:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of everything after `[serve] MODEL`."""
-    parser = argparse.ArgumentParser(
-        prog=PROGRAM,
-        usage=f"{PROGRAM} [serve] MODEL [options]",
+    parser = CommandParser(
+        prog=program(NAME),
+        usage=f"{program(NAME)} [serve] MODEL [options]",
         description="A model server without a model: OpenAI and Anthropic protocols on loopback, with the latency and faults that you set.",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--model", metavar="MODEL", help="the model, if it is not the first argument")
@@ -90,7 +92,7 @@ def read_options(argv: Sequence[str]) -> Options:
     chosen, ignored = build_parser().parse_known_args(rest)
     model = model or chosen.model
     if not model:
-        raise UserError(f"no model; give a name first, as in `{PROGRAM} sim --port 8000`")
+        raise UserError(f"no model; give a name first, as in: {command(NAME)} sim --port 8000")
     return Options(
         settings=_settings(chosen, tuple(chosen.served_model_name or (model,))),
         host=chosen.host,

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tau2_logging.instrument import Instrumentation
+from tau2_logging.logger.bridge import silence_loguru
 from tau2_logging.logger.content.error_text import error_text
 from tau2_logging.logger.content.known_secrets import KNOWN
 from tau2_logging.logger.content.masking import masked_start
@@ -56,10 +57,16 @@ class Probe:
         return self.answers and (self.calls_tools or "agent" not in self.roles)
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to `leaving`: a reader that has seen enough is no error."""
+        raise BrokenPipeError
+
+
 def check(config: RunConfig, console: Console | None = None) -> int:
     """Ask every model, print the table; 0 when all can be used, else 1. Raises UserError for a model that needs a key that is missing."""
     with KNOWN.knowing(secret_values(config)):
-        return _check(config, console or Console())
+        return _check(config, console or _Output())
 
 
 def _check(config: RunConfig, out: Console) -> int:
@@ -68,6 +75,7 @@ def _check(config: RunConfig, out: Console) -> int:
     domain, _, task = TASK.partition("/")
     book.add(domain, TaskScript(task, (Action("assistant", "get_weather", {"city": "Paris"}),)))
     register(book)
+    silence_loguru()  # what tau2 says while it is imported
     warm_up()
 
     def say(text: str) -> None:

@@ -19,7 +19,7 @@ from tau2_logging.runner.settings.config import ModelChoice
 def with_served_model(given: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the options of a new run, with the model that its servers serve as the agent's if none is named. Raises UserError."""
     settings = ModelServerSettings.of(given)
-    return given if settings is None or "agent_llm" in given else {**given, "agent_llm": agent_llm(settings)}
+    return given if settings is None or not given.keys().isdisjoint(("agent_llm", "model")) else {**given, "agent_llm": agent_llm(settings)}
 
 
 def agent_llm(settings: ModelServerSettings) -> str:

@@ -112,6 +112,7 @@ class RunConfig:
     log_dir: Path = Path("logs")
     run_name: str | None = None
     progress: bool = True
+    quiet: bool = False
     profile: bool = True
     ttft: str = "auto"
     trace_header: bool = True

@@ -18,8 +18,15 @@ from tau2_logging.runner.settings.saved_run import saved_config
 from tau2_logging.runner.settings.user_variants import variant_arms
 
 
+def with_model(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options with `--model` as the model of agent and user, if these are not named each."""
+    rest = {name: value for name, value in given.items() if name != "model"}
+    return {"agent_llm": given["model"], "user_llm": given["model"], **rest} if "model" in given else rest
+
+
 def new_config(given: Mapping[str, Any], arms: tuple[Arm, ...] = ()) -> RunConfig:
     """Return the configuration of a new run; `given` are the options by name, `arms` those besides `--user-variants`. Raises UserError."""
+    given = with_model(given)
     if "user_variants" in given:
         arms = (*variant_arms(given["user_variants"]), *arms)
     values = {**expert_settings(given.get("expert"), given.get("expert_mode")), **_plain_values(given)}

@@ -39,6 +39,7 @@ class Option:
     `value` makes the field's value of what argparse, or run.json, has; `json`: the flag takes a JSON object. `resumable`: --resume and
     `experiments run` may change it. `of_start`: it belongs to a start of the run, and run.json does not keep it.
     `not_in_experiments`: why `experiments` has no such flag. `plan_help`: help of `experiments plan`, if it differs.
+    `common`: `--help` shows it; `--help-all` shows all.
     """
 
     flag: str
@@ -54,6 +55,7 @@ class Option:
     of_start: bool = False
     not_in_experiments: str = ""
     plan_help: str = ""
+    common: bool = False
     group: str = ""
 
     @property
@@ -67,7 +69,7 @@ class Option:
     def add_to(self, group: argparse._ArgumentGroup, plan: bool = False) -> None:
         """Add the flag to a parser. If it is not given, it is absent from the result, so that --resume can tell."""
         text = self.plan_help if plan and self.plan_help else self.help
-        group.add_argument(self.flag, *self.aliases, dest=self.name, default=argparse.SUPPRESS, help=text, **self.parse)
+        group.add_argument(*self.aliases, self.flag, dest=self.name, default=argparse.SUPPRESS, help=text, **self.parse)
 
 
 def at_least(least: int) -> Check:
@@ -144,15 +146,16 @@ _ARMS = "arms need tau2's own harness"
 _BESIDE_PLAN = "an experiment's log is beside its plan, under the experiment's --name"
 
 _WHAT = (
-    Option("--domains", "domains", "domains to run: retail, airline, telecom, ... (default: retail)", _several("DOMAIN"), value=tuple),
-    Option("--task-ids", "task_ids", "only these tasks", _several("ID"), value=tuple),
-    Option("--num-tasks", "num_tasks", "only the first N tasks of each domain", _N, check=at_least(1)),
-    Option("--task-split", "task_split", "task split (default: base)", _text("NAME"), aliases=("--task-split-name",)),
+    Option("--domains", "domains", "domains to run: retail, airline, telecom, ... (default: retail)", _several("DOMAIN"),
+           value=tuple, aliases=("-d",), common=True),
+    Option("--task-ids", "task_ids", "only these tasks", _several("ID"), value=tuple, common=True),
+    Option("--num-tasks", "num_tasks", "only the first N tasks of each domain", _N, check=at_least(1), aliases=("-n",), common=True),
+    Option("--task-split", "task_split", "task split (default: base)", _text("NAME")),
     Option("--num-trials", "num_trials", "how many times each task is run (default: 1)", _N, check=at_least(1),
-           plan_help="trials of each task in each arm (default: 1)"),
+           plan_help="trials of each task in each arm (default: 1)", common=True),
     Option("--seed", "seed", "seed of the run; trials get the seeds tau2 gives them (default: 300)", _N,
            plan_help="seed of the trials, of the order of cells and of resampling (default: 300)"),
-    Option("--list-domains", None, "show the domains, agents and users, and exit", _ON, not_in_experiments=_RUNS_NOTHING),
+    Option("--list-domains", None, "show the domains, agents and users, and exit", _ON, not_in_experiments=_RUNS_NOTHING, common=True),
     Option("--list-tasks", None, "show the tasks of a domain, and exit", _text("DOMAIN"), not_in_experiments=_RUNS_NOTHING),
 )  # fmt: skip
 
@@ -162,10 +165,12 @@ _WHO = (
     Option("--maseval-agents", "maseval_agents", "your own agent system in MASEval (see docs/integration.md)", _text("MODULE:FUNCTION"),
            not_in_experiments=_ARMS),
     Option("--agent", "agent", "agent implementation (default: llm_agent)", _text("NAME"),
-           plan_help="agent of arms that name none (default: llm_agent)"),
+           plan_help="agent of arms that name none (default: llm_agent)", common=True),
     Option("--agent-args", "agent_args", "settings of retry_agent, context_agent or enhanced_agent, as a JSON object", _text("JSON"),
            json=True),
-    Option("--agent-llm", "agent_model", "the agent's model, by litellm's name (default: scripted/agent)", _text("MODEL")),
+    Option("--model", "agent_model", "the model of agent and user, by litellm's name, if they are not named each (default: scripted "
+           "models)", _text("MODEL"), common=True),
+    Option("--agent-llm", "agent_model", "the agent's model, by litellm's name (default: scripted/agent)", _text("MODEL"), common=True),
     Option("--agent-llm-args", "agent_model", "arguments of the agent model's calls, as a JSON object",
            _text("JSON"), json=True, resumable=True),
     Option("--expert", "experts", "a model that the agent may consult through a tool; more after commas: description=..., prompt=..., "
@@ -177,7 +182,7 @@ _WHO = (
     Option("--user-variants", "arms", "do every task once for each of these personas of the user: control, frustration, anxiety, anger, "
            "confusion, placebo, or a .yaml file (see docs/experiments.md)", _text("NAME,NAME"),
            not_in_experiments="`experiments plan` has it among the options for arms"),
-    Option("--user-llm", "user_model", "the user simulator's model (default: scripted/user)", _text("MODEL")),
+    Option("--user-llm", "user_model", "the user simulator's model (default: scripted/user)", _text("MODEL"), common=True),
     Option("--user-llm-args", "user_model", "arguments of the user model's calls, as a JSON object",
            _text("JSON"), json=True, resumable=True),
     Option("--judge-llm", "judge_model", "model that answers natural-language assertions and, if tau2 has one, the repetition check "
@@ -187,7 +192,7 @@ _WHO = (
 )  # fmt: skip
 
 _SERVERS = (
-    Option("--serve", "servers", "start vLLM servers of this model for the run; it is then the agent's", _text("MODEL")),
+    Option("--serve", "servers", "start vLLM servers of this model for the run; it is then the agent's", _text("MODEL"), common=True),
     Option("--num-servers", "servers", "servers to start (default: 1)", _N, resumable=True),
     Option("--gpu-ids", "servers", "GPUs to divide among the servers (default: 0, 1, ...)", _text("ID,ID"), resumable=True),
     Option("--tensor-parallel", "servers", "GPUs of each server (default: 1)", {"type": int, "metavar": "K"}, resumable=True),
@@ -199,18 +204,20 @@ _SERVERS = (
     Option("--serve-command", "servers", "what to start instead of 'vllm serve'; may hold {port} and {model}", _text("WORDS"),
            resumable=True),
     Option("--serve-timeout", "servers", "how long servers may take to be ready (default: 1800)", _SECONDS, resumable=True),
-    Option("--endpoint", "servers", "a server that is already running; repeatable", _repeated("URL"), dest="endpoints", resumable=True),
+    Option("--endpoint", "servers", "a server that is already running; repeatable", _repeated("URL"), dest="endpoints",
+           resumable=True, common=True),
     Option("--server-wait", "server_wait", "how long calls wait while no server of their model answers; no simulation is started "
            "meanwhile (default: 600)", _SECONDS, check=_is_wait, resumable=True),
     Option("--metrics-interval", "servers", "time between two readings of the servers' metrics (default: 5)", _SECONDS, resumable=True),
     Option("--receive-traces", "receive_traces", "receive the spans of model servers that were not started here (OTLP/HTTP): each call by "
            "its server's clock; with --serve this is automatic", _text("HOST:PORT"), resumable=True, of_start=True),
-    Option("--check", None, "ask each model one small question, show what works, and exit", _ON, not_in_experiments=_RUNS_NOTHING),
+    Option("--check", None, "ask each model one small question, show what works, and exit", _ON, not_in_experiments=_RUNS_NOTHING,
+           common=True),
 )  # fmt: skip
 
 _HOW = (
     Option("--max-concurrency", "max_concurrency", "simulations at a time, over all domains (default: 3)", _N, check=at_least(1),
-           resumable=True),
+           resumable=True, common=True),
     Option("--executor", "executor", "where simulations run: threads of this process, worker processes, or the workers of a Ray cluster "
            "(docs/executors.md; default: threads)", {"choices": EXECUTORS}, check=known(EXECUTORS), resumable=True),
     Option("--workers", "workers", "worker processes (default: one for each core)", _N, check=at_least(1), resumable=True),
@@ -233,7 +240,8 @@ _HOW = (
     Option("--rate-limit", "rate_limits", "requests and tokens a minute of each model, or of one; repeatable, either number may be left "
            "out", _repeated("[MODEL=]RPM/TPM"), value=tuple, resumable=True),
     Option("--max-cost", "max_cost", "start no more simulations once this start has cost this much", {"type": float, "metavar": "USD"},
-           check=above_zero("US dollars"), resumable=True, not_in_experiments="--budget limits the cost of all starts together"),
+           check=above_zero("US dollars"), resumable=True, not_in_experiments="--budget limits the cost of all starts together",
+           common=True),
     Option("--max-tokens-total", "max_tokens_total",
            "start no more simulations once this start has used this many input and output tokens", _N,
            check=at_least(1), resumable=True),
@@ -242,13 +250,19 @@ _HOW = (
     Option("--heartbeat", "heartbeat", "time between heartbeats of a simulation (default: 30)", _SECONDS, check=above_zero("seconds"),
            resumable=True),
     Option("--no-fast-env", "fast_env", "let tau2 parse and hash whole databases for every simulation", _OFF, resumable=True),
+    Option("--dry-run", None, "show how many simulations there would be, with which settings, and what is known of their cost and time, "
+           "and exit", _ON, not_in_experiments="`experiments plan` is one", common=True),
+    Option("--like", None, "with --dry-run: an earlier run to forecast from (default: the latest of these domains in --log-dir)",
+           _text("LOG"),
+           not_in_experiments="`experiments plan` has it among the options for cost"),
+    Option("--prices", None, "with --dry-run: price table (JSON) over the built-in one", _text("FILE"), not_in_experiments=_RUNS_NOTHING),
     Option("--resume", None, "finish what is missing of an earlier run, with that run's settings", _text("RUN_DIR"), resumable=True,
-           not_in_experiments="`experiments run` goes on with what is missing"),
+           not_in_experiments="`experiments run` goes on with what is missing", common=True),
 )  # fmt: skip
 
 _OUTPUT = (
-    Option("--log-level", "log_level", "lowest level of events to write (default: PROFILE)", {"choices": tuple(LEVELS)},
-           check=known(tuple(LEVELS)), resumable=True),
+    Option("--log-level", "log_level", "lowest level of events to write (default: PROFILE)", {"choices": tuple(LEVELS), "type": str.upper},
+           check=known(tuple(LEVELS)), resumable=True, common=True),
     Option("--events", "events", "write tool calls and state changes as JSON Lines beside the log (default: at level DEBUG)",
            {"action": argparse.BooleanOptionalAction}, resumable=True),
     Option("--snapshot-writes", "snapshot_writes", "with --events: a snapshot of the state after each write tool, and a check at the end "
@@ -257,7 +271,7 @@ _OUTPUT = (
            "conversations, which cannot be scored again then (default: credentials, in logs)",
            {"action": "store_const", "const": "all"}, check=known(MASKING), resumable=True),
     Option("--no-mask", "masking", "mask nothing in arguments and results", {"action": "store_const", "const": "none"}, resumable=True),
-    Option("--log-dir", "log_dir", "where logs go (default: logs)", _text("DIR"), value=Path, not_in_experiments=_BESIDE_PLAN),
+    Option("--log-dir", "log_dir", "where logs go (default: logs)", _text("DIR"), value=Path, not_in_experiments=_BESIDE_PLAN, common=True),
     Option("--run-name", "run_name", "name of the run (default: date, time and four random digits)", _text("NAME"),
            not_in_experiments=_BESIDE_PLAN),
     Option("--ttft", "ttft", "make calls as streams to measure time to first token: auto (default) at hosts whose streams are known to "
@@ -273,6 +287,10 @@ _OUTPUT = (
     Option("--prometheus", "prometheus", "serve metrics for Prometheus on http://127.0.0.1:PORT/metrics during the run",
            {"type": int, "metavar": "PORT"}, check=_is_port, resumable=True, of_start=True),
     Option("--no-progress", "progress", "no progress display", _OFF, resumable=True),
+    Option("--quiet", "quiet", "print only the result, warnings and errors", _ON, aliases=("-q",), resumable=True, of_start=True,
+           common=True),
+    Option("--open", None, "analyze the log after the run, and open the report in a browser", _ON, resumable=True, common=True,
+           not_in_experiments="`experiments analyze` makes the report"),
     Option("--no-profile", "profile", "measure nothing and write no log, to see what profiling costs", _OFF, resumable=True,
            not_in_experiments="an experiment is analyzed from its log"),
 )  # fmt: skip
@@ -288,6 +306,11 @@ OPTIONS = tuple(replace(option, group=group) for group, rows in _GROUPS.items() 
 RUN_OPTIONS = tuple(option for option in OPTIONS if option.field is not None)
 
 
+def common_flags() -> list[str]:
+    """Return the flags that `--help` shows."""
+    return [option.flag for option in OPTIONS if option.common]
+
+
 def flag_of(name: str) -> str:
     """Return the flag of an option by its name among the arguments."""
     return next(option.flag for option in OPTIONS if option.name == name)
@@ -298,16 +321,25 @@ def add_run_options(parser: argparse.ArgumentParser) -> None:
     _add(parser, OPTIONS)
 
 
+def planned_options() -> list[Option]:
+    """Return the options of `experiments plan`: every one of a run that can be the same in all starts of an experiment."""
+    return [option for option in OPTIONS if not option.not_in_experiments and not option.of_start]
+
+
 def add_plan_options(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of `experiments plan`: every option of a run that can be the same in all starts of an experiment."""
-    _add(parser, (option for option in OPTIONS if not option.not_in_experiments and not option.of_start), plan=True)
+    """Add the flags of `experiments plan`."""
+    _add(parser, planned_options(), plan=True)
+
+
+def start_options() -> list[Option]:
+    """Return the options of `experiments run`: those that --resume may change."""
+    return [option for option in OPTIONS if option.resumable and not option.not_in_experiments]
 
 
 def add_start_options(group: argparse._ArgumentGroup) -> None:
-    """Add the flags of `experiments run`: those that --resume may change."""
-    for option in OPTIONS:
-        if option.resumable and not option.not_in_experiments:
-            option.add_to(group)
+    """Add the flags of `experiments run`."""
+    for option in start_options():
+        option.add_to(group)
 
 
 def _add(parser: argparse.ArgumentParser, options: Iterable[Option], plan: bool = False) -> None:
