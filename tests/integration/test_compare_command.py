@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.webdriver.support.ui import WebDriverWait
 
 from tau2_logging.analysis.recordings import write_log
 from tau2_logging.cli import analyze_timing, compare
-from tests.support.recordings import results, simulation, task, write
+from tests.support.browser import chromium
+from tests.support.recordings import call, results, simulation, task, write
 
 TASKS = [task(str(number)) for number in range(12)]
 
@@ -146,3 +148,25 @@ def analysis(*words: str) -> int:
     with pytest.raises(SystemExit) as left:
         analyze_timing.main(words)
     return int(left.value.code or 0)
+
+
+def test_the_page_shows_the_verdict_and_flipped_tasks_side_by_side(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    """In a real browser, light, dark and as narrow as a telephone; a hostile name is text."""
+    hostile = "<img src=x onerror=alert(1)>"
+    weak = recorded(tmp_path / "weak.json", hostile, WEAK, calls=[call("get_user", user_id="u1")])
+    assert command(weak, runs[1], "--output-dir", tmp_path, "--format", "html") == 0
+    with chromium(tmp_path / "profile") as browser:
+        browser.get((tmp_path / "compare.html").as_uri())
+        shown = browser.find_element("tag name", "body").text
+        assert hostile[:20] in shown
+        assert "solves 41.7 points more (24.8 to 58.5)" in shown
+        assert not browser.find_elements("css selector", "img")
+        assert len(browser.find_elements("css selector", "svg .slope")) == 2
+        browser.find_element("id", "theme").click()
+        browser.set_window_size(500, 900)
+        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        browser.find_element("link text", "side by side").click()
+        turns = WebDriverWait(browser, 20).until(lambda page: page.find_elements("css selector", ".pair .turn"))
+        assert "get_user" in turns[2].text
+        assert [badge.text for badge in browser.find_elements("css selector", ".pair h2 .badge")] == ["Not solved", "Solved"]
+        assert browser.get_log("browser") == []

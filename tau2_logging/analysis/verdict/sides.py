@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from tau2_logging.analysis.conversations.turn_times import key_of
 from tau2_logging.analysis.measures.comparison.pooling import MAY_DIFFER, facts
 from tau2_logging.analysis.measures.costs.cost_tables import task_costs
 from tau2_logging.analysis.tables.columns import as_floats, column
@@ -34,7 +35,8 @@ class ComparedRun:
     """What is compared. `source`: as it was named; `settings`: what it was made with; `texts`: a hash of each task's text, if known.
 
     `simulations`: domain, task, trial, outcome (1 solved, 0 not, NaN no score), `model_failure` (the agent's own model ended it), status,
-    and the measures of `paired_measures` by their names. `logs`: where the conversations are, each with the arm that is meant.
+    `key` (by which its conversation is found), and the measures of `paired_measures` by their names. `logs`: where the conversations are,
+    each with the arm that is meant.
     """
 
     label: str
@@ -102,7 +104,7 @@ def _table(log: RunLog) -> pd.DataFrame:
         "domain": domains.map(plain_domain), "task": rows["task"].astype(str), "trial": pd.to_numeric(rows["trial"]).fillna(0).astype(int),
         "arm": pd.Series([arm_of(name) for name in domains], dtype=object),
         "outcome": np.where(np.isnan(reward), np.where(by_model, 0.0, np.nan), solved), "model_failure": by_model,
-        "status": rows["status"].astype(str), **_measured(rows),
+        "status": rows["status"].astype(str), "key": list(map(key_of, rows.to_dict("records"))), **_measured(rows),
     })  # fmt: skip
 
 

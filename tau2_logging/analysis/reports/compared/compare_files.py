@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tau2_logging.analysis.reports.compared.compare_json import as_json
 from tau2_logging.analysis.reports.compared.compare_markdown import markdown
+from tau2_logging.analysis.reports.compared.compare_page import page_text
 from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.quality_gates import Gate
 from tau2_logging.errors import UserError
@@ -19,7 +20,11 @@ def _json(comparison: Comparison, gates: Sequence[Gate]) -> str:
     return json.dumps(as_json(comparison, gates), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-FORMATS: dict[str, tuple[str, Written]] = {"json": ("compare.json", _json), "markdown": ("compare.md", markdown)}
+FORMATS: dict[str, tuple[str, Written]] = {
+    "json": ("compare.json", _json),
+    "markdown": ("compare.md", markdown),
+    "html": ("compare.html", page_text),
+}
 """Name of a format -> its file and what is in it."""
 
 CONSOLE = "console"

@@ -178,8 +178,11 @@ function besidePage(names) {
   return [make("h1", {}, "Side by side"), later(Promise.all(sides.map((one) => conversationAt(one.place))), (talks) => besideTurns(sides, talks))];
 }
 
+// Arguments in another order are the same arguments.
+function ordered(name, value) { return value && typeof value === "object" && !Array.isArray(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value; }
+
 function sameTurn(a, b) {
-  const core = (turn) => turn && JSON.stringify([turn.who, turn.text, (turn.calls || []).map((call) => [call.tool, call.arguments, call.error === true])]);
+  const core = (turn) => turn && JSON.stringify([turn.who, turn.text, (turn.calls || []).map((call) => [call.tool, call.arguments, call.error === true])], ordered);
   return core(a) === core(b);
 }
 

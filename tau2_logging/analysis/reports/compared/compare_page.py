@@ -1,0 +1,105 @@
+"""compare.html: one file that needs no network, in the look of report.html, with flipped tasks to be read side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tau2_logging.analysis.conversations.conversation import Key
+from tau2_logging.analysis.conversations.read_conversations import ConversationReader
+from tau2_logging.analysis.reports.compared.compare_json import as_json
+from tau2_logging.analysis.reports.compared.compare_markdown import METHOD
+from tau2_logging.analysis.reports.compared.compare_tables import left_out, measure_texts, noise_text, setting_rows, side_text, success_rows
+from tau2_logging.analysis.reports.compared.side_points import points_of
+from tau2_logging.analysis.reports.html.conversation_blocks import Blocks
+from tau2_logging.analysis.reports.html.page import assembled, asset
+from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
+from tau2_logging.analysis.verdict.compare_sides import Comparison
+from tau2_logging.analysis.verdict.pair_verdict import PairVerdict
+from tau2_logging.analysis.verdict.quality_gates import Gate
+from tau2_logging.analysis.verdict.sides import ComparedRun
+from tau2_logging.errors import Tau2LoggingError
+
+MOST_FLIPS = 40
+"""Flipped tasks of a pair whose conversations are in the page, the surest first."""
+
+_ASSETS = Path(__file__).parent / "assets"
+
+
+def page_text(comparison: Comparison, gates: Sequence[Gate] = (), content: bool = True) -> str:
+    """Return the page. `content`: with conversations."""
+    data = page_data(comparison, gates)
+    chosen = [list(_chosen(pair)) for pair in comparison.pairs] if content else []
+    blocks, note = Blocks(), ""
+    try:
+        places = _added({key for pair in chosen for flip in pair for key in flip}, comparison.sides, blocks)
+    except (Tau2LoggingError, OSError, ValueError) as error:
+        places, note = {}, f"Conversations could not be read: {error}"
+    blocks.close()
+    for pair, flips in zip(data["pairs"], chosen, strict=False):
+        for row, keys in zip(pair["flips"], flips, strict=False):
+            row["at"] = [places.get(key) for key in keys]
+    data |= {"note": note, "colors": {theme: colors(theme) for theme in ("light", "dark")}, "roles": ROLE_LABELS}
+    script = "".join(f"\n{asset(name)}" for name in ("dom", "reader"))
+    script += f"\n{(_ASSETS / 'compare.js').read_text(encoding='utf-8')}"
+    return assembled(data, script, blocks.packed, (_ASSETS / "compare.css").read_text(encoding="utf-8"))
+
+
+def page_data(comparison: Comparison, gates: Sequence[Gate]) -> dict[str, Any]:
+    """Return what the page shows besides conversations, in JSON's own types."""
+    found = as_json(comparison, gates)
+    domains = [domain for domain in comparison.domains if domain in set(comparison.sides[0].simulations["domain"])]
+    pairs = [_pair(pair, row) for pair, row in zip(comparison.pairs, found["pairs"], strict=True)]
+    return {
+        **found, "title": "Comparison", "pairs": pairs, "setting_rows": [list(row) for row in setting_rows(comparison)],
+        "said_of_runs": [side_text(side) for side in comparison.sides], "method": METHOD,
+        "points": {domain: points_of(comparison, domain) for domain in domains},
+    }  # fmt: skip
+
+
+def _pair(pair: PairVerdict, row: dict[str, Any]) -> dict[str, Any]:
+    slopes: dict[tuple[float, float], list[str]] = {}
+    for task, one, other in pair.per_task:
+        slopes.setdefault((one, other), []).append(task)
+    bounds = [{"end": end, "difference": at.interval.estimate, "low": at.interval.low, "high": at.interval.high}
+              for end, at in pair.ends.items()]  # fmt: skip
+    return {
+        **row, "slopes": [[one, other, tasks] for (one, other), tasks in slopes.items()], "bounds": bounds, "noise": noise_text(pair),
+        "left_out": list(left_out(pair)), "success_rows": [list(cells) for cells in success_rows(pair)],
+        "measure_rows": [list(cells) for cells in measure_texts(pair)], "flips": [dict(flip) for flip in pair.flips],
+    }  # fmt: skip
+
+
+def _chosen(pair: PairVerdict) -> Iterator[tuple[Key, Key]]:
+    """Yield for each flipped task the two simulations that show it: one that the better run solved, one that the other did not."""
+    for flip in pair.flips[:MOST_FLIPS]:
+        wanted = (0.0, 1.0) if flip["difference"] > 0 else (1.0, 0.0)
+        first, second = (_of_task(side, flip["task"], pair.domain, outcome) for side, outcome in zip((pair.a, pair.b), wanted, strict=True))
+        yield first, second
+
+
+def _of_task(side: ComparedRun, task: str, domain: str, outcome: float) -> Key:
+    rows = side.simulations[(side.simulations["task"] == task) & (side.simulations["domain"] == domain)]
+    fitting = rows[rows["outcome"] == outcome]
+    key: Key = _first(fitting if len(fitting) else rows)
+    return key
+
+
+def _first(rows: pd.DataFrame) -> Any:
+    return rows["key"].iloc[0]
+
+
+def _added(keys: set[Key], sides: Sequence[ComparedRun], blocks: Blocks) -> dict[Key, tuple[int, int]]:
+    """Return where the conversations of these simulations are, now that they are in the blocks."""
+    places: dict[Key, tuple[int, int]] = {}
+    if not keys:
+        return places
+    logs = {id(log): log for side in sides for log, _ in side.logs}
+    for log in logs.values():
+        runs = set(log.chosen or log.runs)
+        for one in ConversationReader(log).conversations({key for key in keys if key[0] in runs and key not in places}):
+            places[one.key] = blocks.add(one)
+    return places
