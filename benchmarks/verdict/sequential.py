@@ -76,7 +76,8 @@ def table(rows: Sequence[dict[str, Any]]) -> list[str]:
     for row in rows:
         effect = f"{100 * row['truth']:.0f}" if row["effect"] == REAL else "0, tasks differ" if row["effect"] == MIXED else "0"
         saved = "" if row["fixed_tasks"] is None else f"{100 * (1 - row['used_tasks'] / row['fixed_tasks']):.0f} %"
-        cells = (row["tasks"], row["trials"], row["spread"], effect, f"{100 * row['stopped']:.1f} %", f"{100 * row['held_when_stopped']:.0f} %",
-                 f"{row['used_tasks']:.0f}", row["fixed_tasks"] or "", saved)  # fmt: skip
+        shares = (f"{100 * row['stopped']:.1f} %", f"{100 * row['held_when_stopped']:.0f} %")
+        counts = (f"{row['used_tasks']:.0f}", row["fixed_tasks"] or "", saved)
+        cells = (row["tasks"], row["trials"], row["spread"], effect, *shares, *counts)
         lines.append(f"| {' | '.join(map(str, cells))} |")
     return lines
