@@ -63,7 +63,7 @@ _ANSWERS = {
 _FORMATS = "console, csv, json, markdown, parquet, png, trace, speedscope, html"
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Return the parser."""
     parser = CommandParser(
         prog=program(ANALYZE),

@@ -27,7 +27,7 @@ exit code: 0 done, 2 bad input, 3 a gate is broken (--fail-if-worse, --fail-if-c
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Return the parser."""
     parser = CommandParser(
         prog=program(COMPARE),

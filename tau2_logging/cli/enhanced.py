@@ -18,7 +18,7 @@ from tau2_logging.invocation import RUN, command, program
 from tau2_logging.leaving import leave, tell
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Return the parser of the words that run_local.py calls otherwise."""
     parser = CommandParser(
         prog=program("enhanced"),

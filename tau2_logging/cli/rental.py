@@ -24,7 +24,7 @@ docs/gpus.md walks through it. exit code: 0 done, 2 bad input, or a file that sh
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Return the parser."""
     parser = CommandParser(
         prog=program(RENTAL),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tau2_logging.runner.rescore_maseval import Rescored
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Return the parser of the command."""
     parser = CommandParser(
         prog=program("rescore"),

@@ -23,7 +23,7 @@ exit code: 0 done, 2 bad input
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Return the parser."""
     parser = CommandParser(
         prog=program(RESULTS),

@@ -32,7 +32,7 @@ exit code: 0 every simulation finished, 1 some ended in error or time-out, or so
 """
 
 
-def build_parser(prog: str | None = None) -> argparse.ArgumentParser:
+def build_parser(prog: str | None = None) -> CommandParser:
     """Return the parser. Flags that are not given are absent from the result, so that --resume can tell."""
     parser = CommandParser(
         prog=prog or program(RUN),

@@ -26,7 +26,7 @@ exit code: 130 ended by Ctrl-C, 143 by SIGTERM, 2 bad input
 """
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> CommandParser:
     """Return the parser."""
     parser = CommandParser(
         prog=program(VIEW),

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,11 @@ class ExecutionLogger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        """Close it when nobody has it any more, as Python closes its files."""
+        with suppress(Exception):
+            self.close()
 
 
 def _place() -> dict[str, Any]:
