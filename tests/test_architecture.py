@@ -81,7 +81,7 @@ CHANGES = {
     "tau2_logging.instrument.model_calls.rate_limiter": {"call.count_tokens = ": _OWN},
     "tau2_logging.instrument.http": {"call.price = ": _OWN},
     "tau2_logging.instrument.litellm": {"call.price = ": _OWN},
-    "tau2_logging.instrument.maseval": {"use.__wrapped__ = ": "a function of our own, handed out", "setattr(simulation, ": _OWN},
+    "tau2_logging.instrument.maseval": {"setattr(simulation, ": _OWN},
     "tau2_logging.models.scripted.provider": {"litellm.custom_provider_map = ": "where litellm has people enter their providers"},
     "tau2_logging.environments.records": {"object.__setattr__(twin, ": "a copy of our own of a pydantic model, made without its checks"},
     "tau2_logging.events.structured": {"event.__dict__.update(": _OWN},

@@ -8,6 +8,7 @@ acts.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import json
 import sys
@@ -168,6 +169,7 @@ class MasevalInstrumentor(Instrumentor):
         return make
 
     def _measured(self, name: str, tool: Function, requestor: str) -> Function:
+        @functools.wraps(tool)  # frameworks make schemas of a tool's annotations
         def use(*args: Any, **kwargs: Any) -> Any:
             simulation, call = self._simulation(), _CALL.get()
             if simulation is None or simulation.phase != LIVE:
@@ -186,8 +188,6 @@ class MasevalInstrumentor(Instrumentor):
                 simulation.logger.attempt(live.end, None, result)
             return result
 
-        use.__wrapped__ = tool  # type: ignore[attr-defined]
-        use.__name__, use.__doc__ = name, tool.__doc__
         return use
 
     def _counted(self, what: str) -> Any:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 import pytest
 
@@ -189,7 +189,7 @@ def test_maseval_runs_under_our_profiler(tmp_path: Path) -> None:
 
 
 def own_agents(benchmark: Any, agent_data: Any, env: Any, task: Any, user: Any, seed_generator: Any) -> Any:
-    """An agent system of somebody's own: calls a tool by hand, and says goodbye."""
+    """An agent system of somebody's own: looks at its tools as frameworks do, calls one by hand, and says goodbye."""
     from maseval import AgentAdapter
 
     class Own(AgentAdapter):
@@ -206,6 +206,9 @@ def own_agents(benchmark: Any, agent_data: Any, env: Any, task: Any, user: Any, 
         def gather_traces(self) -> dict[str, Any]:
             return {"messages": self.messages}
 
+    assert {name: get_type_hints(tool) for name, tool in env.create_tools().items()} == {
+        name: get_type_hints(tool) for name, tool in env.toolkit.tools.items()
+    }
     agent = Own(env.create_tools(), "own")
     return [agent], {"own": agent}
 
