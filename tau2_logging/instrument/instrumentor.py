@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
@@ -59,12 +60,16 @@ class Instrumentor:
 
 def distribution_version(*names: str) -> str | None:
     """Return `name version` of the first of these distributions that is installed."""
-    for name in names:
-        try:
-            return f"{name} {metadata.version(name)}"
-        except metadata.PackageNotFoundError:
-            continue
-    return None
+    return next((f"{name} {version}" for name in names if (version := _version(name)) is not None), None)
+
+
+@lru_cache
+def _version(name: str) -> str | None:
+    """Return it from the metadata, which take a millisecond or more to parse."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def has_module(package: str, module: str) -> bool:

@@ -20,6 +20,10 @@ MakeWrapper = Callable[[Function], Function]
 """Returns the wrapper of a function."""
 
 _ABSENT: Any = object()
+_NEVER_CALLING = sys.stdlib_module_names | {
+    "anthropic", "matplotlib", "numpy", "openai", "pandas", "polars", "pydantic", "scipy", "statsmodels",
+}  # fmt: skip
+"""Packages that call no function wrapped here. They have most of the modules of a process."""
 
 
 class Patches:
@@ -52,8 +56,9 @@ class Patches:
         layer.switch_off()
         with _LOCK:
             _LEFT_BEHIND.append(layer)
+            layer.leave_places()
         _tidy_up()
-        if layer.functions:
+        if layer.functions:  # somebody holds a shell: a module that was imported meanwhile, or a wrapper of theirs
             _walk_modules()
 
 
@@ -90,6 +95,7 @@ class _Layer:
         self.on = True
         self.functions: WeakKeyDictionary[Function, Function] = WeakKeyDictionary()
         """Shell -> what it was put over, for functions of modules: as long as somebody holds the shell."""
+        self._places: list[tuple[ModuleType, str]] = []
         self._bindings: list[_Binding] = []
         self._settings: list[_Binding] = []
 
@@ -103,6 +109,21 @@ class _Layer:
         shell = (_async_shell if inspect.iscoroutinefunction(original) else _shell)(self, original, make(original))
         _remember(shell, original)
         return shell
+
+    def bind_function(self, module: ModuleType, name: str, shell: Function, original: Function) -> None:
+        self.functions[shell] = original
+        self._places.append((module, name))
+        setattr(module, name, shell)
+
+    def leave_places(self) -> None:
+        """Put back what was there before wherever something of ours that came off is bound, of the places that this layer was put in."""
+        places, self._places = self._places, []
+        held = _left_behind()
+        left = {id(shell): original for shell, original in held}
+        for module, name in places:
+            value = vars(module).get(name)
+            if id(value) in left:
+                setattr(module, name, _beneath(value, left))
 
     def bind(self, owner: Any, name: str, ours: Any) -> None:
         self._bindings.append(_Binding.bind(owner, name, ours))
@@ -138,17 +159,29 @@ def _tidy_up() -> None:
 def _walk_modules(layer: _Layer | None = None, shells: Mapping[int, Function] = MappingProxyType({})) -> None:
     """Bind the shells of a layer, by the ids of what they wrap, and take off what was left behind: both at once, for it takes long."""
     with _LOCK:
-        held = [pair for behind in _LEFT_BEHIND for pair in behind.functions.items()]  # else an id could become that of something new
+        held = _left_behind()
         left = {id(shell): original for shell, original in held}
         for module, name, value in _bound({*left, *shells}):
-            while id(value) in left:
-                value = left[id(value)]
+            value = _beneath(value, left)
             shell = shells.get(id(value))
             if layer is not None and shell is not None:
-                layer.functions[shell] = value
-            setattr(module, name, shell or value)
+                layer.bind_function(module, name, shell, value)
+            else:
+                setattr(module, name, value)
         del held
         _LEFT_BEHIND[:] = [behind for behind in _LEFT_BEHIND if behind.is_held]
+
+
+def _left_behind() -> list[tuple[Function, Function]]:
+    """Return the shells of layers that came off, each with what it was put over. Hold them: else an id could become that of something
+    new."""
+    return [pair for behind in _LEFT_BEHIND for pair in behind.functions.items()]
+
+
+def _beneath(value: Any, left: Mapping[int, Function]) -> Any:
+    while id(value) in left:
+        value = left[id(value)]
+    return value
 
 
 def _unwrapped(function: Function) -> Function:
@@ -187,8 +220,10 @@ def _bound(wanted: Collection[int]) -> Iterator[tuple[ModuleType, str, Any]]:
     if not wanted:
         return
     wanted = frozenset(wanted)
-    for module in list(sys.modules.values()):
-        if isinstance(module, ModuleType) and not wanted.isdisjoint(map(id, list(vars(module).values()))):
+    for dotted, module in list(sys.modules.items()):
+        if dotted.partition(".")[0] in _NEVER_CALLING or not isinstance(module, ModuleType):
+            continue
+        if not wanted.isdisjoint(map(id, list(vars(module).values()))):
             yield from [(module, name, value) for name, value in list(vars(module).items()) if id(value) in wanted]
 
 

@@ -84,22 +84,37 @@ class Watched(ModuleType):
         return {}
 
 
-def test_layers_that_somebody_holds_make_nothing_slower(modules: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A layer goes through the modules once on its way on and once on its way off, and one of methods alone does not, however many before
-    it are kept by a wrapper or a traceback of somebody else's."""
+@pytest.mark.parametrize("is_held", [False, True])
+def test_layers_that_somebody_holds_make_nothing_slower(is_held: bool, modules: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A layer goes through the modules once on its way on, and on its way off only if somebody still holds a function of it, and one of
+    methods alone does not, however many before it are kept by a wrapper or a traceback of somebody else's."""
     monkeypatch.setitem(sys.modules, "watched", Watched("watched"))
     patches, held, looks = Patches(), [], []
     for _ in range(5):
         before = Watched.looks
         patches.functions([(original, counting([]))])
-        held.append(modules[0].function)
+        if is_held:
+            held.append(modules[0].function)
         patches.restore()
+        assert modules[0].function is modules[1].renamed is original
         looks.append(Watched.looks - before)
-    assert looks == [2] * 5
+    assert looks == [2 if is_held else 1] * 5
     before = Watched.looks
     patches.method(Parent, "method", counting([]))
     patches.restore()
     assert Watched.looks == before
+
+
+@pytest.mark.parametrize("value", [None, 3, []])
+def test_what_somebody_has_bound_in_its_place_since_stays(value: Any, modules: tuple[Any, Any]) -> None:
+    """Whatever it is, and though everything else is put back."""
+    home, user = modules
+    patches = Patches()
+    patches.functions([(original, counting([]))])
+    home.function = value
+    patches.restore()
+    assert home.function is value
+    assert user.renamed is original
 
 
 class Parent:
