@@ -55,10 +55,15 @@ def pytest_unconfigure() -> None:
     forget_server()
 
 
-def pytest_collection_finish() -> None:
-    """Everything that is imported stays: no garbage collection has to walk through it, neither a run's nor that of `close_clients`."""
-    gc.collect()
-    gc.freeze()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Everything that is imported stays: no garbage collection has to walk through it, neither now nor a run's nor `close_clients`'."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.fixture(autouse=True)

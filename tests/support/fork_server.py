@@ -63,6 +63,7 @@ def main() -> None:
 def prepare() -> None:
     """Import what a run imports. polars, which deepdiff imports if it can, has threads that do not survive a fork."""
     os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"
+    gc.disable()
     sys.modules["polars"] = None  # type: ignore[assignment]
     silence_loguru()
     importlib.import_module("tau2.run")
@@ -70,8 +71,8 @@ def prepare() -> None:
         with contextlib.suppress(Exception):
             importlib.import_module(name)
     del sys.modules["polars"]
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def modules_of_a_run() -> list[str]:
@@ -119,6 +120,7 @@ def _exists(pid: int) -> bool:
 def kept(connection: socket.socket) -> Request:
     """Receive a request, and fork again: the child returns it, its keeper tells the other end its number and how it ended."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # ignored if the tests were started by nohup
     request = received(connection)
     pid = os.fork()
     if pid == 0:
