@@ -89,7 +89,7 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     if args.open:
         _open_report(made)
     if "console" in formats and not options.tables:
-        print("more:  --tables [latency cost ...]" + ("" if args.deep else ", or --deep for what the agent did right and wrong"))
+        print("for tables add --tables [latency cost ...]" + ("" if args.deep else "; for what the agent did right and wrong --deep"))
     if options.compare is not None:
         _say_verdict(log, options.compare, Path(args.output_dir), formats)
     _say_gates(checked)

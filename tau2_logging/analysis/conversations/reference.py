@@ -72,7 +72,7 @@ def _turn_of(cause: str, found: Evidence, turns: Sequence[Turn]) -> int | None:
     if cause == "transferred to a human":
         return next((number for number, use in uses if TRANSFER_WORD in use.tool and use.error is not True), None)
     if cause == "wrong arguments":
-        return turn_at(next(action["nearest_position"] for action in found.missed if action["same_tool"]), uses)
+        return turn_at(found.tried[0]["nearest_position"], uses)
     if cause == "action failed":
         failed = next((action for action in found.actions if action["made"] and action["failed"]), None)
         return next((number for number, use in uses if failed and use.error and _is_made(failed, use)), None)

@@ -93,7 +93,9 @@ def _one(action: Row, calls: list[Row]) -> Row:
     arguments, compare = action["arguments"], action["compare_args"]
     if "made" in action:  # the file's own check
         row = {name: action[name] for name in ("index", "action_id", "requestor", "tool", "tool_type", "made")}
-        row = {**row, "wanted": arguments, "compare": compare, "partly": False, "failed": False}
+        found = [call for call in calls if action["made"] and matches(action["tool"], arguments, compare, call)]
+        failed = bool(found) and all(call["error"] is True for call in found)
+        row = {**row, "wanted": arguments, "compare": compare, "partly": False, "failed": failed}
         return row if action["made"] else {**row, **_nearest(action, calls)}
     found = [call for call in calls if matches(action["tool"], arguments, compare, call)]
     full = [call for call in found if not differences(arguments, call["arguments"], compare)]

@@ -50,9 +50,26 @@ class Evidence:
 
     @property
     def missed(self) -> list[Row]:
-        """Reference actions that were not made, without the spare ones: those that write if that is known, else all."""
+        """Reference actions that were not made, without the spare ones: those that write; else those that may have cost the reward, which
+        one that only reads did not if the actions themselves are not scored."""
         missed = [action for action in self.actions if not action["made"] and action["index"] not in self.spare]
-        return [action for action in missed if action["tool_type"] == "write"] or missed
+        writes = [action for action in missed if action["tool_type"] == "write"]
+        return writes or (missed if self.may_have_cost("ACTION") else [action for action in missed if action["tool_type"] is None])
+
+    @property
+    def tried(self) -> list[Row]:
+        """Missed actions whose tool was called with other arguments, in a call that is no other reference action."""
+        return [action for action in self.missed if action["same_tool"] and not self._is_another(action)]
+
+    @property
+    def never_tried(self) -> list[Row]:
+        """The other missed actions."""
+        tried = {action["index"] for action in self.tried}
+        return [action for action in self.missed if action["index"] not in tried]
+
+    def _is_another(self, action: Row) -> bool:
+        nearest = {"tool": action["tool"], "arguments": action["nearest"]}
+        return any(matches(one["tool"], one["wanted"], one["compare"], nearest) for one in self.actions if one["made"])
 
     def may_have_cost(self, *parts: str) -> bool:
         """Return whether one of these parts of the reward was lost, or it is not known which were."""
@@ -108,10 +125,11 @@ def _out_of_steps(found: Evidence) -> str | None:
 
 
 def _transferred(found: Evidence) -> str | None:
-    if any(TRANSFER_WORD in str(action["tool"]) for action in found.actions) or not found.actions:
+    never = found.never_tried if found.may_have_cost(*_STATE) else []
+    if not never or any(TRANSFER_WORD in str(action["tool"]) for action in found.actions):
         return None
     at = next((call["position"] for call in found.calls if TRANSFER_WORD in str(call["tool"]) and call["error"] is not True), None)
-    return None if at is None else f"call {at + 1}, with {len(found.missed)} reference actions still to make"
+    return None if at is None else f"call {at + 1}, and {never[0]['tool']} was not made{_more(never)}"
 
 
 def _failed_action(found: Evidence) -> str | None:
@@ -125,13 +143,16 @@ def _failed_action(found: Evidence) -> str | None:
 
 
 def _wrong_arguments(found: Evidence) -> str | None:
-    near = [action for action in found.missed if action["same_tool"]] if found.may_have_cost(*_STATE) else []
+    near = found.tried if found.may_have_cost(*_STATE) else []
     return f"{near[0]['tool']}: {describe(near[0]['differing'])}{_more(near)}" if near else None
 
 
 def _not_attempted(found: Evidence) -> str | None:
-    never = [action for action in found.missed if not action["same_tool"]] if found.may_have_cost(*_STATE) else []
-    return f"{never[0]['tool']} was never called{_more(never)}" if never else None
+    never = found.never_tried if found.may_have_cost(*_STATE) else []
+    if not never:
+        return None
+    again = " for it" if never[0]["same_tool"] else ""
+    return f"{never[0]['tool']} was never called{again}{_more(never)}"
 
 
 _STATE = ("DB", "ACTION", "ENV_ASSERTION")
@@ -147,13 +168,15 @@ def _unmet(kind: str, part: str) -> Callable[[Evidence], str | None]:
 
 
 def _extra_change(found: Evidence) -> str | None:
-    if "DB" not in lost_parts(found.simulation) or not found.actions:
+    if "DB" not in lost_parts(found.simulation):
         return None
     others = [
         call for call in found.calls if call["tool_type"] == "write" and call["error"] is False and not _is_reference(call, found.actions)
     ]
     if others:
         return f"{others[0]['tool']} {as_json(others[0]['arguments'])} is not a reference action{_more(others)}"
+    if not found.actions:
+        return None
     return "every reference action was made, and the database still differs: something else was changed, or in another order"
 
 
@@ -171,14 +194,18 @@ CAUSES: tuple[tuple[str, str, Callable[[Evidence], str | None]], ...] = (
     ("loop", "the same calls at least 3 times in a row, until steps or errors ran out", _loop),
     ("too many errors", "tau2 stopped it because of its failed calls", _too_many_errors),
     ("out of steps", "tau2's step limit", _out_of_steps),
-    ("transferred to a human", "a transfer that is not among the reference actions", _transferred),
-    ("wrong arguments", "a reference action was not made; its tool was called with other arguments", _wrong_arguments),
-    ("action not attempted", "a reference action was not made; its tool was never called", _not_attempted),
     ("action failed", "a reference action was made, and the tool returned an error every time", _failed_action),
+    ("wrong arguments", "a reference action was not made; its tool was called with other arguments", _wrong_arguments),
+    (
+        "transferred to a human",
+        "a reference action was not tried; the agent transferred the user, as no reference action does",
+        _transferred,
+    ),
+    ("action not attempted", "a reference action was not made; no call was a try at it", _not_attempted),
     ("information not given", "the agent did not say what the user had to be told", _unmet("communicate", "COMMUNICATE")),
     ("environment assertion", "the environment's final state is not as required", _unmet("environment", "ENV_ASSERTION")),
     ("assertion on the conversation", "the judge did not find what had to be said or done", _unmet("assertions", "NL_ASSERTION")),
-    ("extra change", "all reference actions were made, the database differs", _extra_change),
+    ("extra change", "no reference action that writes is missing, and the database differs", _extra_change),
 )
 """Cause, what it means, and what gives evidence for it."""
 

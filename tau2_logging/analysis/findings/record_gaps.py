@@ -42,29 +42,21 @@ def _why_no_ttft(run: RunFacts) -> tuple[str, str]:
 
 
 def no_usage(run: RunFacts) -> Iterator[Finding]:
-    """Tell of at least LEAST_WITHOUT_USAGE of LEAST_CALLS successful calls without token counts."""
+    """Tell of at least LEAST_WITHOUT_USAGE of LEAST_CALLS successful calls without token counts, in a log that a run wrote."""
     calls = run.answered
     without = calls[calls["input_tokens"].isna()]
-    if len(calls) < LEAST_CALLS or len(without) < LEAST_WITHOUT_USAGE * len(calls):
+    if is_recorded(run.log) or len(calls) < LEAST_CALLS or len(without) < LEAST_WITHOUT_USAGE * len(calls):
         return
-    why, advice = _why_no_usage(run)
     yield Finding(
         "no_usage",
-        f"{len(without):,} of {len(calls):,} model calls have no token counts ({listed(without['model'].unique(), 3)}): {why}, so tokens, "
-        "time per token and cost are unknown.",
-        advice,
+        f"{len(without):,} of {len(calls):,} model calls have no token counts ({listed(without['model'].unique(), 3)}): their servers sent "
+        "no usage, so tokens, time per token and cost are unknown.",
+        "Use a server or client that sends `usage` with its answers (for streams: stream_options include_usage).",
         len(without) / len(calls),
         RECORD,
         Proof("cost_by_model"),
         {"without": len(without), "calls": len(calls)},
     )
-
-
-def _why_no_usage(run: RunFacts) -> tuple[str, str]:
-    if is_recorded(run.log):
-        return "the file has none of them", "A run of run_local.py keeps them, if the model's server sends them."
-    advice = "Use a server or client that sends `usage` with its answers (for streams: stream_options include_usage)."
-    return "their servers sent no usage", advice
 
 
 def level_hides(run: RunFacts) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from tau2_logging.analysis.findings.finding import TIME, WALL, Finding, Proof, Saving
 from tau2_logging.analysis.findings.run_facts import RunFacts, simulation_names
+from tau2_logging.analysis.measures.provenance import is_recorded
 from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.units import duration, share, significant
 
@@ -18,7 +19,7 @@ LONG, TIMES_MEDIAN = 0.5, 3.0
 
 def order(run: RunFacts) -> Iterator[Finding]:
     """Tell what starting the longest simulations first would have saved: at least LEAST_SAVED of the wall time, of several workers."""
-    saved = _saved_by_order(run)
+    saved = 0.0 if is_recorded(run.log) else _saved_by_order(run)
     if saved < LEAST_SAVED * run.wall_ms or run.wall_ms < LEAST_MS:
         return
     last = run.log.stragglers()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 
 from tau2_logging.analysis.findings.finding import MONEY, RECORD, TOUCHED, Finding, Proof, Saving
 from tau2_logging.analysis.findings.run_facts import RunFacts, listed, simulation_names
@@ -17,6 +18,7 @@ LEAST_CALLS = 20
 LEAST_SAVED, MOST_CACHED = 0.05, 0.9
 LEAST_GROWTH, LEAST_REPEATED = 3.0, 0.5
 _ROLE_CALLS = 10
+_NAMED = 3
 
 
 def failed_cost(run: RunFacts) -> Iterator[Finding]:
@@ -31,13 +33,19 @@ def failed_cost(run: RunFacts) -> Iterator[Finding]:
         "failed_cost",
         f"A solved simulation cost {money(total / solved)} ({money(total)} for {solved:,} solved); "
         f"{_lost(lost, total, len(others), len(paid))}.",
-        "The most expensive failures are listed first; a lower --max-steps ends them earlier.",
+        _dearest(others),
         lost / total,
         MONEY,
         Proof("cost_by_simulation", (), simulation_names(others)),
         {"per_solved_usd": total / solved, "total_usd": total, "solved": solved, "failed_usd": lost, "failed": len(others)},
         Saving(usd=lost),
     )
+
+
+def _dearest(others: pd.DataFrame) -> str:
+    """Return which failures to read first."""
+    named = [f"{row.task} (trial {row.trial}) {money(row.cost_usd)}" for row in others.head(_NAMED).itertuples()]
+    return f"Read the most expensive ones first: {', '.join(named)}." if named else "Compare it with another model's price."
 
 
 def _lost(lost: float, total: float, others: int, paid: int) -> str:

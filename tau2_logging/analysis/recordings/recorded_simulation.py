@@ -32,8 +32,8 @@ _TEXTS = {
     "local_cache": "answers from Inspect's local cache: they are not model calls and are in no figure",
     "model_usage": "samples whose calls do not add up to the tokens of Inspect's own model_usage",
     "messages": "simulations without messages, or ticks that hold tool calls: only how they ended is known",
-    "task": "simulations that were checked against reference actions of another task than the one they name: tasks and simulations may be "
-    "mixed up in this file, and figures by task, such as recall, may be wrong",
+    "task": "simulations were checked against reference actions of another task than the one they name: tasks and simulations are mixed up "
+    "in this file, and its task numbers do not say which scenario was played",
 }
 
 

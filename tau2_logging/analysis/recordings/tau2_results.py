@@ -13,7 +13,7 @@ from typing import Any
 
 from tau2_logging.analysis.deep.reading.enhanced_logs import with_measured_tools
 from tau2_logging.analysis.deep.reading.messages import Message, failed, flat, messages_of, moment, ticks_of
-from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, read_file, simulations_of
+from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, number_mixed_up, read_file, simulations_of
 from tau2_logging.analysis.deep.reading.run_info import settings_of
 from tau2_logging.analysis.recordings.recorded_simulation import (
     GAP,
@@ -48,14 +48,13 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
     simulations = [(task, trial, one, _began(one)) for task, trial, one in simulations_of(data, path, missing.refused)]
     origin = min((began for *_, began in simulations if began is not None), default=moment(data.get("timestamp")) or 0.0)
     histories = {str(task["id"]): history_length(task) for task in data["tasks"]}
-    actions = {str(task["id"]): _actions(task) for task in data["tasks"]}
+    missing.counts["task"] += number_mixed_up([one[:3] for one in simulations], {str(task["id"]): task for task in data["tasks"]})
     texts = {str(task["id"]): task_hash(task) for task in data["tasks"]}
     models = {"assistant": agent.get("llm"), "user": user.get("llm")}
     recordings = []
     for number, (task, trial, simulation, began) in enumerate(simulations):
         recorded = RecordedSimulation({**context, "trial": trial}, task, f"r{number:x}x", origin)
         recorded.begin(origin if began is None else began, simulation.get("seed"), texts.get(task))
-        missing.counts["task"] += bool(_checked(simulation) - actions.get(task, set()))
         if simulation.get("messages"):
             _tell(recorded, simulation, histories.get(task, 0), models, missing)
         else:
@@ -65,17 +64,6 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
         **settings_of(info), "recorded_from": path.name if path.name != "results.json" else f"{path.parent.name}/{path.name}",
     }  # fmt: skip
     yield from run_lines(recordings, origin, about, context)
-
-
-def _actions(task: Mapping[str, Any]) -> set[object]:
-    """Return the ids of a task's reference actions."""
-    return {action.get("action_id") for action in mapping(task.get("evaluation_criteria")).get("actions") or ()}
-
-
-def _checked(simulation: Mapping[str, Any]) -> set[object]:
-    """Return the ids of the reference actions that a simulation was checked against."""
-    checks = mapping(simulation.get("reward_info")).get("action_checks") or ()
-    return {mapping(check.get("action")).get("action_id") for check in checks}
 
 
 def _began(simulation: Mapping[str, Any]) -> float | None:

@@ -148,7 +148,7 @@ _BESIDE_PLAN = "an experiment's log is beside its plan, under the experiment's -
 _WHAT = (
     Option("--domains", "domains", "domains to run: retail, airline, telecom, ... (default: retail)", _several("DOMAIN"),
            value=tuple, aliases=("-d",), common=True),
-    Option("--task-ids", "task_ids", "only these tasks", _several("ID"), value=tuple, common=True),
+    Option("--task-ids", "task_ids", "only these tasks, in this order", _several("ID"), value=tuple, common=True),
     Option("--num-tasks", "num_tasks", "only the first N tasks of each domain", _N, check=at_least(1), aliases=("-n",), common=True),
     Option("--task-split", "task_split", "task split (default: base)", _text("NAME")),
     Option("--num-trials", "num_trials", "how many times each task is run (default: 1)", _N, check=at_least(1),

@@ -145,8 +145,7 @@ def _select(config: RunConfig, harness: Tau2Harness, domain: str) -> list[Any]:
         for task_id in config.task_ids:
             if task_id not in by_id:
                 raise UserError(_no_task(task_id, domain, split, list(by_id)))
-        wanted = set(config.task_ids)
-        tasks = [task for task in tasks if str(task.id) in wanted]
+        tasks = [by_id[task_id] for task_id in dict.fromkeys(config.task_ids)]
     return tasks[: config.num_tasks] if config.num_tasks is not None else tasks
 
 

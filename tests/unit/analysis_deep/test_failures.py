@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tau2_logging.analysis.deep import root_causes
+from tau2_logging.analysis.deep.reading.known_tools import TYPES, known_type
 from tau2_logging.analysis.deep.table_kinds import TABLES
 from tau2_logging.analysis.deep.tool_calls import taxonomy
 from tests.support.recordings import action, call, recorded, simulation, task
@@ -71,13 +72,24 @@ def test_every_text_of_tau2s_tools_has_a_kind() -> None:
     assert len(other) <= len(texts) / 20, other
 
 
+def test_the_types_of_tau2_s_own_tools_are_those_of_the_installed_tau2() -> None:
+    registry = pytest.importorskip("tau2.registry", reason="tau2 is not installed").registry
+    for domain, types in TYPES.items():
+        environment = registry.get_env_constructor(domain)()
+        toolkits = [toolkit for toolkit in (environment.tools, environment.user_tools) if toolkit is not None]
+        assert types == {name: str(toolkit.tool_type(name).value) for toolkit in toolkits for name in toolkit.tools}, domain
+    assert known_type("retail_enhanced", "get_user_details") == "read"
+    assert known_type("telecom-workflow", "refuel_data") == "write"
+    assert known_type("mine", "get_user_details") is known_type("retail", "mine") is None
+
+
 CANCEL = action("cancel", order_id="#1")
 REFUSED = "Error: Non-pending order cannot be cancelled"
 CASES = {
     "loop": ([call("look", order_id="#1")] * 4, {"termination_reason": "max_steps"}, "look 4 times in a row"),
     "too many errors": ([call("look", error="Error: x")], {"termination_reason": "too_many_errors"}, "the last: Error: x"),
     "out of steps": ([call("look")], {"termination_reason": "max_steps"}, "1 calls"),
-    "transferred to a human": ([call("transfer_to_human_agents")], {}, "1 reference actions still to make"),
+    "transferred to a human": ([call("transfer_to_human_agents")], {}, "call 1, and cancel was not made"),
     "wrong arguments": ([call("cancel", order_id="#2")], {}, 'cancel: order_id: wanted "#1", given "#2"'),
     "action not attempted": ([], {}, "cancel was never called"),
     "action failed": ([call("cancel", error=REFUSED, order_id="#1")], {}, REFUSED),
@@ -114,6 +126,30 @@ def test_a_cause_lies_in_a_part_of_the_reward_that_was_lost(tmp_path: Path) -> N
     for more, cause in ((asked, "information not given"), ({**asked, "parts": {"DB": 0.0, "COMMUNICATE": 1.0}}, "action not attempted")):
         [row] = root_causes.root_causes(recorded(tmp_path, [task("0", CANCEL)], [simulation("0", reward=0.0, **more)])).to_dict("records")
         assert row["cause"] == cause
+
+
+MISSED = {
+    "a transfer is no cause where the database is right": (
+        [call("cancel", order_id="#1"), call("transfer_to_human_agents")],
+        {"parts": {"DB": 1.0, "COMMUNICATE": 0.0}, "communicate_checks": [{"info": "4", "met": False}]},
+        "information not given",
+    ),
+    "the call of another reference action is no try": ([call("cancel", order_id="#2")], {}, "action not attempted"),
+    "a missed action that only reads cannot cost the database": (
+        [call("cancel", order_id="#1"), call("cancel", order_id="#2"), call("cancel_pending_order", order_id="#3")],
+        {"parts": {"DB": 0.0}},
+        "extra change",
+    ),
+}
+
+
+@pytest.mark.parametrize("why", MISSED)
+def test_what_was_missed_is_the_cause_only_where_it_can_have_cost_the_reward(why: str, tmp_path: Path) -> None:
+    calls, more, cause = MISSED[why]
+    actions = [CANCEL, action("cancel", order_id="#2"), action("get_order_details", order_id="#1")]
+    wanted = task("0", *(actions if "transfer" not in why else actions[:1]))
+    [row] = root_causes.root_causes(recorded(tmp_path, [wanted], [simulation("0", 0, calls, reward=0.0, **more)])).to_dict("records")
+    assert row["cause"] == cause
 
 
 def test_a_solved_simulation_has_no_cause_of_failure(tmp_path: Path) -> None:

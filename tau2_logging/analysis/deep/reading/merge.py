@@ -6,6 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Iterable
 from typing import Any
 
+from tau2_logging.analysis.deep.reading.known_tools import known_type
 from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Row, Rows
 
 Key = tuple[Any, ...]
@@ -109,7 +110,8 @@ def _replies(results: Rows, logs: Rows) -> list[Row]:
 
 
 def _spread_tool_types(rows: Rows) -> None:
-    """A tool that is known to write writes everywhere in its domain."""
+    """A tool that is known to write writes everywhere in its domain; of tau2's own domains it is known without a record."""
     types = {(row.get("domain"), row.get("tool")): row["tool_type"] for row in (*rows.gold, *rows.calls) if row.get("tool_type")}
     for row in (*rows.calls, *rows.gold):
-        row["tool_type"] = row.get("tool_type") or types.get((row.get("domain"), row.get("tool")))
+        tool = (row.get("domain"), row.get("tool"))
+        row["tool_type"] = row.get("tool_type") or types.get(tool) or known_type(*tool)

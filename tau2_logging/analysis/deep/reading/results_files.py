@@ -78,13 +78,15 @@ def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
         rows.gold += list(gold_rows(run, domain, task))
         rows.tasks.append({"run": run, "domain": domain, "task": str(task["id"]), "task_hash": task_hash(task)})
     tasks = {str(task["id"]): task for task in data["tasks"]}
-    for task, trial, simulation in simulations_of(data, path, rows.refused):
+    found = list(simulations_of(data, path, rows.refused))
+    mixed = number_mixed_up(found, tasks) > 0
+    for task, trial, simulation in found:
         key = {"run": run, "domain": domain, "task": task, "trial": trial}
         about = tasks.get(task, {})
         one = Rows()
         try:
             add_simulation(one, key, simulation, policy, about.get("ticket") or "", history_length(about))
-            one.simulations[0]["action_checks"] = foreign_checks(simulation, about)
+            one.simulations[0]["action_checks"] = _checks_of_another(simulation, about, mixed)
             rows.add(one)
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             rows.refused.append(Rejected(str(path), 0, f"simulation of task {task}: {type(error).__name__}: {error}", ""))
@@ -201,13 +203,33 @@ def gold_rows(run: str, domain: str, task: Mapping[str, Any]) -> Iterator[Row]:
         }  # fmt: skip
 
 
-def foreign_checks(simulation: Mapping[str, Any], task: Mapping[str, Any]) -> list[Row] | None:
+def number_mixed_up(simulations: Iterable[tuple[str, int, Mapping[str, Any]]], tasks: Mapping[str, Mapping[str, Any]]) -> int:
+    """Return how many simulations, of (task, trial, simulation), were checked against reference actions of another task than the one they
+    name. Where some were, so were those that were scored without a check, though their task has reference actions."""
+    ids = [(_checked_ids(one), _own_ids(tasks.get(task, {})), _is_scored(one)) for task, _, one in simulations]
+    foreign = sum(bool(checked - own) for checked, own, _ in ids)
+    return foreign and foreign + sum(is_scored and bool(own) and not checked for checked, own, is_scored in ids)
+
+
+def _own_ids(task: Mapping[str, Any]) -> set[object]:
+    return {action.get("action_id") for action in (task.get("evaluation_criteria") or {}).get("actions") or ()}
+
+
+def _checked_ids(simulation: Mapping[str, Any]) -> set[object]:
+    return {(check.get("action") or {}).get("action_id") for check in (simulation.get("reward_info") or {}).get("action_checks") or ()}
+
+
+def _is_scored(simulation: Mapping[str, Any]) -> bool:
+    return (simulation.get("reward_info") or {}).get("reward") is not None
+
+
+def _checks_of_another(simulation: Mapping[str, Any], task: Mapping[str, Any], mixed: bool) -> list[Row] | None:
     """Return the reference actions that a simulation was checked against, and whether they were made, if they are not those of its task:
-    in such a file tasks and simulations are mixed up. None if they are the task's, or if the file holds no checks."""
+    in such a file (`mixed`) tasks and simulations are mixed up. None if they are the task's, or if the file holds no checks."""
     checks = (simulation.get("reward_info") or {}).get("action_checks") or ()
     actions = [(check["action"], bool(check.get("action_match")), check.get("tool_type")) for check in checks]
-    own = {action.get("action_id") for action in (task.get("evaluation_criteria") or {}).get("actions") or ()}
-    if not {action.get("action_id") for action, *_ in actions} - own:
+    unchecked = not actions and _is_scored(simulation) and bool(_own_ids(task))
+    if not mixed or not (unchecked or _checked_ids(simulation) - _own_ids(task)):
         return None
     return [
         {

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.deep.root_causes import root_causes
 from tau2_logging.analysis.measures.makespan import idle_tail
-from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_in_brief
+from tau2_logging.analysis.measures.provenance import is_recorded, newer_format, only_failed_note, recorded_in_brief, without_failed_calls
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports.text.finding_lines import HEADING, lines_of, shown_findings, wrapped
 from tau2_logging.analysis.tables.simulations import solved
 from tau2_logging.events.roles import BY_NAME
+from tau2_logging.statistics.pass_k import pass_hat_k
 from tau2_logging.statistics.score import Score, is_solved, score_of
 from tau2_logging.units import duration, is_unknown, money, share
 
@@ -69,7 +71,8 @@ def _run_of_record(deep: LogAnalyzer, width: int) -> Iterator[str]:
     money_known = f"cost {money(costs.sum(skipna=False))}"
     yield from _wrapped(f"failed: {failed:,} of {len(calls):,} tool calls · {money_known} · times are not in results files", width)
     rewards = simulations["reward"].astype(float)
-    yield from _not_solved(simulations[rewards.notna() & ~rewards.map(is_solved)], root_causes(deep.recorded), width)
+    failed_ones = simulations[rewards.notna() & ~rewards.map(is_solved)]
+    yield from _not_solved(failed_ones, root_causes(deep.recorded), simulations["trial"].nunique() > 1, width)
 
 
 def _head(log: RunLog, width: int) -> Iterator[str]:
@@ -86,13 +89,15 @@ def _outcome(log: RunLog, totals: Totals, deep: LogAnalyzer | None, width: int) 
         yield from _wrapped(f"Solved: {_by_domain(log)}", width)
     workers = idle_tail(log)["workers"]
     parts = [f"{totals.shown['wall time']} wall time" + (f", {workers} at a time" if workers else "")]
-    parts += [f"failed: {totals.shown['errors']}", f"cost {totals.shown['cost']}"]
+    failed_calls = f"{totals.tool_calls.text} tool calls" if without_failed_calls(log) else totals.shown["errors"]
+    parts += [f"failed: {failed_calls}", f"cost {totals.shown['cost']}"]
     if (per := totals.costs["per_solved_usd"]) and not is_unknown(per):
         parts.append(f"{money(per)} per solved task")
     yield from _wrapped(" · ".join(parts), width)
+    yield from _wrapped(_pass_k(log), width) if not totals.arms else []
     failed = log.simulations[~solved(log.simulations) & log.simulations["reward"].notna()]
     if len(failed):
-        yield from _not_solved(failed, _causes(log, deep), width)
+        yield from _not_solved(failed, _causes(log, deep), log.simulations["trial"].nunique() > 1, width)
 
 
 def _by_domain(log: RunLog) -> str:
@@ -100,6 +105,17 @@ def _by_domain(log: RunLog) -> str:
     scored = log.simulations[log.simulations["reward"].notna()]
     by_domain = solved(scored).groupby(scored["domain"], sort=False).agg(["sum", "count"])
     return ", ".join(f"{int(row['sum']):,} of {int(row['count']):,} {domain}" for domain, row in by_domain.head(_MOST_DOMAINS).iterrows())
+
+
+def _pass_k(log: RunLog) -> str:
+    """Return `pass^1 0.600, pass^2 0.500 of 10 tasks` if all tasks have the same number of scored trials, and several."""
+    scored = log.simulations[log.simulations["reward"].notna()]
+    trials = solved(scored).groupby([scored["domain"], scored["task"]]).agg(["sum", "count"])
+    k = int(trials["count"].min()) if len(trials) else 0
+    if k < 2 or k != trials["count"].max() or len(log.domains) > 1:
+        return ""
+    shown = [f"pass^{at} {np.mean([pass_hat_k(int(won), k, at) for won in trials['sum']]):.3f}" for at in sorted({1, 2, k})]
+    return f"{', '.join(shown)} of {len(trials):,} tasks"
 
 
 def outcome_sentence(found: Score) -> str:
@@ -117,17 +133,22 @@ def outcome_sentence(found: Score) -> str:
     )
 
 
-def _not_solved(failed: pd.DataFrame, causes: pd.DataFrame, width: int) -> Iterator[str]:
+def _not_solved(failed: pd.DataFrame, causes: pd.DataFrame, several: bool, width: int) -> Iterator[str]:
     """Yield which tasks were not solved, by likely cause if causes are known."""
     if causes.empty:
-        yield from _wrapped(f"Not solved: {_names(failed)}", width) if len(failed) else []
+        yield from _wrapped(f"Not solved: {_names(failed, several)}", width) if len(failed) else []
         return
     yield "Not solved, by likely cause (found by rules; open the simulation to verify):"
     groups = sorted(causes.groupby("cause", sort=False), key=lambda group: -len(group[1]))
-    for cause, group in groups[:_MOST_CAUSES]:
-        yield from _wrapped(f"{cause} {len(group):,}: {_names(group)}", width, indent="  ")
-    if rest := sum(len(group) for _, group in groups[_MOST_CAUSES:]):
-        yield f"  other causes {rest:,}"
+    shown = len(groups) if len(groups) <= _MOST_CAUSES + 1 else _MOST_CAUSES
+    for cause, group in groups[:shown]:
+        yield from _wrapped(f"{cause} {len(group):,}: {_names(group, several)}", width, indent="  ")
+    if rest := groups[shown:]:
+        others = pd.concat([group for _, group in rest])
+        yield from _wrapped(f"{len(rest)} other causes {len(others):,}: {_names(others, several)}", width, indent="  ")
+    lost = causes["lost_parts"].dropna().value_counts()
+    if len(lost):
+        yield from _wrapped(f"What cost the reward: {', '.join(f'{_and(parts)} {number:,}' for parts, number in lost.items())}", width)
 
 
 def _causes(log: RunLog, deep: LogAnalyzer | None) -> pd.DataFrame:
@@ -138,13 +159,22 @@ def _causes(log: RunLog, deep: LogAnalyzer | None) -> pd.DataFrame:
     return root_causes((deep or LogAnalyzer.of_log(log)).recorded)
 
 
-def _names(rows: pd.DataFrame) -> str:
-    """Return `retail 0, 5 (2 trials), 14; airline 7 and 3 more`."""
-    tasks = rows.groupby(["domain", "task"], sort=False).size().rename("trials").reset_index()
-    tasks["name"] = tasks["task"] + [f" ({number} trials)" if number > 1 else "" for number in tasks["trials"]]
+def _names(rows: pd.DataFrame, several: bool) -> str:
+    """Return `retail 0, 5, 14; airline 7 and 3 more`, with trials, as in `5 (trials 0, 1)`, if tasks have several."""
+    by_task = rows.groupby(["domain", "task"], sort=False)["trial"]
+    tasks = by_task.agg(lambda trials: ", ".join(str(trial) for trial in sorted(trials))).rename("trials").reset_index()
+    tasks["name"] = tasks["task"] + [_trials(trials) if several else "" for trials in tasks["trials"]]
     shown = [f"{domain} {', '.join(mine['name'])}" for domain, mine in tasks.head(_MOST_NAMES).groupby("domain", sort=False)]
     more = len(tasks) - _MOST_NAMES
     return "; ".join(shown) + (f" and {more:,} more" if more > 0 else "")
+
+
+def _and(parts: str) -> str:
+    return parts.replace(", ", " and ")
+
+
+def _trials(numbers: str) -> str:
+    return f" (trials {numbers})" if "," in numbers else f" (trial {numbers})"
 
 
 def _findings(log: RunLog, options: ReportOptions, width: int, room: int) -> list[str]:
@@ -162,10 +192,11 @@ def _findings(log: RunLog, options: ReportOptions, width: int, room: int) -> lis
 
 def _time(log: RunLog, totals: Totals, width: int) -> Iterator[str]:
     budget = total_budget(log.budget())
+    kinds = {**_KINDS, "other": "rest"} if is_recorded(log) else _KINDS
     known = [(str(row.kind), float(row.total_ms)) for row in budget.itertuples() if row.total_ms == row.total_ms and row.total_ms > 0]
     if whole := sum(value for _, value in known):
         yield f"Time of all simulations, {duration(whole)}:"
-        yield from bar([(_KINDS.get(kind, kind), value / whole) for kind, value in known], width)
+        yield from bar([(kinds.get(kind, kind), value / whole) for kind, value in known], width)
 
 
 def _money(log: RunLog, options: ReportOptions, totals: Totals, width: int) -> Iterator[str]:
