@@ -16,7 +16,9 @@ from tau2_logging.version import __version__
 
 _FLAG = re.compile(r"--?[A-Za-z][\w\-]*")
 _UNKNOWN, _AMBIGUOUS = "unrecognized arguments: ", re.compile(r"(ambiguous option: [\w\-]+)=.*( could match )", re.DOTALL)
-_MISSING = "the following arguments are required"
+_MISSING = ("the following arguments are required", "one of the arguments")
+_TWICE = "not allowed with argument"
+"""Said of two words for one thing; the second may be the value of an option that is not known."""
 _CLOSE = 0.6
 
 
@@ -131,7 +133,7 @@ class CommandParser(argparse.ArgumentParser):
         self.exit(2, f"usage: {self._usage() % {'prog': self.prog}}; see --help\n{self.prog}: error: {self._mended(message)}\n")
 
     def _mended(self, message: str) -> str:
-        unknown = self._unknown_flags() if message.startswith((_UNKNOWN, _MISSING)) else []
+        unknown = self._unknown_flags() if message.startswith((_UNKNOWN, *_MISSING)) or _TWICE in message else []
         if unknown:
             return "; ".join(map(self.about, unknown))
         if message.startswith(_UNKNOWN):

@@ -26,6 +26,8 @@ examples:
 exit code: 0 done, 1 cells are missing (or lint has findings), 2 bad input, 3 a variant was not delivered, 130 and 143 stopped
 """
 _PLAN = "plan.json, or the folder it is in"
+_EXPERIMENTS = "experiments"
+"""Folder of experiments."""
 
 
 _COMMON = frozenset((
@@ -34,14 +36,17 @@ _COMMON = frozenset((
 ))  # fmt: skip
 """Flags that `plan --help` shows; `plan --help-all` shows all."""
 _ANSWERS = {
-    "--tasks": "--num-tasks N says how many, --task-ids ID ... which",
+    "--timestamp": "an experiment is found by its name alone, as experiments/NAME",
     "--max-price": "--budget USD limits what the experiment costs; for rented GPUs it is --max-hourly-cost of the command rental",
 }
 
 
 def _plan_words() -> dict[str, Any]:
     """Return what the parser of a plan knows besides its options."""
-    own = {"--experiment-name": "--name", "--variants": "--user-variants", "--output": "--out", "--models": "--agent-llms"}
+    own = {
+        "--experiment-name": "--name", "--variants": "--user-variants", "--output": "--out", "--models": "--agent-llms",
+        "--tasks": "--num-tasks",
+    }  # fmt: skip
     words = synonyms([option.flag for option in planned_options()])
     return {"synonyms": words | own, "answers": answers() | _ANSWERS}
 
@@ -56,15 +61,18 @@ def build_parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     words = _plan_words()
-    _add_plan(commands.add_parser("plan", help="make a plan file; says cost and power before anything is run", common=_COMMON, **words))
+    plan = commands.add_parser("plan", help="make a plan file; says cost and power before anything is run", common=_COMMON, **words)
+    _add_plan(plan)
     power = commands.add_parser(
         "power", usage=f"{prog} power [PLAN | option ...]", help="the smallest difference that a plan can find", **words
     )
     power.add_argument("plan", nargs="?", help=f"{_PLAN}; or give the plan's own flags")
     _add_design(power)
+    of_plan = f"it is a setting of the plan, which is made first: {command(EXPERIMENTS)} plan"
     run = commands.add_parser(
-        "run", aliases=["launch"], help="run what is missing of a plan; again after any interruption",
-        synonyms=synonyms([option.flag for option in start_options()]), answers=answers() | _ANSWERS,
+        "run", aliases=["launch"], usage=f"{prog} run PLAN ...", help="run what is missing of a plan; again after any interruption",
+        synonyms=synonyms([option.flag for option in start_options()]),
+        answers=answers() | dict.fromkeys([*plan.synonyms, *plan._option_string_actions], of_plan) | _ANSWERS,
     )  # fmt: skip
     _add_run(run)
     for name, aliases, text in (
@@ -73,8 +81,10 @@ def build_parser() -> argparse.ArgumentParser:
         ("manipulation", [], "did the variants change how the user writes?"),
         ("analyze", [], "effects, intervals, tests; text, JSON, CSV and report.html"),
     ):
-        own = commands.add_parser(name, aliases=aliases, help=text, synonyms={"--output": "--output-dir", "--results-dir": "--output-dir"})
-        own.add_argument("plan", help=_PLAN)
+        own = commands.add_parser(
+            name, aliases=aliases, usage=f"{prog} {name} PLAN ...", help=text, synonyms={"--output": "--output-dir"}, answers=_ANSWERS
+        )
+        _add_place(own)
         own.add_argument("--output-dir", metavar="DIR", help="where files go (default: report/ beside the plan)")
         if name == "analyze":
             own.add_argument("--format", nargs="+", metavar="NAME", help="only these: text, json, csv, html (default: all)")
@@ -84,7 +94,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 def _add_plan(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", required=True, help="name of the experiment")
-    parser.add_argument("--out", default="experiments", metavar="DIR", help="folder of experiments (default: %(default)s)")
+    parser.add_argument("--out", default=_EXPERIMENTS, metavar="DIR", help="folder of experiments (default: %(default)s)")
     _add_design(parser)
 
 
@@ -106,8 +116,20 @@ def _add_design(parser: argparse.ArgumentParser) -> None:
     money.add_argument("--power", type=float, default=0.8, metavar="P", help="chance of finding it (default: %(default)s)")
 
 
+def _add_place(parser: argparse.ArgumentParser) -> None:
+    """Add the experiment: its plan or folder, or, as other tools have it, its name or the folder of its results."""
+    place = parser.add_mutually_exclusive_group(required=True)
+    place.add_argument("plan", nargs="?", default=argparse.SUPPRESS, help=_PLAN)
+    for flag, made in (("--experiment-name", _folder_of), ("--results-dir", str)):
+        place.add_argument(flag, dest="plan", type=made, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+
+
+def _folder_of(name: str) -> str:
+    return f"{_EXPERIMENTS}/{name}"
+
+
 def _add_run(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("plan", help=_PLAN)
+    _add_place(parser)
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often to go over what failed (default: %(default)s)")
     parser.add_argument("--budget", type=float, metavar="USD", help="another budget than the plan's")
     add_start_options(parser.add_argument_group("changes for this start"))

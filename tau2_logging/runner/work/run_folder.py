@@ -41,7 +41,7 @@ def new_folder(config: RunConfig) -> RunFolder:
         raise UserError(f"--run-name {run_id!r} cannot name a folder; use letters, digits, - and _")
     directory = config.log_dir / "runs" / run_id
     if (directory / "run.json").exists():
-        raise UserError(f"run {run_id!r} exists already in {config.log_dir}; choose another --run-name, or --resume {directory}")
+        raise UserError(f"run {run_id!r} exists already in {config.log_dir}; choose another name, or --resume {directory}")
     _check_writable(config.log_dir)
     return RunFolder(run_id, directory, time.time(), {}, resumed=False)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import plain_domain
+from tau2_logging.invocation import EXPERIMENTS, command
 from tau2_logging.logger.content.masking import shorten
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness, trial_seeds
 from tau2_logging.runner.settings.config import RunConfig
@@ -96,7 +97,8 @@ def make_plan(
 def _with_users(config: RunConfig, settings: Mapping[str, SimulationSettings], harness: Tau2Harness) -> dict[str, SimulationSettings]:
     """Return the settings with the user that goes with each agent. Raises UserError for an agent or a user that cannot be run."""
     for agent in dict.fromkeys(item.agent for item in settings.values()):
-        _known("agent", [agent], harness.agents(), "register your own with tau2's registry")
+        several = f"to compare several agents: {command(EXPERIMENTS)} plan --agents {agent}"
+        _known("agent", [agent], harness.agents(), several if "," in agent else "register your own with tau2's registry")
         if not harness.runs_agent(agent):
             raise UserError(
                 f"tau2 cannot run agent {agent!r}: this release takes only classes derived from its LLMAgent, LLMGTAgent or LLMSoloAgent"

@@ -165,12 +165,30 @@ def test_a_guessed_command(word: str, capsys: pytest.CaptureFixture[str]) -> Non
 def test_a_plan_knows_the_words_of_other_experiments(capsys: pytest.CaptureFixture[str]) -> None:
     """Also of one whose name is missing, which argparse would complain about first."""
     plan = experiments.build_parser()
-    given = parsed(plan, "plan --experiment-name x --variants control,anger --environment airline --trials 2")
+    given = parsed(plan, "plan --experiment-name x --tasks 5 --variants control,anger --environment airline --trials 2")
     assert (given["name"], given["user_variants"], given["domains"], given["num_trials"]) == ("x", "control,anger", ["airline"], 2)
-    said = refused(plan, "plan --tasks 5 --max-price 2", capsys)
-    assert "no option --tasks: --num-tasks N" in said
-    assert "no option --max-price: --budget USD" in said
+    assert given["num_tasks"] == 5
+    assert "no option --max-price: --budget USD" in refused(plan, "plan --max-price 2", capsys)
     assert "did you mean launch?" in refused(plan, "lunch", capsys)
+
+
+@pytest.mark.parametrize("name", ["run", "launch", "status", "monitor", "collect", "manipulation", "analyze"])
+def test_an_experiment_is_found_by_its_plan_its_name_or_its_folder(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """By one of them; what belongs to the plan is sent there."""
+    parser = experiments.build_parser()
+    for words, plan in (
+        ("experiments/x", "experiments/x"),
+        ("--experiment-name x", "experiments/x"),
+        ("--results-dir results/x", "results/x"),
+    ):
+        assert parsed(parser, f"{name} {words}")["plan"] == plan
+    assert "plan is required" in refused(parser, name, capsys)
+    assert "not allowed with" in refused(parser, f"{name} experiments/x --experiment-name x", capsys)
+    assert "no option --timestamp: an experiment is found by its name" in refused(parser, f"{name} --timestamp 2025", capsys)
+    if name == "launch":
+        said = refused(parser, "launch --experiment-name x --tasks 5 --variants control,anger --max-price 0.5", capsys)
+        assert said.count("it is a setting of the plan, which is made first: ") == 2
+        assert "no option --max-price: --budget" in said
 
 
 def test_the_lists_of_guesses_are_of_what_there_is() -> None:
