@@ -30,7 +30,7 @@ from tau2.data_model.message import (
 from tau2.utils.llm_utils import generate, to_litellm_messages
 
 from tau2_logging.agents.cost_of_turn import TurnCost
-from tau2_logging.logger.content.masking import mask_text, shorten
+from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.logger.context import carried, expert_scope
 from tau2_logging.models.experts import ADVISE, DELEGATE, Expert
 from tau2_logging.models.experts.briefing import advisor_messages, delegate_system

@@ -16,8 +16,8 @@ from tau2_logging.agents.agent_args import ContextSettings, RetrySettings
 from tau2_logging.agents.agent_statistics import AgentStatistics
 from tau2_logging.agents.context_reduction import Reduced, Reduction
 from tau2_logging.agents.mistakes import EMPTY_REPLY, MALFORMED_JSON, TOOL_ERROR, Mistake, explain_error, find_mistake
+from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.events.structured import ContextReductionEvent, CorrectionEvent
-from tau2_logging.logger.content.masking import shorten
 from tau2_logging.logger.content.sensitive import masked_text
 from tau2_logging.logger.context import current
 from tau2_logging.models.prompt_tokens import prompt_limit, prompt_tokens

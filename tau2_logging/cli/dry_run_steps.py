@@ -11,9 +11,9 @@ from tau2_logging.analysis.measures.costs.prices import default_prices, read_pri
 from tau2_logging.errors import UserError
 from tau2_logging.events.call_arguments import shown_arguments
 from tau2_logging.events.label import plain_domain
+from tau2_logging.events.secrets.masking import mask_text
 from tau2_logging.experiments.planning.run_forecast import RunForecast, SimulationForecast, forecast, total
 from tau2_logging.invocation import RUN, command
-from tau2_logging.logger.content.masking import mask_text
 from tau2_logging.runner.session import plan_of
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tau2_logging.runner.work.run_plan import RunPlan

@@ -14,8 +14,8 @@ from collections.abc import Callable
 from typing import Any
 
 from tau2_logging.events.levels import level_name
+from tau2_logging.events.secrets.masking import mask_text, masked_start
 from tau2_logging.logger.content.error_text import traceback_text
-from tau2_logging.logger.content.masking import mask_text, masked_start
 from tau2_logging.logger.context import current
 from tau2_logging.logger.logging_records import BRIDGE_MARK
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from tau2_logging.events.secrets.masking import masked_start
 from tau2_logging.logger.content.error_text import error_text
-from tau2_logging.logger.content.masking import masked_start
 from tau2_logging.logger.simulation import Simulation
 
 

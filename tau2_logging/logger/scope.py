@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from tau2_logging.errors import SimulationTimeout
 from tau2_logging.events.levels import DEBUG
+from tau2_logging.events.secrets.masking import masked_start, shorten
 from tau2_logging.logger.call_problem import CallProblem
 from tau2_logging.logger.content.error_text import traceback_text
-from tau2_logging.logger.content.masking import masked_start, shorten
 from tau2_logging.logger.context import bind
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.operation import error_fields

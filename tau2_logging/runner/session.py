@@ -15,8 +15,8 @@ from rich.console import Console
 
 from tau2_logging.errors import UserError
 from tau2_logging.events import LEVELS
+from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.logger.clock import Clock
-from tau2_logging.logger.content.known_secrets import KNOWN
 from tau2_logging.logger.content.sensitive import ALL
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.scope import OK

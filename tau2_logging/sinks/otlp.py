@@ -14,9 +14,9 @@ from itertools import islice
 from tau2_logging.errors import UserError
 from tau2_logging.events import Event
 from tau2_logging.events.levels import DEBUG, PROFILE
+from tau2_logging.events.secrets.masking import mask_text
 from tau2_logging.events.traces import Span, TraceBuilder
 from tau2_logging.invocation import ANALYZE, command
-from tau2_logging.logger.content.masking import mask_text
 from tau2_logging.logger.sink import Sink
 from tau2_logging.sinks.otlp_sender import Sender
 

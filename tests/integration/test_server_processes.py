@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tau2_logging.logger.content.known_secrets import KNOWN
+from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.models.servers.fleet import Fleet
 from tau2_logging.models.servers.server_process import ServerDied, ServerPlan, port_is_free
 from tau2_logging.models.servers.server_settings import ModelServerSettings

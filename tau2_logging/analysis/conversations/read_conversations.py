@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tau2_logging.analysis.conversations.conversation import Conversation, Key, Told
 from tau2_logging.analysis.conversations.database_changes import changes_in
 from tau2_logging.analysis.conversations.eval_source import told_by_eval
+from tau2_logging.analysis.conversations.masked import masked
 from tau2_logging.analysis.conversations.payloads import told_by_payloads
 from tau2_logging.analysis.conversations.reference import cause_in, reference_of
 from tau2_logging.analysis.conversations.results_source import told_by_checkpoint, told_by_results
@@ -72,7 +73,7 @@ class ConversationReader:
         for told in self._told(set(begins) if only is None else only):
             turns = turns_of(told)
             clocked = set_clock(turns, calls.get(told.key, ()), begins[told.key])
-            yield self._conversation(told, turns, clocked)
+            yield masked(self._conversation(told, turns, clocked))
 
     def _told(self, wanted: set[Key]) -> Iterator[Told]:
         left = set(wanted)

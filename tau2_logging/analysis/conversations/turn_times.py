@@ -33,7 +33,8 @@ def calls_by_simulation(log: LogData) -> tuple[dict[Key, list[Call]], dict[Key, 
     calls: defaultdict[Key, list[Call]] = defaultdict(list)
     for row in log.calls.to_dict("records"):
         key = key_of(row)
-        if not row["start_ms"] < begins.get(key, float("inf")):
+        row.setdefault("start_ms", None)  # no column if no event has one
+        if row["start_ms"] is None or not row["start_ms"] < begins.get(key, float("inf")):
             calls[key].append({str(name): None if pd.isna(value) else value for name, value in row.items()})
     for mine in calls.values():
         mine.sort(key=lambda call: call["start_ms"] or 0.0)

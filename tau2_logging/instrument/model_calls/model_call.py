@@ -11,9 +11,9 @@ from typing import Any
 
 from tau2_logging.events.levels import DEBUG
 from tau2_logging.events.roles import AGENT_SIDE_TYPES, BY_NAME, CALL_COUNTERS, TOKEN_FIELDS
+from tau2_logging.events.secrets.masking import masked_start
 from tau2_logging.instrument.model_calls.problem import problem_of_error, problem_of_reply
 from tau2_logging.instrument.model_calls.reply import STREAM_CUT, ModelReply, read_reply
-from tau2_logging.logger.content.masking import masked_start
 from tau2_logging.logger.content.prompt_hash import prompt_hash, system_text
 from tau2_logging.logger.content.sensitive import masked, masked_text
 from tau2_logging.logger.context import current_expert

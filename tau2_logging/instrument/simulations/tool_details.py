@@ -9,10 +9,10 @@ from functools import partial
 from typing import Any
 
 from tau2_logging.events.difference import changed_records, summary
+from tau2_logging.events.secrets.masking import has_sign, is_secret_name, may_hold_secret
 from tau2_logging.events.structured import StateChangeEvent, StateSnapshot, ToolExecutionEvent
 from tau2_logging.logger.content.argument_shape import Signature, as_text, copied
 from tau2_logging.logger.content.call_fields import CallFields
-from tau2_logging.logger.content.masking import has_sign, is_secret_name, may_hold_secret
 from tau2_logging.logger.content.result_fields import result_fields
 from tau2_logging.logger.content.sensitive import NONE, SECRETS, masked, masked_text
 from tau2_logging.logger.event_writer import EventWriter, StructuredFields

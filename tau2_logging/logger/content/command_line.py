@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tau2_logging.events.call_arguments import MASK, is_secret_name, shown_address, shown_arguments
-from tau2_logging.logger.content.masking import mask_text
+from tau2_logging.events.secrets.masking import mask_text
 
 _ARGUMENTS = re.compile(r".*_a(?:r(?:gs?)?)?")
 """Flags whose value is an object; argparse takes the start of a flag for the flag."""

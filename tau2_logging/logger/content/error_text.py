@@ -5,7 +5,7 @@ from __future__ import annotations
 import traceback
 
 from tau2_logging.events.logfmt import clean
-from tau2_logging.logger.content.masking import masked_start
+from tau2_logging.events.secrets.masking import masked_start
 
 _LONGEST_PART = 4000
 """Characters of a frame or a message of a traceback: a server's error page may be in it several times over."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tau2_logging.logger.content.masking import shorten
+from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.models.experts.expert_model import DELEGATE, Expert
 
 CALL_EXPERT = "call_expert"

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
+from tau2_logging.events.secrets.masking import is_secret_name, mask_text
 from tau2_logging.logger.content.file_mistake import UNREADABLE, mistake
-from tau2_logging.logger.content.masking import is_secret_name, mask_text
 from tau2_logging.models.rental.command import ServeCommand, find_command
 from tau2_logging.models.rental.script import KEY_SECRET
 from tau2_logging.models.rental.task import GPU

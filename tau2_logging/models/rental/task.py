@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from tau2_logging.errors import UserError
-from tau2_logging.logger.content.masking import mask_text
+from tau2_logging.events.secrets.masking import mask_text
 from tau2_logging.models.servers.families import (
     REASONING_PARSERS,
     TOOL_CALL_PARSERS,

@@ -6,8 +6,8 @@ import contextlib
 import os
 from collections.abc import Iterable
 
-from tau2_logging.logger.content.known_secrets import KNOWN
-from tau2_logging.logger.content.masking import mask_text
+from tau2_logging.events.secrets.known_secrets import KNOWN
+from tau2_logging.events.secrets.masking import mask_text
 
 _READ = _LONGEST = 1 << 16
 """Bytes; a longer line is written in parts."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tau2_logging.errors import Tau2LoggingError, UserError
-from tau2_logging.logger.content.known_secrets import KNOWN
+from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.models.servers import supervisor
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.families import family_of

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from tau2_logging.errors import Tau2LoggingError, UserError
-from tau2_logging.logger.content.masking import mask_text, shorten
+from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.logger.scope import ERROR, Outcome, begin
 from tau2_logging.logger.simulation import InFlight
 from tau2_logging.runner.executors.executor import Held, Report, RunFailure, free

@@ -17,12 +17,12 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.call_arguments import shown_arguments
+from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.instrument import distribution_version, has_module
 from tau2_logging.instrument.simulations.judge_model import judged_by, own_judge
 from tau2_logging.invocation import ready_interpreter
 from tau2_logging.logger.bridge import silence_loguru
 from tau2_logging.logger.content.error_text import error_line
-from tau2_logging.logger.content.masking import mask_text, shorten
 from tau2_logging.runner.harness.tau2_releases import installed_release
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 

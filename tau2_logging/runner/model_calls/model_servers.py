@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from tau2_logging.errors import UserError
-from tau2_logging.logger.content.masking import mask_text
+from tau2_logging.events.secrets.masking import mask_text
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.models.servers.api import ServerApi
 from tau2_logging.models.servers.endpoints import Endpoint, Endpoints, NoEndpoint

@@ -11,10 +11,10 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
+from tau2_logging.events.secrets.masking import mask_text, masked_start
 from tau2_logging.instrument.model_calls.failure import wire_failure
 from tau2_logging.logger.clock import Clock
 from tau2_logging.logger.content.error_text import error_text
-from tau2_logging.logger.content.masking import mask_text, masked_start
 from tau2_logging.logger.context import current
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.models.servers.endpoints import Endpoint, Endpoints, NoEndpoint, is_outage, known_of

@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from tau2_logging.events.secrets.known_secrets import KNOWN
+from tau2_logging.events.secrets.masking import masked_start
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger.bridge import silence_loguru
 from tau2_logging.logger.content.error_text import error_text
-from tau2_logging.logger.content.known_secrets import KNOWN
-from tau2_logging.logger.content.masking import masked_start
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT, register
 from tau2_logging.models.scripted.task_script import Action, TaskScript, TaskScripts
 from tau2_logging.models.servers.api import ServerApi

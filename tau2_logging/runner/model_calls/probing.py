@@ -10,8 +10,8 @@ from typing import Any
 
 import litellm
 
+from tau2_logging.events.secrets.masking import masked_start
 from tau2_logging.instrument.model_calls.reply import ModelReply, read_reply
-from tau2_logging.logger.content.masking import masked_start
 from tau2_logging.logger.context import bind
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.simulation import Simulation

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from tau2_logging.events.secrets.masking import masked_start
 from tau2_logging.instrument.model_calls.failure import failure_name
 from tau2_logging.instrument.model_calls.model_call import ATTEMPT, EXTRA_REQUESTS, ExtraRequests
 from tau2_logging.instrument.model_calls.problem import problem_of_error, problem_of_reply
@@ -21,7 +22,6 @@ from tau2_logging.instrument.model_calls.retried_calls import Request, RetriedCa
 from tau2_logging.instrument.simulations.acting import acting_now
 from tau2_logging.logger.call_problem import CallProblem
 from tau2_logging.logger.content.error_text import error_text
-from tau2_logging.logger.content.masking import masked_start
 from tau2_logging.logger.context import current
 from tau2_logging.logger.simulation import Simulation
 from tau2_logging.runner.model_calls.answer_retries import REPEATS_OF_DETERMINISTIC, is_deterministic, may_be_mended, reply_of

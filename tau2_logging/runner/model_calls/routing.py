@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator
 
 import litellm
 
+from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.instrument.model_calls.failure import wire_failure
 from tau2_logging.instrument.model_calls.routed_calls import RoutedCalls
 from tau2_logging.logger.content.error_text import error_text
-from tau2_logging.logger.content.masking import mask_text, shorten
 from tau2_logging.logger.context import current
 from tau2_logging.models.servers.endpoints import Endpoint, Endpoints, NoEndpoint
 from tau2_logging.models.servers.server_settings import PROVIDER

@@ -11,7 +11,7 @@ from typing import Any
 from tau2_logging.agents import EXPERT_AGENT
 from tau2_logging.errors import UserError
 from tau2_logging.events.roles import CONFIGURED_ROLES
-from tau2_logging.logger.content.masking import MASK
+from tau2_logging.events.secrets.masking import MASK
 from tau2_logging.models.experts import ADVISE, Expert
 from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.runner.settings.options import RAY, RUN_OPTIONS, SCORE, THREADS

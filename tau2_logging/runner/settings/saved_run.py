@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.logger.content.error_text import error_line
-from tau2_logging.logger.content.masking import shorten
 from tau2_logging.runner.settings.config import RunConfig
 
 _NEEDED = ("domains", "log_dir", "agent_model", "user_model", "num_trials", "seed", "max_steps")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tau2_logging.events.call_arguments import shown_arguments
-from tau2_logging.logger.content.masking import mask_text, masked_json
+from tau2_logging.events.secrets.masking import mask_text, masked_json
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
 _OURS = ("num_retries",)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.events.logfmt import clean
-from tau2_logging.logger.content.masking import shorten
+from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.runner.work.dumping import dumped
 from tau2_logging.sinks.appender import Appender
 

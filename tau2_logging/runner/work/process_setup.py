@@ -8,10 +8,10 @@ from typing import Any
 
 from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.events import LEVELS
+from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.instrument import Instrumentation, ToolDetails
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
-from tau2_logging.logger.content.known_secrets import KNOWN
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.models.scripted.task_script import TaskScripts, script_of

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.errors import UserError
-from tau2_logging.logger.content.masking import shorten
+from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.saved_run import read_run
 from tau2_logging.runner.work.checkpoint import Key, finished

@@ -11,8 +11,8 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.label import plain_domain
+from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.invocation import EXPERIMENTS, command
-from tau2_logging.logger.content.masking import shorten
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness, trial_seeds
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings

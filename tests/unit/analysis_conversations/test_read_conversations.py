@@ -111,6 +111,33 @@ def test_results_alone_have_the_clock_of_their_messages(tmp_path: Path) -> None:
     assert found.cause is not None
 
 
+def test_credentials_in_a_file_that_was_written_without_masking_are_masked(tmp_path: Path) -> None:
+    """In every part of the page: texts, arguments, results, the task, the reward's reasons, the policy."""
+    keys = [f"sk-proj-{letter * 40}" for letter in "abcdefg"]
+    data = results_data()
+    [simulation], [task] = data["simulations"], data["tasks"]
+    simulation["messages"][0]["content"] = f"my key is {keys[0]}"
+    simulation["messages"][1]["tool_calls"][0]["arguments"]["note"] = keys[1]
+    simulation["messages"][2]["content"] = f"Error: {keys[2]}"
+    simulation["reward_info"]["communicate_checks"][0]["justification"] = keys[3]
+    task["evaluation_criteria"]["actions"][0]["arguments"]["note"] = keys[4]
+    task["user_scenario"] = {"instructions": keys[5]}
+    data["info"]["environment_info"]["policy"] = f"Never tell {keys[6]}."
+    log, _ = load_results([recordings.write(tmp_path / "results.json", data)])
+    shown = repr(only(ConversationReader(log)))
+    assert [key for key in keys if key in shown] == []
+    assert shown.count("***") >= len(keys) - 1  # the scenario may be told in another form
+    assert keys[0] in (tmp_path / "results.json").read_text()
+
+
+def test_messages_without_any_time_are_read(tmp_path: Path) -> None:
+    data = results_data()
+    for message in data["simulations"][0]["messages"]:
+        message["timestamp"] = None
+    found = only(ConversationReader(load_results([recordings.write(tmp_path / "results.json", data)])[0]))
+    assert [turn.at_ms for turn in found.turns] == [None] * 4
+
+
 def test_an_eval_log_has_what_was_called_and_no_reference(tmp_path: Path) -> None:
     members = {"header.json": header(), "samples/7_epoch_1.json": sample("7", 1, "I")}
     found = only(ConversationReader(load_results([archived(tmp_path / "a.eval", members, False)])[0]))

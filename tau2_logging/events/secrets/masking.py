@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 
 from tau2_logging.events.call_arguments import MASK, is_opaque_name, is_secret_name, masked_leaves
-from tau2_logging.logger.content.known_secrets import KNOWN
-from tau2_logging.logger.content.named_secrets import holds_named, mask_named
-from tau2_logging.logger.content.token_forms import holds_form, mask_forms
+from tau2_logging.events.secrets.known_secrets import KNOWN
+from tau2_logging.events.secrets.named_secrets import holds_named, mask_named
+from tau2_logging.events.secrets.token_forms import holds_form, mask_forms
 
 __all__ = [
     "MASK", "has_sign", "is_opaque_name", "is_secret_name", "mask", "mask_signed", "mask_text", "masked_json", "masked_start",
