@@ -4,6 +4,7 @@
     python -m benchmarks.executors in-flight    64 simulations in flight whose model takes 500 ms: wall time beside the ideal
     python -m benchmarks.executors cpu          simulations a second when the work is CPU-bound: processes beside threads
     python -m benchmarks.executors distortion   p95 of the measured length of those 500 ms calls, by executor
+    python -m benchmarks.executors distortion --in-flight 8 16 32 48 64        where threads begin to distort
 
 Ray is left out where it is not installed (requirements-ray.txt). Times are taken from the log, from the first simulation's begin to the
 last one's end: workers are up by then. The ideal of `in-flight` is the schedule in which simulations are begun in the run's order, each
@@ -149,23 +150,25 @@ def cpu(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def distortion(options: argparse.Namespace) -> dict[str, Any]:
-    """How long 500 ms are, by executor."""
+    """How long 500 ms are, by executor and number in flight."""
     figures = {}
-    for executor in EXECUTORS:
-        with tempfile.TemporaryDirectory() as name:
-            carried_out(Path(name), executor, LATENCY_MS, domains=("retail",), num_tasks=options.tasks, max_concurrency=IN_FLIGHT)
-            calls = sorted(
-                float(event.get("duration_ms") or 0)
-                for event in events_of(Path(name), ["retail"])
-                if event.type in ("llm_call", "user_sim")
-            )
-        p50, p95, p99 = (statistics.quantiles(calls, n=100, method="inclusive")[at] for at in (49, 94, 98))
-        figures[executor] = {"calls": len(calls), "p50_ms": p50, "p95_ms": p95, "p99_ms": p99}
-        print(
-            f"{executor:10} {len(calls)} calls of {LATENCY_MS:.0f} ms: p50 {p50:.0f}, p95 {p95:.0f} (target 550), p99 {p99:.0f} ms",
-            flush=True,
-        )
+    for number in options.in_flight:
+        for executor in EXECUTORS:
+            calls = _lengths_ms(executor, number, options.tasks)
+            p50, p95, p99 = (statistics.quantiles(calls, n=100, method="inclusive")[at] for at in (49, 94, 98))
+            figures[f"{executor}, {number}"] = {"calls": len(calls), "p50_ms": p50, "p95_ms": p95, "p99_ms": p99}
+            print(
+                f"{number:3} in flight, {executor:10} {len(calls)} calls of {LATENCY_MS:.0f} ms: p50 {p50:.0f}, "
+                f"p95 {p95:.0f} (target 550), p99 {p99:.0f} ms", flush=True,
+            )  # fmt: skip
     return figures
+
+
+def _lengths_ms(executor: str, number: int, tasks: int | None) -> list[float]:
+    with tempfile.TemporaryDirectory() as name:
+        carried_out(Path(name), executor, LATENCY_MS, domains=("retail",), num_tasks=tasks, max_concurrency=number)
+        events = events_of(Path(name), ["retail"])
+    return sorted(float(event.get("duration_ms") or 0) for event in events if event.type in ("llm_call", "user_sim"))
 
 
 def main() -> None:
@@ -178,6 +181,7 @@ def main() -> None:
     parser.add_argument("--tasks", type=int, help="tasks of each domain (default: all)")
     parser.add_argument("--trials", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--in-flight", type=int, nargs="+", default=[IN_FLIGHT], metavar="N", help="of distortion (default: 64)")
     parser.add_argument("--json", type=Path, help="write the figures there")
     options = parser.parse_args()
     result = figures[options.figure](options)

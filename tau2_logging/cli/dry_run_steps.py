@@ -14,11 +14,13 @@ from tau2_logging.events.label import plain_domain
 from tau2_logging.events.secrets.masking import mask_text
 from tau2_logging.experiments.planning.run_forecast import RunForecast, SimulationForecast, forecast, total
 from tau2_logging.invocation import RUN, command
+from tau2_logging.runner.executors import choose_executor
 from tau2_logging.runner.session import plan_of
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
+from tau2_logging.runner.settings.options import PROCESSES
 from tau2_logging.runner.work.run_plan import RunPlan
 from tau2_logging.sinks.domain_files import events_path
-from tau2_logging.units import clock, money
+from tau2_logging.units import duration, money
 
 EXIT_READY, EXIT_REFUSED = 0, 1
 _LIMITS = (
@@ -44,7 +46,9 @@ def dry_run(config: RunConfig, like: str | None = None, prices_file: str | None 
 def _plan_lines(config: RunConfig, plan: RunPlan) -> Iterator[tuple[str, str]]:
     for label, number in plan.planned().items():
         yield "simulations", f"{label}: {len(plan.tasks(label))} tasks x {config.num_trials} trials = {number}"
-    yield "", f"{len(plan.units)} in all, {config.max_concurrency} at a time ({config.executor}), seed {config.seed}"
+    choice = choose_executor(config, len(plan.units))
+    place = f"{choice.workers or 'some'} worker processes" if choice.executor == PROCESSES else choice.executor
+    yield "", f"{len(plan.units)} in all, {config.max_concurrency} at a time in {place}, seed {config.seed}"
     yield "agent", f"{config.agent}, {_model(config.agent_model)}"
     yield "user", f"{config.user or 'user_simulator'}, {_model(config.user_model)}"
     yield "judge", "tau2's own, where a reward needs one" if config.judge_model is None else _model(config.judge_model)
@@ -71,7 +75,7 @@ def _forecast_lines(
         yield "time", "unknown: no earlier run with these models"
         yield "", f"a few first make both known: {command(RUN)} ... -n 5"
     else:
-        yield "time", f"about {clock(found.seconds)}, if {config.max_concurrency} at a time are as fast as they were then"
+        yield "time", f"about {duration(found.seconds * 1000)}, if {config.max_concurrency} at a time are as fast as they were then"
 
 
 def _cost(found: RunForecast, forecasts: Mapping[str, SimulationForecast], planned: Mapping[str, int]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,14 +11,11 @@ from tau2_logging.invocation import ANALYZE, RUN, command
 from tau2_logging.runner.run_end import Ending
 from tau2_logging.runner.run_stop import Stop
 from tau2_logging.runner.settings.config import RunConfig
-from tau2_logging.runner.settings.options import THREADS
 from tau2_logging.runner.work.checkpoint import results_path
 from tau2_logging.runner.work.run_folder import RunFolder
 from tau2_logging.runner.work.run_plan import RunPlan
 from tau2_logging.sinks.domain_files import events_path
 from tau2_logging.sinks.totals import LiveTotals
-
-_MANY_THREADS = 32
 
 
 @dataclass(frozen=True)
@@ -41,12 +37,7 @@ def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterat
     if config.all_scripted:
         yield (
             "No real model is evaluated: the built-in scripted models play agent, user and judge. "
-            "Name one with --agent-llm gpt-4.1 --user-llm gpt-4.1 (see README)."
-        )
-    if config.executor == THREADS and config.max_concurrency > _MANY_THREADS and (os.cpu_count() or 1) > 1:
-        yield (
-            f"{config.max_concurrency} simulations at a time share one interpreter, and calls wait for it; "
-            "--executor processes gives each core one (docs/executors.md)"
+            "Name one with --model gpt-4.1 (see README)."
         )
     if config.ttft == "on":
         yield (

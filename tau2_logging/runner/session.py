@@ -21,7 +21,7 @@ from tau2_logging.logger.content.sensitive import ALL
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.scope import OK
 from tau2_logging.logger.sink import Sink
-from tau2_logging.runner.executors import Executor, RunFailure, ThreadsExecutor, make_pool
+from tau2_logging.runner.executors import Executor, RunFailure, ThreadsExecutor, choose_executor, make_pool
 from tau2_logging.runner.exports import Exports, check_exports
 from tau2_logging.runner.harness.enhanced_domains import offered
 from tau2_logging.runner.harness.load_harness import load_harness
@@ -133,16 +133,18 @@ def _check(config: RunConfig, plan: RunPlan, harness: Tau2Harness) -> None:
 class _Session:
     def __init__(self, record: RunRecord, lock: RunLock, console: RunConsole) -> None:
         self.record = record
-        self.config = config = record.config
         self.harness = record.harness
         self.plan = plan = record.plan
         self.folder = folder = record.folder
         self.lock = lock
         self.console = console
         self.todo = tuple(unit for unit in plan.units if unit.key not in folder.done)
+        choice = choose_executor(record.config, len(self.todo))
+        self.config = config = replace(record.config, executor=choice.executor, workers=choice.workers)
         self.run_spec = RunSpec(config, folder.run_id, folder.directory, plan.settings)
         self.stop = Stop()
         self.notes: list[str] = [] if not folder.damaged else [damaged_note(folder.damaged)]
+        self.notes += [choice.note] if choice.note is not None else []
         self.ending = Ending(folder.directory)
         self.replaced = 0
         self.finished = set(folder.done)

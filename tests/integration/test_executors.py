@@ -214,7 +214,7 @@ def worker_of(log_dir: Path) -> int:
     [
         ({"workers": 2}, "--workers counts processes"),
         ({"executor": "processes", "workers": 0}, "--workers is 0; give at least 1"),
-        ({"executor": "fork"}, "no executor 'fork'; there are threads, processes, ray"),
+        ({"executor": "fork"}, "no executor 'fork'; there are auto, threads, processes, ray"),
         ({"ray_address": "auto"}, "--ray-address names a cluster for --executor ray"),
         ({"executor": "processes", "workers": 3, "rate_limits": ("2",)}, "leaves none a minute for some of 3 workers"),
         ({"modules": ("no_such_module",)}, "--load no_such_module: it cannot be imported"),

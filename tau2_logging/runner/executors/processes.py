@@ -27,6 +27,11 @@ _END_S = 2.0
 _TAIL = 2000
 
 
+def cpus() -> int:
+    """Return the cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 class ProcessBackend:
     """Workers of this machine."""
 
@@ -34,7 +39,7 @@ class ProcessBackend:
     environment: Mapping[str, str] = {}
 
     def __init__(self, run_spec: RunSpec) -> None:
-        self.cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        self.cpus = cpus()
         self._run_spec = run_spec
 
     def start(self, worker_spec: WorkerSpec, inbox: Inbox) -> ProcessWorker:

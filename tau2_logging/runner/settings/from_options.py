@@ -13,7 +13,7 @@ from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, Arm, ModelChoice, RunConfig
 from tau2_logging.runner.settings.expert_options import expert_settings, with_experts
 from tau2_logging.runner.settings.json_flag import json_object
-from tau2_logging.runner.settings.options import MADE_OF_SEVERAL, OPTIONS, RUN_OPTIONS, Option, flag_of
+from tau2_logging.runner.settings.options import AUTO, MADE_OF_SEVERAL, OPTIONS, RUN_OPTIONS, Option, flag_of
 from tau2_logging.runner.settings.saved_run import saved_config
 from tau2_logging.runner.settings.user_variants import variant_arms
 
@@ -29,7 +29,7 @@ def new_config(given: Mapping[str, Any], arms: tuple[Arm, ...] = ()) -> RunConfi
     given = with_model(given)
     if "user_variants" in given:
         arms = (*variant_arms(given["user_variants"]), *arms)
-    values = {**expert_settings(given.get("expert"), given.get("expert_mode")), **_plain_values(given)}
+    values = {"executor": AUTO, **expert_settings(given.get("expert"), given.get("expert_mode")), **_plain_values(given)}
     return RunConfig(**values, **_models(given, arms), arms=arms, servers=ModelServerSettings.of(given))
 
 

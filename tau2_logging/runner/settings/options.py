@@ -18,7 +18,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events.levels import LEVELS
 
 HARNESSES = ("tau2", "maseval")
-THREADS, PROCESSES, RAY = EXECUTORS = ("threads", "processes", "ray")
+AUTO, THREADS, PROCESSES, RAY = EXECUTORS = ("auto", "threads", "processes", "ray")
 SCORE, AS_ERROR = MODEL_FAILURES = ("score", "error")
 EXPERT_MODES = ("advise", "delegate")
 TTFT_MODES = ("auto", "on", "off")
@@ -218,8 +218,9 @@ _SERVERS = (
 _HOW = (
     Option("--max-concurrency", "max_concurrency", "simulations at a time, over all domains (default: 3)", _N, check=at_least(1),
            resumable=True, common=True),
-    Option("--executor", "executor", "where simulations run: threads of this process, worker processes, or the workers of a Ray cluster "
-           "(docs/executors.md; default: threads)", {"choices": EXECUTORS}, check=known(EXECUTORS), resumable=True),
+    Option("--executor", "executor", "where simulations run: threads of this process, worker processes, the workers of a Ray cluster, or "
+           "auto (default): processes if threads would make calls look longer (docs/executors.md)", {"choices": EXECUTORS},
+           check=known(EXECUTORS), resumable=True),
     Option("--workers", "workers", "worker processes (default: one for each core)", _N, check=at_least(1), resumable=True),
     Option("--ray-address", "ray_address", "a running Ray cluster: auto or 10.0.0.1:6379 (default: one on this machine, for "
            "the run)", _text("ADDRESS"), resumable=True),
