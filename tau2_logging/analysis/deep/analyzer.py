@@ -148,7 +148,7 @@ class LogAnalyzer:
     def get_argument_analysis(self) -> Tables:
         """Return arguments: which were given, of what type, checked against the tool's signature (from events), seen in the conversation
         before or not, and how often calls fail by number of arguments. Shares with clustered Wilson intervals.
-        `complexity_distribution`: of the complexity of arguments (from events).
+        `complexity_distribution`: of the complexity of arguments, 0 to 1.
         """
         return {
             "complexity_distribution": highlights.complexity_of(self._of(bottlenecks.values)),

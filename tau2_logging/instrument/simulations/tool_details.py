@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from tau2_logging.events.argument_size import as_text
 from tau2_logging.events.difference import changed_records, summary
 from tau2_logging.events.secrets.masking import has_sign, is_secret_name, may_hold_secret
 from tau2_logging.events.structured import StateChangeEvent, StateSnapshot, ToolExecutionEvent
-from tau2_logging.logger.content.argument_shape import Signature, as_text, copied
+from tau2_logging.logger.content.argument_shape import Signature, copied
 from tau2_logging.logger.content.call_fields import CallFields
 from tau2_logging.logger.content.result_fields import result_fields
 from tau2_logging.logger.content.sensitive import NONE, SECRETS, masked, masked_text

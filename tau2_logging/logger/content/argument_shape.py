@@ -6,12 +6,13 @@ Everything here is about plain JSON values; nothing knows tau2. A schema is the 
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
+
+from tau2_logging.events.argument_size import PLAIN_TYPES, Leaves, as_text, byte_length, complexity, depth_of, leaves_of
 
 Problems = list[tuple[str, str]]
 """(path, kind) of each value that is wrong: `type` or `enum`."""
@@ -56,13 +57,7 @@ class Check:
         return not (self.missing or self.unexpected or self.wrong_type or self.outside_enum)
 
 
-as_text = json.JSONEncoder(ensure_ascii=False, default=str).encode
-"""A JSON value as text; two values with the same text are the same to a reader of JSON."""
-
-PLAIN_TYPES: Mapping[type, str] = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
 _MAY_BE_FILE = re.compile(r"[.:]")
-
-Leaves = Sequence[tuple[str, Any]]
 
 
 def shape_of(arguments: Mapping[str, Any], leaves: Leaves | None = None, text: str | None = None) -> ArgumentShape:
@@ -73,24 +68,10 @@ def shape_of(arguments: Mapping[str, Any], leaves: Leaves | None = None, text: s
         argument_count=len(arguments),
         argument_bytes=size,
         argument_types={str(name): json_type(value) for name, value in arguments.items()},
-        complexity=complexity(len(leaves), _depth(arguments), size),
+        complexity=complexity(len(leaves), depth_of(arguments), size),
         large=size > LARGE_BYTES,
         has_file=any(is_file(name, value) for name, value in leaves if type(value) is str),
     )
-
-
-def complexity(number: int, depth: int, size: int) -> float:
-    """(n/(n+5) + d/(d+3) + b/(b+500)) / 3, with n the leaf values, d the levels of nesting below the top, b the bytes of JSON between the
-    outer braces (`size` holds them too): 0 for no arguments, growing with each of the three, always below 1. The constants are where each
-    part reaches one half: as many values, levels and bytes as tau2's larger calls have.
-    """
-    inner = size - 2
-    return round((number / (number + 5) + depth / (depth + 3) + inner / (inner + 500)) / 3, 4)
-
-
-def byte_length(text: str) -> int:
-    """Return the bytes of a text in UTF-8; what cannot be written counts as one."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
 
 
 def json_type(value: Any) -> str:
@@ -104,43 +85,11 @@ def json_type(value: Any) -> str:
     return next((name for kind, name in names if isinstance(value, kind)), "unknown")
 
 
-def leaves_of(arguments: Mapping[str, Any]) -> Leaves:
-    """Return all of `walk`, at once: arguments are mostly plain values."""
-    found: list[tuple[str, Any]] = []
-    for name, value in arguments.items():
-        if type(value) in PLAIN_TYPES:
-            found.append((str(name), value))
-        else:
-            found += walk(value, str(name))
-    return found
-
-
 def copied(value: Any) -> Any:
     """Return a JSON value in containers of its own: a tool may change what it was given."""
     if isinstance(value, Mapping):
         return {key: item if type(item) in PLAIN_TYPES else copied(item) for key, item in value.items()}
     return [copied(item) for item in value] if isinstance(value, list | tuple) else value
-
-
-def walk(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield (path, value) of every leaf, in order: `passengers[0].dob`."""
-    if isinstance(value, Mapping):
-        for key, item in value.items():
-            yield from walk(item, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list | tuple):
-        for place, item in enumerate(value):
-            yield from walk(item, f"{name}[{place}]")
-    else:
-        yield name, value
-
-
-def _depth(arguments: Mapping[str, Any]) -> int:
-    return max([_levels(value) for value in arguments.values() if type(value) not in PLAIN_TYPES], default=0)
-
-
-def _levels(value: Any) -> int:
-    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else None
-    return 0 if items is None else 1 + max((_levels(item) for item in items), default=0)
 
 
 def is_file(name: str, value: str) -> bool:

@@ -10,19 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tau2_logging.logger.content.argument_shape import (
-    LARGE_BYTES,
-    PLAIN_TYPES,
-    Check,
-    Signature,
-    as_text,
-    byte_length,
-    complexity,
-    is_file,
-    leaves_of,
-    may_name_file,
-    shape_of,
-)
+from tau2_logging.events.argument_size import PLAIN_TYPES, as_text, byte_length, complexity, leaves_of
+from tau2_logging.logger.content.argument_shape import LARGE_BYTES, Check, Signature, is_file, may_name_file, shape_of
 from tau2_logging.logger.content.sensitive import ALL, examine_sensitive, holds_sign, tells
 
 _CALLS_KEPT = 128

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from tau2_logging.events.argument_size import byte_length
 from tau2_logging.events.secrets.masking import shorten
-from tau2_logging.logger.content.argument_shape import byte_length
 from tau2_logging.logger.content.sensitive import masked_text
 
 _PREVIEW, _LONGEST_MESSAGE = 200, 500

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from tau2_logging.events.argument_size import Leaves, leaves_of
 from tau2_logging.events.secrets.masking import MASK, has_sign, is_opaque_name, is_secret_name, mask, mask_text
 from tau2_logging.events.structured import Sensitive
-from tau2_logging.logger.content.argument_shape import Leaves, leaves_of, words_of
+from tau2_logging.logger.content.argument_shape import words_of
 
 SECRET, CARD, EMAIL, PHONE, BIRTH = "secret", "card_number", "email", "phone", "date_of_birth"
 

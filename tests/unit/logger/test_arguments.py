@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tau2_logging.events import Sensitive
+from tau2_logging.events.argument_size import leaves_of, walk
 from tau2_logging.events.secrets.masking import mask_signed, mask_text
-from tau2_logging.logger.content.argument_shape import Check, Signature, check_arguments, copied, json_type, leaves_of, shape_of, walk
+from tau2_logging.logger.content.argument_shape import Check, Signature, check_arguments, copied, json_type, shape_of
 from tau2_logging.logger.content.call_fields import CallFields
 from tau2_logging.logger.content.sensitive import (
     LEVELS,

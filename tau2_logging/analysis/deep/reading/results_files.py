@@ -18,6 +18,7 @@ from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.analysis.reader.lines import rejected
 from tau2_logging.analysis.tables.outcomes import named, recorded_ending
 from tau2_logging.errors import UserError
+from tau2_logging.events.argument_size import complexity_of
 from tau2_logging.events.task_hash import task_hash
 
 RUN_FILE = "run.json"
@@ -88,7 +89,7 @@ def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
             add_simulation(one, key, simulation, policy, about.get("ticket") or "", history_length(about))
             one.simulations[0]["action_checks"] = _checks_of_another(simulation, about, mixed)
             rows.add(one)
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             rows.refused.append(Rejected(str(path), 0, f"simulation of task {task}: {type(error).__name__}: {error}", ""))
     _learn_tool_types(rows, data)
     return rows
@@ -320,6 +321,7 @@ def _call(call: Mapping[str, Any], message: Mapping[str, Any], turn: int, known:
     return {
         "turn": turn, "call_id": call.get("id"), "requestor": call.get("requestor") or message.get("role"), "tool": call["name"],
         "arguments": arguments, "argument_count": len(arguments), "argument_bytes": size_of(arguments),
+        "complexity": complexity_of(arguments),
         "seen": None if known is None else known.holds(arguments),
         "prompt_tokens": (message.get("usage") or {}).get("prompt_tokens"),
     }  # fmt: skip
