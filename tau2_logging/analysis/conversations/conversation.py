@@ -79,4 +79,5 @@ class Conversation:
     parts: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     cause: dict[str, Any] | None = None
+    fault: dict[str, Any] | None = None
     missing: list[str] = field(default_factory=list)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tau2_logging.analysis.conversations.conversation import Conversation, Key, Told
 from tau2_logging.analysis.conversations.database_changes import changes_in
 from tau2_logging.analysis.conversations.eval_source import told_by_eval
+from tau2_logging.analysis.conversations.fault_shown import fault_in
 from tau2_logging.analysis.conversations.masked import masked
 from tau2_logging.analysis.conversations.payloads import told_by_payloads
 from tau2_logging.analysis.conversations.reference import cause_in, reference_of
@@ -19,8 +20,12 @@ from tau2_logging.analysis.conversations.rewards_told import parts_of, task_of
 from tau2_logging.analysis.conversations.turn_times import calls_by_simulation, key_of, set_clock
 from tau2_logging.analysis.conversations.turns import turns_of
 from tau2_logging.analysis.deep import LogAnalyzer
+from tau2_logging.analysis.deep.attribution.accusation import FAULT_NAMES
+from tau2_logging.analysis.deep.attribution.attribute import attributed
+from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
 from tau2_logging.analysis.deep.reading.inputs import Files, beside, run_names, sort_out
 from tau2_logging.analysis.deep.reading.recorded import records
+from tau2_logging.analysis.deep.reading.recorded_conversation import RecordedConversation
 from tau2_logging.analysis.deep.recall import gold_actions
 from tau2_logging.analysis.deep.root_causes import cause_of, evidence
 from tau2_logging.analysis.recordings.inspect_eval import SUFFIX
@@ -58,6 +63,12 @@ class ConversationReader:
     def is_empty(self) -> bool:
         """Whether neither a file nor the log itself holds a conversation."""
         return not self.files and not self._evals and "llm_payload" not in self.log.store.types()
+
+    def faults(self) -> dict[Key, str]:
+        """Return whose fault each simulation that was not solved is, under the same condition as `causes`."""
+        if self.deep is None and not self.files:
+            return {}
+        return {key: FAULT_NAMES[attributed(FailedCase(found, self._said.get(key)))["fault"]] for key, found in self._evidence.items()}
 
     def causes(self) -> dict[Key, str]:
         """Return the likely cause of each simulation that was not solved, if more than the log is known of them."""
@@ -107,6 +118,7 @@ class ConversationReader:
             parts_of(told.reward),
             self._changes.get(told.key, []),
             None if found is None else cause_in(found, turns),
+            None if found is None else fault_in(FailedCase(found, self._said.get(told.key)), told.messages),
             list(self._missing(told, turns, clocked)),
         )
 
@@ -131,6 +143,10 @@ class ConversationReader:
     @cached_property
     def _evidence(self) -> dict[Key, Any]:
         return {key_of(found.simulation): found for found in evidence(self.analysis.recorded)}
+
+    @cached_property
+    def _said(self) -> dict[Key, RecordedConversation]:
+        return {(one.run, one.domain, one.task, str(one.trial)): one for one in self.analysis.recorded.conversations.values()}
 
     @cached_property
     def _actions(self) -> dict[Key, list[dict[str, Any]]]:

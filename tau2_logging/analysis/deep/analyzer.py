@@ -20,6 +20,7 @@ from tau2_logging.analysis.deep import (
     root_causes,
     trends,
 )
+from tau2_logging.analysis.deep.attribution import attribute, fault_tables
 from tau2_logging.analysis.deep.reading.inputs import Files, beside, read, sort_out
 from tau2_logging.analysis.deep.reading.recorded import Recorded
 from tau2_logging.analysis.deep.table_kinds import TABLES, DeepTable, typed
@@ -198,9 +199,12 @@ class LogAnalyzer:
 
     def get_error_analysis(self) -> Tables:
         """Return errors by kind (rules of `taxonomy.RULES`), with examples and what followed; why each failed simulation failed
-        (`root_causes.CAUSES`).
+        (`root_causes.CAUSES`), and whose fault it is (`attribute.FAULT_RULES`).
         """
         return {
+            "fault_counts": self._of(fault_tables.fault_counts),
+            "agent_success": self._of(fault_tables.agent_success),
+            "attribution": self._of(attribute.attribution),
             "error_kinds": self._of(taxonomy.error_kinds),
             "error_examples": self._of(taxonomy.error_examples),
             "after_errors": self._of(taxonomy.after_errors),

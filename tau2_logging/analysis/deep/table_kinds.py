@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import pandas as pd
 
 from tau2_logging.analysis.deep import (
-    agent_events,
     bottlenecks,
     context_length,
     correlations,
@@ -18,8 +17,9 @@ from tau2_logging.analysis.deep import (
     root_causes,
     trends,
 )
+from tau2_logging.analysis.deep.attribution import attribute, fault_tables
 from tau2_logging.analysis.deep.reading.recorded import Recorded
-from tau2_logging.analysis.deep.tool_calls import argument_use, diversity, execution, loops, taxonomy, transitions
+from tau2_logging.analysis.deep.tool_calls import agent_events, argument_use, diversity, execution, loops, taxonomy, transitions
 
 OUTCOMES, FAILURES, ARGUMENTS, BEHAVIOR, TIME = "outcomes", "failures", "arguments", "behavior", "time_of_calls"
 GROUPS = {
@@ -68,6 +68,12 @@ TABLES: tuple[TableKind, ...] = (
     TableKind("requestors", OUTCOMES, "Agent and user", execution.requestors,
               "delta: Cliff's, above 0 if the user's calls fail more often; p: score test clustered by task."),
     TableKind("task_difficulty", OUTCOMES, "Tasks, the hardest first", efficiency.task_difficulty),
+    TableKind("fault_counts", FAILURES, "Whose fault", fault_tables.fault_counts,
+              "Found by rules; `unknown` if none applies. 95 % Wilson intervals, clustered by task.", brief=True),
+    TableKind("agent_success", FAILURES, "Success if only the agent's failures counted", fault_tables.agent_success,
+              "low: failures of unknown fault are the agent's; high: they are left out like those of others.", brief=True),
+    TableKind("attribution", FAILURES, "Whose fault, simulation by simulation", attribute.attribution,
+              "turn: message in the trajectory, from 0; precision: right decisions of the rule on labelled public runs (docs/attribution.md)."),
     TableKind("cause_counts", FAILURES, "Why simulations failed", root_causes.cause_counts,
               "The first cause, in a fixed order, with evidence in the record; found by rules, open the simulation to verify.", brief=True),
     TableKind("root_causes", FAILURES, "Each failed simulation", root_causes.root_causes),

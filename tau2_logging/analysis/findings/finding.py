@@ -52,6 +52,8 @@ class Finding:
     proof: Proof
     numbers: Mapping[str, Any] = field(default_factory=dict)
     saves: Saving = Saving()
+    leads: bool = False
+    """Whether it stands before all others, whatever is at stake: without it the rest would be read wrongly."""
 
     @property
     def stake(self) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from tau2_logging.analysis.findings import (
     failing_calls,
     looping,
+    other_faults,
     record_gaps,
     scheduling,
     slow_servers,
@@ -21,6 +22,7 @@ from tau2_logging.analysis.findings.run_facts import RunFacts
 Rule = Callable[[RunFacts], Iterable[Finding]]
 
 RULES: Mapping[str, Rule] = {
+    "not_the_agents": other_faults.not_the_agents,
     "never_solved": solved_tasks.never_solved,
     "sometimes_solved": solved_tasks.sometimes_solved,
     "not_scored": unscored.not_scored,

@@ -40,6 +40,7 @@ def content(deep: LogAnalyzer) -> dict[str, Any]:
         "notes": deep.notes,
         "refused_lines": len(deep.recorded.refused),
         "tables": tables,
+        "attribution": tables.get("attribution", {}).get("rows", []),
         "sankey": deep.get_sankey(),
     }
 

@@ -27,6 +27,7 @@ def combined(results: Rows, logs: Rows, events: Rows) -> Rows:
     said = {row["run"] for row in logs.settings}  # a run's log knows more of it than its results file
     found.settings = [*logs.settings, *(row for row in results.settings if row["run"] not in said)]
     found.tasks = [*results.tasks, *logs.tasks]
+    found.conversations = results.conversations
     told = {key_of(row): row for row in _once(results.simulations, RUN_KEY)}
     of_log = {key_of(row): row for row in logs.simulations}
     found.simulations = [{**row, **_ended(of_log.get(key, {}))} for key, row in told.items()]

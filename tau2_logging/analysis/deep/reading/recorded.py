@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from tau2_logging.analysis.deep.reading.recorded_conversation import RecordedConversation
 from tau2_logging.analysis.measures.comparison.pooling import PER_RUN, RunIdentity, check_alike
 from tau2_logging.analysis.reader.line import Rejected
 
@@ -50,6 +51,7 @@ class Rows:
     refused: list[Rejected] = field(default_factory=list)
     settings: list[Row] = field(default_factory=list)
     tasks: list[Row] = field(default_factory=list)
+    conversations: list[RecordedConversation] = field(default_factory=list)
 
     def add(self, other: Rows) -> None:
         """Append the rows of another source."""
@@ -81,6 +83,8 @@ class Recorded:
     sources: tuple[str, ...] = ()
     facts: tuple[RunIdentity, ...] = ()
     """What each run was made with."""
+    conversations: Mapping[tuple[Any, ...], RecordedConversation] = field(default_factory=dict)
+    """What was said, by run, domain, task and trial, of simulations of which results files or checkpoints hold it."""
 
     @property
     def notes(self) -> list[str]:
@@ -110,7 +114,8 @@ class Recorded:
     def of_run(self, run: str) -> Recorded:
         """Return what was recorded of one run."""
         parts = ("simulations", "calls", "gold", "replies", "history", "remarks")
-        return replace(self, **{name: _of_run(getattr(self, name), run) for name in parts})
+        said = {key: one for key, one in self.conversations.items() if str(one.run) == run}
+        return replace(self, **{name: _of_run(getattr(self, name), run) for name in parts}, conversations=said)
 
     def pooled(self) -> Recorded:
         """Return all runs as one record, the reference actions of a task once. Raises UserError if settings or texts of tasks differ."""
@@ -145,6 +150,7 @@ def tables(rows: Rows, sources: Iterable[str]) -> Recorded:
         tuple(rows.refused),
         tuple(sources),
         tuple(_facts(rows)),
+        {one.key: one for one in rows.conversations},
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from tau2_logging.analysis.deep.reading.enhanced_logs import with_measured_tools
 from tau2_logging.analysis.deep.reading.messages import failed, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
+from tau2_logging.analysis.deep.reading.recorded_conversation import conversation_of
 from tau2_logging.analysis.deep.reading.recorded_values import problem
 from tau2_logging.analysis.deep.reading.run_info import settings_of
 from tau2_logging.analysis.deep.tool_calls.argument_provenance import KnownTexts
@@ -87,7 +88,9 @@ def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
         one = Rows()
         try:
             add_simulation(one, key, simulation, policy, about.get("ticket") or "", history_length(about))
-            one.simulations[0]["action_checks"] = _checks_of_another(simulation, about, mixed)
+            checked = one.simulations[0]["action_checks"] = _checks_of_another(simulation, about, mixed)
+            meant = [about] if checked is None else _tasks_with(checked, tasks.values())
+            one.conversations.append(conversation_of(key, simulation, messages_of(simulation), policy, meant))
             rows.add(one)
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             rows.refused.append(Rejected(str(path), 0, f"simulation of task {task}: {type(error).__name__}: {error}", ""))
@@ -134,9 +137,9 @@ def read_checkpoint(path: Path) -> Rows:
             rows.refused.append(rejected(str(path), number, "not a row of a checkpoint", line))
     for (task, trial), row in last.items():
         if row.get("simulation"):
-            add_simulation(
-                rows, {"run": path.resolve().parent.name, "domain": row["domain"], "task": task, "trial": trial}, row["simulation"]
-            )
+            key = {"run": path.resolve().parent.name, "domain": row["domain"], "task": task, "trial": trial}
+            add_simulation(rows, key, row["simulation"])
+            rows.conversations.append(conversation_of(key, row["simulation"], messages_of(row["simulation"]), "", ()))
     return rows
 
 
@@ -240,6 +243,12 @@ def _checks_of_another(simulation: Mapping[str, Any], task: Mapping[str, Any], m
         }
         for index, (action, made, tool_type) in enumerate(actions)
     ]  # fmt: skip
+
+
+def _tasks_with(checked: Sequence[Row], tasks: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the tasks that have exactly these reference actions: what a simulation of a mixed-up file may be of."""
+    wanted = [(row["action_id"], row["tool"], row["arguments"]) for row in checked]
+    return [task for task in tasks if wanted == [(row["action_id"], row["tool"], row["arguments"]) for row in gold_rows("", "", task)]]
 
 
 def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: str = "", ticket: str = "", history: int = 0) -> None:

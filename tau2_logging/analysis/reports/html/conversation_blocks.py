@@ -87,13 +87,14 @@ def conversation_data(log: RunLog, timeline: Timeline, options: ReportOptions) -
     try:
         where = {rows[one.key]: blocks.add(one) for one in reading.conversations() if one.key in rows}
         causes = {rows[key]: cause for key, cause in reading.causes().items() if key in rows}
+        faults = {rows[key]: fault for key, fault in reading.faults().items() if key in rows}
         others = list(_others(options.compare, {key[1:3] for key in rows}, blocks))
     except (Tau2LoggingError, AttributeError, KeyError, OSError, TypeError, ValueError) as error:
         reason = str(error) if isinstance(error, Tau2LoggingError) else f"{type(error).__name__}: {error}"
         return {"note": f"Conversations could not be read: {reason}"}, []
     blocks.close()
     note = _note(len(where), len(rows))
-    return {"where": where, "causes": causes, "others": others, "note": note, "blocks": len(blocks.packed)}, blocks.packed
+    return {"where": where, "causes": causes, "faults": faults, "others": others, "note": note, "blocks": len(blocks.packed)}, blocks.packed
 
 
 def _note(found: int, of: int) -> str:

@@ -35,7 +35,7 @@ function tile(what, value, more) {
 
 function tasksPage() {
   const columns = [
-    { name: "task", label: "task", link: true }, { name: "outcome", label: "outcome", render: outcomeBadge }, { name: "cause", label: "likely cause" }, ...(SEVERAL_DOMAINS ? [{ name: "domain", label: "domain" }] : []),
+    { name: "task", label: "task", link: true }, { name: "outcome", label: "outcome", render: outcomeBadge }, { name: "cause", label: "likely cause" }, { name: "fault", label: "whose fault" }, ...(SEVERAL_DOMAINS ? [{ name: "domain", label: "domain" }] : []),
     { name: "trial", label: "trial", kind: "int" }, { name: "attempt", label: "attempt", kind: "int", title: "a simulation that was killed or failed and run again has several" },
     { name: "status", label: "status", render: badge }, { name: "reward", label: "reward", kind: "number" }, { name: "termination", label: "ended by" },
     { name: "duration_ms", label: "duration", kind: "ms" }, { name: "start_ms", label: "started at", kind: "ms" },
@@ -47,7 +47,7 @@ function tasksPage() {
   ];
   const rows = Array.from({ length: SIMS.n }, (_, index) => {
     const sim = simulation(index);
-    const special = { outcome: sim.counted ? outcomeOf(sim.reward) : "did not count", cause: causeOf(index), duration_ms: sim.duration, start_ms: sim.start, cost_usd: sim.cost, error_type: sim.errorType };
+    const special = { outcome: sim.counted ? outcomeOf(sim.reward) : "did not count", cause: causeOf(index), fault: faultOf(index), duration_ms: sim.duration, start_ms: sim.start, cost_usd: sim.cost, error_type: sim.errorType };
     const row = columns.map(({ name, kind }) => (name in special ? special[name] : name in sim ? sim[name] : kind === "ms" ? ms(SIMS, name, index) : at(SIMS, name, index)));
     row.index = index;
     return row;

@@ -15,6 +15,7 @@ function conversationAt([number, place]) {
 }
 
 function placeOf(index) { return TALKS.where ? TALKS.where[index] ?? null : null; }
+function faultOf(index) { return TALKS.faults ? TALKS.faults[index] ?? null : null; }
 function causeOf(index) { return TALKS.causes ? TALKS.causes[index] ?? null : null; }
 
 const OUTCOMES = ["Not solved", "Not scored", "Solved"];
@@ -32,7 +33,16 @@ function later(promise, fill) {
 function reader(sim) {
   const place = placeOf(sim.index);
   if (place === null || !sim.counted) return make("p", { class: "note" }, (sim.counted && TALKS.note) || "The conversation of this simulation was not recorded.");
-  return later(conversationAt(place), (talk) => [causeCard(talk), make("div", { class: "reader" }, make("div", {}, talkCard(talk, sim)), make("aside", {}, ...aside(talk)))]);
+  return later(conversationAt(place), (talk) => [faultCard(talk), causeCard(talk), make("div", { class: "reader" }, make("div", {}, talkCard(talk, sim)), make("aside", {}, ...aside(talk)))]);
+}
+
+function faultCard(talk) {
+  if (!talk.fault) return null;
+  const { fault, sentence, rule, precision, measured_on: of, second, turn } = talk.fault;
+  const measured = of ? `right in ${Math.round(precision * of)} of ${of} labelled simulations` : "not met by any labelled simulation";
+  return make("section", { class: "card cause" }, make("h2", {}, "Whose fault: ", make("span", { class: "badge" }, fault)), sentence && make("p", {}, sentence),
+    turn === undefined ? null : turnLink(turn, `Go to turn ${turn + 1}`),
+    make("p", { class: "hint" }, rule ? `Rule: ${rule}, ${measured}.${second ? ` It may also be the fault of: ${second}.` : ""}` : "No rule applies; read the conversation."));
 }
 
 function causeCard(talk) {
@@ -53,7 +63,7 @@ function turnLink(turn, words) {
 }
 
 function talkCard(talk, sim) {
-  const shown = { lost: talk.cause ? talk.cause.turn : undefined, made: new Map((talk.reference || []).filter((one) => one.position !== undefined).map((one) => [one.position, one.outcome])) };
+  const shown = { lost: talk.cause ? talk.cause.turn : undefined, fault: talk.fault ? talk.fault.turn : undefined, made: new Map((talk.reference || []).filter((one) => one.position !== undefined).map((one) => [one.position, one.outcome])) };
   const fold = make("button", { type: "button", onclick: () => {
     const all = [...list.querySelectorAll("details.call")], open = all.some((one) => !one.open);
     all.forEach((one) => { one.open = open; });
@@ -64,10 +74,10 @@ function talkCard(talk, sim) {
 }
 
 function turnOf(turn, number, shown, id) {
-  const lost = shown.lost === number;
-  return make("article", { class: `turn ${turn.who === "user" ? "user" : "agent"}${lost ? " lost" : ""}${shown.differs ? " differs" : ""}`, id, tabindex: "-1" },
+  const lost = shown.lost === number, fault = shown.fault === number;
+  return make("article", { class: `turn ${turn.who === "user" ? "user" : "agent"}${lost || fault ? " lost" : ""}${shown.differs ? " differs" : ""}`, id, tabindex: "-1" },
     make("div", { class: "margin" }, make("b", {}, SPEAKERS[turn.who] || turn.who), ` ${number + 1}`, marginOf(turn).map((words) => make("span", {}, words))),
-    make("div", { class: "body" }, lost && make("p", { class: "flag" }, "Here the likely cause shows."), shown.differs && make("p", { class: "flag" }, "First turn that differs."),
+    make("div", { class: "body" }, lost && make("p", { class: "flag" }, "Here the likely cause shows."), fault && make("p", { class: "flag" }, "Here the fault shows."), shown.differs && make("p", { class: "flag" }, "First turn that differs."),
       turn.before && make("p", { class: "hint" }, "Part of the task: it was there before the simulation began."),
       turn.text && make("p", { class: "words" }, turn.text), (turn.calls || []).map((call) => callOf(call, shown))));
 }

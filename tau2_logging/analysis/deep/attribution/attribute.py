@@ -1,0 +1,62 @@
+"""Whose fault each failed simulation is: the first rule that applies, a second candidate, and what follows for the agent's success."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from tau2_logging.analysis.deep.attribution import agent_rules, infrastructure_rules, judge_rules, task_rules, tool_rules, user_rules
+from tau2_logging.analysis.deep.attribution.accusation import FAULT_NAMES, UNKNOWN, Accusation, FaultRule
+from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
+from tau2_logging.analysis.deep.attribution.precision import measured_on, precision_of
+from tau2_logging.analysis.deep.reading.merge import key_of
+from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, frame
+from tau2_logging.analysis.deep.root_causes import evidence
+
+FAULT_RULES: tuple[FaultRule, ...] = (
+    *infrastructure_rules.RULES,
+    *judge_rules.RULES,
+    *tool_rules.RULES,
+    *task_rules.RULES,
+    *user_rules.RULES,
+    *agent_rules.RULES,
+)
+"""In the order in which they are asked."""
+
+COLUMNS = (*RUN_KEY, "fault", "turn", "rule", "precision", "second", "measured_on", "sentence")
+
+
+def accusations(case: FailedCase) -> Iterator[Accusation]:
+    """Yield every rule that applies to a failed simulation, in order."""
+    for rule in FAULT_RULES:
+        if (shown := rule.find(case)) is not None:
+            yield Accusation(rule, shown)
+
+
+def cases(recorded: Recorded) -> Iterator[FailedCase]:
+    """Yield every simulation that was not solved, or not scored."""
+    for found in evidence(recorded):
+        yield FailedCase(found, recorded.conversations.get(key_of(found.simulation)))
+
+
+def attribution(recorded: Recorded) -> pd.DataFrame:
+    """Return one row for each simulation that was not solved: fault, the message that shows it (index in the trajectory from 0), the
+    rule, its precision as measured on labels, the second candidate's fault, a sentence. `unknown` if no rule applies."""
+    return frame([attributed(case) for case in cases(recorded)], COLUMNS)
+
+
+def attributed(case: FailedCase) -> Row:
+    """Return the row of one failed simulation."""
+    found = list(accusations(case))
+    row: dict[str, Any] = {name: case.simulation[name] for name in RUN_KEY}
+    if not found:
+        return {**row, "fault": UNKNOWN}
+    first = found[0]
+    second = next((one.rule.fault for one in found[1:] if one.rule.fault != first.rule.fault), None)
+    return {
+        **row, "fault": first.rule.fault, "turn": first.shown.turn, "rule": first.rule.name,
+        "precision": precision_of(first.rule.name), "second": second, "measured_on": measured_on(first.rule.name),
+        "sentence": first.shown.sentence,
+    }  # fmt: skip

@@ -1,0 +1,88 @@
+"""The task's fault: the reference demands what the policy forbids, or a choice that the scenario does not make.
+
+They apply only if the agent's record is clean otherwise: nothing that had to be told is missing, every write that it should not have made
+stands for a reference action that is explained, and the customer had agreed to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tau2_logging.analysis.deep.attribution.accusation import TASK, FaultRule, Shown
+from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
+from tau2_logging.analysis.deep.attribution.reservation_policy import forbidden_reference
+from tau2_logging.analysis.deep.reading.recorded import Row
+
+
+def _against_policy(case: FailedCase) -> Shown | None:
+    reasons = [reason for action in case.missing if (reason := forbidden_reference(case, action)) is not None]
+    return Shown(_refusal(case), reasons[0]) if reasons and _is_clean(case) else None
+
+
+def _paid_without_change(case: FailedCase) -> Shown | None:
+    """The reference pays for a delay without the change that the policy requires, and the agent made the change first."""
+    paid = [action for action in case.evidence.actions if action["tool"] == "send_certificate" and action["made"]]
+    reasons = [reason for action in paid if (reason := forbidden_reference(case, action)) is not None]
+    changes = case.extra and all(call["tool"] in ("update_reservation_flights", "cancel_reservation") for call in case.extra)
+    if not reasons or not changes or case.missing or case.unconfirmed or not case.lost_state:
+        return None
+    return Shown(case.extra[0]["turn"], reasons[0])
+
+
+def _open_choice(case: FailedCase) -> Shown | None:
+    """The only difference is a value that the customer chose and the scenario leaves open."""
+    chosen = [found for action in case.missing if (found := _chosen_by_user(case, action)) is not None]
+    if not chosen or not _is_clean(case):
+        return None
+    turn, name, wanted, given = chosen[0]
+    return Shown(turn, f"the scenario does not say which {name}: the customer chose {given!r}, the reference has {wanted!r}")
+
+
+def _is_clean(case: FailedCase) -> bool:
+    """Return whether every missing reference write is the task's fault, and the agent did nothing else that costs the reward."""
+    explained = [
+        action
+        for action in case.missing
+        if forbidden_reference(case, action) is not None or _chosen_by_user(case, action) is not None
+    ]
+    return case.lost_state and len(explained) == len(case.missing) and not case.extra_beyond(explained) and not case.unconfirmed
+
+
+def _chosen_by_user(case: FailedCase, action: Row) -> tuple[int, str, str, str] | None:
+    """Return (turn, argument, wanted, given) if the nearest call differs in nothing but texts that the customer chose freely."""
+    differing: Mapping[str, Any] = action.get("differing") or {}
+    if not differing or not case.scenario or any(how != "different" for how, _, _ in differing.values()):
+        return None
+    found = None
+    for name, (_, wanted, given) in differing.items():
+        turn = _said_by_user(case, name, given) if isinstance(wanted, str) and isinstance(given, str) else None
+        if turn is None or _in_scenario(case, wanted) or _in_scenario(case, given):
+            return None
+        found = (turn, name.replace("_", " "), str(wanted), str(given))
+    return found
+
+
+def _in_scenario(case: FailedCase, value: str) -> bool:
+    return len(value) > 3 and value.casefold() in case.scenario
+
+
+def _said_by_user(case: FailedCase, name: str, value: str) -> int | None:
+    """Return the message in which the customer said a value, if it is one that others know: an identifier must have been shown before."""
+    for message in case.messages:
+        if message.role == "user" and value.casefold() in message.text.casefold():
+            shown = any(value.casefold() in before.text.casefold() for before in case.said_before(message.index, "tool", "assistant"))
+            return message.index if shown or not any(sign.isdigit() for sign in value) else None
+    return None
+
+
+def _refusal(case: FailedCase) -> int | None:
+    """Return the last words of the agent: where it declines, or ends without having done it."""
+    return case.last_agent.index if case.last_agent is not None else None
+
+
+RULES = (
+    FaultRule("reference against the policy", TASK, "reference actions, policy, what the tools returned", _against_policy),
+    FaultRule("reference pays without the change", TASK, "reference actions, policy, extra writes", _paid_without_change),
+    FaultRule("choice left open", TASK, "the nearest call, scenario, the user's words", _open_choice),
+)

@@ -1,0 +1,58 @@
+"""The tools' fault: a reference action was called rightly and the tool broke, or a read contradicts what the database held."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from tau2_logging.analysis.deep.attribution.accusation import TOOLS, FaultRule, Shown
+from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, may_write
+from tau2_logging.analysis.deep.reading.recorded import Row
+
+_BROKEN = re.compile(
+    r"traceback|internal (server )?error|timed? ?out|connection|unavailable|nonetype|has no attribute|object is not|list index|recursion"
+    r"|broken pipe|\bexception\b",
+    re.IGNORECASE,
+)
+
+
+def _broke(case: FailedCase) -> Shown | None:
+    """A reference write failed every time, and the last error is no refusal."""
+    for action in case.evidence.actions:
+        if action["made"] and action["failed"] and action["index"] not in case.evidence.spare:
+            calls = [call for call in case.evidence.calls if call["tool"] == action["tool"] and call["arguments"] == action["wanted"]]
+            errors = [call for call in calls if call_failed(call)]
+            if errors and len(errors) == len(calls) and all(_is_broken(call) for call in errors) and not case.extra:
+                return Shown(errors[-1]["turn"], f"{action['tool']} was called as the reference does and broke: {_error(errors[-1])[:120]}")
+    return None
+
+
+def _error(call: Row) -> str:
+    return str(call["error_text"] or call["result"] or "")
+
+
+def _is_broken(call: Row) -> bool:
+    return bool(_BROKEN.search(_error(call)))
+
+
+def _contradicts(case: FailedCase) -> Shown | None:
+    """The same read gave two results with no write between them."""
+    if not case.missing or case.extra:
+        return None
+    seen: dict[str, str] = {}
+    for call in case.evidence.calls:
+        if may_write(call["tool"], call["tool_type"]):
+            seen.clear()
+        elif not call_failed(call):
+            key = f"{call['tool']} {json.dumps(call['arguments'], sort_keys=True, default=str)}"
+            text = str(call["result"] or "")
+            if key in seen and seen[key] != text:
+                return Shown(call["turn"], f"{call['tool']} returned two different results without a write between them")
+            seen[key] = text
+    return None
+
+
+RULES = (
+    FaultRule("tool broke", TOOLS, "errors of reference calls", _broke),
+    FaultRule("results contradict each other", TOOLS, "results of equal reads", _contradicts),
+)

@@ -1,0 +1,167 @@
+"""The simulated user's fault: it left before the agent could act, said what is nowhere, withheld, changed its mind, played the agent.
+
+They apply only if no write of the agent costs the reward on its own.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tau2_logging.analysis.deep.attribution.accusation import USER, FaultRule, Shown
+from tau2_logging.analysis.deep.attribution.failed_case import END_TOKENS, FailedCase, declines, entity_ids, named_things, says_yes
+from tau2_logging.analysis.deep.attribution.reservation_policy import forbidden_reference
+from tau2_logging.analysis.deep.reading.recorded import Row
+from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
+
+_ASKS = re.compile(r"\?|\b(confirm|reply|please (provide|tell|let me know|choose|share))\b", re.IGNORECASE)
+_TOKEN = re.compile(r"#?\w*\d[\w.@-]*\w|\b[\w.]+@[\w.]+\w")
+_REFUSES = re.compile(
+    r"\b(do not|don'?t|can(not|'?t)|would(n'?t| not)|prefer not|rather not|not going) (to )?(have|know|remember|recall|say|tell|share|give|provide|want to say)\b"
+    r"|\b(rather|prefer) not\b",
+    re.IGNORECASE,
+)
+_OTHER_MIND = re.compile(r"changed my mind|on second thou?ght|never ?mind\b|forget (about )?(it|that|the)|i no longer want", re.IGNORECASE)
+_FORESEEN = re.compile(r"chang\w* (your|you) mind|regret|second thought|never ?mind|forget|then (say|decide|ask)|rethink|instead|suddenly", re.IGNORECASE)
+_AGENT_WORDS = re.compile(
+    r"^\W*(how can i (help|assist) you|i can help (you )?with that|thank you for (contacting|calling)|i('| ha)ve (updated|cancelled|processed) your"
+    r"|to proceed, (please )?(provide|i('ll)? need)|your (order|reservation|request) has been)",
+    re.IGNORECASE,
+)
+_BIG_ACTS = {"book": r"\bbook|new flight|new reservation|purchase|\bbuy\b", "cancel": r"cancel"}
+
+
+def _hung_up(case: FailedCase) -> Shown | None:
+    last = case.last_user
+    if last is None or not _proposed_and_lost(case) or not says_yes(_words(last.text)):
+        return None
+    return Shown(last.index, f"the user agrees and ends the conversation ({case.ended_by}) in one message: {_names(case)} could not be made")
+
+
+def _left_while_asked(case: FailedCase) -> Shown | None:
+    last = case.last_user
+    if last is None or not _proposed_and_lost(case) or says_yes(_words(last.text)) or declines(_words(last.text)):
+        return None
+    return Shown(last.index, f"the agent had proposed {_names(case)} and asked; the user leaves ({case.ended_by}) without an answer")
+
+
+def _proposed_and_lost(case: FailedCase) -> bool:
+    """Return whether the conversation ended in the user's message right after the agent had proposed a reference write that is missing."""
+    asked, last = case.last_agent, case.last_user
+    if not case.ended_by or asked is None or last is None or not case.lost_only("DB", "ACTION", "ENV_ASSERTION", "NL_ASSERTION", "COMMUNICATE"):
+        return False
+    acted = any(asked.index < message.index for message in case.messages if message.role == "tool")
+    if acted or case.extra or case.was_transferred or not _ASKS.search(asked.text):
+        return False
+    proposed = [action for action in case.missing if _is_named(action, asked.text)]
+    rest = [action for action in case.missing if action not in proposed]
+    return bool(proposed) and all(forbidden_reference(case, action) for action in rest)
+
+
+def _is_named(action: Row, text: str) -> bool:
+    """Return whether a text names what an action is done to."""
+    names = entity_ids(named_things(action["wanted"])) or entity_ids(action["wanted"])
+    said = text.casefold()
+    return any(name in said for name in names)
+
+
+def _names(case: FailedCase) -> str:
+    return ", ".join(dict.fromkeys(action["tool"] for action in case.missing))
+
+
+def _words(text: str) -> str:
+    for token in END_TOKENS:
+        text = text.replace(token, " ")
+    return text
+
+
+def _wrong_fact(case: FailedCase) -> Shown | None:
+    """A value that the user said and nobody else knows went into the call that takes the place of a reference write."""
+    if not case.lost_state and not case.lost_only("DB", "COMMUNICATE"):
+        return None
+    for given in _values_in_place(case):
+        for message in case.messages:
+            if message.role != "user" or given not in message.text.casefold():
+                continue
+            known = given in case.scenario or any(given in before.text.casefold() for before in case.said_before(message.index, "tool", "assistant", "user"))
+            if not known:
+                return Shown(message.index, f"the user says {given!r}, which neither its scenario nor the conversation holds")
+            break
+    return None
+
+
+def _values_in_place(case: FailedCase) -> list[str]:
+    """Return identifiers, amounts and dates that calls of the agent had where a missing reference write has others."""
+    found = []
+    for action in case.missing:
+        wanted = set(leaves(action["wanted"]))
+        for call in case.evidence.calls:
+            if call["tool"] == action["tool"] or call["error"] is True:
+                found += [value for value in leaves(call["arguments"] or {}) if value not in wanted and _TOKEN.fullmatch(value) and len(value) >= 4]
+    return list(dict.fromkeys(found))
+
+
+def _withheld(case: FailedCase) -> Shown | None:
+    """The agent asked, the user refused, and what it kept to itself is in its scenario and in the reference write that was never tried."""
+    if not case.scenario or case.extra or not case.lost_only("DB", "ACTION", "ENV_ASSERTION", "NL_ASSERTION", "COMMUNICATE"):
+        return None
+    said = "\n".join(message.text for message in case.messages if message.role in ("user", "tool")).casefold()
+    used = {value for call in case.evidence.calls for value in leaves(call["arguments"] or {})}
+    kept = [
+        value
+        for action in (action for action in case.evidence.actions if not action["made"])
+        for value in leaves(action["wanted"])
+        if _TOKEN.fullmatch(value) and len(value) >= 4 and value in case.scenario and value not in said and value not in used
+    ]
+    for before, message in zip(case.messages, case.messages[1:], strict=False):
+        if kept and message.role == "user" and before.role == "assistant" and _ASKS.search(before.text) and _REFUSES.search(message.text):
+            return Shown(message.index, f"asked by the agent, the user withholds {kept[0]!r}, which its scenario gives")
+    return None
+
+
+def _changed_mind(case: FailedCase) -> Shown | None:
+    """The user takes back what its scenario wants, and the agent obeys."""
+    if not case.missing or case.extra or not case.scenario or _FORESEEN.search(case.scenario):
+        return None
+    for message in case.messages:
+        if message.role == "user" and _OTHER_MIND.search(message.text) and not any(
+            call["turn"] > message.index and call["tool"] in {action["tool"] for action in case.missing} for call in case.evidence.calls
+        ):
+            return Shown(message.index, f"the user takes back its request, which its scenario does not say: {_names(case)} was not made")
+    return None
+
+
+def _wants_other(case: FailedCase) -> Shown | None:
+    """The user has something booked or cancelled that its scenario does not speak of."""
+    if not case.scenario or not case.extra or case.unconfirmed or case.missing or not case.lost_state:
+        return None
+    for act, words in _BIG_ACTS.items():
+        calls = [call for call in case.extra if call["tool"].startswith(act)]
+        if calls and not re.search(words, case.scenario) and not _is_detour(case):
+            said = [message for message in case.said_before(calls[0]["turn"], "user")]
+            return Shown(said[-1].index if said else None, f"the user agrees to {calls[0]['tool']}, of which its scenario does not speak")
+    return None
+
+
+def _is_detour(case: FailedCase) -> bool:
+    """Return whether one thing is changed and then cancelled: a way round the policy, which is the agent's idea."""
+    changed = [entity_ids(named_things(call["arguments"] or {})) for call in case.extra if call["tool"].startswith("update")]
+    gone = [entity_ids(named_things(call["arguments"] or {})) for call in case.extra if call["tool"].startswith("cancel")]
+    return any(one & other for one in changed for other in gone)
+
+
+def _plays_agent(case: FailedCase) -> Shown | None:
+    for message in case.messages:
+        if message.role == "user" and _AGENT_WORDS.search(_words(message.text)) and case.missing and not case.extra:
+            return Shown(message.index, "the user speaks as if it were the agent")
+    return None
+
+
+RULES = (
+    FaultRule("hung up before the agent could act", USER, "the last two messages, missing reference writes", _hung_up),
+    FaultRule("left while the agent was asking", USER, "the last two messages, missing reference writes", _left_while_asked),
+    FaultRule("fact that is nowhere", USER, "the user's words, scenario, results, calls in place of reference writes", _wrong_fact),
+    FaultRule("withheld what the scenario says", USER, "questions of the agent, answers, scenario", _withheld),
+    FaultRule("took back the request", USER, "the user's words, scenario, calls after them", _changed_mind),
+    FaultRule("had something else done", USER, "extra writes, scenario", _wants_other),
+    FaultRule("played the agent", USER, "the user's words", _plays_agent),
+)
