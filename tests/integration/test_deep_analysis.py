@@ -171,7 +171,8 @@ def test_the_command_adds_the_deep_tables_to_every_format(run: Path, tmp_path: P
     data = (tmp_path / "report.html").read_text().partition('id="data">')[2].partition("</script>")[0]
     page = json.loads(data)["pages"]
     assert {"outcomes", "failures", "arguments", "behavior", "latency"} <= page.keys()
-    assert page["failures"][1]["rows_of"][0] is not None  # a failed simulation leads to its timeline
+    (failed,) = (table for table in page["failures"] if table["title"] == "Each failed simulation")
+    assert failed["rows_of"][0] is not None  # leads to its timeline
 
 
 def test_results_files_alone_need_no_log(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -386,9 +386,10 @@ def test_two_clicks_lead_from_the_list_to_the_turn_that_lost_a_simulation(show: 
     """Not solved comes first, with its cause; the button of the cause puts the keyboard's focus on the turn."""
     browser = show("told", "#/tasks")
     assert column(browser, "outcome") == ["Not solved", "Solved"]
-    cause, *_ = column(browser, "likely cause")
+    (cause, *_), (fault, *_) = column(browser, "likely cause"), column(browser, "whose fault")
     browser = unpacked(show, browser.execute_script("return document.querySelector('td a').hash"))
     assert browser.find_element("css selector", ".cause h2").text == f"Likely cause: {cause}"
+    assert browser.find_element("css selector", ".fault h2").text == f"Whose fault: {fault}"
     button = browser.find_element("css selector", ".cause .jump")
     button.send_keys("\ue007")
     assert browser.execute_script("return document.activeElement.className").endswith("lost")

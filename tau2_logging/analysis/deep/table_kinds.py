@@ -73,7 +73,7 @@ TABLES: tuple[TableKind, ...] = (
     TableKind("agent_success", FAILURES, "Success if only the agent's failures counted", fault_tables.agent_success,
               "low: failures of unknown fault are the agent's; high: they are left out like those of others.", brief=True),
     TableKind("attribution", FAILURES, "Whose fault, simulation by simulation", attribute.attribution,
-              "turn: message in the trajectory, from 0; precision: right decisions of the rule on labelled public runs (docs/attribution.md)."),
+              "turn: message in the trajectory, from 0; precision: right decisions of the rule on labelled public runs."),
     TableKind("cause_counts", FAILURES, "Why simulations failed", root_causes.cause_counts,
               "The first cause, in a fixed order, with evidence in the record; found by rules, open the simulation to verify.", brief=True),
     TableKind("root_causes", FAILURES, "Each failed simulation", root_causes.root_causes),

@@ -49,5 +49,7 @@ def _success(run: RunFacts) -> str:
         return ""
     row = table.iloc[0]
     low, high = float(row["agent_only_rate_low"]), float(row["agent_only_rate_high"])
+    if low == float(row["success_rate"]):
+        return ""
     span = f"{low:.0%}" if f"{low:.0%}" == f"{high:.0%}" else f"{low:.0%} to {high:.0%}"
     return f". If only the agent's failures counted, it would solve {span}, not {float(row['success_rate']):.0%}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 TABLES: Mapping[str, tuple[str, str]] = {
     "tasks": ("tasks", "Simulations"),
+    "attribution": ("failures", "Whose fault, simulation by simulation"),
     "cause_counts": ("failures", "Why simulations failed"),
     "errors": ("trouble", "Errors"),
     "retries": ("trouble", "Retries"),

@@ -30,7 +30,9 @@ def findings_of(log: RunLog, deep: LogAnalyzer | None = None, prices: PriceTable
     if made is None or made.deep() is not deep or made.prices is not prices:
         facts = RunFacts(log, deep, prices)
         found = [finding for key in RULES for finding in _made_by(key, facts)]
-        made = _Made(_no_analysis if deep is None else weakref.ref(deep), prices, tuple(sorted(found, key=lambda one: (not one.leads, -one.stake))))
+        made = _Made(
+            _no_analysis if deep is None else weakref.ref(deep), prices, tuple(sorted(found, key=lambda one: (not one.leads, -one.stake)))
+        )
         _MADE[log] = made
     return made.findings
 

@@ -63,14 +63,16 @@ def _gave_up(case: FailedCase) -> Shown | None:
         return None
     tried = {action["tool"] for action in case.missing}
     last = [call for call in errors if call["tool"] in tried]
-    return Shown(last[-1]["turn"], f"{last[-1]['tool']} failed and was not put right: {str(last[-1]['error_text'])[:100]}") if last else None
+    return (
+        Shown(last[-1]["turn"], f"{last[-1]['tool']} failed and was not put right: {str(last[-1]['error_text'])[:100]}") if last else None
+    )
 
 
 RULES = (
+    FaultRule("model broke off or went round in circles", AGENT, "how the simulation ended, repeated calls", _cause(*_OF_THE_MODEL)),
     FaultRule("wrote before the customer agreed", AGENT, "extra writes, the messages before them", _unasked_write),
     FaultRule("information not given", AGENT, "checks of what had to be told", _not_told),
-    FaultRule("model broke off or went round in circles", AGENT, "how the simulation ended, repeated calls", _cause(*_OF_THE_MODEL)),
-    FaultRule("other arguments", AGENT, "the nearest calls to missing reference writes", _wrong_write),
     FaultRule("gave up after its own error", AGENT, "failed calls of missing reference writes", _gave_up),
+    FaultRule("other arguments", AGENT, "the nearest calls to missing reference writes", _wrong_write),
     FaultRule("extra change", AGENT, "writes that are no reference actions", _extra_write),
 )

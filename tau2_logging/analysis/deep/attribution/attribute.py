@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from tau2_logging.analysis.deep.attribution import agent_rules, infrastructure_rules, judge_rules, task_rules, tool_rules, user_rules
-from tau2_logging.analysis.deep.attribution.accusation import FAULT_NAMES, UNKNOWN, Accusation, FaultRule
+from tau2_logging.analysis.deep.attribution.accusation import UNKNOWN, Accusation, FaultRule
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
 from tau2_logging.analysis.deep.attribution.precision import measured_on, precision_of
 from tau2_logging.analysis.deep.reading.merge import key_of

@@ -22,12 +22,13 @@ TRANSFER_TOOL = "transfer_to_human_agents"
 
 _READS = re.compile(r"^(get|find|search|list|check|calculate|think|lookup|read|view|show|count|transfer|done|run_speed|can)(_|$)")
 _YES = re.compile(
-    r"\b(yes|yep|yeah|confirm(ed)?|proceed|go ahead|please do|approve[ds]?|authori[sz]e|that('| i)?s (correct|right|fine)|sounds (good|right|perfect)"
-    r"|correct|agreed?|sure|ok(ay)?|cancel it|do it|perfect)\b",
+    r"\b(yes|yep|yeah|confirm(ed)?|proceed|go ahead|please do|approve[ds]?|authori[sz]e|that('| i)?s (correct|right|fine)"
+    r"|sounds (good|right|perfect)|correct|agreed?|sure|ok(ay)?|cancel it|do it|perfect)\b",
     re.IGNORECASE,
 )
 _NO = re.compile(
-    r"\b(won'?t|will not|do not want to|don'?t want to|not going to|rather not|decide(d)? not to) (move forward|proceed|go ahead|book|do (it|that)|change|cancel)\b"
+    r"\b(won'?t|will not|do not want to|don'?t want to|not going to|rather not|decide(d)? not to) "
+    r"(move forward|proceed|go ahead|book|do (it|that)|change|cancel)\b"
     r"|\bleave (it|that|everything|my \w+|(the )?reservation \w+) (as is|unchanged)|^\W*no\b(?! (change|transfer|one|problem))",
     re.IGNORECASE,
 )
@@ -43,9 +44,11 @@ def entity_ids(arguments: Mapping[str, Any]) -> set[str]:
     return {text for text in leaves(arguments) if re.search(r"\d", text) and len(text) >= 4 and not re.fullmatch(r"[\d.:-]+", text)}
 
 
-def named_things(arguments: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the arguments that name what a call is done to: an order, a reservation, but not who asks and pays."""
-    return {name: value for name, value in arguments.items() if name.endswith("_id") and "payment" not in name and name != "user_id"}
+def named_things(arguments: Mapping[str, Any]) -> set[str]:
+    """Return the identifiers, in lower case, of what a call is done to: an order, a reservation, but not who asks and pays."""
+    return set(
+        leaves({name: value for name, value in arguments.items() if name.endswith("_id") and "pay" not in name and name != "user_id"})
+    )
 
 
 def says_yes(text: str) -> bool:
@@ -121,12 +124,12 @@ class FailedCase:
         )  # fmt: skip
 
     def extra_beyond(self, explained: Iterable[Row]) -> list[Row]:
-        """Return extra writes that do not take the place of one of these reference actions: neither the nearest call nor one on the same
-        order, reservation or the like."""
+        """Return extra writes that do not take the place of one of these reference actions: neither on the same order, reservation or the
+        like, nor the nearest call to one that names none."""
         actions = list(explained)
-        near = {action.get("nearest_position") for action in actions}
-        names = {name for action in actions for name in entity_ids(named_things(action["wanted"]))}
-        return [call for call in self.extra if call["position"] not in near and not entity_ids(call["arguments"] or {}) & names]
+        near = {action.get("nearest_position") for action in actions if not named_things(action["wanted"])}
+        names = {name for action in actions for name in named_things(action["wanted"])}
+        return [call for call in self.extra if call["position"] not in near and not named_things(call["arguments"] or {}) & names]
 
     @cached_property
     def unconfirmed(self) -> list[Row]:

@@ -11,7 +11,8 @@ from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
 
 _PART = "NL_ASSERTION"
 _MET = re.compile(
-    r"\b((is|was|has been|are|were) (clearly |fully )?(met|satisfied|fulfilled)|meets? the expect\w+|expectation is met|(therefore|so|thus),? (it is )?true)\b",
+    r"\b((is|was|has been|are|were) (clearly |fully )?(met|satisfied|fulfilled)|meets? the expect\w+|expectation is met"
+    r"|(therefore|so|thus),? (it is )?true)\b",
     re.IGNORECASE,
 )
 _NOT_MET = re.compile(r"\b(not|n't|never|fails?|failed|without|unmet|missing|however|but)\b", re.IGNORECASE)
@@ -58,6 +59,16 @@ def _failed(case: FailedCase) -> Shown | None:
 RULES = (
     FaultRule("judge failed", JUDGE, "tau2's note on the reward", _failed),
     FaultRule("other number of verdicts", JUDGE, "verdicts, statements of the task", _miscounted),
-    FaultRule("verdict without a reason", JUDGE, "verdicts", _all(lambda verdict: not _reason(verdict), "{} statement(s) found unmet without a word why")),
-    FaultRule("verdict against its own words", JUDGE, "verdicts", _all(_contradicts, "{} statement(s) found unmet by a reason that says they are met")),
+    FaultRule(
+        "verdict without a reason",
+        JUDGE,
+        "verdicts",
+        _all(lambda verdict: not _reason(verdict), "{} statement(s) found unmet without a word why"),
+    ),
+    FaultRule(
+        "verdict against its own words",
+        JUDGE,
+        "verdicts",
+        _all(_contradicts, "{} statement(s) found unmet by a reason that says they are met"),
+    ),
 )

@@ -129,7 +129,7 @@ def _details(case: FailedCase, tool: str, argument: str, value: str) -> Mapping[
 
 
 def _objects(case: FailedCase, tool: str) -> list[Mapping[str, Any]]:
-    found = []
+    found: list[Mapping[str, Any]] = []
     for _, _, text in case.results_of(tool):
         try:
             data = json.loads(text)

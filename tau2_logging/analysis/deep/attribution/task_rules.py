@@ -42,9 +42,7 @@ def _open_choice(case: FailedCase) -> Shown | None:
 def _is_clean(case: FailedCase) -> bool:
     """Return whether every missing reference write is the task's fault, and the agent did nothing else that costs the reward."""
     explained = [
-        action
-        for action in case.missing
-        if forbidden_reference(case, action) is not None or _chosen_by_user(case, action) is not None
+        action for action in case.missing if forbidden_reference(case, action) is not None or _chosen_by_user(case, action) is not None
     ]
     return case.lost_state and len(explained) == len(case.missing) and not case.extra_beyond(explained) and not case.unconfirmed
 

@@ -16,15 +16,19 @@ from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
 _ASKS = re.compile(r"\?|\b(confirm|reply|please (provide|tell|let me know|choose|share))\b", re.IGNORECASE)
 _TOKEN = re.compile(r"#?\w*\d[\w.@-]*\w|\b[\w.]+@[\w.]+\w")
 _REFUSES = re.compile(
-    r"\b(do not|don'?t|can(not|'?t)|would(n'?t| not)|prefer not|rather not|not going) (to )?(have|know|remember|recall|say|tell|share|give|provide|want to say)\b"
+    r"\b(do not|don'?t|can(not|'?t)|would(n'?t| not)|prefer not|rather not|not going) "
+    r"(to )?(have|know|remember|recall|say|tell|share|give|provide|want to say)\b"
     r"|\b(rather|prefer) not\b",
     re.IGNORECASE,
 )
 _OTHER_MIND = re.compile(r"changed my mind|on second thou?ght|never ?mind\b|forget (about )?(it|that|the)|i no longer want", re.IGNORECASE)
-_FORESEEN = re.compile(r"chang\w* (your|you) mind|regret|second thought|never ?mind|forget|then (say|decide|ask)|rethink|instead|suddenly", re.IGNORECASE)
+_FORESEEN = re.compile(
+    r"chang\w* (your|you) mind|regret|second thought|never ?mind|forget|then (say|decide|ask)|rethink|instead|suddenly", re.IGNORECASE
+)
 _AGENT_WORDS = re.compile(
-    r"^\W*(how can i (help|assist) you|i can help (you )?with that|thank you for (contacting|calling)|i('| ha)ve (updated|cancelled|processed) your"
-    r"|to proceed, (please )?(provide|i('ll)? need)|your (order|reservation|request) has been)",
+    r"^\W*(how can i (help|assist) you|i can help (you )?with that|thank you for (contacting|calling)"
+    r"|i('| ha)ve (updated|cancelled|processed) your|to proceed, (please )?(provide|i('ll)? need)"
+    r"|your (order|reservation|request) has been)",
     re.IGNORECASE,
 )
 _BIG_ACTS = {"book": r"\bbook|new flight|new reservation|purchase|\bbuy\b", "cancel": r"cancel"}
@@ -34,7 +38,9 @@ def _hung_up(case: FailedCase) -> Shown | None:
     last = case.last_user
     if last is None or not _proposed_and_lost(case) or not says_yes(_words(last.text)):
         return None
-    return Shown(last.index, f"the user agrees and ends the conversation ({case.ended_by}) in one message: {_names(case)} could not be made")
+    return Shown(
+        last.index, f"the user agrees and ends the conversation ({case.ended_by}) in one message: {_names(case)} could not be made"
+    )
 
 
 def _left_while_asked(case: FailedCase) -> Shown | None:
@@ -47,7 +53,12 @@ def _left_while_asked(case: FailedCase) -> Shown | None:
 def _proposed_and_lost(case: FailedCase) -> bool:
     """Return whether the conversation ended in the user's message right after the agent had proposed a reference write that is missing."""
     asked, last = case.last_agent, case.last_user
-    if not case.ended_by or asked is None or last is None or not case.lost_only("DB", "ACTION", "ENV_ASSERTION", "NL_ASSERTION", "COMMUNICATE"):
+    if (
+        not case.ended_by
+        or asked is None
+        or last is None
+        or not case.lost_only("DB", "ACTION", "ENV_ASSERTION", "NL_ASSERTION", "COMMUNICATE")
+    ):
         return False
     acted = any(asked.index < message.index for message in case.messages if message.role == "tool")
     if acted or case.extra or case.was_transferred or not _ASKS.search(asked.text):
@@ -59,7 +70,7 @@ def _proposed_and_lost(case: FailedCase) -> bool:
 
 def _is_named(action: Row, text: str) -> bool:
     """Return whether a text names what an action is done to."""
-    names = entity_ids(named_things(action["wanted"])) or entity_ids(action["wanted"])
+    names = named_things(action["wanted"]) or entity_ids(action["wanted"])
     said = text.casefold()
     return any(name in said for name in names)
 
@@ -82,7 +93,9 @@ def _wrong_fact(case: FailedCase) -> Shown | None:
         for message in case.messages:
             if message.role != "user" or given not in message.text.casefold():
                 continue
-            known = given in case.scenario or any(given in before.text.casefold() for before in case.said_before(message.index, "tool", "assistant", "user"))
+            known = given in case.scenario or any(
+                given in before.text.casefold() for before in case.said_before(message.index, "tool", "assistant", "user")
+            )
             if not known:
                 return Shown(message.index, f"the user says {given!r}, which neither its scenario nor the conversation holds")
             break
@@ -96,7 +109,11 @@ def _values_in_place(case: FailedCase) -> list[str]:
         wanted = set(leaves(action["wanted"]))
         for call in case.evidence.calls:
             if call["tool"] == action["tool"] or call["error"] is True:
-                found += [value for value in leaves(call["arguments"] or {}) if value not in wanted and _TOKEN.fullmatch(value) and len(value) >= 4]
+                found += [
+                    value
+                    for value in leaves(call["arguments"] or {})
+                    if value not in wanted and _TOKEN.fullmatch(value) and len(value) >= 4
+                ]
     return list(dict.fromkeys(found))
 
 
@@ -123,8 +140,12 @@ def _changed_mind(case: FailedCase) -> Shown | None:
     if not case.missing or case.extra or not case.scenario or _FORESEEN.search(case.scenario):
         return None
     for message in case.messages:
-        if message.role == "user" and _OTHER_MIND.search(message.text) and not any(
-            call["turn"] > message.index and call["tool"] in {action["tool"] for action in case.missing} for call in case.evidence.calls
+        if (
+            message.role == "user"
+            and _OTHER_MIND.search(message.text)
+            and not any(
+                call["turn"] > message.index and call["tool"] in {action["tool"] for action in case.missing} for call in case.evidence.calls
+            )
         ):
             return Shown(message.index, f"the user takes back its request, which its scenario does not say: {_names(case)} was not made")
     return None
@@ -137,15 +158,15 @@ def _wants_other(case: FailedCase) -> Shown | None:
     for act, words in _BIG_ACTS.items():
         calls = [call for call in case.extra if call["tool"].startswith(act)]
         if calls and not re.search(words, case.scenario) and not _is_detour(case):
-            said = [message for message in case.said_before(calls[0]["turn"], "user")]
+            said = list(case.said_before(calls[0]["turn"], "user"))
             return Shown(said[-1].index if said else None, f"the user agrees to {calls[0]['tool']}, of which its scenario does not speak")
     return None
 
 
 def _is_detour(case: FailedCase) -> bool:
     """Return whether one thing is changed and then cancelled: a way round the policy, which is the agent's idea."""
-    changed = [entity_ids(named_things(call["arguments"] or {})) for call in case.extra if call["tool"].startswith("update")]
-    gone = [entity_ids(named_things(call["arguments"] or {})) for call in case.extra if call["tool"].startswith("cancel")]
+    changed = [named_things(call["arguments"] or {}) for call in case.extra if call["tool"].startswith("update")]
+    gone = [named_things(call["arguments"] or {}) for call in case.extra if call["tool"].startswith("cancel")]
     return any(one & other for one in changed for other in gone)
 
 

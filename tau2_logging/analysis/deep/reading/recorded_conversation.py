@@ -90,7 +90,7 @@ def _text(content: object) -> str:
 
 def scenario_of(task: Mapping[str, Any]) -> str:
     """Return everything that the user of a task is told, as text."""
-    return "\n".join(_leaves((task.get("user_scenario") or {})))
+    return "\n".join(_leaves(task.get("user_scenario") or {}))
 
 
 def _leaves(value: Any) -> Iterable[str]:

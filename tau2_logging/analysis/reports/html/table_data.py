@@ -20,7 +20,21 @@ _LABELS = {
 }  # fmt: skip
 _KINDS = {"status": "status", "status_other": "status", "gate": "text", "role": "role", "kind": "role", "task": "task"}
 _P_VALUES = ("p", "p_holm", "difference_p")
-_WIDE = ("error_message", "reason", "text", "detail", "evidence", "example", "error_text", "wanted", "nearest", "differing", "remark", "sentence", "rules")
+_WIDE = (
+    "error_message",
+    "reason",
+    "text",
+    "detail",
+    "evidence",
+    "example",
+    "error_text",
+    "wanted",
+    "nearest",
+    "differing",
+    "remark",
+    "sentence",
+    "rules",
+)
 
 Table = dict[str, Any]
 Rows = dict[tuple[str, str, str], int]

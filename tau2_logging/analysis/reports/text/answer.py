@@ -14,6 +14,7 @@ from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.measures.provenance import is_recorded, newer_format, only_failed_note, recorded_in_brief, without_failed_calls
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget
+from tau2_logging.analysis.reports.text.fault_line import fault_line
 from tau2_logging.analysis.reports.text.finding_lines import HEADING, lines_of, shown_findings, wrapped
 from tau2_logging.analysis.tables.simulations import solved
 from tau2_logging.events.roles import BY_NAME
@@ -73,6 +74,7 @@ def _run_of_record(deep: LogAnalyzer, width: int) -> Iterator[str]:
     rewards = simulations["reward"].astype(float)
     failed_ones = simulations[rewards.notna() & ~rewards.map(is_solved)]
     yield from _not_solved(failed_ones, root_causes(deep.recorded), simulations["trial"].nunique() > 1, width)
+    yield from fault_line(deep.recorded)
 
 
 def _head(log: RunLog, width: int) -> Iterator[str]:
@@ -97,7 +99,10 @@ def _outcome(log: RunLog, totals: Totals, deep: LogAnalyzer | None, width: int) 
     yield from _wrapped(_pass_k(log), width) if not totals.arms else []
     failed = log.simulations[~solved(log.simulations) & log.simulations["reward"].notna()]
     if len(failed):
-        yield from _not_solved(failed, _causes(log, deep), log.simulations["trial"].nunique() > 1, width)
+        analysis = _analysis(log, deep)
+        causes = pd.DataFrame() if analysis is None else root_causes(analysis.recorded)
+        yield from _not_solved(failed, causes, log.simulations["trial"].nunique() > 1, width)
+        yield from [] if analysis is None else fault_line(analysis.recorded)
 
 
 def _by_domain(log: RunLog) -> str:
@@ -151,12 +156,9 @@ def _not_solved(failed: pd.DataFrame, causes: pd.DataFrame, several: bool, width
         yield from _wrapped(f"What cost the reward: {', '.join(f'{_and(parts)} {number:,}' for parts, number in lost.items())}", width)
 
 
-def _causes(log: RunLog, deep: LogAnalyzer | None) -> pd.DataFrame:
-    """Return the causes of failure, from what the run recorded beside its log; none of a large run unless the deep analysis was asked
-    for."""
-    if deep is None and len(log.simulations) > MOST_READ:
-        return pd.DataFrame()
-    return root_causes((deep or LogAnalyzer.of_log(log)).recorded)
+def _analysis(log: RunLog, deep: LogAnalyzer | None) -> LogAnalyzer | None:
+    """Return the deep analysis of what the run recorded beside its log; of a large run only if it was asked for."""
+    return None if deep is None and len(log.simulations) > MOST_READ else deep or LogAnalyzer.of_log(log)
 
 
 def _names(rows: pd.DataFrame, several: bool) -> str:

@@ -1,0 +1,1 @@
+"""How often the rules that say whose fault a failure is are right."""

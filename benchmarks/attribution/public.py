@@ -1,0 +1,67 @@
+"""The rules on the labelled public results files: `python -m benchmarks.attribution public FOLDER`.
+
+Prints the confusion matrix and each rule's precision, and with `--write` keeps what the rules decided, by ids, in
+tests/golden/attribution/decisions.jsonl; the table of precisions in the package is counted from it by a test.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.analysis import LogAnalyzer
+from tau2_logging.analysis.deep.attribution.attribute import attribution
+from tau2_logging.analysis.deep.reading.recorded import records
+
+GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden" / "attribution"
+
+Row = dict[str, Any]
+
+
+def rows_of(name: str) -> list[Row]:
+    """Return the rows of a file of the golden folder."""
+    return [json.loads(line) for line in (GOLDEN / name).read_text(encoding="utf-8").splitlines()]
+
+
+def decisions(folder: Path, files: Iterable[str]) -> Iterator[Row]:
+    """Yield what the rules decide of each failed simulation of the files."""
+    for name in files:
+        for row in records(attribution(LogAnalyzer(folder / name).recorded)):
+            yield {"file": name, **{key: row[key] for key in ("task", "trial", "fault", "rule", "turn", "second")}}
+
+
+def key_of(row: Row) -> tuple[str, str, int]:
+    """Return what tells a simulation from others: file, task, trial."""
+    return row["file"], row["task"], row["trial"]
+
+
+def confusion(labels: Iterable[Row], decided: Iterable[Row]) -> Counter[tuple[str, str]]:
+    """Return how often a label met a decision, by (label, decision)."""
+    found = {key_of(row): row["fault"] for row in decided}
+    return Counter((row["fault"], found[key_of(row)]) for row in labels)
+
+
+def by_rule(labels: Iterable[Row], decided: Iterable[Row]) -> dict[str, tuple[int, int]]:
+    """Return (right, of) of each rule."""
+    meant = {key_of(row): row["fault"] for row in labels}
+    of = Counter(row["rule"] for row in decided if row["rule"])
+    right = Counter(row["rule"] for row in decided if row["rule"] and meant[key_of(row)] == row["fault"])
+    return {rule: (right[rule], number) for rule, number in of.most_common()}
+
+
+def measure(folder: Path, write: bool) -> None:
+    """Print how the rules agree with the labels."""
+    labels = rows_of("labels.jsonl")
+    decided = list(decisions(folder, dict.fromkeys(row["file"] for row in labels)))
+    table = confusion(labels, decided)
+    for fault in sorted({fault for pair in table for fault in pair}):
+        hits = table[fault, fault]
+        said, meant = (sum(number for pair, number in table.items() if pair[at] == fault) for at in (1, 0))
+        print(f"{fault:8} said {said:2}, right {hits:2}; labelled {meant:2}")
+    for rule, (right, of) in by_rule(labels, decided).items():
+        print(f"  {right:2} of {of:2}  {rule}")
+    if write:
+        (GOLDEN / "decisions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in decided), encoding="utf-8")

@@ -1,0 +1,48 @@
+"""The precision that a rule is shown with is that of the labelled simulations, counted again from labels and decisions."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.analysis.deep.attribution.attribute import FAULT_RULES
+from tau2_logging.analysis.deep.attribution.precision import MEASURED, measured_on, precision_of
+
+GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "attribution"
+
+
+def rows(name: str) -> dict[tuple[str, str, int], dict[str, Any]]:
+    found = [json.loads(line) for line in (GOLDEN / name).read_text(encoding="utf-8").splitlines()]
+    return {(row["file"], row["task"], row["trial"]): row for row in found}
+
+
+LABELS, DECISIONS = rows("labels.jsonl"), rows("decisions.jsonl")
+
+
+def test_every_labelled_simulation_was_decided_and_no_other() -> None:
+    assert LABELS.keys() == DECISIONS.keys()
+    assert len(LABELS) == 73
+
+
+def test_the_table_in_the_package_is_what_labels_and_decisions_count_to() -> None:
+    of = Counter(row["rule"] for row in DECISIONS.values() if row["rule"])
+    right = Counter(row["rule"] for key, row in DECISIONS.items() if row["rule"] and LABELS[key]["fault"] == row["fault"])
+    assert {rule: (right[rule], number) for rule, number in of.items()} == dict(MEASURED)
+    assert set(MEASURED) <= {rule.name for rule in FAULT_RULES}
+
+
+def test_accusations_of_user_and_task_are_right_nine_times_in_ten_and_find_half() -> None:
+    for fault in ("user", "task"):
+        said = [key for key, row in DECISIONS.items() if row["fault"] == fault]
+        right = [key for key in said if LABELS[key]["fault"] == fault]
+        meant = [key for key, row in LABELS.items() if row["fault"] == fault]
+        assert len(right) >= 0.9 * len(said)
+        assert len(right) >= 0.5 * len(meant)
+
+
+def test_a_rule_that_no_label_met_has_no_precision() -> None:
+    assert precision_of("judge failed") is None
+    assert measured_on("judge failed") == 0
+    assert precision_of("information not given") == 14 / 16

@@ -1,0 +1,288 @@
+"""Whose fault a failed simulation is: each rule in a conversation in which it applies, and in one that differs in one thing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tau2_logging.analysis.deep.attribution.attribute import FAULT_RULES
+from tests.support.spoken import AIRLINE, RETAIL, fault_of, spoken
+
+CANCEL = {"name": "cancel_pending_order", "arguments": {"order_id": "#W1234567", "reason": "no longer needed"}}
+ASKED = "A: I would cancel order #W1234567, reason: no longer needed. Do you confirm?"
+DONE = ("cancel_pending_order", CANCEL["arguments"], "{}")
+FLOWN = {"reservation_id": "NQNU5R", "cabin": "business", "insurance": "no", "created_at": "2024-05-13T05:37:57",
+         "flights": [{"flight_number": "HAT214", "date": "2024-05-13"}], "passengers": [{}, {}]}  # fmt: skip
+DETAILS = ("get_reservation_details", {"reservation_id": "NQNU5R"}, json.dumps(FLOWN))
+TO_CANCEL = {"name": "cancel_reservation", "arguments": {"reservation_id": "NQNU5R"}}
+SAME = {"name": "exchange_delivered_order_items",
+        "arguments": {"order_id": "#W1", "item_ids": ["11"], "new_item_ids": ["11"], "payment_method_id": "paypal_1"}}  # fmt: skip
+WANTS = "You want to cancel order #W1234567. Your email is a.b77@example.com."
+
+
+def said(*lines: Any, actions: Any = (CANCEL,), **more: Any) -> dict[str, Any]:
+    return spoken(lines, list(actions), **{"scenario": WANTS, **more})
+
+
+APPLY: dict[str, tuple[str, dict[str, Any]]] = {
+    "hung up before the agent could act": ("user", said("U: Hello.", ASKED, "U: Yes, please do that. ###STOP###")),
+    "left while the agent was asking": ("user", said("U: Hello.", ASKED, "U: What about the weather? ###TRANSFER###")),
+    "fact that is nowhere": (
+        "user",
+        said(
+            "U: It is order #W7654321.",
+            ("cancel_pending_order", {"order_id": "#W7654321", "reason": "no longer needed"}, "Error: Order not found"),
+            "A: No.",
+        ),
+    ),
+    "withheld what the scenario says": (
+        "user",
+        said("U: Hello.", "A: What is the order id?", "U: I would rather not say.", "A: Then I cannot.", "U: ###STOP###"),
+    ),
+    "took back the request": ("user", said("U: Hello.", ASKED, "U: I changed my mind, leave it.", "A: All right.", "U: Bye. ###STOP###")),
+    "had something else done": (
+        "user",
+        said(
+            "U: Look it up.",
+            "A: I can book it. Do you agree?",
+            "U: Yes.",
+            ("book_reservation", {"user_id": "u"}, "{}"),
+            "A: Done.",
+            actions=(),
+            scenario="You want a seat.",
+        ),
+    ),
+    "played the agent": ("user", said("U: How can I help you today?", "A: I am the agent.", "U: Fine. ###STOP###")),
+    "reference against the policy": (
+        "task",
+        said(
+            "U: Cancel NQNU5R.",
+            DETAILS,
+            "A: It was flown, I cannot.",
+            "U: ###STOP###",
+            actions=(TO_CANCEL,),
+            policy=AIRLINE,
+            scenario="Cancel NQNU5R.",
+        ),
+    ),
+    "reference pays without the change": (
+        "task",
+        said(
+            "U: My flight was delayed.",
+            "A: Change it first?",
+            "U: Yes.",
+            ("update_reservation_flights", {"reservation_id": "AAAAA1"}, "{}"),
+            ("send_certificate", {"user_id": "u", "amount": 50}, "ok"),
+            "A: Done.",
+            "U: ###STOP###",
+            actions=({"name": "send_certificate", "arguments": {"user_id": "u", "amount": 50}},),
+            policy=AIRLINE,
+            scenario="Your flight is delayed.",
+        ),
+    ),
+    "choice left open": (
+        "task",
+        said(
+            "U: Cancel #W1234567, ordered by mistake.",
+            ASKED,
+            "U: Yes.",
+            ("cancel_pending_order", {"order_id": "#W1234567", "reason": "ordered by mistake"}, "{}"),
+            "A: Done.",
+        ),
+    ),
+    "tool broke": ("tools", said("U: Hi.", ("cancel_pending_order", CANCEL["arguments"], "Error: connection timed out"), "A: Sorry.")),
+    "results contradict each other": (
+        "tools",
+        said(
+            "U: Hi.",
+            ("get_order_details", {"order_id": "#W1"}, "{}"),
+            ("get_order_details", {"order_id": "#W1"}, '{"a": 1}'),
+            "A: Sorry.",
+            scenario="",
+        ),
+    ),
+    "judge failed": ("judge", said("U: Hi.", "A: Hi.", actions=(), info={"note": "the judge failed to answer"})),
+    "other number of verdicts": (
+        "judge",
+        said(
+            "U: Hi.",
+            "A: Hi.",
+            actions=(),
+            reward_breakdown={"NL_ASSERTION": 0.0},
+            nl_expected=["a", "b"],
+            nl_assertions=[{"nl_assertion": "a", "met": True}],
+        ),
+    ),
+    "verdict without a reason": (
+        "judge",
+        said(
+            "U: Hi.",
+            "A: Hi.",
+            actions=(),
+            reward_breakdown={"NL_ASSERTION": 0.0},
+            nl_assertions=[{"nl_assertion": "a", "met": False, "justification": ""}],
+        ),
+    ),
+    "verdict against its own words": (
+        "judge",
+        said(
+            "U: Hi.",
+            "A: Hi.",
+            actions=(),
+            reward_breakdown={"NL_ASSERTION": 0.0},
+            nl_assertions=[{"nl_assertion": "a", "met": False, "justification": "The agent did it; the expectation is met."}],
+        ),
+    ),
+    "ended by an error or a timeout": ("infrastructure", said("U: Hi.", reward=None, termination_reason="infrastructure_error")),
+    "wrote before the customer agreed": (
+        "agent",
+        said("U: Hello.", ("cancel_pending_order", {"order_id": "#W9", "reason": "x"}, "{}"), "A: Done."),
+    ),
+    "information not given": (
+        "agent",
+        said("U: Hi.", "A: Bye.", actions=(), reward_breakdown={"COMMUNICATE": 0.0}, communicate_checks=[{"info": "42", "met": False}]),
+    ),
+    "other arguments": (
+        "agent",
+        said(
+            "U: Cancel #W1234567.",
+            ASKED,
+            "U: Yes.",
+            ("cancel_pending_order", {"order_id": "#W1234568", "reason": "no longer needed"}, "{}"),
+            "A: Done.",
+        ),
+    ),
+    "gave up after its own error": (
+        "agent",
+        said("U: Hi.", ("cancel_pending_order", {"order": "1"}, "Error: unexpected keyword argument"), "A: Sorry.", scenario=""),
+    ),
+    "model broke off or went round in circles": (
+        "agent",
+        said("U: Hi.", DONE, actions=(), reward_breakdown={}, termination_reason="too_many_errors"),
+    ),
+    "extra change": (
+        "agent",
+        said(
+            "U: Hi.", ASKED, "U: Yes.", DONE, "A: More?", "U: Yes.", ("modify_pending_order_address", {"order_id": "#W2"}, "{}"), "A: Done."
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", APPLY)
+def test_a_rule_decides_the_conversation_that_it_is_made_for(rule: str, tmp_path: Path) -> None:
+    fault, data = APPLY[rule]
+    row = fault_of(tmp_path, data)
+    assert (row["fault"], row["rule"]) == (fault, rule), row["sentence"]
+
+
+def test_there_is_a_conversation_for_every_rule() -> None:
+    assert {rule.name for rule in FAULT_RULES} == set(APPLY)
+
+
+NOT: dict[str, tuple[str, dict[str, Any]]] = {
+    "who declines what was proposed has not hung up": (
+        "user",
+        said("U: Hello.", ASKED, "U: I won't go ahead with that, thanks. ###STOP###"),
+    ),
+    "the agent had acted before the user left": (
+        "user",
+        said("U: Hello.", "A: Do you confirm #W1234567?", "U: Yes.", DONE, "A: Done.", "U: Yes. ###STOP###"),
+    ),
+    "a fact of the scenario is not invented": (
+        "user",
+        said(
+            "U: It is order #W7654321.",
+            ("cancel_pending_order", {"order_id": "#W7654321", "reason": "x"}, "Error: Order not found"),
+            "A: No.",
+            scenario="Your order is #W7654321.",
+        ),
+    ),
+    "a change of mind that the scenario asks for": (
+        "user",
+        said(
+            "U: Hello.",
+            ASKED,
+            "U: I changed my mind.",
+            "A: All right.",
+            "U: ###STOP###",
+            scenario="You want to cancel, then change your mind.",
+        ),
+    ),
+    "a policy without the rule forbids nothing": (
+        "task",
+        said(
+            "U: Cancel NQNU5R.",
+            DETAILS,
+            "A: I cannot.",
+            "U: ###STOP###",
+            actions=(TO_CANCEL,),
+            policy="Be kind.",
+            scenario="Cancel NQNU5R.",
+        ),
+    ),
+    "an agent that also wrote something else is not innocent": (
+        "task",
+        said(
+            "U: Cancel NQNU5R.",
+            DETAILS,
+            "A: Or AAAAA1?",
+            "U: Yes.",
+            ("cancel_reservation", {"reservation_id": "AAAAA1"}, "{}"),
+            "A: Done.",
+            "U: ###STOP###",
+            actions=(TO_CANCEL,),
+            policy=AIRLINE,
+            scenario="Cancel NQNU5R.",
+        ),
+    ),
+    "a refusal is no broken tool": (
+        "tools",
+        said("U: Hi.", ("cancel_pending_order", CANCEL["arguments"], "Error: Non-pending order cannot be cancelled"), "A: No."),
+    ),
+    "a read after a write may differ": (
+        "tools",
+        said(
+            "U: Hi.",
+            "A: Sure?",
+            "U: Yes.",
+            ("get_order_details", {"order_id": "#W1"}, "{}"),
+            ("cancel_pending_order", {"order_id": "#W1234567", "reason": "y"}, "{}"),
+            ("get_order_details", {"order_id": "#W1"}, '{"a": 1}'),
+            "A: Done.",
+        ),
+    ),
+    "a reasoned verdict is believed": (
+        "judge",
+        said(
+            "U: Hi.",
+            "A: Hi.",
+            actions=(),
+            reward_breakdown={"NL_ASSERTION": 0.0},
+            nl_assertions=[{"nl_assertion": "a", "met": False, "justification": "The expectation is not met: the agent never said it."}],
+        ),
+    ),
+    "an agent's malformed reply is no outage": ("infrastructure", said("U: Hi.", termination_reason="agent_error")),
+}
+
+
+@pytest.mark.parametrize("why", NOT)
+def test_nobody_is_accused_if_the_one_thing_is_different(why: str, tmp_path: Path) -> None:
+    fault, data = NOT[why]
+    assert fault_of(tmp_path, data)["fault"] != fault
+
+
+def test_a_missing_write_alone_accuses_nobody(tmp_path: Path) -> None:
+    row = fault_of(tmp_path, said("U: Hello.", "A: Bye.", "U: Thank you. ###STOP###"))
+    assert (row["fault"], row["rule"], row["turn"], row["precision"]) == ("unknown", None, None, None)
+
+
+def test_the_turn_is_the_message_and_a_second_candidate_is_of_another_fault(tmp_path: Path) -> None:
+    row = fault_of(tmp_path, APPLY["hung up before the agent could act"][1])
+    assert (row["turn"], row["second"]) == (2, None)
+    both = said("U: Hi.", ("cancel_pending_order", {"order_id": "#W1234567", "reason": "ordered by mistake"}, "{}"), "A: Done.",
+                "U: by mistake", actions=(SAME,), policy=RETAIL)  # fmt: skip
+    assert fault_of(tmp_path, both)["fault"] == "agent"
