@@ -28,10 +28,13 @@ from tests.support.otlp_receiver import Received, Receiver
 from tests.support.patience import LONG_S
 from tests.support.processes import gone, holding
 from tests.support.run_files import RunFiles, by_simulation, check_run, check_simulation, last_attempt, of
+from tests.support.thorough import scaled
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 pytestmark = LEFT_OPEN
 
+WORKERS = {"threads": None, "processes": 2, "ray": scaled(1, 2)}
+"""Two workers of Ray are in test_ray.py, too; each of them takes 6 s of CPU to start."""
 FAULTS = {"faults": {"invalid_args": 0.2, "unknown_tool": 0.1, "loop": 0.05}, "seed": 5}
 
 
@@ -52,7 +55,7 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Alike:
         with Receiver() as receiver:
             config = scripted(
                 directory, agent=FAULTS, domains=("mock", "retail"), num_tasks=9, max_concurrency=4, events=True,
-                executor=executor, log_level="DEBUG", otlp=receiver.url, workers=None if executor == "threads" else 2,
+                executor=executor, log_level="DEBUG", otlp=receiver.url, workers=WORKERS[executor],
             )  # fmt: skip
             code, said = run_quietly(config)
         assert code == 0, said
@@ -81,8 +84,9 @@ def test_events_arrive_in_the_same_files_with_host_and_worker(alike: Alike, exec
         workers = [{(event.get("host"), event.get("worker")) for event in found} for found in simulations.values()]
         assert all(len(places) == 1 for places in workers)
         used = {worker for places in workers for _, worker in places}
+        number = WORKERS[executor] or 0
         assert used <= {"w0", "w1"}
-        assert [event.get("simulations") for event in of(events, "worker_up")] == [2, 2]
+        assert [event.get("simulations") for event in of(events, "worker_up")] == [4 // number] * number
         lines = (directory / f"tau2_{domain}.log").read_text().splitlines()
         assert set(lines) <= set((directory / f"eval_{domain}.log").read_text().splitlines())
         (end,) = of(events, "run_end")
@@ -105,7 +109,7 @@ def test_spans_of_every_worker_arrive_at_the_endpoint(alike: Alike, executor: st
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
 
 
-@pytest.mark.parametrize("executor", EXECUTORS[1:])
+@pytest.mark.parametrize("executor", ["processes", *(pytest.param(name, marks=pytest.mark.thorough) for name in EXECUTORS[2:])])
 def test_the_variants_text_reaches_the_model_in_a_worker(executor: str, tmp_path: Path) -> None:
     """Control and five variants, the user behind real HTTP: every prompt the server got is its variant's."""
     proof = prove_injection(tmp_path, lambda config: run_quietly(config)[0], domains=("retail",), executor=executor, workers=1)

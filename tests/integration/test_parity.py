@@ -57,12 +57,9 @@ ALTERED = """
 """A release of tau2 in which two words of mock's tools are others."""
 
 
-def parity(*words: str, fresh: bool = False) -> subprocess.CompletedProcess[str]:
-    """The command, to its end. `fresh`: it and its sides are interpreters of their own."""
-    command = [sys.executable, "-m", "tau2_logging.parity", *words]
-    if not fresh:
-        return run_forked(command, timeout=LONG_S, cwd=ROOT, env=environment())
-    return subprocess.run(command, capture_output=True, text=True, timeout=LONG_S, cwd=ROOT, env=environment(), check=False)
+def parity(*words: str) -> subprocess.CompletedProcess[str]:
+    """The command, to its end."""
+    return run_forked([sys.executable, "-m", "tau2_logging.parity", *words], timeout=LONG_S, cwd=ROOT, env=environment())
 
 
 @pytest.fixture(scope="module")
@@ -80,7 +77,7 @@ def other_release(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_releases_are_compared_in_two_interpreters(other_release: Path, tmp_path: Path) -> None:
     """A tool that answers otherwise in another interpreter's tau2 is found, named and counted, with its state; everything else is equal,
     and the exit code says that there is a difference."""
-    done = parity("--domains", "mock", "--right", f"tau2@{other_release}", "--fuzz", "6", "--json", str(tmp_path / "all.json"), fresh=True)
+    done = parity("--domains", "mock", "--right", f"tau2@{other_release}", "--fuzz", "6", "--json", str(tmp_path / "all.json"))
     assert done.returncode == 1, done.stderr
     data = json.loads((tmp_path / "all.json").read_text())
     assert {item["what"].split("(")[0] for item in data["differences"] if item["kind"] == "output"} >= {"create_task"}

@@ -1,32 +1,36 @@
-"""A whole run over all domains, as a person starts it, and what must hold of what it leaves."""
+"""A run over all domains, as a person starts it, and what must hold of what it leaves."""
 
 from __future__ import annotations
 
 import json
 import re
 import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tau2_logging.cli import analyze_timing
 from tau2_logging.cli.listing import list_domains, list_tasks
 from tau2_logging.events import decode
-from tests.support.command import ROOT, run_local
+from tests.support.command import ROOT, in_process, run_local
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, by_simulation, check_run, of
+from tests.support.thorough import scaled
 
 DOMAINS = ("mock", "retail", "airline", "telecom")
 TASKS = {"mock": 9, "retail": 114, "airline": 50, "telecom": 114}
+MOST = scaled(35, 1000)
+"""Tasks of a domain that are run. Every task of every domain is solved in `make test-thorough`."""
+RUN = {domain: min(number, MOST) for domain, number in TASKS.items()}
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
 
 
 @pytest.fixture(scope="module")
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> tuple[subprocess.CompletedProcess[str], Path]:
-    """All tasks of all domains, with the scripted models, once for this module."""
+    """Tasks of all domains, with the scripted models, once for this module."""
     log_dir = tmp_path_factory.mktemp("logs")
-    words = ("--domains", *DOMAINS, "--log-dir", str(log_dir), "--max-concurrency", "3")
+    words = ("--domains", *DOMAINS, "--log-dir", str(log_dir), "--max-concurrency", "3", "--num-tasks", str(MOST))
     return run_local(*words, fresh=True), log_dir
 
 
@@ -37,13 +41,13 @@ def test_every_simulation_earns_its_reward(finished_run: tuple[subprocess.Comple
     files = RunFiles(log_dir)
     for domain in DOMAINS:
         rewards = [simulation["reward_info"]["reward"] for simulation in files.results(domain)]
-        assert rewards == [1.0] * TASKS[domain], domain
+        assert rewards == [1.0] * RUN[domain], domain
 
 
 def test_events_match_trajectories(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     """For every simulation the live events are those of its trajectory, and its exclusive times add up."""
     _, log_dir = finished_run
-    assert check_run(log_dir, DOMAINS, HISTORIES) == sum(TASKS.values())
+    assert check_run(log_dir, DOMAINS, HISTORIES) == sum(RUN.values())
 
 
 def test_grep_and_awk_read_it(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
@@ -73,8 +77,7 @@ def test_the_next_command_works_on_it(finished_run: tuple[subprocess.CompletedPr
     for kind in ("tau2", "eval"):
         logs = [str(log_dir / f"{kind}_{domain}.log") for domain in ("retail", "telecom")]
         words = ["--log_file", *logs, "--output_dir", str(tmp_path / kind), "--format", "json"]
-        script = str(ROOT / "analyze_timing_from_tau2_log.py")
-        done = subprocess.run([sys.executable, script, *words], capture_output=True, text=True, check=False)
+        done = in_process(analyze_timing.main, *words)
         assert done.returncode == 0, done.stderr
         stats = (tmp_path / kind / "stats.json").read_text()
         found.append(json.loads(stats, parse_float=lambda text: round(float(text), 6)))  # sums depend on the order of the lines
@@ -82,7 +85,7 @@ def test_the_next_command_works_on_it(finished_run: tuple[subprocess.CompletedPr
     assert found[0]["latency"]["llm_call"]["n"] == sum(
         len(of(RunFiles(log_dir).events(name), "llm_call")) for name in ("retail", "telecom")
     )
-    assert found[0]["latency"]["task_end"]["n"] == 228
+    assert found[0]["latency"]["task_end"]["n"] == RUN["retail"] + RUN["telecom"]
 
 
 def test_tau2_opens_the_results(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
@@ -90,7 +93,7 @@ def test_tau2_opens_the_results(finished_run: tuple[subprocess.CompletedProcess[
     simulation = pytest.importorskip("tau2.data_model.simulation", reason="tau2 is not installed")
     _, log_dir = finished_run
     results = simulation.Results.load(RunFiles(log_dir).only_run() / "results_retail.json")
-    assert results.to_df().reward.tolist() == [1.0] * TASKS["retail"]
+    assert results.to_df().reward.tolist() == [1.0] * RUN["retail"]
 
 
 def test_a_run_begins_and_ends_in_each_log(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
