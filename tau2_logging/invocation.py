@@ -59,7 +59,7 @@ def interpreter() -> str:
 
 def ready_interpreter() -> str | None:
     """Return the interpreter of the `.venv` beside the scripts, where `make run` installs, if there is one and it is not this one."""
-    found = ROOT / ".venv" / "bin" / "python"
+    found = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not found.exists() or Path(sys.prefix) == ROOT / ".venv":
         return None
     return shlex.quote(_from_here(found))

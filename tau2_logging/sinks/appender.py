@@ -26,7 +26,7 @@ from tau2_logging.errors import UserError
 
 SLOW_NS = 2_000_000
 PATIENCE_NS = 50_000_000
-_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
+_FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 LOOK_NS = 1_000_000_000
 """A file that has been moved away or removed (logrotate) is opened again within this time."""
 SETTLED_S = 0.1

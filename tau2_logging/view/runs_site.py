@@ -7,6 +7,7 @@ import errno
 import signal
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -145,7 +146,8 @@ def serve(path: Path, port: int | None, show: Callable[[str], object] | None = N
 async def _serve(folder: RunsFolder, port: int | None, show: Callable[[str], object] | None) -> int:
     site, ended = RunsSite(folder), asyncio.Event()
     try:
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
+        with suppress(NotImplementedError):  # Windows ends a process without asking it
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
         found = await site.open(port)
         print(f"runs of {folder.path}: http://{HOST}:{found}/ (Ctrl-C ends this)", flush=True)
         if show is not None:

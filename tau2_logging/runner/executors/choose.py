@@ -55,7 +55,7 @@ def choose_executor(config: RunConfig, units: int, cores: int | None = None) -> 
 
 def _bound_to_this_process(config: RunConfig) -> str | None:
     """Return why simulations stay where they are unless somebody asks for processes."""
-    if os.name == "nt":
+    if os.name != "posix":
         return "worker processes need Linux or macOS"
     if config.modules or config.maseval_agents is not None:
         return "of agents of your own, which another process may not know (give --executor processes if it does)"

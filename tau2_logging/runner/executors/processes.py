@@ -18,6 +18,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.posix_only import require_posix
 from tau2_logging.runner.executors.worker_pool import Inbox, Lost
 from tau2_logging.runner.executors.worker_session import STOP
 from tau2_logging.runner.work.run_plan import Unit
@@ -39,6 +40,7 @@ class ProcessBackend:
     environment: Mapping[str, str] = {}
 
     def __init__(self, run_spec: RunSpec) -> None:
+        require_posix("--executor processes", "use --executor threads, the default there")
         self.cpus = cpus()
         self._run_spec = run_spec
 

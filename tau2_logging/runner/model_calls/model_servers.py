@@ -19,6 +19,7 @@ from tau2_logging.models.servers.server_process import plan_servers
 from tau2_logging.models.servers.server_settings import PROVIDER, ModelServerSettings
 from tau2_logging.models.servers.tracing import with_spans
 from tau2_logging.models.servers.watch import MetricsWatch
+from tau2_logging.posix_only import require_posix
 from tau2_logging.runner.model_calls.loading_status import loading_told
 from tau2_logging.runner.model_calls.outages import Outages
 from tau2_logging.runner.model_calls.routing import Routing
@@ -166,6 +167,7 @@ def model_servers(
             _check_used(settings, routed)
             endpoints = ask_all(settings, vouched)
             if settings.serve is not None:
+                require_posix("--serve", "start the server yourself and name it with --endpoint URL")
                 plans = plan_servers(settings, log_directory)
                 fleet = stack.enter_context(Fleet(plans if traces is None else [with_spans(plan, traces) for plan in plans]))
                 endpoints = [*_ready(fleet, settings, console, config.progress, say), *endpoints]

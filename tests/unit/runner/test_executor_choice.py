@@ -61,5 +61,5 @@ def test_what_was_asked_for_is_done() -> None:
 
 
 def test_worker_processes_need_posix(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tau2_logging.runner.executors.choose.os.name", "nt")
+    monkeypatch.setattr("tau2_logging.runner.executors.choose.os", type("Windows", (), {"name": "nt"}))
     assert choice() == ("threads", None)
