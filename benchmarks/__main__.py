@@ -33,6 +33,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "token_times": (["-m", "benchmarks.token_times"], ["--concurrency", "8"]),
     "intervals": (["-m", "benchmarks.intervals"], ["--repeat", "200"]),
     "experiments": (["-m", "benchmarks.experiments"], ["--repeat", "100", "--resamples", "499"]),
+    "verdict": (["-m", "benchmarks.verdict"], ["--pairs", "200"]),
     "comparisons": (["-m", "benchmarks.comparisons"], ["--repeat", "10"]),
     "events": (["-m", "benchmarks.events"], ["--tasks", "10"]),
     "states": (["-m", "benchmarks.states"], ["--tasks", "10"]),

@@ -58,7 +58,7 @@ def measure(case: Case, repeat: int, seed: int = 1, resamples: int = 1999) -> di
     truth = -case.drop * case.rate
     held = below = claimed = found = 0
     for number in range(repeat):
-        results = effects(draw(case, random), "control", seed=number, resamples=resamples)
+        results = effects(draw(case, random), "control", seed=number, resamples=resamples, step=1 / case.trials)
         for effect in results:
             interval = effect.comparison.interval
             held += interval.low <= truth <= interval.high

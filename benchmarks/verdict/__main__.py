@@ -6,7 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
-from benchmarks.verdict import fixed
+from benchmarks.verdict import fixed, sequential
 
 
 def main() -> None:
@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=2000, help="drawn pairs of runs in each cell (default: %(default)s)")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
-    figures = {"fixed": fixed.run(options.pairs)}
+    figures = {"fixed": fixed.run(options.pairs), "sequential": sequential.run(options.pairs)}
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2) + "\n")
 

@@ -132,6 +132,10 @@ def _add_run(parser: argparse.ArgumentParser) -> None:
     _add_place(parser)
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="how often to go over what failed (default: %(default)s)")
     parser.add_argument("--budget", type=float, metavar="USD", help="another budget than the plan's")
+    parser.add_argument("--until", choices=["settled"], help="run tasks in random order, and stop when every arm's difference is settled "
+                        "or the budget is spent (docs/experiments.md)")  # fmt: skip
+    parser.add_argument("--batch", type=int, default=10, metavar="N", help="with --until: tasks between two looks (default: %(default)s)")
+    parser.add_argument("--margin", metavar="POINTS", help="with --until: a difference that is surely smaller than this is settled, too")
     add_start_options(parser.add_argument_group("changes for this start"))
 
 
@@ -171,7 +175,7 @@ def command_of(args: argparse.Namespace) -> Callable[[argparse.Namespace], int]:
         named = {"list": "list_variants", "lint": "lint_variants"}
         return getattr(variants_commands, named.get(args.variants_command, args.variants_command))  # type: ignore[no-any-return]
     if args.command in ("run", "launch", "status", "monitor"):
-        from tau2_logging.experiments import run_commands
+        from tau2_logging.experiments.running import run_commands
 
         return run_commands.run if args.command in ("run", "launch") else run_commands.status
     from tau2_logging.experiments import commands

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tau2_logging.analysis.verdict.looks import Looks
 from tau2_logging.experiments.cells import MISSING, TERMINATIONS, by_task
-from tau2_logging.experiments.effects import LEVEL, REWARD_BOUNDS, effects
+from tau2_logging.experiments.effects import LEVEL, effects
 from tau2_logging.experiments.manipulation_check import Verdict
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.statistics.bootstrap import bca_interval
@@ -52,13 +53,17 @@ class Findings:
 
 def analyze(
     plan: ExperimentPlan, cells: pd.DataFrame, verdicts: Sequence[Verdict], marker_rows: pd.DataFrame, more: Sequence[Table] = (),
-    resamples: int = 9999,
+    resamples: int = 9999, looks: Looks | None = None,
 ) -> Findings:  # fmt: skip
-    """Return the findings from cells (`cells.collect`), verdicts and markers (`manipulation`). The plan's seed makes them repeatable."""
+    """Return the findings from cells (`cells.collect`), verdicts and markers (`manipulation`). The plan's seed makes them repeatable.
+
+    `looks`: those that decided how many tasks were run; the plan then holds these tasks alone.
+    """
     spoken = [verdict.arm for verdict in verdicts if verdict.may_speak]
-    primary = primary_table(plan, cells, verdicts, resamples)
+    primary = primary_table(plan, cells, verdicts, resamples, fractions=() if looks is None else looks.fractions)
+    note = _PRIMARY_NOTE if looks is None else f"{_LOOKED_NOTE} {looks.sentence}"
     tables = [
-        Table("primary", f"Success: arms less {plan.reference}", primary, _PRIMARY_NOTE),
+        Table("primary", f"Success: arms less {plan.reference}", primary, note),
         Table("pass_k", "pass^k by arm", pass_k_table(plan, cells, resamples), _PASS_NOTE),
         Table(
             "delivery",
@@ -94,21 +99,28 @@ def analyze(
         *more,
     ]
     kept = tuple(table for table in tables if not table.frame.empty)
-    return Findings(plan, tuple(verdicts), kept, tuple(conclusions(plan, primary)), cells)
+    said = [*conclusions(plan, primary), *([] if looks is None else [looks.sentence])]
+    return Findings(plan, tuple(verdicts), kept, tuple(said), cells)
 
 
 _PRIMARY_NOTE = (
-    "Task-level paired difference of the share of solved trials, BCa bootstrap 95 % interval over tasks; p of the sign-flip permutation "
-    "test, p holm adjusted over the arms by Holm."
+    "Task-level paired difference of the share of solved trials, 95 % interval over tasks (docs/compare.md); p of the sign-flip "
+    "permutation test, p holm adjusted over the arms by Holm."
+)
+_LOOKED_NOTE = (
+    "Task-level paired difference of the share of solved trials; interval and p of a group-sequential plan (repeated confidence "
+    "interval), p holm adjusted over the arms by Holm."
 )
 _PASS_NOTE = "C(c, k) / C(n, k), mean over tasks with at least k trials; BCa bootstrap 95 % interval over tasks."
 _EXPLORING = "Exploratory: paired by task, BCa 95 % intervals, p adjusted by Benjamini and Hochberg over the table."
 
 
-def primary_table(plan: ExperimentPlan, cells: pd.DataFrame, verdicts: Sequence[Verdict], resamples: int = 9999) -> pd.DataFrame:
+def primary_table(
+    plan: ExperimentPlan, cells: pd.DataFrame, verdicts: Sequence[Verdict], resamples: int = 9999, fractions: Sequence[float] = ()
+) -> pd.DataFrame:
     """Return a row for each arm: rates, difference with interval, p; of an arm that was not delivered only that."""
     spoken = [verdict.arm for verdict in verdicts if verdict.may_speak]
-    rows = [row for domain, mine in of_domains(plan, cells) for row in _primary_rows(plan, mine, domain, spoken, resamples)]
+    rows = [row for domain, mine in of_domains(plan, cells) for row in _primary_rows(plan, mine, domain, spoken, resamples, fractions)]
     columns = ["domain", "arm", "tasks", "success_rate", "reference_rate", "difference", "difference_low", "difference_high", "p", "p_holm",
                "remark"]  # fmt: skip
     found = pd.DataFrame(rows, columns=columns)
@@ -116,6 +128,11 @@ def primary_table(plan: ExperimentPlan, cells: pd.DataFrame, verdicts: Sequence[
     known = found["p"].notna()
     found.loc[known, "p_holm"] = holm(list(found.loc[known, "p"]))
     return found
+
+
+def step_of(plan: ExperimentPlan) -> float:
+    """Return the smallest change of a task's share of solved trials."""
+    return 1 / plan.config.num_trials
 
 
 def of_domains(plan: ExperimentPlan, cells: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
@@ -131,10 +148,11 @@ def _keyed(plan: ExperimentPlan, cells: pd.DataFrame, make: Callable[[pd.DataFra
 
 
 def _primary_rows(
-    plan: ExperimentPlan, cells: pd.DataFrame, domain: str, spoken: Sequence[str], resamples: int
+    plan: ExperimentPlan, cells: pd.DataFrame, domain: str, spoken: Sequence[str], resamples: int, fractions: Sequence[float]
 ) -> Iterator[dict[str, Any]]:
     means = by_task(cells, "success")
-    found = {effect.arm: effect for effect in effects(means, plan.reference, spoken, plan.config.seed, resamples, REWARD_BOUNDS)}
+    compared = effects(means, plan.reference, spoken, plan.config.seed, resamples, step_of(plan), fractions=fractions)
+    found = {effect.arm: effect for effect in compared}
     for arm in plan.compared:
         effect = found.get(arm)
         if effect is None:
@@ -212,7 +230,7 @@ def termination_table(plan: ExperimentPlan, cells: pd.DataFrame, arms: Sequence[
         for domain, mine in of_domains(plan, scored)
         for name in occurring
     }
-    return _explored(plan, shares, arms, "termination", resamples, REWARD_BOUNDS)
+    return _explored(plan, shares, arms, "termination", resamples, step_of(plan))
 
 
 def _explored(
@@ -221,12 +239,12 @@ def _explored(
     arms: Sequence[str],
     what: str,
     resamples: int,
-    bounds: tuple[float, float] | None,
+    step: float | None,
 ) -> pd.DataFrame:
     rows = []
     for (domain, name), table in means.items():
         table = table.reindex(columns=list(plan.arms))
-        for effect in effects(table, plan.reference, arms, plan.config.seed, resamples, bounds, exploring=True):
+        for effect in effects(table, plan.reference, arms, plan.config.seed, resamples, step, exploring=True):
             interval, both = effect.comparison.interval, table[[plan.reference, effect.arm]].dropna()
             if both.empty:
                 continue

@@ -12,6 +12,7 @@ from pathlib import Path
 import pandas as pd
 
 from tau2_logging.analysis.reports.console import console, show
+from tau2_logging.analysis.verdict.looks import read_looks
 from tau2_logging.errors import UserError
 from tau2_logging.experiments import report
 from tau2_logging.experiments.analysis import Table
@@ -24,7 +25,8 @@ from tau2_logging.experiments.planning.plan_builder import experiment_plan
 from tau2_logging.experiments.planning.plan_file import FILE, Experiment, ExperimentPlan, read_plan, write_plan
 from tau2_logging.experiments.planning.plan_text import plan_lines
 from tau2_logging.experiments.planning.run_settings import run_config
-from tau2_logging.experiments.run_commands import EXIT_MISSING
+from tau2_logging.experiments.running.run_commands import EXIT_MISSING
+from tau2_logging.experiments.running.until_settled import sampled
 from tau2_logging.experiments.scripted_personas import moods
 from tau2_logging.invocation import EXPERIMENTS, command, program
 from tau2_logging.runner.work.prompts import scenarios
@@ -99,7 +101,7 @@ def analyze(args: argparse.Namespace) -> int:
     scripted = Table(
         "moods", "Moods that tau2's tasks script themselves", moods(scenarios(experiment.config)), "An arm comes on top of them."
     )
-    findings = analyzed(experiment.plan, cells, verdicts, table, [scripted])
+    findings = analyzed(experiment.plan, cells, verdicts, table, [scripted], looks=read_looks(experiment.run_dir))
     directory = _output(args, experiment)
     written = report.write_files(findings, directory) if {"json", "csv"} & set(wanted) else []
     kept = [path for path in written if path.suffix.removeprefix(".") in wanted]
@@ -131,6 +133,10 @@ def _collected(args: argparse.Namespace) -> tuple[Experiment, pd.DataFrame]:
     experiment = read_plan(Path(args.plan))
     if not experiment.run_dir.exists():
         raise UserError(f"{experiment.directory} has not been run; run it with: {command(EXPERIMENTS)} run {args.plan}")
+    looks = read_looks(experiment.run_dir)
+    if looks is not None and not looks.tried:
+        raise UserError(f"{experiment.directory} has no batch that was run to its end; go on with: run {args.plan} --until settled")
+    experiment = experiment if looks is None else sampled(experiment, looks)
     return experiment, collected(experiment)
 
 

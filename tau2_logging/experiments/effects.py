@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVEL = 0.05
-REWARD_BOUNDS = (-1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -37,15 +36,17 @@ def effects(
     arms: Sequence[str] | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
-    bounds: tuple[float, float] | None = REWARD_BOUNDS,
+    step: float | None = None,
     exploring: bool = False,
+    fractions: Sequence[float] = (),
 ) -> list[Effect]:
     """Return every arm (a column of `means`, which has a row a task) compared with the reference.
 
-    Adjusted by Holm over the arms, or by Benjamini and Hochberg's procedure if one is only `exploring`.
+    Adjusted by Holm over the arms, or by Benjamini and Hochberg's procedure if one is only `exploring`. `step` and `fractions` are
+    those of `paired.compare`.
     """
     chosen = [arm for arm in (means.columns if arms is None else arms) if arm != reference]
-    found = [compare(means[reference], means[arm], seed + at, resamples, bounds) for at, arm in enumerate(chosen)]
+    found = [compare(means[reference], means[arm], seed + at, resamples, step, fractions) for at, arm in enumerate(chosen)]
     adjust = benjamini_hochberg if exploring else holm
     adjusted = adjust([comparison.p for comparison in found])
     return [Effect(arm, comparison, p) for arm, comparison, p in zip(chosen, found, adjusted, strict=True)]

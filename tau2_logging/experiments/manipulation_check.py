@@ -70,7 +70,7 @@ def _counted(cells: pd.DataFrame, arms: tuple[str, str], cues: tuple[str, ...]) 
 
 def _row(counted: pd.DataFrame, arm: str, other: str, marker: str, expect: Mapping[str, str], seed: int, resamples: int) -> dict[str, Any]:
     means = by_task(counted, marker).reindex(columns=[other, arm])
-    (effect,) = effects(means, other, [arm], seed, resamples, bounds=None, exploring=True)
+    (effect,) = effects(means, other, [arm], seed, resamples, exploring=True)
     interval = effect.comparison.interval
     both = means.dropna()
     return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 def t_quantile(probability: float, degrees: float) -> float:
     """Return the value that Student's t with this many degrees of freedom stays below with that probability."""
@@ -42,3 +44,10 @@ def beta_greater(first: tuple[float, float], second: tuple[float, float], points
     middles = (np.arange(points) + 0.5) / points
     chances = betaincinv(second[0] + 0.5, second[1] + 0.5, middles)
     return float(betainc(first[0] + 0.5, first[1] + 0.5, chances).mean())
+
+
+def normal_below(value: Any) -> Any:
+    """Return how probable a standard normal variable is to be below a value, or below each of an array."""
+    from scipy.special import ndtr
+
+    return ndtr(value)

@@ -11,11 +11,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from tau2_logging.analysis.verdict.compare_sides import Comparison, compare_sides
+from tau2_logging.analysis.verdict.read_sides import read_sides
+from tau2_logging.analysis.verdict.sentences import headline
 from tau2_logging.errors import UserError
 from tau2_logging.experiments.__main__ import build_parser, command_of
 from tau2_logging.experiments.cells import KEY, collect
 from tau2_logging.experiments.planning.plan_file import read_plan
-from tau2_logging.experiments.running import progress, run_experiment
+from tau2_logging.experiments.running.run_experiment import progress, run_experiment
 from tau2_logging.runner.harness.tau2_harness import trial_seeds
 from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.command import ROOT
@@ -199,3 +202,31 @@ def test_the_manual_shows_commands_that_parse() -> None:
     for line in lines:
         words = shlex.split(line, comments=True)[4:]
         build_parser().parse_args(words)
+
+
+def test_a_plan_is_run_until_it_is_settled_and_judged_accordingly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An agent that does nothing loses every task: ten of them are enough, in batches of five, and the others are not run."""
+    more = ("27", "28", "29", "30", "31")
+    arms = ["--arm", "works={}", "--arm", 'idles={"agent_llm": "scripted/agent", "agent_llm_args": {"gives_up": 1.0}}']
+    words = ["plan", "--name", "idle", "--out", str(tmp_path), "--task-ids", *TASKS, *more, *arms, "--reference", "works"]
+    assert experiments(*words) == 0
+    directory = tmp_path / "idle"
+    going = ["run", str(directory), "--no-progress", "--until", "settled", "--batch", "5"]
+    assert experiments(*going) == 0
+    said = capsys.readouterr().out
+    assert "look 1: 5 of 15 tasks; idles -100 points (-100 to " in said
+    assert "settled after 10 of 15 tasks; 5 tasks (33 %) were not needed" in said
+    assert experiments(*going) == 0
+    assert [item.ok for item in progress(read_plan(directory))] == [10, 10]
+    with pytest.raises(UserError, match="was begun with --until settled"):
+        experiments("run", str(directory))
+    assert experiments("analyze", str(directory), "--format", "json") == 0
+    found = json.loads((directory / "report" / "analysis.json").read_text())
+    (row,) = found["tables"]["primary"]
+    last = json.loads((directory / "logs" / "runs" / "idle" / "looks.json").read_text())["looks"][-1]["arms"]["idles"]
+    assert (row["tasks"], row["difference"], row["difference_high"]) == (10, -1.0, last["high"])
+    assert "It was stopped after 10 of 15 tasks in random order, where it was settled" in found["conclusions"][-1]
+    (pair,) = compare_sides(read_sides([str(directory / "logs")])).pairs
+    assert (pair.a.label, pair.b.label) == ("idles", "works")
+    assert pair.success.interval.low == pytest.approx(-last["high"])
+    assert "scores are those of a sample of tasks" in headline(Comparison([pair.a, pair.b], {}, [pair]))

@@ -66,6 +66,12 @@ class PairVerdict:
         return _outcome(self.ends[end], 0.0)
 
     @property
+    def sample(self) -> str:
+        """What must be said if looks at the results decided how many tasks were run; else nothing."""
+        looks = self.a.looks or self.b.looks
+        return "" if looks is None else looks.sentence
+
+    @property
     def least(self) -> float:
         """The lowest end of the interval, whatever became of simulations without a score; NaN if there is no interval."""
         lows = [self.success.interval.low, *(end.interval.low for end in self.ends.values())]
@@ -105,12 +111,15 @@ def pair_verdict(a: ComparedRun, b: ComparedRun, domain: str, comparisons: int) 
     one, other = (outcomes_by_task(side, tasks) for side in (a, b))
     both = one["share"].notna() & other["share"].notna()
     one, other = one[both], other[both]
-    found = difference(one, other)
+    looks = a.looks or b.looks
+    fractions = () if looks is None else looks.fractions
+    found = difference(one, other, fractions=fractions)
     missing = tuple(_unscored(side, tasks) for side in (a, b))
     per_task = [(task, float(x), float(y)) for (_, task), x, y in zip(one.index, one["share"], other["share"], strict=True)]
     return PairVerdict(
         a, b, domain, matching, found, found.p, (float(one["share"].mean()), float(other["share"].mean())),
-        at_the_ends(a, b, tasks) if any(missing) else {}, pass_k_rows(one, other), measure_rows(a, b, tasks), flip_rows(one, other),
+        at_the_ends(a, b, tasks, fractions) if any(missing) else {}, pass_k_rows(one, other, fractions),
+        measure_rows(a, b, tasks), flip_rows(one, other),
         noise_of(one, other, comparisons), (missing[0], missing[1]), per_task,
     )  # fmt: skip
 

@@ -40,11 +40,11 @@ class Limits:
     slower: float | None = None
 
 
-def parse_points(text: str) -> float:
+def parse_points(text: str, flag: str = "--fail-if-worse") -> float:
     """Return `5` (points) as 0.05. Raises UserError."""
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*(?:points?)?", text.strip())
     if match is None or float(match[1]) > 100:
-        raise UserError(f"--fail-if-worse {text!r} is no number of points; write 5 for five points of success")
+        raise UserError(f"{flag} {text!r} is no number of points; write 5 for five points of success")
     return float(match[1]) / 100
 
 

@@ -21,9 +21,13 @@ def sentence_of(pair: PairVerdict, several: bool = False) -> str:
     where = f"In {pair.domain}: " if several else ""
     if pair.tasks < LEAST_TASKS:
         return where + _too_few(pair)
+    return " ".join([where + _said(pair), pair.sample]).strip()
+
+
+def _said(pair: PairVerdict) -> str:
     if pair.outcome in (BETTER, WORSE):
-        return where + _told(pair)
-    return where + (_hanging(pair) if pair.outcome_as_scored != UNDECIDED else _undecided(pair))
+        return _told(pair)
+    return _hanging(pair) if pair.outcome_as_scored != UNDECIDED else _undecided(pair)
 
 
 def headline(comparison: Comparison) -> str:

@@ -16,6 +16,7 @@ from tau2_logging.analysis.measures.comparison.pooling import MAY_DIFFER, facts
 from tau2_logging.analysis.measures.costs.cost_tables import task_costs
 from tau2_logging.analysis.tables.columns import as_floats, column
 from tau2_logging.analysis.tables.outcomes import AGENT_ERROR
+from tau2_logging.analysis.verdict.looks import Looks, looks_beside
 from tau2_logging.events.label import arm_of, plain_domain
 from tau2_logging.statistics.score import SOLVED_WITHIN
 
@@ -36,7 +37,7 @@ class ComparedRun:
 
     `simulations`: domain, task, trial, outcome (1 solved, 0 not, NaN no score), `model_failure` (the agent's own model ended it), status,
     `key` (by which its conversation is found), and the measures of `paired_measures` by their names. `logs`: where the conversations are,
-    each with the arm that is meant.
+    each with the arm that is meant. `looks`: how far it was run, if looks at its results decided on that.
     """
 
     label: str
@@ -46,6 +47,7 @@ class ComparedRun:
     texts: Mapping[Task, str]
     simulations: pd.DataFrame
     logs: Sequence[tuple[RunLog, str | None]] = field(default=(), repr=False)
+    looks: Looks | None = field(default=None, repr=False)
 
     @property
     def scored(self) -> int:
@@ -78,14 +80,14 @@ def sides_of(log: RunLog, source: str) -> list[ComparedRun]:
     """Return a side for each run of a log, and for each arm of a run that has arms."""
     found = []
     for one in log.by_run:
-        identity = facts(one)[0]
+        identity, looks = facts(one)[0], looks_beside(one)
         table = _table(one)
         for arm in sorted(table["arm"].unique(), key=lambda name: (name != CONTROL, str(name))):
             mine = table[table["arm"].map(lambda name, arm=arm: name == arm)].drop(columns="arm").reset_index(drop=True)
             settings = {name: value for name, value in identity.settings.items() if name not in MAY_DIFFER}
             texts = {(plain_domain(domain), task): text for (domain, task), text in identity.tasks.items() if arm_of(domain) == arm}
             label = arm or identity.run
-            found.append(ComparedRun(label, source, identity.run, {**settings, **_arm(arm)}, texts, mine, ((one, arm),)))
+            found.append(ComparedRun(label, source, identity.run, {**settings, **_arm(arm)}, texts, mine, ((one, arm),), looks))
     return found
 
 
@@ -125,7 +127,8 @@ def merged(sides: Sequence[ComparedRun]) -> ComparedRun:
     texts = {task: text for side in sides for task, text in side.texts.items()}
     sources, runs = (", ".join(dict.fromkeys(getattr(side, name) for side in sides)) for name in ("source", "run"))
     logs = tuple(log for side in sides for log in side.logs)
-    return ComparedRun(first.label, sources, runs, first.settings, texts, table.drop(columns="order"), logs)
+    looks = next((side.looks for side in sides if side.looks is not None), None)
+    return ComparedRun(first.label, sources, runs, first.settings, texts, table.drop(columns="order"), logs, looks)
 
 
 def mean_or_none(values: Any) -> float | None:

@@ -16,6 +16,7 @@ from tau2_logging.statistics.distribution_functions import beta_greater
 from tau2_logging.statistics.mean_difference import mean_share_difference
 from tau2_logging.statistics.pass_k import pass_hat_k
 from tau2_logging.statistics.permutation import sign_flip_p
+from tau2_logging.statistics.sequential import stopped_interval, stopped_p
 
 ALL_FAILED, ALL_PASSED = "all_failed", "all_passed"
 _ENDS = {ALL_FAILED: 0.0, ALL_PASSED: 1.0}
@@ -29,10 +30,16 @@ class SuccessDifference:
     p: float
 
 
-def difference(a: pd.DataFrame, b: pd.DataFrame, column: str = "share", step: float | None = None) -> SuccessDifference:
-    """Return how far two tables of `outcomes_by_task` differ."""
+def difference(
+    a: pd.DataFrame, b: pd.DataFrame, column: str = "share", step: float | None = None, fractions: Sequence[float] = ()
+) -> SuccessDifference:
+    """Return how far two tables of `outcomes_by_task` differ. `fractions`: of the plan's tasks that were known at
+    each look, if looks at the results decided how many were run."""
     values = (b[column] - a[column]).to_numpy(dtype=float)
-    found = mean_share_difference(values, step_of(a, b) if step is None else step)
+    step = step_of(a, b) if step is None else step
+    if fractions:
+        return SuccessDifference(stopped_interval(values, fractions, step), stopped_p(values, fractions, step))
+    found = mean_share_difference(values, step)
     return SuccessDifference(found, sign_flip_p(values))
 
 
@@ -43,18 +50,19 @@ def step_of(a: pd.DataFrame, b: pd.DataFrame) -> float:
     return float(1 / least.mean()) if len(least) else 1.0
 
 
-def at_the_ends(a: ComparedRun, b: ComparedRun, tasks: Sequence[Task]) -> dict[str, SuccessDifference]:
+def at_the_ends(a: ComparedRun, b: ComparedRun, tasks: Sequence[Task], fractions: Sequence[float] = ()) -> dict[str, SuccessDifference]:
     """Return the difference if every simulation without a score had failed, and if every one had passed."""
-    return {name: difference(*(outcomes_by_task(side, tasks, unscored=value) for side in (a, b))) for name, value in _ENDS.items()}
+    found = {name: [outcomes_by_task(side, tasks, unscored=value) for side in (a, b)] for name, value in _ENDS.items()}
+    return {name: difference(one, other, fractions=fractions) for name, (one, other) in found.items()}
 
 
-def pass_k_rows(a: pd.DataFrame, b: pd.DataFrame) -> list[dict[str, Any]]:
+def pass_k_rows(a: pd.DataFrame, b: pd.DataFrame, fractions: Sequence[float] = ()) -> list[dict[str, Any]]:
     """Return pass^k of both and their difference for every k from 2 that at least `LEAST_TASKS` tasks have trials for on both sides."""
     rows = []
     for k in range(2, int(min(a["scored"].max(), b["scored"].max())) + 1 if len(a) else 0):
         one, other = (table.assign(pass_k=[_pass(row, k) for row in table.itertuples()]) for table in (a, b))
         both = one["pass_k"].notna() & other["pass_k"].notna()
-        found = difference(one[both], other[both], "pass_k", step_of(a, b))
+        found = difference(one[both], other[both], "pass_k", step_of(a, b), fractions)
         if not np.isnan(found.interval.low):
             means = {"value_a": float(one["pass_k"][both].mean()), "value_b": float(other["pass_k"][both].mean())}
             interval = found.interval

@@ -43,7 +43,7 @@ function experimentPage(one) {
   return [make("h1", {}, "Experiment"),
     card("What may be said", make("ul", {}, one.conclusions.map((sentence) => make("li", {}, sentence)))),
     card(`Success by arm, less ${one.reference}`, forest(rows, one.reference),
-      make("p", { class: "hint" }, "Paired by task; BCa bootstrap 95 % intervals over tasks, p of the sign-flip test, adjusted by Holm. Red: a difference may be claimed.")),
+      make("p", { class: "hint" }, "Paired by task, 95 % intervals over tasks, p adjusted by Holm. Red: a difference may be claimed.")),
     ...one.tables.map(embedded)];
 }
 

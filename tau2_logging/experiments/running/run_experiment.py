@@ -18,7 +18,7 @@ from tau2_logging.units import money
 ROUNDS = 3
 """How often `run` goes over what is not finished: what ended in an error of the infrastructure is run again, never scored."""
 
-_STOPPED = (130, 143)
+STOPPED = (130, 143)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def run_experiment(experiment: Experiment, changes: Mapping[str, Any], rounds: i
         begun = (experiment.run_dir / "run.json").exists()
         words = ["experiments", "run", experiment.plan.name]
         code = run(_within_budget(config, experiment), experiment.run_dir if begun else None, words, following=following)
-        if code in _STOPPED or not any(item.missing for item in progress(experiment)):
+        if code in STOPPED or not any(item.missing for item in progress(experiment)):
             break
     return code
 
