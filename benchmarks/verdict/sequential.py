@@ -23,8 +23,10 @@ _CASES = tuple(
 
 
 def measure(design: Design, pairs: int) -> dict[str, Any]:
-    """Look after every batch. `stopped`: share of plans that were settled at any look; `held`: share of plans whose intervals held the
-    truth at every look; `used_tasks`: mean number of tasks that were run; `fixed_tasks`: how many tasks a fixed plan needs to find as much."""
+    """Return the figures of a design with a look after every batch. `stopped`: share of plans that were settled at any look; `held`: share
+    of plans whose intervals held the truth at every look; `used_tasks`: mean number of tasks that were run; `fixed_tasks`: how many a
+    fixed plan needs to find as much.
+    """
     random = np.random.default_rng(
         [7, design.tasks, design.trials, round(100 * design.spread), round(100 * design.drop), len(design.effect)]
     )
