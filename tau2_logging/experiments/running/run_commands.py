@@ -11,7 +11,7 @@ from tau2_logging.analysis.verdict.quality_gates import parse_points
 from tau2_logging.errors import UserError
 from tau2_logging.experiments.planning.plan_file import Experiment, read_plan
 from tau2_logging.experiments.running.run_experiment import progress, run_experiment
-from tau2_logging.experiments.running.until_settled import Rule, run_until_settled
+from tau2_logging.experiments.running.until_settled import StoppingRule, run_until_settled
 from tau2_logging.runner.settings.from_options import changed_config
 from tau2_logging.units import money
 
@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> int:
     if args.batch < 1:
         raise UserError(f"--batch {args.batch} is too small; it must be at least 1")
     margin = None if args.margin is None else parse_points(args.margin, "--margin")
-    return run_until_settled(experiment, budget, args.rounds, Rule(args.batch, margin))
+    return run_until_settled(experiment, budget, args.rounds, StoppingRule(args.batch, margin))
 
 
 def whole(experiment: Experiment) -> Experiment:

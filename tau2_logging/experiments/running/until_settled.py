@@ -23,7 +23,7 @@ BATCH = 10
 
 
 @dataclass(frozen=True)
-class Rule:
+class StoppingRule:
     """When a plan is settled: each arm's difference from the reference is not 0, or not larger than `margin` (a share; None: no end by
     that). The level is divided by the number of arms."""
 
@@ -39,7 +39,7 @@ class Rule:
 
 
 def run_until_settled(
-    experiment: Experiment, changes: Mapping[str, Any], rounds: int, rule: Rule, say: Callable[[str], None] = print
+    experiment: Experiment, changes: Mapping[str, Any], rounds: int, rule: StoppingRule, say: Callable[[str], None] = print
 ) -> int:
     """Run batch after batch; the exit code. Raises UserError for a plan of several domains."""
     looks = _begun(experiment)
@@ -83,7 +83,7 @@ def sampled(experiment: Experiment, looks: Looks) -> Experiment:
     return replace(experiment, plan=replace(plan, config=config, tasks={domain: looks.sample}))
 
 
-def _looked(experiment: Experiment, looks: Looks, rule: Rule, say: Callable[[str], None]) -> Looks:
+def _looked(experiment: Experiment, looks: Looks, rule: StoppingRule, say: Callable[[str], None]) -> Looks:
     tried = sampled(experiment, looks)
     means = by_task(collect(tried), "success")
     plan = tried.plan
@@ -102,7 +102,7 @@ def _exact(value: float) -> float | None:
     return None if value != value else value
 
 
-def _told(arm: str, found: Interval, rule: Rule) -> str:
+def _told(arm: str, found: Interval, rule: StoppingRule) -> str:
     if found.low != found.low:
         return f"{arm}: {found.tasks} tasks scored, {LEAST_TASKS} are needed"
     settled = "settled" if rule.settled(found) else "open"
