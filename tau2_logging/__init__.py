@@ -41,6 +41,10 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})
+
+
 def load_ipython_extension(shell: Any) -> None:
     """Called by `%load_ext tau2_logging`."""
     from tau2_logging.analysis import jupyter

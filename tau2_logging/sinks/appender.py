@@ -152,7 +152,7 @@ def open_for_append(path: Path) -> int:
         if ends_unfinished(path):
             os.write(fd, b"\n")
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}; choose another --log-dir or make it writable") from error
+        raise UserError(f"cannot write {path}: {error.strerror}; choose another folder or make it writable") from error
     return fd
 
 

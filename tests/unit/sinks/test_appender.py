@@ -120,7 +120,7 @@ def test_lines_after_closing_are_counted_as_lost(appender: Appender) -> None:
 def test_a_file_that_cannot_be_written_is_the_persons_to_fix(tmp_path: Path, where: str) -> None:
     """One sentence with the path and what to do; a folder, a file where a folder should be."""
     (tmp_path / "file").write_text("")
-    with pytest.raises(UserError, match=r"cannot write .*choose another --log-dir"):
+    with pytest.raises(UserError, match=r"cannot write .*choose another folder"):
         Appender(tmp_path / where)
 
 
