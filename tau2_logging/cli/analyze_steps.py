@@ -18,7 +18,7 @@ from tau2_logging.analysis.measures import gates
 from tau2_logging.analysis.measures.costs.prices import default_prices, read_prices
 from tau2_logging.analysis.measures.provenance import newer_format
 from tau2_logging.analysis.reader.sources import STDIN, find_logs
-from tau2_logging.analysis.recordings import load_results, recorded_file
+from tau2_logging.analysis.recordings import EVAL, load_results, recorded_file
 from tau2_logging.analysis.reports import Report, deep_alone, load_report, parse_formats
 from tau2_logging.analysis.reports.compared.compare_files import write_files
 from tau2_logging.analysis.reports.compared.compare_text import WIDTH
@@ -121,14 +121,18 @@ def _which(args: argparse.Namespace) -> list[str]:
 
 
 def _recordings(args: argparse.Namespace) -> list[Path]:
-    """Return results files, events and run folders among what was named; they are taken out of the logs. Raises UserError without
-    --deep."""
+    """Return results files, events and run folders among what was named; they are taken out of the logs. Results files that are named
+    alone, without --deep, are read as a log, as after --results. Raises UserError for other recordings without --deep."""
     named = [Path(name) for name in args.log_file]
-    found = [path for path in named if is_recording(path)]
+    found = [path for path in named if is_recording(path) or path.suffix == EVAL]
     args.log_file = [name for name, path in zip(args.log_file, named, strict=True) if path not in found]
     if args.log_dir is not None and is_recording(Path(args.log_dir)):
         found.append(Path(args.log_dir))
         args.log_dir = None
+    alone = not args.log_file and args.log_dir is None and all(path.suffix in (".json", EVAL) for path in found)
+    if alone and (not args.deep or any(path.suffix == EVAL for path in found)):
+        args.results += map(str, found)
+        return []
     if found and not args.deep:
         raise UserError(f"{found[0]} is not a log but a recording of a run; read it with --deep, or name a tau2_<domain>.log")
     return found

@@ -191,8 +191,21 @@ def test_results_files_alone_need_no_log(run: Path, tmp_path: Path, capsys: pyte
     assert (own / "deep.json").is_file()
 
 
+def test_a_results_file_is_an_input_like_a_log(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Named where a log is named, it is what it is after --results."""
+    results = tmp_path / "gpt-9_mock.json"
+    results.write_bytes(next(run.glob("runs/*/results_mock.json")).read_bytes())
+    said = []
+    for words in ([results], ["--log_file", results], ["--results", results]):
+        assert command(*words, "--format", "console") == 0
+        said.append(capsys.readouterr().out)
+    assert said[0] == said[1] == said[2]
+    assert "mean reward" in said[0]
+
+
 BAD = {
-    "results without --deep": (["{results}"], "read it with --deep"),
+    "events without --deep": (["{folder}/events_x.jsonl"], "read it with --deep"),
+    "results and a log without --deep": (["{results}", "{folder}/tau2_mock.log"], "read it with --deep"),
     "a gate without a log": (["{results}", "--deep", "--slo", "task:1"], "--slo needs a log"),
     "a format without a log": (["{results}", "--deep", "--format", "png"], "--format png needs a log"),
     "no such file": (["{folder}/none.json", "--deep"], "no file"),
