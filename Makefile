@@ -23,7 +23,7 @@ test: $(VENV)/test.stamp $(VENV)/browser.stamp
 	env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(PARALLEL)
 
 test-thorough: $(VENV)/test.stamp $(VENV)/browser.stamp
-	THOROUGH=1 $(BIN)/python -m pytest $(PARALLEL) -m ""
+	THOROUGH=1 $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m ""
 
 test-pythons: $(VENV)/uv.stamp
 	UV=$(BIN)/uv tests/on_every_python.sh
