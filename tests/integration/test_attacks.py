@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from tau2_logging.runner.work.run_lock import RunLock
 from tau2_logging.sinks import domain_files
 from tests.support.command import ROOT, environment, start_local
 from tests.support.in_process import run_quietly, scripted
-from tests.support.patience import LONG_S
+from tests.support.patience import LONG_S, until
 from tests.support.run_files import RunFiles, of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -270,12 +269,12 @@ def test_a_hangup_does_not_end_a_run_and_a_second_is_refused(tmp_path: Path) -> 
     slow = json.dumps({"ttft_ms": 250})
     process = start_local("--domains", "mock", "--user-llm-args", slow, "--log-dir", str(tmp_path), "--run-name", "r", "--no-progress")
     lock, log = tmp_path / "runs" / "r" / LOCK, tmp_path / "tau2_mock.log"
-    deadline = time.monotonic() + LONG_S
-    while not (log.exists() and "type=task_start" in log.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: log.exists() and "type=task_start" in log.read_text())
     process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGSTOP)  # so that it does not come to its end first
     with pytest.raises(UserError, match=rf"still running \(process {process.pid}\)"):
         run_quietly(saved_config(tmp_path / "runs" / "r"), resume=tmp_path / "runs" / "r")
+    process.send_signal(signal.SIGCONT)
     out, err = process.communicate(timeout=LONG_S)
     assert (process.returncode, err) == (0, ""), out
     assert "the terminal hung up (SIGHUP); the run goes on" in (tmp_path / "eval_mock.log").read_text()

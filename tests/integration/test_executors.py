@@ -6,7 +6,6 @@ import json
 import os
 import re
 import signal
-import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +24,7 @@ from tests.support.in_process import run_quietly, scripted
 from tests.support.injection import prove_injection
 from tests.support.litellm_clients import LEFT_OPEN
 from tests.support.otlp_receiver import Received, Receiver
-from tests.support.patience import LONG_S
+from tests.support.patience import LONG_S, until
 from tests.support.processes import gone, holding
 from tests.support.run_files import RunFiles, by_simulation, check_run, check_simulation, last_attempt, of
 from tests.support.thorough import scaled
@@ -202,10 +201,7 @@ def test_a_killed_run_and_ctrl_c_leave_no_worker(tmp_path: Path) -> None:
 
 def wait_for(log: Path, text: str, times: int = 1) -> None:
     """Until the log says it so often."""
-    deadline = time.monotonic() + LONG_S
-    while not (log.exists() and log.read_text().count(text) >= times):
-        assert time.monotonic() < deadline, f"{text} is not in the log"
-        time.sleep(0.05)
+    until(lambda: log.exists() and log.read_text().count(text) >= times)
 
 
 def worker_of(log_dir: Path) -> int:

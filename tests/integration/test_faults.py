@@ -158,7 +158,7 @@ def test_a_hanging_simulation_is_given_up(tmp_path: Path) -> None:
         assert (event.get("waiting_on"), event.get("model")) == ("user_sim", "scripted/user")
         assert float(event.get("elapsed_ms") or 0) > 1000
     assert [end.get("status") for end in of(events, "task_end")] == ["timeout"] * 3
-    assert {beat.get("waiting_on") for beat in of(events, "heartbeat")} == {"user_sim"}
+    assert "user_sim" in {beat.get("waiting_on") for beat in of(events, "heartbeat")}
     for kept in by_simulation(events).values():
         assert kept[-1].type == "task_end"  # nothing is written for a simulation after its end
     assert not RunFiles(tmp_path).results("mock")

@@ -18,6 +18,7 @@ from tau2_logging.models.servers.server_settings import ModelServerSettings as S
 from tau2_logging.runner.settings.config import ModelChoice
 from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.in_process import run_quietly, scripted
+from tests.support.patience import until
 from tests.support.restartable import Restartable
 from tests.support.run_files import RunFiles, by_simulation, of
 
@@ -69,6 +70,7 @@ def test_a_server_that_is_down_for_a_while_costs_time_and_nothing_else(how: str,
 
         def outage() -> None:
             server.kill()
+            until(lambda: "type=server_down" in (tmp_path / "tau2_mock.log").read_text())
             time.sleep(OUTAGE_S)
             server.start()
 
@@ -84,7 +86,7 @@ def test_a_server_that_is_down_for_a_while_costs_time_and_nothing_else(how: str,
     assert {(wait.get("endpoint"), wait.get("error")) for wait in waits} == {(server.endpoint, False)}
     begun = min(float(down.get("start_ms") or 0) for down in of(events, "server_down"))
     back = min(float(up.get("start_ms") or 0) for up in of(events, "server_up"))
-    assert back - begun >= (OUTAGE_S - 1) * 1000
+    assert back - begun >= (OUTAGE_S - 0.1) * 1000
     assert [start for start in of(events, "task_start") if begun + 1000 < float(start.get("start_ms") or 0) < back] == []
     assert {(beat.get("waiting_on"), beat.get("model")) for beat in of(events, "heartbeat")} >= {("server", waits[0].get("model"))}
     for seen in by_simulation(events).values():
@@ -125,7 +127,7 @@ def test_a_server_that_does_not_come_back_burns_only_what_was_under_way(executor
 def test_a_simulations_own_time_limit_ends_the_wait(tmp_path: Path) -> None:
     """`stuck` says what it waited on; what was not begun is not begun after it either."""
     with Restartable("--ttft-ms", "100") as server:
-        code, printed, events = served_run(tmp_path, server, server.kill, server_wait=4.0, task_timeout=2.0)
+        code, printed, events = served_run(tmp_path, server, server.kill, server_wait=6.0, task_timeout=3.0)
     assert code == 1, printed
     stuck = of(events, "stuck")
     assert 1 <= len(stuck) <= 2

@@ -14,6 +14,7 @@ from tau2_logging.analysis.reports.html import page
 from tau2_logging.analysis.reports.html.deep import report_data_without_log
 from tests.support import recordings
 from tests.support.browser import chromium
+from tests.support.patience import until
 from tests.support.report_samples import HOSTILE, Sample, hostile, pooled, write
 from tests.support.thorough import scaled
 
@@ -127,6 +128,8 @@ def show(browser: Any, reports: dict[str, Path]) -> Iterator[Any]:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]})
         browser.get("about:blank")
         browser.get(f"{reports[name].as_uri()}{route}")
+        drawn = "return location.protocol === 'file:' && document.querySelector('main h1') !== null"
+        until(lambda: bool(browser.execute_script(drawn)))  # `get` has been seen to come back before the page was there
         return browser
 
     browser.get_log("browser")

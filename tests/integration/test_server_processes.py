@@ -123,8 +123,8 @@ def test_advice_fits_the_program(owner: str, advice: str, tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("program", "timeout_s", "said"),
     [
-        (EXITS, 20.0, ["exit code 1 before it was ready", "    loading", "    CUDA out of memory"]),
-        (CRASHES, 20.0, ["exit code 139 (SIGSEGV) before it was ready", "is empty"]),
+        (EXITS, LONG_S, ["exit code 1 before it was ready", "    loading", "    CUDA out of memory"]),
+        (CRASHES, LONG_S, ["exit code 139 (SIGSEGV) before it was ready", "is empty"]),
         (SLOW, 2.0, ["not ready after 2 s", "--serve-timeout", "    still loading"]),
     ],
     ids=["exits", "crashes", "too slow"],

@@ -11,6 +11,7 @@ import pytest
 
 from tau2_logging.models.simulated_server import FAULTS, Reply, ServerSettings, SimulatedServer, ToolUse
 from tests.support.journals import settled
+from tests.support.patience import LONG_S
 
 anthropic = pytest.importorskip("anthropic")
 httpx = pytest.importorskip("httpx")
@@ -152,7 +153,7 @@ def test_a_fault_looks_as_it_does_in_earnest(fault: str, stream: bool, server: S
     """Both SDKs raise what they raise at the real thing; where they raise nothing, what they return is incomplete or (a call as text) wrong
     as a stream alone. The journal names it."""
     server.script(*[Reply(text="A text of a few words.", tools=THREE[:1], fault=fault)] * 2)
-    patience = 0.3 if fault == "hang" else 20
+    patience = 0.3 if fault == "hang" else LONG_S
     first = outcome(gpt_says, gpt, stream, patience)
     second = outcome(claude_says, claude, stream, patience)
     for got, classes in ((first, (BY_OPENAI, BY_OPENAI_STREAMED)[stream]), (second, (BY_ANTHROPIC, BY_ANTHROPIC_STREAMED)[stream])):

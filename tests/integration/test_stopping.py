@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ import pytest
 from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.command import run_local, start_local
 from tests.support.kill_checks import kill_and_check
-from tests.support.patience import LONG_S
+from tests.support.patience import LONG_S, until
 from tests.support.run_files import RunFiles, of
 
 KILLS = 8
@@ -26,9 +25,7 @@ def test_a_signal_stops_the_run_in_order(number: signal.Signals, code: int, tmp_
     log = tmp_path / "tau2_mock.log"
     words = ("--domains", "mock", "--num-trials", "4", "--agent-llm-args", SLOW, "--log-dir", str(tmp_path), "--run-name", "r")
     process = start_local(*words)
-    deadline = time.monotonic() + LONG_S
-    while not (log.exists() and "type=task_end" in log.read_text()) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    until(lambda: log.exists() and "type=task_end" in log.read_text())
     process.send_signal(number)
     out, err = process.communicate(timeout=LONG_S)
     assert process.returncode == code, err

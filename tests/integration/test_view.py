@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -16,21 +16,13 @@ import pytest
 
 from tests.support.browser import chromium
 from tests.support.command import ROOT, environment, in_process, start_local
-from tests.support.patience import LONG_S
+from tests.support.patience import LONG_S, until
 from tests.support.report_samples import HOSTILE, Sample, hostile, pooled, write
 from tests.support.served_runs import ServedRuns, served
 
 SLOW = json.dumps({"ttft_ms": 150})
 VIEW = [sys.executable, "-m", "tau2_logging", "view"]
 SECRET = "the-content-of-a-file-outside"
-
-
-def until(right: Callable[[], bool]) -> None:
-    """Wait for what must happen."""
-    deadline = time.monotonic() + LONG_S
-    while not right():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")

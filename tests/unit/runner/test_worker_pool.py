@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import queue
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -33,7 +32,7 @@ from tau2_logging.runner.work.checkpoint import Row
 from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_unit import RunContext
 from tau2_logging.sinks import MemorySink
-from tests.support.patience import LONG_S
+from tests.support.patience import LONG_S, until
 
 
 def row(unit: Unit) -> Row:
@@ -216,9 +215,7 @@ def test_what_a_worker_tells_reaches_every_sink(scene: Scene) -> None:
         WorkerReport(host="a", lines=[("mock", encode(event))], texts=[("mock", "said")], said=["note: x"], in_flight=[flying])
     )
     scene.workers[0].next()
-    deadline = time.monotonic() + LONG_S
-    while not scene.pool.in_flight() and time.monotonic() < deadline:
-        time.sleep(0.01)
+    until(lambda: bool(scene.pool.in_flight()))  # what is done last with a report
     assert scene.pool.in_flight() == [flying]
     assert event in scene.sink.events
     assert encode(event) in scene.sink.lines
