@@ -16,9 +16,13 @@ from typing import Any
 from tau2_logging.analysis import ReportOptions, RunLog, load_log
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.findings.ranked import MOST_SHOWN, findings_of
+from tau2_logging.analysis.reports.compared.compare_page import page_text
 from tau2_logging.analysis.reports.html import page
+from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.reports.text.answer import MOST_READ
 from tau2_logging.analysis.reports.text.finding_lines import saving_text
+from tau2_logging.analysis.verdict.compare_sides import compare_sides
+from tau2_logging.analysis.verdict.read_sides import two_sides
 from tau2_logging.errors import UserError
 from tau2_logging.view.runs_folder import RUNNING, Run
 
@@ -60,20 +64,39 @@ class ReportPages:
         """Return report.html of a run with another one beside it. Raises UserError if a log cannot be read."""
         return self._page((run.name, other.name), (run, other), lambda: (_read(run), ReportOptions(compare=_read(other))))
 
+    def verdict(self, run: Run, other: Run) -> Path:
+        """Return compare.html: is the run better than the other one? Raises UserError if a log cannot be read or a run has arms."""
+
+        def write(folder: Path) -> Path:
+            sides = two_sides(_read(other), _read(run))
+            if not sides:
+                raise UserError("a run with arms is more than two runs; compare its arms with: tau2-logging compare LOG")
+            content = all(_may_read_beside(one) for one in (run, other))
+            path = output_file(folder, "compare.html")
+            path.write_text(page_text(compare_sides(sides), content=content), encoding="utf-8")
+            return path
+
+        return self._kept(("verdict", run.name, other.name), (run, other), write)
+
     def _page(self, key: tuple[str, ...], runs: Sequence[Run], make: Callable[[], tuple[RunLog, ReportOptions]]) -> Path:
+        def write(folder: Path) -> Path:
+            log, options = make()
+            beside = all(_may_read_beside(run) for run in runs)
+            deep = LogAnalyzer.of_log(log) if beside and runs[0].folder is not None and len(log.simulations) <= MOST_READ else None
+            command = f"tau2-logging view {runs[0].logs[0].parent}"
+            [made, *_] = page.write(log, folder, ReportOptions(compare=options.compare, deep=deep, command=command, content=beside))
+            return made
+
+        return self._kept(key, runs, write)
+
+    def _kept(self, key: tuple[str, ...], runs: Sequence[Run], write: Callable[[Path], Path]) -> Path:
+        """Return the page of a key, written again if a log has grown."""
         sizes = tuple(size for run in runs for size in _sizes(run))
         known = self._pages.get(key)
-        if known is not None and known[0] == sizes:
-            return known[1]
-        log, options = make()
-        beside = all(_may_read_beside(run) for run in runs)
-        deep = LogAnalyzer.of_log(log) if beside and runs[0].folder is not None and len(log.simulations) <= MOST_READ else None
-        command = f"tau2-logging view {runs[0].logs[0].parent}"
-        options = ReportOptions(compare=options.compare, deep=deep, command=command, content=beside)
-        folder = Path(self._folder.name) / str(len(self._pages) if known is None else known[1].parent.name)
-        [made, *_] = page.write(log, folder, options)
-        self._pages[key] = (sizes, made)
-        return made
+        if known is None or known[0] != sizes:
+            folder = Path(self._folder.name) / str(len(self._pages) if known is None else known[1].parent.name)
+            self._pages[key] = (sizes, write(folder))
+        return self._pages[key][1]
 
     def findings(self, run: Run) -> dict[str, Any]:
         """Return the findings of a run so far, and when they were made."""

@@ -46,6 +46,7 @@ class RunsSite:
         app.router.add_get("/api/findings", self._findings)
         app.router.add_get("/report", self._report)
         app.router.add_get("/compare", self._compare)
+        app.router.add_get("/verdict", self._verdict)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         return await _listen(self._runner, port)
@@ -89,6 +90,10 @@ class RunsSite:
     async def _compare(self, request: web.Request) -> web.Response:
         run, other = [await self._find(request, name) for name in ("run", "other")]
         return _html(await self._in(self._making, lambda: self._reports.comparison(run, other).read_bytes()))
+
+    async def _verdict(self, request: web.Request) -> web.Response:
+        run, other = [await self._find(request, name) for name in ("run", "other")]
+        return _html(await self._in(self._making, lambda: self._reports.verdict(run, other).read_bytes()))
 
     async def _find(self, request: web.Request, parameter: str) -> Run:
         def find() -> Run:

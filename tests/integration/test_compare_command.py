@@ -123,7 +123,7 @@ def test_a_gate_that_is_broken_ends_with_3(runs: tuple[Path, Path], tmp_path: Pa
 
 def test_what_cannot_be_compared_is_said(tmp_path: Path, runs: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert command(runs[0], "--output-dir", tmp_path) == 2
-    assert "holds one run, and a comparison needs two" in capsys.readouterr().err
+    assert "one run with simulations, and a comparison needs two" in capsys.readouterr().err
     (tmp_path / "empty").mkdir()
     assert command(runs[0], tmp_path / "empty", "--output-dir", tmp_path) == 2
     assert "nothing to compare in" in capsys.readouterr().err

@@ -77,14 +77,14 @@ NAMES = (
 
 @pytest.mark.parametrize("target", OUTSIDE)
 def test_no_path_leads_to_a_file(site: ServedRuns, target: str) -> None:
-    """The server has six paths, and none of them is one of a file."""
+    """The server has seven paths, and none of them is one of a file."""
     answer = site.get(target)
     assert answer.status in (400, 404)
     assert SECRET not in answer.text
     assert "root:" not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/report", "/compare", "/api/run", "/api/findings"])
+@pytest.mark.parametrize("path", ["/report", "/compare", "/verdict", "/api/run", "/api/findings"])
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_that_is_no_run_gives_nothing(site: ServedRuns, path: str, name: str) -> None:
     """A run is looked up among those that were found; its name is never made into a path."""
@@ -141,6 +141,7 @@ def test_two_runs_are_compared_by_a_click(site: ServedRuns) -> None:
     text = site.get("/compare?run=20261120_174501_ab12&other=other").text
     assert "Reward and cost" in text
     assert "Settings that differ" not in site.get("/report?run=other").text
+    assert "No verdict: " in site.get("/verdict?run=20261120_174501_ab12&other=other").text
     started = time.monotonic()
     assert site.get("/compare?run=20261120_174501_ab12&other=other").text == text
     assert time.monotonic() - started < 1

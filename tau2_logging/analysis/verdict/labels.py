@@ -109,7 +109,8 @@ def _by_source(sides: Sequence[ComparedRun]) -> list[str]:
 
 
 def cut(text: str, most: int = LONGEST, from_end: bool = False) -> str:
-    """Return the text, or its beginning (or end) and an ellipsis."""
+    """Return the text on one line, or its beginning (or end) and an ellipsis."""
+    text = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     if len(text) <= most:
         return text
     return f"…{text[1 - most :]}" if from_end else f"{text[: most - 1]}…"

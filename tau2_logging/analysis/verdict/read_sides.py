@@ -22,7 +22,7 @@ def read_sides(paths: Sequence[str], run: str | Sequence[str] = LATEST_OF_EACH, 
     sides = trials_of_one(found)
     if len(sides) < 2:
         raise UserError(
-            f"{paths[0] if paths else 'nothing'} holds one run, and a comparison needs two; name another log, results file or run folder"
+            f"{', '.join(paths)}: one run with simulations, and a comparison needs two; name another log, results file or folder"
         )
     return labelled(sides, labels)
 

@@ -67,7 +67,8 @@ function fits(row) {
 
 function listBody() {
   const rows = LISTED.runs.filter(fits);
-  const compared = chosen.length === 2 ? pageLink("/compare", { run: chosen[1], other: chosen[0] }, `Compare ${chosen[1]} with ${chosen[0]}`, "#/compare")
+  const pair = { run: chosen[1], other: chosen[0] };
+  const compared = chosen.length === 2 ? [pageLink("/compare", pair, `Compare ${chosen[1]} with ${chosen[0]}`, "#/compare"), " ", pageLink("/verdict", pair, "Is it better?")]
     : make("span", { class: "hint" }, "Choose two runs to compare them.");
   const none = LISTED.runs.length ? "No run fits the filter." : "No run in this folder yet. Start one with run_local.py; it will appear here.";
   return [
@@ -98,7 +99,7 @@ function runPage() {
 
 function drawCompare() {
   const other = parts.other.value;
-  parts.compare.replaceChildren(other ? pageLink("/compare", { run: state.run, other }, "Compare", "#/compare") : "");
+  parts.compare.replaceChildren(...(other ? [pageLink("/compare", { run: state.run, other }, "Compare", "#/compare"), " ", pageLink("/verdict", { run: state.run, other }, "Is it better?")] : []));
 }
 
 function drawOthers() {

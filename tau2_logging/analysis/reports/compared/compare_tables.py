@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tau2_logging.analysis.verdict.compare_sides import Comparison
-from tau2_logging.analysis.verdict.labels import NOT_SAID, shown_value
+from tau2_logging.analysis.verdict.labels import NOT_SAID, cut, shown_value
 from tau2_logging.analysis.verdict.pair_verdict import PairVerdict
 from tau2_logging.analysis.verdict.paired_measures import MEASURES
 from tau2_logging.analysis.verdict.sentences import points
@@ -91,7 +91,7 @@ def pair_rows(comparison: Comparison) -> Rows:
 def setting_rows(comparison: Comparison) -> Rows:
     """Return the settings that differ, with the value of each side."""
     return [
-        (name, *(NOT_SAID if value is None else shown_value(value, values) for value in values))
+        (cut(name), *(NOT_SAID if value is None else cut(shown_value(value, values), 200) for value in values))
         for name, values in comparison.settings.items()
     ]
 
