@@ -211,6 +211,20 @@ def own_agents(benchmark: Any, agent_data: Any, env: Any, task: Any, user: Any, 
 
 
 @needs_maseval
+def test_masevals_user_has_tau2s_guidelines() -> None:
+    """As docs/integration.md says: the same files, and the prompt that its documents speak of is not used."""
+    from maseval.benchmark.tau2 import tau2 as port
+    from tau2.utils.utils import DATA_DIR
+
+    own, theirs = Path(port.__file__).parent / "prompt_templates", DATA_DIR / "tau2" / "user_simulator"
+    for name in ("simulation_guidelines.md", "simulation_guidelines_tools.md"):
+        assert (own / name).read_bytes() == (theirs / name).read_bytes()
+    code = Path(port.__file__).read_text(encoding="utf-8")
+    assert "simulation_guidelines_tools.md" in code
+    assert "user_simulator.txt" not in code
+
+
+@needs_maseval
 def test_a_persons_own_agent_system_is_measured_too(tmp_path: Path) -> None:
     """It calls the environment's tools without MASEval's agent: each call is an event, and so are the user's models."""
     hook = f"{__name__}:own_agents"
