@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tau2_logging.extras import missing_package
+
 if TYPE_CHECKING:
     from tau2_logging.agents.agent_summary import get_usage_examples, print_enhanced_agent_summary
     from tau2_logging.agents.managed_agents import ContextManagedLLMAgent, EnhancedLLMAgent, RetryManagedLLMAgent
@@ -36,9 +38,14 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
         return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    except ImportError as error:
+        if (sentence := missing_package(error)) is None:
+            raise
+        raise ImportError(f"{name}: {sentence}") from error
 
 
 def __dir__() -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import tau2_logging
 from tau2_logging.extras import EXTRAS, missing_package
 from tau2_logging.leaving import exit_code
 
@@ -61,6 +62,17 @@ def test_a_missing_package_is_a_sentence_that_names_the_extra(capsys: pytest.Cap
     assert "run_local.py: error: this needs the package litellm" in capsys.readouterr().err
     with pytest.raises(ModuleNotFoundError):
         exit_code("run_local.py", lambda: work("nobodys"))
+
+
+def test_a_name_of_the_package_that_needs_more_says_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As an import of it fails, in one sentence."""
+
+    def lacking(name: str) -> None:
+        raise ModuleNotFoundError("No module named 'yaml'", name="yaml")
+
+    monkeypatch.setattr("importlib.import_module", lacking)
+    with pytest.raises(ImportError, match=r"^run_enhanced_simulation: this needs the package yaml"):
+        tau2_logging.run_enhanced_simulation  # noqa: B018
 
 
 def test_every_package_of_an_extra_is_known_by_its_module() -> None:
