@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from tau2_logging.agents import ContextSettings, settings_of
 from tau2_logging.agents.context_reduction import Reduced, Reduction
-from tau2_logging.agents.mistakes import explain_error, find_mistake
 from tau2_logging.agents.shortened_results import identifiers, shortened
 from tau2_logging.errors import UserError
 
@@ -135,38 +134,6 @@ def test_a_shortened_result_is_still_json_and_never_longer(value: Any) -> None:
         assert len(text) <= len(content)
         if isinstance(value, dict | list):
             json.loads(text)
-
-
-SCHEMAS = {"cancel_order": {"properties": {"order_id": {"type": "string"}}, "required": ["order_id"]}}
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "problem", "words"),
-    [
-        ("cancel_order", {"order_id": "#W1"}, None, ()),
-        ("cancel_orders", {}, "unknown_tool", ("cancel_order?",)),
-        ("cancel_order", {}, "invalid_arguments", ("lacks order_id", '"required": ["order_id"]')),
-        ("cancel_order", {"order_id": 1, "why": "x"}, "invalid_arguments", ("no argument why", "order_id has the wrong type")),
-    ],
-)
-def test_a_mistake_is_told_with_the_schema(name: str, arguments: dict[str, Any], problem: str | None, words: tuple[str, ...]) -> None:
-    """What is wrong is named, and what the tool takes stands beside it; a right call has no mistake."""
-    mistake = find_mistake(name, arguments, SCHEMAS)
-    assert (mistake.problem if mistake else None) == problem
-    assert all(word in (mistake.told if mistake else "") for word in words)
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        ("Error: X.cancel_order() missing 1 required positional argument: 'order_id'", "order_id"),
-        ("Error: Order #W9 not found", "do not guess"),
-        ("Error: Non-pending order cannot be cancelled", "Do not repeat it"),
-    ],
-)
-def test_an_error_is_explained_by_its_kind(error: str, words: str) -> None:
-    """A call that does not fit, a value that does not exist, a refusal: each gets its own advice."""
-    assert words in explain_error("cancel_order", error, SCHEMAS)
 
 
 @pytest.mark.parametrize(
