@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.map import crowded_folders, graph, local_imports, repeated_classes, repeated_files
+import ast
+import re
+
+from tests.map import PACKAGE, ROOT, crowded_folders, graph, local_imports, repeated_classes, repeated_files
 
 CROWDED = {
     "tau2_logging.events": "one module a kind of knowledge about the log, each small, and all of the same family",
@@ -52,3 +55,17 @@ def test_the_stages_of_the_analysis_import_in_reading_order() -> None:
         if (here := module.split(".")[2]) != (there := target.split(".")[2]) and place[there] >= place[here]
     ]
     assert wrong == []
+
+
+def test_no_test_imports_a_private_name() -> None:
+    """Neither in an import nor as the dotted name of what is replaced."""
+    private = re.compile(rf"{PACKAGE}(\.\w+)*\._(?!_)\w+")
+    found = []
+    for path in sorted((ROOT / "tests").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            else:
+                names = [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
+            found += [f"{path.name}: {name}" for name in names if private.fullmatch(name)]
+    assert found == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from typing import Any
+from unittest.mock import patch
 
 import pandas as pd
 import pytest
@@ -12,6 +13,7 @@ from tau2_logging.experiments.analysis import Findings, analyze
 from tau2_logging.experiments.injection import Injection
 from tau2_logging.experiments.manipulation_check import DELIVERED, Verdict, marker_table, verdicts
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
+from tau2_logging.models.scripted import provider
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT, ScriptedModels
 from tau2_logging.models.scripted.task_script import TaskScript, TaskScripts
 from tau2_logging.models.scripted.user import user_turn
@@ -32,18 +34,22 @@ def replies(arm: str, model: str) -> list[Any]:
     found = []
     for task in TASKS:
         settings = {"seed": 3, "ttft_ms": 5, "spread": 0.4, "faults": {"loop": 0.3, "invalid_args": 0.2}}
-        answer = ScriptedModels(book)._answer(
-            model=model,
-            messages=[{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hello"}],
-            optional_params={**settings, TASK_ARGUMENT: f"mock@{arm}/{task}"},
-        )
-        found.append((answer.reply, answer.ttft_ms, answer.decode_ms))
+        with patch.object(provider, "time") as time:
+            answer = ScriptedModels(book).completion(
+                model=model,
+                messages=[{"role": "system", "content": "Be kind."}, {"role": "user", "content": "hello"}],
+                optional_params={**settings, TASK_ARGUMENT: f"mock@{arm}/{task}"},
+            )
+        message = answer.choices[0].message
+        calls = [(call.function.name, call.function.arguments) for call in message.tool_calls or ()]
+        found.append((message.content, calls, time.sleep.call_args))
     return found
 
 
 @pytest.mark.parametrize("model", ["agent", "user"])
 def test_the_name_of_an_arm_does_not_change_the_dice(model: str) -> None:
     """The same task with the same settings is the same in an arm of another name: all that differs between arms is what they change."""
+    assert len({str(reply) for reply in replies("control", model)}) > 1
     assert replies("control", model) == replies("z-other", model)
 
 
