@@ -46,7 +46,7 @@ def command(name: str) -> str:
     """Return the words that start a command as this process was started: as a script, a console command or a module."""
     started = Path(sys.argv[0])
     if started.suffix == ".py" and name in _SCRIPTS and _is_root(started.parent):
-        return f"{interpreter()} {shlex.quote(_from_here(started.parent / _SCRIPTS[name]))}"
+        return f"{interpreter()} {shlex.quote(from_here(started.parent / _SCRIPTS[name]))}"
     if installed := _console_command(started):
         return f"{installed} {name}"
     return f"{_search_path()}{interpreter()} -m tau2_logging {name}"
@@ -54,7 +54,7 @@ def command(name: str) -> str:
 
 def interpreter() -> str:
     """Return the interpreter of this process, from the current folder if it lies below it."""
-    return shlex.quote(_from_here(Path(sys.executable)))
+    return shlex.quote(from_here(Path(sys.executable)))
 
 
 def ready_interpreter() -> str | None:
@@ -62,7 +62,7 @@ def ready_interpreter() -> str | None:
     found = ROOT / ".venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     if not found.exists() or Path(sys.prefix) == ROOT / ".venv":
         return None
-    return shlex.quote(_from_here(found))
+    return shlex.quote(from_here(found))
 
 
 def _is_root(folder: Path) -> bool:
@@ -85,7 +85,7 @@ def _console_command(started: Path) -> str | None:
         return None
     folders = map(os.path.abspath, os.environ.get("PATH", "").split(os.pathsep))
     first = next((folder for folder in folders if os.path.exists(os.path.join(folder, found.name))), None)
-    return DOOR if first == os.path.abspath(found.parent) else shlex.quote(_from_here(found))
+    return DOOR if first == os.path.abspath(found.parent) else shlex.quote(from_here(found))
 
 
 def _search_path() -> str:
@@ -95,7 +95,7 @@ def _search_path() -> str:
     return f"PYTHONPATH={shlex.quote(str(ROOT))} "
 
 
-def _from_here(path: Path) -> str:
+def from_here(path: Path) -> str:
     """Return the path from the current folder if it lies below it; links are not followed."""
     absolute, here = os.path.abspath(path), os.getcwd()
     return os.path.relpath(absolute, here) if absolute.startswith(here + os.sep) else absolute

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 import tau2_logging
+from tau2_logging.__main__ import COMMANDS
 from tau2_logging.extras import EXTRAS, missing_package
 from tau2_logging.leaving import exit_code
 
@@ -50,6 +53,34 @@ def test_the_wheel_is_told_of_every_file_that_is_no_module() -> None:
     }
     files = {path for path in (ROOT / "tau2_logging").rglob("*") if path.is_file() and path.suffix not in {".py", ".pyc"}}
     assert files == taken
+
+
+def test_the_wheel_holds_every_file_and_starts_every_command(tmp_path: Path) -> None:
+    """Built by setuptools as pip does it, from a copy, and looked at: nothing is installed. Its entry points are there, and from its own
+    files alone, in another folder, the list of commands and the help of one appear."""
+    source = tmp_path / "source"
+    shutil.copytree(ROOT / "tau2_logging", source / "tau2_logging", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    build = f"import setuptools.build_meta as backend; print(backend.build_wheel({str(tmp_path)!r}))"
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", build], cwd=source, capture_output=True, text=True, check=True)
+    with zipfile.ZipFile(tmp_path / done.stdout.split()[-1]) as wheel:
+        packed = {name for name in wheel.namelist() if name.startswith("tau2_logging/")}
+        (entries,) = [wheel.read(name).decode() for name in wheel.namelist() if name.endswith("entry_points.txt")]
+        wheel.extractall(tmp_path / "installed")
+    assert packed == {str(path.relative_to(source)) for path in (source / "tau2_logging").rglob("*") if path.is_file()}
+    commands = dict(line.split(" = ") for line in entries.splitlines() if " = " in line)
+    assert commands.pop("tau2-logging") == "tau2_logging.__main__:main"
+    assert {f"{target.partition(':')[0]}" for target in commands.values()} <= {command.module for command in COMMANDS.values()}
+    for words, said in (([], "tau2-logging run --domains"), (["analyze", "--help"], "  tau2-logging analyze logs/")):
+        script = tmp_path / "bin/tau2-logging"
+        script.parent.mkdir(exist_ok=True)
+        script.write_text("import sys; sys.path.insert(0, sys.argv.pop(1)); from tau2_logging.__main__ import main; main()")
+        answer = subprocess.run(
+            [sys.executable, "-I", str(script), str(tmp_path / "installed"), *words], cwd=tmp_path, capture_output=True, text=True,
+            check=True, env={"PATH": str(script.parent)},
+        )  # fmt: skip
+        assert said in answer.stdout
 
 
 def test_a_missing_package_is_a_sentence_that_names_the_extra(capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tau2_logging.invocation import ANALYZE, RUN, command
+from tau2_logging.invocation import ANALYZE, RUN, command, from_here
 from tau2_logging.runner.run_end import Ending
 from tau2_logging.runner.run_stop import Stop
 from tau2_logging.runner.settings.config import RunConfig
@@ -28,8 +28,8 @@ class NextCommands:
     @staticmethod
     def of_run(config: RunConfig, directory: Path) -> NextCommands:
         """Return those of a run that was started alone."""
-        logs = shlex.join(str(events_path(config.log_dir, domain)) for domain in config.domains)
-        return NextCommands(f"{command(ANALYZE)} --log_file {logs} --output_dir analysis_results/", f"{command(RUN)} --resume {directory}")
+        logs = shlex.join(from_here(events_path(config.log_dir, domain)) for domain in config.domains)
+        return NextCommands(f"{command(ANALYZE)} {logs}", f"{command(RUN)} --resume {shlex.quote(from_here(directory))}")
 
 
 def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterator[str]:
