@@ -1,22 +1,32 @@
-"""`python -m benchmarks.attribution public FOLDER [--write]`: the rules against labels of public results files, which lie in FOLDER."""
+"""How often the rules that say whose fault a failure is are right.
+
+python -m benchmarks.attribution scripted [--trials 4] [--tasks N]    scripted simulations with known culprits
+python -m benchmarks.attribution public FOLDER [--write]              labelled public results files, which lie in FOLDER
+"""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from benchmarks.attribution import public
+from benchmarks.attribution import public, scripted
 
 
 def main() -> None:
     """Read the command line and measure."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     kinds = parser.add_subparsers(dest="kind", required=True)
+    of_scripted = kinds.add_parser("scripted")
+    of_scripted.add_argument("--trials", type=int, default=4, help="how often every task is played, with other dice each time")
+    of_scripted.add_argument("--tasks", type=int, help="only the first tasks of each domain")
     of_public = kinds.add_parser("public")
     of_public.add_argument("folder", type=Path)
     of_public.add_argument("--write", action="store_true", help="keep the decisions in tests/golden/attribution")
     args = parser.parse_args()
-    public.measure(args.folder, args.write)
+    if args.kind == "public":
+        public.measure(args.folder, args.write)
+    else:
+        scripted.measure(args.trials, args.tasks)
 
 
 if __name__ == "__main__":

@@ -14,20 +14,26 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tau2_logging.models.experts.tool import CALL_EXPERT
+from tau2_logging.models.scripted.careful_agent import asked_or_stopped, believed
 from tau2_logging.models.scripted.scripted_reply import ScriptedReply, calls_in, parsed_arguments, question_reply, tool_reply
 from tau2_logging.models.scripted.task_script import CLOSING, TRANSFER_NOTICE, TRANSFER_TOOL, Action, TaskScript
 
 Message = Mapping[str, Any]
 
 
-def agent_turn(script: TaskScript, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None) -> ScriptedReply:
-    """Return the agent's next turn in a conversation (OpenAI messages, the agent's view), with the tools it was offered."""
+def agent_turn(
+    script: TaskScript, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None, writes: frozenset[str] = frozenset()
+) -> ScriptedReply:
+    """Return the agent's next turn in a conversation (OpenAI messages, the agent's view), with the tools it was offered. `writes`: those of
+    them that change the database."""
     question = consultation(messages, tools or ())
     if question is not None:
         return question
     names = {tool["function"]["name"] for tool in tools or ()}
-    actions = script.actions or goal_actions(script, tools or ())
+    actions = believed(script.actions or goal_actions(script, tools or ()), messages)
     action = next_action(actions, messages)
+    if action is not None and (words := asked_or_stopped(action, messages, writes)) is not None:
+        return ScriptedReply(text=words)
     if action is not None:
         return ScriptedReply(text=action.request()) if asks_user(action, names) else tool_reply(action.name, action.arguments)
     if "done" in names and not any(message["role"] == "user" for message in messages):

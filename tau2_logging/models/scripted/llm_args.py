@@ -26,6 +26,8 @@ LOOP = "loop"
 
 _LATENCY = ("ttft_ms", "tpot_ms", "spread")
 _SHARES = ("bad_writes", "bad_when_told", "lapse", "gives_up")
+USER_FAULTS = ("hangs_up", "wrong_fact", "withholds", "changes_mind")
+"""What the user can do wrong on purpose; each is the share of simulations in which it does."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class ScriptedSettings:
     An effect of the customer on the agent, for trying out experiments: `gives_up` is the share of simulations in which the agent does
     nothing that it was asked for, `gives_up_when` what is added to it if the customer has written certain words. The same trial of a
     task draws alike in every arm, so that `{"gives_up": 0.2, "gives_up_when": {"unacceptable": 0.3}}` is an effect of -0.3 on success.
+
+    Faults of the user, for trying out who is blamed for a failure: `hangs_up`, `wrong_fact`, `withholds`, `changes_mind`, each the share of
+    simulations in which the user commits it; a simulation has at most one (see `user_faults`).
     """
 
     ttft_ms: float = 0.0
@@ -54,6 +59,7 @@ class ScriptedSettings:
     lapse: float = 1.0
     gives_up: float = 0.0
     gives_up_when: Mapping[str, float] = field(default_factory=dict)
+    user_faults: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> ScriptedSettings:
@@ -63,7 +69,15 @@ class ScriptedSettings:
         limit = None if arguments.get("context_limit") is None else int(_at_least_zero("context_limit", arguments["context_limit"]))
         faults = _rates(arguments.get("faults") or {})
         when = _shares_by_words(arguments.get("gives_up_when") or {})
-        return cls(**latency, **shares, context_limit=limit, faults=faults, gives_up_when=when, seed=_seed(arguments.get("seed")))
+        return cls(
+            **latency,
+            **shares,
+            context_limit=limit,
+            faults=faults,
+            gives_up_when=when,
+            user_faults=_user_faults(arguments),
+            seed=_seed(arguments.get("seed")),
+        )
 
     def draw_fault(self, random_: random.Random) -> str | None:
         """Return which fault this call has, if any. A call that is made again is drawn again."""
@@ -107,6 +121,13 @@ def _shares_by_words(value: Any) -> dict[str, float]:
     if not isinstance(value, Mapping):
         raise UserError(f'scripted model: gives_up_when is {value!r}; give shares by words, as in {{"gives_up_when": {{"angry": 0.2}}}}')
     return {str(words): _share(f"gives_up_when {words!r}", share) for words, share in value.items()}
+
+
+def _user_faults(arguments: Mapping[str, Any]) -> dict[str, float]:
+    found = {name: _share(name, arguments[name]) for name in USER_FAULTS if arguments.get(name) is not None}
+    if sum(found.values()) > 1 + 1e-9:
+        raise UserError(f"scripted model: the shares of {', '.join(found)} add up to {sum(found.values()):g}; at most 1 is possible")
+    return found
 
 
 def _rates(faults: Any) -> dict[str, float]:

@@ -32,6 +32,7 @@ from tau2_logging.models.scripted.scripted_reply import ScriptedReply
 from tau2_logging.models.scripted.task_script import CLOSING, TaskScripts
 from tau2_logging.models.scripted.token_count import count, prompt_tokens
 from tau2_logging.models.scripted.user import user_turn
+from tau2_logging.models.scripted.user_faults import drawn_user_fault
 from tau2_logging.models.scripted.weakness import drops_task, weakened
 
 PROVIDER = "scripted"
@@ -116,7 +117,8 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         draw: random.Random,
     ) -> ScriptedReply:
         if model == "user":
-            return user_turn(messages, draw)
+            fault = drawn_user_fault(settings, _dice_of(domain, task))
+            return user_turn(messages, draw, bool(settings.user_faults), fault)
         if model == "judge":
             return judge_turn(messages)
         if model not in ("agent", "expert"):
@@ -135,7 +137,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         if model == "agent" and drops_task(settings, _dice_of(domain, task), messages):
             return ScriptedReply(text=CLOSING)
         again = first_call(messages) if settings.loops(random.Random(f"{settings.seed}|{_dice_of(domain, task)}|loop")) else None
-        return again or agent_turn(script, messages, params.get("tools"))
+        return again or agent_turn(script, messages, params.get("tools"), self.scripts.writes(domain))
 
     def _times_made(self, settings: ScriptedSettings, task: str, model: str, turn: str) -> int:
         if not settings.faults and not settings.bad_writes:

@@ -9,21 +9,33 @@ from typing import Any
 from tau2_logging.models.scripted.persona import asks_again, in_persona
 from tau2_logging.models.scripted.scripted_reply import ScriptedReply, tool_reply
 from tau2_logging.models.scripted.task_script import CLOSING, TRANSFER_NOTICE, requested_action
+from tau2_logging.models.scripted.user_faults import asks_to_be_asked, faulty_answer
 
 STOP, TRANSFER = "###STOP###", "###TRANSFER###"
 _REASON = "Reason for call:"
 _LONGEST_OPENING = 400
 
 
-def user_turn(messages: Sequence[Mapping[str, Any]], random_: random.Random | None = None) -> ScriptedReply:
+def user_turn(
+    messages: Sequence[Mapping[str, Any]], random_: random.Random | None = None, careful: bool = False, fault: str | None = None
+) -> ScriptedReply:
     """Return the user's next turn, in tau2's flipped view: the user is `assistant`, the agent is `user`.
 
-    With `random_` it takes on the manner that its system prompt asks for.
+    With `random_` it takes on the manner that its system prompt asks for. A `careful` one wants to be asked before changes; `fault` is what
+    it does wrong on purpose (`user_faults`).
     """
+    if careful and (words := _careful_words(messages, fault)) is not None:
+        return ScriptedReply(text=words)
     if random_ is None:
         return _plain_turn(messages)
     again = CLOSING in str(messages[-1].get("content") or "") and asks_again(messages, random_)
     return in_persona(ScriptedReply(text="Is that really everything?") if again else _plain_turn(messages), messages, random_)
+
+
+def _careful_words(messages: Sequence[Mapping[str, Any]], fault: str | None) -> str | None:
+    if not any(message["role"] == "assistant" for message in messages):
+        return asks_to_be_asked(f"Hello. {opening(messages)}", messages, fault)
+    return faulty_answer(str(messages[-1].get("content") or ""), fault, STOP) if messages[-1]["role"] == "user" else None
 
 
 def _plain_turn(messages: Sequence[Mapping[str, Any]]) -> ScriptedReply:

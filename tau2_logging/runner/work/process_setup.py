@@ -13,6 +13,7 @@ from tau2_logging.instrument import Instrumentation, ToolDetails
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.event_logger import EventLogger
+from tau2_logging.models.scripted.llm_args import USER_FAULTS
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.models.scripted.task_script import TaskScripts, script_of
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
@@ -53,7 +54,7 @@ class ProcessSetup:
         for unit in units:
             self.learn(unit)
         for label, settings in self._run_spec.settings.items():
-            if settings.agent_args.get("bad_writes"):
+            if settings.agent_args.get("bad_writes") or any(name in settings.user_args for name in USER_FAULTS):
                 self._book.add_write_tools(label, self._harness.write_tools(settings.domain))
         register(self._book)
         warm_up()
