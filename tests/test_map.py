@@ -9,6 +9,7 @@ from tests.map import PACKAGE, ROOT, crowded_folders, graph, local_imports, repe
 
 CROWDED = {
     "tau2_logging.events": "one module a kind of knowledge about the log, each small, and all of the same family",
+    "tau2_logging.cli": "a module a command, and beside it what the command does: a family of interchangeable things",
     "tau2_logging.analysis.reports": "a module a format: a family of interchangeable things",
 }
 """Folders that may have more entries than others, and why."""

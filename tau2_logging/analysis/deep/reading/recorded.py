@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 
+from tau2_logging.analysis.deep.reading.label_files import Label, read_labels
 from tau2_logging.analysis.deep.reading.recorded_conversation import RecordedConversation
 from tau2_logging.analysis.measures.comparison.pooling import PER_RUN, RunIdentity, check_alike
 from tau2_logging.analysis.reader.line import Rejected
@@ -85,6 +86,8 @@ class Recorded:
     """What each run was made with."""
     conversations: Mapping[tuple[Any, ...], RecordedConversation] = field(default_factory=dict)
     """What was said, by run, domain, task and trial, of simulations of which results files or checkpoints hold it."""
+    labels: tuple[Label, ...] = ()
+    """Whose fault people said that simulations are, read from beside the files."""
 
     @property
     def notes(self) -> list[str]:
@@ -151,6 +154,7 @@ def tables(rows: Rows, sources: Iterable[str]) -> Recorded:
         tuple(sources),
         tuple(_facts(rows)),
         {one.key: one for one in rows.conversations},
+        read_labels(sources),
     )
 
 
