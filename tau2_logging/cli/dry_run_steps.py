@@ -10,7 +10,7 @@ from tau2_logging.analysis import RunLog, load_log
 from tau2_logging.analysis.measures.costs.prices import default_prices, read_prices
 from tau2_logging.errors import UserError
 from tau2_logging.events.call_arguments import shown_arguments
-from tau2_logging.events.label import plain_domain
+from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.events.secrets.masking import mask_text
 from tau2_logging.experiments.planning.run_forecast import RunForecast, SimulationForecast, forecast, total
 from tau2_logging.invocation import RUN, command

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis import load_log
-from tau2_logging.events.label import arm_label
+from tau2_logging.events.domain_label import arm_label
 from tau2_logging.experiments.planning.plan_file import Experiment
 from tau2_logging.runner.work.checkpoint import read_rows
 from tau2_logging.statistics.score import is_solved

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.analysis import load_log
-from tau2_logging.events.label import arm_label, plain_domain
+from tau2_logging.events.domain_label import arm_label, plain_domain
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.work.prompts import user_prompts
 

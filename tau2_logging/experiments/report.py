@@ -16,7 +16,7 @@ from tau2_logging.analysis.reports.html.table_data import kind_of, label_of, tab
 from tau2_logging.analysis.reports.text.plain import plain, records
 from tau2_logging.analysis.reports.text.sections import Section, long_text
 from tau2_logging.errors import UserError
-from tau2_logging.events.label import arm_label
+from tau2_logging.events.domain_label import arm_label
 from tau2_logging.experiments.analysis import Findings, Table
 from tau2_logging.experiments.planning.plan_file import Experiment
 from tau2_logging.runner.work.checkpoint import read_rows

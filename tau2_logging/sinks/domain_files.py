@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
-from tau2_logging.events.label import plain_domain
+from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.logger.sink import Sink
 from tau2_logging.sinks.appender import Appender, append_to_all, lost_lines
 

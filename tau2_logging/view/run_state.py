@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from tau2_logging.events import MODEL_CALL_TYPES
-from tau2_logging.events.label import arm_of
+from tau2_logging.events.domain_label import arm_of
 from tau2_logging.events.logfmt import Value
 from tau2_logging.statistics.score import Score, score_of
 from tau2_logging.view.seen_event import SeenEvent, Simulation, wall_seconds

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.events.label import arm_label
+from tau2_logging.events.domain_label import arm_label
 from tau2_logging.experiments.injection import Injection, check_injection
 from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness

@@ -17,7 +17,7 @@ from tau2_logging.analysis.measures.costs.cost_tables import task_costs
 from tau2_logging.analysis.tables.columns import as_floats, column
 from tau2_logging.analysis.tables.outcomes import AGENT_ERROR
 from tau2_logging.analysis.verdict.looks import Looks, looks_beside
-from tau2_logging.events.label import arm_of, plain_domain
+from tau2_logging.events.domain_label import arm_of, plain_domain
 from tau2_logging.statistics.score import SOLVED_WITHIN
 
 if TYPE_CHECKING:

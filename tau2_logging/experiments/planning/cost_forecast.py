@@ -8,7 +8,7 @@ from pathlib import Path
 from tau2_logging.analysis import load_log
 from tau2_logging.analysis.measures.costs.prices import PriceTable, default_prices
 from tau2_logging.errors import UserError
-from tau2_logging.events.label import arm_label
+from tau2_logging.events.domain_label import arm_label
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings, simulation_settings
 from tau2_logging.units import money

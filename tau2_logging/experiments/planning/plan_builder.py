@@ -9,7 +9,7 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.call_arguments import MASK
-from tau2_logging.events.label import plain_domain
+from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.runner.harness.enhanced_domains import offered
 from tau2_logging.runner.harness.load_harness import load_harness

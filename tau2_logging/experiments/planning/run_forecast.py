@@ -14,7 +14,7 @@ from tau2_logging.analysis.measures.costs.prices import FREE_PREFIX, PriceTable
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY
 from tau2_logging.events import MODEL_CALL_TYPES
-from tau2_logging.events.label import plain_domain
+from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.events.roles import TOKEN_FIELDS
 from tau2_logging.experiments.planning.cost_forecast import typical_usd
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tau2_logging.errors import UserError
-from tau2_logging.events.label import arm_label
+from tau2_logging.events.domain_label import arm_label
 from tau2_logging.experiments.planning.plan_file import Experiment
 from tau2_logging.invocation import EXPERIMENTS, command
 from tau2_logging.runner.settings.config import RunConfig

@@ -20,7 +20,7 @@ import litellm
 from litellm import CustomLLM
 from litellm.types.utils import ChatCompletionMessageToolCall, Function, GenericStreamingChunk, ModelResponse, Usage
 
-from tau2_logging.events.label import plain_domain
+from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.events.roles import MODEL_ROLES
 from tau2_logging.logger.context import current, current_expert
 from tau2_logging.models.scripted.agent import agent_turn

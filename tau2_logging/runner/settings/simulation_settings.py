@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tau2_logging.events.label import arm_label
+from tau2_logging.events.domain_label import arm_label
 from tau2_logging.models.experts import ADVISE, Expert
 from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig
 from tau2_logging.users import Variant, user_name

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tau2_logging.errors import UserError
-from tau2_logging.events.label import plain_domain
+from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.invocation import EXPERIMENTS, command
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness, trial_seeds

@@ -8,7 +8,7 @@ from tau2_logging.analysis.measures.costs.cost_tables import task_costs
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.keyed import each_run
 from tau2_logging.analysis.tables.simulations import score
-from tau2_logging.events.label import arm_of
+from tau2_logging.events.domain_label import arm_of
 from tau2_logging.statistics.score import Score
 
 if TYPE_CHECKING:
