@@ -151,9 +151,10 @@ def analysis(*words: str) -> int:
 
 
 def test_the_page_shows_the_verdict_and_flipped_tasks_side_by_side(runs: tuple[Path, Path], tmp_path: Path) -> None:
-    """In a real browser, light, dark and as narrow as a telephone; a hostile name is text."""
+    """In a real browser, light, dark and as narrow as a telephone; a hostile name is text, and files of one name are not mixed up."""
     hostile = "<img src=x onerror=alert(1)>"
-    weak = recorded(tmp_path / "weak.json", hostile, WEAK, calls=[call("get_user", user_id="u1")])
+    (tmp_path / "old").mkdir()
+    weak = recorded(tmp_path / "old" / runs[1].name, hostile, WEAK, calls=[call("get_user", user_id="u1")])
     assert command(weak, runs[1], "--output-dir", tmp_path, "--format", "html") == 0
     with chromium(tmp_path / "profile") as browser:
         browser.get((tmp_path / "compare.html").as_uri())
@@ -167,6 +168,6 @@ def test_the_page_shows_the_verdict_and_flipped_tasks_side_by_side(runs: tuple[P
         assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
         browser.find_element("link text", "side by side").click()
         turns = WebDriverWait(browser, 20).until(lambda page: page.find_elements("css selector", ".pair .turn"))
-        assert "get_user" in turns[2].text
+        assert ["get_user" in turn.text for turn in turns] == [False, False, True, False, False]
         assert [badge.text for badge in browser.find_elements("css selector", ".pair h2 .badge")] == ["Not solved", "Solved"]
         assert browser.get_log("browser") == []

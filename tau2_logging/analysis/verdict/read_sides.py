@@ -21,9 +21,8 @@ def read_sides(paths: Sequence[str], run: str | Sequence[str] = LATEST_OF_EACH, 
     found = [side for path in paths for side in sides_of(named_log(path, run), path)]
     sides = trials_of_one(found)
     if len(sides) < 2:
-        raise UserError(
-            f"{', '.join(paths)}: one run with simulations, and a comparison needs two; name another log, results file or folder"
-        )
+        said = f"{', '.join(paths)}: one run with simulations, and a comparison needs two"
+        raise UserError(f"{said}; name another log, results file or folder, or compare the runs of a log with --run all")
     return labelled(sides, labels)
 
 

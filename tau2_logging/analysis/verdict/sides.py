@@ -36,8 +36,9 @@ class ComparedRun:
     """What is compared. `source`: as it was named; `settings`: what it was made with; `texts`: a hash of each task's text, if known.
 
     `simulations`: domain, task, trial, outcome (1 solved, 0 not, NaN no score), `model_failure` (the agent's own model ended it), status,
-    `key` (by which its conversation is found), and the measures of `paired_measures` by their names. `logs`: where the conversations are,
-    each with the arm that is meant. `looks`: how far it was run, if looks at its results decided on that.
+    `log` and `key` (the place in `logs`, and the key there, by which its conversation is found), and the measures of `paired_measures`
+    by their names. `logs`: where the conversations are, each with the arm that is meant. `looks`: how far it was run, if looks at its
+    results decided on that.
     """
 
     label: str
@@ -106,7 +107,7 @@ def _table(log: RunLog) -> pd.DataFrame:
         "domain": domains.map(plain_domain), "task": rows["task"].astype(str), "trial": pd.to_numeric(rows["trial"]).fillna(0).astype(int),
         "arm": pd.Series([arm_of(name) for name in domains], dtype=object),
         "outcome": np.where(np.isnan(reward), np.where(by_model, 0.0, np.nan), solved), "model_failure": by_model,
-        "status": rows["status"].astype(str), "key": list(map(key_of, rows.to_dict("records"))), **_measured(rows),
+        "status": rows["status"].astype(str), "key": list(map(key_of, rows.to_dict("records"))), "log": 0, **_measured(rows),
     })  # fmt: skip
 
 
@@ -119,16 +120,17 @@ def _measured(rows: pd.DataFrame) -> dict[str, Any]:
 def merged(sides: Sequence[ComparedRun]) -> ComparedRun:
     """Return several runs of the same settings as one side: their simulations are further trials."""
     tables = []
-    for number, side in enumerate(sides):
-        tables.append(side.simulations.assign(order=number))
+    logs: list[tuple[RunLog, str | None]] = []
+    for side in sides:
+        tables.append(side.simulations.assign(log=side.simulations["log"] + len(logs)))
+        logs.extend(side.logs)
     table = pd.concat(tables, ignore_index=True)
     table["trial"] = table.groupby(TASK, sort=False).cumcount()
     first = sides[0]
     texts = {task: text for side in sides for task, text in side.texts.items()}
     sources, runs = (", ".join(dict.fromkeys(getattr(side, name) for side in sides)) for name in ("source", "run"))
-    logs = tuple(log for side in sides for log in side.logs)
     looks = next((side.looks for side in sides if side.looks is not None), None)
-    return ComparedRun(first.label, sources, runs, first.settings, texts, table.drop(columns="order"), logs, looks)
+    return ComparedRun(first.label, sources, runs, first.settings, texts, table, tuple(logs), looks)
 
 
 def mean_or_none(values: Any) -> float | None:

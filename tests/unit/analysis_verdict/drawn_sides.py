@@ -25,7 +25,8 @@ def side(
     cost, wall, settings = more.pop("cost", 1.0), more.pop("wall", 10.0), more.pop("settings", {"agent": label})
     rows = [
         {"domain": domain, "task": task, "trial": trial, "outcome": np.nan if value is None else value, "model_failure": False,
-         "status": "error" if value is None else "ok", **dict.fromkeys(MEASURED, 7.0), "cost_usd": cost * (1 + 0.01 * number),
+         "status": "error" if value is None else "ok", "log": 0, "key": (label, domain, task, str(trial)),
+         **dict.fromkeys(MEASURED, 7.0), "cost_usd": cost * (1 + 0.01 * number),
          "wall_s": wall * (1 + 0.01 * number)}
         for number, (task, trials) in enumerate(outcomes.items()) for trial, value in enumerate(trials)
     ]  # fmt: skip

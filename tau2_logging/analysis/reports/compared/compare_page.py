@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-import pandas as pd
 
 from tau2_logging.analysis.conversations.conversation import Key
 from tau2_logging.analysis.conversations.read_conversations import ConversationReader
@@ -29,19 +28,23 @@ MOST_FLIPS = 40
 _ASSETS = Path(__file__).parent / "assets"
 
 
+Place = tuple[ComparedRun, int, Key]
+"""A simulation: its run, which of the run's logs, and its key there. Runs of one name may be compared."""
+
+
 def page_text(comparison: Comparison, gates: Sequence[Gate] = (), content: bool = True) -> str:
     """Return the page. `content`: with conversations."""
     data = page_data(comparison, gates)
     chosen = [list(_chosen(pair)) for pair in comparison.pairs] if content else []
     blocks, note = Blocks(), ""
     try:
-        places = _added({key for pair in chosen for flip in pair for key in flip}, comparison.sides, blocks)
+        places = _added([one for pair in chosen for flip in pair for one in flip], blocks)
     except (Tau2LoggingError, OSError, ValueError) as error:
         places, note = {}, f"Conversations could not be read: {error}"
     blocks.close()
     for pair, flips in zip(data["pairs"], chosen, strict=False):
-        for row, keys in zip(pair["flips"], flips, strict=False):
-            row["at"] = [places.get(key) for key in keys]
+        for row, shown in zip(pair["flips"], flips, strict=False):
+            row["at"] = [places.get((id(side.logs[log][0]), key)) for side, log, key in shown]
     data |= {"note": note, "colors": {theme: colors(theme) for theme in ("light", "dark")}, "roles": ROLE_LABELS}
     script = "".join(f"\n{asset(name)}" for name in ("dom", "reader"))
     script += f"\n{(_ASSETS / 'compare.js').read_text(encoding='utf-8')}"
@@ -73,33 +76,26 @@ def _pair(pair: PairVerdict, row: dict[str, Any]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _chosen(pair: PairVerdict) -> Iterator[tuple[Key, Key]]:
+def _chosen(pair: PairVerdict) -> Iterator[tuple[Place, Place]]:
     """Yield for each flipped task the two simulations that show it: one that the better run solved, one that the other did not."""
     for flip in pair.flips[:MOST_FLIPS]:
-        wanted = (0.0, 1.0) if flip["difference"] > 0 else (1.0, 0.0)
-        first, second = (_of_task(side, flip["task"], pair.domain, outcome) for side, outcome in zip((pair.a, pair.b), wanted, strict=True))
-        yield first, second
+        first, second = (0.0, 1.0) if flip["difference"] > 0 else (1.0, 0.0)
+        yield _of_task(pair.a, flip["task"], pair.domain, first), _of_task(pair.b, flip["task"], pair.domain, second)
 
 
-def _of_task(side: ComparedRun, task: str, domain: str, outcome: float) -> Key:
+def _of_task(side: ComparedRun, task: str, domain: str, outcome: float) -> Place:
     rows = side.simulations[(side.simulations["task"] == task) & (side.simulations["domain"] == domain)]
     fitting = rows[rows["outcome"] == outcome]
-    key: Key = _first(fitting if len(fitting) else rows)
-    return key
+    first = (fitting if len(fitting) else rows).iloc[0]
+    return side, int(first["log"]), first["key"]
 
 
-def _first(rows: pd.DataFrame) -> Any:
-    return rows["key"].iloc[0]
-
-
-def _added(keys: set[Key], sides: Sequence[ComparedRun], blocks: Blocks) -> dict[Key, tuple[int, int]]:
-    """Return where the conversations of these simulations are, now that they are in the blocks."""
-    places: dict[Key, tuple[int, int]] = {}
-    if not keys:
-        return places
-    logs = {id(log): log for side in sides for log, _ in side.logs}
-    for log in logs.values():
-        runs = set(log.chosen or log.runs)
-        for one in ConversationReader(log).conversations({key for key in keys if key[0] in runs and key not in places}):
-            places[one.key] = blocks.add(one)
-    return places
+def _added(wanted: Sequence[Place], blocks: Blocks) -> dict[tuple[int, Key], tuple[int, int]]:
+    """Return where the conversations of these simulations are, by log and key, now that they are in the blocks."""
+    logs, keys = {}, defaultdict[int, set[Key]](set)
+    for side, number, key in wanted:
+        log = side.logs[number][0]
+        logs[id(log)] = log
+        keys[id(log)].add(key)
+    found = ((name, one) for name, log in logs.items() for one in ConversationReader(log).conversations(keys[name]))
+    return {(name, one.key): blocks.add(one) for name, one in found}
