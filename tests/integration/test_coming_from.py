@@ -171,6 +171,10 @@ def test_an_option_of_tau2s_own_command_is_taken_or_has_its_row() -> None:
     assert len(flags) > 20
 
 
+def test_the_page_says_how_many_names_are_here() -> None:
+    assert f"{len(IMPORTS)} of the {len(IMPORTS) + len(ABSENT)} names" in PAGE
+
+
 def test_importing_the_package_loads_nothing_heavy() -> None:
     """Names are looked up when they are asked for; those of events need the standard library alone."""
     code = "import sys, tau2_logging; tau2_logging.ToolExecutionEvent; print({'tau2', 'litellm', 'pandas', 'numpy'} & set(sys.modules))"
