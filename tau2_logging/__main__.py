@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 from tau2_logging.command_parser import closest
-from tau2_logging.invocation import door
-from tau2_logging.leaving import leave, tell
+from tau2_logging.invocation import door, program
+from tau2_logging.leaving import carry_out, leave, tell
 from tau2_logging.version import __version__
 
 
@@ -95,7 +95,8 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     if words[0] not in COMMANDS:
         tell(f"usage: {door()} COMMAND [options]; see --help\n{door()}: error: {about(words[0])}")
         leave(2)
-    leave(importlib.import_module(COMMANDS[words[0]].module).main(words[1:]) or 0)
+    name, *rest = words
+    carry_out(program(name), lambda: int(importlib.import_module(COMMANDS[name].module).main(rest) or 0))
 
 
 def listing() -> str:
@@ -105,7 +106,7 @@ def listing() -> str:
     return "\n".join([
         f"usage: {door()} COMMAND [options]", "", "Profiling and structured logging for tau2-bench.", "", *lines, "",
         f"Options of a command:  {door()} COMMAND --help",
-        f"To begin:  {door()} run --domains retail --limit 5 --open",
+        f"To begin:  {door()} run --domains retail -n 5 --open",
     ])  # fmt: skip
 
 

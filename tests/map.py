@@ -78,8 +78,8 @@ def _functions(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def crowded_folders() -> dict[str, int]:
-    """Folders with more than MOST_ENTRIES modules and folders, without `__init__`."""
-    entries = Counter(name.rpartition(".")[0] for name in modules())
+    """Folders with more than MOST_ENTRIES modules and folders, without `__init__` and `__main__`."""
+    entries = Counter(name.rpartition(".")[0] for name in modules() if not name.endswith(".__main__"))
     return {name: number for name, number in sorted(entries.items()) if number > MOST_ENTRIES and name != PACKAGE}
 
 

@@ -47,7 +47,7 @@ ALLOWED: dict[str, set[str]] = {
     "experiments": {"runner", "analysis", "statistics", "events"},
     "view": {"analysis", "statistics", "events"},
     "parity": {"environments", "models", "events"},
-    "cli": {"experiments", "parity", "view", "runner", "analysis", "instrument", "models", "events", "sinks", "logger"},
+    "cli": {"experiments", "parity", "view", "runner", "analysis", "instrument", "models", "events", "sinks", "logger", "__main__"},
 }
 """What each folder may import besides itself and LEAVES. `cli` takes the names of log files from `sinks`, what masks text from `logger`,
 and gives `parity` the layers of `instrument`, which it may not import. The package itself ("") names what its folders have, and imports a

@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 from tau2_logging import __main__ as door
-from tau2_logging import invocation
+from tau2_logging import browser, invocation
 from tau2_logging.version import __version__
 
 ROOT = Path(__file__).resolve().parents[3]
 MODULES = [path.relative_to(ROOT).with_suffix("") for path in (ROOT / "tau2_logging").rglob("*.py")]
 NO_COMMANDS = {
     "tau2_logging.__main__": "the door itself",
+    "tau2_logging.cli.__main__": "the door under the name of its folder",
+    "tau2_logging.analysis.__main__": "a sentence for those who try it",
     "tau2_logging.events.docs": "writes two pages of docs/ for those who change the tables",
     "tau2_logging.cli.parity_worker": "a process that parity starts",
     "tau2_logging.models.servers.supervisor": "a process beside model servers",
@@ -72,6 +74,48 @@ def test_a_command_has_its_help_under_its_own_name(name: str, capsys: pytest.Cap
     assert texts[0] == texts[1]
     assert texts[0].startswith(f"usage: {invocation.program(name)} ")
     assert "python run_local.py" not in texts[0].replace(invocation.command("run"), "")
+
+
+def test_the_folders_that_people_try_to_start_say_what_the_command_is() -> None:
+    """`-m tau2_logging.cli` is the door; `-m tau2_logging.analysis` names it."""
+    start = [sys.executable, "-m"]
+    cli = subprocess.run([*start, "tau2_logging.cli"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert cli.stdout.startswith("usage: python -m tau2_logging COMMAND")
+    analysis = subprocess.run([*start, "tau2_logging.analysis", "a.log"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (analysis.returncode, analysis.stdout) == (2, "")
+    assert " -m tau2_logging analyze LOG\n" in analysis.stderr
+
+
+def test_a_command_whose_package_is_missing_names_the_extra(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Also if its module cannot even be imported."""
+
+    def missing(_: str) -> None:
+        raise ModuleNotFoundError("No module named 'yaml'", name="yaml")
+
+    monkeypatch.setattr(door.importlib, "import_module", missing)
+    with pytest.raises(SystemExit) as ended:
+        door.main(["simulate-server", "sim"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("python -m tau2_logging simulate-server: error: this needs the package yaml")
+
+
+def test_view_may_open_its_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a browser with windows, and in none where there is no screen: a text browser would take over the terminal."""
+    served: list[tuple[Path, int | None, object]] = []
+    monkeypatch.setattr("tau2_logging.view.runs_site.serve", lambda *words: served.append(words) or 0)
+    for words in (["logs", "--open"], ["logs"]):
+        with pytest.raises(SystemExit):
+            door.main(["view", *words])
+    assert [show for *_, show in served] == [browser.open_page, None]
+    opened: list[str] = []
+    monkeypatch.setattr(browser.webbrowser, "open", lambda address: opened.append(address) or True)
+    monkeypatch.setattr(browser.sys, "platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY", "BROWSER"):
+        monkeypatch.delenv(name, raising=False)
+    assert not browser.open_page("http://127.0.0.1:1/")
+    monkeypatch.setenv("DISPLAY", ":0")
+    assert browser.open_page("http://127.0.0.1:2/")
+    assert opened == ["http://127.0.0.1:2/"]
 
 
 def test_the_old_ways_of_starting_remain() -> None:
