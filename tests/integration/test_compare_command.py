@@ -165,9 +165,10 @@ def test_the_page_shows_the_verdict_and_flipped_tasks_side_by_side(runs: tuple[P
         assert len(browser.find_elements("css selector", "svg .slope")) == 2
         browser.find_element("id", "theme").click()
         browser.set_window_size(500, 900)
-        assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+        WebDriverWait(browser, 60).until(lambda page: page.execute_script("return document.documentElement.scrollWidth <= innerWidth"))
         browser.find_element("link text", "side by side").click()
-        turns = WebDriverWait(browser, 20).until(lambda page: page.find_elements("css selector", ".pair .turn"))
+        badges = WebDriverWait(browser, 60).until(lambda page: page.find_elements("css selector", ".pair h2 .badge"))
+        assert [badge.text for badge in badges] == ["Not solved", "Solved"]
+        turns = browser.find_elements("css selector", ".pair .turn")
         assert ["get_user" in turn.text for turn in turns] == [False, False, True, False, False]
-        assert [badge.text for badge in browser.find_elements("css selector", ".pair h2 .badge")] == ["Not solved", "Solved"]
         assert browser.get_log("browser") == []

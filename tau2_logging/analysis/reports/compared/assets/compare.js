@@ -143,7 +143,8 @@ function startComparison() {
   const button = make("button", { type: "button", id: "theme", "aria-label": "light or dark", onclick: startTheme(render) }, "\u25D1");
   document.getElementById("app").append(make("header", { class: "top" }, make("div", { class: "inner" }, make("span", { class: "name" }, DATA.title), nav, button)), main, tip);
   addEventListener("hashchange", render);
-  addEventListener("resize", render);
+  let width = innerWidth;  // drawings have the width of the page; a conversation that is being read stays as it is
+  addEventListener("resize", () => { if (innerWidth !== width && !location.hash.startsWith("#/flip")) render(); width = innerWidth; });
   render();
 }
 
