@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tau2_logging.command_parser import CommandParser
 from tau2_logging.invocation import command, program
-from tau2_logging.leaving import exit_code
+from tau2_logging.leaving import exit_code, leave
 
 FAULTS_NAMED = ("agent", "user", "judge", "task", "tools", "infrastructure", "unknown")
 _EPILOG = """\
@@ -50,3 +50,7 @@ def _label(args: argparse.Namespace) -> int:
 
     print(labelled(args.run, args.task, args.trial, args.domain, args.fault, args.turn, args.note))
     return 0
+
+
+if __name__ == "__main__":
+    leave(main())
