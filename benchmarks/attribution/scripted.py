@@ -44,6 +44,14 @@ AGENT_FAULTS: Mapping[str, Mapping[str, Any]] = {
 NOBODY = {"changes_mind": 0.0}
 """A careful user without a fault."""
 
+HOLED: Mapping[str, frozenset[str]] = {
+    "airline": frozenset(
+        ["2", "5", "7", "9", "12", "13", "14", "18", "21", "23", "27", "29", "33", "35", "37", "38", "39", "42", "44", "45"]
+    ),
+    "retail": frozenset(["18", "22", "62", "91", "98", "100", "107"]),
+}
+"""Tasks whose reference or scenario later releases of tau2 changed: the task may be at fault there whoever else is. They are left out."""
+
 Table = Counter[tuple[str, str]]
 
 
@@ -53,15 +61,17 @@ def play(folder: Path, user: Mapping[str, Any], agent: Mapping[str, Any], seed: 
     config = RunConfig(
         domains=DOMAINS, num_tasks=tasks, agent_model=ModelChoice(SCRIPTED_AGENT, {**agent, "seed": seed}),
         user_model=ModelChoice(SCRIPTED_USER, {**user, "seed": seed}), judge_model=ModelChoice(SCRIPTED_JUDGE), log_dir=folder / name,
-        run_name=name, progress=False, max_steps=60,
+        run_name=name, progress=False, max_steps=60, seed=300 + seed,
     )  # fmt: skip
     run(config, console=Console(file=io.StringIO()))
     return sorted((folder / name / "runs" / name).glob("results_*.json"))
 
 
 def decided(path: Path) -> Iterator[dict[str, Any]]:
-    """Yield what the rules say of each failed simulation of a results file."""
-    yield from records(attribution(LogAnalyzer(path).recorded))
+    """Yield what the rules say of each failed simulation of a results file, of tasks that are sound."""
+    for row in records(attribution(LogAnalyzer(path).recorded)):
+        if row["task"] not in HOLED[str(row["domain"])]:
+            yield row
 
 
 def user_faults(folder: Path, seeds: range, tasks: int | None) -> tuple[Table, Table]:

@@ -17,7 +17,7 @@ from tau2_logging.analysis.deep import (
     root_causes,
     trends,
 )
-from tau2_logging.analysis.deep.attribution import attribute, fault_tables, label_agreement
+from tau2_logging.analysis.deep.attribution import attribute, fault_tables, label_agreement, procedures
 from tau2_logging.analysis.deep.reading.recorded import Recorded
 from tau2_logging.analysis.deep.tool_calls import agent_events, argument_use, diversity, execution, loops, taxonomy, transitions
 
@@ -77,6 +77,9 @@ TABLES: tuple[TableKind, ...] = (
     TableKind("label_agreement", FAILURES, "Rules and labels", label_agreement.label_agreement,
               "Of the simulations that `label` was told of: right of what the rules said, found of what was labelled; Cohen's kappa."),
     TableKind("label_confusion", FAILURES, "Rules and labels, pair by pair", label_agreement.label_confusion),
+    TableKind("procedure_counts", FAILURES, "Passes that an auditor would fail", procedures.procedure_counts,
+              "Solved simulations in which the agent did not keep to a procedure of its policy.", brief=True),
+    TableKind("procedure_breaches", FAILURES, "Passes that an auditor would fail, one by one", procedures.procedure_breaches),
     TableKind("cause_counts", FAILURES, "Why simulations failed", root_causes.cause_counts,
               "The first cause, in a fixed order, with evidence in the record; found by rules, open the simulation to verify.", brief=True),
     TableKind("root_causes", FAILURES, "Each failed simulation", root_causes.root_causes),

@@ -12,7 +12,7 @@ from tau2_logging.analysis.deep.attribution.accusation import AGENT, FaultRule, 
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed
 from tau2_logging.analysis.deep.root_causes import cause_of
 
-_OF_THE_MODEL = ("no usable reply", "loop", "too many errors", "out of steps", "action failed")
+_OF_THE_MODEL = ("no usable reply", "loop", "too many errors", "out of steps")
 
 
 def _unasked_write(case: FailedCase) -> Shown | None:

@@ -23,7 +23,7 @@ TRANSFER_TOOL = "transfer_to_human_agents"
 _READS = re.compile(r"^(get|find|search|list|check|calculate|think|lookup|read|view|show|count|transfer|done|run_speed|can)(_|$)")
 _YES = re.compile(
     r"\b(yes|yep|yeah|confirm(ed)?|proceed|go ahead|please do|approve[ds]?|authori[sz]e|that('| i)?s (correct|right|fine)"
-    r"|sounds (good|right|perfect)|correct|agreed?|sure|ok(ay)?|cancel it|do it|perfect)\b",
+    r"|sounds (good|right|perfect|great|fine|appropriate)|correct|agreed?|sure|ok(ay)?|cancel it|do it|perfect)\b",
     re.IGNORECASE,
 )
 _NO = re.compile(
@@ -134,16 +134,7 @@ class FailedCase:
     @cached_property
     def unconfirmed(self) -> list[Row]:
         """Extra writes that the customer had not agreed to: the last message of the customer before holds no yes, or nothing was asked."""
-        return [call for call in self.extra if not self.agreed_before(call["turn"])]
-
-    def agreed_before(self, turn: int) -> bool:
-        """Return whether the customer's last message before a turn agrees, to a message of the agent that asked."""
-        before = [message for message in self.messages if message.index < turn and message.text and message.role in ("user", "assistant")]
-        if not before:
-            return True  # not known
-        if (last := max((at for at, message in enumerate(before) if message.role == "user"), default=None)) is None:
-            return False
-        return says_yes(before[last].text) and any(message.role == "assistant" for message in before[1:last])
+        return [call for call in self.extra if not agreed_before(self.messages, call["turn"])]
 
     @cached_property
     def last_user(self) -> SaidMessage | None:
@@ -186,6 +177,16 @@ class FailedCase:
             if message.role == "tool" and message.text.startswith(cut):
                 return message.text
         return cut
+
+
+def agreed_before(messages: Iterable[SaidMessage], turn: int) -> bool:
+    """Return whether the customer's last message before a turn agrees, after the agent had said something; true if nothing is known."""
+    before = [message for message in messages if message.index < turn and message.text and message.role in ("user", "assistant")]
+    if not before:
+        return True
+    if (last := max((at for at, message in enumerate(before) if message.role == "user"), default=None)) is None:
+        return False
+    return says_yes(before[last].text) and any(message.role == "assistant" for message in before[1:last])
 
 
 def call_failed(call: Row) -> bool:

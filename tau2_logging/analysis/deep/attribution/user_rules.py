@@ -6,6 +6,7 @@ They apply only if no write of the agent costs the reward on its own.
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 from tau2_logging.analysis.deep.attribution.accusation import USER, FaultRule, Shown
 from tau2_logging.analysis.deep.attribution.failed_case import END_TOKENS, FailedCase, declines, entity_ids, named_things, says_yes
@@ -15,6 +16,8 @@ from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
 
 _ASKS = re.compile(r"\?|\b(confirm|reply|please (provide|tell|let me know|choose|share))\b", re.IGNORECASE)
 _TOKEN = re.compile(r"#?\w*\d[\w.@-]*\w|\b[\w.]+@[\w.]+\w")
+_OWN = re.compile(r"name|email|zip|phone|address|birth")
+"""Arguments whose values only the customer knows."""
 _REFUSES = re.compile(
     r"\b(do not|don'?t|can(not|'?t)|would(n'?t| not)|prefer not|rather not|not going) "
     r"(to )?(have|know|remember|recall|say|tell|share|give|provide|want to say)\b"
@@ -118,21 +121,31 @@ def _values_in_place(case: FailedCase) -> list[str]:
 
 
 def _withheld(case: FailedCase) -> Shown | None:
-    """The agent asked, the user refused, and what it kept to itself is in its scenario and in the reference write that was never tried."""
+    """The agent asked, the user refused, and what it kept to itself is in its scenario and in a reference action that was never tried."""
     if not case.scenario or case.extra or not case.lost_only("DB", "ACTION", "ENV_ASSERTION", "NL_ASSERTION", "COMMUNICATE"):
         return None
-    said = "\n".join(message.text for message in case.messages if message.role in ("user", "tool")).casefold()
-    used = {value for call in case.evidence.calls for value in leaves(call["arguments"] or {})}
-    kept = [
-        value
-        for action in (action for action in case.evidence.actions if not action["made"])
-        for value in leaves(action["wanted"])
-        if _TOKEN.fullmatch(value) and len(value) >= 4 and value in case.scenario and value not in said and value not in used
-    ]
-    for before, message in zip(case.messages, case.messages[1:], strict=False):
-        if kept and message.role == "user" and before.role == "assistant" and _ASKS.search(before.text) and _REFUSES.search(message.text):
+    if not (kept := _kept_back(case)):
+        return None
+    for before, message in pairwise(case.messages):
+        asked = before.role == "assistant" and before.index > 0 and _ASKS.search(before.text)  # the greeting asks for nothing
+        if asked and message.role == "user" and _REFUSES.search(message.text):
             return Shown(message.index, f"asked by the agent, the user withholds {kept[0]!r}, which its scenario gives")
     return None
+
+
+def _kept_back(case: FailedCase) -> list[str]:
+    """Return what the scenario gives, reference actions that were not made need, and nobody said or used."""
+    said = "\n".join(message.text for message in case.messages if message.role in ("user", "tool")).casefold()
+    used = {value for call in case.evidence.calls for value in leaves(call["arguments"] or {})}
+    return [
+        value
+        for action in case.evidence.actions
+        if not action["made"]
+        for name, given in action["wanted"].items()
+        for value in leaves(given)
+        if len(value) >= 4 and (_TOKEN.fullmatch(value) or _OWN.search(name)) and value in case.scenario and value not in said
+        if value not in used
+    ]
 
 
 def _changed_mind(case: FailedCase) -> Shown | None:
