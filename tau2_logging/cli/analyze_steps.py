@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from tau2_logging.analysis.deep import LogAnalyzer
-from tau2_logging.analysis.deep.reading.inputs import is_recording
+from tau2_logging.analysis.deep.reading.inputs import is_recording, is_results
 from tau2_logging.analysis.follow import follow
 from tau2_logging.analysis.load import LATEST, LATEST_OF_EACH, load_log
 from tau2_logging.analysis.measures import gates
 from tau2_logging.analysis.measures.costs.prices import default_prices, read_prices
 from tau2_logging.analysis.measures.provenance import newer_format
 from tau2_logging.analysis.reader.sources import STDIN, find_logs
-from tau2_logging.analysis.recordings import EVAL, load_results, recorded_file
+from tau2_logging.analysis.recordings import load_results, recorded_file
 from tau2_logging.analysis.reports import Report, deep_alone, load_report, parse_formats
 from tau2_logging.analysis.reports.compared.compare_files import write_files
 from tau2_logging.analysis.reports.compared.compare_text import WIDTH
@@ -121,20 +121,19 @@ def _which(args: argparse.Namespace) -> list[str]:
 
 
 def _recordings(args: argparse.Namespace) -> list[Path]:
-    """Return results files, events and run folders among what was named; they are taken out of the logs. Results files that are named
-    alone, without --deep, are read as a log, as after --results. Raises UserError for other recordings without --deep."""
+    """Return results files, events and run folders among what was named; they are taken out of the logs. Results files alone are what
+    `--results` takes. Raises UserError for events without --deep."""
     named = [Path(name) for name in args.log_file]
-    found = [path for path in named if is_recording(path) or path.suffix == EVAL]
+    if named and all(map(is_results, named)) and args.log_dir is None and not args.results and not args.follow:
+        args.results, args.log_file = args.log_file, []
+        return []
+    found = [path for path in named if is_recording(path)]
     args.log_file = [name for name, path in zip(args.log_file, named, strict=True) if path not in found]
     if args.log_dir is not None and is_recording(Path(args.log_dir)):
         found.append(Path(args.log_dir))
         args.log_dir = None
-    alone = not args.log_file and args.log_dir is None and all(path.suffix in (".json", EVAL) for path in found)
-    if alone and (not args.deep or any(path.suffix == EVAL for path in found)):
-        args.results += map(str, found)
-        return []
     if found and not args.deep:
-        raise UserError(f"{found[0]} is not a log but a recording of a run; read it with --deep, or name a tau2_<domain>.log")
+        raise UserError(f"{found[0]} is not a log but a record without one; read it with --deep, or name a tau2_<domain>.log")
     return found
 
 

@@ -45,6 +45,14 @@ class Missing:
     refused: list[Rejected] = field(default_factory=list)
     """Simulations that could not be read."""
 
+    by_run: dict[str, Missing] = field(default_factory=dict)
+
+    def add(self, run: str, own: Missing) -> None:
+        """Add what a file does not hold."""
+        self.counts += own.counts
+        self.refused += own.refused
+        self.by_run[run] = own
+
     def sentences(self) -> list[str]:
         """For the user: what there is no figure of, and what the figures rest on."""
         counted = [self._sentence(name) for name in _TEXTS if self.counts[name]]

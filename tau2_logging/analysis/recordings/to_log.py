@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -28,46 +29,47 @@ def load_results(paths: Sequence[Path], run: str | Sequence[str] = LATEST) -> tu
     is all of them: the code that names them wants them. Raises UserError.
     """
     missing = Missing()
-    paths = [recorded_file(path) for path in paths]
-    made = log_lines(paths, missing)
+    made = list(_recorded([recorded_file(path) for path in paths], missing))
     with TemporaryDirectory(prefix="tau2_recorded_") as folder:
-        log = load_log(_write(made, Path(folder)), ALL if run in (LATEST, [LATEST]) and len(set(paths)) > 1 else run)
-    log.files = [str(path) for path in paths]
+        logs = [_write(Path(folder) / str(number), domain, lines) for number, (_, domain, lines) in enumerate(made)]
+        log = load_log(logs, ALL if run in (LATEST, [LATEST]) and len(logs) > 1 else run)
+    log.files = [str(path) for path, *_ in made]
+    log.readings = [replace(reading, file=name) for reading, name in zip(log.readings, log.files, strict=True)]
     log.refuse(missing.refused)
     log.notes, log.doubts = missing.sentences(), missing.doubts()
+    log.notes_of_run = {name: (own.sentences(), own.doubts()) for name, own in missing.by_run.items()}
     return log, missing
 
 
 def write_log(paths: Sequence[Path], folder: Path, force: bool = False) -> tuple[list[Path], Missing]:
     """Return `tau2_{domain}.log` in `folder` for the domains of these files. Raises UserError, also if a log is there already."""
     missing = Missing()
-    made = log_lines([recorded_file(path) for path in paths], missing)
+    made: dict[str, list[LogLine]] = {}
+    for _, domain, lines in _recorded([recorded_file(path) for path in paths], missing):
+        made.setdefault(domain, []).extend(lines)
     there = [path for domain in made if (path := folder / f"tau2_{domain}.log").exists()]
     if there and not force:
         raise UserError(f"{there[0]} exists; choose another folder, or overwrite it with --force")
-    return _write(made, folder), missing
+    return [_write(folder, domain, lines) for domain, lines in made.items()], missing
 
 
-def log_lines(paths: Sequence[Path], missing: Missing) -> dict[str, list[LogLine]]:
-    """Return the lines of a log by domain, of all these files together. Raises UserError if one is no recording.
+def _recorded(paths: Sequence[Path], missing: Missing) -> Iterator[tuple[Path, str, list[LogLine]]]:
+    """Yield each file once, with its domain and the lines of the log that it amounts to. Raises UserError if one is no recording.
 
     Each file is a run, called as the deep analysis calls it.
     """
-    made: dict[str, list[LogLine]] = {}
     for path, run in run_names(path for path in paths if path.suffix != SUFFIX).items():
-        domain, lines = results_lines(path, run, missing)
-        made.setdefault(domain, []).extend(lines)
+        domain, lines = results_lines(path, run, own := Missing())
+        missing.add(run, own)
+        yield path, domain, lines
     for path in dict.fromkeys(path for path in paths if path.suffix == SUFFIX):
-        domain, lines = eval_lines(path, missing)
-        made.setdefault(domain, []).extend(lines)
-    return made
+        domain, lines = eval_lines(path, own := Missing())
+        missing.add(str(lines[0].fields["run"]), own)
+        yield path, domain, lines
 
 
-def _write(made: Mapping[str, Sequence[LogLine]], folder: Path) -> list[Path]:
-    paths = []
+def _write(folder: Path, domain: str, lines: Sequence[LogLine]) -> Path:
+    path = folder / f"tau2_{domain}.log"
     folder.mkdir(parents=True, exist_ok=True)
-    for domain, lines in made.items():
-        path = folder / f"tau2_{domain}.log"
-        path.write_text("".join(f"{line.text()}\n" for line in lines), encoding="utf-8")
-        paths.append(path)
-    return paths
+    path.write_text("".join(f"{line.text()}\n" for line in lines), encoding="utf-8")
+    return path

@@ -61,6 +61,7 @@ class EventTables:
         self.pooled = pooled
         self.notes: list[str] = []
         self.doubts: list[str] = []
+        self.notes_of_run: dict[str, tuple[list[str], list[str]]] = {}
         self._more_refused = 0
 
     @property
@@ -82,7 +83,11 @@ class EventTables:
 
     def of(self, chosen: Sequence[str], pooled: bool = False) -> Self:
         """Return the same log of other runs."""
-        return type(self)(self.store, self.files, self.readings, self.rejected, chosen, pooled)
+        other = type(self)(self.store, self.files, self.readings, self.rejected, chosen, pooled)
+        other.notes_of_run = self.notes_of_run
+        known = [self.notes_of_run[run] for run in chosen if run in self.notes_of_run]
+        other.notes, other.doubts = known[0] if len(known) == 1 == len(chosen) else (self.notes, self.doubts)
+        return other
 
     @property
     def rejected_count(self) -> int:

@@ -198,10 +198,14 @@ def test_results_files_without_log_have_a_folder_for_each_run_as_logs_have(two_a
         names = {path.name for path in alone.iterdir()}
         assert {"deep.json", "deep.md", "report.html", "deep_success.csv"} <= names
         assert {path.name for path in (out / file.stem).iterdir()} == names
-        for name in names - {"analysis.json", "report.html", "deep.json"}:
+        for name in names - {"analysis.json", "report.html", "deep.json", "stats.json", "summary.md"}:
             assert (out / file.stem / name).read_bytes() == (alone / name).read_bytes(), name
         tables = [json.loads((folder / "deep.json").read_text())["tables"] for folder in (out / file.stem, alone)]
         assert tables[0] == tables[1]
+        notes = [json.loads((folder / "stats.json").read_text())["notes"] for folder in (out / file.stem, alone)]
+        assert len(notes[0]) > 1  # what this file does not hold, counted in it alone
+        assert notes[0] == notes[1]
+        assert [source["file"] for source in json.loads((alone / "stats.json").read_text())["files"]] == [str(file)]
     assert ("run" in pd.read_csv(out / "deep_success.csv")) is not pool
 
 

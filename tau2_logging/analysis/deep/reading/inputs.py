@@ -53,6 +53,13 @@ def is_recording(path: Path) -> bool:
     return bool(_recordings(path)) or (any(path.glob("*.json")) and not any(path.glob("tau2_*.log*")))
 
 
+def is_results(path: Path) -> bool:
+    """Return whether a path is what one program wrote of a whole run: a results file of tau2 (v1: its folder), or Inspect AI's `.eval`."""
+    if path.is_dir():
+        return (path / "results.json").is_file()
+    return path.suffix in (".json", ".eval")
+
+
 def _list_for(path: Path, files: Files) -> list[Path]:
     if path.suffix == ".json":
         return files.results
