@@ -14,6 +14,7 @@ from tau2_logging.analysis.recordings.inspect_eval import SUFFIX, eval_lines
 from tau2_logging.analysis.recordings.recorded_simulation import LogLine, Missing
 from tau2_logging.analysis.recordings.tau2_results import results_lines
 from tau2_logging.analysis.run_log import RunLog
+from tau2_logging.analysis.tables.event_tables import Remarks
 from tau2_logging.errors import UserError
 
 
@@ -36,8 +37,8 @@ def load_results(paths: Sequence[Path], run: str | Sequence[str] = LATEST) -> tu
     log.files = [str(path) for path, *_ in made]
     log.readings = [replace(reading, file=name) for reading, name in zip(log.readings, log.files, strict=True)]
     log.refuse(missing.refused)
-    log.notes, log.doubts = missing.sentences(), missing.doubts()
-    log.notes_of_run = {name: (own.sentences(), own.doubts()) for name, own in missing.by_run.items()}
+    of_runs = {name: (own.sentences(), own.doubts()) for name, own in missing.by_run.items()}
+    log.remarks = Remarks((missing.sentences(), missing.doubts()), of_runs)
     return log, missing
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,18 @@ class Reading:
     values: int = 0
 
 
+@dataclass(frozen=True)
+class Remarks:
+    """(notes, doubts) on a log that was made of recordings: on all of them, and on each run."""
+
+    on_all: tuple[list[str], list[str]] = ([], [])
+    on_run: Mapping[str, tuple[list[str], list[str]]] = field(default_factory=dict)
+
+    def of(self, runs: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Return those on these runs: on all of them together if there are several."""
+        return self.on_run.get(runs[0], self.on_all) if len(runs) == 1 else self.on_all
+
+
 class EventTables:
     """The events of one run, or of several.
 
@@ -52,6 +64,7 @@ class EventTables:
         rejected: Sequence[Rejected],
         chosen: Sequence[str],
         pooled: bool = False,
+        remarks: Remarks | None = None,
     ) -> None:
         self.store = store
         self.files = list(files)
@@ -59,9 +72,7 @@ class EventTables:
         self.rejected = list(rejected)
         self.chosen = tuple(chosen)
         self.pooled = pooled
-        self.notes: list[str] = []
-        self.doubts: list[str] = []
-        self.notes_of_run: dict[str, tuple[list[str], list[str]]] = {}
+        self.remarks = remarks or Remarks()
         self._more_refused = 0
 
     @property
@@ -83,11 +94,17 @@ class EventTables:
 
     def of(self, chosen: Sequence[str], pooled: bool = False) -> Self:
         """Return the same log of other runs."""
-        other = type(self)(self.store, self.files, self.readings, self.rejected, chosen, pooled)
-        other.notes_of_run = self.notes_of_run
-        known = [self.notes_of_run[run] for run in chosen if run in self.notes_of_run]
-        other.notes, other.doubts = known[0] if len(known) == 1 == len(chosen) else (self.notes, self.doubts)
-        return other
+        return type(self)(self.store, self.files, self.readings, self.rejected, chosen, pooled, self.remarks)
+
+    @property
+    def notes(self) -> list[str]:
+        """What the file that the log was made of does not hold."""
+        return self.remarks.of(self.chosen)[0]
+
+    @property
+    def doubts(self) -> list[str]:
+        """Those of the notes that say why figures may be wrong."""
+        return self.remarks.of(self.chosen)[1]
 
     @property
     def rejected_count(self) -> int:
