@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -23,6 +26,8 @@ from tau2_logging.sinks.domain_files import events_path
 from tau2_logging.units import duration, money
 
 EXIT_READY, EXIT_REFUSED = 0, 1
+_WIDTH = 140
+"""Columns if the output is not a terminal."""
 _LIMITS = (
     ("max_cost", "--max-cost {:g} USD"), ("max_tokens_total", "--max-tokens-total {:,}"), ("task_timeout", "--task-timeout {:g} s"),
     ("request_timeout", "--request-timeout {:g} s"), ("max_steps", "--max-steps {}"),
@@ -37,15 +42,25 @@ def dry_run(config: RunConfig, like: str | None = None, prices_file: str | None 
     forecasts = {label: forecast(settings, label, log, prices) for label, settings in plan.settings.items()}
     lines = [*_plan_lines(config, plan), *_forecast_lines(config, plan.planned(), forecasts)]
     print("dry run: nothing is started and nothing is written")
-    print("\n".join(f"  {name:<13} {text}" for name, text in lines))
+    for name, text in lines:
+        print(_fitted(text, f"  {name:<13} "))
     if refused is not None:
-        print(f"not ready: {refused}")
+        print(_fitted(refused, "not ready: "))
     return EXIT_REFUSED if refused is not None else EXIT_READY
 
 
+def _fitted(text: str, start: str) -> str:
+    """Return a text after its name, in as many lines as the terminal needs; words stay whole."""
+    width = shutil.get_terminal_size((_WIDTH, 24)).columns if sys.stdout.isatty() else _WIDTH
+    return textwrap.fill(
+        text, width, initial_indent=start, subsequent_indent=" " * len(start), break_long_words=False, break_on_hyphens=False
+    )
+
+
 def _plan_lines(config: RunConfig, plan: RunPlan) -> Iterator[tuple[str, str]]:
+    trials = "trial" if config.num_trials == 1 else "trials"
     for label, number in plan.planned().items():
-        yield "simulations", f"{label}: {len(plan.tasks(label))} tasks x {config.num_trials} trials = {number}"
+        yield "simulations", f"{label}: {len(plan.tasks(label))} tasks x {config.num_trials} {trials} = {number}"
     choice = choose_executor(config, len(plan.units))
     place = f"{choice.workers or 'some'} worker processes" if choice.executor == PROCESSES else choice.executor
     yield "", f"{len(plan.units)} in all, {config.max_concurrency} at a time in {place}, seed {config.seed}"
@@ -70,7 +85,8 @@ def _forecast_lines(
     found = total(forecasts, planned, config.max_concurrency)
     yield "cost", _cost(found, forecasts, planned)
     if found.usd != 0:
-        yield from (("", basis) for basis in dict.fromkeys(item.basis for item in forecasts.values()))
+        bases = {item.basis: label for label, item in forecasts.items()}
+        yield from (("", basis if len(bases) == 1 else f"{label}: {basis}") for basis, label in bases.items())
     if found.seconds is None:
         yield "time", "unknown: no earlier run with these models"
         yield "", f"a few first make both known: {command(RUN)} ... -n 5"

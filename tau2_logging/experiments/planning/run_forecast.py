@@ -39,10 +39,10 @@ class SimulationForecast:
 def forecast(settings: SimulationSettings, label: str, log: RunLog | None, prices: PriceTable) -> SimulationForecast:
     """Return what one simulation of a label costs and how long it takes, by an earlier run if there is one that compares."""
     if log is None:
-        return _typical(settings, prices, f"no earlier run of {plain_domain(label)}")
+        return _typical(settings, prices, "no earlier run")
     calls = _calls(log, label)
     if calls.empty:
-        return _typical(settings, prices, f"no finished simulation of {plain_domain(label)} in the earlier run")
+        return _typical(settings, prices, "the earlier run finished none")
     models = {"agent": settings.agent_llm, "user": settings.user_llm, "judge": settings.judge_llm}
     wanted = calls["role"].map(models).fillna(calls["model"])
     if ((wanted != calls["model"]) & calls["model"].str.startswith(FREE_PREFIX)).any():
