@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from tau2_logging.analysis.verdict.compare_sides import compare_sides
+from tau2_logging.analysis.verdict.looks import Looks
 from tau2_logging.analysis.verdict.quality_gates import Limits, check, parse_points
 from tau2_logging.analysis.verdict.sentences import headline
 from tau2_logging.analysis.verdict.sides import ComparedRun
@@ -40,6 +41,27 @@ def test_what_is_not_told_apart_says_what_could_be_hidden_and_what_would_show_it
         found
         == "B and A are not told apart on 20 tasks (0 points, -11.8 to 11.8): up to 11.8 points could be hidden; 9 trials would show 10."
     )
+
+
+def test_an_interval_without_0_is_no_claim_where_the_test_says_otherwise() -> None:
+    """Five tasks a step better each: of 32 sign patterns 2 are as far from 0, so p cannot be below 5 %."""
+    found = said(side("A", tasks(*[[0, 0, 1]] * 5)), side("B", tasks(*[[0, 1, 1]] * 5)))
+    assert found.startswith("B and A are not told apart on 5 tasks (33.3 points, 9.4 to 57.2, p 0.06): up to 57.2 points could be hidden")
+
+
+def test_more_tasks_are_asked_for_where_no_number_of_trials_would_do() -> None:
+    """Half of the tasks are surely won, half surely lost: trials have no noise that more of them could take away."""
+    found = said(side("A", tasks(*[[1, 1, 1], [0, 0, 0]] * 6)), side("B", tasks(*[[0, 0, 0], [1, 1, 1]] * 6)))
+    assert found.endswith("could be hidden; no number of trials on these tasks would show 20, more tasks might.")
+
+
+def test_a_run_that_was_stopped_at_a_look_says_that_its_score_is_of_a_sample() -> None:
+    looks = Looks([f"t{at}" for at in range(40)], 20, [{"tasks": 10}, {"tasks": 20}], "settled")
+    found = said(side("A", LOW), replace(side("B", HIGH), looks=looks))
+    assert found.startswith("B solves 36.7 points more (")
+    assert "It was stopped after 20 of 40 tasks in random order, where it was settled: scores are those of a sample of tasks" in found
+    looked, plain = (verdict(side("A", LOW), replace(side("B", HIGH), looks=one)).success.interval for one in (looks, None))
+    assert looked.low < plain.low
 
 
 def test_fewer_than_five_pairs_give_no_claim() -> None:

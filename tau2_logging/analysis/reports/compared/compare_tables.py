@@ -105,7 +105,9 @@ def side_text(side: ComparedRun) -> str:
     """Return what a run holds and where it is from."""
     scored = f"{side.scored:,} of {len(side.simulations):,} simulations scored"
     failed = int(side.simulations["model_failure"].sum())
-    own = f", {failed} ended by the agent's own model (they count as failed)" if failed else ""
+    ends = ", ".join(f"{number} {status}" for status, number in side.unscored.most_common(3))
+    own = f" (not: {ends})" if ends else ""
+    own += f", {failed} ended by the agent's own model (they count as failed)" if failed else ""
     return f"{side.label}: {scored}{own}; {side.source}"
 
 
