@@ -104,6 +104,15 @@ def test_results_go_first_then_turns_then_the_rest() -> None:
     assert strategies == [[], ["results"], ["results", "summary"], ["results", "summary", "window"]]
 
 
+def test_turns_are_dropped_above_the_critical_share_of_the_limit() -> None:
+    """Messages that are to be kept are kept up to there, and no further."""
+    messages = conversation(12)
+    late, early = (reduced(messages, 4000, keep_messages=20, critical=critical) for critical in (1.0, 0.8))
+    assert 0.8 * 4000 < late.tokens <= 4000
+    assert early.tokens <= 0.8 * 4000
+    assert len(early.messages) < len(late.messages)
+
+
 def test_identifiers_that_later_turns_use_stay() -> None:
     """An item that a later call names is kept in the shortened result, one that nobody names goes; the share that is kept is counted."""
     messages = conversation(8)
