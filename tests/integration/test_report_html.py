@@ -120,11 +120,24 @@ def strange_agent(folder: Path) -> LogAnalyzer:
     return LogAnalyzer(recordings.write(folder / "strange.json", recordings.results(tasks, runs)))
 
 
+FOLLOW = """
+    const [route, done] = arguments;
+    if (location.hash === route) return done();
+    addEventListener("hashchange", () => setTimeout(done), {once: true});
+    location.hash = route;
+"""
+
+
 @pytest.fixture
 def show(browser: Any, reports: dict[str, Path]) -> Iterator[Any]:
-    """Opens a page of a report; after the test the console must be empty."""
+    """Opens a page of a report, by its address or, from another page of it, as a link does; after the test the console must be empty."""
+    here: list[tuple[str, str]] = []
 
     def opened(name: str, route: str = "#/", theme: str = "light") -> Any:
+        if here == [(name, theme)]:
+            browser.execute_async_script(FOLLOW, route)
+            return browser
+        here[:] = [(name, theme)]
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]})
         browser.get("about:blank")
         browser.get(f"{reports[name].as_uri()}{route}")
@@ -378,10 +391,8 @@ SHOWN = "return document.querySelectorAll('.turn').length"
 
 def unpacked(show: Any, route: str, name: str = "told") -> Any:
     """A page whose conversation has been unpacked."""
-    from selenium.webdriver.support.wait import WebDriverWait
-
     browser = show(name, route)
-    WebDriverWait(browser, 20).until(lambda browser: browser.execute_script(SHOWN) > 0)
+    until(lambda: browser.execute_script(SHOWN) > 0)
     return browser
 
 
