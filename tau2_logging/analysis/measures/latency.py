@@ -75,9 +75,11 @@ def latency_table(log: LogData, by: str | Sequence[str] = "type") -> pd.DataFram
 
 
 def _rows(calls: pd.DataFrame, keys: list[str], whole_ms: float) -> list[dict[str, Any]]:
-    calls = calls.assign(ms=calls["duration_ms"].fillna(calls["total_duration_ms"]), tpot_ms=tpot_ms(calls))
     extra = [key for key in keys if key != "type"]
     calls = calls.dropna(subset=extra) if extra else calls
+    if calls.empty:
+        return []
+    calls = calls.assign(ms=calls["duration_ms"].fillna(calls["total_duration_ms"]), tpot_ms=tpot_ms(calls))
     values = {name: as_floats(calls[name]) for name in ("ms", "ttft_ms", "tpot_ms", "output_tokens")}
     failed = failures(calls)
     rows = []
