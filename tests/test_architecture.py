@@ -62,6 +62,7 @@ each other nor a later one."""
 
 SHARED = {
     "numpy": ("analysis statistics experiments", "columns of numbers are numpy arrays from the reader to the reports"),
+    "polars": ("analysis", "the reader's columns, the tables made of them, Parquet and CSV files"),
     "pandas": ("analysis statistics experiments", "the tables of a RunLog are DataFrames, and so are those of its statistics"),
     "scipy": ("statistics analysis", "quantiles of the intervals; resampling and its tests"),
     "statsmodels": ("statistics", "adjusted p values, McNemar's test, power: a module each"),
@@ -89,7 +90,6 @@ CHANGES = {
     "tau2_logging.analysis.deep.analyzer": {"setattr(files, ": _OWN},
     "tau2_logging.analysis.deep.reading.inputs": {"setattr(files, ": _OWN},
     "benchmarks.emit.writers": {"record.__dict__.update(": "a record of logging's own filters"},
-    "benchmarks.load.run": {"os.environ[": "the environment of its own process"},
     "benchmarks.real_servers.commands": {"sys.stdin = ": "a process of its own reads nothing"},
     "benchmarks.real_servers.weights": {"os.environ[": "the environment of its own process"},
 }

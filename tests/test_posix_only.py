@@ -31,7 +31,6 @@ REFUSED = {
     "tau2_logging/models/servers/supervisor.py": "--serve is refused before it is started",
     "tau2_logging/runner/executors/processes.py": "ProcessBackend refuses to be made",
     "tau2_logging/runner/executors/worker_main.py": "a program that only ProcessBackend starts",
-    "tau2_logging/analysis/reader/kernel.py": "kernel() returns None where os.name is not posix",
 }
 """Modules that are not reached on Windows, and why."""
 WORDS = re.compile("|".join({*(f"import {name}" for name in MODULES), *ATTRIBUTES, *ARGUMENTS, *METHODS}).replace(".", r"\."))

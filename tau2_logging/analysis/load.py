@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from tau2_logging.analysis.reader.column_store import LIMIT_BYTES, Store
+from tau2_logging.analysis.reader.block_reader import BlockReader
 from tau2_logging.analysis.reader.column_types import Cell, is_text, row_number, typed_row
-from tau2_logging.analysis.reader.compiled import CompiledReader
-from tau2_logging.analysis.reader.fastread import FastReader, Parsed
-from tau2_logging.analysis.reader.kernel import kernel
+from tau2_logging.analysis.reader.event_store import LIMIT_BYTES, EventStore
 from tau2_logging.analysis.reader.line import Line, Rejected
 from tau2_logging.analysis.reader.lines import is_whole, not_utf8, read_line, rejected
-from tau2_logging.analysis.reader.plausible import doubtful, leave_out
-from tau2_logging.analysis.reader.sources import as_paths, blocks, domain_of, holds_only_events, size_of
-from tau2_logging.analysis.reader.swar import PAD, Text
+from tau2_logging.analysis.reader.sources import as_paths, blocks, domain_of, holds_only_events
 from tau2_logging.analysis.run_log import RunLog
-from tau2_logging.analysis.tables.event_tables import Reading
+from tau2_logging.analysis.tables.event_tables import FileCounts
 from tau2_logging.errors import UserError
 
 MOST_REJECTED = 100_000
 """Lines that cannot be read are kept up to that many, and counted beyond."""
 
-WORKERS = min(4, os.cpu_count() or 1)
 LATEST, ALL, LATEST_OF_EACH = "latest", "all", "latest of each file"
 
 
@@ -42,48 +30,39 @@ def load_log(paths: str | Path | Iterable[str | Path], run: str | Sequence[str] 
     Raises UserError if a file is missing, no event is found, or the run is not in the files.
     """
     files = as_paths(paths)
-    store = Store(limit_bytes)
-    readings: list[Reading] = []
+    store = EventStore(limit_bytes)
     refused: list[Rejected] = []
-    fast = _block_reader(store, files)
-    free: list[Text] = []
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for number, name in enumerate(files):
-            readings.append(_Reader(store, name, number, fast, free, refused).read(pool))
+    reader = BlockReader()
+    readings = [_FileReader(store, reader, name, number, refused).read() for number, name in enumerate(files)]
     if not any(reading.events for reading in readings):
         raise UserError(_nothing_found(readings))
-    store.place_calls_without_start()
+    store.close()
     return RunLog(store, files, readings, refused, choose_runs(store, run))
 
 
-def _block_reader(store: Store, files: list[str]) -> FastReader | CompiledReader:
-    library = kernel(size_of(files))
-    return FastReader(store) if library is None else CompiledReader(library, store)
-
-
-def choose_runs(store: Store, run: str | Sequence[str]) -> list[str]:
+def choose_runs(store: EventStore, run: str | Sequence[str]) -> list[str]:
     """Return the ids of the runs that `latest`, `all`, `latest of each file` or ids name; none for all of them. Raises UserError."""
-    runs = store.dictionary("run").texts
+    runs = [name for _, name, _, _ in store.first_events()]
     wanted = [run] if isinstance(run, str) else list(run)
     if ALL in wanted or not runs:
         return []
     chosen: list[str] = []
     for name in wanted:
-        if name not in (LATEST, LATEST_OF_EACH) and name not in runs:
+        if name not in (LATEST, LATEST_OF_EACH, *runs):
             raise UserError(f"no run {name!r} in the log; it holds {', '.join(runs[:10])}")
         chosen += latest_runs(store, name == LATEST_OF_EACH) if name in (LATEST, LATEST_OF_EACH) else [name]
     return list(dict.fromkeys(chosen))
 
 
-def latest_runs(store: Store, of_each_file: bool = False) -> list[str]:
+def latest_runs(store: EventStore, of_each_file: bool = False) -> list[str]:
     """Return the run (of each file) whose first event is the latest by the clock on the wall, by the order of reading if clocks agree."""
-    latest: dict[int, tuple[tuple[int, int], int]] = {}
-    for (file, code), (row, time) in store.first_rows("run", by_file=of_each_file).items():
-        latest[file] = max(latest.get(file, ((time, row), code)), ((time, row), code))
-    return [store.dictionary("run").texts[code] for _, code in latest.values()]
+    latest: dict[int, tuple[int, int, str]] = {}
+    for file, run, row, time in store.first_events(of_each_file):
+        latest[file] = max(latest.get(file, (time, row, run)), (time, row, run))
+    return [run for _, _, run in latest.values()]
 
 
-def _nothing_found(readings: list[Reading]) -> str:
+def _nothing_found(readings: list[FileCounts]) -> str:
     lines = sum(reading.lines for reading in readings)
     names = ", ".join(reading.file for reading in readings[:3])
     return (
@@ -93,73 +72,58 @@ def _nothing_found(readings: list[Reading]) -> str:
     )
 
 
-class _Reader:
+class _FileReader:
     """Reads the blocks of one file into the store."""
 
-    def __init__(
-        self, store: Store, name: str, number: int, fast: FastReader | CompiledReader, free: list[Text], refused: list[Rejected]
-    ) -> None:
-        self._store, self._fast, self._free, self._refused = store, fast, free, refused
+    def __init__(self, store: EventStore, reader: BlockReader, name: str, number: int, refused: list[Rejected]) -> None:
+        self._store, self._reader, self._refused = store, reader, refused
         self._name, self._number = name, number
         self._events_only = holds_only_events(name)
         self._domain = domain_of(name)
         self._counts = dict.fromkeys(("lines", "events", "other", "rejected", "values"), 0)
 
-    def read(self, pool: Executor) -> Reading:
-        """Return everything in the file. Blocks are parsed in the pool and stored in their order."""
-        waiting: deque[tuple[Text, Future[Parsed]]] = deque()
-        for block in blocks(self._name, self._free):
-            waiting.append((block, pool.submit(self._fast.parse, block)))
-            while len(waiting) > WORKERS:
-                self._store_block(*waiting.popleft())
-        while waiting:
-            self._store_block(*waiting.popleft())
-        return Reading(self._name, **self._counts)
+    def read(self) -> FileCounts:
+        """Return everything in the file."""
+        for block in blocks(self._name):
+            self._read_block(block)
+        return FileCounts(self._name, **self._counts)
 
-    def _store_block(self, block: Text, future: Future[Parsed]) -> None:
-        parsed = future.result()
-        first_line = self._counts["lines"] + 1
-        first_row = row_number(self._number, first_line)
+    def _read_block(self, block: bytes) -> None:
+        """Read many lines at once, and what is left line by line."""
+        first = self._counts["lines"] + 1
+        ended = block.rfind(b"\n") + 1
+        parsed = self._reader.parse(block[:ended], row_number(self._number, first))
         self._counts["lines"] += parsed.lines
-        for type_, found in parsed.chunks:
-            chunk = _believed(found, parsed)
-            if not len(chunk["row"]):
-                continue
-            chunk["row"] = chunk["row"] + first_row
-            if "run" not in chunk:
-                self._complete(chunk)
-            self._store.add(type_, chunk)
-            self._counts["events"] += len(chunk["row"])
-        self._slow_lines(block, parsed, first_line)
-        self._free.append(block)
-
-    def _slow_lines(self, block: Text, parsed: Parsed, first_line: int) -> None:
-        rows: dict[str, list[Mapping[str, Cell]]] = {}
-        for index in np.sort(np.concatenate(parsed.slow)).tolist() if parsed.slow else ():
-            data = block.get(parsed.starts[index], parsed.ends[index])
-            self._read_line(data, first_line + index, rows)
-        tail = block.get(int(parsed.ends[-1]) + 1 if parsed.lines else PAD, PAD + block.size)
-        if tail:
+        for type_, table in parsed.tables:
+            self._store.add(type_, table)
+            self._counts["events"] += len(table)
+        self._read_lines([(first + index, line) for index, line in parsed.left], ended=True)
+        if ended < len(block):
             self._counts["lines"] += 1
-            self._read_line(tail, first_line + parsed.lines, rows, ended=False)
+            self._read_lines([(self._counts["lines"], block[ended:])], ended=False)
+
+    def _read_lines(self, lines: Iterable[tuple[int, bytes]], ended: bool) -> None:
+        rows: dict[str, list[dict[str, Cell]]] = {}
+        for number, data in lines:
+            self._read_line(number, data, ended, rows)
         for type_, of_type in rows.items():
             self._store.add_rows(type_, of_type)
 
-    def _read_line(self, data: bytes, number: int, rows: dict[str, list[Mapping[str, Cell]]], ended: bool = True) -> None:
+    def _read_line(self, number: int, data: bytes, ended: bool, rows: dict[str, list[dict[str, Cell]]]) -> None:
         text = data.decode("utf-8", "replace")
         found = read_line(text, self._events_only)
         if isinstance(found, Line) and "\ufffd" in text and (place := not_utf8(data)) is not None:
             found = f"not UTF-8 at byte {place + 1}"
-        if isinstance(found, Line) and not ended and not is_whole(found, self._store.dictionary("run").texts):
+        if isinstance(found, Line) and not ended and not is_whole(found, [run for _, run, _, _ in self._store.first_events()]):
             found = "cut short: the last line has no newline, and its end is missing"
         if isinstance(found, Line) and not is_text(found.type):
             found = "the type holds half of a character (a lone surrogate)"
         if isinstance(found, Line):
             self._counts["events"] += 1
-            row = self._row(found, number)
-            for reason in leave_out(found, row):
+            row, reasons = typed_row(found)
+            for reason in reasons:
                 self._refuse("values", number, reason, text)
-            rows.setdefault(found.type, []).append(row)
+            rows.setdefault(found.type, []).append(self._complete(row, number))
         elif found is not None:
             self._refuse("rejected", number, found, text)
         elif text.strip():
@@ -170,28 +134,11 @@ class _Reader:
         if len(self._refused) < MOST_REJECTED:
             self._refused.append(rejected(self._name, number, reason, text))
 
-    def _row(self, line: Line, number: int) -> dict[str, Cell]:
-        row = typed_row(line)
+    def _complete(self, row: dict[str, Cell], number: int) -> dict[str, Cell]:
+        """The older runner says neither domain nor trial: the domain is in the name of its file, and it made one trial."""
         row["row"] = row_number(self._number, number)
         if "run" not in row:
             row.setdefault("trial", 0)
             if self._domain is not None:
                 row.setdefault("domain", self._domain)
         return row
-
-    def _complete(self, chunk: dict[str, NDArray[Any]]) -> None:
-        """The older runner says neither domain nor trial: the domain is in the name of its file, and it made one trial."""
-        length = len(chunk["row"])
-        if "trial" not in chunk:
-            chunk["trial"] = np.zeros(length, dtype=np.int64)
-        if self._domain is not None and "domain" not in chunk:
-            chunk["domain"] = np.full(length, self._store.dictionary("domain").code(self._domain), dtype=np.int32)
-
-
-def _believed(chunk: dict[str, NDArray[Any]], parsed: Parsed) -> dict[str, NDArray[Any]]:
-    """Return the chunk without the lines that hold a value outside its limits: these are read again, one by one, for the reason."""
-    wrong = doubtful(chunk)
-    if wrong is None:
-        return chunk
-    parsed.slow.append(chunk["row"][wrong])
-    return {name: column[~wrong] for name, column in chunk.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from pandas.testing import assert_frame_equal
 
 from benchmarks.generate_log import Plan, lines
 from tau2_logging.analysis import RunLog, load_log
+from tau2_logging.analysis.reader import block_reader
 from tau2_logging.analysis.reader.column_types import FIELD, META
-from tau2_logging.analysis.reader.kernel import SWITCH
 from tau2_logging.errors import CodecError, UserError
 from tau2_logging.events import FIELDS, KINDS, LEVELS, Event, canonical_fields, decode, encode
 from tau2_logging.events.fields import field_type
@@ -66,30 +66,22 @@ def events(draw: st.DrawFn) -> Event:
     )
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """The kernel is compiled for these tests, once."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
 def read(tmp_path: Path, data: bytes, name: str = "some.log") -> RunLog | None:
-    """The log of these bytes, None where they hold no event. It is read with and without the kernel, which gives the same."""
+    """The log of these bytes, None where they hold no event. It is read with polars where possible and line by line: no difference."""
     path = tmp_path / name
     path.write_bytes(data)
-    with_kernel, without = (_read(path, switch) for switch in ("on", "off"))
-    assert (with_kernel is None) == (without is None)
-    if with_kernel is not None and without is not None:
-        assert_frame_equal(with_kernel.events, without.events)
-        assert with_kernel.readings == without.readings
-        assert {entry.line for entry in with_kernel.rejected} == {entry.line for entry in without.rejected}
-    return with_kernel
+    with_polars, line_by_line = (_read(path, few) for few in (1, len(data) + 2))
+    assert (with_polars is None) == (line_by_line is None)
+    if with_polars is not None and line_by_line is not None:
+        assert_frame_equal(with_polars.events, line_by_line.events)
+        assert with_polars.readings == line_by_line.readings
+        assert with_polars.rejected == line_by_line.rejected
+    return with_polars
 
 
-def _read(path: Path, switch: str) -> RunLog | None:
+def _read(path: Path, few: int) -> RunLog | None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(SWITCH, switch)
+        patch.setattr(block_reader, "FEW", few)
         try:
             return load_log(path, run="all")
         except UserError:
@@ -289,7 +281,7 @@ def test_unusual_values_among_usual_ones_are_read_as_decode_reads_them(tmp_path:
         for number in range(200)
     ]
     put = [re.sub(f' {field}=("[^"]*"|[^ ]*)', lambda _, token=token: f" {field}={token}", usual[-1]) for token in tokens]  # type: ignore[misc]
-    unusual = [line for line in put for _ in range(3)]  # a sample of the lines is read by numpy
+    unusual = [line for line in put for _ in range(3)]
     found = rows(read(tmp_path, "".join(line + "\n" for line in [*usual, *unusual]).encode()))
     for number, line in enumerate(unusual, len(usual) + 1):
         try:

@@ -7,6 +7,7 @@ An answer from Inspect's local cache (`cache: "read"`) is no call: no model was 
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -78,7 +79,7 @@ def _member(archive: zipfile.ZipFile, raw: Any, info: zipfile.ZipInfo) -> bytes:
     raw.seek(info.header_offset)
     local = raw.read(_LOCAL_HEADER)
     raw.seek(int.from_bytes(local[26:28], "little") + int.from_bytes(local[28:30], "little"), 1)
-    return unpacked_zstd(raw.read(info.compress_size))
+    return b"".join(unpacked_zstd(io.BytesIO(raw.read(info.compress_size))))
 
 
 def _domain(path: Path, header: Mapping[str, Any]) -> str:

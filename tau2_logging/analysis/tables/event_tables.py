@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.reader.column_store import Store
+from tau2_logging.analysis.reader.event_store import EventStore
 from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.analysis.tables.frames import frame
 
@@ -20,9 +20,9 @@ NAMELESS = ""
 
 
 @dataclass(frozen=True)
-class Reading:
+class FileCounts:
     """What was read and how it went, by file: number of lines, of events, of other text, of lines that could not be read, and of values
-    that were left out of events (see `plausible`).
+    that were left out of events (see `column_types`).
     """
 
     file: str
@@ -58,9 +58,9 @@ class EventTables:
 
     def __init__(
         self,
-        store: Store,
+        store: EventStore,
         files: Sequence[str],
-        readings: Sequence[Reading],
+        readings: Sequence[FileCounts],
         rejected: Sequence[Rejected],
         chosen: Sequence[str],
         pooled: bool = False,
@@ -90,7 +90,7 @@ class EventTables:
 
     @property
     def _nameless(self) -> list[str]:
-        return [NAMELESS] if any(bool((self.store.column(type_, "run") < 0).any()) for type_ in self.store.types()) else []
+        return [NAMELESS] if self.store.select(self.store.types(), ["run"])["run"].null_count() else []
 
     def of(self, chosen: Sequence[str], pooled: bool = False) -> Self:
         """Return the same log of other runs."""
@@ -119,8 +119,7 @@ class EventTables:
     @cached_property
     def runs(self) -> list[str]:
         """Ids of the runs in the files, in order of first appearance."""
-        texts = self.store.dictionary("run").texts
-        return [texts[code] for _, code in self.store.first_rows("run")]
+        return [run for _, run, _, _ in self.store.first_events()]
 
     @cached_property
     def domains(self) -> list[str]:

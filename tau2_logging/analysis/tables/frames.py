@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import polars as pl
 
-from tau2_logging.analysis.reader.column_store import Array, Store
-from tau2_logging.analysis.reader.column_types import NO_INT, column_kind, row_file, row_line
+from tau2_logging.analysis.reader.column_types import column_kind, row_file, row_line
+from tau2_logging.analysis.reader.event_store import EventStore
 from tau2_logging.events import FIELDS
 from tau2_logging.events.logfmt import Value, decode_value
 from tau2_logging.events.roles import CALL_COUNTERS, ROLE_OF_EVENT
@@ -19,9 +20,13 @@ if TYPE_CHECKING:
 _ROLE_OF_CALL = {type_: ROLE_OF_EVENT[type_] for type_ in CALL_COUNTERS}
 """Whose work a timed call is."""
 
+_FIRST = ("file", "line", "level", "time", "task", "thread", "type")
+_MADE_OF = {"file": ("row",), "line": ("row",), "role": ("type",), "end_ms": ("start_ms", "duration_ms", "total_duration_ms")}
+"""Derived columns, and what each is made of."""
+
 
 def frame(
-    store: Store, files: Sequence[str], types: Iterable[str], columns: Iterable[str] | None = None, runs: Sequence[str] = ()
+    store: EventStore, files: Sequence[str], types: Iterable[str], columns: Iterable[str] | None = None, runs: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Return the events of some types as a DataFrame in the order of the files. `runs`: only theirs (none: every one's).
 
@@ -31,79 +36,51 @@ def frame(
 
     types = [type_ for type_ in types if type_ in store.types()]
     names = list(columns) if columns is not None else all_columns(store, types)
-    masks = {type_: _run_mask(store, type_, runs) for type_ in types}
-    rows = _joined(store, types, "row", masks)
-    order = np.argsort(rows, kind="stable")
-    data = {name: _derived(store, types, name, masks, order, files) for name in names}
+    table = store.select(types, [part for name in names for part in _MADE_OF.get(name, (name,))], runs)
+    data = {name: _pandas_column(table, name, files) for name in names}
     return pd.DataFrame(data, columns=pd.Index(names, dtype=object))
 
 
-def all_columns(store: Store, types: Iterable[str]) -> list[str]:
+def all_columns(store: EventStore, types: Iterable[str]) -> list[str]:
     """Return the columns of a full table: those of every event, those of the table of fields in its order, others by name."""
     found = set(store.columns(types)) - {"row", *_FIRST}
     return [*_FIRST, *(name for name in FIELDS if name in found), *sorted(found - FIELDS.keys()), "end_ms", "role"]
 
 
-_FIRST = ("file", "line", "level", "time", "task", "thread", "type")
-
-
-def _run_mask(store: Store, type_: str, runs: Sequence[str]) -> Array | None:
-    if not runs:
-        return None
-    codes = [store.dictionary("run").known(run) for run in runs]
-    return np.asarray(np.isin(store.column(type_, "run"), codes) if len(codes) > 1 else store.column(type_, "run") == codes[0])
-
-
-def _joined(store: Store, types: Iterable[str], name: str, masks: dict[str, Array | None]) -> Array:
-    parts = []
-    for type_ in types:
-        array, mask = store.column(type_, name), masks[type_]
-        parts.append(array if mask is None else array[mask])
-    return np.concatenate(parts) if parts else store.column("", name)
-
-
-def _derived(store: Store, types: list[str], name: str, masks: dict[str, Array | None], order: Array, files: Sequence[str]) -> Any:
-    def raw(column: str) -> Array:
-        return _joined(store, types, column, masks)[order]
-
-    if name == "end_ms":
-        length = raw("duration_ms")
-        return raw("start_ms") + np.where(np.isnan(length), raw("total_duration_ms"), length)
-    if name == "role":
-        words = store.dictionary("type")
-        roles = np.array([*(_ROLE_OF_CALL.get(text) for text in words.texts), None], dtype=object)
-        return _objects(roles[raw("type")])
-    if name == "file":
-        return _objects(np.array(files, dtype=object)[row_file(raw("row"))])
-    if name == "line":
-        return row_line(raw("row"))
-    return to_pandas(store, name, raw(name))
-
-
-def to_pandas(store: Store, name: str, array: Array) -> Any:
-    """Return a column of the store as pandas holds it: absent values are NaN, <NA>, None or NaT."""
+def _pandas_column(table: pl.DataFrame, name: str, files: Sequence[str]) -> Any:
+    """Return a column as pandas holds it: absent values are NaN, <NA>, None or NaT."""
     import pandas as pd
 
-    kind = column_kind(name)
-    if name == "time":
-        return np.where(array == NO_INT, np.datetime64("NaT", "ms"), array.astype("datetime64[ms]"))
+    if name == "end_ms":
+        return table.select(pl.col("start_ms") + pl.coalesce("duration_ms", "total_duration_ms")).to_series().to_numpy()
+    if name == "role":
+        return _objects(_values(table["type"], _ROLE_OF_CALL.get)[0])
+    if name == "file":
+        return _objects(np.array(files, dtype=object)[row_file(table["row"].to_numpy())])
+    if name == "line":
+        return row_line(table["row"].to_numpy())
+    column, kind = table[name], column_kind(name)
     if kind == "int":
-        return array if name == "row" else pd.arrays.IntegerArray(np.where(array == NO_INT, 0, array), array == NO_INT)
+        return column.to_numpy() if name == "row" else pd.arrays.IntegerArray(column.fill_null(0).to_numpy(), column.is_null().to_numpy())
     if kind == "bool":
-        return pd.arrays.BooleanArray(array == 1, array == -1)
-    if kind == "text":
-        return _objects(store.dictionary(name).array()[array])
-    if kind == "id":
-        return _ids(array)
-    if kind == "payload":
-        return _objects([None if number < 0 else store.texts.get(int(number)) for number in array])
-    return _tokens(store, name, array) if kind == "token" else array
+        return pd.arrays.BooleanArray(column.fill_null(False).to_numpy(), column.is_null().to_numpy())
+    if kind == "token":
+        return _tokens(column)
+    return _texts(column) if kind == "text" else _objects(column.to_list()) if kind in ("id", "payload") else column.to_numpy()
 
 
-def _ids(array: Array) -> Any:
-    values = np.char.decode(array, "utf-8", "replace").astype(object)
-    values[array == b""] = None
-    return _objects(values)
+def _values(column: pl.Series, meaning: Callable[[str], Any]) -> tuple[Any, set[type]]:
+    """Return what the texts of a categorical column mean, one object for each different text, and the types of these objects."""
+    used = column.drop_nulls().unique()
+    meanings = [meaning(text) for text in used.cast(pl.String)]
+    codes = used.to_physical().to_numpy()
+    values = np.full(int(codes.max(initial=0)) + 2, None, dtype=object)
+    values[codes] = np.array([*meanings, None], dtype=object)[:-1]
+    return values[column.to_physical().fill_null(len(values) - 1).to_numpy()], {type(value) for value in meanings}
+
+
+def _texts(column: pl.Series) -> pd.Series[Any]:
+    return _objects(_values(column, str)[0])
 
 
 def _objects(values: Any) -> pd.Series[Any]:
@@ -113,16 +90,17 @@ def _objects(values: Any) -> pd.Series[Any]:
     return pd.Series(values, dtype=object)
 
 
-def _tokens(store: Store, name: str, array: Array) -> Any:
+def _tokens(column: pl.Series) -> Any:
     """Return the values of a field without a type: numbers or truths if all of them look it, else each as it reads."""
     import pandas as pd
 
-    values: list[Value] = [decode_value(token, None) for token in store.dictionary(name).texts]
-    used = [values[code] for code in np.unique(array) if code >= 0]
-    objects = np.array([*values, None], dtype=object)[array]
-    kinds = {type(value) for value in used}
+    values, kinds = _values(column, _decoded)
     if kinds == {bool}:
-        return pd.array(objects, dtype="boolean")
+        return pd.array(values, dtype="boolean")
     if kinds == {int}:
-        return pd.array(objects, dtype="Int64")
-    return np.array(objects, dtype="f8") if kinds and kinds <= {int, float} else _objects(objects)
+        return pd.array(values, dtype="Int64")
+    return np.array(values, dtype="f8") if kinds and kinds <= {int, float} else _objects(values)
+
+
+def _decoded(token: str) -> Value:
+    return decode_value(token, None)

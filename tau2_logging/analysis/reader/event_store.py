@@ -1,0 +1,154 @@
+"""Typed columns of the events, as polars tables for each type of event.
+
+Absent values are null. Text of few values is categorical, ids and long texts are strings, a field without a type is the token it was
+written as. Memory: `limit_bytes` of columns are held; what comes beyond goes to a temporary folder, and only the columns that are asked
+for are read from there.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import weakref
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tau2_logging.analysis.reader.column_types import Cell, column_kind, row_file
+
+LIMIT_BYTES = 1 << 30
+"""Columns held in memory by default."""
+
+_DTYPE: dict[str, Any] = {
+    "float": pl.Float64, "int": pl.Int64, "bool": pl.Boolean, "time": pl.Datetime("ms"), "text": pl.Categorical, "token": pl.Categorical,
+    "id": pl.String, "payload": pl.String,
+}  # fmt: skip
+_NO_TIME = -(2**63)
+
+
+class EventStore:
+    """Tables of typed columns by type of event. Owns a temporary folder from the moment the limit is passed."""
+
+    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._limit = limit_bytes
+        self._bytes = 0
+        self._added: dict[str, list[pl.DataFrame]] = {}
+        self._tables: dict[str, list[pl.LazyFrame]] = {}
+        self._columns: dict[str, dict[str, None]] = {}
+        self._folder: Path | None = None
+        self._spilled = 0
+
+    def add(self, type_: str, table: pl.DataFrame) -> None:
+        """Append events of one type."""
+        self._added.setdefault(type_, []).append(table)
+        self._columns.setdefault(type_, {}).update(dict.fromkeys(table.columns))
+        self._bytes += int(table.estimated_size())
+        if self._bytes > self._limit:
+            self._spill()
+
+    def add_rows(self, type_: str, rows: Sequence[Mapping[str, Cell]]) -> None:
+        """Append events given one by one, as `typed_row` makes them."""
+        names = dict.fromkeys(name for row in rows for name in row)
+        self.add(type_, pl.DataFrame([pl.Series(name, [row.get(name) for row in rows], dtype=_dtype(name)) for name in names]))
+
+    def _spill(self) -> None:
+        """Move the columns that are in memory to files."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="tau2-analysis-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, True)
+        for type_, table in self._joined():
+            self._spilled += 1
+            path = self._folder / f"{self._spilled}.arrow"
+            table.write_ipc(path)
+            self._tables.setdefault(type_, []).append(pl.scan_ipc(path))
+
+    def _joined(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Yield what was added, each type's as one table, and forget it."""
+        while self._added:
+            type_ = next(iter(self._added))
+            yield type_, pl.concat(self._added.pop(type_), how="diagonal")
+        self._bytes = 0
+
+    def close(self) -> None:
+        """Join what was added; no more events follow."""
+        for type_, table in self._joined():
+            self._tables.setdefault(type_, []).append(table.lazy())
+        self._place_calls_without_start()
+
+    def _place_calls_without_start(self) -> None:
+        """Give the older runner's calls a start: the time they were logged at, less their duration, since the first such start."""
+        firsts = {type_: first for type_, tables in self._tables.items() if (first := _first_start(tables)) is not None}
+        for type_ in firsts:
+            self._tables[type_] = [_placed(table, min(firsts.values())) for table in self._tables[type_]]
+            self._columns[type_]["start_ms"] = None
+
+    def types(self) -> list[str]:
+        """Return the types of event that occur, in order of first appearance."""
+        return list(self._columns)
+
+    def columns(self, types: Iterable[str]) -> list[str]:
+        """Return the names of the columns that any of the types has."""
+        return list(dict.fromkeys(name for type_ in types for name in self._columns.get(type_, ())))
+
+    def select(self, types: Iterable[str], columns: Iterable[str], runs: Collection[str] = ()) -> pl.DataFrame:
+        """Return `row`, `type` and some columns of the events of some types, in the order of the files.
+
+        `runs`: only theirs, those of no run for an empty name; all if there are none.
+        """
+        names = list(dict.fromkeys(("row", "type", *columns)))
+        tables = [_of_runs(table, runs).select(_present(table, names)) for type_ in types for table in self._parts(type_)]
+        empty = pl.DataFrame(schema={name: _dtype(name) for name in names})
+        return pl.concat([empty, *map(_collected, tables)], how="diagonal").sort("row")
+
+    def first_events(self, by_file: bool = False) -> list[tuple[int, str, int, int]]:
+        """Return (file, run, row, time in ms) of each run's first event, in order of appearance. By file: of each run in each file."""
+        file = row_file(pl.col("row")) if by_file else pl.lit(0, dtype=pl.Int64)
+        found = [pl.DataFrame(schema={"file": pl.Int64, "run": pl.String, "row": pl.Int64, "time": _dtype("time")})]
+        for table in (table for type_ in self.types() for table in self._parts(type_) if _present(table, ["run"])):
+            runs = table.drop_nulls("run").group_by(file.alias("file"), "run")
+            firsts = runs.agg(pl.col("row").min(), _column(table, "time").get(pl.col("row").arg_min()))
+            found.append(_collected(firsts.with_columns(pl.col("run").cast(pl.String))))
+        first = pl.concat(found).sort("row").unique(["file", "run"], keep="first", maintain_order=True)
+        return list(first.with_columns(pl.col("time").cast(pl.Int64).fill_null(_NO_TIME)).iter_rows())
+
+    def _parts(self, type_: str) -> list[pl.LazyFrame]:
+        return [*self._tables.get(type_, ()), *(table.lazy() for table in self._added.get(type_, ()))]
+
+
+def _collected(table: pl.LazyFrame) -> pl.DataFrame:
+    return table.collect(engine="in-memory")
+
+
+def _dtype(name: str) -> Any:
+    return _DTYPE[column_kind(name)]
+
+
+def _present(table: pl.LazyFrame, names: Iterable[str]) -> list[str]:
+    here = table.collect_schema().names()
+    return [name for name in names if name in here]
+
+
+def _column(table: pl.LazyFrame, name: str) -> pl.Expr:
+    return pl.col(name) if _present(table, [name]) else pl.lit(None, dtype=_dtype(name))
+
+
+def _of_runs(table: pl.LazyFrame, runs: Collection[str]) -> pl.LazyFrame:
+    return table.filter(_column(table, "run").cast(pl.String).fill_null("").is_in(list(runs))) if runs else table
+
+
+def _start_by_time(table: pl.LazyFrame) -> pl.Expr:
+    """Return when calls without a run and a start started, in ms since 1970; null for all others."""
+    length = pl.coalesce(_column(table, "duration_ms"), _column(table, "total_duration_ms"))
+    unplaced = _column(table, "run").is_null() & _column(table, "start_ms").is_null()
+    return pl.when(unplaced).then(_column(table, "time").cast(pl.Int64) - length)
+
+
+def _first_start(tables: Iterable[pl.LazyFrame]) -> float | None:
+    found = [_collected(table.select(_start_by_time(table).min())).item() for table in tables]
+    return min((start for start in found if start is not None), default=None)
+
+
+def _placed(table: pl.LazyFrame, first: float) -> pl.LazyFrame:
+    return table.with_columns(start_ms=pl.coalesce(_column(table, "start_ms"), (_start_by_time(table) - first).round(3)))
