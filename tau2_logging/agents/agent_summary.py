@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tau2_logging.agents.agent_args import KINDS
+from tau2_logging.invocation import RUN, command
 
 _WHAT: Mapping[str, str] = {
     "retry_agent": "checks its model's tool calls and tells it about mistakes",
@@ -18,7 +19,7 @@ _WHAT: Mapping[str, str] = {
 
 def get_usage_examples() -> dict[str, str]:
     """Return for each agent a command that runs it with scripted models; settings are at their defaults."""
-    return {name: f"python run_local.py --domains retail --agent {name} --agent-args '{json.dumps(_defaults(name))}'" for name in KINDS}
+    return {name: f"{command(RUN)} --domains retail --agent {name} --agent-args '{json.dumps(_defaults(name))}'" for name in KINDS}
 
 
 def print_enhanced_agent_summary() -> None:

@@ -16,6 +16,7 @@ import pytest
 from tau2_logging.errors import UserError
 from tau2_logging.events import decode
 from tau2_logging.events.semconv import SPAN_TYPES
+from tau2_logging.runner.executors.processes import cpus
 from tau2_logging.runner.settings.from_options import resumed_config
 from tau2_logging.runner.settings.saved_run import write_run
 from tests.support.command import run_local, start_local
@@ -202,6 +203,19 @@ def test_a_killed_run_and_ctrl_c_leave_no_worker(tmp_path: Path) -> None:
 def wait_for(log: Path, text: str, times: int = 1) -> None:
     """Until the log says it so often."""
     until(lambda: log.exists() and log.read_text().count(text) >= times)
+
+
+@pytest.mark.skipif(cpus() < 2, reason="a single core has nothing to divide")
+def test_many_at_a_time_are_given_to_processes_unasked(tmp_path: Path) -> None:
+    """A line says so; run.json keeps what was asked for, so that another machine may decide otherwise when it resumes."""
+    config = scripted(tmp_path, executor="auto", num_trials=4, max_concurrency=36, run_name="r")
+    code, said = run_quietly(config)
+    assert code == 0, said
+    assert said.startswith(f"36 simulations at a time in {min(cpus(), 3)} worker processes, ")
+    files = RunFiles(tmp_path)
+    assert len(of(files.events("mock"), "worker_up")) == min(cpus(), 3)
+    assert len(of(files.events("mock"), "task_end")) == 36
+    assert json.loads((tmp_path / "runs/r/run.json").read_text())["config"]["executor"] == "auto"
 
 
 def worker_of(log_dir: Path) -> int:
