@@ -83,14 +83,13 @@ def _design(a: pd.DataFrame, b: pd.DataFrame, chance: float | None, comparisons:
     """Return what was run as a design of `statistics.power`, whose tasks differ by as much as these do (with the floor of the interval).
 
     With one trial a task the noise is not seen by itself: all that the tasks differ by is then taken for it, so that fewer trials may be
-    enough than are told, but not more."""
-    rate = float((a["share"].mean() + b["share"].mean()) / 2)
+    enough than are told, but not more. `rate` and `between` only stand for the variance of a single trial within its task, `chance`.
+    """
     trials = max(1, round(float(np.minimum(a["scored"], b["scored"]).mean())))
-    whole, seen = rate * (1 - rate), variance_of((b["share"] - a["share"]).to_numpy(dtype=float), 1 / trials)
-    chance = min(whole, seen * trials / 2, whole if chance is None else chance)
-    between = 1 - chance / whole if whole else 1.0
+    seen = variance_of((b["share"] - a["share"]).to_numpy(dtype=float), 1 / trials)
+    chance = min(seen * trials / 2, math.inf if chance is None else chance)
     spread = math.sqrt(max(0.0, seen - 2 * chance / trials))
-    return Design(len(a), trials, comparisons, rate, between, spread)
+    return Design(len(a), trials, comparisons, rate=0.5, between=1 - 4 * chance, spread=spread)
 
 
 def _settling(design: Design, least: float) -> tuple[float, int | None] | None:
