@@ -131,7 +131,7 @@ class MasevalInstrumentor(Instrumentor):
         return chat
 
     def _tool_of(self, requestor: str) -> Any:
-        """For what MASEval's own agent and user do with a tool call, whether or not there is such a tool."""
+        """Wrap what MASEval's own agent and user do with a tool call, whether or not there is such a tool."""
 
         def make(original: Function) -> Function:
             def execute(actor: Any, tool_call: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -155,7 +155,7 @@ class MasevalInstrumentor(Instrumentor):
         return make
 
     def _tools_of(self, requestor: str) -> Any:
-        """For the callables that an environment hands out: an agent system of somebody's own calls them without ado."""
+        """Wrap the callables that an environment hands out: an agent system of the user's own calls them directly."""
 
         def make(original: Function) -> Function:
             def create(environment: Any, /, *args: Any, **kwargs: Any) -> Any:

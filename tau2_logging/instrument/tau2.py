@@ -310,7 +310,7 @@ def _write_tool(operation: Operation, message: Any, error_type: str | None, resu
 
 
 def _write_agent_summary(simulation: Simulation) -> None:
-    """What an agent that keeps statistics has done; tau2 v0.2.0 does not tell an agent that a simulation is over."""
+    """Write what an agent that keeps statistics has done; tau2 v0.2.0 does not tell an agent that a simulation is over."""
     statistics = getattr(getattr(simulation.orchestrator, "agent", None), "statistics", None)
     if statistics is not None and hasattr(statistics, "fields"):
         simulation.emit("agent_summary", statistics.fields(), span=simulation.logger.new_span(), parent=simulation.span)

@@ -34,12 +34,12 @@ class RunConsole:
         self.tick()
 
     def say(self, text: str) -> None:
-        """A line, in full."""
+        """Print a line, in full."""
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
         self._log_instead(lambda: text)
 
     def show(self, what: RenderableType) -> None:
-        """A table."""
+        """Print a table."""
         self.console.print(what)
         self._log_instead(lambda: _as_text(what))
 

@@ -23,7 +23,7 @@ class Ending:
         self._directory = directory
 
     def stopped_by(self, failure: OSError) -> None:
-        """The run stopped because a row could not be kept."""
+        """Note that the run stopped because a row could not be kept."""
         self.problems.append(f"the run stopped: cannot keep results ({failure}); {self._go_on('make room')}")
 
     def write_results(self, label: str, write: Callable[[], set[Key]], finished: Set[Key]) -> None:
@@ -41,7 +41,7 @@ class Ending:
             self.problems.append(f"{what}: it was removed or changed while the run went on; {self._go_on('leave it alone')}")
 
     def check_files(self, logger: EventLogger, checkpoint: Checkpoint) -> None:
-        """What of the log could not be written, and which files have been replaced."""
+        """Note what of the log could not be written, and which files have been replaced."""
         lines, reasons = logger.lost()
         if lines:
             self.problems.append(f"{lines} log lines could not be written ({reasons}); make room: the log lacks that part of this run")

@@ -103,7 +103,7 @@ def _session(
     console: Console | None = None,
     tasks: Mapping[str, list[Any]] | None = None,
 ) -> Iterator[_Session]:
-    """A session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
+    """Yield a session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
     config = replace(config, log_dir=config.log_dir.absolute())  # an agent may change the working directory
     settings = simulation_settings(config)
     harness = load_harness(config)

@@ -15,7 +15,7 @@ _NEUTRAL = {"openai": "openai_compatible", "claude": "anthropic_compatible"}
 
 
 def nothing_known(endpoint: str) -> str | None:
-    """For processes that have asked no server."""
+    """Return None: this process has asked no server."""
     return None
 
 

@@ -18,7 +18,7 @@ def has_token(chunk: Any) -> bool:
 
 
 class MeasuredStream:
-    """Stands for the stream it wraps: same chunks, same attributes, sync or async."""
+    """Wraps a stream: same chunks, same attributes, sync or async."""
 
     def __init__(self, stream: Any, call: ModelCall, assemble: Assemble) -> None:
         self._stream = stream

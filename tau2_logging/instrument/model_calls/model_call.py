@@ -252,14 +252,14 @@ class ModelCall:
         return self._messages() if callable(self._messages) else self._messages
 
     def _token_times(self) -> tuple[float | None, float | None]:
-        """From the moment the request went out, which is after it has queued, to the first token; from there to the last."""
+        """Return the time from the moment the request went out, after it has queued, to the first token, and from there to the last."""
         if self.first_token_ns is None or self.last_token_ns is None:
             return None, None
         sent_ns = self._operation.started_ns + self.queue_ns if self.sent_ns is None else self.sent_ns
         return (self.first_token_ns - sent_ns) / 1e6, (self.last_token_ns - self.first_token_ns) / 1e6
 
     def _write_server_times(self, reply: ModelReply) -> None:
-        """What the server has put into its answer of its own times; beside the call, as if it sends a span."""
+        """Write the times that the server has put into its answer, beside the call, as if it had sent a span."""
         if reply.server_times:
             operation = self._operation
             about = {"step": operation.step, "model": self.model, "endpoint": self.endpoint, "server_source": "reply"}

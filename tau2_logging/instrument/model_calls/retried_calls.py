@@ -135,7 +135,7 @@ def _inside() -> Iterator[None]:
 
 
 def _is_retried(options: Any) -> bool:
-    """Of an SDK's requests, the model calls of a simulation that nobody above retries."""
+    """Return whether an SDK's request is retried here: a model call of a simulation that nobody above retries."""
     return not _INSIDE.get() and current() is not None and protocol_of("POST", str(options.url)) is not None
 
 

@@ -45,7 +45,7 @@ class Protocol(ABC):
 
     @abstractmethod
     def assembler(self) -> Assembler:
-        """For one stream."""
+        """Make the assembler of one stream."""
 
     def as_stream(self, content: bytes) -> bytes | None:
         """Return a request's body changed to ask for a stream; None if it asks for one already, or cannot be changed.

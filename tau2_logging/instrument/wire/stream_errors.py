@@ -30,7 +30,7 @@ class ProviderError(Exception):
 
 
 def status_of(error: Any) -> int | None:
-    """Return the HTTP status an error object stands for: its number (FastChat's have five digits and start with none of HTTP's meaning),
+    """Return the HTTP status that an error object means: its number (FastChat's have five digits and start with none of HTTP's meaning),
     else what its code, type and words say. None if they say nothing that is known."""
     if not isinstance(error, dict):
         return _by_words(str(error))

@@ -54,7 +54,7 @@ class ThreadsExecutor:
             self._start_worker(number * apart_s)
 
     def add(self, unit: Unit) -> None:
-        """One more unit to run."""
+        """Add a unit to run."""
         with self._changed:
             self._pending.append(unit)
             self._changed.notify()

@@ -13,7 +13,7 @@ from tau2_logging.runner.settings.config import RunConfig
 
 
 def _load_module(name: str) -> None:
-    """The user's own module, which tells tau2's registry of agents, users and domains when it is imported."""
+    """Import the user's own module, which tells tau2's registry of agents, users and domains when it is imported."""
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:

@@ -74,7 +74,7 @@ class Tau2Harness:
         return {}
 
     def prepare(self, settings: Sequence[SimulationSettings]) -> None:
-        """What takes seconds and belongs to no simulation."""
+        """Do what takes seconds and belongs to no simulation."""
 
     def close(self) -> None:
         """Leave nothing behind."""
@@ -193,7 +193,8 @@ class Tau2Harness:
 
 @contextlib.contextmanager
 def _asking(domain: str, what: str) -> Iterator[None]:
-    """What a domain's own functions raise is for the user to mend. SystemExit too: a script's way to say that something is missing."""
+    """Turn what a domain's own functions raise into a UserError: it is for the user to fix. SystemExit too: a script's way to
+    say that something is missing."""
     try:
         yield
     except (Exception, SystemExit) as error:

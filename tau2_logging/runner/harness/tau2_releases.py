@@ -68,7 +68,7 @@ class V02:
         return issubclass(self._registry.get_agent_constructor(agent), _llm_agents().LLMSoloAgent)
 
     def runs_agent(self, agent: str) -> bool:
-        """Only classes derived from tau2's three LLM agents: any other meets a NameError."""
+        """Return whether the release runs an agent: a class derived from one of tau2's three LLM agents; any other meets a NameError."""
         agents = _llm_agents()
         return issubclass(self._registry.get_agent_constructor(agent), (agents.LLMAgent, agents.LLMGTAgent, agents.LLMSoloAgent))
 

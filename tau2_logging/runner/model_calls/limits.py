@@ -50,7 +50,7 @@ class RateLimit:
 
 
 def rate_limit(text: str) -> RateLimit:
-    """From `[MODEL=]RPM/TPM`, either number left out. Raises UserError with the value."""
+    """Read `[MODEL=]RPM/TPM`; either number may be left out. Raises UserError with the value."""
     found = _FORM.match(text.strip())
     numbers = [int(found[name]) if found and found[name] else None for name in ("requests", "tokens")]
     if found is None or numbers == [None, None] or 0 in numbers:

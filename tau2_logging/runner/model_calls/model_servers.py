@@ -89,7 +89,7 @@ class ModelServers:
 
     @property
     def urls(self) -> tuple[str, ...]:
-        """Where they are."""
+        """The servers' URLs."""
         return tuple(endpoint.address.base_url for endpoint in self.endpoints.all)
 
     @contextmanager

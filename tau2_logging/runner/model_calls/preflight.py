@@ -53,7 +53,7 @@ class Probe:
 
     @property
     def usable(self) -> bool:
-        """Whether the run could use it: an agent has to call tools, a user or a judge only to answer."""
+        """Return whether the run could use it: an agent has to call tools, a user or a judge only to answer."""
         return self.answers and (self.calls_tools or "agent" not in self.roles)
 
 

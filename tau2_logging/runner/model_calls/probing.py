@@ -48,7 +48,7 @@ class ProbeAnswer:
 
     @property
     def streamed(self) -> bool:
-        """It came as a stream."""
+        """Whether it came as a stream."""
         return self.ttft_ms is not None
 
 

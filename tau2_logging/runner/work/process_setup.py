@@ -48,7 +48,7 @@ class ProcessSetup:
         self.notes: list[str] = []
 
     def prepare(self, stack: ExitStack, units: Iterable[Unit] = ()) -> None:
-        """What takes seconds and belongs to no simulation: done before anything is measured."""
+        """Do what takes seconds and belongs to no simulation, before anything is measured."""
         ignore_known_warnings()
         stack.enter_context(KNOWN.knowing(secret_values(self._config)))
         for unit in units:
@@ -66,7 +66,7 @@ class ProcessSetup:
         self._book.add(unit.domain, script_of(unit.task))
 
     def open(self, stack: ExitStack, logger: EventLogger, servers: ModelServers) -> None:
-        """Everything that is measured goes through us from here on."""
+        """Put everything that measures in place."""
         config = self._config
         if config.profile:
             bridge = Bridge(logger.text, LEVELS[config.log_level])

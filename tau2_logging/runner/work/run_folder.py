@@ -35,7 +35,8 @@ class RunFolder:
 
 
 def new_folder(config: RunConfig) -> RunFolder:
-    """For a run that starts. Raises UserError for a name that is taken or can be none, or a folder that cannot be written."""
+    """Return the folder of a run that starts. Raises UserError for a name that is taken or can be none, or a folder that cannot be
+    written."""
     run_id = config.run_name or f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
     if "/" in run_id or run_id in (".", "..") or not run_id.isprintable():
         raise UserError(f"--run-name {run_id!r} cannot name a folder; use letters, digits, - and _")
@@ -47,7 +48,7 @@ def new_folder(config: RunConfig) -> RunFolder:
 
 
 def resumed_folder(labels: Iterable[str], directory: Path) -> RunFolder:
-    """For a run that goes on. Raises UserError if the folder is not a run."""
+    """Return the folder of a run that goes on. Raises UserError if the folder is not a run."""
     data = read_run(directory)
     damaged: list[str] = []
     done = finished(directory, labels, damaged)
@@ -56,8 +57,8 @@ def resumed_folder(labels: Iterable[str], directory: Path) -> RunFolder:
 
 @contextmanager
 def locked_folder(config: RunConfig, labels: Iterable[str], resume: Path | None) -> Iterator[tuple[RunFolder, RunLock]]:
-    """The folder of a new run, or of the one to `resume`, and its lock, which is held inside the block. Raises UserError if another process
-    works on it.
+    """Yield the folder of a new run, or of the one to `resume`, and its lock, which is held inside the block. Raises UserError if another
+    process works on it.
     """
     if resume is None:
         folder = new_folder(config)
@@ -81,7 +82,7 @@ def _make(directory: Path) -> None:
 
 
 def within_plan(folder: RunFolder, plan: RunPlan) -> RunFolder:
-    """With what is done of this plan. Raises UserError if the plan's seeds are not those the run started with."""
+    """Return the folder with what is done of this plan. Raises UserError if the plan's seeds are not those the run started with."""
     if not folder.resumed:
         return folder
     if folder.seeds[: len(plan.seeds)] != plan.seeds[: len(folder.seeds)]:

@@ -152,7 +152,7 @@ def _select(config: RunConfig, harness: Tau2Harness, domain: str) -> list[Any]:
 
 
 def _check_ids(domain: str, tasks: Sequence[Any]) -> None:
-    """A task's id names its simulations in every log: of two alike, one would be lost."""
+    """Refuse two tasks of one id. The id names its simulations in every log: of two alike, one would be lost."""
     ids = Counter(str(task.id) for task in tasks)
     twice = [name for name, number in ids.items() if number > 1]
     if twice:

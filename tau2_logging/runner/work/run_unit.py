@@ -104,7 +104,7 @@ def _concluded(unit: Unit, simulation: Simulation, outcome: Outcome, context: Ru
 
 
 def _last_resort(unit: Unit, simulation: Simulation, error: BaseException, context: RunContext) -> Row:
-    """An event and a row of nothing but the failure to make them."""
+    """Write an event and a row of nothing but the failure to make them."""
     context.logger.failed()
     duration_ms = simulation.elapsed_ms()
     start_ms = context.logger.since_start_ms(simulation.ledger.opened_ns)
