@@ -72,7 +72,7 @@ TABLES: tuple[TableKind, ...] = (
               "Found by rules; `unknown` if none applies. 95 % Wilson intervals, clustered by task.", brief=True),
     TableKind("agent_success", FAILURES, "Success if only the agent's failures counted", fault_tables.agent_success,
               "low: failures of unknown fault are the agent's; high: they are left out like those of others.", brief=True),
-    TableKind("attribution", FAILURES, "Whose fault, simulation by simulation", attribute.attribution,
+    TableKind("attribution", FAILURES, "Whose fault, simulation by simulation", attribute.attribution_table,
               "turn: message in the trajectory, from 0; precision: right decisions of the rule on labelled public runs."),
     TableKind("label_agreement", FAILURES, "Rules and labels", label_agreement.label_agreement,
               "Of the simulations that `label` was told of: right of what the rules said, found of what was labelled; Cohen's kappa."),

@@ -155,6 +155,7 @@ APPLY: dict[str, tuple[str, dict[str, Any]]] = {
             "A: Done.",
         ),
     ),
+    "made no call": ("agent", said("U: Cancel my order.", "A: That is done.", "U: Thank you. ###STOP###", scenario="Cancel it.")),
     "gave up after its own error": (
         "agent",
         said("U: Hi.", ("cancel_pending_order", {"order": "1"}, "Error: unexpected keyword argument"), "A: Sorry.", scenario=""),
@@ -276,7 +277,8 @@ def test_nobody_is_accused_if_the_one_thing_is_different(why: str, tmp_path: Pat
 
 
 def test_a_missing_write_alone_accuses_nobody(tmp_path: Path) -> None:
-    row = fault_of(tmp_path, said("U: Hello.", "A: Bye.", "U: Thank you. ###STOP###"))
+    looked_up = ("get_order_details", {"order_id": "#W1"}, "{}")
+    row = fault_of(tmp_path, said("U: Hello.", looked_up, "A: Bye.", "U: Thank you. ###STOP###"))
     assert (row["fault"], row["rule"], row["turn"], row["precision"]) == ("unknown", None, None, None)
 
 

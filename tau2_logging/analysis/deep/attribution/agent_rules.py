@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tau2_logging.analysis.deep.attribution.accusation import AGENT, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed
+from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, named_things
 from tau2_logging.analysis.deep.root_causes import cause_of
 
 _OF_THE_MODEL = ("no usable reply", "loop", "too many errors", "out of steps")
@@ -56,6 +56,15 @@ def _extra_write(case: FailedCase) -> Shown | None:
     return Shown(case.extra[0]["turn"], f"{case.extra[0]['tool']} is no reference action")
 
 
+def _did_nothing(case: FailedCase) -> Shown | None:
+    """The agent answers without a single call, and a write is missing that its policy would have let it look into."""
+    if case.evidence.calls or not case.missing or case.last_agent is None or case.last_agent.index == 0:
+        return None
+    if any(name in case.last_agent.text.casefold() for action in case.missing for name in named_things(action["wanted"])):
+        return None  # it had proposed it
+    return Shown(case.last_agent.index, f"the agent made no call at all; {case.missing[0]['tool']} is missing")
+
+
 def _gave_up(case: FailedCase) -> Shown | None:
     """The agent hands over, or closes, after an error of its own call that it could have put right."""
     errors = [call for call in case.evidence.calls if call_failed(call)]
@@ -72,6 +81,7 @@ RULES = (
     FaultRule("model broke off or went round in circles", AGENT, "how the simulation ended, repeated calls", _cause(*_OF_THE_MODEL)),
     FaultRule("wrote before the customer agreed", AGENT, "extra writes, the messages before them", _unasked_write),
     FaultRule("information not given", AGENT, "checks of what had to be told", _not_told),
+    FaultRule("made no call", AGENT, "calls, missing reference writes", _did_nothing),
     FaultRule("gave up after its own error", AGENT, "failed calls of missing reference writes", _gave_up),
     FaultRule("other arguments", AGENT, "the nearest calls to missing reference writes", _wrong_write),
     FaultRule("extra change", AGENT, "writes that are no reference actions", _extra_write),

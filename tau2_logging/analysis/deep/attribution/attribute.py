@@ -47,6 +47,11 @@ def attribution(recorded: Recorded) -> pd.DataFrame:
     return frame([attributed(case) for case in cases(recorded)], COLUMNS)
 
 
+def attribution_table(recorded: Recorded) -> pd.DataFrame:
+    """Return `attribution` with whole numbers as such, where some are absent."""
+    return attribution(recorded).astype({"turn": "Int64", "measured_on": "Int64"})
+
+
 def attributed(case: FailedCase) -> Row:
     """Return the row of one failed simulation."""
     found = list(accusations(case))

@@ -52,7 +52,7 @@ def agent_success(recorded: Recorded) -> pd.DataFrame:
         others = int((~of_domain.isin([AGENT, UNKNOWN])).sum())
         rows.append({
             "domain": domain, "simulations": len(group), "scored": scored, "solved": won, "success_rate": _share(won, scored),
-            "agents_failures": int(of_domain.eq(AGENT).sum()), "others_failures": others, "unknown_fault": unknown,
+            "agents": int(of_domain.eq(AGENT).sum()), "others": others, "unknown": unknown,
             "agent_only_rate_low": _share(won, len(group) - others), "agent_only_rate_high": _share(won, len(group) - others - unknown),
         })  # fmt: skip
     return pd.DataFrame(rows)

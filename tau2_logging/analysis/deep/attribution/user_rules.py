@@ -16,6 +16,8 @@ from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
 
 _ASKS = re.compile(r"\?|\b(confirm|reply|please (provide|tell|let me know|choose|share))\b", re.IGNORECASE)
 _TOKEN = re.compile(r"#?\w*\d[\w.@-]*\w|\b[\w.]+@[\w.]+\w")
+_IDENTITY = re.compile(r"\b[a-z]+(?:_[a-z]+)*_\d{3,}\b|#\w*\d\w+|\b[\w.]+@[\w.]+\w")
+"""User ids, order numbers and addresses of mail in a scenario."""
 _OWN = re.compile(r"name|email|zip|phone|address|birth")
 """Arguments whose values only the customer knows."""
 _REFUSES = re.compile(
@@ -68,7 +70,15 @@ def _proposed_and_lost(case: FailedCase) -> bool:
         return False
     proposed = [action for action in case.missing if _is_named(action, asked.text)]
     rest = [action for action in case.missing if action not in proposed]
-    return bool(proposed) and all(forbidden_reference(case, action) for action in rest)
+    return bool(proposed) and all(forbidden_reference(case, action) or not _was_tried(case, action) for action in rest)
+
+
+def _was_tried(case: FailedCase, action: Row) -> bool:
+    """Return whether the agent had declined a reference action, or failed at it: it spoke of the same thing, or called the tool."""
+    names = named_things(action["wanted"])
+    spoken = "\n".join(message.text for message in case.messages if message.role == "assistant").casefold()
+    called = any(call["tool"] == action["tool"] and named_things(call["arguments"] or {}) & names for call in case.evidence.calls)
+    return called or not names or any(name in spoken for name in names)
 
 
 def _is_named(action: Row, text: str) -> bool:
@@ -137,15 +147,16 @@ def _kept_back(case: FailedCase) -> list[str]:
     """Return what the scenario gives, reference actions that were not made need, and nobody said or used."""
     said = "\n".join(message.text for message in case.messages if message.role in ("user", "tool")).casefold()
     used = {value for call in case.evidence.calls for value in leaves(call["arguments"] or {})}
-    return [
+    identity = _IDENTITY.findall(case.scenario) if not case.evidence.calls else []  # without these nothing can be looked up
+    needed = [
         value
         for action in case.evidence.actions
         if not action["made"]
         for name, given in action["wanted"].items()
         for value in leaves(given)
-        if len(value) >= 4 and (_TOKEN.fullmatch(value) or _OWN.search(name)) and value in case.scenario and value not in said
-        if value not in used
+        if len(value) >= 4 and (_TOKEN.fullmatch(value) or _OWN.search(name)) and value in case.scenario and value not in used
     ]
+    return [value for value in dict.fromkeys([*needed, *identity]) if value not in said]
 
 
 def _changed_mind(case: FailedCase) -> Shown | None:
