@@ -186,10 +186,10 @@ def try_case(made: Made, number: int, seed: int, formats: Sequence[str], folder:
     return Outcome(number, kind, code, tuple(faults))
 
 
-def outcomes(cases: int, seed: int, formats: Sequence[str], folder: Path) -> Iterator[Outcome]:
-    """The cases, one after the other."""
+def outcomes(cases: int, seed: int, formats: Sequence[str], folder: Path, first: int = 0) -> Iterator[Outcome]:
+    """The cases from `first` on, one after the other."""
     made = make_run(folder / "run")
-    for number in range(cases):
+    for number in range(first, first + cases):
         yield try_case(made, number, seed, formats, folder)
 
 
@@ -197,13 +197,14 @@ def main() -> None:
     """Run the cases and say what failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=1000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case: two processes can share the work")
     parser.add_argument("--seed", type=int, default=6)
     parser.add_argument("--formats", nargs="+", default=list(FORMATS))
     args = parser.parse_args()
     codes: Counter[tuple[str, int]] = Counter()
     failed, began = 0, time.monotonic()
     with tempfile.TemporaryDirectory(prefix="tau2_damaged_") as folder:
-        for outcome in outcomes(args.cases, args.seed, args.formats, Path(folder)):
+        for outcome in outcomes(args.cases, args.seed, args.formats, Path(folder), args.first):
             codes[outcome.kind, outcome.code] += 1
             failed += bool(outcome.faults)
             for fault in outcome.faults[:3]:
