@@ -206,6 +206,8 @@ def _results(args: argparse.Namespace) -> RunLog:
     """Return the log that results files amount to; says what they do not hold."""
     args.results = [str(recorded_file(name)) for name in args.results]
     log, missing = load_results([Path(name) for name in args.results], args.run)
+    if log.simulations.empty:
+        raise UserError(f"no simulation in {', '.join(args.results[:_NAMED])}; there is nothing to analyze")
     for sentence in missing.sentences():
         print(f"note: {sentence}", file=sys.stderr)
     return log

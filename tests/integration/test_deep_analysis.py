@@ -206,8 +206,8 @@ def test_a_results_file_is_an_input_like_a_log(run: Path, tmp_path: Path, capsys
 BAD = {
     "events without --deep": (["{folder}/events_x.jsonl"], "read it with --deep"),
     "results and a log without --deep": (["{results}", "{folder}/tau2_mock.log"], "read it with --deep"),
-    "a gate without a log": (["{results}", "--deep", "--slo", "task:1"], "--slo needs a log"),
-    "a format without a log": (["{results}", "--deep", "--format", "png"], "--format png needs a log"),
+    "a gate without a log": (["{results}", "{folder}/events_x.jsonl", "--deep", "--slo", "task:1"], "--slo needs a log"),
+    "a format without a log": (["{results}", "{folder}/events_x.jsonl", "--deep", "--format", "png"], "--format png needs a log"),
     "no such file": (["{folder}/none.json", "--deep"], "no file"),
     "not JSON": (["{folder}/cut.json", "--deep"], "is not JSON"),
     "other JSON": (["{folder}/other.json", "--deep"], "not a results file of tau2"),

@@ -53,9 +53,10 @@ class LogAnalyzer:
 
     @classmethod
     def of_log(cls, log: RunLog, paths: Iterable[str | Path] = ()) -> LogAnalyzer:
-        """Return the analysis of a log that was read already, with what lies beside it and more paths."""
+        """Return the analysis of a log that was read already, with what it was made of, what lies beside it and more paths."""
+        made_of = [path for name in log.files if (path := Path(name)).suffix == ".json" and path.is_file()]
         analyzer = cls.__new__(cls)
-        analyzer._start(log, sort_out(paths), log.pooled)
+        analyzer._start(log, sort_out(dict.fromkeys([*map(Path, paths), *made_of])), log.pooled)
         return analyzer
 
     def of_run(self, run: str) -> LogAnalyzer:

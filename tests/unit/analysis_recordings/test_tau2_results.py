@@ -154,6 +154,15 @@ def test_that_tasks_may_be_mixed_up_is_among_the_doubts(tmp_path: Path) -> None:
     assert load_results([written(tmp_path / "fine.json", file([V01]))])[0].doubts == []
 
 
+def test_why_a_simulation_failed_is_said_without_the_deep_analysis_too(tmp_path: Path) -> None:
+    """The reference actions are in the file that the log was made of."""
+    wanted = {"action_id": "0_0", "name": "refund", "arguments": {"order": "#1"}}
+    tasks = [{"id": "0", "evaluation_criteria": {"actions": [wanted]}}]
+    lost = {**V01, "reward_info": {"reward": 0.0, "reward_breakdown": {"DB": 0.0}}}
+    log, _ = load_results([written(tmp_path / "lost.json", file([lost], tasks))])
+    assert any("action not attempted 1: retail 0" in line for line in answer(log, ReportOptions(), 80))
+
+
 def test_a_task_that_failed_in_several_trials_is_named_with_their_number(tmp_path: Path) -> None:
     lost = {**V01, "reward_info": {"reward": 0.0}}
     tries = [{**lost, "trial": 0, "id": "a"}, {**lost, "trial": 1, "id": "b"}, {**lost, "task_id": "4"}]

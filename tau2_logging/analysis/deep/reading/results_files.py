@@ -64,6 +64,8 @@ def read_json(path: Path) -> Any:
     """Return the content of a JSON file; raises UserError."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"no file {path}; give a results file of tau2, events_<domain>.jsonl, a log, or the folder of a run") from error
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
     except RecursionError as error:
