@@ -47,7 +47,7 @@ class RecordedConversation:
         return self.run, self.domain, self.task, self.trial
 
 
-REVIEWS = ("review", "user_only_review", "hallucination_check", "auth_classification")
+REVIEWS = ("review", "user_only_review", "hallucination_check")
 """What tau2 v1 may have been asked to say of a simulation itself."""
 
 
