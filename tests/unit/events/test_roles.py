@@ -28,7 +28,10 @@ LISTS = (
     {f"{role.category}_ms" for role in ROLES},
 )
 """What a module that spells out roles would list."""
-OTHER_WORDS = {"models/experts/briefing.py": "roles of chat messages, and how a prompt calls the speakers"}
+OTHER_WORDS = {
+    "models/experts/briefing.py": "roles of chat messages, and how a prompt calls the speakers",
+    "analysis/deep/attribution/accusation.py": "who may be at fault: a task, its tools and the infrastructure, too",
+}
 
 
 def listed(tree: ast.AST) -> Iterator[set[str]]:
