@@ -9,7 +9,7 @@ from typing import Any
 from tau2_logging.analysis.conversations.conversation import Conversation, ToolCall, Turn
 from tau2_logging.events.secrets.masking import mask, mask_text
 
-_TOLD = ("task", "reference", "parts", "changes", "cause", "missing")
+_TOLD = ("task", "reference", "parts", "changes", "cause", "fault", "missing")
 _text = lru_cache(maxsize=64)(mask_text)
 """A policy and the texts of a task come with each simulation of theirs."""
 
@@ -17,7 +17,7 @@ _text = lru_cache(maxsize=64)(mask_text)
 def masked(conversation: Conversation) -> Conversation:
     """Return the same with everything that looks like a credential, or that a name makes one, as `***`. Costs some 0.1 ms a kB."""
     known: dict[str, Any] = {
-        name: mask(getattr(conversation, name)) for name in ("task", "reference", "parts", "changes", "cause", "missing")
+        name: mask(getattr(conversation, name)) for name in ("task", "reference", "parts", "changes", "cause", "fault", "missing")
     }
     policy = None if conversation.policy is None else _text(conversation.policy)
     return replace(conversation, turns=[_turn(turn) for turn in conversation.turns], policy=policy, **known)

@@ -288,3 +288,13 @@ def test_the_turn_is_the_message_and_a_second_candidate_is_of_another_fault(tmp_
     both = said("U: Hi.", ("cancel_pending_order", {"order_id": "#W1234567", "reason": "ordered by mistake"}, "{}"), "A: Done.",
                 "U: by mistake", actions=(SAME,), policy=RETAIL)  # fmt: skip
     assert fault_of(tmp_path, both)["fault"] == "agent"
+
+
+def test_a_sentence_holds_no_credential(tmp_path: Path) -> None:
+    key = "sk-proj-" + "a1B2c3D4e5F6g7H8" * 2
+    row = fault_of(
+        tmp_path, said("U: Hi.", reward=None, termination_reason="infrastructure_error", info={"note": f"Authorization: Bearer {key}"})
+    )
+    assert key not in str(row["sentence"])
+    failed = said("U: Hi.", "A: Hi.", actions=(), info={"note": f"the judge failed with {key}"})
+    assert key not in str(fault_of(tmp_path, failed)["sentence"])

@@ -14,6 +14,7 @@ from tau2_logging.analysis.deep.attribution.precision import measured_on, precis
 from tau2_logging.analysis.deep.reading.merge import key_of
 from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, frame
 from tau2_logging.analysis.deep.root_causes import evidence
+from tau2_logging.events.secrets.masking import mask_text
 
 FAULT_RULES: tuple[FaultRule, ...] = (
     *infrastructure_rules.RULES,
@@ -63,5 +64,5 @@ def attributed(case: FailedCase) -> Row:
     return {
         **row, "fault": first.rule.fault, "turn": first.shown.turn, "rule": first.rule.name,
         "precision": precision_of(first.rule.name), "second": second, "measured_on": measured_on(first.rule.name),
-        "sentence": first.shown.sentence,
+        "sentence": mask_text(first.shown.sentence),
     }  # fmt: skip
