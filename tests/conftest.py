@@ -6,6 +6,7 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -46,8 +47,11 @@ settings.load_profile("ours")
 
 
 def pytest_configure() -> None:
-    """What this process and its workers share."""
+    """What this process and its workers share. A shell has what it starts in the background ignore Ctrl-C, and so would all that is started
+    here: a test of Ctrl-C would wait for ever."""
     trust_one_authority(own_server())
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure() -> None:

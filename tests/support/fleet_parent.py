@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from pathlib import Path
@@ -11,7 +10,6 @@ from tau2_logging.models.servers.fleet import Fleet
 from tau2_logging.models.servers.server_process import ServerPlan
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored if the tests were started in the background
     directory, program = Path(sys.argv[1]), tuple(sys.argv[2:])
     with Fleet([ServerPlan(0, 1, program, None, directory / "server_0.log")], grace_s=0.3) as fleet:
         print(fleet.processes[0].pid, flush=True)

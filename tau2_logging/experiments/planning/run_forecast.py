@@ -15,7 +15,7 @@ from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY
 from tau2_logging.events import MODEL_CALL_TYPES
 from tau2_logging.events.domain_label import plain_domain
-from tau2_logging.events.roles import TOKEN_FIELDS
+from tau2_logging.events.roles import MODEL_ROLES, TOKEN_FIELDS
 from tau2_logging.experiments.planning.cost_forecast import typical_usd
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 from tau2_logging.statistics.bootstrap import bca_interval
@@ -43,7 +43,7 @@ def forecast(settings: SimulationSettings, label: str, log: RunLog | None, price
     calls = _calls(log, label)
     if calls.empty:
         return _typical(settings, prices, "the earlier run finished none")
-    models = {"agent": settings.agent_llm, "user": settings.user_llm, "judge": settings.judge_llm}
+    models = {role: getattr(settings, f"{role}_llm", None) for role in MODEL_ROLES}
     wanted = calls["role"].map(models).fillna(calls["model"])
     if ((wanted != calls["model"]) & calls["model"].str.startswith(FREE_PREFIX)).any():
         return _typical(settings, prices, "the earlier run was played by scripted models, whose conversations are shorter")

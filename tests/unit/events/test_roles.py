@@ -31,6 +31,7 @@ LISTS = (
 OTHER_WORDS = {
     "models/experts/briefing.py": "roles of chat messages, and how a prompt calls the speakers",
     "analysis/deep/attribution/accusation.py": "who may be at fault: a task, its tools and the infrastructure, too",
+    "cli/label.py": "who may be at fault, as a reader labels it",
 }
 
 
