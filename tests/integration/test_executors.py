@@ -86,7 +86,9 @@ def test_events_arrive_in_the_same_files_with_host_and_worker(alike: Alike, exec
         used = {worker for places in workers for _, worker in places}
         number = WORKERS[executor] or 0
         assert used <= {"w0", "w1"}
-        assert [event.get("simulations") for event in of(events, "worker_up")] == [4 // number] * number
+        ups = [event.get("simulations") for event in of(events, "worker_up")]
+        assert set(ups) == {4 // number}
+        assert len(ups) <= number  # one may do all before another is ready
         lines = (directory / f"tau2_{domain}.log").read_text().splitlines()
         assert set(lines) <= set((directory / f"eval_{domain}.log").read_text().splitlines())
         (end,) = of(events, "run_end")
@@ -213,7 +215,7 @@ def test_many_at_a_time_are_given_to_processes_unasked(tmp_path: Path) -> None:
     assert code == 0, said
     assert said.startswith(f"36 simulations at a time in {min(cpus(), 3)} worker processes, ")
     files = RunFiles(tmp_path)
-    assert len(of(files.events("mock"), "worker_up")) == min(cpus(), 3)
+    assert 1 <= len(of(files.events("mock"), "worker_up")) <= min(cpus(), 3)  # one may do all before another is ready
     assert len(of(files.events("mock"), "task_end")) == 36
     assert json.loads((tmp_path / "runs/r/run.json").read_text())["config"]["executor"] == "auto"
 
