@@ -45,10 +45,13 @@ ALLOWED: dict[str, set[str]] = {
     "runner": _RUN_SIDE,
     "analysis": {"events", "statistics"},
     "experiments": {"runner", "analysis", "statistics", "events"},
+    "audit": {"runner", "analysis", "statistics", "events"},
     "view": {"analysis", "statistics", "events"},
     "parity": {"environments", "models", "events"},
-    "cli": {"experiments", "parity", "view", "runner", "analysis", "instrument", "models", "events", "sinks", "logger", "__main__"},
-}
+    "cli": {
+        "audit", "experiments", "parity", "view", "runner", "analysis", "instrument", "models", "events", "sinks", "logger", "__main__",
+    },
+}  # fmt: skip
 """What each folder may import besides itself and LEAVES. `cli` takes the names of log files from `sinks`, what masks text from `logger`,
 and gives `parity` the layers of `instrument`, which it may not import. The package itself ("") names what its folders have, and imports a
 folder when one of its names is asked for. `logging` and `domain_registration` are names of tau2-enhanced for what sinks and runner have: a

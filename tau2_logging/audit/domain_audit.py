@@ -1,0 +1,118 @@
+"""A domain examined task by task, with its sums: what idle agents earn, whether the reference scores, which mutants were scored rightly."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tau2_logging.audit.mutants import MUTANT_KINDS
+from tau2_logging.audit.task_audit import IDLE_AGENTS, TaskAudit, TaskExaminer
+from tau2_logging.errors import UserError
+from tau2_logging.runner.harness.conversation_replay import ConversationReplay
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
+
+Ratio = tuple[int, int]
+Progress = Callable[[str, int, int], None]
+"""Told the domain, how many tasks were examined, of how many."""
+
+
+@dataclass(frozen=True)
+class DomainAudit:
+    """The tasks of a domain as examined with a release of tau2."""
+
+    domain: str
+    release: str
+    tasks: Sequence[TaskAudit]
+
+    @property
+    def idle(self) -> Ratio:
+        """Return how many tasks an agent solves that makes no call, of those that were scored."""
+        scored = [task for task in self.tasks if task.idle]
+        return sum(task.idle_passes for task in scored), len(scored)
+
+    def idle_of(self, agent: str) -> Ratio:
+        """Return how many tasks an idle agent solves, of those that were scored."""
+        rewards = [task.idle[agent] for task in self.tasks if agent in task.idle]
+        return sum(reward == 1 for reward in rewards), len(rewards)
+
+    @property
+    def reference(self) -> Ratio:
+        """Return how many references score 1, of those that were examined."""
+        rewards = [task.reference for task in self.tasks if task.reference is not None]
+        return sum(reward == 1 for reward in rewards), len(rewards)
+
+    def mutants_of(self, kind: str) -> Ratio:
+        """Return how many mutants of a kind were scored as they should be, of how many."""
+        found = [task.mutants.get(kind, (0, 0)) for task in self.tasks]
+        return sum(caught for caught, _ in found), sum(of for _, of in found)
+
+    @property
+    def kinds(self) -> Counter[str]:
+        """Return in how many tasks there is a finding of each kind."""
+        return Counter(kind for task in self.tasks for kind in {finding.kind for finding in task.findings})
+
+    def with_verdict(self, sound: bool | None) -> list[TaskAudit]:
+        """Return the tasks that are sound, unsound, or not known to be either (None)."""
+        return [task for task in self.tasks if task.sound is sound]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what audit/<domain>.json holds."""
+        return {
+            "domain": self.domain,
+            "release": self.release,
+            "idle": {**_solved(self.idle), "agents": {agent: _solved(self.idle_of(agent)) for agent in IDLE_AGENTS}},
+            "reference": _solved(self.reference),
+            "mutants": {kind: dict(zip(("caught", "of"), self.mutants_of(kind), strict=True)) for kind in MUTANT_KINDS},
+            "tasks": [task.as_json() for task in self.tasks],
+        }
+
+    def sound_json(self) -> dict[str, Any]:
+        """Return the domain's entry in sound.json: the sound tasks, and why each other one is not among them."""
+        return {
+            "sound": [task.task for task in self.with_verdict(True)],
+            "unsound": {task.task: _reasons(task, True) for task in self.with_verdict(False)},
+            "not_examined": {task.task: _reasons(task, False) for task in self.with_verdict(None)},
+        }
+
+
+def audit_domains(
+    harness: Tau2Harness, domains: Sequence[str], task_ids: Sequence[str] | None, progress: Progress, fast: bool = True
+) -> list[DomainAudit]:
+    """Examine the tasks of domains. Raises UserError for a domain or a task that there is not."""
+    chosen = {domain: _chosen(harness, domain, task_ids) for domain in _known(harness, domains)}
+    missing = set(task_ids or ()) - {str(task.id) for tasks in chosen.values() for task in tasks}
+    if missing:
+        raise UserError(f"no task {', '.join(sorted(missing))} in {', '.join(domains)}; `run --list-tasks DOMAIN` lists a domain's tasks")
+    return [_audited(harness, domain, tasks, progress, fast) for domain, tasks in chosen.items() if tasks]
+
+
+def _known(harness: Tau2Harness, domains: Sequence[str]) -> list[str]:
+    unknown = [domain for domain in domains if domain not in harness.domains()]
+    if unknown:
+        raise UserError(f"no domain {', '.join(unknown)}; there are {', '.join(harness.domains())}")
+    return list(dict.fromkeys(domains))
+
+
+def _chosen(harness: Tau2Harness, domain: str, task_ids: Sequence[str] | None) -> list[Any]:
+    harness.try_environment(domain)
+    return [task for task in harness.tasks(domain, None) if task_ids is None or str(task.id) in task_ids]
+
+
+def _audited(harness: Tau2Harness, domain: str, tasks: Sequence[Any], progress: Progress, fast: bool) -> DomainAudit:
+    found = []
+    with ConversationReplay(harness, domain, fast) as replay:
+        examiner = TaskExaminer(replay)
+        for number, task in enumerate(tasks, start=1):
+            found.append(examiner.examine(task))
+            progress(domain, number, len(tasks))
+    return DomainAudit(domain, harness.version, found)
+
+
+def _solved(ratio: Ratio) -> dict[str, int]:
+    return {"solved": ratio[0], "of": ratio[1]}
+
+
+def _reasons(task: TaskAudit, unsound: bool) -> list[str]:
+    return [f"{finding.kind}: {finding.evidence}" for finding in task.findings if finding.unsound or not unsound]

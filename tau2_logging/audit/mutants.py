@@ -1,0 +1,96 @@
+"""Conversations that differ from a task's reference in one thing: wrong ones, which must score 0, and right ones, which must score 1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from tau2_logging.runner.harness.conversation_replay import ReplayCall
+
+WRITE_LEFT_OUT, WRITE_DOUBLED, EXTRA_READ = "write_left_out", "write_doubled", "extra_read"
+WRITES_SWAPPED, SENTENCE_LEFT_OUT, SENTENCE_IN_OTHER_FORM = "writes_swapped", "sentence_left_out", "sentence_in_other_form"
+WRONG_NUMBER = "wrong_number"
+WRONG_IF_STATE_DIFFERS = frozenset({WRITE_LEFT_OUT, WRITE_DOUBLED})
+"""Whether these are wrong is decided by the end state: with the reference's, nothing is missing."""
+ALWAYS_WRONG = frozenset({SENTENCE_LEFT_OUT, WRONG_NUMBER})
+MUTANT_KINDS = (WRITE_LEFT_OUT, WRITE_DOUBLED, SENTENCE_LEFT_OUT, WRONG_NUMBER, EXTRA_READ, WRITES_SWAPPED, SENTENCE_IN_OTHER_FORM)
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """`what` was changed, and the conversation that results."""
+
+    kind: str
+    what: str
+    calls: tuple[ReplayCall, ...]
+    says: tuple[str, ...]
+
+
+def mutants(
+    calls: Sequence[ReplayCall], says: Sequence[str], writes: Sequence[bool], reads: Sequence[bool]
+) -> Iterator[Mutant]:  # fmt: skip
+    """Yield all mutants of a reference; `writes` and `reads` say of each call whether it changed something, whether it is a read."""
+    kept, said = tuple(calls), tuple(says)
+    for at, call in enumerate(kept):
+        if writes[at]:
+            yield Mutant(WRITE_LEFT_OUT, f"without {call}", kept[:at] + kept[at + 1 :], said)
+            yield Mutant(WRITE_DOUBLED, f"twice {call}", (*kept[: at + 1], *kept[at:]), said)
+        elif reads[at]:
+            yield Mutant(EXTRA_READ, f"again at the end {call}", (*kept, call), said)
+    for first, second in independent_pairs(kept, writes):
+        yield Mutant(WRITES_SWAPPED, f"{kept[second]} before {kept[first]}", swapped(kept, first, second), said)
+    for at, text in enumerate(said):
+        yield Mutant(SENTENCE_LEFT_OUT, f"without saying {text!r}", kept, said[:at] + said[at + 1 :])
+        if _NUMBER.fullmatch(text):
+            yield Mutant(WRONG_NUMBER, f"{'9' + text!r} for {text!r}", kept, (*said[:at], "9" + text, *said[at + 1 :]))
+        for other in other_forms(text):
+            yield Mutant(SENTENCE_IN_OTHER_FORM, f"{other!r} for {text!r}", kept, (*said[:at], other, *said[at + 1 :]))
+
+
+def other_forms(text: str) -> list[str]:
+    """Return how the same could be said: an amount with the dollar sign and separators, a word in capitals.
+
+    A number without decimals may be a count, and is given no currency.
+    """
+    if _NUMBER.fullmatch(text):
+        value = float(text)
+        forms = [f"{value:,.0f}"] if "." not in text else [f"${value:,.2f}"]
+        forms += [f"${value:,.0f}"] if "." in text and value.is_integer() else []
+    else:
+        forms = [text.upper()]
+    return [form for form in forms if form != text]
+
+
+def independent_pairs(calls: Sequence[ReplayCall], writes: Sequence[bool]) -> Iterator[tuple[int, int]]:
+    """Yield neighboring writes of the agent that have no identifier in common: neither touches what the other does.
+
+    A write without identifiers touches nobody knows what, and has no pair.
+    """
+    places = [at for at, wrote in enumerate(writes) if wrote]
+    for first, second in pairwise(places):
+        one, two = identifiers(calls[first].arguments), identifiers(calls[second].arguments)
+        agents = calls[first].requestor == calls[second].requestor == "assistant"
+        if agents and one and two and not one & two:
+            yield first, second
+
+
+def swapped(calls: tuple[ReplayCall, ...], first: int, second: int) -> tuple[ReplayCall, ...]:
+    """Return the calls with the later write made just before the earlier one, reads where they were."""
+    changed = list(calls)
+    changed[first], changed[second] = calls[second], calls[first]
+    return tuple(changed)
+
+
+def identifiers(value: Any) -> frozenset[str]:
+    """Return the texts in a value that have a digit, wherever they are in it."""
+    if isinstance(value, str):
+        return frozenset([value]) if any(map(str.isdigit, value)) else frozenset()
+    if isinstance(value, Mapping):
+        return frozenset().union(*map(identifiers, value.values()))
+    if isinstance(value, (list, tuple)):
+        return frozenset().union(*map(identifiers, value))
+    return frozenset()

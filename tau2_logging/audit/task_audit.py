@@ -1,0 +1,172 @@
+"""One task examined: its reference made twice, idle agents, mutants of the reference, each scored by tau2's own evaluator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tau2_logging.audit.finding_kinds import AuditFinding
+from tau2_logging.audit.mutants import ALWAYS_WRONG, WRITE_LEFT_OUT, WRONG_IF_STATE_DIFFERS, WRONG_NUMBER, Mutant, mutants
+from tau2_logging.runner.harness.conversation_replay import ConversationReplay, ReplayCall, Replayed, StateError
+
+TALKS, TRANSFERS, STOPS = "talks", "transfers", "stops"
+IDLE_AGENTS = (TALKS, TRANSFERS, STOPS)
+_TRANSFER = ReplayCall("assistant", "transfer_to_human_agents", {"summary": "The customer asks for help."})
+
+
+@dataclass
+class TaskAudit:
+    """What was found of a task. `reference` and the values of `idle` are rewards; None and no entry where none was given."""
+
+    task: str
+    findings: list[AuditFinding] = field(default_factory=list)
+    reference: float | None = None
+    idle: dict[str, float] = field(default_factory=dict)
+    mutants: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Kind -> (scored as they should be, made)."""
+
+    @property
+    def sound(self) -> bool | None:
+        """Return False with a finding that makes a task unsound, None if the reference was not examined."""
+        if any(finding.unsound for finding in self.findings):
+            return False
+        return None if self.reference is None else True
+
+    @property
+    def idle_passes(self) -> bool:
+        """Return whether an agent scores 1 that makes no call."""
+        return 1 in (self.idle.get(TALKS), self.idle.get(STOPS))
+
+    def add(self, kind: str, evidence: str) -> None:
+        """Keep a finding."""
+        self.findings.append(AuditFinding(kind, evidence))
+
+    def has(self, kind: str) -> bool:
+        """Return whether there is a finding of a kind."""
+        return any(finding.kind == kind for finding in self.findings)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the task's entry in the domain's file."""
+        return {
+            "id": self.task,
+            "sound": self.sound,
+            "findings": [{"kind": one.kind, "unsound": one.unsound, "evidence": one.evidence} for one in self.findings],
+            "reference": self.reference,
+            "idle": self.idle,
+            "mutants": {kind: {"caught": caught, "of": of} for kind, (caught, of) in self.mutants.items()},
+        }
+
+
+class TaskExaminer:
+    """Examines tasks of a domain."""
+
+    def __init__(self, replay: ConversationReplay) -> None:
+        self._replay = replay
+        self._kinds: Mapping[tuple[str, str], str] = replay.tool_kinds()
+
+    def examine(self, task: Any) -> TaskAudit:
+        """Return what is found of a task. It is asked of no model."""
+        audit = TaskAudit(str(task.id))
+        if kind := _not_examined(task):
+            audit.add(kind, "the reward is not computed without a judge" if kind == "needs_judge" else "it has no evaluation criteria")
+            return audit
+        try:
+            self._idle(task, audit)
+            if task.evaluation_criteria.actions is None:
+                audit.add("no_reference", "evaluation_criteria.actions is absent")
+            else:
+                self._reference(task, audit)
+        except StateError as error:
+            audit.add("initial_state_fails", str(error))
+        return audit
+
+    def _idle(self, task: Any, audit: TaskAudit) -> None:
+        conversations: dict[str, tuple[list[ReplayCall], list[str]]] = {TALKS: ([], ["I see. Please tell me more."]), STOPS: ([], [])}
+        if ("assistant", _TRANSFER.name) in self._kinds:
+            conversations[TRANSFERS] = ([_TRANSFER], [])
+        for agent, (calls, says) in conversations.items():
+            played = self._replay.play(task, calls, says, agent_stops=agent == STOPS)
+            if played.reward is not None:
+                audit.idle[agent] = played.reward
+            elif not audit.has("evaluator_raises"):
+                audit.add("evaluator_raises", f"after an agent that {agent}: {played.problem}")
+        if audit.idle_passes:
+            audit.add("idle_passes", "no call was made, and the reward is 1")
+        elif audit.idle.get(TRANSFERS) == 1:
+            audit.add("transfer_passes", f"the only call was {_TRANSFER.name}, and the reward is 1")
+
+    def _reference(self, task: Any, audit: TaskAudit) -> None:
+        calls, says = _reference_calls(task), tuple(task.evaluation_criteria.communicate_info or ())
+        played, again = (self._replay.play(task, calls, says) for _ in range(2))
+        audit.reference = played.reward if played.reward is not None else 0.0
+        audit.findings += self._of_calls(calls, played)
+        audit.findings += _differences(calls, played, again)
+        if audit.reference != 1:
+            audit.add("reference_fails", played.problem or f"scores {audit.reference:g}: {_parts(played)}")
+            return
+        writes = [answer.before != answer.after for answer in played.answers]
+        reads = [self._kind(call) == "read" for call in calls]
+        for mutant in mutants(calls, says, writes, reads):
+            self._mutant(task, mutant, played, audit)
+
+    def _of_calls(self, calls: Sequence[ReplayCall], played: Replayed) -> Iterator[AuditFinding]:
+        for call, answer in zip(calls, played.answers, strict=True):
+            write = self._kind(call) == "write"
+            if answer.error:
+                yield AuditFinding("reference_write_errs" if write else "reference_read_errs", f"{call}: {answer.output}")
+            elif write and answer.before == answer.after:
+                yield AuditFinding("write_changes_nothing", str(call))
+
+    def _kind(self, call: ReplayCall) -> str | None:
+        return self._kinds.get((call.requestor, call.name))
+
+    def _mutant(self, task: Any, mutant: Mutant, reference: Replayed, audit: TaskAudit) -> None:
+        played = self._replay.play(task, mutant.calls, mutant.says)
+        differs = played.state != reference.state
+        if mutant.kind == WRITE_LEFT_OUT and not differs:
+            return  # a later write of the reference makes up for it: the same in the end, and neither right nor wrong
+        wrong = mutant.kind in ALWAYS_WRONG or (mutant.kind in WRONG_IF_STATE_DIFFERS and differs)
+        good = (played.reward == 1) is not wrong
+        caught, of = audit.mutants.get(mutant.kind, (0, 0))
+        audit.mutants[mutant.kind] = (caught + good, of + 1)
+        if not good:
+            audit.add(_named(task, mutant, wrong), f"{mutant.what}: scores {'nothing' if played.reward is None else f'{played.reward:g}'}"
+                      + (f" ({played.problem})" if played.problem else ""))  # fmt: skip
+
+
+def _named(task: Any, mutant: Mutant, wrong: bool) -> str:
+    """Return the kind of finding. A reward that does not compare databases asks for a goal, not for the reference's way there; that a
+    number is found within another is a property of tau2's evaluator, and no task's."""
+    if wrong and mutant.kind in WRONG_IF_STATE_DIFFERS and "DB" not in _basis(task):
+        return "write_not_needed"
+    if mutant.kind == WRONG_NUMBER:
+        return "wrong_number_passes"
+    return "hole" if wrong else "trap"
+
+
+def _basis(task: Any) -> set[str]:
+    return {str(getattr(part, "value", part)) for part in getattr(task.evaluation_criteria, "reward_basis", None) or ()}
+
+
+def _not_examined(task: Any) -> str | None:
+    if task.evaluation_criteria is None:
+        return "no_criteria"
+    return "needs_judge" if "NL_ASSERTION" in _basis(task) else None
+
+
+def _reference_calls(task: Any) -> tuple[ReplayCall, ...]:
+    return tuple(ReplayCall(action.requestor, action.name, action.arguments) for action in task.evaluation_criteria.actions)
+
+
+def _differences(calls: Sequence[ReplayCall], one: Replayed, two: Replayed) -> Iterator[AuditFinding]:
+    """Yield the first call whose answer or state differs between two replays."""
+    for call, first, second in zip(calls, one.answers, two.answers, strict=True):
+        if first != second:
+            what = "another answer" if first.output != second.output else "another state"
+            yield AuditFinding("not_deterministic", f"{call}: {what} the second time")
+            return
+
+
+def _parts(played: Replayed) -> str:
+    return ", ".join(f"{part} {value:g}" for part, value in played.parts.items()) or "no parts"

@@ -1,0 +1,51 @@
+"""Which conversations are made from a reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tau2_logging.audit.mutants import identifiers, independent_pairs, mutants, other_forms
+from tau2_logging.runner.harness.conversation_replay import ReplayCall
+
+
+def call(name: str, requestor: str = "assistant", **arguments: Any) -> ReplayCall:
+    """A call of a tool."""
+    return ReplayCall(requestor, name, arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "forms"),
+    [("1093.34", ["$1,093.34"]), ("44.00", ["$44.00", "$44"]), ("54.1", ["$54.10"]), ("1628", ["1,628"]), ("7", []), ("Bill", ["BILL"])],
+)
+def test_the_same_is_said_otherwise(text: str, forms: list[str]) -> None:
+    assert other_forms(text) == forms
+
+
+def test_writes_are_swapped_only_if_they_have_no_identifier_in_common() -> None:
+    one, two = call("cancel", order="#W1"), call("cancel", order="#W2")
+    also_one, nobody = call("pay", order="#W1", source="card"), call("reset")
+    assert list(independent_pairs([one, call("get", order="#W9"), two], [True, False, True])) == [(0, 2)]
+    assert list(independent_pairs([one, also_one], [True, True])) == []
+    assert list(independent_pairs([one, nobody], [True, True])) == []
+    assert list(independent_pairs([one, call("cancel", "user", order="#W2")], [True, True])) == []
+
+
+def test_identifiers_are_found_wherever_they_are() -> None:
+    value = {"items": ["12", {"id": "a1"}], "reason": "ordered by mistake", "count": 3}
+    assert identifiers(value) == {"12", "a1"}
+
+
+def test_each_mutant_differs_from_the_reference_in_one_thing() -> None:
+    read, write = call("get", order="#W1"), call("cancel", order="#W1")
+    found = [(one.kind, one.calls, one.says) for one in mutants([read, write], ["10.50"], [False, True], [True, False])]
+    kept, said = (read, write), ("10.50",)
+    assert found == [
+        ("extra_read", (read, write, read), said),
+        ("write_left_out", (read,), said),
+        ("write_doubled", (read, write, write), said),
+        ("sentence_left_out", kept, ()),
+        ("wrong_number", kept, ("910.50",)),
+        ("sentence_in_other_form", kept, ("$10.50",)),
+    ]
