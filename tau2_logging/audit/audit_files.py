@@ -68,7 +68,7 @@ def summary(audits: Sequence[DomainAudit]) -> str:
 
 def markdown(audits: Sequence[DomainAudit]) -> Iterator[str]:
     """Yield the lines of audit.md: the table, what each kind means, then every finding."""
-    yield from ("# Audit", "", ", ".join(sorted({f"tau2 {audit.release}" for audit in audits})), "")
+    yield from ("# Audit", "", ", ".join(sorted({audit.release for audit in audits})), "")
     head, *body = rows(audits)
     yield from (_row(head), _row(["---"] + ["---:"] * (len(head) - 1)), *map(_row, body), "")
     met = [kind for kind in KINDS if any(audit.kinds[kind] for audit in audits)]

@@ -31,6 +31,7 @@ RULES = (
     (r"-m tau2_logging simulate-server", PARSE, "runs until it is ended: the tests start it themselves"),
     (r"-m tau2_logging compare", PARSE, "needs two runs: tests/integration/test_compare_command.py"),
     (r"-m tau2_logging label", PARSE, "needs a run with a failure: tests/integration/test_label.py"),
+    (r"-m tau2_logging audit", PARSE, "takes a minute: tests/integration/test_audit.py"),
     (r"-m tau2_logging view", PARSE, "runs until it is ended: tests/integration/test_view.py"),
     (r"-m tau2_logging parity", PARSE, "takes a minute: tests/integration/test_parity.py"),
     (r"benchmarks", "no", "takes minutes: make bench, make real-servers"),
