@@ -15,7 +15,7 @@ from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.models.simulated_server import Reply, ServerSettings, SimulatedServer, ToolUse
 from tau2_logging.sinks import MemorySink
-from tests.support.litellm_clients import LEFT_OPEN
+from tests.support.litellm_clients import LEFT_OPEN, no_collection
 
 litellm = pytest.importorskip("litellm", reason="litellm is not installed")
 openai = pytest.importorskip("openai")
@@ -141,7 +141,8 @@ def asked(server: SimulatedServer, client: str, reply: str, stream: bool, by_awa
     """What the caller sees of a scripted reply, without what is new each time."""
     server.script(replace({**REPLIES, **OPENAI_ONLY}[reply], cached_tokens=16))  # else the second to ask would find its prompt cached
     way = CLIENTS[client]
-    return timeless(asyncio.get_event_loop().run_until_complete(way.ask_async(server, stream)) if by_await else way.ask(server, stream))
+    with no_collection():
+        return timeless(asyncio.get_event_loop().run_until_complete(way.ask_async(server, stream)) if by_await else way.ask(server, stream))
 
 
 def timeless(value: Any) -> Any:
