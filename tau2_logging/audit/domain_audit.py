@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tau2_logging.audit.mutants import MUTANT_KINDS
-from tau2_logging.audit.task_audit import IDLE_AGENTS, TaskAudit, TaskExaminer
+from tau2_logging.audit.mutants import MUTANT_KINDS, values_of
+from tau2_logging.audit.task_audit import IDLE_AGENTS, TaskAudit, TaskExaminer, reference_calls
 from tau2_logging.errors import UserError
 from tau2_logging.runner.harness.conversation_replay import ConversationReplay
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
@@ -102,8 +102,9 @@ def _chosen(harness: Tau2Harness, domain: str, task_ids: Sequence[str] | None) -
 
 def _audited(harness: Tau2Harness, domain: str, tasks: Sequence[Any], progress: Progress, fast: bool) -> DomainAudit:
     found = []
+    values = values_of(call for task in harness.tasks(domain, None) for call in reference_calls(task))
     with ConversationReplay(harness, domain, fast) as replay:
-        examiner = TaskExaminer(replay)
+        examiner = TaskExaminer(replay, values)
         for number, task in enumerate(tasks, start=1):
             found.append(examiner.examine(task))
             progress(domain, number, len(tasks))

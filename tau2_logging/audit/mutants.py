@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -12,12 +13,20 @@ from tau2_logging.runner.harness.conversation_replay import ReplayCall
 
 WRITE_LEFT_OUT, WRITE_DOUBLED, EXTRA_READ = "write_left_out", "write_doubled", "extra_read"
 WRITES_SWAPPED, SENTENCE_LEFT_OUT, SENTENCE_IN_OTHER_FORM = "writes_swapped", "sentence_left_out", "sentence_in_other_form"
-WRONG_NUMBER = "wrong_number"
-WRONG_IF_STATE_DIFFERS = frozenset({WRITE_LEFT_OUT, WRITE_DOUBLED})
+WRONG_NUMBER, ARGUMENT_CHANGED = "wrong_number", "argument_changed"
+WRONG_IF_STATE_DIFFERS = frozenset({WRITE_LEFT_OUT, WRITE_DOUBLED, ARGUMENT_CHANGED})
 """Whether these are wrong is decided by the end state: with the reference's, nothing is missing."""
 ALWAYS_WRONG = frozenset({SENTENCE_LEFT_OUT, WRONG_NUMBER})
-MUTANT_KINDS = (WRITE_LEFT_OUT, WRITE_DOUBLED, SENTENCE_LEFT_OUT, WRONG_NUMBER, EXTRA_READ, WRITES_SWAPPED, SENTENCE_IN_OTHER_FORM)
+MUTANT_KINDS = (
+    WRITE_LEFT_OUT, WRITE_DOUBLED, ARGUMENT_CHANGED, SENTENCE_LEFT_OUT, WRONG_NUMBER, EXTRA_READ, WRITES_SWAPPED, SENTENCE_IN_OTHER_FORM,
+)  # fmt: skip
 _NUMBER = re.compile(r"\d+(\.\d+)?")
+
+
+_MOST_VALUES = 3
+"""Values that are tried for an argument until the tool takes one."""
+Values = Mapping[tuple[str, str], Sequence[Any]]
+"""What references give to an argument, by (tool, argument)."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,24 @@ def mutants(
             yield Mutant(WRONG_NUMBER, f"{'9' + text!r} for {text!r}", kept, (*said[:at], "9" + text, *said[at + 1 :]))
         for other in other_forms(text):
             yield Mutant(SENTENCE_IN_OTHER_FORM, f"{other!r} for {text!r}", kept, (*said[:at], other, *said[at + 1 :]))
+
+
+def values_of(calls: Iterable[ReplayCall]) -> Values:
+    """Return the different values of each argument, in the order of the calls."""
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+    for call in calls:
+        for argument, value in call.arguments.items():
+            found.setdefault((call.name, argument), {})[json.dumps(value, sort_keys=True)] = value
+    return {key: list(values.values()) for key, values in found.items()}
+
+
+def changed_arguments(calls: Sequence[ReplayCall], at: int, says: Sequence[str], values: Values) -> Iterator[list[Mutant]]:
+    """Yield for each argument of a call the mutants in which it has a value that other references give it."""
+    call = calls[at]
+    for argument, own in call.arguments.items():
+        others = [value for value in values.get((call.name, argument), ()) if value != own][:_MOST_VALUES]
+        made = [ReplayCall(call.requestor, call.name, {**call.arguments, argument: value}) for value in others]
+        yield [Mutant(ARGUMENT_CHANGED, f"{one} for {argument}={own!r}", (*calls[:at], one, *calls[at + 1 :]), tuple(says)) for one in made]
 
 
 def other_forms(text: str) -> list[str]:

@@ -7,7 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.audit.finding_kinds import AuditFinding
-from tau2_logging.audit.mutants import ALWAYS_WRONG, WRITE_LEFT_OUT, WRONG_IF_STATE_DIFFERS, WRONG_NUMBER, Mutant, mutants
+from tau2_logging.audit.mutants import (
+    ALWAYS_WRONG,
+    WRITE_LEFT_OUT,
+    WRONG_IF_STATE_DIFFERS,
+    WRONG_NUMBER,
+    Mutant,
+    Values,
+    changed_arguments,
+    mutants,
+)  # fmt: skip
 from tau2_logging.runner.harness.conversation_replay import ConversationReplay, ReplayCall, Replayed, StateError
 
 TALKS, TRANSFERS, STOPS = "talks", "transfers", "stops"
@@ -61,8 +70,9 @@ class TaskAudit:
 class TaskExaminer:
     """Examines tasks of a domain."""
 
-    def __init__(self, replay: ConversationReplay) -> None:
+    def __init__(self, replay: ConversationReplay, values: Values) -> None:
         self._replay = replay
+        self._values = values
         self._kinds: Mapping[tuple[str, str], str] = replay.tool_kinds()
 
     def examine(self, task: Any) -> TaskAudit:
@@ -97,7 +107,7 @@ class TaskExaminer:
             audit.add("transfer_passes", f"the only call was {_TRANSFER.name}, and the reward is 1")
 
     def _reference(self, task: Any, audit: TaskAudit) -> None:
-        calls, says = _reference_calls(task), tuple(task.evaluation_criteria.communicate_info or ())
+        calls, says = reference_calls(task), tuple(task.evaluation_criteria.communicate_info or ())
         played, again = (self._replay.play(task, calls, says) for _ in range(2))
         audit.reference = played.reward if played.reward is not None else 0.0
         audit.findings += self._of_calls(calls, played)
@@ -108,7 +118,10 @@ class TaskExaminer:
         writes = [answer.before != answer.after for answer in played.answers]
         reads = [self._kind(call) == "read" for call in calls]
         for mutant in mutants(calls, says, writes, reads):
-            self._mutant(task, mutant, played, audit)
+            self._judge(task, mutant, self._replay.play(task, mutant.calls, mutant.says), played, audit)
+        for at in (at for at, wrote in enumerate(writes) if wrote):
+            for alternatives in changed_arguments(calls, at, says, self._values):
+                self._first_accepted(task, alternatives, at, played, audit)
 
     def _of_calls(self, calls: Sequence[ReplayCall], played: Replayed) -> Iterator[AuditFinding]:
         for call, answer in zip(calls, played.answers, strict=True):
@@ -117,12 +130,21 @@ class TaskExaminer:
                 yield AuditFinding("reference_write_errs" if write else "reference_read_errs", f"{call}: {answer.output}")
             elif write and answer.before == answer.after:
                 yield AuditFinding("write_changes_nothing", str(call))
+            if write and replaced_by_itself(call.arguments):
+                yield AuditFinding("replaced_by_itself", str(call))
 
     def _kind(self, call: ReplayCall) -> str | None:
         return self._kinds.get((call.requestor, call.name))
 
-    def _mutant(self, task: Any, mutant: Mutant, reference: Replayed, audit: TaskAudit) -> None:
-        played = self._replay.play(task, mutant.calls, mutant.says)
+    def _first_accepted(self, task: Any, alternatives: Sequence[Mutant], at: int, reference: Replayed, audit: TaskAudit) -> None:
+        """Judge the first of these whose call is not refused and leads elsewhere."""
+        for mutant in alternatives:
+            played = self._replay.play(task, mutant.calls, mutant.says)
+            if not played.answers[at].error and played.state != reference.state:
+                self._judge(task, mutant, played, reference, audit)
+                return
+
+    def _judge(self, task: Any, mutant: Mutant, played: Replayed, reference: Replayed, audit: TaskAudit) -> None:
         differs = played.state != reference.state
         if mutant.kind == WRITE_LEFT_OUT and not differs:
             return  # a later write of the reference makes up for it: the same in the end, and neither right nor wrong
@@ -133,6 +155,12 @@ class TaskExaminer:
         if not good:
             audit.add(_named(task, mutant, wrong), f"{mutant.what}: scores {'nothing' if played.reward is None else f'{played.reward:g}'}"
                       + (f" ({played.problem})" if played.problem else ""))  # fmt: skip
+
+
+def replaced_by_itself(arguments: Mapping[str, Any]) -> bool:
+    """Return whether something that is to be replaced is replaced by itself: `item_ids` and `new_item_ids` have an entry in common."""
+    pairs = [(old, arguments.get(f"new_{name}")) for name, old in arguments.items()]
+    return any(isinstance(old, list) and isinstance(new, list) and any(entry in new for entry in old) for old, new in pairs)
 
 
 def _named(task: Any, mutant: Mutant, wrong: bool) -> str:
@@ -155,8 +183,10 @@ def _not_examined(task: Any) -> str | None:
     return "needs_judge" if "NL_ASSERTION" in _basis(task) else None
 
 
-def _reference_calls(task: Any) -> tuple[ReplayCall, ...]:
-    return tuple(ReplayCall(action.requestor, action.name, action.arguments) for action in task.evaluation_criteria.actions)
+def reference_calls(task: Any) -> tuple[ReplayCall, ...]:
+    """Return the reference actions of a task, none if it has none."""
+    actions = getattr(task.evaluation_criteria, "actions", None) or ()
+    return tuple(ReplayCall(action.requestor, action.name, action.arguments) for action in actions)
 
 
 def _differences(calls: Sequence[ReplayCall], one: Replayed, two: Replayed) -> Iterator[AuditFinding]:

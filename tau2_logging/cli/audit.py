@@ -16,7 +16,7 @@ examples:
   {command} --domains airline --task-ids 2 9
 
 No model is asked, and no network. It writes audit/<domain>.json, audit/sound.json (which tasks are sound, and why each other one is
-not) and audit/audit.md (docs/audit.md). TAU2_DATA_DIR names another data folder, as it does for tau2.
+not) and audit/audit.md (docs/audit.md).
 exit code: 0 done (whatever was found), 2 bad input
 """
 

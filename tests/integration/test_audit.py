@@ -16,7 +16,8 @@ pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 from tau2.domains.mock.tools import MockTools
 
 from tau2_logging.audit.finding_kinds import KINDS
-from tau2_logging.audit.task_audit import TaskAudit, TaskExaminer
+from tau2_logging.audit.mutants import values_of
+from tau2_logging.audit.task_audit import TaskAudit, TaskExaminer, reference_calls
 from tau2_logging.cli import audit
 from tau2_logging.runner.harness.conversation_replay import ConversationReplay
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
@@ -91,7 +92,8 @@ def examined(harness: Tau2Harness) -> Iterator[Callable[[Damage], TaskAudit]]:
         def examine(damage: Damage) -> TaskAudit:
             data = task.model_dump(mode="json")
             damage(data)
-            return TaskExaminer(replay).examine(type(task).model_validate(data))
+            values = values_of(call for one in harness.tasks("mock", None) for call in reference_calls(one))
+            return TaskExaminer(replay, values).examine(type(task).model_validate(data))
 
         yield examine
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.audit.mutants import identifiers, independent_pairs, mutants, other_forms
+from tau2_logging.audit.mutants import changed_arguments, identifiers, independent_pairs, mutants, other_forms, values_of
+from tau2_logging.audit.task_audit import replaced_by_itself
 from tau2_logging.runner.harness.conversation_replay import ReplayCall
 
 
@@ -49,3 +50,23 @@ def test_each_mutant_differs_from_the_reference_in_one_thing() -> None:
         ("wrong_number", kept, ("910.50",)),
         ("sentence_in_other_form", kept, ("$10.50",)),
     ]
+
+
+def test_an_argument_is_changed_to_what_other_references_give_it() -> None:
+    own, other = call("cancel", order="#W1", reason="mistake"), call("cancel", order="#W2", reason="mistake")
+    values = values_of([own, other, own, call("return", order="#W3")])
+    assert values["cancel", "order"] == ["#W1", "#W2"]
+    found = [[one.calls for one in mutants_of] for mutants_of in changed_arguments([own], 0, [], values)]
+    assert found == [[(call("cancel", order="#W2", reason="mistake"),)], []]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "same"),
+    [
+        ({"item_ids": ["1", "2"], "new_item_ids": ["3", "2"]}, True),
+        ({"item_ids": ["1"], "new_item_ids": ["3"]}, False),
+        ({"item_ids": ["1"], "other_item_ids": ["1"]}, False),
+    ],
+)
+def test_what_is_replaced_by_itself_is_seen(arguments: dict[str, Any], same: bool) -> None:
+    assert replaced_by_itself(arguments) is same
