@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, Command] = {
     "view": Command("tau2_logging.cli.view", "all runs of a folder in a browser, live"),
     "experiments": Command("tau2_logging.experiments.__main__", "compare users, agents or models: plan, run, analyze"),
     "results": Command("tau2_logging.cli.results", "merge or filter recorded results, make a log of them"),
-    "audit": Command("tau2_logging.cli.audit", "is the benchmark sound: which tasks cannot tell right from wrong"),
+    "audit": Command("tau2_logging.cli.audit", "is the benchmark sound: its tasks, references and rewards"),
     "label": Command("tau2_logging.cli.label", "say whose fault a failed simulation is, beside its run"),
     "rescore": Command("tau2_logging.cli.rescore", "score MASEval's reports with tau2's own evaluator"),
     "parity": Command("tau2_logging.parity.__main__", "compare two implementations of tau2, call by call"),

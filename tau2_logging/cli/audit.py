@@ -15,8 +15,9 @@ examples:
   {command} --domains retail airline telecom mock
   {command} --domains airline --task-ids 2 9
 
-No model is asked, and no network. It writes audit/<domain>.json, audit/sound.json (which tasks are sound, and why each other one is
-not) and audit/audit.md (docs/audit.md).
+No model is asked, and no network. It writes audit/<domain>.json, audit/audit.md
+and audit/sound.json: which tasks are sound, and why the others are not
+(docs/audit.md).
 exit code: 0 done (whatever was found), 2 bad input
 """
 
