@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r $< || $(PIP_INSTALL) -r $<
 
 # Tests of whole runs wait for a third of their time: four processes keep two cores busy. Whole runs come first, and the files in order.
-PARALLEL = -n 4 --dist loadfile --no-loadscope-reorder
+PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-thorough test-pythons coverage lint bench real-servers lock clean
 

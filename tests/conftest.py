@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.pool import ThreadPool
@@ -41,15 +42,19 @@ WRAPPED = (
 )
 """Other people's functions that we wrap, looked at where their module has been imported."""
 
+_MOMENT_S = 10.0
+
 # The machine may be busy: no test is judged by its time. On a build server the same examples are tried every time.
 settings.register_profile("ours", deadline=None, derandomize=bool(os.environ.get("CI")), max_examples=scaled(60, 1000))
 settings.load_profile("ours")
 
 
 def pytest_configure() -> None:
-    """What this process and its workers share. A shell has what it starts in the background ignore Ctrl-C, and so would all that is started
-    here: a test of Ctrl-C would wait for ever."""
+    """What this process and its workers share. Output has the width of a file, though pytest's workers are told one of 80 columns. A shell
+    has what it starts in the background ignore Ctrl-C, and so would all that is started here: a test of Ctrl-C would wait for ever.
+    """
     trust_one_authority(own_server())
+    os.environ.pop("COLUMNS", None)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -76,6 +81,10 @@ def leaves_no_trace() -> Iterator[None]:
     before = held()
     yield
     left = held() - before
+    deadline = time.monotonic() + _MOMENT_S
+    while left and time.monotonic() < deadline:  # a server of the module may be in the middle of an answer
+        time.sleep(0.05)
+        left = held() - before
     assert not left, f"left behind by this test: {sorted(left)}"
 
 
