@@ -310,6 +310,9 @@ def _sentence(plan: ExperimentPlan, row: Mapping[Any, Any]) -> str:
         return f"{row['arm']}: the variant was not delivered, so no effect is reported."
     if np.isnan(row["difference"]):
         return f"{row['arm']}: no task has results in both arms."
+    if np.isnan(row["difference_low"]):
+        seen = f"{100 * row['difference']:+.1f} points against {plan.reference} in {row['tasks']:.0f} tasks"
+        return f"{row['arm']}: {seen}, too few, or too much alike, for an interval or a test."
     where = f"{100 * row['difference']:+.1f} points against {plan.reference} (95 % {100 * row['difference_low']:+.1f} to "
     where += f"{100 * row['difference_high']:+.1f}, p holm {row['p_holm']:.4f}, {row['tasks']:.0f} tasks)"
     if row["p_holm"] < LEVEL:

@@ -128,4 +128,8 @@ def _moved(row: pd.Series[Any]) -> bool:
 
 
 def _shown(row: pd.Series[Any]) -> str:
+    if np.isnan(row["difference"]):
+        return "no task has results in both arms"
+    if np.isnan(row["difference_low"]):
+        return f"{row['difference']:+.3f} over {row['tasks']} tasks, too few, or too much alike, for an interval"
     return f"{row['difference']:+.3f} ({row['difference_low']:+.3f} to {row['difference_high']:+.3f}) over {row['tasks']} tasks"

@@ -97,6 +97,17 @@ def test_an_arm_that_was_not_delivered_is_not_spoken_of(cells: pd.DataFrame, inj
     assert findings.conclusions[0] == "anger: the variant was not delivered, so no effect is reported."
 
 
+@pytest.mark.parametrize("tasks", [1, 3])
+@pytest.mark.parametrize("anger", [CALM, ANGRY])
+def test_of_a_few_tasks_no_sentence_holds_an_interval_that_is_not_known(tasks: int, anger: str) -> None:
+    cells = made_cells(anger=anger)
+    few = cells[cells["task"].isin(sorted(cells["task"].unique())[:tasks])]
+    findings = found(few)
+    said = [*findings.conclusions, *(text for verdict in findings.verdicts for text in verdict.reasons)]
+    assert not [text for text in said if "nan" in text]
+    assert any("too few, or too much alike, for an interval" in text for text in said)
+
+
 def test_a_missing_cell_is_missing_and_never_zero() -> None:
     """Without a trial a task is known by the other; without any it leaves the comparison, and nothing else changes."""
     cells = made_cells()
