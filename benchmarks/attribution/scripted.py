@@ -50,7 +50,7 @@ HOLED: Mapping[str, frozenset[str]] = {
     ),
     "retail": frozenset(["18", "22", "62", "91", "98", "100", "107"]),
 }
-"""Tasks whose reference or scenario later releases of tau2 changed: the task may be at fault there whoever else is. They are left out."""
+"""Tasks whose reference or scenario later releases of tau2 changed: the task may be at fault there, too, so they are left out."""
 
 Table = Counter[tuple[str, str]]
 

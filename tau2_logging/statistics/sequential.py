@@ -8,7 +8,7 @@ of intervals that hold the truth at all looks at once (repeated confidence inter
 Society B 51), so that it does not matter when, or why, one stops.
 
 Why not a sequence that is valid for ever, as by betting (Waudby-Smith and Ramdas 2024)? A plan has a last task. Tried on drawn runs,
-betting stopped in vain in 0 to 1 % instead of 5, and needed twice the tasks for the same power (benchmarks/README.md).
+betting stopped for no reason in 0 to 1 % instead of 5, and needed twice the tasks for the same power (benchmarks/README.md).
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ from tau2_logging.statistics.mean_difference import variance_of
 
 LEVEL = 0.05
 _KEPT = 0.9
-"""The share of the level that is spent: differences of few trials are not normal, and drawn plans stopped in vain in up to 5.4 % else."""
+"""The share of the level that is spent: differences of few trials are not normal, and without it up to 5.4 % of drawn
+plans without an effect stopped."""
 
 _POINTS = 301
 

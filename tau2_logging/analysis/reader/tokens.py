@@ -17,7 +17,7 @@ from tau2_logging.analysis.reader.column_types import column_kind, limits, own_c
 from tau2_logging.events import LEVELS
 
 SPACE = "\x1f"
-"""Stands for a space inside of quotes while a line is split at its spaces."""
+"""Stands for a space within quotes while a line is split at its spaces."""
 
 CLOCK = ":clock"
 """Column of the time of the day in ms."""
