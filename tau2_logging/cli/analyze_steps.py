@@ -91,7 +91,7 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     if "console" in formats and not options.tables:
         print("for tables add --tables [latency cost ...]" + ("" if args.deep else "; for what the agent did right and wrong --deep"))
     if options.compare is not None:
-        _say_verdict(log, options.compare, Path(args.output_dir), formats)
+        _say_verdict(log, options.compare, Path(args.output_dir), formats, made)
     _say_gates(checked)
     if not all(gate["met"] for gate in checked):
         return _BROKEN_GATE
@@ -301,14 +301,24 @@ def _say_written(made: Attempts, output_dir: str) -> None:
         print(f"error: the report {failure.report} could not be made: {failure.reason}", file=sys.stderr)
 
 
-def _say_verdict(log: RunLog, other: RunLog, folder: Path, formats: Sequence[str]) -> None:
-    """Say whether this run is better than the other one, and write the files of `compare`."""
+def _say_verdict(log: RunLog, other: RunLog, folder: Path, formats: Sequence[str], made: Attempts) -> None:
+    """Say whether this run is better than the other one, and write the files of `compare`; what could not be is added to `made`."""
+    verdict = Attempts()
+    verdict.make("comparison", _write_verdict, log, other, folder, formats)
+    made.failures += verdict.failures
+    for failure in verdict.failures:
+        print(f"error: the report {failure.report} could not be made: {failure.reason}", file=sys.stderr)
+
+
+def _write_verdict(log: RunLog, other: RunLog, folder: Path, formats: Sequence[str]) -> Sequence[Path]:
     sides = two_sides(other, log)
-    if sides:
-        comparison = compare_sides(sides)
-        paths = write_files(comparison, (), folder, formats)
-        print(textwrap.fill(headline(comparison), WIDTH, subsequent_indent="  "))
-        print(f"wrote {', '.join(map(str, paths))}" if paths else f"more:  {command(COMPARE)}")
+    if not sides:
+        return ()
+    comparison = compare_sides(sides)
+    print(textwrap.fill(headline(comparison), WIDTH, subsequent_indent="  "))
+    paths = write_files(comparison, (), folder, formats)
+    print(f"wrote {', '.join(map(str, paths))}" if paths else f"more:  {command(COMPARE)}")
+    return paths
 
 
 def _open_report(made: Attempts) -> None:

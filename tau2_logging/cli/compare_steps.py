@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from tau2_logging.analysis.load import LATEST_OF_EACH
 from tau2_logging.analysis.measures.gates import parse_percent
 from tau2_logging.analysis.reports.compared.compare_files import CONSOLE, chosen_formats, write_files
 from tau2_logging.analysis.reports.compared.compare_text import text_lines
+from tau2_logging.analysis.reports.report_failures import Attempts, PartlyWrittenError
 from tau2_logging.analysis.verdict.compare_sides import compare_sides
 from tau2_logging.analysis.verdict.quality_gates import Limits, check, parse_points
 from tau2_logging.analysis.verdict.read_sides import read_sides
 
-_BROKEN_GATE = 3
+_BROKEN_GATE, _INCOMPLETE = 3, 1
 
 
 def compare(args: argparse.Namespace) -> int:
@@ -23,12 +25,20 @@ def compare(args: argparse.Namespace) -> int:
     sides = read_sides(paths, args.run or LATEST_OF_EACH, args.labels)
     comparison = compare_sides(sides, args.reference, args.all_pairs)
     gates = check(comparison, limits)
-    paths_written = write_files(comparison, gates, Path(args.output_dir), formats)
+    made = Attempts()
+    try:
+        made.paths += write_files(comparison, gates, Path(args.output_dir), formats)
+    except PartlyWrittenError as error:
+        made = error.attempts
     if CONSOLE in formats:
         print("\n".join(text_lines(comparison, gates)))
-    if paths_written:
-        print(f"wrote {', '.join(map(str, paths_written))}")
-    return 0 if all(gate.met for gate in gates) else _BROKEN_GATE
+    if made.paths:
+        print(f"wrote {', '.join(map(str, made.paths))}")
+    for failure in made.failures:
+        print(f"error: the report {failure.report} could not be made: {failure.reason}", file=sys.stderr)
+    if not all(gate.met for gate in gates):
+        return _BROKEN_GATE
+    return _INCOMPLETE if made.failures else 0
 
 
 def _limits(args: argparse.Namespace) -> Limits:

@@ -16,6 +16,7 @@ from tau2_logging.analysis.reports.compared.side_points import points_of
 from tau2_logging.analysis.reports.html.conversation_blocks import Blocks
 from tau2_logging.analysis.reports.html.page import assembled, asset
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
+from tau2_logging.analysis.reports.text.plain import plain
 from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.pair_verdict import PairVerdict
 from tau2_logging.analysis.verdict.quality_gates import Gate
@@ -56,11 +57,12 @@ def page_data(comparison: Comparison, gates: Sequence[Gate]) -> dict[str, Any]:
     found = as_json(comparison, gates)
     domains = [domain for domain in comparison.domains if domain in set(comparison.sides[0].simulations["domain"])]
     pairs = [_pair(pair, row) for pair, row in zip(comparison.pairs, found["pairs"], strict=True)]
-    return {
+    data: dict[str, Any] = plain({
         **found, "title": "Comparison", "pairs": pairs, "setting_rows": [list(row) for row in setting_rows(comparison)],
         "said_of_runs": [side_text(side) for side in comparison.sides], "method": METHOD,
         "points": {domain: points_of(comparison, domain) for domain in domains},
-    }  # fmt: skip
+    })  # fmt: skip
+    return data
 
 
 def _pair(pair: PairVerdict, row: dict[str, Any]) -> dict[str, Any]:
