@@ -298,7 +298,7 @@ def _say_written(made: Attempts, output_dir: str) -> None:
     else:
         print("No files written (--format console).")
     for failure in made.failures:
-        print(f"error: the report {failure.report} could not be made: {failure.reason}", file=sys.stderr)
+        print(failure, file=sys.stderr)
 
 
 def _say_verdict(log: RunLog, other: RunLog, folder: Path, formats: Sequence[str], made: Attempts) -> None:
@@ -307,7 +307,7 @@ def _say_verdict(log: RunLog, other: RunLog, folder: Path, formats: Sequence[str
     verdict.make("comparison", _write_verdict, log, other, folder, formats)
     made.failures += verdict.failures
     for failure in verdict.failures:
-        print(f"error: the report {failure.report} could not be made: {failure.reason}", file=sys.stderr)
+        print(failure, file=sys.stderr)
 
 
 def _write_verdict(log: RunLog, other: RunLog, folder: Path, formats: Sequence[str]) -> Sequence[Path]:

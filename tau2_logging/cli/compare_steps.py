@@ -35,7 +35,7 @@ def compare(args: argparse.Namespace) -> int:
     if made.paths:
         print(f"wrote {', '.join(map(str, made.paths))}")
     for failure in made.failures:
-        print(f"error: the report {failure.report} could not be made: {failure.reason}", file=sys.stderr)
+        print(failure, file=sys.stderr)
     if not all(gate.met for gate in gates):
         return _BROKEN_GATE
     return _INCOMPLETE if made.failures else 0

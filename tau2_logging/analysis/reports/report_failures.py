@@ -20,6 +20,9 @@ class Failure:
     report: str
     reason: str
 
+    def __str__(self) -> str:
+        return f"error: the report {self.report} could not be made: {self.reason}"
+
 
 class Attempts:
     """What was written and what failed. A report of several files makes each with `make` and returns `written()`."""
