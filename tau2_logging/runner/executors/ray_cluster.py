@@ -56,7 +56,7 @@ class RayBackend:
 
     def _connect(self) -> None:
         config = self._run_spec.config
-        where: dict[str, Any] = {"num_cpus": config.workers, "include_dashboard": False}
+        where: dict[str, Any] = {"address": "local", "num_cpus": config.workers, "include_dashboard": False}  # never another run's cluster
         if config.ray_address is not None:
             where = {"address": config.ray_address}
         try:
