@@ -46,10 +46,12 @@ ALLOWED: dict[str, set[str]] = {
     "analysis": {"events", "statistics"},
     "experiments": {"runner", "analysis", "statistics", "events"},
     "audit": {"runner", "analysis", "statistics", "events"},
+    "replays": {"runner", "analysis", "statistics", "events"},
     "view": {"analysis", "statistics", "events"},
     "parity": {"environments", "models", "events"},
     "cli": {
-        "audit", "experiments", "parity", "view", "runner", "analysis", "instrument", "models", "events", "sinks", "logger", "__main__",
+        "audit", "experiments", "parity", "replays", "view", "runner", "analysis", "instrument", "models", "events", "sinks", "logger",
+        "__main__",
     },
 }  # fmt: skip
 """What each folder may import besides itself and LEAVES. `cli` takes the names of log files from `sinks`, what masks text from `logger`,

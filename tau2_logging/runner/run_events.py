@@ -45,6 +45,7 @@ class RunRecord:
             "trial_seeds": list(self.plan.seeds),
             "simulations": len(self.plan.units),
             "argv": masked_argv(self.argv),
+            **self.harness.origin,
             **self._versions(),
         }
         try:
@@ -74,6 +75,7 @@ class RunRecord:
                     "seeds": ",".join(map(str, self.plan.seeds)),
                     "simulations": planned[label],
                     "resumed": self.folder.resumed,
+                    **self.harness.origin,
                     "argv": masked_argv(self.argv),
                     "domain": label,
                     "run": self.folder.run_id,

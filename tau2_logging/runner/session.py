@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -82,6 +82,17 @@ def run_in(config: RunConfig, tasks: Mapping[str, list[Any]] | None = None) -> P
         return session.folder.directory
 
 
+def run_given(
+    config: RunConfig, harness: Tau2Harness, tasks: Mapping[str, list[Any]], keys: Collection[Key] | None = None
+) -> tuple[Path, int]:
+    """Run tasks on a harness that is made already, without a word; returns the run's folder and its exit code.
+
+    `keys`: of these simulations only. Stopped by a signal, it is 130 or 143.
+    """
+    with _session(config, console=Console(quiet=True), tasks=tasks, harness=harness, keys=keys) as session:
+        return session.folder.directory, session.run()
+
+
 def plan_of(config: RunConfig) -> tuple[RunPlan, str | None]:
     """Return the plan of a run that is not started, and what would be refused of it. Raises UserError if there can be no plan."""
     settings = simulation_settings(config)
@@ -102,13 +113,16 @@ def _session(
     argv: list[str] | None = None,
     console: Console | None = None,
     tasks: Mapping[str, list[Any]] | None = None,
+    harness: Tau2Harness | None = None,
+    keys: Collection[Key] | None = None,
 ) -> Iterator[_Session]:
     """Yield a session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
     config = replace(config, log_dir=config.log_dir.absolute())  # an agent may change the working directory
     settings = simulation_settings(config)
-    harness = load_harness(config)
+    harness = harness or load_harness(config)
     with KNOWN.knowing(secret_values(config)), offered(harness.registry, settings.values()):
         plan = make_plan(config, settings, harness, tasks)
+        plan = plan if keys is None else replace(plan, units=tuple(unit for unit in plan.units if unit.key in keys))
         _check(config, plan, harness)
         with locked_folder(config, settings, resume) as (folder, lock):
             yield _Session(RunRecord(config, harness, plan, within_plan(folder, plan), argv or []), lock, RunConsole(console))

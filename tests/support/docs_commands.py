@@ -17,6 +17,7 @@ PROGRAMS = re.compile(
 
 RULES = (
     (r"^F=", SHELL, ""),
+    (r"-m tau2_logging (branch|rejudge)", PARSE, "needs recorded simulations: tests/integration/test_branch.py, test_rejudge.py"),
     (r"^(grep|comm) ", SHELL, "with the log of the run before it"),
     (r"logs/runs/<run>", RUN, "with the run that was made before"),
     (r"--harness maseval", PARSE, "takes half a minute: tests/integration/test_run.py and test_parity.py"),

@@ -13,6 +13,7 @@ import os
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from tau2_logging.errors import UserError
@@ -48,6 +49,9 @@ class Tau2Harness:
 
     label: str | None = None
     """Name and version of the harness, if it is not tau2."""
+
+    origin: Mapping[str, object] = MappingProxyType({})
+    """What a run is made of that goes on from a recorded one: fields of run_start, which are in run.json too."""
 
     def __init__(self) -> None:
         self.registry = importlib.import_module("tau2.registry").registry

@@ -14,7 +14,7 @@ from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, 
 from tau2_logging.runner.settings.expert_options import expert_settings, with_experts
 from tau2_logging.runner.settings.json_flag import json_object
 from tau2_logging.runner.settings.options import AUTO, MADE_OF_SEVERAL, OPTIONS, RUN_OPTIONS, Option, flag_of
-from tau2_logging.runner.settings.saved_run import saved_config
+from tau2_logging.runner.settings.saved_run import read_run, saved_config
 from tau2_logging.runner.settings.user_variants import variant_arms
 
 
@@ -83,6 +83,7 @@ def resumed_config(given: Mapping[str, Any]) -> tuple[RunConfig, Path]:
         raise UserError(f"{flags} cannot be changed by --resume, which repeats the run's own settings; leave it out or start a new run")
     directory = Path(given["resume"])
     config = saved_config(directory)
+    _check_own(directory)
     if directory.resolve() != (config.log_dir / "runs" / directory.name).resolve():
         config = dataclasses.replace(config, log_dir=directory.resolve().parent.parent)
     config = changed_config(config, given)
@@ -90,6 +91,14 @@ def resumed_config(given: Mapping[str, Any]) -> tuple[RunConfig, Path]:
     if masked is not None:
         raise UserError(_to_give_again(masked))
     return config, directory
+
+
+def _check_own(directory: Path) -> None:
+    """Raise UserError for a run that goes on from recorded conversations, which are not in its folder."""
+    origin = next((name for name in ("branched_from", "rejudged_from") if name in read_run(directory)), None)
+    if origin is not None:
+        word = {"branched_from": "branch", "rejudged_from": "rejudge"}[origin]
+        raise UserError(f"{directory} was made by `{word}` from recorded conversations and cannot be resumed; start `{word}` again")
 
 
 def changed_config(config: RunConfig, given: Mapping[str, Any]) -> RunConfig:

@@ -1,0 +1,125 @@
+"""What `branch` does: rebuild, say what it takes, play, say what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+
+from tau2_logging.errors import UserError
+from tau2_logging.replays.branch_arms import Swap, swaps_of
+from tau2_logging.replays.branch_results import about, branch_lines, branch_row, compared_arms, keep, price, scan_lines, scan_row
+from tau2_logging.replays.branch_runs import BranchPlayer, expected_usd
+from tau2_logging.replays.decisive_turn import ChanceCurve, find_decisive_turn, first_turns
+from tau2_logging.replays.rebuilt_talk import RebuiltTalk, TalkRebuilder
+from tau2_logging.replays.recorded_talks import config_of, one_talk, read_talks
+from tau2_logging.runner.harness.load_harness import load_harness
+from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuilder, ReplayRefused
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
+from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.settings.json_flag import json_object
+from tau2_logging.statistics.score import is_solved
+
+
+def branch(args: argparse.Namespace) -> int:
+    """Branch or scan. Raises UserError for what cannot be branched."""
+    _check(args)
+    swaps = swaps_of(args.swap, json_object("--swap-args", args.swap_args))
+    talk = one_talk(read_talks([args.run]), args.task, args.trial)
+    config = _settings(config_of(talk), args)
+    harness = load_harness(config)
+    origin = _rebuilt(harness, talk, args.tasks)
+    player = BranchPlayer(origin, config)
+    print(about(origin))
+    return _scan(player, args) if args.scan else _at(player, args, swaps)
+
+
+def _check(args: argparse.Namespace) -> None:
+    for name, least in (("times", 1), ("budget", 1), ("trial", 0), ("at", 0)):
+        value = getattr(args, name)
+        if value is not None and value < least:
+            raise UserError(f"--{name} {value} is too small; it must be at least {least}")
+    if args.scan and args.swap:
+        raise UserError("--scan plays on as it was; find the decisive turn first, then swap with --at TURN --swap ...")
+
+
+def _settings(config: RunConfig, args: argparse.Namespace) -> RunConfig:
+    changes: dict[str, object] = {"log_dir": args.log_dir, "max_cost": args.max_cost, "modules": (*config.modules, *args.load)}
+    if args.max_concurrency is not None:
+        changes["max_concurrency"] = args.max_concurrency
+    for role in ("agent", "user", "judge"):
+        model, given = getattr(config, f"{role}_model"), getattr(args, f"{role}_llm_args")
+        if given is not None and model is not None:
+            changes[f"{role}_model"] = replace(model, args=json_object(f"--{role}-llm-args", given))
+    config = replace(config, **changes)  # type: ignore[arg-type]
+    masked = config.masked_secret()
+    if masked is not None:
+        raise UserError(f"the {masked}'s recorded arguments held what may be a secret, which is not kept; give --{masked}-llm-args again")
+    return config
+
+
+def _rebuilt(harness: Tau2Harness, talk: object, tasks: str) -> RebuiltTalk:
+    with ConversationRebuilder(harness) as rebuilder:
+        try:
+            return TalkRebuilder(harness, rebuilder, tasks).rebuilt(talk)  # type: ignore[arg-type]
+        except ReplayRefused as refused:
+            raise UserError(f"it cannot be branched: {refused}") from refused
+
+
+def _first(origin: RebuiltTalk) -> int:
+    """Return the first turn after which there is something to play: tau2's greeting and the task's own history are always there."""
+    return origin.first_turn or (0 if origin.solo else 1)
+
+
+def _at(player: BranchPlayer, args: argparse.Namespace, swaps: tuple[Swap, ...]) -> int:
+    origin, turn = player.origin, args.at
+    if turn >= origin.turns:
+        raise UserError(f"--at {turn}: the conversation ends with turn {origin.turns}, so that nothing is left to play; give a smaller one")
+    if turn < origin.first_turn:
+        raise UserError(f"--at {turn}: the task itself begins with {origin.first_turn} turns; give at least {origin.first_turn}")
+    number = len(swaps) * args.times
+    usd = expected_usd(origin, [turn] * number)
+    print(f"after turn {turn}, {args.times} times in each of {len(swaps)} ways: {number} simulations, {price(usd, args.max_cost)}")
+    if args.dry_run:
+        return 0
+    arms = compared_arms(player.play({turn: args.times}, swaps), swaps, turn)
+    print("\n".join(branch_lines(origin, turn, arms)))
+    _tell_files(player, branch_row(origin, turn, arms, player.runs))
+    return int(any(arm.tally.unscored for arm in arms))
+
+
+def _scan(player: BranchPlayer, args: argparse.Namespace) -> int:
+    origin = player.origin
+    if origin.talk.reward is None:
+        raise UserError(f"{origin.talk.name} has no reward: there is no end that a turn could have decided")
+    curve = ChanceCurve(origin.turns, is_solved(origin.talk.reward))
+    usd = expected_usd(origin, [first_turns(_first(origin), origin.turns)[0]])
+    bound = None if usd is None else usd * args.budget
+    print(f"at most {args.budget} simulations (--budget), {price(bound, args.max_cost)}")
+    if args.dry_run:
+        return 0
+    unscored = 0
+
+    def ask(times: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+        nonlocal unscored
+        _progress(times)
+        tallies = player.play(times, (Swap(),))
+        unscored += sum(tally.unscored for tally in tallies.values())
+        return {turn: (tally.solved, tally.scored) for (_, turn), tally in tallies.items()}
+
+    decision = find_decisive_turn(curve, _first(origin), args.budget, ask)
+    print("\n".join(scan_lines(origin, curve, decision)))
+    if unscored:
+        print(f"{unscored} simulations have no reward, and count for nothing")
+    _tell_files(player, scan_row(origin, curve, decision, player.runs))
+    return int(unscored > 0)
+
+
+def _progress(times: Mapping[int, int]) -> None:
+    if sys.stderr is not None and sys.stderr.isatty():
+        print(f"playing on after {', '.join(f'turn {turn} ({number})' for turn, number in times.items())}", file=sys.stderr, flush=True)
+
+
+def _tell_files(player: BranchPlayer, row: Mapping[str, object]) -> None:
+    print(f"kept in {keep(player.origin, row)}; runs: {player.config.log_dir}/runs ({len(player.runs)})")

@@ -1,0 +1,110 @@
+"""A recorded conversation rebuilt with the installed tau2: its task, its messages, proof that its calls are answered as they were."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tau2_logging.replays.recorded_talks import RecordedTalk, recorded_hashes
+from tau2_logging.runner.harness.branch_harness import turns_in
+from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuilder, ReplayRefused
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
+
+RECORDED, CURRENT = "recorded", "current"
+NO_DOMAIN = "the installed tau2 does not have its domain"
+NO_TASK = "its task is not known"
+NO_MESSAGES = "it holds no messages"
+
+
+@dataclass(frozen=True)
+class RebuiltTalk:
+    """A conversation whose `calls` calls were all answered as recorded; `run` is tau2's SimulationRun."""
+
+    talk: RecordedTalk
+    task: Any
+    run: Any
+    solo: bool
+    calls: int
+
+    @property
+    def messages(self) -> Sequence[Any]:
+        """tau2's messages."""
+        return list(self.run.messages)
+
+    @property
+    def turns(self) -> int:
+        """How many turns it has, tool results not counted."""
+        return len(turns_in(self.messages))
+
+    @property
+    def first_turn(self) -> int:
+        """How many turns there were before it began: those of the task's own history."""
+        return len(turns_in(getattr(self.task.initial_state, "message_history", None) or ()))
+
+
+@dataclass
+class RefusedTalks:
+    """Conversations that cannot be used as they were recorded, each with its reason, and how many there are of a reason."""
+
+    found: list[tuple[RecordedTalk, ReplayRefused]] = field(default_factory=list)
+
+    def counts(self) -> Counter[str]:
+        """Return how many there are, by reason."""
+        return Counter(refused.reason for _, refused in self.found)
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return them for a file."""
+        return [
+            {"simulation": talk.name, "file": str(talk.source), "reason": refused.reason, "evidence": refused.evidence}
+            for talk, refused in self.found
+        ]
+
+
+class TalkRebuilder:
+    """Rebuilds recorded conversations. `tasks`: `recorded` for the tasks of the files, `current` for those of the installed tau2."""
+
+    def __init__(self, harness: Tau2Harness, rebuilder: ConversationRebuilder, tasks: str = RECORDED) -> None:
+        self._harness = harness
+        self._rebuilder = rebuilder
+        self._which = tasks
+        self._current: dict[str, Mapping[str, Any]] = {}
+
+    def rebuilt(self, talk: RecordedTalk) -> RebuiltTalk:
+        """Return a conversation with its task, after all its calls were made again. Raises ReplayRefused."""
+        if talk.domain not in self._harness.domains():
+            raise ReplayRefused(NO_DOMAIN, talk.domain)
+        task = self._task(talk)
+        run = self._rebuilder.simulation(talk.simulation)
+        if not run.messages:
+            raise ReplayRefused(NO_MESSAGES, "")
+        solo = self._is_solo(talk)
+        calls = self._rebuilder.play_again(talk.domain, task, run.messages, solo, recorded_hashes(talk))
+        return RebuiltTalk(talk, task, run, solo, calls)
+
+    def all(self, talks: Sequence[RecordedTalk], refused: RefusedTalks) -> list[RebuiltTalk]:
+        """Return those that can be rebuilt; `refused` takes the others."""
+        found = []
+        for talk in talks:
+            try:
+                found.append(self.rebuilt(talk))
+            except ReplayRefused as error:
+                refused.found.append((talk, error))
+        return found
+
+    def _task(self, talk: RecordedTalk) -> Any:
+        if self._which == RECORDED and talk.about is not None:
+            return self._rebuilder.task(talk.about)
+        if talk.domain not in self._current:
+            loader = self._harness.registry.get_tasks_loader(talk.domain)
+            every = loader(None) if self._harness.splits(talk.domain) else loader()
+            self._current[talk.domain] = {str(task.id): task for task in every}
+        task = self._current[talk.domain].get(talk.task)
+        if task is None:
+            raise ReplayRefused(NO_TASK, f"the installed tau2 has no task {talk.task!r} in {talk.domain}")
+        return task
+
+    def _is_solo(self, talk: RecordedTalk) -> bool:
+        agent = str((talk.info.get("agent_info") or {}).get("implementation") or "")
+        return agent in self._harness.agents() and self._harness.is_solo(agent)

@@ -1,0 +1,193 @@
+"""Recorded conversations, from the folder of a run, its checkpoint, or any results file of tau2; and how their run was set up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.analysis.deep.reading.results_files import RUN_FILE, domain_of, read_file, run_name, simulations_of
+from tau2_logging.errors import UserError
+from tau2_logging.events import StateChangeEvent, StateSnapshot, read_events
+from tau2_logging.events.domain_label import arm_of, plain_domain
+from tau2_logging.events.secrets.masking import shorten
+from tau2_logging.runner.harness.rebuilt_conversation import KnownHashes
+from tau2_logging.runner.settings.config import ModelChoice, RunConfig
+from tau2_logging.runner.settings.options import THREADS
+from tau2_logging.runner.settings.saved_run import saved_config
+from tau2_logging.runner.work.checkpoint import read_rows
+
+_MAX_STEPS, _MAX_ERRORS = 100, 10
+"""tau2's own limits, for a file that does not say."""
+
+
+@dataclass(frozen=True)
+class RecordedTalk:
+    """One recorded simulation. `label` is the domain as its run calls it; `about` the task as it was recorded, None if the file does not
+    hold it; `info` what a results file says of its run, empty for a checkpoint."""
+
+    source: Path
+    run: str
+    label: str
+    task: str
+    trial: int
+    simulation: Mapping[str, Any]
+    about: Mapping[str, Any] | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def domain(self) -> str:
+        """tau2's name of the domain."""
+        return plain_domain(self.label)
+
+    @property
+    def name(self) -> str:
+        """Return it as `run/domain/task/trial`."""
+        return f"{self.run}/{self.label}/{self.task}/{self.trial}"
+
+    @property
+    def reward(self) -> float | None:
+        """The recorded reward."""
+        reward = (self.simulation.get("reward_info") or {}).get("reward")
+        return None if reward is None else float(reward)
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether built-in scripted models played agent and user, which cost nothing."""
+        models = [str((self.info.get(f"{role}_info") or {}).get("llm") or "") for role in ("agent", "user")]
+        return all(model.startswith("scripted/") for model in models)
+
+    @property
+    def user(self) -> str:
+        """Who played the user: implementation, model, arm."""
+        about = self.info.get("user_info") or {}
+        return " ".join(str(part) for part in (about.get("implementation"), about.get("llm"), arm_of(self.label)) if part)
+
+
+def read_talks(paths: Iterable[str | Path]) -> list[RecordedTalk]:
+    """Return every simulation of runs and files. Raises UserError for a path that holds none."""
+    found = []
+    for path in map(Path, paths):
+        talks = [talk for file in _files(path) for talk in _of_file(file)]
+        if not talks:
+            raise UserError(f"{path} holds no recorded simulation; give the folder of a run that has ended one, or a results file of tau2")
+        found += talks
+    return found
+
+
+def one_talk(talks: Sequence[RecordedTalk], task: str, trial: int) -> RecordedTalk:
+    """Return the simulation of a task and trial. Raises UserError if there is none, or it is of several domains or arms."""
+    of_task = [talk for talk in talks if talk.task == task]
+    if not of_task:
+        known = ", ".join(dict.fromkeys(shorten(talk.task, 40) for talk in talks[:8]))
+        raise UserError(f"no simulation of task {shorten(task, 60)!r} is recorded in {talks[0].source.parent}; there are {known}, ...")
+    of_trial = [talk for talk in of_task if talk.trial == trial]
+    if not of_trial:
+        raise UserError(f"task {task} has no trial {trial}; there are {', '.join(str(talk.trial) for talk in of_task)} (--trial)")
+    if len(of_trial) > 1:
+        where = ", ".join(str(talk.source) for talk in of_trial)
+        raise UserError(f"task {task} trial {trial} is recorded {len(of_trial)} times; name one of the files: {where}")
+    return of_trial[0]
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    results = sorted(path.glob("results_*.json")) or [file for file in [path / "results.json"] if file.is_file()]
+    done = {file.stem.removeprefix("results_") for file in results}
+    checkpoints = [file for file in sorted(path.glob("simulations_*.jsonl")) if file.stem.removeprefix("simulations_") not in done]
+    return [*results, *checkpoints]
+
+
+def _of_file(file: Path) -> Iterator[RecordedTalk]:
+    if file.suffix == ".jsonl":
+        yield from _of_checkpoint(file)
+        return
+    data = read_file(file)
+    label, run = domain_of(file, data), run_name(file)
+    tasks = {str(task["id"]): task for task in data["tasks"]}
+    for task, trial, simulation in simulations_of(data, file):
+        yield RecordedTalk(file, run, label, task, trial, simulation, tasks.get(task), data["info"])
+
+
+def _of_checkpoint(file: Path) -> Iterator[RecordedTalk]:
+    if not file.is_file():
+        raise UserError(f"no file {file}; give the folder of a run, or a results file of tau2")
+    last = {(row["domain"], row["task"], row["trial"]): row for row in read_rows(file) if row.get("simulation") and row["status"] == "ok"}
+    for (label, task, trial), row in last.items():
+        yield RecordedTalk(file, file.resolve().parent.name, label, task, trial, row["simulation"])
+
+
+def config_of(talk: RecordedTalk) -> RunConfig:
+    """Return the settings with which a simulation was played, its arm's in the place of its run's. Raises UserError if nothing tells."""
+    if (talk.source.parent / RUN_FILE).is_file():
+        return _of_arm(saved_config(talk.source.parent), talk)
+    if not talk.info:
+        raise UserError(f"{talk.source} does not say which models played; give the folder of the run, or its results_<domain>.json")
+    return _of_info(talk)
+
+
+def _of_arm(config: RunConfig, talk: RecordedTalk) -> RunConfig:
+    arm = next((arm for arm in config.arms if arm.name == arm_of(talk.label)), None)
+    config = replace(config, domains=(talk.domain,), executor=THREADS, workers=None, ray_address=None, servers=None)
+    if arm is None:
+        return replace(config, arms=())
+    return replace(
+        config,
+        agent=arm.agent or config.agent,
+        agent_args=arm.agent_args or config.agent_args,
+        agent_model=arm.agent_model or config.agent_model,
+        user_model=arm.user_model or config.user_model,
+        arms=(replace(arm, agent=None, agent_args={}, agent_model=None, user_model=None),) if arm.variant else (),
+    )
+
+
+def _of_info(talk: RecordedTalk) -> RunConfig:
+    agent, user = (talk.info.get(f"{role}_info") or {} for role in ("agent", "user"))
+    named = user.get("implementation")
+    return RunConfig(
+        domains=(talk.domain,),
+        agent=str(agent.get("implementation") or "llm_agent"),
+        user=None if named in (None, "user_simulator") else str(named),
+        agent_model=_model(agent, talk),
+        user_model=_model(user, talk),
+        max_steps=int(talk.info.get("max_steps") or _MAX_STEPS),
+        max_errors=int(talk.info.get("max_errors") or _MAX_ERRORS),
+        seed=int(talk.info.get("seed") or 0),
+    )
+
+
+def _model(about: Mapping[str, Any], talk: RecordedTalk) -> ModelChoice:
+    if not about.get("llm"):
+        if about.get("implementation") == "dummy_user":
+            return ModelChoice("scripted/user")
+        raise UserError(f"{talk.source} does not say which model played; give the folder of its run")
+    return ModelChoice(str(about["llm"]), dict(about.get("llm_args") or {}))
+
+
+def recorded_hashes(talk: RecordedTalk) -> KnownHashes:
+    """Return tau2's hashes of the databases that a run with --events kept beside its results; none if it kept none."""
+    file = talk.source.parent / f"events_{talk.label}.jsonl"
+    if not file.is_file():
+        return KnownHashes()
+    after: dict[str, tuple[str, str]] = {}
+    end: tuple[str | None, str | None] = (None, None)
+    for event in read_events(file):
+        if (getattr(event, "domain", None), str(getattr(event, "task", None)), getattr(event, "trial", None)) != _key(talk):
+            continue
+        if isinstance(event, StateChangeEvent) and event.call_id and event.post_hash:
+            after[event.call_id] = (str(event.database), event.post_hash)
+        elif isinstance(event, StateSnapshot) and event.moment == "end":
+            end = (event.agent_hash, event.user_hash)
+    return KnownHashes(after, end)
+
+
+def _key(talk: RecordedTalk) -> tuple[str, str, int]:
+    return talk.label, talk.task, talk.trial
+
+
+def as_json_line(row: Mapping[str, Any]) -> str:
+    """Return a row as one line of JSON."""
+    return json.dumps(row, ensure_ascii=False, default=str)

@@ -1,0 +1,191 @@
+"""Recorded conversations rebuilt up to a turn and played on, with tau2's own domains."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tau2_logging.analysis.load import load_log
+from tau2_logging.cli import branch as command
+from tau2_logging.replays.branch_arms import Swap, swaps_of
+from tau2_logging.replays.branch_runs import BranchPlayer
+from tau2_logging.replays.rebuilt_talk import RebuiltTalk, RefusedTalks, TalkRebuilder
+from tau2_logging.replays.recorded_talks import RecordedTalk, config_of, read_talks
+from tau2_logging.runner.harness.branch_harness import branch_point
+from tau2_logging.runner.harness.rebuilt_conversation import OTHER_ANSWER, OTHER_DATABASE, ConversationRebuilder
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
+from tests.support.in_process import run_quietly, scripted
+
+pytest.importorskip("tau2.registry", reason="tau2 is not installed")
+
+DOMAINS = ("retail", "telecom", "mock")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run of three domains, with events; its agent is wrong in half of its writes."""
+    logs = tmp_path_factory.mktemp("branch")
+    config = scripted(logs, {"bad_writes": 0.5}, domains=DOMAINS, num_tasks=4, events=True, run_name="base", max_concurrency=2)
+    run_quietly(config)
+    return logs / "runs/base"
+
+
+def _rebuilt(talks: list[RecordedTalk]) -> tuple[list[RebuiltTalk], RefusedTalks]:
+    harness, refused = Tau2Harness.load(), RefusedTalks()
+    with ConversationRebuilder(harness) as rebuilder:
+        return TalkRebuilder(harness, rebuilder).all(talks, refused), refused
+
+
+def _copy(run: Path, tmp_path: Path) -> Path:
+    folder = tmp_path / "runs/base"
+    shutil.copytree(run, folder)
+    return folder
+
+
+def _edit(folder: Path, name: str, change: Any) -> None:
+    """Change a results file of a run."""
+    path = folder / name
+    data = json.loads(path.read_text(encoding="utf-8"))
+    change(data)
+    path.write_text(json.dumps(data), encoding="utf-8")
+
+
+def test_every_recorded_call_is_made_again_with_the_recorded_answer_and_hash(run: Path) -> None:
+    """From results files and from checkpoints alike."""
+    talks = read_talks([run])
+    assert len(talks) == 12
+    assert {talk.source.suffix for talk in talks} == {".json"}
+    found, refused = _rebuilt(talks)
+    assert refused.rows() == []
+    assert [one.calls for one in found] == [sum(message["role"] == "tool" for message in one.talk.simulation["messages"]) for one in found]
+    lines = read_talks([run / "simulations_mock.jsonl"])
+    assert sorted((talk.task, talk.reward) for talk in lines) == sorted((talk.task, talk.reward) for talk in talks if talk.label == "mock")
+    assert _rebuilt(lines)[1].rows() == []
+
+
+def test_a_changed_answer_is_refused_with_its_call(run: Path, tmp_path: Path) -> None:
+    """And nothing else is."""
+    folder = _copy(run, tmp_path)
+
+    def change(data: Any) -> None:
+        answer = next(message for message in data["simulations"][0]["messages"] if message["role"] == "tool")
+        answer["content"] = "another order"
+
+    _edit(folder, "results_retail.json", change)
+    found, refused = _rebuilt(read_talks([folder]))
+    assert (len(found), dict(refused.counts())) == (11, {OTHER_ANSWER: 1})
+    assert "call 1, " in refused.rows()[0]["evidence"]
+    assert "another order" in refused.rows()[0]["evidence"]
+
+
+def test_a_database_of_another_hash_is_refused(run: Path, tmp_path: Path) -> None:
+    """Where a run with --events has recorded hashes."""
+    folder = _copy(run, tmp_path)
+    path = folder / "events_retail.jsonl"
+    lines = path.read_text(encoding="utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines) if '"moment": "end"' in line)
+    lines[at] = lines[at].replace('"agent_hash": "', '"agent_hash": "0')
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _, refused = _rebuilt(read_talks([folder]))
+    assert dict(refused.counts()) == {OTHER_DATABASE: 1}
+
+
+def test_a_conversation_has_used_the_steps_and_errors_that_tau2_counted(run: Path) -> None:
+    """Those of the whole conversation are what the log says of the simulation."""
+    log = load_log([run.parents[1] / f"tau2_{domain}.log" for domain in DOMAINS])
+    ends = log.select(["domain", "task", "steps", "tool_errors"], types=["task_end"])
+    known = {(str(domain), str(task)): (int(steps), int(errors)) for domain, task, steps, errors in ends.itertuples(index=False, name=None)}
+    for one in _rebuilt(read_talks([run]))[0]:
+        point = branch_point(one.task, one.messages, one.turns)
+        assert (point.steps, point.errors) == known[one.talk.label, one.talk.task]
+
+
+def test_branches_begin_with_what_was_said_and_are_runs_of_their_own(run: Path, tmp_path: Path) -> None:
+    """Two arms after two turns: rows, results and log hold nothing of the original's names."""
+    origin = next(one for one in _rebuilt(read_talks([run]))[0] if one.talk.label == "retail" and one.calls > 3)
+    player = BranchPlayer(origin, replace(config_of(origin.talk), log_dir=tmp_path))
+    swaps = swaps_of(["user-variant=anger"], {})
+    tallies = player.play({3: 2, 5: 1}, swaps)
+    assert {key: tally.scored for key, tally in tallies.items()} == {(swap.name, turn): n for swap in swaps for turn, n in ((3, 2), (5, 1))}
+    assert player.spent_usd == 0
+    for swap in swaps:
+        data = json.loads((player.runs[0] / f"results_retail@{swap.name}.json").read_text(encoding="utf-8"))
+        for simulation in data["simulations"]:
+            turn = int(simulation["task_id"].removeprefix(f"{origin.talk.task}@turn"))
+            kept = branch_point(origin.task, origin.messages, turn).messages
+            now = simulation["messages"][: len(kept)]
+            assert [(one["role"], one["content"]) for one in now] == [(one.role, one.content) for one in kept]
+            assert len(simulation["messages"]) > len(kept)
+    log = load_log(tmp_path / "tau2_retail.log")
+    starts = log.select(["branched_from", "branched_at"], types=["run_start"])
+    assert {tuple(row) for row in starts.itertuples(index=False, name=None)} == {(origin.talk.name, "3,5")}
+    assert set(log.select(["seed"], types=["task_start"])["seed"]).isdisjoint({config_of(origin.talk).seed, origin.talk.simulation["seed"]})
+
+
+def test_a_mistake_before_the_branch_is_not_forgiven(run: Path, tmp_path: Path) -> None:
+    """tau2's evaluator would make the mistake in the reference's database too; the branch is scored against the original task."""
+    folder = _copy(run, tmp_path)
+
+    def change(data: Any) -> None:
+        simulation = next(one for one in data["simulations"] if one["task_id"] == "create_task_1")
+        made = next(n for n, message in enumerate(simulation["messages"]) if message.get("tool_calls"))
+        call, answer = simulation["messages"][made : made + 2]
+        call["tool_calls"][0]["arguments"]["title"] = "Something else"
+        answer["content"] = answer["content"].replace("Important Meeting", "Something else")
+        simulation["messages"] = simulation["messages"][: made + 2] + simulation["messages"][made + 2 :]
+
+    _edit(folder, "results_mock.json", change)
+    (folder / "events_mock.jsonl").unlink()
+    talk = next(talk for talk in read_talks([folder]) if talk.task == "create_task_1")
+    (origin,), refused = _rebuilt([talk])
+    assert refused.rows() == []
+    config = replace(config_of(talk), log_dir=tmp_path / "branches")
+    player = BranchPlayer(origin, config)
+    before = next(n for n in range(1, origin.turns) if branch_point(origin.task, origin.messages, n).messages[-1].role == "tool")
+    tallies = player.play({before - 1: 1, before: 1}, (Swap(),))
+    data = json.loads((player.runs[0] / "results_mock@as-it-was.json").read_text(encoding="utf-8"))
+    made = [call["arguments"].get("title") for message in data["simulations"][-1]["messages"] for call in message.get("tool_calls") or ()]
+    assert "Something else" in made
+    assert "Important Meeting" in made
+    assert tallies["as-it-was", before].solved == 0
+
+
+def test_the_command_branches_scans_and_keeps_what_it_found(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 0; a row for each beside the run; the curve ends where the conversation did."""
+    folder = _copy(run, tmp_path)
+    talk = next(talk for talk in read_talks([folder]) if talk.label == "mock" and len(talk.simulation["messages"]) > 4)
+    words = [str(folder), talk.task, "--log-dir", str(tmp_path / "branches")]
+    assert command.main([*words, "--at", "2", "--times", "5", "--swap", "user-variant=anger"]) == 0
+    said = capsys.readouterr().out
+    assert "as-it-was" in said
+    assert "5 of 5" in said
+    assert command.main([*words, "--scan", "--budget", "40"]) == 0
+    assert "it ended" in capsys.readouterr().out
+    rows = [json.loads(line) for line in (folder / "branches.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [row["kind"] for row in rows] == ["branch", "scan"]
+    assert {(row["run"], row["task"], row["trial"]) for row in rows} == {("base", talk.task, talk.trial)}
+    assert rows[1]["simulations"] <= 40
+    assert command.main([*words, "--scan", "--dry-run"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["0", "--at", "99"], "ends with turn"),
+        (["nobody", "--at", "1"], "no simulation of task"),
+        (["0", "--trial", "7", "--at", "1"], "has no trial 7"),
+        (["0", "--at", "1", "--swap", "foo"], "none of agent="),
+        (["0", "--scan", "--swap", "agent=x"], "--scan plays on as it was"),
+        (["0", "--at", "1", "--times", "0"], "too small"),
+    ],
+)
+def test_bad_input_is_one_line(run: Path, words: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main([str(run / "results_retail.json"), *words]) == 2
+    said = capsys.readouterr().err
+    assert says in said
+    assert "Traceback" not in said
