@@ -33,7 +33,7 @@ COMMANDS: Mapping[str, Command] = {
     "experiments": Command("tau2_logging.experiments.__main__", "compare users, agents or models: plan, run, analyze"),
     "results": Command("tau2_logging.cli.results", "merge or filter recorded results, make a log of them"),
     "audit": Command("tau2_logging.cli.audit", "is the benchmark sound: its tasks, references and rewards"),
-    "branch": Command("tau2_logging.cli.branch", "play on from a turn of a recorded conversation; the decisive turn"),
+    "branch": Command("tau2_logging.cli.branch", "play on from a turn of a conversation; the decisive turn"),
     "label": Command("tau2_logging.cli.label", "say whose fault a failed simulation is, beside its run"),
     "rescore": Command("tau2_logging.cli.rescore", "score MASEval's reports with tau2's own evaluator"),
     "parity": Command("tau2_logging.parity.__main__", "compare two implementations of tau2, call by call"),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.replays.branch_arms import Swap, swaps_of
 from tau2_logging.replays.branch_results import about, branch_lines, branch_row, compared_arms, keep, price, scan_lines, scan_row
 from tau2_logging.replays.branch_runs import BranchPlayer, expected_usd
@@ -19,7 +20,6 @@ from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuild
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.json_flag import json_object
-from tau2_logging.statistics.score import is_solved
 
 
 def branch(args: argparse.Namespace) -> int:
@@ -48,7 +48,7 @@ def _settings(config: RunConfig, args: argparse.Namespace) -> RunConfig:
     changes: dict[str, object] = {"log_dir": args.log_dir, "max_cost": args.max_cost, "modules": (*config.modules, *args.load)}
     if args.max_concurrency is not None:
         changes["max_concurrency"] = args.max_concurrency
-    for role in ("agent", "user", "judge"):
+    for role in CONFIGURED_ROLES:
         model, given = getattr(config, f"{role}_model"), getattr(args, f"{role}_llm_args")
         if given is not None and model is not None:
             changes[f"{role}_model"] = replace(model, args=json_object(f"--{role}-llm-args", given))
@@ -91,9 +91,10 @@ def _at(player: BranchPlayer, args: argparse.Namespace, swaps: tuple[Swap, ...])
 
 def _scan(player: BranchPlayer, args: argparse.Namespace) -> int:
     origin = player.origin
-    if origin.talk.reward is None:
+    won = origin.talk.won
+    if won is None:
         raise UserError(f"{origin.talk.name} has no reward: there is no end that a turn could have decided")
-    curve = ChanceCurve(origin.turns, is_solved(origin.talk.reward))
+    curve = ChanceCurve(origin.turns, won)
     usd = expected_usd(origin, [first_turns(_first(origin), origin.turns)[0]])
     bound = None if usd is None else usd * args.budget
     print(f"at most {args.budget} simulations (--budget), {price(bound, args.max_cost)}")

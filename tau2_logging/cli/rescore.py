@@ -6,14 +6,10 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tau2_logging.command_parser import CommandParser
 from tau2_logging.invocation import program
 from tau2_logging.leaving import exit_code, leave
-
-if TYPE_CHECKING:
-    from tau2_logging.runner.rescore_maseval import Rescored
 
 
 def build_parser() -> CommandParser:
@@ -38,36 +34,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _rescore(args: argparse.Namespace) -> int:
-    from tau2_logging.runner.rescore_maseval import rescore
+    from tau2_logging.runner.rescore_maseval import rescore, summary
 
     found = rescore(args.reports, args.output)
     for domain, rescored in found.items():
         print(summary(domain, rescored))
     return int(any(rescored.left_out for rescored in found.values()))
-
-
-def summary(domain: str, rescored: Rescored) -> str:
-    """Return a domain in a few lines: both rewards, pass^k and pass@k of both, what was left out."""
-    lines = [f"{domain}: {rescored.scored} conversations scored, {rescored.apart} differently from MASEval; {rescored.results}"]
-    for name, rewards in (("MASEval", rescored.maseval), ("tau2", rescored.tau2)):
-        lines.append(f"    {name:8} {_figures(rewards)}")
-    if rescored.left_out:
-        reasons = ", ".join(f"{reason} {count}" for reason, count in rescored.left_out.most_common())
-        lines.append(f"    left out: {sum(rescored.left_out.values())} ({reasons})")
-    return "\n".join(lines)
-
-
-def _figures(rewards: dict[str, list[float]]) -> str:
-    from tau2_logging.runner.rescore_maseval import rates
-
-    every = [reward for trials in rewards.values() for reward in trials]
-    if not every:
-        return "-"
-    hats, ats = rates(rewards)
-    shown = [f"mean reward {sum(every) / len(every):.3f}"]
-    shown += [f"pass^{k} {value:.3f}" for k, value in hats.items()]
-    shown += [f"pass@{k} {value:.3f}" for k, value in ats.items()]
-    return ", ".join(shown)
 
 
 if __name__ == "__main__":

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig
 from tau2_logging.runner.settings.user_variants import Variant, chosen_variants
 
 AS_IT_WAS = "as-it-was"
-_PARTS = ("agent", "user", "user-variant", "judge")
+_PARTS = (*CONFIGURED_ROLES, "user-variant")
 
 
 @dataclass(frozen=True)

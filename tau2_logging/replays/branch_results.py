@@ -16,7 +16,6 @@ from tau2_logging.replays.branch_runs import Tallies, Tally
 from tau2_logging.replays.decisive_turn import MOST_TIMES, ChanceCurve, Decision
 from tau2_logging.replays.rebuilt_talk import RebuiltTalk
 from tau2_logging.runner.harness.branch_harness import turns_in
-from tau2_logging.statistics.score import is_solved
 from tau2_logging.statistics.two_shares import SharesApart, share_interval, shares_apart
 from tau2_logging.units import money
 
@@ -126,8 +125,8 @@ def keep(origin: RebuiltTalk, row: Mapping[str, Any]) -> Path:
 
 def about(origin: RebuiltTalk) -> str:
     """Return a line on the recorded conversation."""
-    reward = origin.talk.reward
-    ended = "without a reward" if reward is None else f"{'won' if is_solved(reward) else 'lost'} (reward {reward:g})"
+    reward, won = origin.talk.reward, origin.talk.won
+    ended = "without a reward" if won is None else f"{'won' if won else 'lost'} (reward {reward:g})"
     return f"{origin.talk.name}: {origin.turns} turns, {ended}; all of its {origin.calls} calls are answered as recorded"
 
 
@@ -142,8 +141,8 @@ def price(usd: float | None, limit: float | None) -> str:
 def branch_lines(origin: RebuiltTalk, turn: int, arms: Sequence[BranchedArm]) -> Iterator[str]:
     """Yield a branch for the terminal."""
     yield f"after turn {turn} ({described(origin, turn)})"
-    reward = origin.talk.reward
-    yield f"  {'recorded':28} {'no reward' if reward is None else f'{int(is_solved(reward))} of 1'}"
+    won = origin.talk.won
+    yield f"  {'recorded':28} {'no reward' if won is None else f'{int(won)} of 1'}"
     yield from (arm.line() for arm in arms)
 
 

@@ -18,6 +18,7 @@ from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tau2_logging.runner.settings.options import THREADS
 from tau2_logging.runner.settings.saved_run import saved_config
 from tau2_logging.runner.work.checkpoint import read_rows
+from tau2_logging.statistics.score import is_solved
 
 _MAX_STEPS, _MAX_ERRORS = 100, 10
 """tau2's own limits, for a file that does not say."""
@@ -52,6 +53,11 @@ class RecordedTalk:
         """The recorded reward."""
         reward = (self.simulation.get("reward_info") or {}).get("reward")
         return None if reward is None else float(reward)
+
+    @property
+    def won(self) -> bool | None:
+        """Whether it was a success; None if it has no reward."""
+        return None if self.reward is None else is_solved(self.reward)
 
     @property
     def is_scripted(self) -> bool:

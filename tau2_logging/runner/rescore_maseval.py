@@ -51,6 +51,28 @@ def rates(rewards: Mapping[str, list[float]]) -> tuple[dict[int, float], dict[in
     return mean_pass_hat(rewards), mean_pass_at(rewards)
 
 
+def summary(domain: str, rescored: Rescored) -> str:
+    """Return a domain in a few lines: both rewards, pass^k and pass@k of both, what was left out."""
+    lines = [f"{domain}: {rescored.scored} conversations scored, {rescored.apart} differently from MASEval; {rescored.results}"]
+    for name, rewards in (("MASEval", rescored.maseval), ("tau2", rescored.tau2)):
+        lines.append(f"    {name:8} {_figures(rewards)}")
+    if rescored.left_out:
+        reasons = ", ".join(f"{reason} {count}" for reason, count in rescored.left_out.most_common())
+        lines.append(f"    left out: {sum(rescored.left_out.values())} ({reasons})")
+    return "\n".join(lines)
+
+
+def _figures(rewards: dict[str, list[float]]) -> str:
+    every = [reward for trials in rewards.values() for reward in trials]
+    if not every:
+        return "-"
+    hats, ats = rates(rewards)
+    shown = [f"mean reward {sum(every) / len(every):.3f}"]
+    shown += [f"pass^{k} {value:.3f}" for k, value in hats.items()]
+    shown += [f"pass@{k} {value:.3f}" for k, value in ats.items()]
+    return ", ".join(shown)
+
+
 def rescore(reports: Path, output: Path) -> dict[str, Rescored]:
     """Score the reports of a file; writes `results_{domain}.json` into `output`, and returns the rewards by domain.
 
