@@ -20,7 +20,7 @@ PACKAGE = "tau2_logging"
 LEAVES = {"browser", "command_parser", "errors", "extras", "invocation", "leaving", "posix_only", "run_owner", "units", "version"}
 """Modules without imports of their own, open to all."""
 _BASE = {"logger", "events"}
-_RUN_SIDE = {"sinks", "instrument", "models", "users", "environments", "agents", "statistics"} | _BASE
+_RUN_SIDE = {"sinks", "instrument", "models", "users", "environments", "agents", "soundness", "statistics"} | _BASE
 ALLOWED: dict[str, set[str]] = {
     "": {"agents", "analysis", "domain_registration", "events", "logging", "runner"},
     "__main__": set(),
@@ -35,6 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "units": set(),
     "version": set(),
     "events": set(),
+    "soundness": set(),
     "statistics": set(),
     "logger": {"events"},
     "logging": {"sinks"} | _BASE,
@@ -43,14 +44,15 @@ ALLOWED: dict[str, set[str]] = {
     "sinks": {"statistics"} | _BASE,
     "agents": {"models"} | _BASE,
     "runner": _RUN_SIDE,
-    "analysis": {"events", "statistics"},
+    "analysis": {"events", "soundness", "statistics"},
     "experiments": {"runner", "analysis", "statistics", "events"},
-    "audit": {"runner", "analysis", "statistics", "events"},
+    "audit": {"runner", "analysis", "soundness", "statistics", "events"},
     "replays": {"runner", "analysis", "statistics", "events"},
     "view": {"analysis", "statistics", "events"},
     "parity": {"environments", "models", "events"},
     "cli": {
         "audit", "experiments", "parity", "replays", "view", "runner", "analysis", "instrument", "models", "events", "sinks", "logger",
+        "soundness",
         "__main__",
     },
 }  # fmt: skip

@@ -17,6 +17,7 @@ from tau2_logging.audit.mutants import (
     changed_arguments,
     mutants,
 )  # fmt: skip
+from tau2_logging.events.task_hash import task_hash
 from tau2_logging.runner.harness.conversation_replay import ConversationReplay, ReplayCall, Replayed, StateError
 
 TALKS, TRANSFERS, STOPS = "talks", "transfers", "stops"
@@ -29,6 +30,8 @@ class TaskAudit:
     """What was found of a task. `reference` and the values of `idle` are rewards; None and no entry where none was given."""
 
     task: str
+    text: str = ""
+    """A hash of the task's text."""
     findings: list[AuditFinding] = field(default_factory=list)
     reference: float | None = None
     idle: dict[str, float] = field(default_factory=dict)
@@ -59,6 +62,7 @@ class TaskAudit:
         """Return the task's entry in the domain's file."""
         return {
             "id": self.task,
+            "text": self.text,
             "sound": self.sound,
             "findings": [{"kind": one.kind, "unsound": one.unsound, "evidence": one.evidence} for one in self.findings],
             "reference": self.reference,
@@ -77,7 +81,7 @@ class TaskExaminer:
 
     def examine(self, task: Any) -> TaskAudit:
         """Return what is found of a task. It is asked of no model."""
-        audit = TaskAudit(str(task.id))
+        audit = TaskAudit(str(task.id), task_hash(task.model_dump(mode="json")))
         if kind := _not_examined(task):
             audit.add(kind, "the reward is not computed without a judge" if kind == "needs_judge" else "it has no evaluation criteria")
             return audit

@@ -15,6 +15,7 @@ from tau2_logging.analysis.deep.reading.inputs import is_recording, is_results
 from tau2_logging.analysis.follow import follow
 from tau2_logging.analysis.load import LATEST, LATEST_OF_EACH, load_log
 from tau2_logging.analysis.measures import gates
+from tau2_logging.analysis.measures.audited import only_sound
 from tau2_logging.analysis.measures.costs.prices import default_prices, read_prices
 from tau2_logging.analysis.measures.provenance import newer_format
 from tau2_logging.analysis.reader.sources import STDIN, find_logs
@@ -38,6 +39,7 @@ from tau2_logging.analysis.what_if import forecasts, parse_scenario
 from tau2_logging.browser import open_page
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.invocation import ANALYZE, COMPARE, command, program
+from tau2_logging.soundness.audited_tasks import Audits, audits_named
 
 Gates = Callable[[RunLog, ReportOptions], ReportOptions]
 
@@ -64,12 +66,14 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Do what the arguments say; the exit code."""
     _check_numbers(args)
     formats = parse_formats(args.format or ["all"])  # bad input is found before anything is read
+    audits = audits_named(args.only) if args.only else None
     recordings = _recordings(args)
     if recordings and not args.log_file and args.log_dir is None and not args.results:
         return _run_without_log(args, recordings, formats if args.format else (), arguments)
     files = _files(args)
-    options, gates = _options(args, arguments)
+    options, gates = _options(args, arguments, audits)
     log = _results(args) if args.results else _follow(args, files, options) if args.follow else _load(files(), _which(args))
+    log = log if audits is None else only_sound(log, audits)
     log = log.pool() if args.pool else log
     _check_tasks(log, args.tasks)
     if args.show:
@@ -137,7 +141,7 @@ def _recordings(args: argparse.Namespace) -> list[Path]:
     return found
 
 
-_NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "what_if", "tasks", "follow", "strict", "bins", "show")
+_NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "what_if", "tasks", "follow", "strict", "bins", "show", "only")
 
 
 def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], formats: Sequence[str], arguments: Sequence[str]) -> int:
@@ -171,6 +175,8 @@ def _say_refused(deep: LogAnalyzer) -> None:
 
 
 def _check_numbers(args: argparse.Namespace) -> None:
+    if args.only and args.follow:
+        raise UserError("--only needs the whole run; leave --follow out, or leave --only out until the run has ended")
     if args.otlp_content and args.otlp is None:
         raise UserError("--otlp-content needs an endpoint; give --otlp ENDPOINT too")
     for name, least in (("bins", 0), ("top", 1), ("interval", 0.05)):
@@ -217,7 +223,7 @@ def _load(files: list[str], runs: Sequence[str]) -> RunLog:
     return load_log(files, runs)
 
 
-def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[ReportOptions, Gates]:
+def _options(args: argparse.Namespace, arguments: Sequence[str], audits: Audits | None) -> tuple[ReportOptions, Gates]:
     """Return the options, and a function that adds gates and what-if of one run once there is a log. All bad input is found here."""
     objectives = [gates.parse_objective(text) for text in args.slo]
     allowed = None if args.fail_if_slower is None else gates.parse_percent(args.fail_if_slower)
@@ -230,7 +236,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
         bins=args.bins,
         prices=prices,
         price_as=tuple(args.price_as),
-        compare=_other(args) if args.compare else None,
+        compare=_other(args, audits) if args.compare else None,
         content=not args.no_content,
         force=args.force,
         title=args.title,
@@ -248,11 +254,13 @@ def _options(args: argparse.Namespace, arguments: Sequence[str]) -> tuple[Report
     return options, with_gates
 
 
-def _other(args: argparse.Namespace) -> RunLog:
-    """Return the run to compare with: logs, or results files if this one is read from results files."""
-    if not args.results:
-        return _load(args.compare, [args.compare_run]) if len(args.compare) > 1 else named_log(args.compare[0], args.compare_run)
-    return load_results([Path(name) for name in args.compare], args.compare_run)[0]
+def _other(args: argparse.Namespace, audits: Audits | None) -> RunLog:
+    """Return the run to compare with: logs, or results files if this one is read from results files; of sound tasks if that is asked."""
+    if args.results:
+        log = load_results([Path(name) for name in args.compare], args.compare_run)[0]
+    else:
+        log = _load(args.compare, [args.compare_run]) if len(args.compare) > 1 else named_log(args.compare[0], args.compare_run)
+    return log if audits is None else only_sound(log, audits)
 
 
 def _follow(args: argparse.Namespace, files: Callable[[], list[str]], options: ReportOptions) -> RunLog:

@@ -32,7 +32,7 @@ exit code: 0 done, 1 a report could not be made, or --strict and something could
 """
 _COMMON = frozenset((
     "--log_file", "--log_dir", "--results", "--run", "--follow", "--output_dir", "--format", "--tables", "--show", "--open", "--quiet",
-    "--force", "--deep", "--compare", "--slo", "--fail-if-slower", "--what-if", "--prices", "--tasks", "--top",
+    "--force", "--deep", "--only", "--compare", "--slo", "--fail-if-slower", "--what-if", "--prices", "--tasks", "--top",
 ))  # fmt: skip
 """Flags that `--help` shows; `--help-all` shows all."""
 _SYNONYMS = {
@@ -95,6 +95,8 @@ def _add_input(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--log-glob", "--log_glob", default="tau2_*.log*", metavar="PATTERN", help="which ones (default: %(default)s)")
     group.add_argument("--run", nargs="+", default=["latest"], metavar="ID",
                        help="latest, all, or ids of runs (default: the latest, of several --log_file that of each file)")  # fmt: skip
+    group.add_argument("--only", metavar="sound|DIR", help="only tasks that an audit found sound: sound for the audit that is shipped, or "
+                       "the folder of one of yours (docs/audit.md)")  # fmt: skip
     group.add_argument("--pool", action="store_true", help="also combine several runs; refused unless settings and task texts agree")
     group.add_argument("--strict", action="store_true", help="exit with 1 if a line cannot be read")
     group.add_argument("--follow", action="store_true", help="show the tables and refresh them until the run has ended")

@@ -38,6 +38,8 @@ def build_parser() -> CommandParser:
     parser.add_argument("paths", nargs="+", metavar="RUN", help="what to compare; the first is what the others are compared with")
     parser.add_argument("--baseline", metavar="RUN", help="what all RUNs are compared with, instead of the first")
     parser.add_argument("--run", default=None, metavar="ID", help="which run of logs that hold several (default: the latest)")
+    parser.add_argument("--only", metavar="sound|DIR", help="only tasks that an audit found sound: sound for the audit that is shipped, or "
+                        "the folder of one of yours (docs/audit.md)")  # fmt: skip
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--reference", metavar="LABEL", help="compare with this run instead of the first")
     which.add_argument("--all-pairs", action="store_true", help="compare each with each, and sort the runs into tiers")

@@ -11,9 +11,11 @@ from tau2_logging.analysis.measures.gates import parse_percent
 from tau2_logging.analysis.reports.compared.compare_files import CONSOLE, chosen_formats, write_files
 from tau2_logging.analysis.reports.compared.compare_text import text_lines
 from tau2_logging.analysis.reports.report_failures import Attempts, PartlyWrittenError
+from tau2_logging.analysis.verdict.audited_pair import only_sound
 from tau2_logging.analysis.verdict.compare_sides import compare_sides
 from tau2_logging.analysis.verdict.quality_gates import Limits, check, parse_points
 from tau2_logging.analysis.verdict.read_sides import read_sides
+from tau2_logging.soundness.audited_tasks import audits_named
 
 _BROKEN_GATE, _INCOMPLETE = 3, 1
 
@@ -22,8 +24,10 @@ def compare(args: argparse.Namespace) -> int:
     """Compare the runs, write and print what was asked for; the exit code. Raises UserError for bad input, before anything is read."""
     formats, limits = chosen_formats(args.format), _limits(args)
     paths = [args.baseline, *args.paths] if args.baseline else args.paths
+    audits = audits_named(args.only) if args.only else None
     sides = read_sides(paths, args.run or LATEST_OF_EACH, args.labels)
-    comparison = compare_sides(sides, args.reference, args.all_pairs)
+    sides = sides if audits is None else only_sound(sides, audits)
+    comparison = compare_sides(sides, args.reference, args.all_pairs, audits)
     gates = check(comparison, limits)
     made = Attempts()
     try:

@@ -44,6 +44,8 @@ def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterat
             "--ttft on: calls are made as streams. A server may parse streamed tool calls differently from whole ones, so results may "
             "differ from a run without it; answers that look wrong are requested again without a stream."
         )
+    if config.task_set is not None:
+        yield f"only sound tasks: {', '.join(f'{len(plan.tasks(label))} of {label}' for label in plan.settings)}"
     for domain, number in plan.left_out.items():
         if number:
             yield f"{domain}: {number} tasks left out that agent {config.agent} cannot do"

@@ -72,7 +72,8 @@ class LogAnalyzer:
             for name in ("results", "checkpoints", "events"):
                 setattr(files, name, list(dict.fromkeys([*getattr(files, name), *getattr(found, name)])))
         self.pooled = pool
-        self._apart: Recorded = read(files, log)  # pooling drops the reference actions that other runs have too
+        recorded = read(files, log)
+        self._apart: Recorded = recorded.without(log.left_out) if log is not None and log.left_out else recorded  # pooling drops the reference actions that other runs have too
         self.recorded: Recorded = self._apart.pooled() if pool else self._apart
 
     @property

@@ -7,6 +7,7 @@ for are read from there.
 
 from __future__ import annotations
 
+import copy
 import shutil
 import tempfile
 import weakref
@@ -26,6 +27,8 @@ _DTYPE: dict[str, Any] = {
     "id": pl.String, "payload": pl.String,
 }  # fmt: skip
 _NO_TIME = -(2**63)
+_SEPARATOR = "\x1f"
+"""Between the parts of a task's name: no identifier holds it."""
 
 
 class EventStore:
@@ -39,6 +42,8 @@ class EventStore:
         self._columns: dict[str, dict[str, None]] = {}
         self._folder: Path | None = None
         self._spilled = 0
+        self.whole: EventStore | None = None
+        """What this is a part of, whose temporary folder it reads."""
 
     def add(self, type_: str, table: pl.DataFrame) -> None:
         """Append events of one type."""
@@ -83,6 +88,14 @@ class EventStore:
         for type_ in firsts:
             self._tables[type_] = [_placed(table, min(firsts.values())) for table in self._tables[type_]]
             self._columns[type_]["start_ms"] = None
+
+    def without(self, simulations: Collection[tuple[str, str, str]]) -> EventStore:
+        """Return the same events but those of these simulations, given as (run, domain, task)."""
+        left_out = list(map(_SEPARATOR.join, simulations))
+        rest = copy.copy(self)
+        rest.whole = self
+        rest._tables = {type_: [table.filter(~_task_key(table).is_in(left_out)) for table in of] for type_, of in self._tables.items()}
+        return rest
 
     def types(self) -> list[str]:
         """Return the types of event that occur, in order of first appearance."""
@@ -134,8 +147,16 @@ def _column(table: pl.LazyFrame, name: str) -> pl.Expr:
     return pl.col(name) if _present(table, [name]) else pl.lit(None, dtype=_dtype(name))
 
 
+def _as_text(table: pl.LazyFrame, name: str) -> pl.Expr:
+    return _column(table, name).cast(pl.String).fill_null("")
+
+
+def _task_key(table: pl.LazyFrame) -> pl.Expr:
+    return pl.concat_str([_as_text(table, name) for name in ("run", "domain", "task")], separator=_SEPARATOR)
+
+
 def _of_runs(table: pl.LazyFrame, runs: Collection[str]) -> pl.LazyFrame:
-    return table.filter(_column(table, "run").cast(pl.String).fill_null("").is_in(list(runs))) if runs else table
+    return table.filter(_as_text(table, "run").is_in(list(runs))) if runs else table
 
 
 def _start_by_time(table: pl.LazyFrame) -> pl.Expr:

@@ -58,6 +58,7 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         "arms": records(arms_table(log, options.prices)),
         "findings": [found.as_json() for found in findings_of(log, options.deep, options.prices)],
         "totals": totals.as_json(),
+        "floor": records(log.floor()),
         "latency": {row.pop("type"): row for row in records(latency)},
         **{f"latency_by_{name}": records(log.latency(name)) for name in DIMENSIONS},
         "tokens": tokens(log),

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from tau2_logging.analysis.reader.event_store import EventStore
 from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.analysis.tables.frames import frame
+from tau2_logging.soundness.audited_tasks import Audits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +41,11 @@ class Remarks:
     on_all: tuple[list[str], list[str]] = ([], [])
     on_run: Mapping[str, tuple[list[str], list[str]]] = field(default_factory=dict)
 
+    def with_note(self, note: str) -> Remarks:
+        """Return these remarks and one more note, which is also a doubt, on everything."""
+        more = {run: ([note, *notes], [note, *doubts]) for run, (notes, doubts) in self.on_run.items()}
+        return Remarks(([note, *self.on_all[0]], [note, *self.on_all[1]]), more)
+
     def of(self, runs: Sequence[str]) -> tuple[list[str], list[str]]:
         """Return those on these runs: on all of them together if there are several."""
         return self.on_run.get(runs[0], self.on_all) if len(runs) == 1 else self.on_all
@@ -51,6 +57,9 @@ class EventTables:
     `files`: paths as they were given. `runs`: ids of every run in the files, in order of first appearance. `chosen`: the runs this log is
     of; empty for all of them. `rejected`: lines that could not be read, values that were left out. Tables are made on first use and then
     kept.
+
+    `audits`: what says which tasks are sound, None for the audit that is shipped. `left_out`: tasks that are not in this log since they
+    were not found sound, as (run, domain, task).
 
     Of several runs every table is keyed by `run`: runs differ in agent, model or settings, and a figure over all of them is a figure of
     none. `by_run` has a log of each.
@@ -73,6 +82,8 @@ class EventTables:
         self.chosen = tuple(chosen)
         self.pooled = pooled
         self.remarks = remarks or Remarks()
+        self.audits: Audits | None = None
+        self.left_out: frozenset[tuple[str, str, str]] = frozenset()
         self._more_refused = 0
 
     @property
@@ -94,7 +105,17 @@ class EventTables:
 
     def of(self, chosen: Sequence[str], pooled: bool = False) -> Self:
         """Return the same log of other runs."""
-        return type(self)(self.store, self.files, self.readings, self.rejected, chosen, pooled, self.remarks)
+        made = type(self)(self.store, self.files, self.readings, self.rejected, chosen, pooled, self.remarks)
+        made.audits, made.left_out = self.audits, self.left_out
+        return made
+
+    def without(self, simulations: Iterable[tuple[str, str, str]], audits: Audits, note: str) -> Self:
+        """Return the same log without the tasks, given as (run, domain, task), that `audits` did not find sound; `note` says so."""
+        left_out = frozenset(simulations)
+        store, remarks = self.store.without(left_out), self.remarks.with_note(note)
+        made = type(self)(store, self.files, self.readings, self.rejected, self.chosen, self.pooled, remarks)
+        made.audits, made.left_out = audits, left_out
+        return made
 
     @property
     def notes(self) -> list[str]:

@@ -12,6 +12,7 @@ from tau2_logging.analysis.verdict.pair_verdict import BETTER, WORSE, PairVerdic
 from tau2_logging.analysis.verdict.sides import ComparedRun
 from tau2_logging.analysis.verdict.task_matching import domains_of
 from tau2_logging.errors import UserError
+from tau2_logging.soundness.audited_tasks import Audits, shipped_audits
 from tau2_logging.statistics.multiplicity import holm
 
 
@@ -55,12 +56,14 @@ def _rate(side: ComparedRun, domain: str) -> float:
     return float(found) if found == found else -1.0
 
 
-def compare_sides(sides: Sequence[ComparedRun], reference: str | None = None, all_pairs: bool = False) -> Comparison:
-    """Return the comparison: each side against the reference (its label; the first by default), or each against each. Raises
-    UserError."""
+def compare_sides(
+    sides: Sequence[ComparedRun], reference: str | None = None, all_pairs: bool = False, audits: Audits | None = None
+) -> Comparison:  # fmt: skip
+    """Return the comparison: each side against the reference (its label; the first by default), or each against each. `audits` say which
+    tasks are sound, by default the audit that is shipped. Raises UserError."""
     chosen = list(_chosen(sides, reference, all_pairs))
     places = [(a, b, domain) for a, b in chosen for domain in domains_of(a, b)]
-    pairs = [pair_verdict(a, b, domain, len(places)) for a, b, domain in places]
+    pairs = [pair_verdict(a, b, domain, len(places), audits or shipped_audits()) for a, b, domain in places]
     return Comparison(sides, differing_settings(sides), _adjusted(pairs), all_pairs)
 
 

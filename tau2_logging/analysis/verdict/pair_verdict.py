@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tau2_logging.analysis.verdict.audited_pair import AuditedPair, audited_pair
 from tau2_logging.analysis.verdict.noise import Noise, noise_of
 from tau2_logging.analysis.verdict.paired_measures import COST, WALL, measure_rows
 from tau2_logging.analysis.verdict.sides import ComparedRun
 from tau2_logging.analysis.verdict.success import SuccessDifference, at_the_ends, difference, flip_rows, pass_k_rows
 from tau2_logging.analysis.verdict.task_matching import Matching, matched, outcomes_by_task
+from tau2_logging.soundness.audited_tasks import Audits
 from tau2_logging.statistics.bootstrap import LEAST_TASKS
 
 BETTER, WORSE, UNDECIDED, TOO_FEW = "better", "worse", "undecided", "too_few"
@@ -23,7 +25,7 @@ class PairVerdict:
     """B against A in one domain. `p_adjusted` is Holm's over all pairs that are shown, that of `measures` over all rows that are.
 
     `ends`: the difference if every simulation without a score had failed, and if every one had passed; empty if all have one.
-    `per_task`: (task, share of A, share of B) of each compared task.
+    `per_task`: (task, share of A, share of B) of each compared task. `audited`: what an audit says of the compared tasks, if it has any.
     """
 
     a: ComparedRun
@@ -40,6 +42,7 @@ class PairVerdict:
     noise: Noise
     unscored: tuple[int, int]
     per_task: Sequence[tuple[str, float, float]] = field(repr=False)
+    audited: AuditedPair | None = None
 
     @property
     def tasks(self) -> int:
@@ -104,7 +107,7 @@ def _outcome(found: SuccessDifference, p: float) -> str:
     return BETTER if found.interval.low > 0 else WORSE if found.interval.high < 0 else UNDECIDED
 
 
-def pair_verdict(a: ComparedRun, b: ComparedRun, domain: str, comparisons: int) -> PairVerdict:
+def pair_verdict(a: ComparedRun, b: ComparedRun, domain: str, comparisons: int, audits: Audits) -> PairVerdict:
     """Return the comparison; `p_adjusted` and the adjusted p of measures are still those without other comparisons."""
     matching = matched(a, b, domain)
     tasks = matching.both
@@ -120,7 +123,7 @@ def pair_verdict(a: ComparedRun, b: ComparedRun, domain: str, comparisons: int) 
         a, b, domain, matching, found, found.p, (float(one["share"].mean()), float(other["share"].mean())),
         at_the_ends(a, b, tasks, fractions) if any(missing) else {}, pass_k_rows(one, other, fractions),
         measure_rows(a, b, tasks), flip_rows(one, other),
-        noise_of(one, other, comparisons), (missing[0], missing[1]), per_task,
+        noise_of(one, other, comparisons), (missing[0], missing[1]), per_task, audited_pair(a, b, one, other, audits, fractions),
     )  # fmt: skip
 
 

@@ -77,6 +77,7 @@ class RunConfig:
     domains: tuple[str, ...] = ("retail",)
     task_ids: tuple[str, ...] | None = None
     num_tasks: int | None = None
+    task_set: str | None = None
     task_split: str | None = None
     num_trials: int = 1
     max_concurrency: int = 3

@@ -16,6 +16,7 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.levels import LEVELS
+from tau2_logging.soundness.audited_tasks import audits_named
 
 HARNESSES = ("tau2", "maseval")
 AUTO, THREADS, PROCESSES, RAY = EXECUTORS = ("auto", "threads", "processes", "ray")
@@ -118,6 +119,10 @@ def _is_wait(option: Option, value: float) -> None:
         raise UserError(f"{option.flag} is {value:g}; give seconds, 0 for not at all")
 
 
+def _is_audit(_: Option, value: str) -> None:
+    audits_named(value)
+
+
 def _is_port(option: Option, value: int) -> None:
     if not 0 <= value < 65536:
         raise UserError(f"{option.flag} is {value}; give a port, 1 to 65535 (0: any free one)")
@@ -150,6 +155,8 @@ _WHAT = (
            value=tuple, aliases=("-d",), common=True),
     Option("--task-ids", "task_ids", "only these tasks, in this order", _several("ID"), value=tuple, common=True),
     Option("--num-tasks", "num_tasks", "only the first N tasks of each domain", _N, check=at_least(1), aliases=("-n",), common=True),
+    Option("--task-set", "task_set", "only tasks that an audit found sound: sound for the audit that is shipped, or the folder of one "
+           "of yours (docs/audit.md)", _text("sound|DIR"), check=_is_audit),
     Option("--task-split", "task_split", "task split (default: base)", _text("NAME")),
     Option("--num-trials", "num_trials", "how many times each task is run (default: 1)", _N, check=at_least(1),
            plan_help="trials of each task in each arm (default: 1)", common=True),

@@ -12,10 +12,12 @@ from typing import Any
 from tau2_logging.errors import UserError
 from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.events.secrets.masking import shorten
+from tau2_logging.events.task_hash import task_hash
 from tau2_logging.invocation import EXPERIMENTS, command
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness, trial_seeds
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
+from tau2_logging.soundness.audited_tasks import audits_named
 
 
 @dataclass(frozen=True, eq=False)
@@ -141,14 +143,31 @@ def _select(config: RunConfig, harness: Tau2Harness, domain: str) -> list[Any]:
         offered = f"it has {', '.join(splits)}" if splits else "it has no splits; omit --task-split"
         raise UserError(f"no split {config.task_split!r} in {domain}; {offered}")
     tasks = harness.tasks(domain, config.task_split)
+    if config.task_set is not None:
+        tasks = _sound(tasks, domain, config.task_set)
     if config.task_ids is not None:
         by_id = {str(task.id): task for task in tasks}
-        split = config.task_split or ("base" if "base" in splits else "only")
+        split = f"{'sound part of the ' if config.task_set else ''}{config.task_split or ('base' if 'base' in splits else 'only')}"
         for task_id in config.task_ids:
             if task_id not in by_id:
                 raise UserError(_no_task(task_id, domain, split, list(by_id)))
         tasks = [by_id[task_id] for task_id in dict.fromkeys(config.task_ids)]
     return tasks[: config.num_tasks] if config.num_tasks is not None else tasks
+
+
+def _sound(tasks: Sequence[Any], domain: str, task_set: str) -> list[Any]:
+    """Return the tasks that an audit found sound, by their texts as they are installed. Raises UserError if it found none so."""
+    audits = audits_named(task_set)
+    known = [audits.of(domain, str(task.id), task_hash(task.model_dump(mode="json"))) for task in tasks]
+    sound = [task for task, found in zip(tasks, known, strict=True) if found is not None and found.sound]
+    if not sound:
+        examined = sum(found is not None for found in known)
+        what = f"none of its {examined} audited tasks is sound" if examined else f"the audit ({audits.source}) has none of its tasks"
+        raise UserError(
+            f"--task-set {task_set}: no sound task in {domain}: {what}; examine the installed ones with {command('audit')} "
+            f"--domains {domain}, and give --task-set the folder that it writes"
+        )
+    return sound
 
 
 def _check_ids(domain: str, tasks: Sequence[Any]) -> None:

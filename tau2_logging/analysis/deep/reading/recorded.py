@@ -5,7 +5,7 @@ A value that the sources do not hold is None or NaN; nothing is guessed. `merge.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -120,6 +120,12 @@ class Recorded:
         said = {key: one for key, one in self.conversations.items() if str(one.run) == run}
         return replace(self, **{name: _of_run(getattr(self, name), run) for name in parts}, conversations=said)
 
+    def without(self, tasks: Collection[tuple[str, str, str]]) -> Recorded:
+        """Return what was recorded of all but these tasks, given as (run, domain, task)."""
+        parts = ("simulations", "calls", "gold", "replies", "history", "remarks")
+        said = {key: one for key, one in self.conversations.items() if tuple(map(str, key[:3])) not in tasks}
+        return replace(self, **{name: _without(getattr(self, name), tasks) for name in parts}, conversations=said)
+
     def pooled(self) -> Recorded:
         """Return all runs as one record, the reference actions of a task once. Raises UserError if settings or texts of tasks differ."""
         check_alike(self.facts)
@@ -128,6 +134,12 @@ class Recorded:
 
 def _of_run(table: pd.DataFrame, run: str) -> pd.DataFrame:
     return table[table["run"].astype(str) == run].reset_index(drop=True)
+
+
+def _without(table: pd.DataFrame, tasks: Collection[tuple[str, str, str]]) -> pd.DataFrame:
+    mine = zip(*(table[name].astype(str) for name in ("run", *TASK_KEY)), strict=True)
+    kept = pd.Series([key not in tasks for key in mine], index=table.index, dtype=bool)
+    return table[kept].reset_index(drop=True)
 
 
 def tables(rows: Rows, sources: Iterable[str]) -> Recorded:

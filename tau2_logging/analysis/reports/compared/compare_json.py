@@ -52,7 +52,8 @@ def _pair(pair: PairVerdict, several: bool) -> dict[str, Any]:
         "p_adjusted": pair.p_adjusted, "outcome": pair.outcome, "outcome_as_scored": pair.outcome_as_scored, "success_a": pair.rates[0],
         "success_b": pair.rates[1], "up": up, "down": down, "pass_k": list(pair.pass_k), "measures": list(pair.measures),
         "only_a": [task for _, task in matching.only_a], "only_b": [task for _, task in matching.only_b],
-        "told_differently": [task for _, task in matching.told_differently], "sentence": sentence_of(pair, several),
+        "told_differently": [task for _, task in matching.told_differently],
+        "on_sound_tasks": None if pair.audited is None else pair.audited.as_json(), "sentence": sentence_of(pair, several),
     }  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from tau2_logging.analysis.reports.compared.compare_tables import (
     PAIR_HEAD,
     SUCCESS_HEAD,
     Rows,
+    audited_text,
     flip_text,
     left_out,
     letter,
@@ -47,6 +48,8 @@ def _lines(comparison: Comparison, gates: Sequence[Gate]) -> Iterator[str]:
         yield from _pair(comparison.pairs[0])
     else:
         yield from table(PAIR_HEAD, pair_rows(comparison))
+        yield ""
+        yield from (f"- {escaped(f'{pair.b.label}: {text}')}" for pair in comparison.pairs if (text := audited_text(pair)))
     yield ""
     yield "<details><summary>Settings that differ, and how this was computed</summary>"
     yield ""
@@ -63,7 +66,7 @@ def _pair(pair: PairVerdict) -> Iterator[str]:
     if rows := measure_texts(pair):
         yield from table(MEASURE_HEAD, rows)
         yield ""
-    for text in (flip_text(pair), noise_text(pair), *left_out(pair)):
+    for text in filter(None, (audited_text(pair), flip_text(pair), noise_text(pair), *left_out(pair))):
         yield f"{escaped(text)}"
         yield ""
 

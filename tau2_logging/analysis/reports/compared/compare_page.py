@@ -11,7 +11,15 @@ from tau2_logging.analysis.conversations.conversation import Key
 from tau2_logging.analysis.conversations.read_conversations import ConversationReader
 from tau2_logging.analysis.reports.compared.compare_json import as_json
 from tau2_logging.analysis.reports.compared.compare_markdown import METHOD
-from tau2_logging.analysis.reports.compared.compare_tables import left_out, measure_texts, noise_text, setting_rows, side_text, success_rows
+from tau2_logging.analysis.reports.compared.compare_tables import (
+    audited_text,
+    left_out,
+    measure_texts,
+    noise_text,
+    setting_rows,
+    side_text,
+    success_rows,
+)
 from tau2_logging.analysis.reports.compared.side_points import points_of
 from tau2_logging.analysis.reports.html.conversation_blocks import Blocks
 from tau2_logging.analysis.reports.html.page import assembled, asset
@@ -60,6 +68,7 @@ def page_data(comparison: Comparison, gates: Sequence[Gate]) -> dict[str, Any]:
     data: dict[str, Any] = plain({
         **found, "title": "Comparison", "pairs": pairs, "setting_rows": [list(row) for row in setting_rows(comparison)],
         "said_of_runs": [side_text(side) for side in comparison.sides], "method": METHOD,
+        "floors": {pair.domain: pair.audited.floor for pair in comparison.pairs if pair.audited is not None},
         "points": {domain: points_of(comparison, domain) for domain in domains},
     })  # fmt: skip
     return data
@@ -73,7 +82,7 @@ def _pair(pair: PairVerdict, row: dict[str, Any]) -> dict[str, Any]:
               for end, at in pair.ends.items()]  # fmt: skip
     return {
         **row, "slopes": [[one, other, tasks] for (one, other), tasks in slopes.items()], "bounds": bounds, "noise": noise_text(pair),
-        "left_out": list(left_out(pair)), "success_rows": [list(cells) for cells in success_rows(pair)],
+        "left_out": list(left_out(pair)), "audited": audited_text(pair), "success_rows": [list(cells) for cells in success_rows(pair)],
         "measure_rows": [list(cells) for cells in measure_texts(pair)], "flips": [dict(flip) for flip in pair.flips],
     }  # fmt: skip
 

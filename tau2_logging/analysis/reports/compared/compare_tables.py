@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tau2_logging.analysis.measures.audited import floor_sentence
 from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.labels import NOT_SAID, cut, shown_value
 from tau2_logging.analysis.verdict.pair_verdict import PairVerdict
@@ -135,6 +136,21 @@ def noise_text(pair: PairVerdict) -> str:
     return (
         f"Noise: trials disagree in {shares[0]} of the tasks of A, {shares[1]} of B; a rerun of one trial moves the score by up to "
         f"{points(noise.rerun)} points; {least}."
+    )
+
+
+def audited_text(pair: PairVerdict) -> str:
+    """Return what an agent that does nothing earns on these tasks, and how the two differ on the sound ones; nothing if that is not known."""
+    known = pair.audited
+    if known is None:
+        return ""
+    floor = floor_sentence(pair.domain, known.audited, known.tasks, known.idle, known.transfers)
+    if known.success is None or known.rates is None:
+        return floor
+    found = known.success.interval
+    return (
+        f"{floor} On sound tasks ({known.sound}): A {share(known.rates[0])}, B {share(known.rates[1])}, "
+        f"{signed(found.low, found.estimate, found.high)} points."
     )
 
 

@@ -10,6 +10,7 @@ from tau2_logging.analysis.reports.compared.compare_tables import (
     PAIR_HEAD,
     SUCCESS_HEAD,
     Rows,
+    audited_text,
     flip_text,
     left_out,
     letter,
@@ -44,7 +45,7 @@ def text_lines(comparison: Comparison, gates: Sequence[Gate] = ()) -> Iterator[s
         yield ""
         yield from aligned([PAIR_HEAD, *pair_rows(comparison)])
         for pair in comparison.pairs:
-            for line in left_out(pair):
+            for line in filter(None, (audited_text(pair), *left_out(pair))):
                 yield from _wrapped(f"{pair.b.label}: {line}", "")
     for gate in gates:
         yield from _wrapped(f"{gate.status}: {gate.b} {gate.gate}: {gate.detail}", "")
@@ -66,7 +67,7 @@ def _details(pair: PairVerdict) -> Iterator[str]:
     yield from aligned([(f"{pair.domain}, {pair.tasks} tasks", *SUCCESS_HEAD[1:]), *success_rows(pair)])
     if rows := measure_texts(pair):
         yield from aligned([MEASURE_HEAD, *rows])
-    for text in (flip_text(pair), noise_text(pair), *left_out(pair)):
+    for text in filter(None, (audited_text(pair), flip_text(pair), noise_text(pair), *left_out(pair))):
         yield from _wrapped(text, "")
 
 

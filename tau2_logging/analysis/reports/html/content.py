@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from tau2_logging.analysis.measures.audited import floor_sentences
 from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_note
 from tau2_logging.analysis.measures.run_totals import Calls, Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget
@@ -116,6 +117,7 @@ def _known(value: object) -> bool:
 def _notes(log: RunLog, run: dict[str, Any], timeline: Timeline) -> list[list[Any]]:
     recorded = recorded_note(log)
     notes: list[list[Any]] = [[recorded, False]] if recorded else []
+    notes += [[sentence, False] for sentence in floor_sentences(log.floor())]
     notes += [[note, True] for note in (*newer_format(log), *only_failed_note(log))] + [[note, False] for note in log.notes]
     if run["without_row"]:
         notes.append([f"{run['without_row']:,} simulations are not in this file: it holds the first {MOST_SIMULATIONS:,} by start.", False])

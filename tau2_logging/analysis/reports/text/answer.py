@@ -10,6 +10,7 @@ import pandas as pd
 
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.deep.root_causes import root_causes
+from tau2_logging.analysis.measures.audited import floor_sentences
 from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.measures.provenance import is_recorded, newer_format, only_failed_note, recorded_in_brief, without_failed_calls
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
@@ -89,6 +90,8 @@ def _outcome(log: RunLog, totals: Totals, deep: LogAnalyzer | None, width: int) 
         yield from _wrapped((f"{arm}: " if arm else "") + outcome_sentence(found), width)
     if len(log.domains) > 1 and not totals.arms:
         yield from _wrapped(f"Solved: {_by_domain(log)}", width)
+    for sentence in floor_sentences(log.floor().head(_MOST_DOMAINS)):
+        yield from _wrapped(sentence, width)
     workers = idle_tail(log)["workers"]
     parts = [f"{totals.shown['wall time']} wall time" + (f", {workers} at a time" if workers else "")]
     failed_calls = f"{totals.tool_calls.text} tool calls" if without_failed_calls(log) else totals.shown["errors"]

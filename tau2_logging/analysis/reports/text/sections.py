@@ -133,6 +133,7 @@ def all_sections(log: RunLog, options: ReportOptions, groups: Sequence[str] = GR
 def _run_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     yield overview(log, options)
     yield section("Arms", arms_table(log, options.prices), _ARM, ARMS_NOTE, key=True)
+    yield section("Floor, and sound tasks", log.floor(), _FLOOR, FLOOR_NOTE, key=True)
     yield from gates(options)
 
 
@@ -167,6 +168,16 @@ _ARM: dict[str, tuple[str, Show]] = {
     "domain": ("arm", text), "simulations": ("simulations", count), "mean_reward": ("mean reward", number), "scored": ("scored", count),
     "solved": ("solved", count), "median_ms": ("median", duration), "tool_calls": ("tool calls", count), "tool_errors": ("failed", count),
     "cost_usd": ("cost", usd), "per_solved_usd": ("per solved", usd),
+}  # fmt: skip
+
+FLOOR_NOTE = (
+    "Idle: tasks that an agent solves that makes no call; transfers: that only transfers the customer. By the audit of these tasks' texts "
+    "(docs/audit.md). Rates are of scored simulations."
+)
+_FLOOR: dict[str, tuple[str, Show]] = {
+    "domain": ("domain", text), "tasks": ("tasks", count), "audited": ("audited", count), "idle": ("idle", count),
+    "transfers": ("transfers", count), "success": ("solved", share), "sound": ("sound", count), "sound_scored": ("scored", count),
+    "sound_success": ("of them solved", share), "audit": ("audit", text),
 }  # fmt: skip
 
 

@@ -36,9 +36,9 @@ function forestOf(rows) {
 
 function forestRows() {
   if (SEVERAL) return DATA.pairs.map((pair) => ({ ...pair, name: nameOf(pair) }));
-  const [pair] = DATA.pairs;
+  const [pair] = DATA.pairs, sound = pair.on_sound_tasks;
   return [{ ...pair, name: "success, as scored" }, ...pair.bounds.map((end) => ({ ...end, name: end.end === "all_failed" ? "if unscored had failed" : "if unscored had passed" })),
-    ...pair.pass_k.map((row) => ({ ...row, name: `pass^${row.k}` }))];
+    ...(sound && sound.difference !== null ? [{ ...sound, name: `on sound tasks (${sound.sound})` }] : []), ...pair.pass_k.map((row) => ({ ...row, name: `pass^${row.k}` }))];
 }
 
 // Every task from its share of solved trials in A to that in B; tasks with the same two shares are one line, as thick as they are many.
@@ -58,12 +58,13 @@ function slopesOf(pair) {
 }
 
 // Success against the cost of a simulation; the line joins runs that none beats in both.
-function costOf(points) {
+function costOf(points, floor) {
   const W = Math.min(wide(), 620), H = 300, left = 48, right = W - 20, top = 14, bottom = H - 40;
   const low = Math.min(...points.map((one) => one.cost_low ?? one.cost)) * 0.95, high = Math.max(...points.map((one) => one.cost_high ?? one.cost)) * 1.05 || 1;
   const x = (cost) => left + ((cost - low) / (high - low || 1)) * (right - left), y = (share) => bottom - share * (bottom - top);
   const svg = draw("svg", { class: "small", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": "Success against cost of each run" });
   for (const share of [0, 0.25, 0.5, 0.75, 1]) svg.append(draw("line", { x1: left, x2: right, y1: y(share), y2: y(share), class: "axis" }), draw("text", { x: left - 8, y: y(share) + 4, "text-anchor": "end" }, `${share * 100} %`));
+  if (floor !== null && floor !== undefined) svg.append(draw("line", { x1: left, x2: right, y1: y(floor), y2: y(floor), class: "floor" }), draw("text", { x: right, y: y(floor) - 5, "text-anchor": "end" }, `an agent that makes no call: ${show.share(floor)}`));
   for (const at of [low, (low + high) / 2, high]) svg.append(draw("text", { x: x(at), y: bottom + 16, "text-anchor": at === low ? "start" : at === high ? "end" : "middle" }, show.usd(at)));
   svg.append(draw("text", { x: (left + right) / 2, y: bottom + 34, "text-anchor": "middle" }, "cost of a simulation"));
   const best = points.filter((one) => !one.beaten).sort((a, b) => a.cost - b.cost);
@@ -86,13 +87,13 @@ function verdictPage() {
     card("Difference of success", forestOf(forestRows()), make("p", { class: "hint" }, DATA.method)),
     SEVERAL ? card("Pairs", tableOf(["B against A", "tasks", "B", "A", "difference, points", "p", "outcome"], DATA.pairs.map((pair) => [nameOf(pair), pair.tasks, show.share(pair.success_b), show.share(pair.success_a),
       pair.low === null ? DASH : `${signed(pair.difference)} (${plain(pair.low)} to ${plain(pair.high)})`, show.p(pair.p_adjusted), pair.outcome.replace("_", " ")]))) : pairCards(DATA.pairs[0]),
-    Object.entries(DATA.points).map(([domain, points]) => points.length > 1 && card(`Success and cost${DOMAINS.size > 1 ? `, ${domain}` : ""}`, costOf(points), make("p", { class: "hint" }, "95 % intervals over tasks. Gray: another run is at least as good and not more expensive."))),
-    SEVERAL && DATA.pairs.map((pair, n) => card(nameOf(pair), make("p", {}, pair.sentence), make("a", { href: `#/pair/${n}` }, "details")))];
+    Object.entries(DATA.points).map(([domain, points]) => points.length > 1 && card(`Success and cost${DOMAINS.size > 1 ? `, ${domain}` : ""}`, costOf(points, DATA.floors[domain]), make("p", { class: "hint" }, "95 % intervals over tasks. Gray: another run is at least as good and not more expensive."))),
+    SEVERAL && DATA.pairs.map((pair, n) => card(nameOf(pair), make("p", {}, pair.sentence), pair.audited && make("p", { class: "hint" }, pair.audited), make("a", { href: `#/pair/${n}` }, "details")))];
 }
 
 function pairCards(pair) {
   return [make("div", { class: "columns" },
-      card(`${pair.tasks} tasks, A ${pair.a}, B ${pair.b}`, tableOf(["", "A", "B", "B less A, points", "p"], pair.success_rows), make("p", { class: "hint" }, pair.noise), pair.left_out.map((words) => make("p", { class: "hint" }, words))),
+      card(`${pair.tasks} tasks, A ${pair.a}, B ${pair.b}`, tableOf(["", "A", "B", "B less A, points", "p"], pair.success_rows), pair.audited && make("p", {}, pair.audited), make("p", { class: "hint" }, pair.noise), pair.left_out.map((words) => make("p", { class: "hint" }, words))),
       pair.slopes.length > 0 && card("Each task", slopesOf(pair), make("p", { class: "hint" }, [make("span", { class: "up" }, `${pair.up} up`), ", ", make("span", { class: "down" }, `${pair.down} down`), ". The more tasks, the thicker the line; point at it for their ids."]))),
     pair.measure_rows.length > 0 && card("Everything else", tableOf(["mean of a task", "A", "B", "B to A", "p"], pair.measure_rows)), flipsCard(pair)];
 }
