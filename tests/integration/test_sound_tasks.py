@@ -171,6 +171,7 @@ def test_an_audit_is_found_by_its_list_by_its_folder_and_by_the_folder_above(tmp
     (tmp_path / "audit").mkdir()
     (tmp_path / "audit/mock.json").write_text(json.dumps(shipped("mock")), encoding="utf-8")
     (tmp_path / "audit/sound.json").write_text("{}", encoding="utf-8")
-    found = [read_audits(path).tasks for path in (tmp_path, tmp_path / "audit", tmp_path / "audit/sound.json", tmp_path / "audit/mock.json")]
+    places = [tmp_path, *(tmp_path / name for name in ("audit", "audit/sound.json", "audit/mock.json"))]
+    found = [read_audits(path).tasks for path in places]
     assert len(found[0]) == 9
     assert all(one == found[0] for one in found)

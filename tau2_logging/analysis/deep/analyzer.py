@@ -73,7 +73,8 @@ class LogAnalyzer:
                 setattr(files, name, list(dict.fromkeys([*getattr(files, name), *getattr(found, name)])))
         self.pooled = pool
         recorded = read(files, log)
-        self._apart: Recorded = recorded.without(log.left_out) if log is not None and log.left_out else recorded  # pooling drops the reference actions that other runs have too
+        # pooling drops the reference actions that other runs have too
+        self._apart: Recorded = recorded.without(log.left_out) if log is not None and log.left_out else recorded
         self.recorded: Recorded = self._apart.pooled() if pool else self._apart
 
     @property

@@ -140,7 +140,7 @@ def noise_text(pair: PairVerdict) -> str:
 
 
 def audited_text(pair: PairVerdict) -> str:
-    """Return what an agent that does nothing earns on these tasks, and how the two differ on the sound ones; nothing if that is not known."""
+    """Return what an agent that does nothing earns on these tasks, and how the two differ on the sound ones; nothing if unknown."""
     known = pair.audited
     if known is None:
         return ""
