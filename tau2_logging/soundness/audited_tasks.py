@@ -75,7 +75,7 @@ def read_audits(path: Path) -> Audits:
 
 def _joined(files: Iterable[Path]) -> Audits:
     tasks: dict[tuple[str, str, str], AuditedTask] = {}
-    releases = {}
+    releases: dict[str, None] = {}
     for path in files:
         data = _read(path)
         releases[str(data["release"])] = None

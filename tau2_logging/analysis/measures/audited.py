@@ -87,7 +87,8 @@ def only_sound(log: L, audits: Audits) -> L:
         domains = ", ".join(dict.fromkeys(plain_domain(domain) for domain in log.domains))
         raise UserError(
             f"--only: the audit ({audits.source}) calls none of these {number} tasks of {domains} sound, or does not have them with the "
-            "texts that they had; examine them with the command audit, in the release of tau2 that ran them, and give --only the folder it writes"
+            "texts that they had; examine them with the command audit, in the release of tau2 that ran them, and give --only the folder it "
+            "writes"
         )
     note = (
         f"only tasks that the audit of {audits.source} found sound: {len(left_out):,} of {number:,} are left out. Times between "
