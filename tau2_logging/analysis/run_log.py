@@ -7,9 +7,10 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.measures import agent_work, audited, makespan, time_budget
+from tau2_logging.analysis.measures import agent_work, makespan, time_budget
 from tau2_logging.analysis.measures.comparison import pooling
 from tau2_logging.analysis.measures.comparison.compare_runs import RunComparison, compare
+from tau2_logging.analysis.measures.comparison.floor import floor_table
 from tau2_logging.analysis.measures.costs import cost_tables
 from tau2_logging.analysis.measures.costs.expert_calls import expert_table
 from tau2_logging.analysis.measures.costs.repeated_prompts import repeated_prompts
@@ -72,7 +73,7 @@ class RunLog(LogData):
     task_costs = each_run(kept(cost_tables.task_costs))
     priced_as = each_run(cost_tables.priced_as)
     experts = each_run(expert_table)
-    floor = each_run(kept(audited.floor_table))
+    floor = each_run(kept(floor_table))
     budget = each_run(kept(time_budget.task_budget))
     context_growth = each_run(kept(makespan.context_growth))
     repeated_prompts = each_run(kept(repeated_prompts))

@@ -15,7 +15,7 @@ from tau2_logging.analysis.deep.reading.inputs import is_recording, is_results
 from tau2_logging.analysis.follow import follow
 from tau2_logging.analysis.load import LATEST, LATEST_OF_EACH, load_log
 from tau2_logging.analysis.measures import gates
-from tau2_logging.analysis.measures.audited import only_sound
+from tau2_logging.analysis.measures.comparison.floor import only_sound
 from tau2_logging.analysis.measures.costs.prices import default_prices, read_prices
 from tau2_logging.analysis.measures.provenance import newer_format
 from tau2_logging.analysis.reader.sources import STDIN, find_logs

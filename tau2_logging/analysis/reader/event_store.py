@@ -7,7 +7,6 @@ for are read from there.
 
 from __future__ import annotations
 
-import copy
 import shutil
 import tempfile
 import weakref
@@ -34,16 +33,18 @@ _SEPARATOR = "\x1f"
 class EventStore:
     """Tables of typed columns by type of event. Owns a temporary folder from the moment the limit is passed."""
 
-    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+    def __init__(self, limit_bytes: int = LIMIT_BYTES, whole: EventStore | None = None, left_out: Collection[str] = ()) -> None:
         self._limit = limit_bytes
+        self._whole = whole  # whose temporary folder this reads
         self._bytes = 0
         self._added: dict[str, list[pl.DataFrame]] = {}
         self._tables: dict[str, list[pl.LazyFrame]] = {}
         self._columns: dict[str, dict[str, None]] = {}
+        if whole is not None:
+            self._columns = whole._columns
+            self._tables = {type_: [table.filter(~_task_key(table).is_in(left_out)) for table in of] for type_, of in whole._tables.items()}
         self._folder: Path | None = None
         self._spilled = 0
-        self.whole: EventStore | None = None
-        """What this is a part of, whose temporary folder it reads."""
 
     def add(self, type_: str, table: pl.DataFrame) -> None:
         """Append events of one type."""
@@ -91,11 +92,7 @@ class EventStore:
 
     def without(self, simulations: Collection[tuple[str, str, str]]) -> EventStore:
         """Return the same events but those of these simulations, given as (run, domain, task)."""
-        left_out = list(map(_SEPARATOR.join, simulations))
-        rest = copy.copy(self)
-        rest.whole = self
-        rest._tables = {type_: [table.filter(~_task_key(table).is_in(left_out)) for table in of] for type_, of in self._tables.items()}
-        return rest
+        return EventStore(self._limit, self, frozenset(map(_SEPARATOR.join, simulations)))
 
     def types(self) -> list[str]:
         """Return the types of event that occur, in order of first appearance."""

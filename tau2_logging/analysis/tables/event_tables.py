@@ -74,6 +74,8 @@ class EventTables:
         chosen: Sequence[str],
         pooled: bool = False,
         remarks: Remarks | None = None,
+        audits: Audits | None = None,
+        left_out: frozenset[tuple[str, str, str]] = frozenset(),
     ) -> None:
         self.store = store
         self.files = list(files)
@@ -82,8 +84,7 @@ class EventTables:
         self.chosen = tuple(chosen)
         self.pooled = pooled
         self.remarks = remarks or Remarks()
-        self.audits: Audits | None = None
-        self.left_out: frozenset[tuple[str, str, str]] = frozenset()
+        self.audits, self.left_out = audits, left_out
         self._more_refused = 0
 
     @property
@@ -105,17 +106,15 @@ class EventTables:
 
     def of(self, chosen: Sequence[str], pooled: bool = False) -> Self:
         """Return the same log of other runs."""
-        made = type(self)(self.store, self.files, self.readings, self.rejected, chosen, pooled, self.remarks)
-        made.audits, made.left_out = self.audits, self.left_out
-        return made
+        return type(self)(
+            self.store, self.files, self.readings, self.rejected, chosen, pooled, self.remarks, self.audits, self.left_out
+        )  # fmt: skip
 
     def without(self, simulations: Iterable[tuple[str, str, str]], audits: Audits, note: str) -> Self:
         """Return the same log without the tasks, given as (run, domain, task), that `audits` did not find sound; `note` says so."""
         left_out = frozenset(simulations)
         store, remarks = self.store.without(left_out), self.remarks.with_note(note)
-        made = type(self)(store, self.files, self.readings, self.rejected, self.chosen, self.pooled, remarks)
-        made.audits, made.left_out = audits, left_out
-        return made
+        return type(self)(store, self.files, self.readings, self.rejected, self.chosen, self.pooled, remarks, audits, left_out)
 
     @property
     def notes(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tau2_logging.analysis.measures.audited import floor_sentence
+from tau2_logging.analysis.measures.comparison.floor import floor_sentence
 from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.labels import NOT_SAID, cut, shown_value
 from tau2_logging.analysis.verdict.pair_verdict import PairVerdict

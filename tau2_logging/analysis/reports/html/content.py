@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.measures.audited import floor_sentences
+from tau2_logging.analysis.measures.comparison.floor import floor_sentences
 from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_note
 from tau2_logging.analysis.measures.run_totals import Calls, Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget

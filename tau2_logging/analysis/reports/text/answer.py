@@ -10,7 +10,7 @@ import pandas as pd
 
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.deep.root_causes import root_causes
-from tau2_logging.analysis.measures.audited import floor_sentences
+from tau2_logging.analysis.measures.comparison.floor import floor_sentences
 from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.measures.provenance import is_recorded, newer_format, only_failed_note, recorded_in_brief, without_failed_calls
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
