@@ -91,7 +91,7 @@ CHANGES = {
     "tau2_logging.instrument.http": {"call.price = ": _OWN},
     "tau2_logging.instrument.litellm": {"call.price = ": _OWN},
     "tau2_logging.instrument.maseval": {"setattr(simulation, ": _OWN},
-    "tau2_logging.models.scripted.provider": {"litellm.custom_provider_map = ": "where litellm has people enter their providers"},
+    "tau2_logging.models.custom_provider": {"litellm.custom_provider_map = ": "where litellm has people enter their providers"},
     "tau2_logging.environments.records": {"object.__setattr__(twin, ": "a copy of our own of a pydantic model, made without its checks"},
     "tau2_logging.events.structured": {"event.__dict__.update(": _OWN},
     "tau2_logging.analysis.deep.analyzer": {"setattr(files, ": _OWN},

@@ -21,10 +21,10 @@ _HARMLESS = frozenset(
         "service_tier", "modalities", "api_version", "api_type", "region_name", "aws_region_name", "vertex_location", "cache", "caching",
         "drop_params", "allowed_openai_params", "additional_drop_params", "input_cost_per_token", "output_cost_per_token", "rpm", "tpm",
         "ttft_ms", "tpot_ms", "spread", "faults", "bad_writes", "bad_when_told", "context_limit", "lapse", "gives_up", "gives_up_when",
-        "hangs_up", "wrong_fact", "withholds", "changes_mind",
+        "hangs_up", "wrong_fact", "withholds", "changes_mind", "mode", "latency", "fallback", "fallback_args",
     )
 )  # fmt: skip
-"""The last ones are those of the scripted models."""
+"""The last ones are those of the scripted and the recorded models."""
 _INNER = frozenset(("type", "effort", "summary", "budget_tokens", "max_tokens", "enabled", "exclude"))
 """Within `reasoning` and `thinking`."""
 _FREE_NAMES = frozenset(("logit_bias", "faults", "gives_up_when"))

@@ -60,7 +60,7 @@ _ROWS = (
     (
         "call_type",
         "str",
-        "what served the call: scripted, openai, claude, another provider; vllm, llamacpp, sglang, litellm_proxy, ... "
+        "what served the call: scripted, recorded, openai, claude, another provider; vllm, llamacpp, sglang, litellm_proxy, ... "
         "if the server identifies itself, else openai_compatible; local_function for tools",
     ),
     ("requestor", "str", "who asked for the tool: assistant or user"),
@@ -163,6 +163,11 @@ _ROWS = (
     ("max_errors", "int", "most tool errors of a simulation"),
     ("seed", "int", "seed of the run or the simulation"),
     ("seeds", "str", "seed of each trial, comma-separated"),
+    (
+        "replayed_from",
+        "str",
+        "the recordings that answer instead of models, as agent=PATH,user=PATH: calls cost nothing, tokens are the recorded ones",
+    ),
     ("recorded_from", "str", "the results file that this log was made from, if the run itself wrote no log"),
     ("branched_from", "str", "the recorded simulation that this run goes on from, as run/domain/task/trial; it is never pooled with it"),
     ("branched_at", "str", "the turns after which its simulations begin, comma-separated"),

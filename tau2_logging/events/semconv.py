@@ -102,7 +102,7 @@ def span_name(event: Event, agent: str | None) -> str:
 
 def leaves_process(event: Event) -> bool:
     """Return whether the span's kind is CLIENT: a model elsewhere is asked."""
-    return event.type in MODEL_CALL_TYPES and event.get("call_type") != "scripted"
+    return event.type in MODEL_CALL_TYPES and event.get("call_type") not in ("scripted", "recorded")
 
 
 def error_type(event: Event) -> str | None:

@@ -23,6 +23,8 @@ from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.requests.streaming import Streaming
 from tau2_logging.logger.context import current
 
+RECORDED = "recorded"
+"""What a recording answers costs nothing, also if it does not say how many tokens it was."""
 _CALL_TYPES = {"hosted_vllm": "openai_compatible", "vllm": "vllm", "openai": "openai", "anthropic": "claude"}
 
 
@@ -122,7 +124,7 @@ def _begin_call(simulation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], 
     call_type = call_type_of(model, kwargs.get("custom_llm_provider"), kwargs.get("api_base") or kwargs.get("base_url"))
     call = ModelCall(simulation, model, call_type, messages, attempt)
     call.handled = handled
-    call.price = lambda reply: price_of(call.model, call.provider, reply)
+    call.price = lambda reply: 0.0 if call_type == RECORDED else price_of(call.model, call.provider, reply)
     return call
 
 

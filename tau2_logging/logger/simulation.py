@@ -17,6 +17,7 @@ from tau2_logging.events.kinds import COUNTERS
 from tau2_logging.events.roles import TOKEN_FIELDS
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.call_problem import CallProblem, follows
+from tau2_logging.logger.content.call_tape import CallTape
 from tau2_logging.logger.event_queue import EventQueue, MakeEvents
 from tau2_logging.logger.event_writer import EventWriter
 from tau2_logging.logger.ledger import Ledger
@@ -110,6 +111,9 @@ class Simulation:
         self.ledger = Ledger(logger.clock)
         self.events = EventQueue(logger)
         self.usage = Usage()
+        self.tape = CallTape()
+        self.replay: object | None = None
+        """The recording that answers its recorded models, if it has any."""
         self.replay_calls = 0
         self.gold_calls = 0
         self.orchestrator: object | None = None

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tau2_logging.invocation import ANALYZE, RUN, command, from_here
+from tau2_logging.models.recorded import PromptDiffers, RecordingEnded
 from tau2_logging.runner.run_end import Ending
 from tau2_logging.runner.run_stop import Stop
 from tau2_logging.runner.settings.config import RunConfig
-from tau2_logging.runner.work.checkpoint import results_path
+from tau2_logging.runner.work.checkpoint import Row, results_path
 from tau2_logging.runner.work.run_folder import RunFolder
 from tau2_logging.runner.work.run_plan import RunPlan
 from tau2_logging.sinks.domain_files import events_path
@@ -38,6 +39,12 @@ def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterat
         yield (
             "No real model is evaluated: the built-in scripted models play agent, user and judge. "
             "Name one with --model gpt-4.1 (see README)."
+        )
+    replayed = {role: model for role, model in config.role_models().items() if model is not None and model.recorded}
+    if replayed:
+        yield (
+            f"Recordings answer for {' and '.join(replayed)}: what they answer is not asked again and costs nothing; its tokens are the "
+            "recorded ones."
         )
     if config.ttft == "on":
         yield (
@@ -75,6 +82,19 @@ def ending_lines(plan: RunPlan, stop: Stop, ending: Ending, following: NextComma
     unfinished = len(plan.units) - ending.kept
     if unfinished:
         yield f"{unfinished} of {len(plan.units)} simulations are not finished; go on with: {following.go_on}"
+
+
+def left_lines(rows: Sequence[Row], played: int) -> Iterator[str]:
+    """Yield how many simulations left their recording, and where the first one did."""
+    if rows:
+        domain, task, trial = rows[0].key
+        what = rows[0].left_recording or (rows[0].error or "").partition(": ")[2]
+        yield f"{len(rows)} of {played} replayed simulations differ from the recording; task {task} trial {trial} of {domain}: {what}"
+
+
+def left_its_recording(row: Row) -> bool:
+    """Return whether a replayed simulation met a prompt that is not the recorded one, or the end of its recording."""
+    return row.left_recording is not None or (row.error or "").startswith((PromptDiffers.__name__, RecordingEnded.__name__))
 
 
 def damaged_note(rows: Sequence[str]) -> str:

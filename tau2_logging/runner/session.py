@@ -33,7 +33,15 @@ from tau2_logging.runner.model_calls.server_traces import ServerTraces
 from tau2_logging.runner.run_console import RunConsole
 from tau2_logging.runner.run_end import Ending
 from tau2_logging.runner.run_events import RunRecord
-from tau2_logging.runner.run_notices import NextCommands, damaged_note, ending_lines, opening_lines, result_lines
+from tau2_logging.runner.run_notices import (
+    NextCommands,
+    damaged_note,
+    ending_lines,
+    left_its_recording,
+    left_lines,
+    opening_lines,
+    result_lines,
+)
 from tau2_logging.runner.run_stop import Stop
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tau2_logging.runner.settings.options import THREADS
@@ -43,6 +51,7 @@ from tau2_logging.runner.work.checkpoint import Checkpoint, Key, Row, write_resu
 from tau2_logging.runner.work.early_end import End, end_of
 from tau2_logging.runner.work.masked_record import masked_record
 from tau2_logging.runner.work.process_setup import ProcessSetup
+from tau2_logging.runner.work.recorded_units import with_recordings
 from tau2_logging.runner.work.run_folder import locked_folder, within_plan
 from tau2_logging.runner.work.run_lock import RunLock
 from tau2_logging.runner.work.run_plan import RunPlan, make_plan
@@ -101,6 +110,7 @@ def plan_of(config: RunConfig) -> tuple[RunPlan, str | None]:
         plan = make_plan(config, settings, harness)
         try:
             _check(config, plan, harness)
+            with_recordings(plan)
         except UserError as refused:
             return plan, str(refused)
     return plan, None
@@ -124,6 +134,7 @@ def _session(
         plan = make_plan(config, settings, harness, tasks)
         plan = plan if keys is None else replace(plan, units=tuple(unit for unit in plan.units if unit.key in keys))
         _check(config, plan, harness)
+        plan = with_recordings(plan)
         with locked_folder(config, settings, resume) as (folder, lock):
             yield _Session(RunRecord(config, harness, plan, within_plan(folder, plan), argv or []), lock, RunConsole(console))
 
@@ -161,6 +172,7 @@ class _Session:
         self.notes += [choice.note] if choice.note is not None else []
         self.ending = Ending(folder.directory)
         self.replaced = 0
+        self.left: list[Row] = []
         self.finished = set(folder.done)
         self.following = NextCommands.of_run(config, folder.directory)
 
@@ -271,6 +283,8 @@ class _Session:
             executor.close()
 
     def _count(self, row: Row) -> None:
+        if left_its_recording(row):
+            self.left.append(row)
         if row.status == OK and row.simulation is not None:
             self.finished.add(row.key)
 
@@ -300,6 +314,8 @@ class _Session:
     def _report(self, totals: LiveTotals, logger: EventLogger, failure: BaseException | None) -> int:
         self.console.show(summary_table(totals))
         for line in result_lines(self.config, self.plan, self.folder, totals, self.following):
+            self._say(line)
+        for line in left_lines(self.left, len(self.todo)):
             self._say(line)
         if self.replaced:
             self._say(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.measures.comparison.arms import has_arms
-from tau2_logging.analysis.measures.costs.prices import FREE_PREFIX
+from tau2_logging.analysis.measures.costs.prices import FREE_PREFIXES
 from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import solved
@@ -60,10 +60,10 @@ class RunFacts:
 
     @cached_property
     def answered(self) -> pd.DataFrame:
-        """The successful calls of models that are not scripted: model, error, ttft_ms, input_tokens."""
+        """The successful calls of models that are neither scripted nor recorded: model, error, ttft_ms, input_tokens."""
         calls = self.log.select(["model", "error", "ttft_ms", "input_tokens"], types=MODEL_CALL_TYPES)
-        scripted = {model: str(model).startswith(FREE_PREFIX) for model in calls["model"].unique()}
-        return calls[~calls["model"].map(scripted).to_numpy(dtype=bool) & ~calls["error"].fillna(False).to_numpy(dtype=bool)]
+        played = {model: str(model).startswith(FREE_PREFIXES) for model in calls["model"].unique()}
+        return calls[~calls["model"].map(played).to_numpy(dtype=bool) & ~calls["error"].fillna(False).to_numpy(dtype=bool)]
 
     @cached_property
     def known_usd(self) -> float:

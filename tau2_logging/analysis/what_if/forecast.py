@@ -177,7 +177,7 @@ def _sources(recorded: RecordedRun) -> list[str]:
 
 def _beyond(recorded: RecordedRun, seen: Mapping[str, int], peaks: Mapping[str, int]) -> list[str]:
     """Return where the forecast goes beyond what the log saw of a server whose limit is not known."""
-    unlimited = [name for name, one in recorded.servers.items() if one.capacity.slots is None and "scripted" not in one.source]
+    unlimited = [name for name, one in recorded.servers.items() if one.capacity.slots is None and "only wait" not in one.source]
     return [
         f"{name} had at most {seen[name]} calls at a time in this run and would have {peaks[name]}; whether it keeps its speed is not "
         "known. If you know its limit, add server-slots=N."

@@ -43,8 +43,9 @@ def measure(log: LogData, name: str, calls: pd.DataFrame) -> Measured:
     """Return what is known of the server `name`, whose calls these are: arrival_ms, end_ms, call_type, kind, output_tokens, and the
     server's own queue_told_ms, served_told_ms and outside_told_ms of each call if it told them.
     """
-    if (calls["call_type"] == "scripted").all():
-        return Measured(Capacity(), 0.0, "scripted models only wait: no limit")
+    played = calls["call_type"].isin(("scripted", "recorded"))
+    if played.all():
+        return Measured(Capacity(), 0.0, "scripted and recorded models only wait: no limit")
     outside_ms = _outside_ms(log, name, calls)
     ends = _left(calls, outside_ms)
     slots, source = _told_slots(log, name, calls)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tau2_logging.analysis import RunLog
 from tau2_logging.analysis.measures.costs.cost_tables import table_prices
-from tau2_logging.analysis.measures.costs.prices import FREE_PREFIX, PriceTable
+from tau2_logging.analysis.measures.costs.prices import SCRIPTED_PREFIX, PriceTable
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY
 from tau2_logging.events import MODEL_CALL_TYPES
@@ -45,7 +45,7 @@ def forecast(settings: SimulationSettings, label: str, log: RunLog | None, price
         return _typical(settings, prices, "the earlier run finished none")
     models = {role: getattr(settings, f"{role}_llm", None) for role in MODEL_ROLES}
     wanted = calls["role"].map(models).fillna(calls["model"])
-    if ((wanted != calls["model"]) & calls["model"].str.startswith(FREE_PREFIX)).any():
+    if ((wanted != calls["model"]) & calls["model"].str.startswith(SCRIPTED_PREFIX)).any():
         return _typical(settings, prices, "the earlier run was played by scripted models, whose conversations are shorter")
     return _measured(log, label, calls, wanted, prices)
 

@@ -23,6 +23,7 @@ from litellm.types.utils import ChatCompletionMessageToolCall, Function, Generic
 from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.events.roles import MODEL_ROLES
 from tau2_logging.logger.context import current, current_expert
+from tau2_logging.models.custom_provider import enter_provider, stream_chunk
 from tau2_logging.models.scripted.agent import agent_turn
 from tau2_logging.models.scripted.expert import expert_turn
 from tau2_logging.models.scripted.faults import first_call, spoil
@@ -153,11 +154,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
 
 def register(scripts: TaskScripts) -> None:
     """Make the scripted models known to litellm, at no price. A provider of that name that is there already is replaced."""
-    others = [item for item in litellm.custom_provider_map if item["provider"] != PROVIDER]
-    litellm.custom_provider_map = [*others, {"provider": PROVIDER, "custom_handler": ScriptedModels(scripts)}]
-    free = dict.fromkeys((f"{kind}_token_cost" for kind in ("cache_creation_input", "cache_read_input")), 0.0)
-    free.update({"input_cost_per_token": 0.0, "output_cost_per_token": 0.0})
-    litellm.register_model({f"{PROVIDER}/{role}": {**free, "litellm_provider": PROVIDER, "mode": "chat"} for role in MODEL_ROLES})
+    enter_provider(PROVIDER, ScriptedModels(scripts), (f"{PROVIDER}/{role}" for role in MODEL_ROLES))
 
 
 def _task_of(params: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -206,19 +203,14 @@ def _chunks(answer: _TimedReply) -> Iterator[tuple[float, GenericStreamingChunk]
     each_ms = answer.decode_ms / max(len(pieces) + len(answer.reply.calls) - 1, 1)
     wait_ms = answer.ttft_ms
     for piece in pieces if answer.reply.text else []:
-        yield wait_ms, _chunk(text=piece)
+        yield wait_ms, stream_chunk(text=piece)
         wait_ms = each_ms
     for index, call in enumerate(answer.reply.calls):
         use = {"id": answer.call_ids[index], "type": "function", "index": index}
-        yield wait_ms, _chunk(tool_use={**use, "function": {"name": call.name, "arguments": call.arguments}})
+        yield wait_ms, stream_chunk(tool_use={**use, "function": {"name": call.name, "arguments": call.arguments}})
         wait_ms = each_ms
     usage = {name: getattr(answer.usage, name) for name in ("prompt_tokens", "completion_tokens", "total_tokens")}
-    yield 0.0, _chunk(is_finished=True, finish_reason="tool_calls" if answer.reply.calls else "stop", usage=usage)
-
-
-def _chunk(**fields: Any) -> GenericStreamingChunk:
-    blank = {"text": "", "tool_use": None, "is_finished": False, "finish_reason": "", "usage": None, "index": 0}
-    return {**blank, **fields}  # type: ignore[typeddict-item, no-any-return, return-value, misc, unused-ignore]
+    yield 0.0, stream_chunk(is_finished=True, finish_reason="tool_calls" if answer.reply.calls else "stop", usage=usage)
 
 
 def _pieces(text: str) -> list[str]:

@@ -12,6 +12,7 @@ import litellm
 from tau2_logging.errors import UserError
 from tau2_logging.events.roles import MODEL_ROLES
 from tau2_logging.instrument.replacing import replaced
+from tau2_logging.models.recorded import RecordedSettings
 from tau2_logging.models.scripted.llm_args import ScriptedSettings
 from tau2_logging.models.scripted.provider import PROVIDER
 from tau2_logging.runner.settings.config import ModelChoice
@@ -26,8 +27,16 @@ def check_models(models: Iterable[ModelChoice]) -> None:
     for model in models:
         if model.scripted:
             _check_scripted(model)
+        elif model.recorded:
+            check_models(_fallback(model))
         else:
             _check_real(model)
+
+
+def _fallback(model: ModelChoice) -> list[ModelChoice]:
+    """Return the live model that a recorded one may hand over to. Raises UserError for arguments that cannot be."""
+    settings = RecordedSettings.of(model.args)
+    return [] if settings.fallback is None else [ModelChoice(settings.fallback, settings.fallback_args)]
 
 
 def _check_scripted(model: ModelChoice) -> None:
@@ -58,17 +67,23 @@ def _check_real(model: ModelChoice) -> None:
 def credentials(models: Iterable[ModelChoice]) -> dict[str, str]:
     """Return the variables of our environment that calls of these models may need: all that start with the provider's name."""
     prefixes: set[str] = set()
+    found: dict[str, str] = {}
     for model in models:
-        if not model.scripted:
+        if model.recorded:
+            for live in _fallback(model):
+                found |= credentials([live])
+        elif not model.scripted:
             provider = str(litellm.get_llm_provider(model=model.llm, api_base=model.args.get("api_base"))[1])
             prefixes |= {f"{provider.upper()}_", *_OTHER_VARIABLES.get(provider, ())}
-    return {name: value for name, value in os.environ.items() if name.startswith(tuple(prefixes))}
+    return found | {name: value for name, value in os.environ.items() if name.startswith(tuple(prefixes))}
 
 
 def check_prices(models: Iterable[ModelChoice]) -> None:
     """Raise UserError for a model whose price is not known: a limit of money cannot be kept with it."""
     for model in models:
-        if model.scripted or model.args.get("input_cost_per_token") is not None:
+        if model.recorded:
+            check_prices(_fallback(model))
+        if model.free or model.args.get("input_cost_per_token") is not None:
             continue
         try:
             known = litellm.get_model_info(model=model.llm)

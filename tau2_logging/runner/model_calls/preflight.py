@@ -138,6 +138,8 @@ def _places(roles: tuple[str, ...], model: ModelChoice, servers: ModelServers) -
 
 
 def _asked(probe: Probe) -> Probe:
+    if probe.model.recorded:
+        return replace(probe, answers=True, calls_tools=True, problem="answers from its recording and is not asked")
     if probe.endpoint is not None:
         health_problem = ServerApi(probe.endpoint.address).health_problem(health_page(probe.endpoint.program))
         if health_problem is not None:

@@ -24,6 +24,7 @@ from tau2_logging.logger.call_problem import CallProblem
 from tau2_logging.logger.content.error_text import error_text
 from tau2_logging.logger.context import current
 from tau2_logging.logger.simulation import Simulation
+from tau2_logging.models.recorded import PREFIX
 from tau2_logging.runner.model_calls.answer_retries import REPEATS_OF_DETERMINISTIC, is_deterministic, may_be_mended, reply_of
 from tau2_logging.runner.model_calls.outages import NOBODY, Outages, Servers
 from tau2_logging.runner.model_calls.retry_policy import RetryPolicy, is_retryable
@@ -133,7 +134,7 @@ class Retries:
         if error is not None:
             return failure_name(error) if is_retryable(error) else None
         reply = reply_of(response)
-        if reply is None or not may_be_mended(reply):
+        if reply is None or asked.model.startswith(PREFIX) or not may_be_mended(reply):
             return None
         asked.bad_answers += 1
         limit = REPEATS_OF_DETERMINISTIC if asked.is_deterministic() else self._policy.max_retries

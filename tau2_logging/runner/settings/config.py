@@ -13,6 +13,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.events.secrets.masking import MASK
 from tau2_logging.models.experts import ADVISE, Expert
+from tau2_logging.models.recorded import PREFIX
 from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.runner.settings.options import RAY, RUN_OPTIONS, SCORE, THREADS
 from tau2_logging.runner.settings.shown_settings import shown_settings
@@ -36,6 +37,16 @@ class ModelChoice:
     def scripted(self) -> bool:
         """Whether it is one of ours."""
         return self.llm.startswith("scripted/")
+
+    @property
+    def recorded(self) -> bool:
+        """Whether a recording answers for it."""
+        return self.llm.startswith(PREFIX)
+
+    @property
+    def free(self) -> bool:
+        """Whether its calls cost nothing and go nowhere."""
+        return self.scripted or self.recorded
 
     @property
     def call_args(self) -> Mapping[str, Any]:

@@ -48,10 +48,15 @@ def _value(option: Option, given: Any) -> Any:
 def _models(given: Mapping[str, Any], arms: tuple[Arm, ...]) -> dict[str, Any]:
     agent, user = _model(given, "agent", SCRIPTED_AGENT), _model(given, "user", SCRIPTED_USER)
     scripted = agent.scripted and user.scripted and all(arm.agent_model is None or arm.agent_model.scripted for arm in arms)
-    judge = _model(given, "judge", SCRIPTED_JUDGE) if scripted or "judge_llm" in given else None
+    judge = _model(given, "judge", SCRIPTED_JUDGE) if scripted or "judge_llm" in given else _recorded_judge(agent, user)
     if judge is None and "judge_llm_args" in given:
         raise UserError("--judge-llm-args is given without --judge-llm; name the judge's model")
     return {"agent_model": agent, "user_model": user, "judge_model": judge}
+
+
+def _recorded_judge(agent: ModelChoice, user: ModelChoice) -> ModelChoice | None:
+    """Return the judge of a replayed conversation if none is named: its recording's."""
+    return next((ModelChoice(model.llm, model.args) for model in (agent, user) if model.recorded), None)
 
 
 def _model(given: Mapping[str, Any], role: str, default: str) -> ModelChoice:

@@ -177,7 +177,8 @@ _WHO = (
            json=True),
     Option("--model", "agent_model", "the model of agent and user, by litellm's name, if they are not named each (default: scripted "
            "models)", _text("MODEL"), common=True),
-    Option("--agent-llm", "agent_model", "the agent's model, by litellm's name (default: scripted/agent)", _text("MODEL"), common=True),
+    Option("--agent-llm", "agent_model", "the agent's model, by litellm's name, or recorded/RUN: what an earlier run answered, see "
+           "docs/replay.md (default: scripted/agent)", _text("MODEL"), common=True),
     Option("--agent-llm-args", "agent_model", "arguments of the agent model's calls, as a JSON object",
            _text("JSON"), json=True, resumable=True),
     Option("--expert", "experts", "a model that the agent may consult through a tool; more after commas: description=..., prompt=..., "

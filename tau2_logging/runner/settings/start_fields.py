@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tau2_logging.events.call_arguments import shown_arguments
+from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.events.secrets.masking import mask_text, masked_json
+from tau2_logging.models.recorded import PREFIX
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
 _OURS = ("num_retries",)
@@ -30,9 +32,16 @@ def settings_fields(settings: SimulationSettings) -> dict[str, object]:
         "experts": ",".join(f"{expert.alias}={expert.model}" for expert in settings.experts) or None,
         "expert_mode": settings.expert_mode if settings.experts else None,
         "expert_args": _text({alias: of_expert for alias, of_expert in experts.items() if of_expert}),
+        "replayed_from": _recordings(settings),
         "max_steps": settings.max_steps,
         "max_errors": settings.max_errors,
     }
+
+
+def _recordings(settings: SimulationSettings) -> str | None:
+    models = {role: getattr(settings, f"{role}_llm") for role in CONFIGURED_ROLES}
+    found = [f"{role}={model.removeprefix(PREFIX)}" for role, model in models.items() if model is not None and model.startswith(PREFIX)]
+    return ",".join(found) or None
 
 
 def _settings_of(expert: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 runs/<run>/run.json                       what was asked for, versions, seeds
 runs/<run>/simulations_{domain}.jsonl     one line per simulation, as it ends
+runs/<run>/prompts_{domain}.jsonl         system prompts and tools of its simulations, each once
 runs/<run>/results_{domain}.json          tau2's own Results format, assembled at the end (`tau2 view` opens it)
 """
 
@@ -10,11 +11,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator, Set
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.errors import UserError
 from tau2_logging.events.logfmt import clean
 from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.runner.work.dumping import dumped
@@ -35,7 +39,8 @@ _ROW_TYPES: dict[str, tuple[type, ...]] = {
 @dataclass(frozen=True)
 class Row:
     """A line of the checkpoint. `simulation` is tau2's SimulationRun as JSON text, None if there is none; `note` says what is special
-    about it."""
+    about it. `calls` are its model calls as JSON text (see `call_tape`), `texts` those of their system prompts and tools, by hash;
+    `left_recording` says where a replayed simulation differs from its recording and went on."""
 
     domain: str
     task: str
@@ -49,6 +54,9 @@ class Row:
     simulation: str | None = None
     messages: str | None = None
     note: str | None = None
+    calls: str | None = None
+    texts: Mapping[str, str] = field(default_factory=dict)
+    left_recording: str | None = None
 
     @property
     def key(self) -> Key:
@@ -62,7 +70,10 @@ class Row:
         }
         if self.note is not None:
             head["note"] = self.note
+        if self.left_recording is not None:
+            head["left_recording"] = self.left_recording
         text = json.dumps(head, ensure_ascii=False)[:-1]
+        text += f', "calls": {self.calls}' if self.calls is not None else ""
         text += f', "messages": {self.messages or "null"}, "simulation": {self.simulation or "null"}}}\n'
         return text.encode("utf-8", "replace")
 
@@ -72,9 +83,11 @@ class Checkpoint:
 
     def __init__(self, directory: Path, domains: Iterable[str]) -> None:
         self._files = {domain: Appender(directory / f"simulations_{domain}.jsonl") for domain in domains}
+        self._prompts = {domain: PromptTexts(directory / f"prompts_{domain}.jsonl") for domain in self._files}
 
     def append(self, row: Row) -> None:
         """Keep a finished simulation. Raises OSError if the disk refuses: what is lost here is the result."""
+        self._prompts[row.domain].keep(row.texts)
         file = self._files[row.domain]
         file.follow()
         file.append(row.line())
@@ -88,6 +101,34 @@ class Checkpoint:
     def close(self) -> None:
         for file in self._files.values():
             file.close()
+        for prompts in self._prompts.values():
+            prompts.close()
+
+
+class PromptTexts:
+    """The system prompts and tools of a domain's simulations, each once, as lines of `{"hash": ..., "text": ...}`. The file is there
+    once it has a line. A text that cannot be written is done without: a difference to it is then told without the recorded words."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._known: set[str] = set()
+        self._file: Appender | None = None
+        self._lock = threading.Lock()
+
+    def keep(self, texts: Mapping[str, str]) -> None:
+        """Write the texts that are not there yet."""
+        with self._lock:
+            new = {name: text for name, text in texts.items() if name not in self._known}
+            if new:
+                self._known |= new.keys()
+                with suppress(OSError, UserError):
+                    self._file = self._file or Appender(self._path)
+                    lines = (json.dumps({"hash": name, "text": text}, ensure_ascii=False) for name, text in new.items())
+                    self._file.append("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
 
 
 def read_rows(path: Path, refused: list[str] | None = None) -> Iterator[dict[str, Any]]:

@@ -21,9 +21,15 @@ def masked_row(row: Row) -> Row:
     """Return the row with its conversation masked; without it if that cannot be done."""
     try:
         simulation = None if row.simulation is None else masked_record(row.simulation)
-        return replace(row, simulation=simulation, messages=None if row.messages is None else masked_record(row.messages))
+        return replace(
+            row,
+            simulation=simulation,
+            messages=None if row.messages is None else masked_record(row.messages),
+            texts={},
+            calls=None,
+        )
     except (RecursionError, ValueError):
-        return replace(row, simulation=None, messages=None, note="the text could not be masked and is not kept")
+        return replace(row, simulation=None, messages=None, calls=None, texts={}, note="the text could not be masked and is not kept")
 
 
 def _masked(value: Any) -> Any:

@@ -10,9 +10,11 @@ from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTool
 from tau2_logging.events import LEVELS
 from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.instrument import Instrumentation, ToolDetails
+from tau2_logging.instrument.model_calls.taped_calls import TapedCalls
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.event_logger import EventLogger
+from tau2_logging.models.recorded.recorded_provider import register as register_recorded
 from tau2_logging.models.scripted.llm_args import USER_FAULTS
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.models.scripted.task_script import TaskScripts, script_of
@@ -20,6 +22,7 @@ from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.model_calls.limits import RateLimits, rate_limit, shared_out
 from tau2_logging.runner.model_calls.litellm_settings import http_connections, quiet_litellm, warm_up
 from tau2_logging.runner.model_calls.model_servers import ModelServers
+from tau2_logging.runner.model_calls.recorded_models import recorded_answer
 from tau2_logging.runner.model_calls.retries import Retries
 from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
 from tau2_logging.runner.settings.secret_values import secret_values
@@ -57,6 +60,7 @@ class ProcessSetup:
             if settings.agent_args.get("bad_writes") or any(name in settings.user_args for name in USER_FAULTS):
                 self._book.add_write_tools(label, self._harness.write_tools(settings.domain))
         register(self._book)
+        register_recorded(model.llm for model in self._config.models if model.recorded)
         warm_up()
         self._enter_environments(stack)
         self._harness.prepare(list(self._run_spec.settings.values()))
@@ -78,6 +82,9 @@ class ProcessSetup:
         retries = Retries(policy, config.request_timeout, notes=not config.profile, outages=servers.outages)
         retries.install()
         stack.callback(retries.uninstall)
+        tape = TapedCalls(recorded_answer)
+        tape.install()
+        stack.callback(tape.uninstall)
         first = next(iter(self._run_spec.settings.values()))
         stack.enter_context(self._harness.judge(first.judge_llm, first.judge_args))
         stack.enter_context(http_connections(self._slots))

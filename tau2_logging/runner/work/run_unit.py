@@ -15,7 +15,8 @@ from tau2_logging.logger.content.sensitive import ALL
 from tau2_logging.logger.context import bind
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.logger.scope import ERROR, INTERRUPTED, TIMEOUT, Outcome, begin, described_error, end
-from tau2_logging.logger.simulation import Simulation
+from tau2_logging.logger.simulation import JUDGE, Simulation
+from tau2_logging.models.recorded import Replay
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
@@ -43,11 +44,12 @@ def run_unit(unit: Unit, context: RunContext, begun: Begun) -> Row | None:
     """Run a simulation, write its events and keep its row. None if the watchdog gave it up meanwhile and has done all that."""
     more = context.logger.attempt(_start_fields, unit, context)
     simulation = begin(context.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed, more)
+    simulation.replay = Replay(unit.recorded) if unit.recorded else None
     begun(unit, simulation)
     result: Any = None
     with bind(simulation):
         try:
-            result = context.harness.run_task(_with_task(context.settings[unit.domain], unit), unit.task, unit.seed)
+            result = context.harness.run_task(_with_task(context.settings[unit.domain], unit, context.harness), unit.task, unit.seed)
             result.trial = unit.trial
             outcome = outcome_of(result)
         except SimulationTimeout as error:
@@ -97,7 +99,7 @@ def _concluded(unit: Unit, simulation: Simulation, outcome: Outcome, context: Ru
     if not end(simulation, outcome, measured):
         return None
     partial = context.logger.attempt(_partial_trajectory, simulation) if kept.text is None else None
-    row = _row(unit, outcome, measured[1], kept, partial or Dump())
+    row = _row(unit, simulation, outcome, measured[1], kept, partial or Dump())
     if row.note is not None:
         context.logger.text(unit.domain, f"task {row.task} trial {row.trial}: {row.note}")
     return row
@@ -111,7 +113,7 @@ def _last_resort(unit: Unit, simulation: Simulation, error: BaseException, conte
     fields = {"status": ERROR, "error_type": type(error).__name__, "start_ms": start_ms, "duration_ms": duration_ms}
     simulation.emit("task_end", fields, span=simulation.span)
     simulation.closed = True
-    return replace(_row(unit, Outcome(ERROR), duration_ms, Dump(), Dump()), error=error_line(error))
+    return replace(_row(unit, simulation, Outcome(ERROR), duration_ms, Dump(), Dump()), error=error_line(error))
 
 
 def interrupt(unit: Unit, simulation: Simulation, context: RunContext) -> Row | None:
@@ -122,7 +124,7 @@ def interrupt(unit: Unit, simulation: Simulation, context: RunContext) -> Row | 
         return None
     error = SimulationInterrupted(f"the run was stopped while it waited on {waiting.what}")
     partial = context.logger.attempt(_partial_trajectory, simulation) or Dump()
-    row = _row(unit, Outcome(INTERRUPTED, error=error), elapsed_ms, Dump(), partial)
+    row = _row(unit, simulation, Outcome(INTERRUPTED, error=error), elapsed_ms, Dump(), partial)
     _keep(context, row)
     return row
 
@@ -141,7 +143,7 @@ def _kept(outcome: Outcome, result: Any) -> tuple[Outcome, Dump]:
         return Outcome(ERROR, error=outcome.error or error), Dump()
 
 
-def _row(unit: Unit, outcome: Outcome, duration_ms: float, kept: Dump, partial: Dump) -> Row:
+def _row(unit: Unit, simulation: Simulation, outcome: Outcome, duration_ms: float, kept: Dump, partial: Dump) -> Row:
     error = described_error(outcome, 2000)
     return Row(
         domain=unit.domain,
@@ -156,7 +158,17 @@ def _row(unit: Unit, outcome: Outcome, duration_ms: float, kept: Dump, partial: 
         simulation=kept.text,
         messages=partial.text,
         note=kept.note or partial.note,
+        calls=simulation.tape.json(),
+        texts=simulation.tape.texts(),
+        left_recording=_left_recording(simulation),
     )
+
+
+def _left_recording(simulation: Simulation) -> str | None:
+    """Return where a simulation left its recording and went on, and how often."""
+    differences = simulation.replay.differences if isinstance(simulation.replay, Replay) else []
+    more = f" (and {len(differences) - 1} more)" if len(differences) > 1 else ""
+    return f"{differences[0]}{more}" if differences else None
 
 
 def _partial_trajectory(simulation: Simulation) -> Dump:
@@ -165,8 +177,13 @@ def _partial_trajectory(simulation: Simulation) -> Dump:
     return dumped_all(list(messages)) if messages else Dump()
 
 
-def _with_task(settings: SimulationSettings, unit: Unit) -> SimulationSettings:
-    """Tell each scripted model its task; one that hides behind another name finds it in the context."""
+def _with_task(settings: SimulationSettings, unit: Unit, harness: Tau2Harness) -> SimulationSettings:
+    """Tell each scripted model its task; one that hides behind another name finds it in the context. A recorded judge that was not asked
+    in this simulation is not asked now."""
+    recorded = unit.recorded.get(settings.judge_llm or "")
+    asked = bool(getattr(unit.task.evaluation_criteria, "nl_assertions", None))
+    if recorded is not None and asked and not recorded.calls.get(JUDGE) and not harness.needs_judge(unit.task):
+        settings = replace(settings, judge_llm=None)
     task = f"{unit.domain}/{unit.task.id}"
     named = {TASK_ARGUMENT: task}
     return replace(

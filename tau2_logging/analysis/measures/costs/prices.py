@@ -19,7 +19,9 @@ _PROVIDERS = ("openai", "anthropic", "gemini", "google", "vertex_ai", "deepseek"
 """Prefixes that do not change the price; elsewhere (openrouter, azure, a host of one's own) it may differ, so it is unknown."""
 
 _DATE = re.compile(r"[-@](\d{4}-\d\d-\d\d|\d{8})$")
-FREE_PREFIX = "scripted/"
+SCRIPTED_PREFIX = "scripted/"
+FREE_PREFIXES = (SCRIPTED_PREFIX, "recorded/")
+"""Of models that are played here, by a script or from a recording."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +48,8 @@ class PriceTable:
     models: Mapping[str, Price]
 
     def find(self, model: str) -> Price | None:
-        """Return the price of a model; None is unknown. Scripted models are free; `openai/` and a date at the end do not matter."""
-        if model.startswith(FREE_PREFIX):
+        """Return the price of a model; None is unknown. FREE_PREFIXES are free; `openai/` and a date at the end do not matter."""
+        if model.startswith(FREE_PREFIXES):
             return Price(0.0, 0.0, 0.0)
         provider, slash, name = model.partition("/")
         names = [model, name] if slash and provider in _PROVIDERS else [model]
