@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tau2_logging.logger.content.prompt_parts import PromptParts, part_hash
-from tau2_logging.models.recorded.recorded_calls import RecordedCall
+from tau2_logging.models.recorded.recorded_replies import RecordedCall
 
 _AROUND, _LONGEST = 4, 160
 _NOT_KEPT = "the recorded text was not kept"

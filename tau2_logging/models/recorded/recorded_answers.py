@@ -11,7 +11,7 @@ from tau2_logging.errors import Tau2LoggingError
 from tau2_logging.logger.content.prompt_parts import PromptParts
 from tau2_logging.models.recorded.prompt_difference import difference
 from tau2_logging.models.recorded.recorded_args import RECORDED_LATENCY, STRICT, RecordedSettings
-from tau2_logging.models.recorded.recorded_calls import RecordedCall, RecordedSimulation
+from tau2_logging.models.recorded.recorded_replies import RecordedCall, RecordedSimulation
 
 
 class PromptDiffers(Tau2LoggingError):

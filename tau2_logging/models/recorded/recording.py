@@ -10,7 +10,7 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.domain_label import plain_domain
-from tau2_logging.models.recorded.recorded_calls import RecordedSimulation, from_tape, from_trajectory
+from tau2_logging.models.recorded.recorded_replies import RecordedSimulation, from_tape, from_trajectory
 
 PROVIDER = "recorded"
 PREFIX = f"{PROVIDER}/"
