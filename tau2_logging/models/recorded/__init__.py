@@ -6,15 +6,15 @@ simulation.
 
 from tau2_logging.models.recorded.recorded_answers import PromptDiffers, RecordingEnded, Replay
 from tau2_logging.models.recorded.recorded_args import RecordedSettings
-from tau2_logging.models.recorded.recorded_replies import RecordedCall, RecordedSimulation
+from tau2_logging.models.recorded.recorded_replies import RecordedCall, RecordedReplies
 from tau2_logging.models.recorded.recording import PREFIX, Recording, open_recording, recording_path
 
 __all__ = [
     "PREFIX",
     "PromptDiffers",
     "RecordedCall",
+    "RecordedReplies",
     "RecordedSettings",
-    "RecordedSimulation",
     "Recording",
     "RecordingEnded",
     "Replay",

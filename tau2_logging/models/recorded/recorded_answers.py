@@ -11,7 +11,7 @@ from tau2_logging.errors import Tau2LoggingError
 from tau2_logging.logger.content.prompt_parts import PromptParts
 from tau2_logging.models.recorded.prompt_difference import difference
 from tau2_logging.models.recorded.recorded_args import RECORDED_LATENCY, STRICT, RecordedSettings
-from tau2_logging.models.recorded.recorded_replies import RecordedCall, RecordedSimulation
+from tau2_logging.models.recorded.recorded_replies import RecordedCall, RecordedReplies
 
 
 class PromptDiffers(Tau2LoggingError):
@@ -37,7 +37,7 @@ class Replay:
     """Where the recorded models of a simulation are in their recordings. `recorded`: by the model's name; one that is not there has no
     recording of this simulation. Calls may come from any thread."""
 
-    def __init__(self, recorded: Mapping[str, RecordedSimulation]) -> None:
+    def __init__(self, recorded: Mapping[str, RecordedReplies]) -> None:
         self._recorded = recorded
         self._made: dict[tuple[str, str], int] = {}
         self._live: set[tuple[str, str]] = set()

@@ -39,7 +39,7 @@ class RecordedCall:
 
 
 @dataclass(frozen=True)
-class RecordedSimulation:
+class RecordedReplies:
     """Calls by role, in order; `texts` of the parts of prompts by hash, where they are known; `seed` of the simulation."""
 
     calls: Mapping[str, tuple[RecordedCall, ...]]
@@ -49,7 +49,7 @@ class RecordedSimulation:
 
 def from_tape(
     tape: Sequence[Mapping[str, Any]], messages: Sequence[Message], texts: Mapping[str, str], seed: int | None
-) -> RecordedSimulation:
+) -> RecordedReplies:
     """Return a simulation of which the checkpoint keeps the calls (`tape`) and the conversation."""
     calls: dict[str, list[RecordedCall]] = {}
     last: dict[str, tuple[str, ...]] = {}
@@ -62,16 +62,16 @@ def from_tape(
         calls.setdefault(role, []).append(call)
     wanted = {name for role in calls.values() for call in role for name in (call.system, call.tools) if name is not None}
     known = {name: texts[name] for name in wanted if name in texts}
-    return RecordedSimulation({role: tuple(of_role) for role, of_role in calls.items()}, known | _said(messages), seed)
+    return RecordedReplies({role: tuple(of_role) for role, of_role in calls.items()}, known | _said(messages), seed)
 
 
-def from_trajectory(simulation: Mapping[str, Any], history: int, known: Mapping[str, Sequence[tuple[str, str]]]) -> RecordedSimulation:
+def from_trajectory(simulation: Mapping[str, Any], history: int, known: Mapping[str, Sequence[tuple[str, str]]]) -> RecordedReplies:
     """Return a simulation of a results file, whose first `history` messages were there before it started. `known`: what the system prompt
     of a role is known to contain, as (what it is, text)."""
     messages = list(_flat(simulation.get("messages") or ()))
     calls = {role: tuple(_calls(messages, history, speaker, tuple(known.get(role, ())))) for role, speaker in _SPEAKERS.items()}
     calls[JUDGE] = tuple(_judged(simulation.get("reward_info") or {}))
-    return RecordedSimulation(calls, _said(messages), simulation.get("seed"))
+    return RecordedReplies(calls, _said(messages), simulation.get("seed"))
 
 
 def _calls(messages: Sequence[Message], history: int, role: str, contains: tuple[tuple[str, str], ...]) -> Iterator[RecordedCall]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.domain_label import plain_domain
-from tau2_logging.models.recorded.recorded_replies import RecordedSimulation, from_tape, from_trajectory
+from tau2_logging.models.recorded.recorded_replies import RecordedReplies, from_tape, from_trajectory
 
 PROVIDER = "recorded"
 PREFIX = f"{PROVIDER}/"
@@ -40,7 +40,7 @@ class Recording:
         """Return which recorded simulation answers one of `label` (`retail`, or `retail@anger`), None if there is none."""
         return next((key for domain in (label, plain_domain(label)) if (key := (domain, task, trial)) in self.found), None)
 
-    def simulation(self, key: Key, history: int) -> RecordedSimulation:
+    def simulation(self, key: Key, history: int) -> RecordedReplies:
         """Return a simulation, whose first `history` messages were there before it started. Raises UserError if it is damaged."""
         found = self.found[key]
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.secrets.masking import shorten
-from tau2_logging.models.recorded import PREFIX, RecordedSettings, RecordedSimulation, Recording, open_recording, recording_path
+from tau2_logging.models.recorded import PREFIX, RecordedReplies, RecordedSettings, Recording, open_recording, recording_path
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 from tau2_logging.runner.work.run_plan import RunPlan, Unit
 
@@ -32,7 +32,7 @@ def _recorded(settings: SimulationSettings) -> Iterator[tuple[str, Mapping[str, 
     yield from ((model, arguments) for model, arguments in models if model is not None and model.startswith(PREFIX))
 
 
-def _parts(unit: Unit, settings: SimulationSettings, recordings: Mapping[str, Recording]) -> Iterator[tuple[str, RecordedSimulation]]:
+def _parts(unit: Unit, settings: SimulationSettings, recordings: Mapping[str, Recording]) -> Iterator[tuple[str, RecordedReplies]]:
     history = len(getattr(unit.task.initial_state, "message_history", None) or ())
     for model, _ in _recorded(settings):
         key = recordings[model].key_of(*unit.key)

@@ -14,7 +14,7 @@ from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.events.task_hash import task_hash
 from tau2_logging.invocation import EXPERIMENTS, command
-from tau2_logging.models.recorded import RecordedSimulation
+from tau2_logging.models.recorded import RecordedReplies
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness, trial_seeds
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
@@ -32,7 +32,7 @@ class Unit:
     task: Any
     trial: int
     seed: int
-    recorded: Mapping[str, RecordedSimulation] = field(default_factory=dict)
+    recorded: Mapping[str, RecordedReplies] = field(default_factory=dict)
     """What its recorded models have to say, by the model's name."""
 
     @property
