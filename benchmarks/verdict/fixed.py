@@ -12,8 +12,7 @@ from scipy.special import stdtr
 
 from benchmarks.verdict.drawn_runs import MIXED, NONE, REAL, Design, draw, means
 from tau2_logging.analysis.verdict.pair_verdict import LEVEL
-from tau2_logging.statistics.bootstrap import LEAST_TASKS
-from tau2_logging.statistics.mean_difference import share_interval
+from tau2_logging.statistics.mean_difference import LEAST_TASKS, share_interval
 
 _SIGNS, _EXACT_TASKS = 1999, 10
 

@@ -14,8 +14,8 @@ from tau2_logging.experiments.cells import MISSING, TERMINATIONS, by_task
 from tau2_logging.experiments.effects import LEVEL, effects
 from tau2_logging.experiments.manipulation_check import Verdict
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
-from tau2_logging.statistics.bootstrap import bca_interval
 from tau2_logging.statistics.mcnemar import mcnemar_exact
+from tau2_logging.statistics.mean_difference import mean_interval
 from tau2_logging.statistics.multiplicity import benjamini_hochberg, holm
 from tau2_logging.statistics.pass_k import pass_hat_k
 
@@ -64,7 +64,7 @@ def analyze(
     note = _PRIMARY_NOTE if looks is None else f"{_LOOKED_NOTE} {looks.sentence}"
     tables = [
         Table("primary", f"Success: arms less {plan.reference}", primary, note),
-        Table("pass_k", "pass^k by arm", pass_k_table(plan, cells, resamples), _PASS_NOTE),
+        Table("pass_k", "pass^k by arm", pass_k_table(plan, cells), _PASS_NOTE),
         Table(
             "delivery",
             "Were the variants delivered?",
@@ -111,8 +111,8 @@ _LOOKED_NOTE = (
     "Task-level paired difference of the share of solved trials; interval and p of a group-sequential plan (repeated confidence "
     "interval), p holm adjusted over the arms by Holm."
 )
-_PASS_NOTE = "C(c, k) / C(n, k), mean over tasks with at least k trials; BCa bootstrap 95 % interval over tasks."
-_EXPLORING = "Exploratory: paired by task, BCa 95 % intervals, p adjusted by Benjamini and Hochberg over the table."
+_PASS_NOTE = "C(c, k) / C(n, k), mean over tasks with at least k trials; 95 % interval over tasks (docs/compare.md)."
+_EXPLORING = "Exploratory: paired by task, 95 % intervals over tasks (Student's t), p adjusted by Benjamini and Hochberg over the table."
 
 
 def primary_table(
@@ -176,19 +176,19 @@ def _primary_rows(
         )
 
 
-def pass_k_table(plan: ExperimentPlan, cells: pd.DataFrame, resamples: int = 9999) -> pd.DataFrame:
+def pass_k_table(plan: ExperimentPlan, cells: pd.DataFrame) -> pd.DataFrame:
     """Return pass^1 to pass^k of each arm with intervals, by domain."""
-    return _keyed(plan, cells, lambda mine: _pass_k(plan, mine, resamples))
+    return _keyed(plan, cells, lambda mine: _pass_k(plan, mine))
 
 
-def _pass_k(plan: ExperimentPlan, cells: pd.DataFrame, resamples: int) -> pd.DataFrame:
+def _pass_k(plan: ExperimentPlan, cells: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for arm in plan.arms:
         mine = cells[cells["arm"].eq(arm) & cells["status"].eq("ok")]
         counts = mine.groupby(["domain", "task"], sort=False)["success"].agg(["sum", "count"])
         for k in range(1, plan.config.num_trials + 1):
             estimates = [pass_hat_k(int(c), int(n), k) for c, n in zip(counts["sum"], counts["count"], strict=True)]
-            interval = bca_interval(estimates, seed=plan.config.seed, resamples=resamples, bounds=(0, 1))
+            interval = mean_interval(estimates, step_of(plan), (0.0, 1.0))
             rows.append(
                 {"arm": arm, "k": k, "tasks": interval.tasks, "pass_k_rate": interval.estimate, "pass_k_rate_low": interval.low,
                  "pass_k_rate_high": interval.high, "remark": interval.remark or None}

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tau2_logging.statistics.bootstrap import RESAMPLES
 from tau2_logging.statistics.multiplicity import benjamini_hochberg, holm
 from tau2_logging.statistics.paired import PairedComparison, compare
+from tau2_logging.statistics.permutation import RESAMPLES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tau2_logging.statistics.bootstrap import RESAMPLES, Interval, bca_interval
-from tau2_logging.statistics.mean_difference import mean_share_difference
-from tau2_logging.statistics.permutation import sign_flip_p
+from tau2_logging.statistics.mean_difference import Interval, mean_interval, mean_share_difference
+from tau2_logging.statistics.permutation import RESAMPLES, sign_flip_p
 from tau2_logging.statistics.sequential import stopped_interval, stopped_p
 
 
@@ -41,12 +40,12 @@ def compare(
 ) -> PairedComparison:
     """Return the two columns of means by task, in the same order, compared.
 
-    `step`: the smallest change of a difference, for shares of trials (one over the trials): their interval is `mean_difference`'s, that of
-    other measures the bootstrap's. `fractions`: of the plan's tasks that were known at each look, if looks at these shares decided
-    how many were run; interval and p are then valid at every look.
+    `step`: the smallest change of a difference, for shares of trials (one over the trials); None for other measures. `fractions`: of the
+    plan's tasks that were known at each look, if looks at these shares decided how many were run; interval and p are then valid at
+    every look.
     """
     found = differences(reference, arm)
     if fractions and step is not None:
         return PairedComparison(stopped_interval(found, fractions, step), stopped_p(found, fractions, step))
-    interval = bca_interval(found, seed=seed, resamples=resamples) if step is None else mean_share_difference(found, step)
+    interval = mean_interval(found) if step is None else mean_share_difference(found, step)
     return PairedComparison(interval, sign_flip_p(found, seed=seed, resamples=resamples))

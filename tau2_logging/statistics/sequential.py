@@ -20,9 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from tau2_logging.statistics.bootstrap import LEAST_TASKS, Interval
 from tau2_logging.statistics.distribution_functions import normal_below, t_quantile
-from tau2_logging.statistics.mean_difference import variance_of
+from tau2_logging.statistics.mean_difference import LEAST_TASKS, Interval, variance_of
 
 LEVEL = 0.05
 _KEPT = 0.9

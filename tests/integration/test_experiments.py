@@ -19,6 +19,7 @@ from tau2_logging.experiments.__main__ import build_parser, command_of
 from tau2_logging.experiments.cells import KEY, collect
 from tau2_logging.experiments.planning.plan_file import read_plan
 from tau2_logging.experiments.running.run_experiment import progress, run_experiment
+from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
 from tau2_logging.runner.harness.tau2_harness import trial_seeds
 from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.command import ROOT
@@ -230,3 +231,36 @@ def test_a_plan_is_run_until_it_is_settled_and_judged_accordingly(tmp_path: Path
     assert (pair.a.label, pair.b.label) == ("idles", "works")
     assert pair.success.interval.low == pytest.approx(-last["high"])
     assert "scores are those of a sample of tasks" in headline(Comparison([pair.a, pair.b], {}, [pair]))
+
+
+def test_a_difference_that_is_surely_small_is_settled_by_the_margin(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two arms that are alike: without a margin all tasks are run, with one of 70 points only as many as bring the interval within it."""
+    arms = ["--arm", "one={}", "--arm", 'other={"agent_llm_args": {"ttft_ms": 0}}']
+    assert experiments("plan", "--name", "alike", "--out", str(tmp_path), "--task-ids", *TASKS, *arms, "--reference", "one") == 0
+    going = ["run", str(tmp_path / "alike"), "--no-progress", "--until", "settled", "--batch", "5"]
+    assert experiments(*going, "--margin", "70") == 0
+    said = capsys.readouterr().out
+    looks = json.loads((tmp_path / "alike" / "logs" / "runs" / "alike" / "looks.json").read_text())
+    reach = [look["arms"]["other"]["high"] for look in looks["looks"]]
+    assert reach[-1] <= 0.7
+    assert all(one > 0.7 for one in reach[:-1])
+    assert f"settled after {looks['looks'][-1]['tasks']} of 10 tasks" in said
+
+
+def test_a_plan_ends_when_its_budget_is_spent_and_goes_on_with_more(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The budget ends in the middle of the second batch, at which there is no look; with $5 it goes on to its end."""
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-x")
+    with SimulatedServer(ServerSettings(models=("sim",), turns=1)) as server:
+        price = {"api_base": server.base_url, "input_cost_per_token": 1e-5, "output_cost_per_token": 1e-5}
+        user = ["--user-llm", "openai/sim", "--user-llm-args", json.dumps(price), "--budget", "0.12", "--cost-per-simulation", "0.0001"]
+        arms = ["--arm", "one={}", "--arm", 'other={"agent_llm_args": {"ttft_ms": 0}}', "--reference", "one"]
+        assert experiments("plan", "--name", "paid", "--out", str(tmp_path), "--task-ids", *TASKS, *arms, *user) == 0
+        going = ["run", str(tmp_path / "paid"), "--no-progress", "--until", "settled", "--batch", "5"]
+        experiments(*going)
+        said = capsys.readouterr().out
+        assert "the budget is spent, and it is not settled after 5 of 10 tasks" in said
+        assert {side.simulations["task"].nunique() for side in read_sides([str(tmp_path / "paid" / "logs")])} == {5}
+        experiments(*going, "--budget", "5")
+    assert "all tasks are done after 10 of 10 tasks" in capsys.readouterr().out

@@ -1,7 +1,7 @@
 """Looks at a run that is stopped once its question is settled: `looks.json` in the folder of the run.
 
 Who looks again and again at an ordinary 95 % interval finds a difference sooner or later. A run that was looked at is therefore judged by
-a confidence sequence, also if somebody else compares its arms later.
+a group-sequential plan, also if somebody else compares its arms later.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.statistics.bootstrap import LEAST_TASKS
-from tau2_logging.statistics.mean_difference import variance_of
+from tau2_logging.statistics.mean_difference import LEAST_TASKS, variance_of
 from tau2_logging.statistics.power import Design, detectable, trials_needed
 
 TARGETS = (0.20, 0.10, 0.05, 0.03, 0.02, 0.01)

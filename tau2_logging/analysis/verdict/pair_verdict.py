@@ -14,7 +14,7 @@ from tau2_logging.analysis.verdict.sides import ComparedRun
 from tau2_logging.analysis.verdict.success import SuccessDifference, at_the_ends, difference, flip_rows, pass_k_rows
 from tau2_logging.analysis.verdict.task_matching import Matching, matched, outcomes_by_task
 from tau2_logging.soundness.audited_tasks import Audits
-from tau2_logging.statistics.bootstrap import LEAST_TASKS
+from tau2_logging.statistics.mean_difference import LEAST_TASKS
 
 BETTER, WORSE, UNDECIDED, TOO_FEW = "better", "worse", "undecided", "too_few"
 LEVEL = 0.05

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.verdict.sides import TASK, ComparedRun, Task
-from tau2_logging.statistics.bootstrap import LEAST_TASKS
 from tau2_logging.statistics.distribution_functions import t_quantile, t_two_sided
+from tau2_logging.statistics.mean_difference import LEAST_TASKS
 from tau2_logging.statistics.permutation import sign_flip_p
 
 COST, COST_PER_SUCCESS, WALL = "cost_usd", "cost_per_success_usd", "wall_s"

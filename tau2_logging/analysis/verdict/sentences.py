@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.pair_verdict import BETTER, TOO_FEW, UNDECIDED, WORSE, PairVerdict
 from tau2_logging.analysis.verdict.success import ALL_FAILED
-from tau2_logging.statistics.bootstrap import LEAST_TASKS
+from tau2_logging.statistics.mean_difference import LEAST_TASKS
 from tau2_logging.units import significant
 
 

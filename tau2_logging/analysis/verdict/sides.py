@@ -83,6 +83,7 @@ def sides_of(log: RunLog, source: str) -> list[ComparedRun]:
     for one in log.by_run:
         identity, looks = facts(one)[0], looks_beside(one)
         table = _table(one)
+        table = table if looks is None or looks.tried == 0 else table[table["task"].isin(looks.sample)]  # not of a batch without a look
         for arm in sorted(table["arm"].unique(), key=lambda name: (name != CONTROL, str(name))):
             mine = table[table["arm"].map(lambda name, arm=arm: name == arm)].drop(columns="arm").reset_index(drop=True)
             settings = {name: value for name, value in identity.settings.items() if name not in MAY_DIFFER}

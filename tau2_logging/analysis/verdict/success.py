@@ -11,9 +11,8 @@ import pandas as pd
 
 from tau2_logging.analysis.verdict.sides import ComparedRun, Task
 from tau2_logging.analysis.verdict.task_matching import outcomes_by_task
-from tau2_logging.statistics.bootstrap import Interval
 from tau2_logging.statistics.distribution_functions import beta_greater
-from tau2_logging.statistics.mean_difference import mean_share_difference
+from tau2_logging.statistics.mean_difference import Interval, mean_share_difference
 from tau2_logging.statistics.pass_k import pass_hat_k
 from tau2_logging.statistics.permutation import sign_flip_p
 from tau2_logging.statistics.sequential import stopped_interval, stopped_p

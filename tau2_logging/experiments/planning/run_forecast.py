@@ -18,7 +18,7 @@ from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.events.roles import MODEL_ROLES, TOKEN_FIELDS
 from tau2_logging.experiments.planning.cost_forecast import typical_usd
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
-from tau2_logging.statistics.bootstrap import bca_interval
+from tau2_logging.statistics.mean_difference import mean_interval
 
 OK = "ok"
 
@@ -72,7 +72,7 @@ def _measured(log: RunLog, label: str, calls: pd.DataFrame, wanted: pd.Series, p
     if np.isnan(usd).any():
         unknown = ", ".join(sorted(set(wanted[np.isnan(usd)].dropna())))
         return SimulationForecast(None, None, None, ms, f"no price is known for {unknown}; give one with --prices FILE")
-    found = bca_interval(each.groupby("task").mean().to_numpy())
+    found = mean_interval(each.groupby("task").mean().to_numpy(), bounds=(0.0, np.inf))
     low, high = (None, None) if np.isnan(found.low) else (found.low, found.high)
     return SimulationForecast(float(each.mean()), low, high, ms, what + (f", whose tokens were of {', '.join(others)}" if others else ""))
 

@@ -49,7 +49,9 @@ def run_experiment(experiment: Experiment, changes: Mapping[str, Any], rounds: i
     directory = shlex.quote(str(experiment.directory))
     following = NextCommands(f"{command(EXPERIMENTS)} analyze {directory}", f"{command(EXPERIMENTS)} run {directory}")
     code = 0
-    for _ in range(rounds):
+    for go in range(rounds):
+        if go and budget_is_spent(experiment, config):
+            break
         begun = (experiment.run_dir / "run.json").exists()
         words = ["experiments", "run", experiment.plan.name]
         code = run(_within_budget(config, experiment), experiment.run_dir if begun else None, words, following=following)
@@ -72,11 +74,19 @@ def _within_budget(config: RunConfig, experiment: Experiment) -> RunConfig:
     """With what is left of the budget; a start counts only its own cost."""
     if config.max_cost is None:
         return config
-    spent = sum(item.cost_usd or 0.0 for item in progress(experiment))
-    left = config.max_cost - spent
-    if left <= 0:
+    spent = _spent(experiment)
+    if budget_is_spent(experiment, config):
         raise UserError(f"the budget of {money(config.max_cost)} is spent ({money(spent)}); raise it with --budget to go on")
-    return replace(config, max_cost=left)
+    return replace(config, max_cost=config.max_cost - spent)
+
+
+def budget_is_spent(experiment: Experiment, config: RunConfig) -> bool:
+    """Return whether the simulations so far have cost what they may."""
+    return config.max_cost is not None and _spent(experiment) >= config.max_cost
+
+
+def _spent(experiment: Experiment) -> float:
+    return sum(item.cost_usd or 0.0 for item in progress(experiment))
 
 
 def progress(experiment: Experiment) -> list[Progress]:

@@ -14,8 +14,8 @@ from tau2_logging.analysis.verdict.sentences import points
 from tau2_logging.errors import UserError
 from tau2_logging.experiments.cells import by_task, collect
 from tau2_logging.experiments.planning.plan_file import Experiment
-from tau2_logging.experiments.running.run_experiment import STOPPED, progress, run_experiment
-from tau2_logging.statistics.bootstrap import LEAST_TASKS, Interval
+from tau2_logging.experiments.running.run_experiment import STOPPED, budget_is_spent, progress, run_experiment
+from tau2_logging.statistics.mean_difference import LEAST_TASKS, Interval
 from tau2_logging.statistics.sequential import LEVEL, stopped_interval
 
 BATCH = 10
@@ -50,7 +50,7 @@ def run_until_settled(
             code = run_experiment(sampled(experiment, looks), changes, rounds)
             if code in STOPPED:
                 return code
-            looks = _looked(experiment, looks, rule, say)
+            looks = _unfinished(looks) if _broken_off(experiment, looks, changes) else _looked(experiment, looks, rule, say)
         else:
             looks = replace(looks, ended=ALL_TASKS if looks.tried >= len(looks.order) else BUDGET)
         looks.write(experiment.run_dir)
@@ -110,8 +110,16 @@ def _told(arm: str, found: Interval, rule: StoppingRule) -> str:
 
 
 def _budget_is_spent(experiment: Experiment, changes: Mapping[str, Any]) -> bool:
-    limit = changes.get("max_cost", experiment.plan.config.max_cost)
-    return limit is not None and sum(item.cost_usd or 0.0 for item in progress(experiment)) >= limit
+    return budget_is_spent(experiment, replace(experiment.plan.config, **changes))
+
+
+def _broken_off(experiment: Experiment, looks: Looks, changes: Mapping[str, Any]) -> bool:
+    """Return whether the budget ended in the middle of a batch: what it left out is not missing by chance, and is not looked at."""
+    return _budget_is_spent(experiment, changes) and any(item.missing for item in progress(sampled(experiment, looks)))
+
+
+def _unfinished(looks: Looks) -> Looks:
+    return replace(looks, tried=int(looks.looks[-1]["tasks"]) if looks.looks else 0, ended=BUDGET)
 
 
 def _ending(looks: Looks) -> str:

@@ -30,9 +30,9 @@ B = numbered([1, 1, 1], [1, 0, 0], [1, 1, 1], [1, 1, 0], [1, 1, 1], [1, 1, 1], [
 
 
 def by_hand(values: list[float], step: float) -> tuple[float, float]:
-    """Student's t, the variance that of the tasks or of two more a step up and down, whichever is larger."""
+    """Student's t, the variance that of the tasks or of two more 0.7 of a step up and down, whichever is larger."""
     n, middle = len(values), mean(values)
-    floor = (sum((value - middle) ** 2 for value in values) + 2 * step**2) / (n + 1)
+    floor = (sum((value - middle) ** 2 for value in values) + step**2) / (n + 1)
     reach = t.ppf(0.975, n - 1) * math.sqrt(max(stdev(values) ** 2, floor) / n)
     return max(-1.0, middle - reach), min(1.0, middle + reach)
 
@@ -50,7 +50,7 @@ def test_a_difference_with_interval_and_p_is_that_of_plain_formulas() -> None:
 def test_tasks_that_all_agree_do_not_give_certainty() -> None:
     low, high = share_interval([0.0] * 20, 1.0)
     assert (low, high) == pytest.approx(by_hand([0.0] * 20, 1.0))
-    assert high == pytest.approx(t.ppf(0.975, 19) * math.sqrt(2 / 21 / 20))
+    assert high == pytest.approx(t.ppf(0.975, 19) * math.sqrt(1 / 21 / 20))
     assert mean_share_difference([1.0] * 6, 1.0).high == 1.0
 
 

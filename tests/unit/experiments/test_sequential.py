@@ -36,7 +36,7 @@ def test_a_process_without_an_effect_leaves_the_bounds_as_often_as_the_level_say
 def test_the_interval_of_a_look_is_the_mean_and_its_bound() -> None:
     found = stopped_interval([*VALUES, math.nan], FIFTHS[:2], step=0.5)
     bound = t.isf(norm.sf(normal_bounds(FIFTHS)[1]), len(VALUES) - 1)
-    floor = (sum((value - mean(VALUES)) ** 2 for value in VALUES) + 2 * 0.5**2) / (len(VALUES) + 1)
+    floor = (sum((value - mean(VALUES)) ** 2 for value in VALUES) + 0.5**2) / (len(VALUES) + 1)
     reach = bound * math.sqrt(max(stdev(VALUES) ** 2, floor) / len(VALUES))
     assert (found.low, found.high, found.tasks) == pytest.approx((mean(VALUES) - reach, min(1.0, mean(VALUES) + reach), 12))
     assert math.isnan(stopped_interval([1.0] * 4, (0.1,), 1.0).low)

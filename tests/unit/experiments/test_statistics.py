@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from tau2_logging.statistics.bootstrap import bca_interval
 from tau2_logging.statistics.mcnemar import mcnemar_exact
+from tau2_logging.statistics.mean_difference import mean_interval
 from tau2_logging.statistics.multiplicity import benjamini_hochberg, holm
 from tau2_logging.statistics.paired import compare
 from tau2_logging.statistics.pass_k import pass_hat_k
@@ -60,24 +60,25 @@ def test_the_sign_flip_test_knows_no_direction(values: list[float]) -> None:
     assert p == sign_flip_p([-value for value in values])
 
 
-def test_the_bootstrap_comes_near_the_t_interval_where_that_is_right() -> None:
-    """Normal values: mean ± t·s/sqrt(n); tasks without both values do not count."""
+def test_the_interval_of_a_measure_is_students_t() -> None:
+    """mean ± t·s/sqrt(n); tasks without both values do not count; bounds are kept."""
     values = np.random.default_rng(5).normal(0.1, 0.3, 60)
-    found = bca_interval([*values, float("nan")])
+    found = mean_interval([*values, float("nan")])
     expected = stats.t.interval(0.95, 59, values.mean(), stats.sem(values))
     assert (found.tasks, found.estimate) == (60, pytest.approx(values.mean()))
-    assert (found.low, found.high) == pytest.approx(expected, abs=0.01)
+    assert (found.low, found.high) == pytest.approx(expected)
+    assert mean_interval(values, bounds=(0.09, 0.11)).low == 0.09
 
 
-def test_the_bootstrap_is_not_certain_where_it_cannot_know() -> None:
-    """Few tasks: no interval and a reason. Tasks that are all equal: what n equal ones leave open, (0.025)^(1/n)."""
-    few = bca_interval([1.0, 0.0, 0.0, 1.0])
+def test_the_interval_is_not_certain_where_it_cannot_know() -> None:
+    """Few tasks: no interval and a reason. Tasks that are all equal: none for a measure, for shares that of the floor."""
+    few = mean_interval([1.0, 0.0, 0.0, 1.0])
     assert math.isnan(few.low)
     assert few.remark
-    equal = bca_interval([0.0] * 20, bounds=(-1, 1))
-    share = 1 - 0.025 ** (1 / 20)
-    assert (equal.low, equal.high) == pytest.approx((-share, share))
-    assert math.isnan(bca_interval([]).estimate)
+    assert math.isnan(mean_interval([3.0] * 20).low)
+    equal = mean_interval([0.0] * 20, step=0.5)
+    assert equal.high == pytest.approx(stats.t.ppf(0.975, 19) * math.sqrt(0.25 / 21 / 20))
+    assert math.isnan(mean_interval([]).estimate)
 
 
 def test_holm_and_benjamini_hochberg_by_hand() -> None:

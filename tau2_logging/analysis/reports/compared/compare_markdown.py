@@ -26,8 +26,8 @@ from tau2_logging.analysis.verdict.quality_gates import Gate
 from tau2_logging.analysis.verdict.sentences import headline
 
 METHOD = (
-    "Paired by task. Intervals 95 %: Student's t over tasks, with the variance of at least two more tasks a step up and down; p: sign-flip "
-    "test, adjusted by Holm."
+    "Paired by task. Intervals 95 %: Student's t over tasks, with the variance of at least two more tasks 0.7 of a step up and down; "
+    "p: sign-flip test, adjusted by Holm."
 )
 
 

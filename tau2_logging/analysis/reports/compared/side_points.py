@@ -10,9 +10,9 @@ import numpy as np
 from tau2_logging.analysis.reports.compared.compare_tables import letter
 from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.sides import TASK, ComparedRun
-from tau2_logging.statistics.bootstrap import LEAST_TASKS
 from tau2_logging.statistics.distribution_functions import t_quantile
 from tau2_logging.statistics.intervals import rate_of
+from tau2_logging.statistics.mean_difference import LEAST_TASKS
 
 
 def points_of(comparison: Comparison, domain: str) -> list[dict[str, Any]]:
