@@ -52,7 +52,7 @@ def test_the_words_are_the_same_everywhere(runs: tuple[Path, Path], tmp_path: Pa
     said = json.loads((tmp_path / "compare.json").read_text())
     sentence = said["sentence"]
     assert sentence.startswith(
-        "retry_agent solves 41.7 points more (24.8 to 58.5) than llm_agent, 10 tasks up, 0 down; the noise of one run is "
+        "retry_agent solves 41.7 points more (27.3 to 56.1) than llm_agent, 10 tasks up, 0 down; the noise of one run is "
     )
     out = capsys.readouterr().out
     assert " ".join(out.split()).startswith(sentence)
@@ -160,7 +160,7 @@ def test_the_page_shows_the_verdict_and_flipped_tasks_side_by_side(runs: tuple[P
         browser.get((tmp_path / "compare.html").as_uri())
         shown = browser.find_element("tag name", "body").text
         assert hostile[:20] in shown
-        assert "solves 41.7 points more (24.8 to 58.5)" in shown
+        assert "solves 41.7 points more (27.3 to 56.1)" in shown
         assert not browser.find_elements("css selector", "img")
         assert len(browser.find_elements("css selector", "svg .slope")) == 2
         browser.find_element("id", "theme").click()

@@ -39,7 +39,7 @@ def test_what_is_not_told_apart_says_what_could_be_hidden_and_what_would_show_it
     found = said(side("A", MID), side("B", tasks(*[[1, 0, 1], [0, 1, 0]] * 5, *[[1, 1, 1], [0, 0, 0]] * 5)))
     assert (
         found
-        == "B and A are not told apart on 20 tasks (0 points, -11.8 to 11.8): up to 11.8 points could be hidden; 9 trials would show 10."
+        == "B and A are not told apart on 20 tasks (0 points, -11.3 to 11.3): up to 11.3 points could be hidden; 8 trials would show 10."
     )
 
 
