@@ -20,7 +20,7 @@ from tau2_logging.analysis.measures.costs.prices import default_prices, read_pri
 from tau2_logging.analysis.measures.provenance import newer_format
 from tau2_logging.analysis.reader.sources import STDIN, find_logs
 from tau2_logging.analysis.recordings import load_results, recorded_file
-from tau2_logging.analysis.reports import Report, deep_alone, load_report, parse_formats
+from tau2_logging.analysis.reports import DEFAULT, Report, deep_alone, load_report, parse_formats
 from tau2_logging.analysis.reports.compared.compare_files import write_files
 from tau2_logging.analysis.reports.compared.compare_text import WIDTH
 from tau2_logging.analysis.reports.console import watch
@@ -65,7 +65,7 @@ def analyze(args: argparse.Namespace, arguments: Sequence[str]) -> int:
 def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Do what the arguments say; the exit code."""
     _check_numbers(args)
-    formats = parse_formats(args.format or ["all"])  # bad input is found before anything is read
+    formats = parse_formats(args.format or DEFAULT)  # bad input is found before anything is read
     audits = audits_named(args.only) if args.only else None
     recordings = _recordings(args)
     if recordings and not args.log_file and args.log_dir is None and not args.results:
@@ -183,7 +183,7 @@ def _check_numbers(args: argparse.Namespace) -> None:
         if getattr(args, name) < least:
             raise UserError(f"--{name} {getattr(args, name)} is too small; it must be at least {least}")
     if args.bins > _MOST_BINS:
-        raise UserError(f"--bins {args.bins} is too many to read; it must be at most {_MOST_BINS:,}. events.csv has every duration")
+        raise UserError(f"--bins {args.bins} is too many to read; it must be at most {_MOST_BINS:,}. events.parquet has every duration")
 
 
 def _tables(args: argparse.Namespace) -> tuple[str, ...]:
@@ -243,6 +243,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str], audits: Audits 
         top=args.top,
         tables=_tables(args),
         command=shlex.join([program(ANALYZE), *arguments]),
+        events_csv=bool(args.format),
     )
 
     def with_gates(log: RunLog, options: ReportOptions) -> ReportOptions:

@@ -12,6 +12,7 @@ from tau2_logging.analysis.measures.critical_path import chain
 from tau2_logging.analysis.measures.percentiles import percentile
 from tau2_logging.analysis.measures.provenance import is_recorded
 from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.keyed import kept
 from tau2_logging.analysis.tables.run_clock import sessions
 from tau2_logging.analysis.tables.simulations import KEY, TIMED_TYPES
 
@@ -31,6 +32,7 @@ def workers(log: LogData) -> pd.DataFrame:
     return pairs[[*KEY, "start_ms", "end_ms", "duration_ms", "thread"]].sort_values("end_ms", kind="stable", ignore_index=True)
 
 
+@kept
 def idle_tail(log: LogData) -> dict[str, float | int | None]:
     """Return how long the run took, and its end, when no simulation was left to start.
 

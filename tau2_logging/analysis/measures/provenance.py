@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tau2_logging.analysis.tables.keyed import kept
 from tau2_logging.events import MODEL_CALL_TYPES, SCHEMA_VERSION
 from tau2_logging.events.roles import CALL_COUNTERS
 
@@ -23,6 +24,7 @@ def newer_format(log: LogData) -> list[str]:
 _COUNTERS = {**CALL_COUNTERS, "step_complete": "steps"}
 
 
+@kept
 def left_out(log: LogData) -> dict[str, int]:
     """Return types whose events the log's level leaves out, all of them or all but the failed ones, and how many it holds: the ends of
     simulations count more.

@@ -13,6 +13,7 @@ from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
 from tau2_logging.analysis.measures.latency import total_time
 from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.keyed import kept
 from tau2_logging.analysis.tables.simulations import score
 from tau2_logging.events.roles import CALL_COUNTERS, MODEL_CALL_TYPES
 from tau2_logging.statistics.score import Score
@@ -106,6 +107,7 @@ class Totals:
         }  # fmt: skip
 
 
+@kept
 def totals_of(log: LogData, prices: PriceTable | None = None) -> Totals:
     """Return the totals of a log of one run, or of several that are pooled."""
     table, idle = log.simulations, idle_tail(log)

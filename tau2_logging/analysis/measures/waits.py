@@ -26,13 +26,7 @@ def retry_waits(log: LogData, table: pd.DataFrame) -> tuple[Any, Any]:
     Waits at one time count once, and those beside a call not at all. The log's exclusive times hold the first in other_ms and the
     second in evaluation_ms.
     """
-    before, within = np.zeros(len(table)), np.zeros(len(table))
-    events = _placed(log, table).sort_values("place", kind="stable")
-    found, columns = events["place"].to_numpy(), _columns(events)
-    places, firsts, counts = np.unique(found, return_index=True, return_counts=True)
-    for place, first, end in zip(places, firsts, firsts + counts, strict=True):
-        before[place], within[place] = _split(*(column[first:end] for column in columns))
-    return before, within
+    return split_waits(_placed(log, table).sort_values("place", kind="stable"), "place", len(table))
 
 
 def _placed(log: LogData, table: pd.DataFrame) -> pd.DataFrame:
@@ -47,9 +41,15 @@ def _placed(log: LogData, table: pd.DataFrame) -> pd.DataFrame:
     return events[(begin >= as_floats(events["begin"]) - 1e-3) & ~(begin > as_floats(events["until"]))]
 
 
-def split_waits(events: pd.DataFrame) -> tuple[float, float]:
-    """Return the same for the events of one simulation: type, start_ms, end_ms."""
-    return _split(*_columns(events))
+def split_waits(events: pd.DataFrame, by: str, places: int) -> tuple[Any, Any]:
+    """Return the same for events (type, start_ms, end_ms) that are sorted by the place of their simulation, of which there are so many."""
+    before, within = np.zeros(places), np.zeros(places)
+    found, columns = events[by].to_numpy(), _columns(events)
+    waited = np.unique(found[columns[0]])
+    firsts, ends = (np.searchsorted(found, waited, side) for side in ("left", "right"))
+    for place, first, end in zip(waited, firsts, ends, strict=True):
+        before[place], within[place] = _split(*(column[first:end] for column in columns))
+    return before, within
 
 
 def _columns(events: pd.DataFrame) -> tuple[Any, ...]:

@@ -57,7 +57,7 @@ class EventStore:
     def add_rows(self, type_: str, rows: Sequence[Mapping[str, Cell]]) -> None:
         """Append events given one by one, as `typed_row` makes them."""
         names = dict.fromkeys(name for row in rows for name in row)
-        self.add(type_, pl.DataFrame([pl.Series(name, [row.get(name) for row in rows], dtype=_dtype(name)) for name in names]))
+        self.add(type_, pl.DataFrame([pl.Series(name, [row.get(name) for row in rows], dtype=dtype_of(name)) for name in names]))
 
     def _spill(self) -> None:
         """Move the columns that are in memory to files."""
@@ -102,20 +102,23 @@ class EventStore:
         """Return the names of the columns that any of the types has."""
         return list(dict.fromkeys(name for type_ in types for name in self._columns.get(type_, ())))
 
-    def select(self, types: Iterable[str], columns: Iterable[str], runs: Collection[str] = ()) -> pl.DataFrame:
+    def select(
+        self, types: Iterable[str], columns: Iterable[str], runs: Collection[str] = (), rows: tuple[int, int] | None = None
+    ) -> pl.DataFrame:
         """Return `row`, `type` and some columns of the events of some types, in the order of the files.
 
-        `runs`: only theirs, those of no run for an empty name; all if there are none.
+        `runs`: only theirs, those of no run for an empty name; all if there are none. `rows`: from the first to the last, both included.
         """
         names = list(dict.fromkeys(("row", "type", *columns)))
-        tables = [_of_runs(table, runs).select(_present(table, names)) for type_ in types for table in self._parts(type_)]
-        empty = pl.DataFrame(schema={name: _dtype(name) for name in names})
+        parts = (_between(table, rows) for type_ in types for table in self._parts(type_))
+        tables = [_of_runs(table, runs).select(_present(table, names)) for table in parts]
+        empty = pl.DataFrame(schema={name: dtype_of(name) for name in names})
         return pl.concat([empty, *map(_collected, tables)], how="diagonal").sort("row")
 
     def first_events(self, by_file: bool = False) -> list[tuple[int, str, int, int]]:
         """Return (file, run, row, time in ms) of each run's first event, in order of appearance. By file: of each run in each file."""
         file = row_file(pl.col("row")) if by_file else pl.lit(0, dtype=pl.Int64)
-        found = [pl.DataFrame(schema={"file": pl.Int64, "run": pl.String, "row": pl.Int64, "time": _dtype("time")})]
+        found = [pl.DataFrame(schema={"file": pl.Int64, "run": pl.String, "row": pl.Int64, "time": dtype_of("time")})]
         for table in (table for type_ in self.types() for table in self._parts(type_) if _present(table, ["run"])):
             runs = table.drop_nulls("run").group_by(file.alias("file"), "run")
             firsts = runs.agg(pl.col("row").min(), _column(table, "time").get(pl.col("row").arg_min()))
@@ -131,7 +134,8 @@ def _collected(table: pl.LazyFrame) -> pl.DataFrame:
     return table.collect(engine="in-memory")
 
 
-def _dtype(name: str) -> Any:
+def dtype_of(name: str) -> Any:
+    """Return the type of polars in which a column is held."""
     return _DTYPE[column_kind(name)]
 
 
@@ -141,7 +145,11 @@ def _present(table: pl.LazyFrame, names: Iterable[str]) -> list[str]:
 
 
 def _column(table: pl.LazyFrame, name: str) -> pl.Expr:
-    return pl.col(name) if _present(table, [name]) else pl.lit(None, dtype=_dtype(name))
+    return pl.col(name) if _present(table, [name]) else pl.lit(None, dtype=dtype_of(name))
+
+
+def _between(table: pl.LazyFrame, rows: tuple[int, int] | None) -> pl.LazyFrame:
+    return table if rows is None else table.filter(pl.col("row").is_between(*rows))
 
 
 def _as_text(table: pl.LazyFrame, name: str) -> pl.Expr:

@@ -31,6 +31,10 @@ REPORTS: dict[str, str] = {
 }
 """Format, as `--format` names it, and its module."""
 
+DEFAULT = ("console", "csv", "json", "markdown", "parquet", "png", "html")
+"""Formats that are made if none is named: what most people look at. `csv` is then without the events, which `parquet` holds in a tenth of
+the size."""
+
 
 class Report(Protocol):
     """The shape of a report module."""

@@ -14,7 +14,7 @@ from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.reports.runs_table import FILE as RUNS
 from tau2_logging.analysis.reports.runs_table import runs_table
-from tau2_logging.analysis.reports.table_files import write_csv
+from tau2_logging.analysis.reports.table_files import write_events_csv
 from tau2_logging.analysis.tables.keyed import keyed
 
 if TYPE_CHECKING:
@@ -38,10 +38,12 @@ ALWAYS = (
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Write one file a table; those of a dimension, of experts or of servers that the log does not have are left out."""
+    """Write one file a table; those of a dimension, of experts or of servers that the log does not have are left out. events.csv, nearly
+    as large as the log, has to be asked for."""
     attempts = Attempts()
     attempts.make("tables", write_tables, tables(log, options), output_dir, options)
-    attempts.make("events.csv", _write_events, log, output_file(output_dir, "events.csv"))
+    if options.events_csv:
+        attempts.make("events.csv", _write_events, log, output_file(output_dir, "events.csv"))
     return attempts.written()
 
 
@@ -96,5 +98,5 @@ def _write(made: Callable[[], pd.DataFrame], path: Path, always: bool) -> list[P
 
 
 def _write_events(log: RunLog, path: Path) -> list[Path]:
-    write_csv(log.events, path)
+    write_events_csv(log, path)
     return [path]

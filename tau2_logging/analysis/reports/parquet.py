@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tau2_logging.analysis.reports.report_options import output_file
-from tau2_logging.analysis.reports.table_files import write_parquet
+from tau2_logging.analysis.reports.table_files import write_events_parquet
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.reports.report_options import ReportOptions
@@ -19,5 +19,5 @@ FILES = ("events.parquet",)
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     """Write the file."""
     path = output_file(output_dir, FILES[0])
-    write_parquet(log.events, path)
+    write_events_parquet(log, path)
     return [path]

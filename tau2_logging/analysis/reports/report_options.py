@@ -26,7 +26,8 @@ class ReportOptions:
     again. `deep`: the deep analysis of the same simulations, None if it was not asked for. `experiment`: what the page of an experiment
     shows (see
     `reports/html/assets/experiment.js`), None for a run that is none. `tables`: groups of tables that the terminal shows instead of
-    the answer on one screen (see `text.sections.GROUPS`). `content`: whether report.html holds the conversations.
+    the answer on one screen (see `text.sections.GROUPS`). `content`: whether report.html holds the conversations. `events_csv`: whether the
+    CSV files are to hold the events themselves, too.
     """
 
     tasks: tuple[str, ...] = ()
@@ -44,6 +45,7 @@ class ReportOptions:
     experiment: Mapping[str, Any] | None = None
     tables: tuple[str, ...] = ()
     content: bool = True
+    events_csv: bool = True
 
 
 def output_file(output_dir: Path, name: str) -> Path:

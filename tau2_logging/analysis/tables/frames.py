@@ -17,7 +17,7 @@ from tau2_logging.events.roles import CALL_COUNTERS, ROLE_OF_EVENT
 if TYPE_CHECKING:
     import pandas as pd
 
-_ROLE_OF_CALL = {type_: ROLE_OF_EVENT[type_] for type_ in CALL_COUNTERS}
+ROLE_OF_CALL = {type_: ROLE_OF_EVENT[type_] for type_ in CALL_COUNTERS}
 """Whose work a timed call is."""
 
 _FIRST = ("file", "line", "level", "time", "task", "thread", "type")
@@ -54,7 +54,7 @@ def _pandas_column(table: pl.DataFrame, name: str, files: Sequence[str]) -> Any:
     if name == "end_ms":
         return table.select(pl.col("start_ms") + pl.coalesce("duration_ms", "total_duration_ms")).to_series().to_numpy()
     if name == "role":
-        return _objects(_values(table["type"], _ROLE_OF_CALL.get)[0])
+        return _objects(_values(table["type"], ROLE_OF_CALL.get)[0])
     if name == "file":
         return _objects(np.array(files, dtype=object)[row_file(table["row"].to_numpy())])
     if name == "line":
@@ -94,7 +94,7 @@ def _tokens(column: pl.Series) -> Any:
     """Return the values of a field without a type: numbers or truths if all of them look it, else each as it reads."""
     import pandas as pd
 
-    values, kinds = _values(column, _decoded)
+    values, kinds = _values(column, decoded)
     if kinds == {bool}:
         return pd.array(values, dtype="boolean")
     if kinds == {int}:
@@ -102,5 +102,6 @@ def _tokens(column: pl.Series) -> Any:
     return np.array(values, dtype="f8") if kinds and kinds <= {int, float} else _objects(values)
 
 
-def _decoded(token: str) -> Value:
+def decoded(token: str) -> Value:
+    """Return the value that a token of a field without a type reads as."""
     return decode_value(token, None)

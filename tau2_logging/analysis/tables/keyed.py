@@ -28,6 +28,7 @@ class HasRuns(Protocol):
 
 P = ParamSpec("P")
 L = TypeVar("L", bound=HasRuns)
+T = TypeVar("T")
 Method = Callable[Concatenate[L, P], "pd.DataFrame"]
 
 
@@ -42,21 +43,23 @@ def each_run(method: Method[L, P]) -> Method[L, P]:
     return table
 
 
-def kept(method: Method[L, P]) -> Method[L, P]:
-    """Return a table that is made once for each log and arguments, since every report asks for it. Each caller gets a copy."""
+def kept(method: Callable[Concatenate[L, P], T]) -> Callable[Concatenate[L, P], T]:
+    """Return a table, or other figures, that are made once for each log and arguments, since every report asks for them. Each caller gets
+    a copy of what can be copied, so that it may change it."""
 
     @wraps(method)
-    def table(log: L, /, *args: P.args, **kwargs: P.kwargs) -> pd.DataFrame:
+    def table(log: L, /, *args: P.args, **kwargs: P.kwargs) -> T:
         made = _MADE.setdefault(log, {})
         key = (method, *map(id, args), *((name, id(value)) for name, value in sorted(kwargs.items())))
         if key not in made:
             made[key] = ((args, kwargs), method(log, *args, **kwargs))  # the arguments are held, so that no other object gets their id
-        return made[key][1].copy()
+        found: T = made[key][1]
+        return found.copy() if hasattr(found, "copy") else found
 
     return table
 
 
-_MADE: weakref.WeakKeyDictionary[Any, dict[tuple[Any, ...], tuple[Any, pd.DataFrame]]] = weakref.WeakKeyDictionary()
+_MADE: weakref.WeakKeyDictionary[Any, dict[tuple[Any, ...], tuple[Any, Any]]] = weakref.WeakKeyDictionary()
 
 
 def always_each_run(method: Method[L, P]) -> Method[L, P]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.measures.waits import WAITS, split_waits
+from tau2_logging.analysis.measures.waits import split_waits
 from tau2_logging.analysis.tables.lanes import pack
 from tau2_logging.analysis.tables.outcomes import STATUSES
 from tau2_logging.analysis.timeline.timeline import ROUNDING_MS, Timeline
@@ -77,8 +77,6 @@ def causes(calls: pd.DataFrame) -> list[tuple[int, int]]:
 
 def waits_by_row(timeline: Timeline) -> tuple[pd.Series, pd.Series]:
     """Return `waits.split_waits` of each row of a timeline: ms waited before and during the evaluation; 0 for a row without a wait."""
-    waited = timeline.calls.loc[timeline.calls["type"].isin(WAITS), "row"].unique()
-    found = {int(row): split_waits(timeline.calls_of(int(row))) for row in waited}
     rows = timeline.rows["row"]
-    before, within = (rows.map({row: pair[part] for row, pair in found.items()}).fillna(0.0) for part in (0, 1))
-    return before, within
+    before, within = split_waits(timeline.calls, "row", int(rows.max()) + 1 if len(rows) else 0)
+    return tuple(pd.Series(part[rows.to_numpy()], index=rows.index) for part in (before, within))

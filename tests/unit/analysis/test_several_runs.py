@@ -82,7 +82,7 @@ def written(log_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     with pytest.MonkeyPatch.context() as patch:
         said: list[str] = []
         patch.setattr("builtins.print", lambda *words, **more: said.append(" ".join(map(str, words))))
-        assert analyze("--log_file", log_file, "--run", "all", "--output_dir", out, "--deep", "--tasks", "1") == 0
+        assert analyze("--log_file", log_file, "--run", "all", "--output_dir", out, "--deep", "--tasks", "1", "--format", "all") == 0
     return out, "\n".join(said)
 
 

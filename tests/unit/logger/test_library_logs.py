@@ -26,7 +26,7 @@ def test_a_log_without_trial_in_a_folder_that_was_not_there_is_analyzed(tmp_path
     with pytest.raises(SystemExit) as left:
         analyze_timing.main(["--log_file", "logs/tau2_mock.log", "--output_dir", "analysis_results/", "--deep"])
     assert left.value.code == 0
-    assert {"report.html", "deep.json", "run_overview.png", "trace.json"} <= {path.name for path in Path("analysis_results").iterdir()}
+    assert {"report.html", "deep.json", "run_overview.png", "events.parquet"} <= {path.name for path in Path("analysis_results").iterdir()}
 
 
 def test_trials_of_a_task_are_numbered_by_their_seeds() -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from tau2_logging.analysis.measures.costs.prices import PriceTable, default_prices
 from tau2_logging.analysis.measures.provenance import left_out
 from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.keyed import kept
 from tau2_logging.analysis.tables.simulations import KEY, solved, with_key
 from tau2_logging.events.roles import MODEL_CALL_TYPES, SIDES, TOKEN_FIELDS
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 _PRICED = ("input_tokens", "output_tokens", "cached_tokens", "cache_write_tokens")
 
 
+@kept
 def priced_calls(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame:
     """Return the model calls with `price_usd` and `price_source` (log, table or unknown) and `side`.
 

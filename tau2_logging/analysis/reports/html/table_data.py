@@ -36,6 +36,8 @@ _WIDE = (
     "rules",
 )
 
+_KEY = ("domain", "task", "trial")
+
 Table = dict[str, Any]
 Rows = dict[tuple[str, str, str], int]
 """Row of the timeline by (domain, task, trial)."""
@@ -61,7 +63,7 @@ def table_data(title: str, frame: pd.DataFrame, note: str = "", rows_of: Rows | 
         "rows": rows,
     }
     if rows_of and "task" in columns:
-        table["rows_of"] = [rows_of.get(simulation_key(row)) for row in shown.to_dict("records")]
+        table["rows_of"] = [rows_of.get(key) for key in simulation_keys(shown)]
     return table
 
 
@@ -73,12 +75,14 @@ def _says_nothing(name: object, values: pd.Series) -> bool:
 def counted_rows(timeline: Timeline) -> Rows:
     """Return the row of the timeline that each simulation's last attempt has."""
     counted = timeline.rows[timeline.rows["counted"]]
-    return {simulation_key(row): int(row["row"]) for row in counted.to_dict("records")}
+    return dict(zip(simulation_keys(counted), counted["row"].tolist(), strict=True))
 
 
-def simulation_key(row: dict[Any, Any]) -> tuple[str, str, str]:
-    """Return (domain, task, trial) as text, empty if absent."""
-    return tuple("" if pd.isna(row.get(name)) else str(row[name]) for name in ("domain", "task", "trial"))  # type: ignore[return-value]
+def simulation_keys(table: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Return (domain, task, trial) of each row as text, empty if absent."""
+    absent = [""] * len(table)
+    texts = ([*table[name].astype(object).where(table[name].notna(), "").map(str)] if name in table else absent for name in _KEY)
+    return list(zip(*texts, strict=True))
 
 
 def kind_of(name: str, values: pd.Series) -> str:
