@@ -34,8 +34,8 @@ class RunConsole:
         self.tick()
 
     def say(self, text: str) -> None:
-        """Print a line, in full."""
-        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+        """Print a line, in full. One with a path or a command stays in one piece, to be copied; others break between words."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap="/" in text or not self.console.is_terminal)
         self._log_instead(lambda: text)
 
     def show(self, what: RenderableType) -> None:
