@@ -31,7 +31,7 @@ COMMANDS: Mapping[str, Command] = {
     "compare": Command("tau2_logging.cli.compare", "is one run better than another, by how much, and how sure"),
     "view": Command("tau2_logging.cli.view", "all runs of a folder in a browser, live"),
     "experiments": Command("tau2_logging.experiments.__main__", "compare users, agents or models: plan, run, analyze"),
-    "results": Command("tau2_logging.cli.results", "merge or filter recorded results, make a log of them"),
+    "results": Command("tau2_logging.cli.results", "merge or filter recorded results, make a log or ATIF of them"),
     "audit": Command("tau2_logging.cli.audit", "is the benchmark sound: its tasks, references and rewards"),
     "branch": Command("tau2_logging.cli.branch", "play on from a turn of a conversation; the decisive turn"),
     "label": Command("tau2_logging.cli.label", "say whose fault a failed simulation is, beside its run"),

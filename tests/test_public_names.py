@@ -37,7 +37,7 @@ PUBLIC = {
         "ContextReductionEvent", "ExecutionEvent", "ExecutionLogger", "StateChangeEvent", "StateSnapshot", "StateTracker",
         "ToolExecutionEvent",
     ],
-    "tau2_logging.analysis.recordings": ["EVAL", "Missing", "load_results", "recorded_file", "write_log"],
+    "tau2_logging.analysis.recordings": ["EVAL", "Missing", "load_results", "recorded_file", "recorded_files", "write_log"],
     "tau2_logging.analysis": ["LogAnalyzer", "Rejected", "ReportOptions", "RunLog", "load_log"],
     "tau2_logging.analysis.deep": ["DeepTable", "LogAnalyzer", "Recorded"],
 }  # fmt: skip

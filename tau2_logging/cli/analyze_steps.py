@@ -19,7 +19,7 @@ from tau2_logging.analysis.measures.comparison.floor import only_sound
 from tau2_logging.analysis.measures.costs.prices import default_prices, read_prices
 from tau2_logging.analysis.measures.provenance import newer_format
 from tau2_logging.analysis.reader.sources import STDIN, find_logs
-from tau2_logging.analysis.recordings import load_results, recorded_file
+from tau2_logging.analysis.recordings import EVAL, load_results, recorded_files
 from tau2_logging.analysis.reports import DEFAULT, Report, deep_alone, load_report, parse_formats
 from tau2_logging.analysis.reports.compared.compare_files import write_files
 from tau2_logging.analysis.reports.compared.compare_text import WIDTH
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         show(log, args.show)
         return 0
     if args.deep:
-        told = [Path(name) for name in args.results if name.endswith(".json")]  # of .eval the deep analysis knows what the log says
+        told = [Path(name) for name in args.results if not name.endswith(EVAL)]  # of .eval the deep analysis knows what the log says
         options = _with_deep(log, [*recordings, *told], options)
     if not args.format:
         formats = _affordable(log, formats)
@@ -210,7 +210,7 @@ def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
 
 def _results(args: argparse.Namespace) -> RunLog:
     """Return the log that results files amount to; says what they do not hold."""
-    args.results = [str(recorded_file(name)) for name in args.results]
+    args.results = [str(path) for path in recorded_files(args.results)]
     log, missing = load_results([Path(name) for name in args.results], args.run)
     if log.simulations.empty:
         raise UserError(f"no simulation in {', '.join(args.results[:_NAMED])}; there is nothing to analyze")

@@ -17,8 +17,10 @@ examples:
   {command} merge part1.json part2.json -o all.json
   {command} filter all.json --failed --task-ids 7 12 -o failed.json
   {command} to-log all.json -o logs_of_all/
+  {command} to-atif all.json -o trajectories/
 
-Files are tau2's own (v0.1 to v1, also v1's results.json with its folder), or Inspect AI's .eval (to-log).
+Files are tau2's own (v0.1 to v1, also v1's results.json with its folder), trajectories in ATIF (a
+file, or a folder of one run), or Inspect AI's .eval (to-log).
 exit code: 0 done, 2 bad input
 """
 
@@ -27,7 +29,7 @@ def build_parser() -> CommandParser:
     """Return the parser."""
     parser = CommandParser(
         prog=program(RESULTS),
-        description="Merge or filter recorded results, or make a log from them.",
+        description="Merge or filter recorded results, or write them as a log or in ATIF.",
         epilog=_EPILOG.format(command=command(RESULTS)),
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -43,7 +45,10 @@ def build_parser() -> CommandParser:
     which.add_argument("--failed", dest="solved", action="store_const", const=False, help="without")
     log = commands.add_parser("to-log", help="write logs that every analysis reads: tau2_<domain>.log")
     log.add_argument("files", nargs="+", metavar="FILE")
-    for one, what in ((merge, "the file to write"), (keep, "the file to write"), (log, "the folder to write to")):
+    atif = commands.add_parser("to-atif", help="write each simulation as a trajectory in ATIF: <domain>_<task>_<trial>.atif.json")
+    atif.add_argument("file", metavar="FILE")
+    for one in (merge, keep, log, atif):
+        what = "the file to write" if one in (merge, keep) else "the folder to write to"
         one.add_argument("-o", "--output", required=True, metavar="PATH", help=what)
         one.add_argument("--force", action="store_true", help="overwrite what is there")
     return parser

@@ -7,8 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.analysis.deep.reading.trajectories import SCHEMA_VERSION
 from tau2_logging.analysis.recordings import recorded_file, write_log
 from tau2_logging.analysis.recordings.edit import Wanted, filtered, merged, write_results
+from tau2_logging.analysis.recordings.to_trajectories import write_trajectories
 
 
 def _merge(args: argparse.Namespace) -> int:
@@ -29,6 +31,14 @@ def _written(data: dict[str, Any], output: str) -> int:
     return 0
 
 
+def _to_atif(args: argparse.Namespace) -> int:
+    made, silent = write_trajectories(recorded_file(args.file), Path(args.output), args.force)
+    if silent:
+        print(f"note: {silent} simulations without messages (voice, or failed before the first) have no trajectory", file=sys.stderr)
+    print(f"{len(made)} trajectories ({SCHEMA_VERSION}) written to {args.output}")
+    return 0
+
+
 def _to_log(args: argparse.Namespace) -> int:
     paths, missing = write_log([recorded_file(name) for name in args.files], Path(args.output), args.force)
     for sentence in missing.sentences():
@@ -37,4 +47,4 @@ def _to_log(args: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"merge": _merge, "filter": _filter, "to-log": _to_log}
+COMMANDS = {"merge": _merge, "filter": _filter, "to-log": _to_log, "to-atif": _to_atif}

@@ -2,6 +2,6 @@
 
 from tau2_logging.analysis.recordings.inspect_eval import SUFFIX as EVAL
 from tau2_logging.analysis.recordings.recorded_simulation import Missing
-from tau2_logging.analysis.recordings.to_log import load_results, recorded_file, write_log
+from tau2_logging.analysis.recordings.to_log import load_results, recorded_file, recorded_files, write_log
 
-__all__ = ["EVAL", "Missing", "load_results", "recorded_file", "write_log"]
+__all__ = ["EVAL", "Missing", "load_results", "recorded_file", "recorded_files", "write_log"]

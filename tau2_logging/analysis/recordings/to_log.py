@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tau2_logging.analysis.deep.reading.enhanced_logs import results_path
 from tau2_logging.analysis.deep.reading.inputs import run_names
+from tau2_logging.analysis.deep.reading.trajectories import whole_folders
 from tau2_logging.analysis.load import ALL, LATEST, load_log
 from tau2_logging.analysis.recordings.inspect_eval import SUFFIX, eval_lines
 from tau2_logging.analysis.recordings.recorded_simulation import LogLine, Missing
@@ -25,12 +26,17 @@ def recorded_file(name: str | Path) -> Path:
     return inside if inside.is_file() else results_path(Path(name))
 
 
+def recorded_files(names: Iterable[str | Path]) -> list[Path]:
+    """Return the files that are meant; a folder of trajectories in ATIF is one run. Raises UserError if one is missing."""
+    return whole_folders(recorded_file(name) for name in names)
+
+
 def load_results(paths: Sequence[Path], run: str | Sequence[str] = LATEST) -> tuple[RunLog, Missing]:
     """Return recordings as a log that was read, and what they do not hold. `run`: as `load_log` takes it, but the latest of several files
     is all of them: the code that names them wants them. Raises UserError.
     """
     missing = Missing()
-    made = list(_recorded([recorded_file(path) for path in paths], missing))
+    made = list(_recorded(recorded_files(paths), missing))
     with TemporaryDirectory(prefix="tau2_recorded_") as folder:
         logs = [_write(Path(folder) / str(number), domain, lines) for number, (_, domain, lines) in enumerate(made)]
         log = load_log(logs, ALL if run in (LATEST, [LATEST]) and len(logs) > 1 else run)
@@ -46,7 +52,7 @@ def write_log(paths: Sequence[Path], folder: Path, force: bool = False) -> tuple
     """Return `tau2_{domain}.log` in `folder` for the domains of these files. Raises UserError, also if a log is there already."""
     missing = Missing()
     made: dict[str, list[LogLine]] = {}
-    for _, domain, lines in _recorded([recorded_file(path) for path in paths], missing):
+    for _, domain, lines in _recorded(recorded_files(paths), missing):
         made.setdefault(domain, []).extend(lines)
     there = [path for domain in made if (path := folder / f"tau2_{domain}.log").exists()]
     if there and not force:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories
 from tau2_logging.analysis.load import LATEST_OF_EACH, load_log
 from tau2_logging.analysis.reader.sources import find_logs
 from tau2_logging.analysis.recordings import load_results, recorded_file
@@ -53,7 +54,7 @@ def _of_folder(folder: Path, run: str | Sequence[str]) -> RunLog:
         if log is not None:
             return log
     results = sorted(folder.glob("results_*.json")) or [recorded_file(str(folder))]
-    if results == [folder]:
+    if results == [folder] and not holds_trajectories(folder):
         raise UserError(f"nothing to compare in {folder}: no tau2_*.log, no run.json with its log, no results file")
     return load_results(results)[0]
 

@@ -14,6 +14,7 @@ from tau2_logging.analysis.deep.reading.log_files import read_log
 from tau2_logging.analysis.deep.reading.merge import combined
 from tau2_logging.analysis.deep.reading.recorded import Recorded, Rows, tables
 from tau2_logging.analysis.deep.reading.results_files import read_checkpoint, read_results, run_name
+from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories, whole_folders
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ class Files:
 def sort_out(paths: str | Path | Iterable[str | Path]) -> Files:
     """Return what each path is. Raises UserError if one is missing or of no use."""
     files = Files()
-    for path in [Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]:
-        if path.is_dir():
+    for path in whole_folders([Path(paths)] if isinstance(paths, (str, Path)) else [Path(path) for path in paths]):
+        if holds_trajectories(path):
+            files.results.append(path)
+        elif path.is_dir():
             _sort_folder(path, files)
         elif not path.exists() and str(path) != "-":
             raise UserError(f"no file {path}; give a results file of tau2, events_<domain>.jsonl, a log, or the folder of a run")
@@ -54,9 +57,10 @@ def is_recording(path: Path) -> bool:
 
 
 def is_results(path: Path) -> bool:
-    """Return whether a path is what one program wrote of a whole run: a results file of tau2 (v1: its folder), or Inspect AI's `.eval`."""
+    """Return whether a path is what one program wrote of a whole run: a results file of tau2 (v1: its folder), trajectories
+    in ATIF, or Inspect AI's `.eval`."""
     if path.is_dir():
-        return (path / "results.json").is_file()
+        return (path / "results.json").is_file() or holds_trajectories(path)
     return path.suffix in (".json", ".eval")
 
 

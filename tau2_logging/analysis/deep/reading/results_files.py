@@ -14,6 +14,8 @@ from tau2_logging.analysis.deep.reading.recorded import Row, Rows
 from tau2_logging.analysis.deep.reading.recorded_conversation import conversation_of
 from tau2_logging.analysis.deep.reading.recorded_values import problem
 from tau2_logging.analysis.deep.reading.run_info import settings_of
+from tau2_logging.analysis.deep.reading.trajectories import SUFFIX as TRAJECTORY
+from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories, is_trajectory, results_of
 from tau2_logging.analysis.deep.tool_calls.argument_provenance import KnownTexts
 from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.analysis.reader.lines import rejected
@@ -49,8 +51,12 @@ def read_results(path: Path, run: str) -> Rows:
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """Return a results file as it is. Raises UserError if it is none."""
+    """Return a results file as it is; trajectories in ATIF as what they amount to. Raises UserError if it is none."""
+    if holds_trajectories(path):
+        return results_of([(file, _trajectory(file)) for file in sorted(path.glob(f"*{TRAJECTORY}"))])
     data = read_json(path)
+    if is_trajectory(data):
+        return results_of([(path, data)])
     if isinstance(data, list):
         raise UserError(
             f"{path} is not a results file of tau2 but a list, like the trajectories of the first tau-bench, which cannot be read"
@@ -58,6 +64,13 @@ def read_file(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict) or not isinstance(data.get("tasks"), list) or not isinstance(data.get("info"), dict):
         raise UserError(f"{path} is not a results file of tau2: it has no tasks; give results_<domain>.json, a log, or a run's folder")
     return data
+
+
+def _trajectory(path: Path) -> dict[str, Any]:
+    data = read_json(path)
+    if not is_trajectory(data):
+        raise UserError(f"{path} is no trajectory: it has no schema_version of ATIF; move it to another folder")
+    return dict(data)
 
 
 def read_json(path: Path) -> Any:
@@ -158,7 +171,7 @@ def run_name(path: Path) -> str:
     results.json)."""
     if (path.parent / RUN_FILE).exists() or path.name == "results.json":
         return path.resolve().parent.name
-    return path.stem
+    return path.resolve().name.removesuffix(TRAJECTORY) if path.is_dir() or path.name.endswith(TRAJECTORY) else path.stem
 
 
 def _simulations(data: Mapping[str, Any], path: Path) -> Iterator[Any]:
