@@ -25,6 +25,7 @@ from tau2_logging.analysis.reports.compared.compare_files import write_files
 from tau2_logging.analysis.reports.compared.compare_text import WIDTH
 from tau2_logging.analysis.reports.console import watch
 from tau2_logging.analysis.reports.output import write_deep_reports, write_reports
+from tau2_logging.analysis.reports.prompts import show_prompts
 from tau2_logging.analysis.reports.report_failures import Attempts, reason
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.reports.several_runs import write_runs
@@ -76,8 +77,9 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     log = log if audits is None else only_sound(log, audits)
     log = log.pool() if args.pool else log
     _check_tasks(log, args.tasks)
-    if args.show:
+    if args.show or args.prompts:
         show(log, args.show)
+        show_prompts(log, args.prompts)
         return 0
     if args.deep:
         told = [Path(name) for name in args.results if not name.endswith(EVAL)]  # of .eval the deep analysis knows what the log says
@@ -141,7 +143,7 @@ def _recordings(args: argparse.Namespace) -> list[Path]:
     return found
 
 
-_NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "what_if", "tasks", "follow", "strict", "bins", "show", "only")
+_NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "what_if", "tasks", "follow", "strict", "bins", "show", "prompts", "only")
 
 
 def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], formats: Sequence[str], arguments: Sequence[str]) -> int:

@@ -39,6 +39,7 @@ _SYNONYMS = {
     "--log": "--log_file", "--logs": "--log_file", "--log-files": "--log_file", "--input": "--log_file", "-i": "--log_file",
     "--output": "--output_dir", "-o": "--output_dir", "--out": "--output_dir", "--runs": "--run", "--run-id": "--run",
     "--gates": "--slo", "--table": "--tables", "--task": "--show", "--task-ids": "--show", "--baseline": "--compare",
+    "--payloads": "--prompts",
     "--formats": "--format", "--price": "--prices", "--browser": "--open", "--watch": "--follow",
 }  # fmt: skip
 _ANSWERS = {
@@ -125,6 +126,8 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--show", nargs="+", default=[], metavar="ID",
                        help="print simulations to be read, and nothing else: 17, retail:17, or retail:17:0 with the trial")  # fmt: skip
+    group.add_argument("--prompts", nargs="+", default=[], metavar="ID",
+                       help="print what models were sent and replied, one JSON object a call (log of --log-level DEBUG)")  # fmt: skip
     group.add_argument("--no-content", "--no_content", action="store_true", help="leave the conversations out of report.html")
     group.add_argument("--top", type=int, default=20, metavar="N", help="how many of the slowest calls to list (default: 20)")
     group.add_argument("--bins", type=int, nargs="?", const=10, default=0, metavar="N", help="also print histograms of N equal bins (10)")

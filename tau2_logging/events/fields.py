@@ -229,7 +229,12 @@ _ROWS = (
     ("server_decode_ms", "ms", "from the first token to the last"),
     ("server_e2e_ms", "ms", "from the request's arrival at the server to its end"),
     # DEBUG payloads
-    ("messages", "str", "messages sent to the model, JSON, secrets masked"),
+    ("hash", "str", "name of a part of prompts: start of the SHA-256 of its text"),
+    ("text", "str", "a message of a prompt, or definitions of tools, JSON, secrets masked"),
+    ("continues", "str", "span of an earlier call of the simulation: the prompt starts with all of that call's"),
+    ("sent", "str", "hashes of the messages sent (with `continues`: after those), comma-separated; their texts are in prompt_part"),
+    ("tools", "str", "hash of the definitions of the tools that the model was given"),
+    ("messages", "str", "the whole prompt, JSON, secrets masked; in logs of earlier versions, and if it is no list of messages"),
     ("reply", "str", "the model's reply, JSON, secrets masked"),
     ("arguments", "str", "a tool's arguments, JSON, secrets masked"),
     ("result", "str", "what a tool returned, secrets masked"),

@@ -118,7 +118,15 @@ _KINDS = (
     Kind("server_up", INFO, "the server answers again", ("endpoint", "model", "start_ms")),
     Kind("worker_up", INFO, "a worker process is ready for simulations", ("start_ms", "simulations")),
     Kind("worker_down", WARNING, "a worker process ended; its simulations are run again", ("start_ms", "simulations", "error_message")),
-    Kind("llm_payload", DEBUG, "what a model was sent and what it replied", ("step", "model", "messages", "reply")),
+    Kind(
+        "prompt_part", DEBUG,
+        "a message of a prompt, or definitions of tools: once in a run, by each process that runs simulations, before a call refers to it",
+        ("hash", "text"),
+    ),
+    Kind(
+        "llm_payload", DEBUG, "what a model was sent and what it replied; the prompt by the hashes of its parts",
+        ("step", "model", "continues", "sent", "tools", "messages", "reply"),
+    ),
     Kind("tool_payload", DEBUG, "what a tool was given and what it returned", ("step", "function", "arguments", "result")),
     Kind("traceback", DEBUG, "where an error came from", ("step", "error_type", "traceback")),
 )  # fmt: skip

@@ -27,7 +27,7 @@ WriteFields = Callable[[Iterable[object]], "str | None"]
 OWN_FIELDS = {kind.name: tuple(name for name in kind.fields if name not in CONTEXT_FIELDS) for kind in KINDS.values()}
 """The fields of each kind in the order of writing, without the context, which comes last."""
 
-_IDS = frozenset(("span", "parent"))
+_IDS = frozenset(("span", "parent", "hash", "continues"))
 _TESTS = {
     "int": "type({0}) is int",
     "ms": "type({0}) is float and 0.0 < {0} < 1e15",

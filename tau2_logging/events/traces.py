@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tau2_logging.events import semconv
 from tau2_logging.events.event import Event
+from tau2_logging.events.prompts import PART, Prompts
 from tau2_logging.events.roles import MODEL_CALL_TYPES
 from tau2_logging.events.semconv_content import content_attributes, conversation_attributes
 from tau2_logging.events.trace_ids import span_id, trace_id
@@ -27,7 +28,10 @@ _PAYLOADS = ("llm_payload", "tool_payload")
 _MOMENTS = ("retry", "server_wait", "stuck", "context_reduction")
 """What becomes an event of the simulation's span. Other kinds may say what was said, and go along only with the content."""
 
-_IGNORED = (*_PAYLOADS, "server_call", "heartbeat", "run_start", "run_end")
+_IGNORED = (*_PAYLOADS, PART, "server_call", "heartbeat", "run_start", "run_end")
+_PARTS_KEPT = 65_536
+"""Of prompts: a run's workers refer to parts that each has written within its last 16,384."""
+
 MOST_MOMENTS = 128
 """Of retries and the like, so many are kept with a simulation's span; OpenTelemetry's own default limit."""
 
@@ -83,6 +87,7 @@ class TraceBuilder:
     def __init__(self, origin_ns: int, content: bool = False) -> None:
         self.origin_ns = origin_ns
         self._content = content
+        self._prompts = Prompts(_PARTS_KEPT)
         self._runs: dict[object, dict[str, object]] = {}
         self._open: dict[str, _Open] = {}
         self._waiting: dict[object, list[_Held]] = defaultdict(list)
@@ -99,7 +104,9 @@ class TraceBuilder:
         elif event.type in semconv.SPAN_TYPES:
             return self._operation(event)
         elif event.type in _PAYLOADS:
-            return self._payload(event)
+            return self._payload(self._with_prompt(event) if self._content else event)
+        elif event.type == PART and self._content:
+            self._prompts.add(PART, event.fields)
         elif event.type in _MOMENTS or (self._content and event.task is not None and event.type not in _IGNORED):
             self._moment(event)
         return []
@@ -124,6 +131,12 @@ class TraceBuilder:
         for held in self._waiting.pop(span, ()):
             released += [*self._release(str(held.event.get("span")), root), self._span(held, root, span)]
         return released
+
+    def _with_prompt(self, payload: Event) -> Event:
+        """Return a payload with the messages that it has only the hashes of."""
+        self._prompts.add(payload.type, payload.fields)
+        messages = self._prompts.messages(payload.get("run"), payload.get("span"))
+        return payload if messages is None else replace(payload, fields={**payload.fields, "messages": messages})
 
     def _payload(self, event: Event) -> list[Span]:
         parent, span = str(event.get("parent")), event.get("span")

@@ -130,6 +130,7 @@ class HttpInstrumentor(Instrumentor):
         provider = call_type_of_host(request.url.host) or protocol
         attempt = max(ATTEMPT.get(), int(request.headers.get(_RETRY_COUNT) or 0) + 1)
         call = ModelCall(simulation, model, provider, lambda: (read_json(request.content) or {}).get("messages"), attempt)
+        call.tools = lambda: (read_json(request.content) or {}).get("tools")
         call.price = lambda reply: price_of(model, provider, reply)
         return call
 

@@ -124,6 +124,7 @@ def _begin_call(simulation: Any, args: tuple[Any, ...], kwargs: dict[str, Any], 
     call_type = call_type_of(model, kwargs.get("custom_llm_provider"), kwargs.get("api_base") or kwargs.get("base_url"))
     call = ModelCall(simulation, model, call_type, messages, attempt)
     call.handled = handled
+    call.tools = kwargs.get("tools")
     call.price = lambda reply: 0.0 if call_type == RECORDED else price_of(call.model, call.provider, reply)
     return call
 

@@ -20,6 +20,7 @@ from tau2_logging.logger.content.sensitive import ALL, SECRETS, mask_personal
 from tau2_logging.logger.event_queue import Flusher
 from tau2_logging.logger.event_writer import StructuredFields
 from tau2_logging.logger.logging_records import RecordForwarder, register_levels
+from tau2_logging.logger.prompt_parts import PromptParts
 from tau2_logging.logger.sink import NO_LINES, Sink
 
 T = TypeVar("T")
@@ -27,14 +28,15 @@ T = TypeVar("T")
 _LOGGERS: weakref.WeakSet[EventLogger] = weakref.WeakSet()
 
 
-def _new_span_prefixes() -> None:
+def _after_fork() -> None:
     """Give the spans of a copy of this process (os.fork, multiprocessing) another prefix, so that no two events have the same id."""
     for logger in _LOGGERS:
         logger.new_span_prefix()
+        logger.prompt_parts.unlock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_new_span_prefixes)
+    os.register_at_fork(after_in_child=_after_fork)
 
 _TEXTS = frozenset(("arguments", "result", "messages", "reply", "error_message", "traceback", "summary"))
 """Fields that may contain personal data."""
@@ -69,6 +71,7 @@ class EventLogger:
         self.failures = 0
         self.masking = masking
         self.flusher = Flusher()
+        self.prompt_parts = PromptParts()
         self.lost_elsewhere: dict[str, tuple[int, str]] = {}
         self.wants_structured = any(sink.wants_structured for sink in self.sinks)
         self._personal = masking == ALL

@@ -8,6 +8,7 @@ from typing import Any, Protocol, TypeVar
 from tau2_logging.events.codec import EventContext
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.clock import Clock
+from tau2_logging.logger.prompt_parts import PromptParts
 
 T = TypeVar("T")
 
@@ -40,6 +41,7 @@ class EventWriter(Protocol):
     worker: str | None
     clock: Clock
     masking: str
+    prompt_parts: PromptParts
     wants_structured: bool
 
     @property

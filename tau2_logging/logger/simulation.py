@@ -21,6 +21,7 @@ from tau2_logging.logger.content.call_tape import CallTape
 from tau2_logging.logger.event_queue import EventQueue, MakeEvents
 from tau2_logging.logger.event_writer import EventWriter
 from tau2_logging.logger.ledger import Ledger
+from tau2_logging.logger.prompt_parts import PromptChain
 
 SETUP, LIVE, EVALUATION, DONE = "setup", "live", "evaluation", "done"
 """Phases. Only what the live phase does is a `tool_call`: tau2's evaluator plays the same tools again."""
@@ -110,6 +111,7 @@ class Simulation:
         self.step: int | None = None
         self.ledger = Ledger(logger.clock)
         self.events = EventQueue(logger)
+        self.prompts = PromptChain()
         self.usage = Usage()
         self.tape = CallTape()
         self.replay: object | None = None

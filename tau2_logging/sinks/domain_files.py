@@ -1,19 +1,27 @@
-"""`logs/tau2_{domain}.log` holds the events, `logs/eval_{domain}.log` the events and everything else the run said."""
+"""`logs/tau2_{domain}.log` holds the events, `logs/eval_{domain}.log` the events and everything else the run said.
+
+Prompts of a run at DEBUG are in the first file alone: they are the largest part of it.
+"""
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 from tau2_logging.events.domain_label import plain_domain
+from tau2_logging.events.prompts import PART, PAYLOAD
 from tau2_logging.logger.sink import Sink
 from tau2_logging.sinks.appender import Appender, append_to_all, lost_lines
 
+_PROMPT = re.compile(rf'\[DEBUG\] \S+ \S+ task=(?:"(?:[^"\\]|\\.)*"|\S+) thread=\d+ type=(?:{PART}|{PAYLOAD})(?= |$)')
+"""How the line of an event that tells of a prompt starts (an id of a task may hold anything)."""
+
 
 class DomainFiles(Sink):
-    """The two files of each domain, appended to as it happens. Events below `level` are not written.
+    """The two files of each domain, appended to as it happens; prompts only to the first. Events below `level` are not written.
 
     A domain that was not named gets its files with its first event. The arms of a domain (`retail@anger`) share its files.
 
@@ -38,10 +46,10 @@ class DomainFiles(Sink):
         data = line.encode() + b"\n"
         if domain is not None:
             plain = plain_domain(domain)
-            append_to_all(self._files.get(plain) or self._open(plain), data)
+            append_to_all(_files_of(line, self._files.get(plain) or self._open(plain)), data)
             return
         for files in list(self._files.values()):
-            append_to_all(files, data)
+            append_to_all(_files_of(line, files), data)
 
     def _open(self, domain: str) -> tuple[Appender, Appender]:
         with self._lock:
@@ -69,6 +77,10 @@ class DomainFiles(Sink):
 
     def _all(self) -> list[Appender]:
         return [file for pair in list(self._files.values()) for file in pair]
+
+
+def _files_of(line: str, files: tuple[Appender, Appender]) -> tuple[Appender, ...]:
+    return files[:1] if line.startswith("[DEBUG]") and _PROMPT.match(line) else files
 
 
 def events_path(directory: Path, domain: str) -> Path:

@@ -23,7 +23,7 @@ from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.expert_options import expert_settings, with_experts
 from tests.support.conversations import check_pairs, tools_called
 from tests.support.in_process import run_quietly, scripted
-from tests.support.run_files import RunFiles, by_simulation, check_run, of, span_of
+from tests.support.run_files import RunFiles, by_simulation, check_run, of, prompts_of, sent, span_of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
@@ -54,8 +54,8 @@ def delegated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunFiles]:
 
 def prompts(events: list[Event], model: str) -> list[list[dict[str, Any]]]:
     """What a model was sent, call by call."""
-    payloads = [event for event in of(events, "llm_payload") if event.get("model") == model]
-    return [json.loads(str(payload.get("messages"))) for payload in payloads]
+    found = prompts_of(events)
+    return [sent(found, payload) for payload in of(events, "llm_payload") if payload.get("model") == model]
 
 
 def test_every_task_is_solved_and_its_events_are_those_of_its_trajectory(advised: RunFiles) -> None:

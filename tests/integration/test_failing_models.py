@@ -17,7 +17,7 @@ from tau2_logging.runner.settings.config import ModelChoice
 from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN
-from tests.support.run_files import RunFiles, by_simulation, check_simulation, of
+from tests.support.run_files import RunFiles, by_simulation, check_simulation, of, prompts_of, sent
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
@@ -68,8 +68,8 @@ def calls(run: Run) -> list[Event]:
 
 def test_every_request_is_an_event(failing: Run) -> None:
     """The events match the server's journal one to one: what was sent, whether it failed and how, the tokens of what did not."""
-    sent = {event.get("span"): event.get("messages") for event in of(failing.events, "llm_payload")}
-    seen = Counter((texts(json.loads(str(sent[call.get("span")]))), outcome(call)) for call in calls(failing))
+    prompts = prompts_of(failing.events)
+    seen = Counter((texts(sent(prompts, call)), outcome(call)) for call in calls(failing))
     told = Counter((texts(exchange.request["messages"]), told_outcome(exchange)) for exchange in failing.journal)
     assert seen == told
     failed = sum(bool(call.get("error")) for call in calls(failing))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.events import EXCLUSIVE_MS, Event, decode
+from tau2_logging.events.prompts import Prompts
 
 Key = tuple[str, str, int]
 
@@ -43,6 +44,19 @@ def by_simulation(events: Iterable[Event]) -> dict[Key, list[Event]]:
         if event.task is not None:
             found[str(event.get("domain")), event.task, int(event.get("trial") or 0)].append(event)
     return found
+
+
+def prompts_of(events: Iterable[Event]) -> Prompts:
+    """What each call was sent, put together from the events."""
+    prompts = Prompts()
+    for event in events:
+        prompts.add(event.type, event.fields)
+    return prompts
+
+
+def sent(prompts: Prompts, call: Event) -> list[dict[str, Any]]:
+    """The messages of a call, or of its payload."""
+    return json.loads(str(prompts.messages(call.get("run"), call.get("span"))))
 
 
 def of(events: Iterable[Event], *types: str) -> list[Event]:

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tau2_logging.analysis.conversations.conversation import Key, Told
+from tau2_logging.analysis.conversations.prompts_sent import prompts_of
 from tau2_logging.analysis.conversations.turn_times import key_of
+from tau2_logging.events.prompts import Prompts
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
@@ -21,7 +23,7 @@ _TYPES = ("llm_payload", "tool_payload")
 
 def told_by_payloads(log: LogData, wanted: set[Key]) -> Iterator[Told]:
     """Yield the conversation of each wanted simulation of which the log has payloads."""
-    columns = ["type", "run", "domain", "task", "trial", "span", "step", "function", "arguments", "messages", "reply", "result", "line"]
+    columns = ["type", "run", "domain", "task", "trial", "span", "step", "function", "arguments", "reply", "result", "line"]
     table = log.select(columns, types=_TYPES)
     if table.empty:
         return
@@ -32,12 +34,13 @@ def told_by_payloads(log: LogData, wanted: set[Key]) -> Iterator[Told]:
         caller = callers.get((row["run"], row["span"]))
         if caller is not None and (key := key_of(row)) in wanted and not caller["start_ms"] < begins.get(key, float("inf")):
             found[key].append({**row, "caller": caller})
+    prompts = prompts_of(log)
     for key, rows in found.items():
-        yield _told(key, rows)
+        yield _told(key, rows, prompts)
 
 
-def _told(key: Key, rows: list[dict[str, Any]]) -> Told:
-    messages, policy = _beginning(rows)
+def _told(key: Key, rows: list[dict[str, Any]], prompts: Prompts) -> Told:
+    messages, policy = _beginning(rows, prompts)
     waiting: list[str] = []
     begun = bool(messages)
     for at, row in enumerate(rows):
@@ -62,10 +65,10 @@ def _asked_again(rows: list[dict[str, Any]], at: int) -> bool:
     return not pd.isna(rows[at]["step"]) and any((row["caller"]["type"], row["step"]) == mine for row in rows[at + 1 :])
 
 
-def _beginning(rows: list[dict[str, Any]]) -> tuple[list[Any], str | None]:
+def _beginning(rows: list[dict[str, Any]], prompts: Prompts) -> tuple[list[Any], str | None]:
     """Return (what the agent's first prompt holds of the conversation, its system prompt)."""
     first = next((row for row in rows if row["type"] == "llm_payload" and _is_agents(row)), None)
-    prompt = _json(first["messages"]) if first is not None else None
+    prompt = _json(prompts.messages(first["run"], first["span"])) if first is not None else None
     prompt = [message for message in prompt if isinstance(message, dict)] if isinstance(prompt, list) else []
     policy = "\n".join(str(message.get("content")) for message in prompt if message.get("role") == "system") or None
     return [message for message in prompt if message.get("role") != "system"], policy

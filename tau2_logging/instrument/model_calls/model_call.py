@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
@@ -12,10 +11,10 @@ from typing import Any
 from tau2_logging.events.levels import DEBUG
 from tau2_logging.events.roles import AGENT_SIDE_TYPES, BY_NAME, CALL_COUNTERS, TOKEN_FIELDS
 from tau2_logging.events.secrets.masking import masked_start
+from tau2_logging.instrument.model_calls.payload import prompt_fields, reply_text
 from tau2_logging.instrument.model_calls.problem import problem_of_error, problem_of_reply
 from tau2_logging.instrument.model_calls.reply import STREAM_CUT, ModelReply, read_reply
 from tau2_logging.logger.content.prompt_hash import prompt_hash, system_text
-from tau2_logging.logger.content.sensitive import masked, masked_text
 from tau2_logging.logger.context import current_expert
 from tau2_logging.logger.operation import Operation
 from tau2_logging.logger.simulation import EVALUATION, JUDGE, USER, Simulation
@@ -77,7 +76,7 @@ class ModelCall:
            '------- finish(response): write the response ----------------> done      a client made a response of the failure
 
     `read_wire` returns what the bytes of the answer said. `first_event_is_token`: the first event of a stream arrives with the first
-    token and its last event with the last one, whatever they hold.
+    token and its last event with the last one, whatever they hold. `tools`: the definitions that go along, or what returns them.
     """
 
     def __init__(self, simulation: Simulation, model: str, call_type: str, messages: object = None, attempt: int | None = None) -> None:
@@ -92,6 +91,7 @@ class ModelCall:
         self.price: Price | None = None
         self.count_tokens: Callable[[int], None] | None = None
         self.first_event_is_token = False
+        self.tools: object = None
         self._messages = messages
         self.role = role_of(simulation)
         self.expert = current_expert() if self.role == "expert" else None
@@ -267,13 +267,13 @@ class ModelCall:
 
     def _write_payload(self, response: Any) -> None:
         simulation = self.simulation
-        if not simulation.logger.enabled(DEBUG):
+        if simulation.closed or not simulation.logger.enabled(DEBUG):
             return
-        masking = simulation.logger.masking
-        reply = None if response is None else masked_text(_response_json(response), masking)
-        messages = json.dumps(masked(self._sent(), masking), ensure_ascii=False, default=str)
-        fields = {"step": self._operation.step, "model": self.model, "messages": masked_text(messages, masking), "reply": reply}
-        simulation.emit("llm_payload", fields, span=self._operation.span, parent=self._operation.parent)
+        operation = self._operation
+        tools = self.tools() if callable(self.tools) else self.tools
+        prompt = prompt_fields(simulation, self._sent(), tools, operation.span)
+        fields = {"step": operation.step, "model": self.model, **prompt, "reply": reply_text(simulation, response)}
+        simulation.emit("llm_payload", fields, span=operation.span, parent=operation.parent)
 
 
 def _with_counts(reply: ModelReply, counted: ModelReply | None) -> ModelReply:
@@ -295,12 +295,3 @@ def _reply_fields(reply: ModelReply) -> dict[str, object]:
         "cache_write_tokens": reply.written_tokens,
         "cost_usd": reply.cost_usd,
     }
-
-
-def _response_json(response: Any) -> str:
-    if response is None or isinstance(response, Mapping):
-        return json.dumps(response, ensure_ascii=False, default=str)
-    choice = response.choices[0]
-    message = getattr(choice, "message", choice)
-    dump = getattr(message, "model_dump", None)
-    return json.dumps(dump() if dump is not None else str(message), ensure_ascii=False, default=str)

@@ -156,9 +156,10 @@ def test_debug_adds_what_was_sent_and_replied_with_keys_masked() -> None:
     simulation.step = 2
     messages = [{"role": "system", "content": "use api_key=abcdef123456"}]
     ModelCall(simulation, "m", "openai", messages).finish(reply())
-    call, payload = sink.events
+    call, part, payload = sink.events
     assert (payload.type, payload.get("span"), payload.get("step")) == ("llm_payload", call.get("span"), 2)
-    assert payload.get("messages") == '[{"role": "system", "content": "use api_key=***"}]'
+    assert (part.type, part.get("text")) == ("prompt_part", '{"role": "system", "content": "use api_key=***"}')
+    assert payload.get("sent") == part.get("hash")
     assert "hello" in str(payload.get("reply"))
     assert messages == [{"role": "system", "content": "use api_key=abcdef123456"}]
 
