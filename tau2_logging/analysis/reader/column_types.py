@@ -22,8 +22,10 @@ META = ("row", "file", "line", "level", "time", "task", "thread", "type")
 FIELD = ":field"
 """Ending of the column of a field that bears the name of a column of ours, `line=` for one."""
 
-_IDS = frozenset(("span", "parent", "hash", "continues"))
-_PAYLOADS = frozenset(("messages", "sent", "reply", "arguments", "result", "traceback", "text", "error_message", "argv"))
+_IDS = frozenset(("span", "parent"))
+_PAYLOADS = frozenset((
+    "messages", "hash", "continues", "sent", "reply", "arguments", "result", "traceback", "text", "error_message", "argv",
+))  # fmt: skip
 """Text that is different each time and may be long."""
 
 _TAKEN = frozenset((*META, "end_ms", "role"))
