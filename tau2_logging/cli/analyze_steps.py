@@ -25,11 +25,11 @@ from tau2_logging.analysis.reports.compared.compare_files import write_files
 from tau2_logging.analysis.reports.compared.compare_text import WIDTH
 from tau2_logging.analysis.reports.console import watch
 from tau2_logging.analysis.reports.output import write_deep_reports, write_reports
-from tau2_logging.analysis.reports.prompts import show_prompts
 from tau2_logging.analysis.reports.report_failures import Attempts, reason
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.reports.several_runs import write_runs
 from tau2_logging.analysis.reports.show import show
+from tau2_logging.analysis.reports.show_prompts import show_prompts
 from tau2_logging.analysis.reports.text.sections import GROUPS, gate_values
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.analysis.timeline.replay import replay

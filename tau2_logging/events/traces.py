@@ -18,9 +18,9 @@ from dataclasses import dataclass, field, replace
 
 from tau2_logging.events import semconv
 from tau2_logging.events.event import Event
-from tau2_logging.events.prompts import PART, Prompts
 from tau2_logging.events.roles import MODEL_CALL_TYPES
 from tau2_logging.events.semconv_content import content_attributes, conversation_attributes
+from tau2_logging.events.sent_prompts import PART, Prompts
 from tau2_logging.events.trace_ids import span_id, trace_id
 
 _CALLS = (*MODEL_CALL_TYPES, "tool_call")

@@ -16,11 +16,11 @@ from tau2_logging.events.codec import EventContext, decode, encode_in, encode_pa
 from tau2_logging.events.levels import DEBUG, INFO
 from tau2_logging.events.structured import StructuredEvent, make_event
 from tau2_logging.logger.clock import Clock, WallText
+from tau2_logging.logger.content.written_parts import WrittenParts
 from tau2_logging.logger.content.sensitive import ALL, SECRETS, mask_personal
 from tau2_logging.logger.event_queue import Flusher
 from tau2_logging.logger.event_writer import StructuredFields
 from tau2_logging.logger.logging_records import RecordForwarder, register_levels
-from tau2_logging.logger.prompt_parts import PromptParts
 from tau2_logging.logger.sink import NO_LINES, Sink
 
 T = TypeVar("T")
@@ -32,7 +32,7 @@ def _after_fork() -> None:
     """Give the spans of a copy of this process (os.fork, multiprocessing) another prefix, so that no two events have the same id."""
     for logger in _LOGGERS:
         logger.new_span_prefix()
-        logger.prompt_parts.unlock()
+        logger.written_parts.unlock()
 
 
 if hasattr(os, "register_at_fork"):
@@ -71,7 +71,7 @@ class EventLogger:
         self.failures = 0
         self.masking = masking
         self.flusher = Flusher()
-        self.prompt_parts = PromptParts()
+        self.written_parts = WrittenParts()
         self.lost_elsewhere: dict[str, tuple[int, str]] = {}
         self.wants_structured = any(sink.wants_structured for sink in self.sinks)
         self._personal = masking == ALL

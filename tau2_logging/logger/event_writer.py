@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 from tau2_logging.events.codec import EventContext
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.clock import Clock
-from tau2_logging.logger.prompt_parts import PromptParts
+from tau2_logging.logger.content.written_parts import WrittenParts
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ class EventWriter(Protocol):
     worker: str | None
     clock: Clock
     masking: str
-    prompt_parts: PromptParts
+    written_parts: WrittenParts
     wants_structured: bool
 
     @property

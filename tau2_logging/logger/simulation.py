@@ -18,10 +18,10 @@ from tau2_logging.events.roles import TOKEN_FIELDS
 from tau2_logging.events.structured import StructuredEvent
 from tau2_logging.logger.call_problem import CallProblem, follows
 from tau2_logging.logger.content.call_tape import CallTape
+from tau2_logging.logger.content.written_parts import PromptChain
 from tau2_logging.logger.event_queue import EventQueue, MakeEvents
 from tau2_logging.logger.event_writer import EventWriter
 from tau2_logging.logger.ledger import Ledger
-from tau2_logging.logger.prompt_parts import PromptChain
 
 SETUP, LIVE, EVALUATION, DONE = "setup", "live", "evaluation", "done"
 """Phases. Only what the live phase does is a `tool_call`: tau2's evaluator plays the same tools again."""

@@ -12,7 +12,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 
 from tau2_logging.events.domain_label import plain_domain
-from tau2_logging.events.prompts import PART, PAYLOAD
+from tau2_logging.events.sent_prompts import PART, PAYLOAD
 from tau2_logging.logger.sink import Sink
 from tau2_logging.sinks.appender import Appender, append_to_all, lost_lines
 

@@ -11,7 +11,7 @@ import pytest
 
 from tau2_logging.analysis import load_log
 from tau2_logging.analysis.conversations.read_conversations import ConversationReader
-from tau2_logging.analysis.reports.prompts import show_prompts
+from tau2_logging.analysis.reports.show_prompts import show_prompts
 from tau2_logging.cli import analyze_timing
 from tau2_logging.errors import UserError
 from tau2_logging.instrument.model_calls import model_call

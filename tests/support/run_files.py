@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.events import EXCLUSIVE_MS, Event, decode
-from tau2_logging.events.prompts import Prompts
+from tau2_logging.events.sent_prompts import Prompts
 
 Key = tuple[str, str, int]
 

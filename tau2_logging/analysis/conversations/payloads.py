@@ -12,7 +12,7 @@ import pandas as pd
 from tau2_logging.analysis.conversations.conversation import Key, Told
 from tau2_logging.analysis.conversations.prompts_sent import prompts_of
 from tau2_logging.analysis.conversations.turn_times import key_of
-from tau2_logging.events.prompts import Prompts
+from tau2_logging.events.sent_prompts import Prompts
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tau2_logging.events.prompts import COLUMNS, PART, PAYLOAD, Prompts
+from tau2_logging.events.sent_prompts import COLUMNS, PART, PAYLOAD, Prompts
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData

@@ -11,7 +11,7 @@ from tau2_logging.analysis.conversations.turn_times import key_of
 from tau2_logging.analysis.reports.console import console
 from tau2_logging.analysis.reports.text.reading import outcome_of, show_conversation
 from tau2_logging.errors import UserError
-from tau2_logging.events.prompts import PAYLOAD
+from tau2_logging.events.sent_prompts import PAYLOAD
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog

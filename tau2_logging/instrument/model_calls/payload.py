@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tau2_logging.events.domain_label import plain_domain
-from tau2_logging.events.prompts import PART
+from tau2_logging.events.sent_prompts import PART
 from tau2_logging.logger.content.sensitive import masked, masked_text
 from tau2_logging.logger.simulation import Simulation
 
@@ -31,7 +31,7 @@ def _hash_of(simulation: Simulation, part: Any) -> str:
         simulation.emit(PART, {"hash": name, "text": text})
         return not simulation.closed
 
-    return simulation.logger.prompt_parts.hash_of(
+    return simulation.logger.written_parts.hash_of(
         plain_domain(simulation.domain),
         _to_json(part),
         lambda: masked_text(_to_json(masked(part, masking)), masking),

@@ -15,10 +15,10 @@ from tau2_logging.analysis import load_log
 from tau2_logging.analysis.conversations.prompts_sent import prompts_of as prompts_in_log
 from tau2_logging.events import Event, decode, encode
 from tau2_logging.events.levels import DEBUG
-from tau2_logging.events.prompts import Prompts, part_hash
+from tau2_logging.events.sent_prompts import Prompts, part_hash
 from tau2_logging.instrument.model_calls.model_call import ModelCall
 from tau2_logging.logger import EventLogger, FakeClock, Simulation
-from tau2_logging.logger.prompt_parts import PromptParts
+from tau2_logging.logger.content.written_parts import WrittenParts
 from tau2_logging.sinks import DomainFiles, MemorySink
 from tests.support.run_files import prompts_of
 
@@ -148,7 +148,7 @@ def test_a_part_that_an_ended_simulation_could_not_write_is_written_by_the_next(
 def test_of_parts_only_so_many_are_remembered() -> None:
     """A forgotten one is written again: memory has a limit, and the log is complete."""
     written: list[str] = []
-    parts = PromptParts(most=3)
+    parts = WrittenParts(most=3)
     for raw in "abcdabcd":
         parts.hash_of("retail", raw, lambda raw=raw: raw, lambda name, text: written.append(text) is None)  # type: ignore[misc]
     assert written == list("abcdabcd")

@@ -1,4 +1,4 @@
-"""What a log at DEBUG holds of prompts already, so that each message is written once (`events.prompts` has the format)."""
+"""What a log at DEBUG holds of prompts already, so that each message is written once (`events.sent_prompts` has the format)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from tau2_logging.events.logfmt import clean
-from tau2_logging.events.prompts import Recent, part_hash
+from tau2_logging.events.sent_prompts import Recent, part_hash
 
 MOST = 16_384
 """Parts that are remembered, of the order of a thousand simulations; one that has been forgotten is written again."""
@@ -17,7 +17,7 @@ _PATIENCE_S = 1.0
 _SPAN = ""
 
 
-class PromptParts:
+class WrittenParts:
     """The parts of prompts that have been written into the log of each domain. Safe for threads; takes some 5 MB at most."""
 
     def __init__(self, most: int = MOST) -> None:

@@ -15,8 +15,8 @@ from tau2_logging.analysis.conversations.prompts_sent import prompts_of
 from tau2_logging.analysis.conversations.turn_times import key_of
 from tau2_logging.analysis.reports.show import chosen_simulations, named
 from tau2_logging.errors import UserError
-from tau2_logging.events.prompts import PAYLOAD, Prompts
 from tau2_logging.events.roles import ROLE_OF_EVENT
+from tau2_logging.events.sent_prompts import PAYLOAD, Prompts
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
