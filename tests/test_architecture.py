@@ -89,7 +89,7 @@ CHANGES = {
     "tau2_logging.instrument.patching": {"": "the one place where anything is put in somebody's place, and taken off"},
     "tau2_logging.instrument.model_calls.rate_limiter": {"call.count_tokens = ": _OWN},
     "tau2_logging.instrument.http": {"call.price = ": _OWN, "call.tools = ": _OWN},
-    "tau2_logging.instrument.litellm": {"call.price = ": _OWN, "call.tools = ": _OWN},
+    "tau2_logging.instrument.litellm": {"call.price = ": _OWN},
     "tau2_logging.instrument.maseval": {"setattr(simulation, ": _OWN},
     "tau2_logging.models.custom_provider": {"litellm.custom_provider_map = ": "where litellm has people enter their providers"},
     "tau2_logging.environments.records": {"object.__setattr__(twin, ": "a copy of our own of a pydantic model, made without its checks"},
