@@ -16,8 +16,8 @@ from tau2_logging.events.codec import EventContext, decode, encode_in, encode_pa
 from tau2_logging.events.levels import DEBUG, INFO
 from tau2_logging.events.structured import StructuredEvent, make_event
 from tau2_logging.logger.clock import Clock, WallText
-from tau2_logging.logger.content.written_parts import WrittenParts
 from tau2_logging.logger.content.sensitive import ALL, SECRETS, mask_personal
+from tau2_logging.logger.content.written_parts import WrittenParts
 from tau2_logging.logger.event_queue import Flusher
 from tau2_logging.logger.event_writer import StructuredFields
 from tau2_logging.logger.logging_records import RecordForwarder, register_levels
