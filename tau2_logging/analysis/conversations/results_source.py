@@ -32,12 +32,14 @@ def told_by_checkpoint(path: Path) -> Iterator[Told]:
     for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             row = json.loads(line)
-            last[str(row["task"]), str(row["trial"])] = row
+            key = (str(row["task"]), str(row["trial"]))
+            last[key] = row if row.get("simulation") or key not in last else {**last[key], **row, "played": last[key].get("played")}
         except (ValueError, KeyError, TypeError):
             continue  # reading the record counts it and says so
     for (task, trial), row in last.items():
-        if row.get("simulation"):
-            yield _told((path.resolve().parent.name, str(row["domain"]), task, trial), row["simulation"], path, 0, None, None)
+        said = row.get("simulation") or row.get("played")  # one that waits for its evaluation has been said, and has no reward
+        if said:
+            yield _told((path.resolve().parent.name, str(row["domain"]), task, trial), said, path, 0, None, None)
 
 
 def _told(key: Any, simulation: Mapping[str, Any], path: Path, history: int, task: Any, policy: str | None) -> Told:

@@ -147,7 +147,8 @@ def read_checkpoint(path: Path) -> Rows:
     for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         try:
             row = json.loads(line)
-            last[str(row["task"]), int(row["trial"])] = row
+            if row.get("status") != "played":  # a conversation before its evaluation is no result
+                last[str(row["task"]), int(row["trial"])] = row
         except (ValueError, KeyError, TypeError):
             rows.refused.append(rejected(str(path), number, "not a row of a checkpoint", line))
     for (task, trial), row in last.items():
