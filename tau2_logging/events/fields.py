@@ -71,6 +71,7 @@ _ROWS = (
         "str",
         "start of the SHA-256 of the user's system prompt: the intended one (task_start), the one sent (user_sim)",
     ),
+    ("played_before", "bool", "the conversation was played in an earlier start of the run, and is only evaluated now"),
     ("endpoint", "str", "host:port the request went to"),
     ("has_tool_calls", "bool", "the reply holds tool calls"),
     ("finish_reason", "str", "why the model stopped: stop, tool_calls, length, ..."),

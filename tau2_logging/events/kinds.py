@@ -56,7 +56,7 @@ _KINDS = (
         (*_TIME, "simulations", "ok", "errors", "model_failures", "timeouts", "pending", "mean_reward", *COUNTERS[1:], *TOKEN_FIELDS,
          "cost_usd", "signal", "stopped_by"),
     ),
-    Kind("task_start", INFO, "a simulation starts", ("start_ms", "seed", "task_hash", "variant", "prompt_hash")),
+    Kind("task_start", INFO, "a simulation starts", ("start_ms", "seed", "task_hash", "variant", "prompt_hash", "played_before")),
     Kind(
         "task_end", INFO, "a simulation ends",
         ("status", "reward", "tau2_reward", "termination", "stop_token", *_TIME, *EXCLUSIVE_MS, *COUNTERS, *TOKEN_FIELDS, "cost_usd",

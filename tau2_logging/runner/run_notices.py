@@ -58,7 +58,8 @@ def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterat
             yield f"{domain}: {number} tasks left out that agent {config.agent} cannot do"
     total = len(plan.units)
     if folder.resumed:
-        yield f"resuming run {folder.run_id}: {len(folder.done)} of {total} simulations are done"
+        played = f"; {len(folder.played)} are played and are only evaluated" if folder.played else ""
+        yield f"resuming run {folder.run_id}: {len(folder.done)} of {total} simulations are done{played}"
     yield f"run {folder.run_id}: {total - len(folder.done)} simulations, {config.max_concurrency} at a time"
 
 

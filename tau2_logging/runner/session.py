@@ -163,7 +163,7 @@ class _Session:
         self.folder = folder = record.folder
         self.lock = lock
         self.console = console
-        self.todo = tuple(unit for unit in plan.units if unit.key not in folder.done)
+        self.todo = tuple(replace(unit, played=folder.played.get(unit.key)) for unit in plan.units if unit.key not in folder.done)
         choice = choose_executor(record.config, len(self.todo))
         self.config = config = replace(record.config, executor=choice.executor, workers=choice.workers)
         self.run_spec = RunSpec(config, folder.run_id, folder.directory, plan.settings)
@@ -231,7 +231,8 @@ class _Session:
         config = self.config
         if config.executor == THREADS:
             watchdog = Watchdog(config.heartbeat, config.task_timeout)
-            return ThreadsExecutor(context, self.todo, config.max_concurrency, watchdog, servers.waits)
+            evaluations = config.max_evaluations or config.max_concurrency
+            return ThreadsExecutor(context, self.todo, config.max_concurrency, watchdog, servers.waits, evaluations)
         return make_pool(self.run_spec, context, self.todo, self.folder.started_wall, servers, self._say)
 
     def _open_logger(self, stack: ExitStack, more: Sequence[Sink]) -> tuple[LiveTotals, EventLogger]:

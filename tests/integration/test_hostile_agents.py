@@ -100,15 +100,14 @@ def test_a_reward_that_is_no_number_is_an_error(reward: Any, tmp_path: Path, mon
     """An evaluator that gives something else than a number ends its simulation in error, without a reward, and the run goes on."""
     from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
-    run_task = Tau2Harness.run_task
+    evaluate = Tau2Harness.evaluate
 
-    def strange(self: Tau2Harness, recipe: Any, task: Any, seed: int) -> Any:
-        result = run_task(self, recipe, task, seed)
+    def strange(self: Tau2Harness, recipe: Any, task: Any, result: Any) -> None:
+        evaluate(self, recipe, task, result)
         if task.id == "create_task_1":
             result.reward_info = result.reward_info.model_copy(update={"reward": reward})
-        return result
 
-    monkeypatch.setattr(Tau2Harness, "run_task", strange)
+    monkeypatch.setattr(Tau2Harness, "evaluate", strange)
     code, _ = run_quietly(scripted(tmp_path, num_tasks=3))
     rows = {row["task"]: row for row in read_rows(RunFiles(tmp_path).only_run() / "simulations_mock.jsonl")}
     assert code == 1

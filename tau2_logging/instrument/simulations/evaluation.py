@@ -14,6 +14,7 @@ def begin_evaluation(simulation: Simulation) -> Begun:
     simulation.enter(EVALUATION)
     simulation.turn = simulation.step = None
     simulation.step_span = simulation.span
+    simulation.replay_calls = simulation.gold_calls = 0
     before, _ = simulation.ledger.milliseconds()
     return simulation.ledger.enter("evaluation"), before["evaluation"]
 

@@ -17,10 +17,10 @@ Entry = dict[str, Any]
 
 
 class CallTape:
-    """Takes calls in the order in which they are made, from any thread."""
+    """Takes calls in the order in which they are made, from any thread. `earlier`: calls of an earlier start of the run."""
 
-    def __init__(self) -> None:
-        self._entries: list[Entry] = []
+    def __init__(self, earlier: list[Entry] | None = None) -> None:
+        self._entries: list[Entry] = earlier or []
         self._last: dict[str, tuple[str, ...]] = {}
         self._texts: dict[str, str] = {}
         self._lock = threading.Lock()
@@ -53,6 +53,11 @@ class CallTape:
     def failed(self, entry: Entry, error: BaseException, ms: float) -> None:
         """Note that there was no answer."""
         entry |= {"error": type(error).__name__, "ms": round(ms, 3)}
+
+    def count(self, role: str) -> int:
+        """Return how many calls of a role there are so far."""
+        with self._lock:
+            return sum(entry["role"] == role for entry in self._entries)
 
     def json(self) -> str | None:
         """Return the calls so far as a JSON array, None if there is none."""

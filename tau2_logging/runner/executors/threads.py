@@ -16,11 +16,12 @@ from contextlib import suppress
 from tau2_logging.logger.scope import TIMEOUT, Outcome
 from tau2_logging.logger.simulation import InFlight, Simulation
 from tau2_logging.runner.executors.executor import Held, Report, RunFailure, free
+from tau2_logging.runner.work.checkpoint import Row
 from tau2_logging.runner.work.run_plan import Unit
-from tau2_logging.runner.work.run_unit import RunContext, conclude, interrupt, run_unit
+from tau2_logging.runner.work.run_unit import PlayedUnit, RunContext, conclude, evaluate_unit, interrupt, play_unit
 from tau2_logging.runner.work.watchdog import Watchdog
 
-THREAD_NAME = "simulation"
+THREAD_NAME, EVALUATION_THREAD_NAME = "simulation", "evaluation"
 _HELD_S = 0.1
 _STARTED_S = 2.0
 """How long the end of a run waits for a simulation that is being started; that takes milliseconds."""
@@ -30,10 +31,19 @@ APART_S, LONGEST_RAMP_S = 0.02, 2.0
 
 class ThreadsExecutor:
     """Runs units, `workers` at a time. With `units` None they are given one by one with `add`, by the code that runs a worker process.
-    None is started while `held` says why.
+    None is started while `held` says why. A conversation that is over and has to be judged leaves its worker to the next one: `evaluations`
+    at a time (None: as many as workers) are judged in threads of their own, in the order in which they were played.
     """
 
-    def __init__(self, context: RunContext, units: Iterable[Unit] | None, workers: int, watchdog: Watchdog, held: Held = free) -> None:
+    def __init__(
+        self,
+        context: RunContext,
+        units: Iterable[Unit] | None,
+        workers: int,
+        watchdog: Watchdog,
+        held: Held = free,
+        evaluations: int | None = None,
+    ) -> None:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._context = context
         self._watchdog = watchdog
@@ -43,6 +53,10 @@ class ThreadsExecutor:
         self._workers = workers if self._more else min(workers, max(len(self._pending), 1))
         self._flying: dict[Unit, Simulation] = {}
         self._given_up: set[Unit] = set()
+        self._most_evaluations = evaluations or workers
+        self._evaluators = 0
+        self._queued: dict[Unit, tuple[PlayedUnit, int]] = {}
+        self._evaluating: set[Unit] = set()
         self._at_work = 0
         self._starting = 0
         self._changed = threading.Condition()
@@ -61,7 +75,7 @@ class ThreadsExecutor:
 
     def tick(self) -> None:
         """Write the heartbeats that are due, and give up what is past its time limit."""
-        flying = {simulation: unit for unit, simulation in self._flying.copy().items()}
+        flying = {simulation: unit for unit, simulation in self._flying.copy().items() if unit not in self._queued}
         for simulation in self._watchdog.tick(flying):
             waiting = simulation.waiting()
             late = TimeoutError(f"past the limit of {self._watchdog.limit_s:g} s, waiting on {waiting.what}")
@@ -89,6 +103,8 @@ class ThreadsExecutor:
     def close(self) -> None:
         """Abandon what is in flight: it is kept as interrupted, writes nothing more, and stops at its next step."""
         self.stop()
+        with self._changed:
+            self._queued.clear()
         with self._changed:  # one that has been taken is about to write its task_start
             self._changed.wait_for(lambda: self._starting == 0, _STARTED_S)
         for unit, simulation in self._flying.copy().items():
@@ -104,7 +120,12 @@ class ThreadsExecutor:
                 return
             self._given_up.add(unit)
             self._at_work -= 1  # it may never end
-        self._start_worker()
+            judged = unit in self._evaluating
+            self._evaluators -= judged
+        if judged:
+            self._start_evaluators()
+        else:
+            self._start_worker()
 
     def _start_worker(self, after_s: float = 0.0) -> None:
         with self._changed:
@@ -115,14 +136,65 @@ class ThreadsExecutor:
         try:
             time.sleep(after_s)
             while (unit := self._take()) is not None:
-                row = run_unit(unit, self._context, self._begun)
-                if self._leave(unit):
+                done = play_unit(unit, self._context, self._begun)
+                if isinstance(done, PlayedUnit):
+                    if self._handed_over(done):
+                        continue
+                    done = evaluate_unit(done, self._context)
+                if not self._finish(unit, done):
                     return  # another has taken this one's place
-                if row is not None:
-                    self.reports.put(row)
             self._end(None)
         except BaseException as error:
             self._end(RunFailure(error))
+
+    def _finish(self, unit: Unit, row: Row | None) -> bool:
+        """Report a unit; False if it was given up, and its slot to another thread."""
+        if self._leave(unit):
+            return False
+        if row is not None:
+            self.reports.put(row)
+        return True
+
+    def _handed_over(self, played: PlayedUnit) -> bool:
+        """Leave a unit's evaluation to others if it asks a judge: to wait for models takes no worker, to play tools again does."""
+        context, unit = self._context, played.unit
+        if not context.harness.asks_judge(context.settings[unit.domain], unit.task):
+            return False
+        with self._changed:
+            if unit in self._given_up:
+                return False
+            self._queued[unit] = played, context.logger.clock.now_ns()
+        self._start_evaluators()
+        return True
+
+    def _start_evaluators(self) -> None:
+        """Start a thread if there is something to evaluate and room for one more. It ends when nothing is left."""
+        with self._changed:
+            if not self._queued or self._evaluators >= self._most_evaluations:
+                return
+            self._evaluators += 1
+            self._at_work += 1
+        threading.Thread(target=self._evaluate, name=EVALUATION_THREAD_NAME, daemon=True).start()
+
+    def _evaluate(self) -> None:
+        try:
+            while (played := self._next_played()) is not None:
+                if not self._finish(played.unit, evaluate_unit(played, self._context)):
+                    return
+        except BaseException as error:
+            self._end(RunFailure(error))
+
+    def _next_played(self) -> PlayedUnit | None:
+        with self._changed:
+            if not self._queued:
+                self._evaluators -= 1
+                self._at_work -= 1
+                return None
+            unit = next(iter(self._queued))
+            played, since_ns = self._queued.pop(unit)
+            self._evaluating.add(unit)
+            played.simulation.queued_ms += (self._context.logger.clock.now_ns() - since_ns) / 1e6
+            return played
 
     def _end(self, report: Report) -> None:
         self.reports.put(report)
@@ -148,4 +220,5 @@ class ThreadsExecutor:
     def _leave(self, unit: Unit) -> bool:
         with self._changed:
             self._flying.pop(unit, None)
+            self._evaluating.discard(unit)
             return unit in self._given_up

@@ -9,7 +9,7 @@ import queue
 import threading
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tau2_logging.errors import Tau2LoggingError, UserError
@@ -18,8 +18,8 @@ from tau2_logging.logger.scope import ERROR, Outcome, begin
 from tau2_logging.logger.simulation import InFlight
 from tau2_logging.runner.executors.executor import Held, Report, RunFailure, free
 from tau2_logging.runner.executors.worker_session import WorkerReport
-from tau2_logging.runner.work.checkpoint import Key
-from tau2_logging.runner.work.run_plan import Unit
+from tau2_logging.runner.work.checkpoint import PLAYED, Key, Row
+from tau2_logging.runner.work.run_plan import PlayedConversation, Unit
 from tau2_logging.runner.work.run_spec import WorkerSpec
 from tau2_logging.runner.work.run_unit import RunContext, conclude
 
@@ -91,6 +91,8 @@ class WorkerState:
         self.worker = worker
         self.host: str | None = None
         self.units: dict[Key, Unit] = {}
+        self.played: set[Key] = set()
+        """Those of `units` whose conversation is over and has been kept: they hold no slot."""
         self.in_flight: list[InFlight] = []
         self.heard_ns = 0
         self.left = False
@@ -98,7 +100,7 @@ class WorkerState:
     @property
     def free(self) -> int:
         """Slots without a unit; none before it is ready."""
-        return self.worker.slots - len(self.units) if self.host is not None and not self.left else 0
+        return self.worker.slots - len(self.units) + len(self.played) if self.host is not None and not self.left else 0
 
 
 class WorkerPool:
@@ -217,10 +219,19 @@ class WorkerPool:
         if news.unwritten[0]:
             self._context.logger.lost_elsewhere[worker.name] = news.unwritten
         for row in news.rows:
-            if state.units.pop(row.key, None) is not None:
+            if row.key in state.units:
                 self._context.keep(row)
-                self.reports.put(row)
+                self._take_row(state, row)
         state.in_flight = news.in_flight
+
+    def _take_row(self, state: WorkerState, row: Row) -> None:
+        if row.status == PLAYED and row.simulation is not None:
+            state.units[row.key] = replace(state.units[row.key], played=PlayedConversation(row.simulation, row.calls))
+            state.played.add(row.key)
+            return
+        del state.units[row.key]
+        state.played.discard(row.key)
+        self.reports.put(row)
 
     def _relay(self, report: WorkerReport) -> None:
         logger = self._context.logger
@@ -266,6 +277,7 @@ class WorkerPool:
             else:
                 self._give_up(unit, reason)
         state.units.clear()
+        state.played.clear()
 
     def _give_up(self, unit: Unit, reason: str) -> None:
         lost = WorkerLost(f"{MAX_DEATHS_PER_SIMULATION} workers ended while they ran it; the last: {reason}")

@@ -25,7 +25,7 @@ from tau2_logging.runner.harness.enhanced_domains import offered
 from tau2_logging.runner.harness.load_harness import load_harness
 from tau2_logging.runner.model_calls.model_servers import model_servers
 from tau2_logging.runner.settings.config import RunConfig
-from tau2_logging.runner.work.checkpoint import Row
+from tau2_logging.runner.work.checkpoint import PLAYED, Row
 from tau2_logging.runner.work.process_setup import ProcessSetup
 from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
@@ -129,8 +129,10 @@ def open_session(run_spec: RunSpec, worker_spec: WorkerSpec) -> Iterator[WorkerS
         stack.callback(logger.close)
         setup.open(stack, logger, servers)
         stack.enter_context(servers.watched(logger, samples=False))
-        context = RunContext(harness, logger, run_spec.settings, lambda row: None)
-        executor = ThreadsExecutor(context, None, worker_spec.slots, Watchdog(config.heartbeat, config.task_timeout))
+        context = RunContext(harness, logger, run_spec.settings, lambda row: executor.reports.put(row) if row.status == PLAYED else None)
+        watchdog = Watchdog(config.heartbeat, config.task_timeout)
+        evaluations = max(config.max_evaluations // worker_spec.share, 1) if config.max_evaluations else worker_spec.slots
+        executor = ThreadsExecutor(context, None, worker_spec.slots, watchdog, evaluations=evaluations)
         executor.start()
         stack.callback(executor.close)
         stack.callback(_tell_notes, setup, said)

@@ -21,6 +21,7 @@ from tau2_logging.events.call_arguments import shown_arguments
 from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.instrument import distribution_version, has_module
 from tau2_logging.instrument.simulations.judge_model import judged_by, own_judge
+from tau2_logging.instrument.simulations.separate_evaluation import played_only, without_evaluation
 from tau2_logging.invocation import ready_interpreter
 from tau2_logging.logger.bridge import silence_loguru
 from tau2_logging.logger.content.error_text import error_line
@@ -167,9 +168,39 @@ class Tau2Harness:
         except Exception as error:
             raise UserError(f"domain {domain} cannot be run with a solo agent ({error}); choose another agent or domain") from error
 
+    def play(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
+        """Play the conversation of a task; returns tau2's SimulationRun, not evaluated (another harness may evaluate it). Raises whatever
+        tau2 raises."""
+        with without_evaluation():
+            return played_only(self._release.run_task(settings, task, seed, self._evaluation_type(settings, task)))
+
+    def evaluate(self, settings: SimulationSettings, task: Any, run: Any) -> None:
+        """Evaluate a SimulationRun that was played, with tau2's own evaluator. Raises whatever tau2 or a judge raises."""
+        evaluator = importlib.import_module("tau2.evaluator.evaluator")
+        run.reward_info = evaluator.evaluate_simulation(
+            simulation=run,
+            task=task,
+            evaluation_type=self._evaluation_type(settings, task),
+            solo_mode=self.is_solo(settings.agent),
+            domain=settings.domain,
+            **self._release.evaluation_arguments(settings, task),
+        )
+
     def run_task(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
-        """Run and evaluate one task; returns tau2's SimulationRun. Raises whatever tau2 raises."""
-        return self._release.run_task(settings, task, seed, self._evaluation_type(settings, task))
+        """Play and evaluate one task; returns tau2's SimulationRun. Raises whatever tau2 raises."""
+        run = self.play(settings, task, seed)
+        if run.reward_info is None:
+            self.evaluate(settings, task, run)
+        return run
+
+    def asks_judge(self, settings: SimulationSettings, task: Any) -> bool:
+        """Return whether the evaluation of a task makes model calls."""
+        asked = self.needs_judge(task) or settings.judge_llm is not None
+        return asked and bool(getattr(task.evaluation_criteria, "nl_assertions", None))
+
+    def read_run(self, text: str) -> Any:
+        """Return a SimulationRun from its JSON. Raises ValueError if it is none."""
+        return importlib.import_module("tau2.data_model.simulation").SimulationRun.model_validate_json(text)
 
     def needs_judge(self, task: Any) -> bool:
         """Return whether the reward of a task rests on natural-language assertions, which a model judges."""

@@ -16,6 +16,9 @@ class Release(Protocol):
     def run_task(self, settings: SimulationSettings, task: Any, seed: int, evaluation_type: Any) -> Any:
         """Run and evaluate one task; tau2's SimulationRun."""
 
+    def evaluation_arguments(self, settings: SimulationSettings, task: Any) -> dict[str, Any]:
+        """Return the arguments of tau2's evaluator that the other line does not have."""
+
     def info(self, settings: SimulationSettings) -> Any:
         """Return tau2's Info of a run."""
 
@@ -51,6 +54,10 @@ class V02:
             **{name: value for name, value in judge.items() if name in accepted},
         )
 
+    def evaluation_arguments(self, settings: SimulationSettings, task: Any) -> dict[str, Any]:
+        """Return none."""
+        return {}
+
     def info(self, settings: SimulationSettings) -> Any:
         """Return tau2's Info of a run."""
         return self._run.get_info(**_shared_arguments(settings), num_trials=settings.num_trials, seed=settings.seed)
@@ -83,6 +90,11 @@ class V1:
     def run_task(self, settings: SimulationSettings, task: Any, seed: int, evaluation_type: Any) -> Any:
         """Run and evaluate one task."""
         return self._run.run_single_task(self._config(settings), task, seed=seed, evaluation_type=evaluation_type)
+
+    def evaluation_arguments(self, settings: SimulationSettings, task: Any) -> dict[str, Any]:
+        """Return what tau2's runner gives the environments of an evaluation: which retrieval a domain of documents has."""
+        made = getattr(importlib.import_module("tau2.runner.batch"), "_build_env_kwargs", None)
+        return {"env_kwargs": (made(self._config(settings), task) or None) if made is not None else None}
 
     def info(self, settings: SimulationSettings) -> Any:
         """Return tau2's Info of a run."""

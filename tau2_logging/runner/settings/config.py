@@ -92,6 +92,7 @@ class RunConfig:
     task_split: str | None = None
     num_trials: int = 1
     max_concurrency: int = 3
+    max_evaluations: int | None = None
     executor: str = THREADS
     workers: int | None = None
     ray_address: str | None = None

@@ -25,6 +25,9 @@ from tau2_logging.runner.work.dumping import dumped
 from tau2_logging.sinks.appender import Appender
 
 Key = tuple[str, str, int]
+PLAYED = "played"
+"""Status of a row that holds a conversation before it is evaluated. It is no result: its `simulation` is null, and the conversation is in
+`played`, where nobody looks for one."""
 _ROW_TYPES: dict[str, tuple[type, ...]] = {
     "domain": (str,),
     "task": (str,),
@@ -38,9 +41,12 @@ _ROW_TYPES: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """A line of the checkpoint. `simulation` is tau2's SimulationRun as JSON text, None if there is none; `note` says what is special
-    about it. `calls` are its model calls as JSON text (see `call_tape`), `texts` those of their system prompts and tools, by hash;
-    `left_recording` says where a replayed simulation differs from its recording and went on."""
+    """A line of the checkpoint: a simulation that ended, or (status PLAYED) one that was played and is not evaluated.
+
+    `simulation` is tau2's SimulationRun as JSON text, None if there is none; `note` says what is special about it. `calls` are its model
+    calls as JSON text (see `call_tape`), `texts` those of their system prompts and tools, by hash; `left_recording` says where a replayed
+    simulation differs from its recording and went on.
+    """
 
     domain: str
     task: str
@@ -74,7 +80,11 @@ class Row:
             head["left_recording"] = self.left_recording
         text = json.dumps(head, ensure_ascii=False)[:-1]
         text += f', "calls": {self.calls}' if self.calls is not None else ""
-        text += f', "messages": {self.messages or "null"}, "simulation": {self.simulation or "null"}}}\n'
+        simulation = self.simulation or "null"
+        if self.status == PLAYED:
+            text += f', "played": {simulation}'
+            simulation = "null"
+        text += f', "messages": {self.messages or "null"}, "simulation": {simulation}}}\n'
         return text.encode("utf-8", "replace")
 
 
@@ -86,7 +96,7 @@ class Checkpoint:
         self._prompts = {domain: PromptTexts(directory / f"prompts_{domain}.jsonl") for domain in self._files}
 
     def append(self, row: Row) -> None:
-        """Keep a finished simulation. Raises OSError if the disk refuses: what is lost here is the result."""
+        """Keep a finished or a played simulation. Raises OSError if the disk refuses: what is lost here is the result."""
         self._prompts[row.domain].keep(row.texts)
         file = self._files[row.domain]
         file.follow()
@@ -132,10 +142,20 @@ class PromptTexts:
 
 
 def read_rows(path: Path, refused: list[str] | None = None) -> Iterator[dict[str, Any]]:
-    """Yield the lines of a checkpoint, in order; a line cut short by a kill is passed over.
+    """Yield the lines of a checkpoint that tell how a simulation ended, in order; a line cut short by a kill is passed over.
 
     So is one that was edited or damaged so that it cannot be a row; `refused` is told which and why.
     """
+    yield from (row for row in _lines(path, refused) if row["status"] != PLAYED)
+
+
+def played_rows(directory: Path, domains: Iterable[str]) -> dict[Key, dict[str, Any]]:
+    """Return the last row with a conversation of each simulation that was played, evaluated or not."""
+    rows = (row for domain in domains for row in _lines(directory / f"simulations_{domain}.jsonl", None) if row["status"] == PLAYED)
+    return {(row["domain"], row["task"], row["trial"]): row for row in rows if isinstance(row.get("played"), dict)}
+
+
+def _lines(path: Path, refused: list[str] | None) -> Iterator[dict[str, Any]]:
     if not path.exists():
         return
     with open(path, encoding="utf-8", errors="replace") as file:

@@ -11,6 +11,7 @@ from tau2_logging.events import LEVELS
 from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.instrument import Instrumentation, ToolDetails
 from tau2_logging.instrument.model_calls.taped_calls import TapedCalls
+from tau2_logging.instrument.simulations.separate_evaluation import SeparateEvaluation
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.event_logger import EventLogger
@@ -84,6 +85,9 @@ class ProcessSetup:
         stack.callback(retries.uninstall)
         tape = TapedCalls(recorded_answer)
         tape.install()
+        separate = SeparateEvaluation()
+        separate.install()
+        stack.callback(separate.uninstall)
         stack.callback(tape.uninstall)
         first = next(iter(self._run_spec.settings.values()))
         stack.enter_context(self._harness.judge(first.judge_llm, first.judge_args))

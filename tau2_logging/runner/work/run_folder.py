@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +15,15 @@ from tau2_logging.errors import UserError
 from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.saved_run import read_run
-from tau2_logging.runner.work.checkpoint import Key, finished
+from tau2_logging.runner.work.checkpoint import Key, finished, played_rows
 from tau2_logging.runner.work.run_lock import RunLock
-from tau2_logging.runner.work.run_plan import RunPlan
+from tau2_logging.runner.work.run_plan import PlayedConversation, RunPlan
 
 
 @dataclass(frozen=True)
 class RunFolder:
     """Name and folder of a run, when it started, and what an earlier start of it has left there: what is `done`, the `seeds` of its
-    trials, rows that cannot be read (`damaged`).
+    trials, conversations that are `played` and not evaluated, rows that cannot be read (`damaged`).
     """
 
     run_id: str
@@ -31,6 +32,7 @@ class RunFolder:
     done: dict[Key, dict[str, Any]]
     resumed: bool
     seeds: tuple[int, ...] = ()
+    played: Mapping[Key, PlayedConversation] = field(default_factory=dict)
     damaged: tuple[str, ...] = ()
 
 
@@ -49,10 +51,18 @@ def new_folder(config: RunConfig) -> RunFolder:
 
 def resumed_folder(labels: Iterable[str], directory: Path) -> RunFolder:
     """Return the folder of a run that goes on. Raises UserError if the folder is not a run."""
-    data = read_run(directory)
+    data, labels = read_run(directory), list(labels)
     damaged: list[str] = []
     done = finished(directory, labels, damaged)
-    return RunFolder(data["run_id"], directory, float(data["started_wall"]), done, True, tuple(data["trial_seeds"]), tuple(damaged))
+    played = {key: _conversation(row) for key, row in played_rows(directory, labels).items() if key not in done}
+    return RunFolder(
+        data["run_id"], directory, float(data["started_wall"]), done, True, tuple(data["trial_seeds"]), played, tuple(damaged)
+    )  # fmt: skip
+
+
+def _conversation(row: Mapping[str, Any]) -> PlayedConversation:
+    calls = row.get("calls")
+    return PlayedConversation(json.dumps(row["played"], ensure_ascii=False), json.dumps(calls, ensure_ascii=False) if calls else None)
 
 
 @contextmanager
@@ -96,7 +106,8 @@ def within_plan(folder: RunFolder, plan: RunPlan) -> RunFolder:
             raise _changed_seed(folder, f"task {shorten(key[1], 60)} trial {key[2]} ran with seed {row['seed']}, not {planned[key]}")
         else:
             done[key] = row
-    return replace(folder, done=done, damaged=tuple(damaged))
+    played = {key: one for key, one in folder.played.items() if key in planned}
+    return replace(folder, done=done, played=played, damaged=tuple(damaged))
 
 
 def _changed_seed(folder: RunFolder, what: str) -> UserError:

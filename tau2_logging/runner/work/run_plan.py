@@ -21,6 +21,14 @@ from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 from tau2_logging.soundness.audited_tasks import audits_named
 
 
+@dataclass(frozen=True)
+class PlayedConversation:
+    """A conversation before its evaluation: tau2's SimulationRun, and the model calls that were made for it, as JSON text."""
+
+    simulation: str
+    calls: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Unit:
     """One simulation to run: a task of a domain (`retail`, or `retail@anger` in an arm), a trial, its seed.
@@ -34,6 +42,9 @@ class Unit:
     seed: int
     recorded: Mapping[str, RecordedReplies] = field(default_factory=dict)
     """What its recorded models have to say, by the model's name."""
+
+    played: PlayedConversation | None = None
+    """Its conversation, if an earlier start of the run has played it: it is only evaluated then."""
 
     @property
     def key(self) -> tuple[str, str, int]:

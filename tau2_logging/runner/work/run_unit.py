@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from tau2_logging.errors import SimulationInterrupted, SimulationTimeout
 from tau2_logging.events.task_hash import task_hash
 from tau2_logging.instrument.tau2 import outcome_of
+from tau2_logging.logger.content.call_tape import CallTape
 from tau2_logging.logger.content.error_text import error_line
 from tau2_logging.logger.content.prompt_hash import prompt_hash
 from tau2_logging.logger.content.sensitive import ALL
@@ -20,7 +22,7 @@ from tau2_logging.models.recorded import Replay
 from tau2_logging.models.scripted.provider import TASK_ARGUMENT
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
-from tau2_logging.runner.work.checkpoint import Row
+from tau2_logging.runner.work.checkpoint import PLAYED, Row
 from tau2_logging.runner.work.dumping import Dump, dumped, dumped_all
 from tau2_logging.runner.work.failure_cause import ended_by
 from tau2_logging.runner.work.masked_record import masked_row
@@ -30,9 +32,17 @@ Begun = Callable[[Unit, Simulation], None]
 Keep = Callable[[Row], None]
 
 
+EVALUATIONS = 2
+"""How often a conversation is evaluated whose judge gives an answer that cannot be read: the next one may be readable. A judge that does
+not answer at all has been asked again by then (--max-retries)."""
+_UNREADABLE = (ValueError, KeyError, TypeError, AttributeError)
+"""What tau2's evaluator raises over an answer that is not what it asked for."""
+
+
 @dataclass(frozen=True)
 class RunContext:
-    """What every simulation of a run shares."""
+    """What every simulation of a run shares. `keep` takes its rows: the conversation when it is over, and how the simulation ended. Raises
+    OSError if a row cannot be kept."""
 
     harness: Tau2Harness
     logger: EventLogger
@@ -40,24 +50,98 @@ class RunContext:
     keep: Keep
 
 
+@dataclass(frozen=True)
+class PlayedUnit:
+    """A simulation whose conversation is over and kept: what is left is its evaluation."""
+
+    unit: Unit
+    simulation: Simulation
+    result: Any
+
+
 def run_unit(unit: Unit, context: RunContext, begun: Begun) -> Row | None:
-    """Run a simulation, write its events and keep its row. None if the watchdog gave it up meanwhile and has done all that."""
+    """Run a simulation, write its events and keep its rows. None if the watchdog gave it up meanwhile and has done all that."""
+    played = play_unit(unit, context, begun)
+    return evaluate_unit(played, context) if isinstance(played, PlayedUnit) else played
+
+
+def play_unit(unit: Unit, context: RunContext, begun: Begun) -> PlayedUnit | Row | None:
+    """Play a simulation and keep its conversation; one that an earlier start has played is as it was left. What `run_unit` returns if it
+    ends here: in an error, or because its harness has evaluated it already."""
     more = context.logger.attempt(_start_fields, unit, context)
     simulation = begin(context.logger, unit.domain, str(unit.task.id), unit.trial, unit.seed, more)
     simulation.replay = Replay(unit.recorded) if unit.recorded else None
     begun(unit, simulation)
-    result: Any = None
     with bind(simulation):
-        try:
-            result = context.harness.run_task(_with_task(context.settings[unit.domain], unit, context.harness), unit.task, unit.seed)
-            result.trial = unit.trial
-            outcome = outcome_of(result)
-        except SimulationTimeout as error:
-            outcome = Outcome(TIMEOUT, error=error)
-        except BaseException as error:
-            policy = context.settings[unit.domain].model_failures
-            outcome, result = context.logger.attempt(ended_by, error, simulation, policy) or (Outcome(ERROR, error=error), None)
+        outcome, result = _tried(simulation, context, lambda: _conversation(unit, simulation, context))
+        if outcome is None and result.reward_info is None:
+            _keep_played(unit, simulation, context, result)
+            return PlayedUnit(unit, simulation, result)
+        if outcome is None:
+            outcome, result = _scored(simulation, context, lambda: result)
     return conclude(unit, simulation, outcome, context, result)
+
+
+def evaluate_unit(played: PlayedUnit, context: RunContext) -> Row | None:
+    """Evaluate a simulation that was played, write its events and keep its row; None as in `run_unit`."""
+    with bind(played.simulation):
+        outcome, result = _scored(played.simulation, context, lambda: _evaluated(played, context))
+    return conclude(played.unit, played.simulation, outcome, context, result)
+
+
+def _tried(simulation: Simulation, context: RunContext, make: Callable[[], Any]) -> tuple[Outcome | None, Any]:
+    """Return (None, what `make` returns), or how the simulation ended if it raises, with what is scored of it."""
+    try:
+        return None, make()
+    except SimulationTimeout as error:
+        return Outcome(TIMEOUT, error=error), None
+    except BaseException as error:
+        policy = context.settings[simulation.domain].model_failures
+        return context.logger.attempt(ended_by, error, simulation, policy) or (Outcome(ERROR, error=error), None)
+
+
+def _scored(simulation: Simulation, context: RunContext, score: Callable[[], Any]) -> tuple[Outcome, Any]:
+    """Return the outcome of a simulation, and tau2's SimulationRun as `score` returns it."""
+    failed, found = _tried(simulation, context, lambda: _with_outcome(score()))
+    return (failed, found) if failed is not None else found
+
+
+def _with_outcome(result: Any) -> tuple[Outcome, Any]:
+    return outcome_of(result), result
+
+
+def _conversation(unit: Unit, simulation: Simulation, context: RunContext) -> Any:
+    """Return tau2's SimulationRun of a conversation: the one that was played before if there is one and it can be read."""
+    earlier = context.logger.attempt(context.harness.read_run, unit.played.simulation) if unit.played is not None else None
+    if unit.played is not None and earlier is not None:
+        simulation.tape = CallTape(json.loads(unit.played.calls or "[]"))
+        return earlier
+    settings = _with_task(context.settings[unit.domain], unit, context.harness)
+    result = context.harness.play(settings, unit.task, unit.seed)
+    result.trial = unit.trial
+    return result
+
+
+def _keep_played(unit: Unit, simulation: Simulation, context: RunContext, result: Any) -> None:
+    """Keep a conversation: whatever becomes of its evaluation, it need not be played again. What is masked cannot be evaluated later."""
+    kept = context.logger.attempt(dumped, result)
+    if kept is not None and not simulation.closed and context.logger.masking != ALL:
+        ending = str(getattr(result.termination_reason, "value", result.termination_reason))
+        context.keep(_row(unit, simulation, Outcome(PLAYED, termination=ending), simulation.elapsed_ms(), kept, Dump()))
+
+
+def _evaluated(played: PlayedUnit, context: RunContext) -> Any:
+    unit, simulation = played.unit, played.simulation
+    settings = _with_task(context.settings[unit.domain], unit, context.harness)
+    for number in range(1, EVALUATIONS + 1):
+        asked = simulation.tape.count(JUDGE)
+        try:
+            context.harness.evaluate(settings, unit.task, played.result)
+            break
+        except _UNREADABLE:
+            if number == EVALUATIONS or simulation.tape.count(JUDGE) == asked:
+                raise
+    return played.result
 
 
 def _start_fields(unit: Unit, context: RunContext) -> dict[str, object]:
@@ -70,6 +154,7 @@ def _start_fields(unit: Unit, context: RunContext) -> dict[str, object]:
         "task_hash": None if dumped_task is None else task_hash(dumped_task),
         "variant": context.harness.variant_of(settings.user),
         "prompt_hash": None if prompt is None else prompt_hash(prompt),
+        "played_before": True if unit.played is not None else None,
     }
 
 

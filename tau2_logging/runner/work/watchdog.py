@@ -24,7 +24,7 @@ class Watchdog:
         stuck = []
         alive = list(simulations)
         for simulation in alive:
-            elapsed_ms = simulation.elapsed_ms()
+            elapsed_ms = simulation.elapsed_ms() - simulation.queued_ms
             self._beat(simulation, elapsed_ms)
             if self._limit_ms is not None and elapsed_ms > self._limit_ms and not simulation.timed_out.is_set():
                 simulation.emit("stuck", {**_state(simulation), "elapsed_ms": elapsed_ms, "limit_ms": self._limit_ms})

@@ -17,14 +17,14 @@ def test_a_simulation_that_is_being_started_when_the_run_ends_is_abandoned_too(m
     """Else its events would come after run_end."""
     taken, interrupted, no_bench, unit = threading.Event(), [], Any, Any
 
-    def run_unit(unit: Any, bench: Any, begun: Any) -> None:
+    def play_unit(unit: Any, bench: Any, begun: Any) -> None:
         taken.set()
         time.sleep(0.1)
         begun(unit, "its simulation")
         while not interrupted:
             time.sleep(0.001)
 
-    monkeypatch.setattr(threads, "run_unit", run_unit)
+    monkeypatch.setattr(threads, "play_unit", play_unit)
     monkeypatch.setattr(threads, "interrupt", lambda unit, simulation, bench: interrupted.append(simulation))
     executor = ThreadsExecutor(no_bench, [unit], 1, Watchdog(60, None))
     executor.start()

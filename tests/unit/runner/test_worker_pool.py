@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,8 +28,8 @@ from tau2_logging.runner.executors.worker_pool import (
     shared_slots,
 )
 from tau2_logging.runner.executors.worker_session import WorkerReport
-from tau2_logging.runner.work.checkpoint import Row
-from tau2_logging.runner.work.run_plan import Unit
+from tau2_logging.runner.work.checkpoint import PLAYED, Row
+from tau2_logging.runner.work.run_plan import PlayedConversation, Unit
 from tau2_logging.runner.work.run_unit import RunContext
 from tau2_logging.sinks import MemorySink
 from tests.support.patience import LONG_S, until
@@ -265,3 +265,23 @@ def test_after_stop_nothing_is_given_out(scene: Scene) -> None:
 def test_slots_add_up_to_the_concurrency(concurrency: int, workers: int, units: int, expected: list[int]) -> None:
     """And nobody is hired for nothing."""
     assert shared_slots(concurrency, workers, units) == expected
+
+
+def test_a_played_conversation_holds_no_slot_and_is_not_played_again(scene: Scene) -> None:
+    """The row is kept at once and is no report; its worker gets the next unit meanwhile, and if the worker ends, whoever gets the unit then
+    gets its conversation."""
+    first, second = scene.workers
+    first.say(WorkerReport(host="a"))
+    played, other = first.next(), first.next()
+    kept = replace(row(played), status=PLAYED, simulation='{"messages": []}', calls="[]")
+    first.say(WorkerReport(rows=[kept]))
+    third = first.next()
+    assert third not in (played, other)
+    assert scene.kept == [kept]
+    assert scene.pool.reports.empty()
+    second.say(WorkerReport(host="b"))
+    assert second.next().played is None
+    first.say(Lost("killed"))
+    second.say(WorkerReport(rows=[row(scene.units[3])]))
+    again = second.next()
+    assert (again.key, again.played) == (played.key, PlayedConversation('{"messages": []}', "[]"))

@@ -65,7 +65,7 @@ class MasevalHarness(Tau2Harness):
         """Remove the links."""
         self._stage.cleanup()
 
-    def run_task(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
+    def play(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
         """Return one repetition as tau2's SimulationRun, with MASEval's reward and tau2's beside it. Raises what the agent, the user or a
         tool raised."""
         simulation = current()
