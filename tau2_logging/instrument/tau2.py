@@ -16,6 +16,7 @@ from typing import Any
 from tau2_logging.instrument.instrumentor import Instrumentor, has_module
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.simulations.evaluation import begin_evaluation, end_evaluation
+from tau2_logging.instrument.simulations.separate_evaluation import is_left_out
 from tau2_logging.instrument.simulations.tool_details import ERROR, ToolCallDetails, ToolDetails
 from tau2_logging.instrument.simulations.tool_event import write_tool_call
 from tau2_logging.instrument.simulations.trials import Trials
@@ -195,6 +196,8 @@ class Tau2Instrumentor(Instrumentor):
             if simulation is None or simulation.phase == EVALUATION:
                 return original(*args, **kwargs)
             simulation.logger.attempt(self._finish_live, simulation)
+            if is_left_out():
+                return original(*args, **kwargs)
             started = begin_evaluation(simulation)
             result: Any = None
             error: BaseException | None = None
@@ -210,6 +213,9 @@ class Tau2Instrumentor(Instrumentor):
         return evaluate_simulation
 
     def _finish_live(self, simulation: Simulation) -> None:
+        if simulation.conversation_over:
+            return
+        simulation.conversation_over = True
         environment = getattr(simulation.orchestrator, "environment", None)
         if environment is not None:
             self._details.end(simulation, environment)

@@ -125,6 +125,7 @@ class Simulation:
         self.told_impossible: set[tuple[str, str | None]] = set()
         """(model, endpoint) whose impossible token counts have been told of."""
         self.timed_out = threading.Event()
+        self.conversation_over = False
         self.queued_ms = 0.0
         """How long it has waited for its evaluation to start, which is no time of its own."""
         self.closed = False

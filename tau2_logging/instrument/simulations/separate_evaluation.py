@@ -18,7 +18,7 @@ _NOT_YET = SimpleNamespace(reward=None)
 
 
 class SeparateEvaluation(Instrumentor):
-    """Lets tau2's evaluator be left out inside `without_evaluation`."""
+    """Lets tau2's evaluator be left out inside `without_evaluation`. Below other layers: they learn that a conversation is over."""
 
     def wrap(self, patches: Patches) -> None:
         evaluator = importlib.import_module("tau2.evaluator.evaluator")
@@ -26,9 +26,14 @@ class SeparateEvaluation(Instrumentor):
 
     def _evaluate(self, original: Function) -> Function:
         def evaluate_simulation(*args: Any, **kwargs: Any) -> Any:
-            return _NOT_YET if _LEFT_OUT.get() else original(*args, **kwargs)
+            return _NOT_YET if is_left_out() else original(*args, **kwargs)
 
         return evaluate_simulation
+
+
+def is_left_out() -> bool:
+    """Return whether a call of the evaluator is not to evaluate now."""
+    return _LEFT_OUT.get()
 
 
 @contextmanager

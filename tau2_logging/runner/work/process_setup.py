@@ -73,6 +73,9 @@ class ProcessSetup:
     def open(self, stack: ExitStack, logger: EventLogger, servers: ModelServers) -> None:
         """Put everything that measures in place."""
         config = self._config
+        separate = SeparateEvaluation()
+        separate.install()
+        stack.callback(separate.uninstall)
         if config.profile:
             bridge = Bridge(logger.text, LEVELS[config.log_level])
             bridge.install()
@@ -85,9 +88,6 @@ class ProcessSetup:
         stack.callback(retries.uninstall)
         tape = TapedCalls(recorded_answer)
         tape.install()
-        separate = SeparateEvaluation()
-        separate.install()
-        stack.callback(separate.uninstall)
         stack.callback(tape.uninstall)
         first = next(iter(self._run_spec.settings.values()))
         stack.enter_context(self._harness.judge(first.judge_llm, first.judge_args))

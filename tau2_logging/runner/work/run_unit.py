@@ -123,7 +123,9 @@ def _conversation(unit: Unit, simulation: Simulation, context: RunContext) -> An
 
 
 def _keep_played(unit: Unit, simulation: Simulation, context: RunContext, result: Any) -> None:
-    """Keep a conversation: whatever becomes of its evaluation, it need not be played again. What is masked cannot be evaluated later."""
+    """Keep a conversation: whatever becomes of its evaluation, it need not be played again. Its structured events are written first, as
+    nobody would make them again either. What is masked cannot be evaluated later."""
+    simulation.events.write()
     kept = context.logger.attempt(dumped, result)
     if kept is not None and not simulation.closed and context.logger.masking != ALL:
         ending = str(getattr(result.termination_reason, "value", result.termination_reason))
