@@ -54,16 +54,18 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """Called by `%load_ext tau2_logging`."""
-    from tau2_logging.analysis import jupyter
-
-    jupyter.load_ipython_extension(shell)
+    _jupyter().load_ipython_extension(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """Called by `%unload_ext tau2_logging`."""
+    _jupyter().unload_ipython_extension(shell)
+
+
+def _jupyter() -> Any:
     from tau2_logging.analysis import jupyter
 
-    jupyter.unload_ipython_extension(shell)
+    return jupyter
 
 
 __all__ = [

@@ -1,7 +1,7 @@
 """How often the rules that say whose fault a failure is are right.
 
 python -m benchmarks.attribution scripted [--trials 4] [--tasks N]    scripted simulations with known culprits
-python -m benchmarks.attribution public FOLDER [--write]              labelled public results files, which lie in FOLDER
+python -m benchmarks.attribution public FOLDER [--write|--held-out]             labelled public results files, which lie in FOLDER
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ def main() -> None:
     of_public = kinds.add_parser("public")
     of_public.add_argument("folder", type=Path)
     of_public.add_argument("--write", action="store_true", help="keep the decisions in tests/golden/attribution")
+    of_public.add_argument("--held-out", action="store_true", help="the labels that the rules were not written on")
     args = parser.parse_args()
     if args.kind == "public":
-        public.measure(args.folder, args.write)
+        public.measure(args.folder, args.write and not args.held_out, args.held_out)
     else:
         scripted.measure(args.trials, args.tasks)
 

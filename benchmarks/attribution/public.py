@@ -1,7 +1,8 @@
 """The rules on the labelled public results files: `python -m benchmarks.attribution public FOLDER`.
 
-Prints the confusion matrix and each rule's precision, and with `--write` keeps what the rules decided, by ids, in
-tests/golden/attribution/decisions.jsonl; the table of precisions in the package is counted from it by a test.
+Prints the confusion matrix and each rule's precision. With `--held-out` it takes the labels that no rule was written on. With `--write` it
+keeps what the rules decided, by ids, in tests/golden/attribution/decisions.jsonl; the table of precisions in the package is counted from
+it by a test.
 """
 
 from __future__ import annotations
@@ -52,15 +53,28 @@ def by_rule(labels: Iterable[Row], decided: Iterable[Row]) -> dict[str, tuple[in
     return {rule: (right[rule], number) for rule, number in of.most_common()}
 
 
-def measure(folder: Path, write: bool) -> None:
-    """Print how the rules agree with the labels."""
-    labels = rows_of("labels.jsonl")
+def _turns(labels: Iterable[Row], decided: Iterable[Row]) -> Iterator[int]:
+    """Yield how many messages the turn of each right decision is from that of the label."""
+    found = {key_of(row): row for row in decided}
+    for row in labels:
+        mine = found[key_of(row)]
+        if mine["fault"] == row["fault"] and mine["turn"] is not None and row["turn"] is not None:
+            yield abs(int(mine["turn"]) - int(row["turn"]))
+
+
+def measure(folder: Path, write: bool, held_out: bool = False) -> None:
+    """Print how the rules agree with the labels, or with those that no rule was written on."""
+    labels = rows_of("held_out.jsonl" if held_out else "labels.jsonl")
+    labelled = {key_of(row) for row in labels}
     decided = list(decisions(folder, dict.fromkeys(row["file"] for row in labels)))
+    decided = [row for row in decided if key_of(row) in labelled]
     table = confusion(labels, decided)
     for fault in sorted({fault for pair in table for fault in pair}):
         hits = table[fault, fault]
         said, meant = (sum(number for pair, number in table.items() if pair[at] == fault) for at in (1, 0))
         print(f"{fault:8} said {said:2}, right {hits:2}; labelled {meant:2}")
+    turns = list(_turns(labels, decided))
+    print(f"turn: of {len(turns)} right decisions {turns.count(0)} exact, {sum(far <= 2 for far in turns)} within two messages")
     for rule, (right, of) in by_rule(labels, decided).items():
         print(f"  {right:2} of {of:2}  {rule}")
     if write:

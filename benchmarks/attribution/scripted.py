@@ -1,9 +1,9 @@
 """Scripted simulations with known culprits: `python -m benchmarks.attribution scripted [--trials N]`.
 
 Played: the user hangs up, says a wrong fact, withholds or changes its mind (`--user-llm-args`), or the agent does nothing, writes wrong
-arguments or loops (`--agent-llm-args`), each in a share of the simulations of retail and airline. Planted into solved ones of the careful
-user, because tau2's own judge and tools do not fail on demand: verdicts without a reason, against their own words, too few; a tool that
-breaks at a reference write; a reference that exchanges an item for itself; an end by an outage.
+arguments or loops (`--agent-llm-args`), or tools fail (`--tool-faults`), each in a share of the simulations of retail and airline. Planted
+into solved ones of the careful user, because no task there is decided by a judge: verdicts without a reason, against their own words, too
+few; a tool that breaks at a reference write; a reference that exchanges an item for itself; an end by an outage.
 
 Printed is the confusion matrix over failed simulations: rows are culprits, columns what the rules say; then precision and recall of each
 accusation of others than the agent, and how many of the agent's failures are blamed on others where nothing but the agent failed.
@@ -41,6 +41,7 @@ AGENT_FAULTS: Mapping[str, Mapping[str, Any]] = {
     "wrong arguments": {"bad_writes": 1.0, "bad_when_told": 1.0},
     "loops": {"faults": {"loop": 0.5}},
 }
+TOOL_FAULTS = ("error=0.06", "timeout=0.03", "empty=0.1", "stale=0.2", "wait=0")
 NOBODY = {"changes_mind": 0.0}
 """A careful user without a fault."""
 
@@ -55,16 +56,18 @@ HOLED: Mapping[str, frozenset[str]] = {
 Table = Counter[tuple[str, str]]
 
 
-def play(folder: Path, user: Mapping[str, Any], agent: Mapping[str, Any], seed: int, tasks: int | None) -> list[Path]:
-    """Run the tasks once; returns the results files."""
+def play(
+    folder: Path, user: Mapping[str, Any], agent: Mapping[str, Any], seed: int, tasks: int | None, tools: tuple[str, ...] = ()
+) -> list[Path]:
+    """Run the tasks once; returns the results files, or the logs if `tools` fail: the faults are marked there."""
     name = f"run{seed}"
     config = RunConfig(
         domains=DOMAINS, num_tasks=tasks, agent_model=ModelChoice(SCRIPTED_AGENT, {**agent, "seed": seed}),
         user_model=ModelChoice(SCRIPTED_USER, {**user, "seed": seed}), judge_model=ModelChoice(SCRIPTED_JUDGE), log_dir=folder / name,
-        run_name=name, progress=False, max_steps=60, seed=300 + seed,
+        run_name=name, progress=False, max_steps=60, seed=300 + seed, tool_faults=tools,
     )  # fmt: skip
     run(config, console=Console(file=io.StringIO()))
-    return sorted((folder / name / "runs" / name).glob("results_*.json"))
+    return sorted((folder / name).glob("tau2_*.log") if tools else (folder / name / "runs" / name).glob("results_*.json"))
 
 
 def decided(path: Path) -> Iterator[dict[str, Any]]:
@@ -97,6 +100,15 @@ def agent_faults(folder: Path, seeds: range, tasks: int | None) -> Table:
                 place = folder / f"agent{number}{bool(user)}"
                 for path in play(place, user, faults, seed, tasks):
                     table += Table(("agent", row["fault"]) for row in decided(path))
+    return table
+
+
+def tool_faults(folder: Path, seeds: range, tasks: int | None) -> Table:
+    """Return (tools, fault said) over failed simulations in which nothing but tools failed."""
+    table = Table()
+    for seed in seeds:
+        for path in play(folder, {}, {}, seed, tasks, TOOL_FAULTS):
+            table += Table(("tools", row["fault"]) for row in decided(path))
     return table
 
 
@@ -195,7 +207,7 @@ def measure(trials: int, tasks: int | None, folder: Path | None = None) -> tuple
     with tempfile.TemporaryDirectory() as made:
         place, seeds = folder or Path(made), range(trials)
         table, rules = user_faults(place / "user", seeds, tasks)
-        table += agent_faults(place, seeds, tasks) + planted(place, seeds, tasks)
+        table += agent_faults(place, seeds, tasks) + tool_faults(place / "tools", seeds, tasks) + planted(place, seeds, tasks)
     report(table, rules)
     return table, rules
 

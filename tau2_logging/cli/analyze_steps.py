@@ -83,7 +83,7 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
         return 0
     if args.deep:
         told = [Path(name) for name in args.results if not name.endswith(EVAL)]  # of .eval the deep analysis knows what the log says
-        options = _with_deep(log, [*recordings, *told], options)
+        options = _with_deep(log, [*recordings, *told], options, args)
     if not args.format:
         formats = _affordable(log, formats)
     if args.quiet:
@@ -152,7 +152,7 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
         raise UserError(f"--{asked[0].replace('_', '-')} needs a log; {recordings[0]} is none")
     formats = formats or tuple(deep_alone.FILES)
     deep_alone.check_formats(formats)
-    deep = LogAnalyzer(recordings, pool=args.pool)
+    deep = _read_by_model(LogAnalyzer(recordings, pool=args.pool), args, lambda: LogAnalyzer(recordings, pool=args.pool))
     command = shlex.join([program(ANALYZE), *arguments])
     options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep, tables=_tables(args))
     made = write_deep_reports(deep, Path(args.output_dir), formats, options)
@@ -161,10 +161,20 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
     return _INCOMPLETE if made.failures else 0
 
 
-def _with_deep(log: RunLog, recordings: Sequence[Path], options: ReportOptions) -> ReportOptions:
-    deep = LogAnalyzer.of_log(log, recordings)
+def _with_deep(log: RunLog, recordings: Sequence[Path], options: ReportOptions, args: argparse.Namespace) -> ReportOptions:
+    deep = _read_by_model(LogAnalyzer.of_log(log, recordings), args, lambda: LogAnalyzer.of_log(log, recordings))
     _say_refused(deep)
     return replace(options, deep=deep)
+
+
+def _read_by_model(deep: LogAnalyzer, args: argparse.Namespace, again: Callable[[], LogAnalyzer]) -> LogAnalyzer:
+    """Have `--reader` read what failed; return the analysis with what it said."""
+    if args.reader is None:
+        return deep
+    from tau2_logging.cli.reader_steps import read_failures
+
+    read_failures(deep, args.reader, args.reader_args, args.reader_max_cost)
+    return again()
 
 
 def _say_refused(deep: LogAnalyzer) -> None:
@@ -179,6 +189,10 @@ def _say_refused(deep: LogAnalyzer) -> None:
 def _check_numbers(args: argparse.Namespace) -> None:
     if args.only and args.follow:
         raise UserError("--only needs the whole run; leave --follow out, or leave --only out until the run has ended")
+    if args.reader is not None and not args.deep:
+        raise UserError("--reader goes with --deep, whose failures it reads; give both")
+    if args.reader is None and (args.reader_args is not None or args.reader_max_cost is not None):
+        raise UserError("--reader-args and --reader-max-cost are of a reader; name its model with --reader MODEL")
     if args.otlp_content and args.otlp is None:
         raise UserError("--otlp-content needs an endpoint; give --otlp ENDPOINT too")
     for name, least in (("bins", 0), ("top", 1), ("interval", 0.05)):

@@ -77,12 +77,19 @@ def build_parser() -> CommandParser:
     _add_input(parser.add_argument_group("input"))
     _add_output(parser.add_argument_group("output"))
     _add_questions(parser.add_argument_group("questions"))
-    parser.add_argument_group("what the agent did").add_argument(
+    group = parser.add_argument_group("what the agent did")
+    group.add_argument(
         "--deep",
         action="store_true",
         help="outcomes, failures and their causes, arguments, behavior; also reads the results and events beside the log, or "
         "results_*.json of tau2 alone",
     )
+    group.add_argument("--reader", metavar="MODEL",
+                       help="with --deep: a model, by litellm's name, that reads each failed simulation once and says whose fault it is, "
+                       "with a quote; kept beside the results (docs/attribution.md)")  # fmt: skip
+    group.add_argument("--reader-args", "--reader_args", metavar="JSON", help="arguments of its calls, as a JSON object")
+    group.add_argument("--reader-max-cost", "--reader_max_cost", type=float, metavar="USD",
+                       help="read no more failures than cost this much (default: 1, if its price is known)")  # fmt: skip
     return parser
 
 

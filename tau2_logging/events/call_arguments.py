@@ -20,11 +20,18 @@ _HARMLESS = frozenset(
         "num_retries", "max_retries", "tool_choice", "parallel_tool_calls", "reasoning_effort", "reasoning", "thinking", "verbosity",
         "service_tier", "modalities", "api_version", "api_type", "region_name", "aws_region_name", "vertex_location", "cache", "caching",
         "drop_params", "allowed_openai_params", "additional_drop_params", "input_cost_per_token", "output_cost_per_token", "rpm", "tpm",
-        "ttft_ms", "tpot_ms", "spread", "faults", "bad_writes", "bad_when_told", "context_limit", "lapse", "gives_up", "gives_up_when",
-        "hangs_up", "wrong_fact", "withholds", "changes_mind", "mode", "latency", "fallback", "fallback_args",
+        "mode", "latency", "fallback", "fallback_args",
     )
 )  # fmt: skip
-"""The last ones are those of the scripted and the recorded models."""
+"""The last ones are those of the recorded models."""
+_OF_SCRIPTED = frozenset(
+    (
+        "ttft_ms", "tpot_ms", "spread", "faults", "bad_writes", "bad_when_told", "context_limit", "lapse", "gives_up", "gives_up_when",
+        "hangs_up", "wrong_fact", "withholds", "changes_mind", "empty_verdict", "contradicts", "miscounts", "fails", "invents",
+    )
+)  # fmt: skip
+"""Settings of the scripted models."""
+_OTHER = frozenset(("user", "metadata", "response_format", "scripted_task", "litellm_metadata", "mock_response", "organization"))
 _INNER = frozenset(("type", "effort", "summary", "budget_tokens", "max_tokens", "enabled", "exclude"))
 """Within `reasoning` and `thinking`."""
 _FREE_NAMES = frozenset(("logit_bias", "faults", "gives_up_when"))
@@ -42,6 +49,11 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 _HARMLESS_TOKENS = frozenset(f"{word}_token" for word in ("bos", "eos", "pad", "unk", "sep", "cls", "mask", "stop", "end_of_text"))
 
 
+def is_of_real_models(name: str) -> bool:
+    """Return whether calls of real models take an argument of this name: one whose value is shown, an address, a header, or a secret."""
+    return name in _HARMLESS | _ADDRESSES | _OPAQUE | _OTHER or is_secret_name(name)
+
+
 def shown_arguments(arguments: Mapping[str, Any], text: Callable[[str], str] = str) -> dict[str, Any]:
     """Return the arguments with `***` for every text that is not known to be harmless, and every large number; names are kept. What is
     shown of texts, stop words and addresses, goes through `text`, which masks what looks like a credential."""
@@ -53,7 +65,7 @@ def _shown(name: str, value: Any, text: Callable[[str], str]) -> Any:
         return MASK
     if name in _ADDRESSES and isinstance(value, str):
         return text(shown_address(value))
-    return _harmless(value, text, name in _FREE_NAMES) if name in _HARMLESS else masked_leaves(value)
+    return _harmless(value, text, name in _FREE_NAMES) if name in _HARMLESS or name in _OF_SCRIPTED else masked_leaves(value)
 
 
 def _harmless(value: Any, text: Callable[[str], str], free: bool) -> Any:

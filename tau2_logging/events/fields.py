@@ -87,6 +87,7 @@ _ROWS = (
     # outcome
     ("error", "bool", "the call failed"),
     ("error_type", "str", "class of the failure"),
+    ("injected", "str", "fault that the tool committed on purpose (`--tool-faults`): error, timeout, stale, empty, slow"),
     ("error_message", "str", "text of the failure, secrets masked, shortened"),
     ("status", "str", "ok (ended and scored; with error_type if the agent's own model failed), error or timeout"),
     ("reward", "float", "reward from the harness: tau2's evaluator, or MASEval's with --harness maseval"),
@@ -160,6 +161,7 @@ _ROWS = (
     ("experts", "str", "the experts, as alias=model, comma-separated"),
     ("expert_mode", "str", "advise: experts answer the agent; delegate: they take its turn"),
     ("expert_args", "str", "settings of the experts by alias, JSON; arguments masked unless known to be harmless"),
+    ("tool_faults", "str", "faults that the tools commit on purpose (`--tool-faults`)"),
     ("max_steps", "int", "most steps of a simulation"),
     ("max_errors", "int", "most tool errors of a simulation"),
     ("seed", "int", "seed of the run or the simulation"),

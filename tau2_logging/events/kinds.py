@@ -33,8 +33,8 @@ _MODEL_CALL = (
 _RUN = (
     "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "harness", "agent", "agent_args",
     "user", "agent_llm", "agent_llm_args", "user_llm", "user_llm_args", "judge_llm", "judge_llm_args", "experts", "expert_mode",
-    "expert_args", "max_steps", "max_errors", "seed", "seeds", "simulations", "resumed", "recorded_from", "replayed_from", "branched_from",
-    "branched_at", "rejudged_from", "argv",
+    "expert_args", "tool_faults", "max_steps", "max_errors", "seed", "seeds", "simulations", "resumed", "recorded_from",
+    "replayed_from", "branched_from", "branched_at", "rejudged_from", "argv",
 )  # fmt: skip
 COUNTERS = ("steps", *CALL_COUNTERS.values(), "tool_errors", "llm_errors", "retries")
 """What is counted of a simulation."""
@@ -65,7 +65,7 @@ _KINDS = (
     Kind("llm_call", PROFILE, "each model call of the agent", _MODEL_CALL),
     Kind(
         "tool_call", PROFILE, "each live tool execution, the agent's or the user's",
-        ("step", "function", "call_type", *_TIME, "requestor", "timing", "error", "error_type"),
+        ("step", "function", "call_type", *_TIME, "requestor", "timing", "error", "error_type", "injected"),
     ),
     Kind("expert_call", PROFILE, "each call of an expert model", ("expert", *_MODEL_CALL)),
     Kind(

@@ -100,6 +100,7 @@ class ToolExecutionEvent(StructuredEvent):
     state_changed: bool | None = _row(
         "the call changed a database; null if not examined (only tools that tau2 marks as write tools are)", None
     )
+    injected: str | None = _row("fault that the tool committed on purpose (`--tool-faults`): error, timeout, stale, empty, slow", None)
 
 
 @dataclass(frozen=True, kw_only=True)

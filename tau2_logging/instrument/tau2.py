@@ -58,9 +58,9 @@ class Tau2Instrumentor(Instrumentor):
         patches.method(orchestrator, "step", self._step)
         if hasattr(orchestrator, "_is_agent_stuck"):
             patches.method(orchestrator, "_is_agent_stuck", self._is_agent_stuck)
-        for owner in _with_overrides(environment, "get_response"):
+        for owner in with_overrides(environment, "get_response"):
             patches.method(owner, "get_response", self._get_response)
-        for owner in _with_overrides(environment, "make_tool_call"):
+        for owner in with_overrides(environment, "make_tool_call"):
             patches.method(owner, "make_tool_call", self._make_tool_call)
         homes = ((sys.modules.get(module), name) for module, name in _RUN_FUNCTIONS)  # tau2.run has imported those that this release has
         run_functions = [(getattr(module, name), self._run_task) for module, name in homes if hasattr(module, name)]
@@ -156,7 +156,7 @@ class Tau2Instrumentor(Instrumentor):
                     simulation.logger.attempt(self._fail_tool, operation, message, error, details)
                 raise
             finally:
-                simulation.tool_error = simulation.tool_exception = None
+                simulation.tool_error = simulation.tool_exception = simulation.tool_fault = None
 
         return get_response
 
@@ -222,7 +222,8 @@ class Tau2Instrumentor(Instrumentor):
         _write_agent_summary(simulation)
 
 
-def _with_overrides(owner: type, name: str) -> list[type]:
+def with_overrides(owner: type, name: str) -> list[type]:
+    """Return a class and the subclasses that have a method of this name of their own."""
     found: list[type] = [owner]
     todo: list[type] = [owner]
     while todo:

@@ -121,6 +121,7 @@ class Simulation:
         self.orchestrator: object | None = None
         self.tool_error: str | None = None
         self.tool_exception: BaseException | None = None
+        self.tool_fault: str | None = None
         self.call_problem: CallProblem | None = None
         self.told_impossible: set[tuple[str, str | None]] = set()
         """(model, endpoint) whose impossible token counts have been told of."""
@@ -187,6 +188,11 @@ class Simulation:
         """Return the problem of this turn's last model call, if the exception follows from it."""
         problem = self.call_problem
         return problem if problem is not None and follows(error, problem) else None
+
+    def spoil_tool(self, fault: str, error_type: str | None) -> None:
+        """Note what is done on purpose to the tool call that is being made, for its event."""
+        self.tool_fault = fault
+        self.tool_error = error_type or self.tool_error
 
     def in_flight(self) -> InFlight:
         """Return its state now."""

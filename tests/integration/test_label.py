@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.analysis import LogAnalyzer
-from tau2_logging.analysis.deep.attribution.label_agreement import kappa, label_agreement
+from tau2_logging.analysis.deep.attribution.agreement.label_agreement import kappa, label_agreement
 from tau2_logging.cli import label
 from tests.support.recordings import write
 from tests.unit.analysis_deep.test_fault_rules import APPLY

@@ -24,6 +24,7 @@ RULES = (
     (r"sky (status|serve status) --endpoint", "no", "needs a rented server"),
     (r"--what-if", RUN, ""),
     (r"gpt-4\.1|claude-sonnet", PARSE, "needs a key"),
+    (r"--reader", PARSE, "asks a model: tests/integration/test_reader.py"),
     (r"--until settled", PARSE, "needs a plan that was not begun without it: tests/integration/test_experiments.py"),
     (r"tau2_logging experiments", RUN, ""),
     (r"--serve-command", PARSE, "starts servers: tests/integration/test_server_processes.py"),

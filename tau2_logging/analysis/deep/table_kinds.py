@@ -17,7 +17,8 @@ from tau2_logging.analysis.deep import (
     root_causes,
     trends,
 )
-from tau2_logging.analysis.deep.attribution import attribute, fault_tables, label_agreement, own_reviews, procedures
+from tau2_logging.analysis.deep.attribution import attribute, fault_tables, procedures
+from tau2_logging.analysis.deep.attribution.agreement import label_agreement, own_reviews, readings
 from tau2_logging.analysis.deep.reading.recorded import Recorded
 from tau2_logging.analysis.deep.tool_calls import agent_events, argument_use, diversity, execution, loops, taxonomy, transitions
 
@@ -77,8 +78,15 @@ TABLES: tuple[TableKind, ...] = (
     TableKind("label_agreement", FAILURES, "Rules and labels", label_agreement.label_agreement,
               "Of the simulations that `label` was told of: right of what the rules said, found of what was labelled; Cohen's kappa."),
     TableKind("label_confusion", FAILURES, "Rules and labels, pair by pair", label_agreement.label_confusion),
+    TableKind("readings", FAILURES, "What a reader says of each failure", readings.readings,
+              "`--reader`: a model that read the conversation, and quotes it; an answer whose quote is not there is thrown away."),
+    TableKind("reader_agreement", FAILURES, "A reader against labels and rules", readings.reader_agreement,
+              "precision: right of what the reader said; found: of what the other said; Cohen's kappa."),
+    TableKind("reader_confusion", FAILURES, "A reader against labels and rules, pair by pair", readings.reader_confusion),
     TableKind("own_reviews", FAILURES, "tau2's own reviews and the rules", own_reviews.own_reviews,
               "Reviews that tau2 v1 was asked for; a critical error of the user counts before one of the agent."),
+    TableKind("own_review_agreement", FAILURES, "tau2's own reviews against rules and labels", own_reviews.own_review_agreement,
+              "precision: right of what the review said; found: of what the other said; Cohen's kappa."),
     TableKind("procedure_counts", FAILURES, "Passes that an auditor would fail", procedures.procedure_counts,
               "Solved simulations in which the agent did not keep to a procedure of its policy.", brief=True),
     TableKind("procedure_breaches", FAILURES, "Passes that an auditor would fail, one by one", procedures.procedure_breaches),

@@ -76,7 +76,9 @@ class ToolDetails:
         watch = self._watch if call.tool.writes else None
         changes = watch.after(call.environment) if watch is not None else None
         state_changed = bool(changes) if changes is not None else None
-        simulation.structured_by(partial(_call_made, call, operation, error_type, text, state_changed), operation.span)
+        simulation.structured_by(
+            partial(_call_made, call, operation, error_type, text, state_changed, simulation.tool_fault), operation.span
+        )
         for change in changes or ():
             _write_change(simulation, change, call, operation.span)
         if error_type is not None:
@@ -104,7 +106,7 @@ class ToolDetails:
 
     def _tool(self, environment: Any, name: str, requestor: str) -> _Tool:
         """Return what is known of a tool. tau2 lists all tools of a toolkit to find one, so it is asked only once."""
-        toolkit = _toolkit(environment, name, requestor)
+        toolkit = toolkit_of(environment, name, requestor)
         method = getattr(toolkit, name, None)
         function = getattr(method, "__func__", method)
         known = self._tools.get((type(toolkit), name))
@@ -135,7 +137,7 @@ def _learn(toolkit: Any, name: str, method: Any, function: Any) -> _Tool:
     return _Tool(function, kind, kind == "write" or (mutates is not None and bool(mutates(name))), CallFields(Signature(schema)))
 
 
-def _toolkit(environment: Any, name: str, requestor: str) -> Any:
+def toolkit_of(environment: Any, name: str, requestor: str) -> Any:
     """Return where tau2 looks for a tool: in solo mode the agent holds the user's tools too."""
     if requestor == "user":
         return environment.user_tools
@@ -144,7 +146,7 @@ def _toolkit(environment: Any, name: str, requestor: str) -> Any:
 
 
 def _call_made(
-    call: ToolCallDetails, operation: Operation, error_type: str | None, text: str, state_changed: bool | None
+    call: ToolCallDetails, operation: Operation, error_type: str | None, text: str, state_changed: bool | None, injected: str | None
 ) -> list[StructuredFields]:
     logger = operation.simulation.logger
     fields = {
@@ -157,6 +159,7 @@ def _call_made(
         "start_ms": round(logger.since_start_ms(operation.started_ns), 3),
         "duration_ms": round(operation.duration_ms or 0.0, 3),
         "state_changed": state_changed,
+        "injected": injected,
     }
     return [(ToolExecutionEvent, fields)]
 

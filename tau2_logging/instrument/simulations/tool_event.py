@@ -33,6 +33,7 @@ def write_tool_call(
             "requestor": requestor,
             "error": error_type is not None,
             "error_type": error_type,
+            "injected": simulation.tool_fault,
         }
     )
     if simulation.logger.enabled(DEBUG):

@@ -2,24 +2,33 @@
 
 It is no judge of quality: it finds every expected outcome met, unless the agent said nothing at all. A loop it does see: the same
 agent line again and again.
+
+It commits faults on command, each in a share of the conversations that it judges: verdicts without a word (`empty_verdict`), verdicts
+against their own words (`contradicts`), a verdict on something that it was not asked (`miscounts`), an answer that is no JSON (`fails`).
 """
 
 from __future__ import annotations
 
 import ast
 import json
+import random
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tau2_logging.models.scripted.llm_args import JUDGE_FAULTS, ScriptedSettings
 from tau2_logging.models.scripted.scripted_reply import ScriptedReply
 
 _OUTCOMES = re.compile(r"expectedOutcomes:\s*(\[.*\])", re.DOTALL)
 _LOOP_SHARE = 0.5
 
 
-def judge_turn(messages: Sequence[Mapping[str, Any]]) -> ScriptedReply:
-    """Return the judge's answer to tau2's prompt: JSON for assertions, `yes` or `no` for the loop question."""
+EMPTY, CONTRADICTS, MISCOUNTS, FAILS = JUDGE_FAULTS
+_UNASKED = "The agent greets the customer by name."
+
+
+def judge_turn(messages: Sequence[Mapping[str, Any]], fault: str | None = None) -> ScriptedReply:
+    """Return the judge's answer to tau2's prompt: JSON for assertions, `yes` or `no` for the loop question. `fault`: what it does wrong."""
     prompt = str(messages[-1].get("content") or "")
     outcomes = _outcomes(prompt)
     if outcomes is None:
@@ -27,7 +36,31 @@ def judge_turn(messages: Sequence[Mapping[str, Any]]) -> ScriptedReply:
     met = "assistant:" in prompt
     reasoning = "The scripted judge takes a conversation in which the agent spoke as meeting every outcome."
     results = [{"expectedOutcome": outcome, "reasoning": reasoning, "metExpectation": met} for outcome in outcomes]
-    return ScriptedReply(text=json.dumps({"results": results}))
+    if fault == FAILS:
+        return ScriptedReply(text="I am sorry, I cannot judge this conversation.")
+    return ScriptedReply(text=json.dumps({"results": _spoilt(results, fault)}))
+
+
+def drawn_judge_fault(settings: ScriptedSettings, task: str) -> str | None:
+    """Return the fault that the judge of a simulation commits, if any. `task`: what the dice are thrown for."""
+    at = random.Random(f"{settings.seed}|{task}|judge fault").random()
+    for name, share in settings.judge_faults.items():
+        at -= share
+        if at < 0:
+            return name
+    return None
+
+
+def _spoilt(results: list[dict[str, Any]], fault: str | None) -> list[dict[str, Any]]:
+    if fault == EMPTY:
+        return [{**result, "reasoning": "", "metExpectation": False} for result in results]
+    if fault == CONTRADICTS:
+        reasoning = "The agent did this in the conversation. The expectation is met."
+        return [{**result, "reasoning": reasoning, "metExpectation": False} for result in results]
+    if fault == MISCOUNTS:
+        unasked = {"expectedOutcome": _UNASKED, "reasoning": "No name is said in the greeting.", "metExpectation": False}
+        return [*results, unasked]
+    return results
 
 
 def _outcomes(prompt: str) -> list[str] | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.call_arguments import is_of_real_models
 
 FAULTS = (
     "invalid_args",
@@ -25,9 +27,35 @@ LOOP = "loop"
 """The one fault that is not drawn per call: its rate is the share of simulations in which the agent repeats its first call forever."""
 
 _LATENCY = ("ttft_ms", "tpot_ms", "spread")
-_SHARES = ("bad_writes", "bad_when_told", "lapse", "gives_up")
+_SHARES = ("bad_writes", "bad_when_told", "lapse", "gives_up", "invents")
 USER_FAULTS = ("hangs_up", "wrong_fact", "withholds", "changes_mind")
 """What the user can do wrong on purpose; each is the share of simulations in which it does."""
+JUDGE_FAULTS = ("empty_verdict", "contradicts", "miscounts", "fails")
+"""The same of the judge; each is the share of conversations that it judges."""
+
+_OF_ALL = ("ttft_ms", "tpot_ms", "spread", "faults", "seed")
+KNOBS: Mapping[str, tuple[str, ...]] = {
+    "agent": (*_OF_ALL, "bad_writes", "bad_when_told", "context_limit", "lapse", "gives_up", "gives_up_when"),
+    "user": (*_OF_ALL, *USER_FAULTS),
+    "judge": (*_OF_ALL, *JUDGE_FAULTS),
+    "expert": _OF_ALL,
+    "reader": (*_OF_ALL, "invents"),
+}
+"""The settings that each scripted model takes."""
+
+
+def check_knobs(role: str, arguments: Iterable[str]) -> None:
+    """Raise UserError for an argument that this scripted model does not take, nor any real one: it would change nothing."""
+    known = KNOBS[role]
+    for name in arguments:
+        if name in known or is_of_real_models(name):
+            continue
+        owner = next((other for other, names in KNOBS.items() if name in names), None)
+        if owner is not None:
+            raise UserError(f"scripted/{role} has no setting {name!r}, which is one of scripted/{owner}; it has {', '.join(known)}")
+        close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        raise UserError(f"scripted/{role} has no setting {name!r}; {hint}it has {', '.join(known)}")
 
 
 @dataclass(frozen=True)
@@ -45,7 +73,8 @@ class ScriptedSettings:
     task draws alike in every arm, so that `{"gives_up": 0.2, "gives_up_when": {"unacceptable": 0.3}}` is an effect of -0.3 on success.
 
     Faults of the user, for trying out who is blamed for a failure: `hangs_up`, `wrong_fact`, `withholds`, `changes_mind`, each the share of
-    simulations in which the user commits it; a simulation has at most one (see `user_faults`).
+    simulations in which the user commits it; a simulation has at most one (see `user_faults`). `empty_verdict`, `contradicts`, `miscounts`,
+    `fails` are those of the judge (see `judge`). `invents`: the share of simulations of which the reader quotes what nobody said.
     """
 
     ttft_ms: float = 0.0
@@ -58,8 +87,10 @@ class ScriptedSettings:
     context_limit: int | None = None
     lapse: float = 1.0
     gives_up: float = 0.0
+    invents: float = 0.0
     gives_up_when: Mapping[str, float] = field(default_factory=dict)
     user_faults: Mapping[str, float] = field(default_factory=dict)
+    judge_faults: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> ScriptedSettings:
@@ -75,7 +106,8 @@ class ScriptedSettings:
             context_limit=limit,
             faults=faults,
             gives_up_when=when,
-            user_faults=_user_faults(arguments),
+            user_faults=_one_of_shares(USER_FAULTS, arguments),
+            judge_faults=_one_of_shares(JUDGE_FAULTS, arguments),
             seed=_seed(arguments.get("seed")),
         )
 
@@ -123,8 +155,8 @@ def _shares_by_words(value: Any) -> dict[str, float]:
     return {str(words): _share(f"gives_up_when {words!r}", share) for words, share in value.items()}
 
 
-def _user_faults(arguments: Mapping[str, Any]) -> dict[str, float]:
-    found = {name: _share(name, arguments[name]) for name in USER_FAULTS if arguments.get(name) is not None}
+def _one_of_shares(names: Iterable[str], arguments: Mapping[str, Any]) -> dict[str, float]:
+    found = {name: _share(name, arguments[name]) for name in names if arguments.get(name) is not None}
     if sum(found.values()) > 1 + 1e-9:
         raise UserError(f"scripted model: the shares of {', '.join(found)} add up to {sum(found.values()):g}; at most 1 is possible")
     return found

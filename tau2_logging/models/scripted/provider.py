@@ -27,8 +27,9 @@ from tau2_logging.models.custom_provider import enter_provider, stream_chunk
 from tau2_logging.models.scripted.agent import agent_turn
 from tau2_logging.models.scripted.expert import expert_turn
 from tau2_logging.models.scripted.faults import first_call, spoil
-from tau2_logging.models.scripted.judge import judge_turn
+from tau2_logging.models.scripted.judge import drawn_judge_fault, judge_turn
 from tau2_logging.models.scripted.llm_args import ScriptedSettings
+from tau2_logging.models.scripted.reader import READER, reader_turn
 from tau2_logging.models.scripted.scripted_reply import ScriptedReply
 from tau2_logging.models.scripted.task_script import CLOSING, TaskScripts
 from tau2_logging.models.scripted.token_count import count, prompt_tokens
@@ -121,7 +122,9 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
             fault = drawn_user_fault(settings, _dice_of(domain, task))
             return user_turn(messages, draw, bool(settings.user_faults), fault)
         if model == "judge":
-            return judge_turn(messages)
+            return judge_turn(messages, drawn_judge_fault(settings, _conversation(domain, task)))
+        if model == READER:
+            return reader_turn(messages, settings)
         if model not in ("agent", "expert"):
             raise litellm.NotFoundError(
                 f"no model scripted/{model}; there are {', '.join(MODEL_ROLES)}", model=model, llm_provider=PROVIDER
@@ -154,7 +157,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
 
 def register(scripts: TaskScripts) -> None:
     """Make the scripted models known to litellm, at no price. A provider of that name that is there already is replaced."""
-    enter_provider(PROVIDER, ScriptedModels(scripts), (f"{PROVIDER}/{role}" for role in MODEL_ROLES))
+    enter_provider(PROVIDER, ScriptedModels(scripts), (f"{PROVIDER}/{role}" for role in (*MODEL_ROLES, READER)))
 
 
 def _task_of(params: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -169,6 +172,12 @@ def _task_of(params: Mapping[str, Any]) -> tuple[str | None, str | None]:
 def _dice_of(domain: str | None, task: str | None) -> str:
     """Return what the dice are thrown for: the task, whatever the arm is called that it runs in."""
     return f"{plain_domain(domain or '')}/{task}"
+
+
+def _conversation(domain: str | None, task: str | None) -> str:
+    """Return what a judge's dice are thrown for: its calls have one seed for all trials, so the trial is named."""
+    simulation = current()
+    return f"{_dice_of(domain, task)}|{simulation.trial if simulation is not None else None}"
 
 
 def _turn_of(messages: Sequence[Mapping[str, Any]]) -> str:

@@ -120,11 +120,17 @@ class Tau2Harness:
             if not hasattr(environment, "get_response"):
                 raise TypeError(f"it is {type(environment).__name__}, not an Environment")
 
+    def tools(self, domain: str) -> list[str]:
+        """Return the names of a domain's tools, the agent's and the user's."""
+        return [name for toolkit in self._toolkits(domain) for name in toolkit.tools]
+
     def write_tools(self, domain: str) -> list[str]:
-        """Return the names of a domain's tools that write, the agent's and the user's."""
+        """Return those of them that write."""
+        return [name for toolkit in self._toolkits(domain) for name in toolkit.tools if toolkit.tool_type(name).value == "write"]
+
+    def _toolkits(self, domain: str) -> list[Any]:
         environment = self.registry.get_env_constructor(domain)()
-        toolkits = [toolkit for toolkit in (environment.tools, environment.user_tools) if toolkit is not None]
-        return [name for toolkit in toolkits for name in toolkit.tools if toolkit.tool_type(name).value == "write"]
+        return [toolkit for toolkit in (environment.tools, environment.user_tools) if toolkit is not None]
 
     def variant_of(self, user: str | None) -> str | None:
         """Return the name of the variant a user simulator plays, None for one that is not ours."""

@@ -13,7 +13,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events.roles import MODEL_ROLES
 from tau2_logging.instrument.replacing import replaced
 from tau2_logging.models.recorded import RecordedSettings
-from tau2_logging.models.scripted.llm_args import ScriptedSettings
+from tau2_logging.models.scripted.llm_args import ScriptedSettings, check_knobs
 from tau2_logging.models.scripted.provider import PROVIDER
 from tau2_logging.runner.settings.config import ModelChoice
 
@@ -40,8 +40,10 @@ def _fallback(model: ModelChoice) -> list[ModelChoice]:
 
 
 def _check_scripted(model: ModelChoice) -> None:
-    if model.llm.partition("/")[2] not in MODEL_ROLES:
+    role = model.llm.partition("/")[2]
+    if role not in MODEL_ROLES:
         raise UserError(f"no model {model.llm!r}; the scripted ones are {', '.join(f'{PROVIDER}/{role}' for role in MODEL_ROLES)}")
+    check_knobs(role, model.args)
     ScriptedSettings.of(model.args)
 
 

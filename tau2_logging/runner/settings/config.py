@@ -17,6 +17,7 @@ from tau2_logging.models.recorded import PREFIX
 from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.runner.settings.options import RAY, RUN_OPTIONS, SCORE, THREADS
 from tau2_logging.runner.settings.shown_settings import shown_settings
+from tau2_logging.runner.settings.tool_faults import ToolFaults
 from tau2_logging.users import Variant
 
 SCRIPTED_AGENT, SCRIPTED_USER, SCRIPTED_JUDGE = "scripted/agent", "scripted/user", "scripted/judge"
@@ -109,6 +110,7 @@ class RunConfig:
     judge_model: ModelChoice | None = None
     experts: tuple[Expert, ...] = ()
     expert_mode: str = ADVISE
+    tool_faults: tuple[str, ...] = ()
     max_steps: int = 200
     max_errors: int = 10
     model_failures: str = SCORE
@@ -151,6 +153,7 @@ class RunConfig:
         self._check_harness()
         self._check_experts()
         self._check_arms()
+        self._check_tool_faults()
 
     def _check_profile(self) -> None:
         if not self.profile and (self.max_cost or self.max_tokens_total or self.rate_limits):
@@ -181,6 +184,13 @@ class RunConfig:
             raise UserError(f"--harness {self.harness} has a user of its own; variants and other arms need tau2's, so leave --harness out")
         if self.user is not None and any(arm.variant is not None for arm in self.arms):
             raise UserError(f"--user {self.user} does not go with variants, which are of tau2's own user simulator; leave one of them out")
+
+    def _check_tool_faults(self) -> None:
+        if self.tool_faults and self.harness != "tau2":
+            raise UserError(f"--tool-faults needs tau2's own harness; leave --harness {self.harness} out")
+        if self.tool_faults and not self.profile:
+            raise UserError("--tool-faults are marked in the log; they cannot go with --no-profile")
+        ToolFaults.of(self.tool_faults)
 
     def _check_experts(self) -> None:
         if self.agent == EXPERT_AGENT and not self.experts:

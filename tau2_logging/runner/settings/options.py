@@ -236,6 +236,8 @@ _HOW = (
            "the run)", _text("ADDRESS"), resumable=True),
     Option("--load", "modules", "import this module of yours first; it registers agents, users or domains with tau2; repeatable",
            _repeated("MODULE"), value=tuple),
+    Option("--tool-faults", "tool_faults", "have tools fail on purpose at these rates: error, timeout, stale, empty, slow; of all tools or "
+           "of one; wait=SECONDS for slow calls and timeouts (see docs/attribution.md)", _several("[TOOL:]FAULT=RATE"), value=tuple),
     Option("--max-steps", "max_steps", "steps of a simulation (default: 200)", _N, check=at_least(1)),
     Option("--max-errors", "max_errors", "tool errors that end a simulation (default: 10)", _N, check=at_least(1)),
     Option("--max-retries", "max_retries", "how many times a failed model call is repeated (default: 3)", _N, check=at_least(0),

@@ -44,6 +44,7 @@ class SimulationSettings:
     variant: Variant | None = None
     experts: tuple[Expert, ...] = ()
     expert_mode: str = ADVISE
+    tool_faults: tuple[str, ...] = ()
 
 
 def simulation_settings(config: RunConfig) -> dict[str, SimulationSettings]:
@@ -79,6 +80,7 @@ def _settings(config: RunConfig, domain: str, arm: Arm | None) -> SimulationSett
         variant=arm.variant,
         experts=config.experts if arm.agent in (None, config.agent) else (),
         expert_mode=config.expert_mode,
+        tool_faults=config.tool_faults,
     )
 
 

@@ -33,6 +33,7 @@ def settings_fields(settings: SimulationSettings) -> dict[str, object]:
         "expert_mode": settings.expert_mode if settings.experts else None,
         "expert_args": _text({alias: of_expert for alias, of_expert in experts.items() if of_expert}),
         "replayed_from": _recordings(settings),
+        "tool_faults": " ".join(settings.tool_faults) or None,
         "max_steps": settings.max_steps,
         "max_errors": settings.max_errors,
     }

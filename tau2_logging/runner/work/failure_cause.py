@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import traceback
 import uuid
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -40,9 +41,17 @@ def ended_by(error: BaseException, simulation: Simulation, model_failures: str) 
 
 def _termination(outcome: Outcome, error: BaseException) -> str | None:
     cause = outcome.cause
+    if cause is None and _in_verdicts(error):
+        return _TERMINATIONS[JUDGE]
     if cause is None or cause.name not in _OWN:
         return None
     return _TERMINATIONS.get(cause.role or acting_in(error) or "")
+
+
+def _in_verdicts(error: BaseException) -> bool:
+    """Return whether tau2 raised it in reading a judge's answer."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(str(frame.f_globals.get("__name__")).endswith("evaluator_nl_assertions") for frame in frames)
 
 
 def _scored(simulation: Simulation, outcome: Outcome, error: BaseException) -> Any:

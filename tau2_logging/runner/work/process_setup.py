@@ -10,6 +10,7 @@ from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTool
 from tau2_logging.events import LEVELS
 from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.instrument import Instrumentation, ToolDetails
+from tau2_logging.instrument.injected_faults import FaultSource, InjectedFaults
 from tau2_logging.instrument.model_calls.taped_calls import TapedCalls
 from tau2_logging.instrument.simulations.separate_evaluation import SeparateEvaluation
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
@@ -27,6 +28,7 @@ from tau2_logging.runner.model_calls.recorded_models import recorded_answer
 from tau2_logging.runner.model_calls.retries import Retries
 from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
 from tau2_logging.runner.settings.secret_values import secret_values
+from tau2_logging.runner.settings.tool_faults import ToolFaults, spoilt, unexecuted
 from tau2_logging.runner.work.interpreter import frozen_heap, short_turns
 from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_spec import RunSpec
@@ -80,6 +82,7 @@ class ProcessSetup:
             bridge = Bridge(logger.text, LEVELS[config.log_level])
             bridge.install()
             stack.callback(bridge.uninstall)
+            self._spoil_tools(stack)
             self._instrument(stack, servers)
         stack.enter_context(servers.routing())
         policy = RetryPolicy(config.max_retries, max_wait_s=config.max_retry_wait)
@@ -94,6 +97,12 @@ class ProcessSetup:
         stack.enter_context(http_connections(self._slots))
         stack.enter_context(quiet_litellm())
         stack.enter_context(short_turns())
+
+    def _spoil_tools(self, stack: ExitStack) -> None:
+        """Before what measures tools: it is to measure what the model meets."""
+        if self._config.tool_faults:
+            faults = ToolFaults.of(self._config.tool_faults)
+            stack.enter_context(InjectedFaults(FaultSource(faults.drawn, unexecuted, spoilt, faults.wait_s)))
 
     def _instrument(self, stack: ExitStack, servers: ModelServers) -> None:
         config = self._config

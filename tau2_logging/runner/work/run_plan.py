@@ -18,6 +18,7 @@ from tau2_logging.models.recorded import RecordedReplies
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness, trial_seeds
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
+from tau2_logging.runner.settings.tool_faults import ToolFaults
 from tau2_logging.soundness.audited_tasks import audits_named
 
 
@@ -87,6 +88,7 @@ def make_plan(
         raise UserError(f"--domains names one twice: {' '.join(config.domains)}")
     for domain in config.domains:
         _check_name(domain)
+    _check_faulty_tools(config, harness)
     settings = _with_users(config, settings, harness)
     agents = list(dict.fromkeys(item.agent for item in settings.values()))
     seeds = trial_seeds(config.seed, config.num_trials)
@@ -120,6 +122,17 @@ def _with_users(config: RunConfig, settings: Mapping[str, SimulationSettings], h
                 f"tau2 cannot run agent {agent!r}: this release takes only classes derived from its LLMAgent, LLMGTAgent or LLMSoloAgent"
             )
     return {label: replace(item, user=_user(config, item, harness)) for label, item in settings.items()}
+
+
+def _check_faulty_tools(config: RunConfig, harness: Tau2Harness) -> None:
+    """Raise UserError for a tool of --tool-faults that no domain has."""
+    if named := ToolFaults.of(config.tool_faults).tools:
+        offered = sorted({tool for domain in config.domains for tool in harness.tools(domain)})
+        for tool in named:
+            if tool not in offered:
+                close = difflib.get_close_matches(tool, offered, n=1)
+                hint = f"did you mean {close[0]!r}? " if close else ""
+                raise UserError(f"--tool-faults: no tool {tool!r} in {', '.join(config.domains)}; {hint}there are {', '.join(offered)}")
 
 
 def _check_name(domain: str) -> None:

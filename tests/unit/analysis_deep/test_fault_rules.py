@@ -20,6 +20,7 @@ DETAILS = ("get_reservation_details", {"reservation_id": "NQNU5R"}, json.dumps(F
 TO_CANCEL = {"name": "cancel_reservation", "arguments": {"reservation_id": "NQNU5R"}}
 SAME = {"name": "exchange_delivered_order_items",
         "arguments": {"order_id": "#W1", "item_ids": ["11"], "new_item_ids": ["11"], "payment_method_id": "paypal_1"}}  # fmt: skip
+RED_LAMP = {"name": "modify_pending_order_items", "arguments": {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["1111111"]}}
 WANTS = "You want to cancel order #W1234567. Your email is a.b77@example.com."
 
 
@@ -36,6 +37,39 @@ APPLY: dict[str, tuple[str, dict[str, Any]]] = {
             "U: It is order #W7654321.",
             ("cancel_pending_order", {"order_id": "#W7654321", "reason": "no longer needed"}, "Error: Order not found"),
             "A: No.",
+        ),
+    ),
+    "chose another than the reference": (
+        "user",
+        said(
+            "U: Another lamp, in red, please.",
+            "A: There are 1111111 (red) and 2222222 (blue). Which one?",
+            "U: I take 2222222. Yes.",
+            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}"),
+            "A: Done.",
+            "U: ###STOP###",
+            actions=(RED_LAMP,),
+        ),
+    ),
+    "had the whole order cancelled": (
+        "user",
+        said(
+            "U: I cannot pay for all of it.",
+            "A: I cannot remove one item. I could cancel the whole order, or change items.",
+            "U: Yes, cancel the whole order.",
+            ("cancel_pending_order", {"order_id": "#W7", "reason": "no longer needed"}, "{}"),
+            "A: Done.",
+            "U: ###STOP###",
+            actions=(RED_LAMP,),
+        ),
+    ),
+    "handed over": (
+        "agent",
+        said(
+            "U: Cancel it.",
+            ("get_order_details", {"order_id": "#W1"}, "{}"),
+            ("transfer_to_human_agents", {"summary": "x"}, "ok"),
+            "A: Bye.",
         ),
     ),
     "withheld what the scenario says": (
@@ -181,7 +215,8 @@ def test_a_rule_decides_the_conversation_that_it_is_made_for(rule: str, tmp_path
 
 
 def test_there_is_a_conversation_for_every_rule() -> None:
-    assert {rule.name for rule in FAULT_RULES} == set(APPLY)
+    """But of faults that are injected: a results file does not hold them (tests/integration/test_tool_faults.py)."""
+    assert {rule.name for rule in FAULT_RULES} - {"fault on purpose"} == set(APPLY)
 
 
 NOT: dict[str, tuple[str, dict[str, Any]]] = {
@@ -211,6 +246,42 @@ NOT: dict[str, tuple[str, dict[str, Any]]] = {
             "A: All right.",
             "U: ###STOP###",
             scenario="You want to cancel, then change your mind.",
+        ),
+    ),
+    "who takes what was proposed alone has not chosen": (
+        "user",
+        said(
+            "U: Another lamp, in red, please.",
+            "A: There is 2222222. Do you want it?",
+            "U: Yes, 2222222.",
+            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}"),
+            "A: Done.",
+            "U: ###STOP###",
+            actions=(RED_LAMP,),
+        ),
+    ),
+    "a wrong order number that was put right": (
+        "user",
+        said(
+            "U: It is order #W7654321.",
+            ("get_order_details", {"order_id": "#W7654321"}, "Error: Order not found"),
+            "A: There is #W1234567.",
+            "U: That one.",
+            ("get_order_details", {"order_id": "#W1234567"}, "{}"),
+            "A: I will wait.",
+            "U: Bye. ###STOP###",
+        ),
+    ),
+    "who has one item cancelled does not have the order cancelled": (
+        "user",
+        said(
+            "U: Cancel just the lamp, please.",
+            "A: Shall I cancel #W7?",
+            "U: Yes, the lamp.",
+            ("cancel_pending_order", {"order_id": "#W7", "reason": "no longer needed"}, "{}"),
+            "A: Done.",
+            "U: ###STOP###",
+            actions=(RED_LAMP,),
         ),
     ),
     "a policy without the rule forbids nothing": (

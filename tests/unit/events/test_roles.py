@@ -31,6 +31,7 @@ LISTS = (
 OTHER_WORDS = {
     "models/experts/briefing.py": "roles of chat messages, and how a prompt calls the speakers",
     "analysis/deep/attribution/accusation.py": "who may be at fault: a task, its tools and the infrastructure, too",
+    "models/scripted/llm_args.py": "settings of each scripted model, the reader among them",
     "cli/label.py": "who may be at fault, as a reader labels it",
 }
 

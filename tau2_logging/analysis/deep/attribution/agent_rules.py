@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tau2_logging.analysis.deep.attribution.accusation import AGENT, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, named_things
+from tau2_logging.analysis.deep.attribution.failed_case import TRANSFER_TOOL, FailedCase, call_failed, named_things
+from tau2_logging.analysis.deep.attribution.procedures import asked_for_human
 from tau2_logging.analysis.deep.root_causes import cause_of
 
 _OF_THE_MODEL = ("no usable reply", "loop", "too many errors", "out of steps")
@@ -26,7 +27,15 @@ def _not_told(case: FailedCase) -> Shown | None:
     if "COMMUNICATE" not in case.lost:
         return None
     unmet = "; ".join(case.evidence.unmet("communicate")[:3])
-    return Shown(case.last_agent.index if case.last_agent is not None else None, f"the agent did not say what had to be told: {unmet}")
+    return Shown(_answer(case), f"the agent did not say what had to be told: {unmet}")
+
+
+def _answer(case: FailedCase) -> int | None:
+    """Return the agent's first words after its last call: the answer that lacks it; its last words if it says nothing then."""
+    results = [message.index for message in case.messages if message.role == "tool"]
+    words = [message.index for message in case.messages if message.role == "assistant" and message.text]
+    after = [index for index in words if results and index > results[-1]]
+    return next(iter(after or words[-1:]), None)
 
 
 def _cause(*names: str) -> Callable[[FailedCase], Shown | None]:
@@ -77,6 +86,16 @@ def _gave_up(case: FailedCase) -> Shown | None:
     )
 
 
+def _handed_over(case: FailedCase) -> Shown | None:
+    """The agent hands over to a human what it could have done: the reference does not, and the customer had not asked for one."""
+    if not case.missing or case.said is None or any(action["tool"] == TRANSFER_TOOL for action in case.evidence.actions):
+        return None
+    at = next((call["turn"] for call in case.evidence.calls if call["tool"] == TRANSFER_TOOL and not call_failed(call)), None)
+    if at is None or asked_for_human(case.said, at):
+        return None
+    return Shown(at, f"the agent hands over to a human; {case.missing[0]['tool']} is missing")
+
+
 RULES = (
     FaultRule("model broke off or went round in circles", AGENT, "how the simulation ended, repeated calls", _cause(*_OF_THE_MODEL)),
     FaultRule("wrote before the customer agreed", AGENT, "extra writes, the messages before them", _unasked_write),
@@ -85,4 +104,5 @@ RULES = (
     FaultRule("gave up after its own error", AGENT, "failed calls of missing reference writes", _gave_up),
     FaultRule("other arguments", AGENT, "the nearest calls to missing reference writes", _wrong_write),
     FaultRule("extra change", AGENT, "writes that are no reference actions", _extra_write),
+    FaultRule("handed over", AGENT, "transfers, the user's words before them", _handed_over),
 )

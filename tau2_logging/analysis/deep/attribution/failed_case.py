@@ -20,7 +20,7 @@ STATE_PARTS = frozenset({"DB", "ACTION", "ENV_ASSERTION"})
 END_TOKENS = ("###STOP###", "###TRANSFER###", "###OUT-OF-SCOPE###")
 TRANSFER_TOOL = "transfer_to_human_agents"
 
-_READS = re.compile(r"^(get|find|search|list|check|calculate|think|lookup|read|view|show|count|transfer|done|run_speed|can)(_|$)")
+_READS = re.compile(r"^(get|find|search|list|check|calculate|think|lookup|fetch|read|view|show|count|transfer|done|run_speed|can)(_|$)")
 _YES = re.compile(
     r"\b(yes|yep|yeah|confirm(ed)?|proceed|go ahead|please do|approve[ds]?|authori[sz]e|that('| i)?s (correct|right|fine)"
     r"|sounds (good|right|perfect|great|fine|appropriate)|correct|agreed?|sure|ok(ay)?|cancel it|do it|perfect)\b",
@@ -29,9 +29,13 @@ _YES = re.compile(
 _NO = re.compile(
     r"\b(won'?t|will not|do not want to|don'?t want to|not going to|rather not|decide(d)? not to) "
     r"(move forward|proceed|go ahead|book|do (it|that)|change|cancel)\b"
-    r"|\bleave (it|that|everything|my \w+|(the )?reservation \w+) (as is|unchanged)|^\W*no\b(?! (change|transfer|one|problem))",
+    r"|\bleave (it|that|everything|my \w+|(the )?reservation \w+) (as is|unchanged)|^\W*no\b(?! (change|transfer|one|problem|longer))",
     re.IGNORECASE,
 )
+
+
+_DETAIL = re.compile(r"\b(payment|refund|reason)\b[^?]*\?|\b(payment method|reason)\b", re.IGNORECASE)
+"""What an agent asks for when it is told to go ahead and lacks something."""
 
 
 def may_write(tool: str, tool_type: object) -> bool:
@@ -186,7 +190,17 @@ def agreed_before(messages: Iterable[SaidMessage], turn: int) -> bool:
         return True
     if (last := max((at for at, message in enumerate(before) if message.role == "user"), default=None)) is None:
         return False
-    return says_yes(before[last].text) and any(message.role == "assistant" for message in before[1:last])
+    if not any(message.role == "assistant" for message in before[1:last]) or declines(before[last].text):
+        return False
+    return says_yes(before[last].text) or _only_completes(before[: last + 1])
+
+
+def _only_completes(before: list[SaidMessage]) -> bool:
+    """Return whether the customer's last message answers a question about how to do what it had agreed to just before."""
+    users = [message for message in before if message.role == "user"]
+    asked = next((message.text for message in reversed(before[:-1]) if message.role == "assistant"), "")
+    agreed = len(users) > 2 and says_yes(users[-2].text)
+    return agreed and bool(_DETAIL.search(asked))
 
 
 def call_failed(call: Row) -> bool:

@@ -43,21 +43,27 @@ def _contradicts(verdict: Mapping[str, Any]) -> bool:
 def _miscounted(case: FailedCase) -> Shown | None:
     if case.said is None or case.said.expected is None or not case.lost_only(_PART):
         return None
-    given, expected = len(case.said.verdicts), case.said.expected
-    if given == expected or _unmet(case):
+    given, expected, unmet = len(case.said.verdicts), case.said.expected, _unmet(case)
+    asked = {statement.strip() for statement in case.said.statements}
+    if given == expected or any(not asked or str(verdict.get("nl_assertion")).strip() in asked for verdict in unmet):
         return None
-    return Shown(None, f"the judge gave {given} verdicts on {expected} statements, none of them a failure")
+    what = "none of them a failure" if not unmet else "and found unmet only what it was not asked"
+    return Shown(None, f"the judge gave {given} verdicts on {expected} statements, {what}")
 
 
 def _failed(case: FailedCase) -> Shown | None:
+    if str(case.simulation["termination"]) == "judge_error":
+        return Shown(None, f"the judge failed: {str(case.simulation['ended_in'] or 'its answer could not be used')[:120]}")
     note = case.said.note if case.said is not None else ""
     if re.search(r"judge|nl.?assertion", note, re.IGNORECASE) and re.search(r"fail|error|exception|parse", note, re.IGNORECASE):
         return Shown(None, f"the judge failed: {note[:120]}")
     return None
 
 
+FAILED = FaultRule("judge failed", JUDGE, "tau2's note on the reward, how the simulation ended", _failed)
+"""Asked before the infrastructure's rules: such a simulation has no reward."""
+
 RULES = (
-    FaultRule("judge failed", JUDGE, "tau2's note on the reward", _failed),
     FaultRule("other number of verdicts", JUDGE, "verdicts, statements of the task", _miscounted),
     FaultRule(
         "verdict without a reason",

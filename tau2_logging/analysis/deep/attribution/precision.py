@@ -8,16 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 MEASURED: Mapping[str, tuple[int, int]] = {
-    "reference against the policy": (19, 19),
+    "reference against the policy": (20, 20),
     "reference pays without the change": (1, 1),
-    "choice left open": (4, 4),
+    "choice left open": (6, 6),
     "hung up before the agent could act": (4, 4),
+    "fact that is nowhere": (5, 7),
     "had something else done": (3, 3),
-    "wrote before the customer agreed": (2, 2),
-    "information not given": (14, 16),
-    "gave up after its own error": (2, 3),
-    "other arguments": (5, 7),
-    "extra change": (8, 11),
+    "wrote before the customer agreed": (3, 3),
+    "information not given": (16, 22),
+    "gave up after its own error": (3, 4),
+    "other arguments": (10, 19),
+    "extra change": (13, 19),
 }
 """Rule -> (right, of how many simulations that it decided)."""
 

@@ -50,7 +50,9 @@ def _unconfirmed(said: RecordedConversation, calls: Sequence[Row], actions: Sequ
 
 def _not_authenticated(said: RecordedConversation, calls: Sequence[Row], actions: Sequence[Row]) -> Breach | None:
     for call in calls:
-        if str(call["tool"]).startswith("find_user_id") and not call_failed(call):
+        if call_failed(call):
+            continue
+        if str(call["tool"]).startswith("find_user_id"):
             return None
         if str(call["tool"]) in ("get_order_details", "get_user_details") or may_write(call["tool"], call["tool_type"]):
             return call["turn"], f"{call['tool']} was called before the customer was looked up by email, or name and zip code"
@@ -79,12 +81,12 @@ def _transferred(said: RecordedConversation, calls: Sequence[Row], actions: Sequ
     if any(may_write(call["tool"], call["tool_type"]) and not call_failed(call) for call in calls):
         return None  # the rest of a request may be beyond the agent
     at = next((call["turn"] for call in calls if call["tool"] == TRANSFER_TOOL and not call_failed(call)), None)
-    if at is None or _asked_for(said, at):
+    if at is None or asked_for_human(said, at):
         return None
     return at, "handed over to a human what the reference declines or answers, and the customer had not asked for it"
 
 
-def _asked_for(said: RecordedConversation, turn: int) -> bool:
+def asked_for_human(said: RecordedConversation, turn: int) -> bool:
     """Return whether the customer had asked for a human, in its last message before a turn."""
     last = next((message.text for message in reversed(said.messages) if message.index < turn and message.role == "user"), "")
     return bool(_HUMAN.search(last)) and not _NO_HUMAN.search(last)

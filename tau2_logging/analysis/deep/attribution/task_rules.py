@@ -6,13 +6,23 @@ stands for a reference action that is explained, and the customer had agreed to 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Any
 
 from tau2_logging.analysis.deep.attribution.accusation import TASK, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
+from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, named_things, says_yes
 from tau2_logging.analysis.deep.attribution.reservation_policy import forbidden_reference
 from tau2_logging.analysis.deep.reading.recorded import Row
+
+_DECLINES = re.compile(
+    r"\b(can ?not|can'?t|unable|not (eligible|able|possible|allowed|permitted)|do(es)?(n'?t| not) (allow|qualify|permit)|unfortunately)\b",
+    re.IGNORECASE,
+)
+
+
+_PAYMENTS = {"credit_card": r"credit card|visa|master ?card|card ending", "paypal": r"paypal", "gift_card": r"gift card"}
 
 
 def _against_policy(case: FailedCase) -> Shown | None:
@@ -54,11 +64,28 @@ def _chosen_by_user(case: FailedCase, action: Row) -> tuple[int, str, str, str] 
         return None
     found = None
     for name, (_, wanted, given) in differing.items():
-        turn = _said_by_user(case, name, given) if isinstance(wanted, str) and isinstance(given, str) else None
+        turn = _chosen_in(case, name, wanted, given) if isinstance(wanted, str) and isinstance(given, str) else None
         if turn is None or _in_scenario(case, wanted) or _in_scenario(case, given):
             return None
         found = (turn, name.replace("_", " "), str(wanted), str(given))
     return found
+
+
+def _chosen_in(case: FailedCase, name: str, wanted: str, given: str) -> int | None:
+    """Return the message in which the customer chose a value: said it, or agreed to it."""
+    for found in (_said_by_user(case, name, given), _paid_with(case, name, given), _agreed_to(case, wanted, given)):
+        if found is not None:
+            return found
+    return None
+
+
+def _paid_with(case: FailedCase, name: str, given: str) -> int | None:
+    """Return the message in which the customer named the kind of its payment method, of which the scenario says nothing."""
+    kind = next((words for start, words in _PAYMENTS.items() if given.startswith(start)), None)
+    if name != "payment_method_id" or kind is None or re.search(r"card|paypal|payment|refund", case.scenario):
+        return None
+    told = (message for message in case.messages if message.role == "user" and re.search(kind, message.text, re.IGNORECASE))
+    return next((message.index for message in told), None)
 
 
 def _in_scenario(case: FailedCase, value: str) -> bool:
@@ -74,9 +101,26 @@ def _said_by_user(case: FailedCase, name: str, value: str) -> int | None:
     return None
 
 
+def _agreed_to(case: FailedCase, wanted: str, given: str) -> int | None:
+    """Return the message in which the customer agreed to a text that the agent proposed, if it never spoke of the wanted one itself."""
+    if any(sign.isdigit() for sign in given) or len(given) < 4:
+        return None
+    if any(wanted.casefold() in message.text.casefold() for message in case.messages if message.role == "user"):
+        return None
+    spoken = [message for message in case.messages if message.text and message.role in ("user", "assistant")]
+    for before, message in pairwise(spoken):
+        if before.role == "assistant" and message.role == "user" and given.casefold() in before.text.casefold() and says_yes(message.text):
+            return message.index
+    return None
+
+
 def _refusal(case: FailedCase) -> int | None:
-    """Return the last words of the agent: where it declines, or ends without having done it."""
-    return case.last_agent.index if case.last_agent is not None else None
+    """Return the first words of the agent that decline something once it had looked up what a missing action is done to, else its last."""
+    names = {name for action in case.missing for name in named_things(action["wanted"])}
+    read = [call["turn"] for call in case.evidence.calls if named_things(call["arguments"] or {}) & names]
+    after = (message for message in case.messages if read and message.role == "assistant" and message.index > read[0])
+    declining = next((message for message in after if _DECLINES.search(message.text)), case.last_agent)
+    return declining.index if declining is not None else None
 
 
 RULES = (

@@ -52,6 +52,33 @@ def _contradicts(case: FailedCase) -> Shown | None:
     return None
 
 
+def _on_purpose(case: FailedCase) -> Shown | None:
+    """A fault of `--tool-faults` hit a call, and the same call did not succeed later; or the wait for a slow tool used up the time."""
+    hit = [call for call in case.evidence.calls if isinstance(call.get("injected"), str)]
+    if case.extra_beyond(case.missing):
+        return None
+    for call in hit:
+        if call["injected"] == "slow":
+            if str(case.simulation["status"]) == "timeout":
+                return Shown(call["turn"], f"{call['tool']} was slow on purpose, and the simulation ran out of time")
+        elif _counts(case, call) and not any(_makes_up_for(later, call) for later in case.evidence.calls):
+            return Shown(call["turn"], f"{call['tool']} failed on purpose ({call['injected']}), and the call did not succeed later")
+    return None
+
+
+def _counts(case: FailedCase, call: Row) -> bool:
+    """Return whether the call may have cost the reward: a read, or a write of which a reference action is missing."""
+    return not may_write(call["tool"], call["tool_type"]) or call["tool"] in {action["tool"] for action in case.missing}
+
+
+def _makes_up_for(later: Row, call: Row) -> bool:
+    alike = later["tool"] == call["tool"] and later["arguments"] == call["arguments"] and later["position"] > call["position"]
+    return alike and not call_failed(later) and later.get("injected") in (None, "slow")
+
+
+ON_PURPOSE = FaultRule("fault on purpose", TOOLS, "what `--tool-faults` did to calls, later calls", _on_purpose)
+"""Asked first: it is known, and nothing else is."""
+
 RULES = (
     FaultRule("tool broke", TOOLS, "errors of reference calls", _broke),
     FaultRule("results contradict each other", TOOLS, "results of equal reads", _contradicts),

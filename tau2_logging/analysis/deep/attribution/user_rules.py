@@ -9,9 +9,19 @@ import re
 from itertools import pairwise
 
 from tau2_logging.analysis.deep.attribution.accusation import USER, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import END_TOKENS, FailedCase, declines, entity_ids, named_things, says_yes
+from tau2_logging.analysis.deep.attribution.failed_case import (
+    END_TOKENS,
+    FailedCase,
+    call_failed,
+    declines,
+    entity_ids,
+    may_write,
+    named_things,
+    says_yes,
+)
 from tau2_logging.analysis.deep.attribution.reservation_policy import forbidden_reference
 from tau2_logging.analysis.deep.reading.recorded import Row
+from tau2_logging.analysis.deep.reading.recorded_conversation import SaidMessage
 from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
 
 _ASKS = re.compile(r"\?|\b(confirm|reply|please (provide|tell|let me know|choose|share))\b", re.IGNORECASE)
@@ -36,6 +46,7 @@ _AGENT_WORDS = re.compile(
     r"|your (order|reservation|request) has been)",
     re.IGNORECASE,
 )
+_WHOLE = re.compile(r"\bcancel(ling|ing)? (all of |the |my |that |this )*(entire|whole|full) ", re.IGNORECASE)
 _BIG_ACTS = {"book": r"\bbook|new flight|new reservation|purchase|\bbuy\b", "cancel": r"cancel"}
 
 
@@ -100,7 +111,7 @@ def _words(text: str) -> str:
 
 def _wrong_fact(case: FailedCase) -> Shown | None:
     """A value that the user said and nobody else knows went into the call that takes the place of a reference write."""
-    if not case.lost_state and not case.lost_only("DB", "COMMUNICATE"):
+    if (not case.lost_state and not case.lost_only("DB", "COMMUNICATE")) or _mistaken(case):
         return None
     for given in _values_in_place(case):
         for message in case.messages:
@@ -119,15 +130,61 @@ def _values_in_place(case: FailedCase) -> list[str]:
     """Return identifiers, amounts and dates that calls of the agent had where a missing reference write has others."""
     found = []
     for action in case.missing:
-        wanted = set(leaves(action["wanted"]))
+        wanted, names = set(leaves(action["wanted"])), named_things(action["wanted"])
         for call in case.evidence.calls:
-            if call["tool"] == action["tool"] or call["error"] is True:
+            if (call["tool"] == action["tool"] or call["error"] is True) and not _came_right(case, call, names):
                 found += [
                     value
                     for value in leaves(call["arguments"] or {})
                     if value not in wanted and _TOKEN.fullmatch(value) and len(value) >= 4
                 ]
     return list(dict.fromkeys(found))
+
+
+def _came_right(case: FailedCase, call: Row, names: set[str]) -> bool:
+    """Return whether what a reference action is done to was found later: the wrong value had no consequence."""
+    later = (one for one in case.evidence.calls if one["position"] > call["position"] and not call_failed(one))
+    return any(named_things(one["arguments"] or {}) & names for one in later)
+
+
+def _mistaken(case: FailedCase) -> bool:
+    """Return whether the agent tried with another tool to do what is missing, or rightly and too late: that costs the reward on its own."""
+    failed = [call for call in case.evidence.calls if call_failed(call) and may_write(call["tool"], call["tool_type"])]
+    last = [call for call in failed if not _came_right(case, call, named_things(call["arguments"] or {}))]
+    return any(action["made"] or any(_is_other_way(call, action) for call in last) for action in case.missing)
+
+
+def _is_other_way(call: Row, action: Row) -> bool:
+    names = named_things(call["arguments"] or {}) & named_things(action["wanted"])
+    return bool(names) and call["tool"] != action["tool"] and call["requestor"] != "user"
+
+
+def _chose_other(case: FailedCase) -> Shown | None:
+    """Of several things that the agent offered, the user names another than the reference has."""
+    if not case.lost_state or not case.scenario or case.unconfirmed or _mistaken(case):
+        return None
+    for action in case.missing:
+        if not action.get("same_tool"):
+            continue
+        nearest = next(call for call in case.evidence.calls if call["position"] == action["nearest_position"])
+        wanted, given = set(leaves(action["wanted"])), set(leaves(nearest["arguments"] or {}))
+        for before, message in pairwise(_spoken(case)):
+            if before.role == "assistant" and message.role == "user" and message.index < nearest["turn"]:
+                chosen = _offered(given - wanted, before.text) & _offered(given - wanted, message.text)
+                left = _offered(wanted - given, before.text)
+                if chosen and left and not _offered(left, message.text):
+                    return Shown(message.index, f"offered {sorted(left)[0]}, the user chooses {sorted(chosen)[0]}")
+    return None
+
+
+def _spoken(case: FailedCase) -> list[SaidMessage]:
+    return [message for message in case.messages if message.text and message.role in ("user", "assistant")]
+
+
+def _offered(values: set[str], text: str) -> set[str]:
+    """Return those of some identifiers that a text holds."""
+    said = text.casefold()
+    return {value for value in values if len(value) >= 5 and re.search(r"\d", value) and value in said}
 
 
 def _withheld(case: FailedCase) -> Shown | None:
@@ -187,6 +244,17 @@ def _wants_other(case: FailedCase) -> Shown | None:
     return None
 
 
+def _whole_order(case: FailedCase) -> Shown | None:
+    """The user, told what cannot be done, has a whole order cancelled that the reference leaves alone: an agent may not refuse that."""
+    cancels = [call for call in case.extra if call["tool"] == "cancel_pending_order"]
+    if not cancels or not case.lost_state or case.unconfirmed or len(cancels) < len(case.extra):
+        return None
+    for message in case.said_before(cancels[0]["turn"], "user"):
+        if _WHOLE.search(message.text):
+            return Shown(message.index, "the user has a whole order cancelled, which the reference does not")
+    return None
+
+
 def _is_detour(case: FailedCase) -> bool:
     """Return whether one thing is changed and then cancelled: a way round the policy, which is the agent's idea."""
     changed = [named_things(call["arguments"] or {}) for call in case.extra if call["tool"].startswith("update")]
@@ -205,8 +273,10 @@ RULES = (
     FaultRule("hung up before the agent could act", USER, "the last two messages, missing reference writes", _hung_up),
     FaultRule("left while the agent was asking", USER, "the last two messages, missing reference writes", _left_while_asked),
     FaultRule("fact that is nowhere", USER, "the user's words, scenario, results, calls in place of reference writes", _wrong_fact),
+    FaultRule("chose another than the reference", USER, "what the agent offered, the user's answer", _chose_other),
     FaultRule("withheld what the scenario says", USER, "questions of the agent, answers, scenario", _withheld),
     FaultRule("took back the request", USER, "the user's words, scenario, calls after them", _changed_mind),
     FaultRule("had something else done", USER, "extra writes, scenario", _wants_other),
+    FaultRule("had the whole order cancelled", USER, "extra cancellations, the user's words", _whole_order),
     FaultRule("played the agent", USER, "the user's words", _plays_agent),
 )

@@ -83,7 +83,7 @@ def _tool_calls(log: RunLog, starts: dict[tuple[Any, ...], Any]) -> Iterator[Row
             **_key(row), "position": position, "turn": row.get("step"), "requestor": row.get("requestor"), "tool": row.get("function"),
             "error": None if pd.isna(row.get("error")) else bool(row["error"]), "duration_ms": row.get("duration_ms"),
             "error_text": _text(row.get("error_type")), "at_s": (row["end_ms"] - starts[key]) / 1000,
-            **_payload(payloads.get((row.get("run"), row.get("span")), {})),
+            "injected": _text(row.get("injected")), **_payload(payloads.get((row.get("run"), row.get("span")), {})),
         }  # fmt: skip
 
 

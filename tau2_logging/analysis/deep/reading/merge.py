@@ -11,7 +11,7 @@ from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Row, Rows
 
 Key = tuple[Any, ...]
 
-_FROM_LOG = ("duration_ms",)
+_FROM_LOG = ("duration_ms", "injected")
 _FROM_EVENTS = ("tool_type", "complexity", "missing", "unexpected", "wrong_type", "outside_enum", "state_changed", "duration_ms")
 
 

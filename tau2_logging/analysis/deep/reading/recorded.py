@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from tau2_logging.analysis.deep.reading.label_files import Label, read_labels
+from tau2_logging.analysis.deep.reading.reading_files import SavedReading, read_readings
 from tau2_logging.analysis.deep.reading.recorded_conversation import RecordedConversation
 from tau2_logging.analysis.measures.comparison.pooling import PER_RUN, RunIdentity, check_alike
 from tau2_logging.analysis.reader.line import Rejected
@@ -32,7 +33,7 @@ SIMULATION_COLUMNS = (
 CALL_COLUMNS = (
     *RUN_KEY, "position", "turn", "call_id", "requestor", "tool", "tool_type", "arguments", "argument_count", "argument_bytes",
     "complexity", "missing", "unexpected", "wrong_type", "outside_enum", "seen", "error", "error_text", "result", "state_changed", "at_s",
-    "gap_ms", "duration_ms", "prompt_tokens", "history",
+    "gap_ms", "duration_ms", "prompt_tokens", "history", "injected",
 )  # fmt: skip
 GOLD_COLUMNS = ("run", *TASK_KEY, "index", "action_id", "requestor", "tool", "tool_type", "arguments", "compare_args")
 REMARK_COLUMNS = (*RUN_KEY, "kind", "tool", "what", "outcome", "tokens_before", "tokens_after")
@@ -88,6 +89,8 @@ class Recorded:
     """What was said, by run, domain, task and trial, of simulations of which results files or checkpoints hold it."""
     labels: tuple[Label, ...] = ()
     """Whose fault people said that simulations are, read from beside the files."""
+    readings: tuple[SavedReading, ...] = ()
+    """The same of models that read them (`--reader`)."""
 
     @property
     def notes(self) -> list[str]:
@@ -167,6 +170,7 @@ def tables(rows: Rows, sources: Iterable[str]) -> Recorded:
         tuple(_facts(rows)),
         {one.key: one for one in rows.conversations},
         read_labels(sources),
+        read_readings(sources),
     )
 
 

@@ -27,7 +27,7 @@ class SaidMessage:
 @dataclass(frozen=True)
 class RecordedConversation:
     """A simulation's messages and what they are judged by. `scenario` and `policy` are empty if the record does not hold them; `expected`:
-    how many statements on the conversation the task has, None if it is not known."""
+    how many `statements` on the conversation the task has, None if it is not known."""
 
     run: str
     domain: str
@@ -38,6 +38,7 @@ class RecordedConversation:
     policy: str = ""
     verdicts: tuple[Mapping[str, Any], ...] = ()
     expected: int | None = None
+    statements: tuple[str, ...] = ()
     note: str = ""
     reviews: Mapping[str, Any] = field(default_factory=dict)
 
@@ -47,7 +48,7 @@ class RecordedConversation:
         return self.run, self.domain, self.task, self.trial
 
 
-REVIEWS = ("review", "user_only_review", "hallucination_check")
+REVIEWS = ("review", "user_only_review", "hallucination_check", "auth_classification")
 """What tau2 v1 may have been asked to say of a simulation itself."""
 
 
@@ -58,14 +59,15 @@ def conversation_of(
     reward = simulation.get("reward_info") or {}
     whole = not is_solved(reward.get("reward") or 0.0)
     about = list(tasks)
-    expected = [len((task.get("evaluation_criteria") or {}).get("nl_assertions") or ()) for task in about]
+    statements = [tuple(map(str, (task.get("evaluation_criteria") or {}).get("nl_assertions") or ())) for task in about]
     return RecordedConversation(
         str(key["run"]), str(key["domain"]), str(key["task"]), int(key["trial"]),
         tuple(_said(index, message, whole) for index, message in enumerate(messages)),
         "\n".join(scenario_of(task) for task in about),
         policy,
         tuple(reward.get("nl_assertions") or ()),
-        expected[0] if len(expected) == 1 else None,
+        len(statements[0]) if len(statements) == 1 else None,
+        statements[0] if len(statements) == 1 else (),
         str((reward.get("info") or {}).get("note") or ""),
         {name: simulation[name] for name in REVIEWS if simulation.get(name)},
     )  # fmt: skip

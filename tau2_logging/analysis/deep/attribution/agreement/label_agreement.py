@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from tau2_logging.analysis.deep.attribution.attribute import attribution
-from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, records
+from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, records
 
 Pair = tuple[str, str]
 
@@ -30,7 +30,11 @@ def label_confusion(recorded: Recorded) -> pd.DataFrame:
 def label_agreement(recorded: Recorded) -> pd.DataFrame:
     """Return for each fault: how often the rules said it and were right, how often it was labelled and found; kappa over all labels, from
     -1 to 1, where 0 is what chance would give."""
-    pairs = labelled_pairs(recorded)
+    return pd.DataFrame(agreement_rows(labelled_pairs(recorded)))
+
+
+def agreement_rows(pairs: list[Pair]) -> list[Row]:
+    """Return for each fault how often it was said and right, labelled and found, of pairs (label, what was said)."""
     value = kappa(pairs)
     rows = []
     for fault in sorted({fault for pair in pairs for fault in pair}):
@@ -40,7 +44,7 @@ def label_agreement(recorded: Recorded) -> pd.DataFrame:
             "fault": fault, "said": said, "right": right, "labelled": labelled, "precision_rate": _share(right, said),
             "found_rate": _share(right, labelled), "kappa": value,
         })  # fmt: skip
-    return pd.DataFrame(rows)
+    return rows
 
 
 def kappa(pairs: Iterable[Pair]) -> float:
