@@ -1,4 +1,4 @@
-"""Who may ask, and what every answer says: only pages of this server in a browser on this machine.
+"""Who may ask, and write a label, and what every answer says: only pages of this server in a browser on this machine.
 
 A page of another site can make a browser send requests to this machine, and can have a name of its own point here (DNS rebinding). The
 first is seen by `Sec-Fetch-Site`, the second by `Host`.
@@ -20,18 +20,34 @@ HEADERS = {
 }
 """Of every answer. The pages say in a policy of their own what they may load."""
 _METHODS = frozenset(("GET", "HEAD"))
+LABEL_PATH = "/api/label"
+"""The one path that changes anything: a POST of a page of this server."""
 _OURS = frozenset(("same-origin", "none"))
 """`none`: typed, or opened from a bookmark."""
 
 
 def refusal(method: str, path: str, headers: Mapping[str, str]) -> tuple[int, str] | None:
     """Return status and reason for a request that is not answered; None if it may be."""
-    if method not in _METHODS:
+    writes = (method, path) == ("POST", LABEL_PATH)
+    if method not in _METHODS and not writes:
         return 405, "only GET and HEAD"
     if not _is_loopback(headers.get("Host", "")):
         return 403, "this server answers to 127.0.0.1 and localhost only"
+    if writes:
+        return _refused_write(headers)
     if path != "/" and headers.get("Sec-Fetch-Site", "none") not in _OURS:
         return 403, "another site asked for this page; open it from the list of runs"
+    return None
+
+
+def _refused_write(headers: Mapping[str, str]) -> tuple[int, str] | None:
+    """A form of another site can send a POST, but neither JSON nor these headers."""
+    origin = headers.get("Origin")
+    own = headers.get("Sec-Fetch-Site") == "same-origin" and origin in (None, f"http://{headers.get('Host')}")
+    if not own:
+        return 403, "only a page of this server may write labels"
+    if headers.get("Content-Type", "").partition(";")[0].strip() != "application/json":
+        return 415, "give application/json"
     return None
 
 

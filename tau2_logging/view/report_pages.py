@@ -58,20 +58,20 @@ class ReportPages:
 
     def report(self, run: Run) -> Path:
         """Return report.html of a run. Raises UserError if its log cannot be read."""
-        return self._page((run.name,), (run,), lambda: (_read(run), ReportOptions()))
+        return self._page((run.name,), (run,), lambda: (read_run(run), ReportOptions()))
 
     def comparison(self, run: Run, other: Run) -> Path:
         """Return report.html of a run with another one beside it. Raises UserError if a log cannot be read."""
-        return self._page((run.name, other.name), (run, other), lambda: (_read(run), ReportOptions(compare=_read(other))))
+        return self._page((run.name, other.name), (run, other), lambda: (read_run(run), ReportOptions(compare=read_run(other))))
 
     def verdict(self, run: Run, other: Run) -> Path:
         """Return compare.html: is the run better than the other one? Raises UserError if a log cannot be read or a run has arms."""
 
         def write(folder: Path) -> Path:
-            sides = two_sides(_read(other), _read(run))
+            sides = two_sides(read_run(other), read_run(run))
             if not sides:
                 raise UserError("a run with arms is more than two runs; compare its arms with: tau2-logging compare LOG")
-            content = all(_may_read_beside(one) for one in (run, other))
+            content = all(may_read_beside(one) for one in (run, other))
             path = output_file(folder, "compare.html")
             path.write_text(page_text(compare_sides(sides), content=content), encoding="utf-8")
             return path
@@ -81,7 +81,7 @@ class ReportPages:
     def _page(self, key: tuple[str, ...], runs: Sequence[Run], make: Callable[[], tuple[RunLog, ReportOptions]]) -> Path:
         def write(folder: Path) -> Path:
             log, options = make()
-            beside = all(_may_read_beside(run) for run in runs)
+            beside = all(may_read_beside(run) for run in runs)
             deep = LogAnalyzer.of_log(log) if beside and runs[0].folder is not None and len(log.simulations) <= MOST_READ else None
             command = f"tau2-logging view {runs[0].logs[0].parent}"
             [made, *_] = page.write(log, folder, ReportOptions(compare=options.compare, deep=deep, command=command, content=beside))
@@ -109,7 +109,7 @@ class ReportPages:
         return found
 
 
-def _may_read_beside(run: Run) -> bool:
+def may_read_beside(run: Run) -> bool:
     """Return whether `runs/<run>` beside the log is a folder of this one without a link in it, or is not there. A log names its runs as
     it likes: the name might be a path."""
     if run.folder is not None:
@@ -118,11 +118,12 @@ def _may_read_beside(run: Run) -> bool:
 
 
 def _findings(run: Run) -> list[dict[str, str]]:
-    found = [one for one in findings_of(_read(run)) if run.status != RUNNING or one.key not in _AT_THE_END][:MOST_SHOWN]
+    found = [one for one in findings_of(read_run(run)) if run.status != RUNNING or one.key not in _AT_THE_END][:MOST_SHOWN]
     return [{"sentence": one.sentence, "advice": one.advice, "saves": saving_text(one)} for one in found]
 
 
-def _read(run: Run) -> RunLog:
+def read_run(run: Run) -> RunLog:
+    """Return the log of a run. Raises UserError if it holds nothing yet."""
     if not run.logs:
         raise UserError(f"the log of run {run.name} holds no event yet")
     return load_log(list(run.logs), run.name)

@@ -14,7 +14,8 @@ from typing import Any, TypeVar
 from aiohttp import web
 
 from tau2_logging.errors import UserError
-from tau2_logging.view.guard import HEADERS, refusal
+from tau2_logging.view.failure_labels import failures, save_label
+from tau2_logging.view.guard import HEADERS, LABEL_PATH, refusal
 from tau2_logging.view.report_pages import ReportPages
 from tau2_logging.view.runs_folder import Run, RunsFolder
 from tau2_logging.view.runs_page import runs_page
@@ -23,6 +24,8 @@ from tau2_logging.view.shown import run_json, runs_json
 HOST = "127.0.0.1"
 USUAL_PORT = 8737
 TERMINATED = 143
+_LARGEST_LABEL = 8_192
+"""Bytes of a request."""
 T = TypeVar("T")
 
 
@@ -39,11 +42,13 @@ class RunsSite:
 
     async def open(self, port: int | None) -> int:
         """Listen and return the port: `port`, or the usual one, or a free one if that is in use. Raises UserError."""
-        app = web.Application(middlewares=[_guarded])
+        app = web.Application(middlewares=[_guarded], client_max_size=_LARGEST_LABEL)
         app.router.add_get("/", self._start_page)
         app.router.add_get("/api/runs", self._runs)
         app.router.add_get("/api/run", self._run)
         app.router.add_get("/api/findings", self._findings)
+        app.router.add_get("/api/failures", self._failures)
+        app.router.add_post(LABEL_PATH, self._label)
         app.router.add_get("/report", self._report)
         app.router.add_get("/compare", self._compare)
         app.router.add_get("/verdict", self._verdict)
@@ -82,6 +87,20 @@ class RunsSite:
     async def _findings(self, request: web.Request) -> web.Response:
         run = await self._find(request, "run")
         return web.json_response(await self._in(self._making, lambda: self._reports.findings(run)))
+
+    async def _failures(self, request: web.Request) -> web.Response:
+        run = await self._find(request, "run")
+        return web.json_response(await self._in(self._making, lambda: failures(run)))
+
+    async def _label(self, request: web.Request) -> web.Response:
+        run = await self._find(request, "run")
+        try:
+            given = await request.json()
+        except ValueError:
+            raise web.HTTPBadRequest(text="this is no JSON") from None
+        if not isinstance(given, dict):
+            raise web.HTTPBadRequest(text="give a JSON object: domain, task, trial, fault, note")
+        return web.json_response(await self._in(self._making, lambda: save_label(run, given)))
 
     async def _report(self, request: web.Request) -> web.Response:
         run = await self._find(request, "run")

@@ -77,7 +77,7 @@ NAMES = (
 
 @pytest.mark.parametrize("target", OUTSIDE)
 def test_no_path_leads_to_a_file(site: ServedRuns, target: str) -> None:
-    """The server has seven paths, and none of them is one of a file."""
+    """The server has nine paths, and none of them is one of a file."""
     answer = site.get(target)
     assert answer.status in (400, 404)
     assert SECRET not in answer.text

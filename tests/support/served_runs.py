@@ -33,14 +33,16 @@ class ServedRuns:
 
     port: int
 
-    def get(self, target: str, method: str = "GET", **headers: str) -> Answer:
+    def get(self, target: str, method: str = "GET", body: bytes = b"", **headers: str) -> Answer:
         """Send a request as it is: nothing in the path is made simpler. `Host` and others may be given."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=LONG_S)
         try:
             connection.putrequest(method, target, skip_host="Host" in headers, skip_accept_encoding=True)
             for name, value in headers.items():
                 connection.putheader(name.replace("_", "-"), value)
-            connection.endheaders()
+            if body:
+                connection.putheader("Content-Length", str(len(body)))
+            connection.endheaders(body or None)
             answer = connection.getresponse()
             return Answer(answer.status, dict(answer.headers), answer.read().decode())
         finally:

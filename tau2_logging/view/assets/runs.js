@@ -86,15 +86,16 @@ function listPage() {
 }
 
 // The page of a run.
-const parts = { head: make("div"), flight: make("div"), findings: make("div"), settings: make("div"), other: make("select", { "aria-label": "run to compare with" }), compare: make("span") };
+const parts = { head: make("div"), flight: make("div"), findings: make("div"), settings: make("div"), failures: make("div"), other: make("select", { "aria-label": "run to compare with" }), compare: make("span") };
 function runPage() {
   for (const part of [parts.head, parts.flight, parts.findings, parts.settings]) part.replaceChildren();
   parts.findings.append(make("p", { class: "hint" }, "Looking for findings ..."));
+  parts.failures.replaceChildren(make("button", { type: "button", onclick: () => lookForFailures(state.run) }, "Show failed simulations"));
   parts.other.replaceChildren();
   parts.other.onchange = drawCompare;
   return [make("p", {}, make("a", { href: "#/" }, "\u2190 All runs")), make("h1", {}, state.run), make("div", { id: "trouble" }), parts.head,
     make("div", { class: "actions" }, pageLink("/report", { run: state.run }, "Open the report"), parts.other, parts.compare),
-    parts.flight, card("Findings", parts.findings), card("Settings", parts.settings)];
+    parts.flight, card("Findings", parts.findings), card("Whose fault?", parts.failures), card("Settings", parts.settings)];
 }
 
 function drawCompare() {
@@ -145,6 +146,43 @@ function flightCard(run) {
 function drawFindings(found) {
   const items = found.findings.map((one) => make("li", {}, make("p", { class: "said-first" }, one.sentence), make("p", {}, one.advice), one.saves && make("p", { class: "hint" }, one.saves)));
   parts.findings.replaceChildren(make("p", { class: "hint" }, `As of ${found.at}.`), items.length ? make("ol", { class: "findings" }, items) : make("p", {}, "Nothing stands out."));
+}
+
+// Failed simulations, what the rules say of them, and labels.
+function failureRow(run, one, faults) {
+  const options = [make("option", { value: "" }, "\u2013"), ...Object.entries(faults).map(([fault, words]) => make("option", { value: fault }, words))];
+  const name = `${one.domain} ${one.task}, trial ${one.trial}`;
+  const fault = make("select", { "aria-label": `whose fault: ${name}` }, options);
+  fault.value = one.label || "";
+  const note = make("input", { type: "text", maxlength: 500, placeholder: "a few words", "aria-label": `note: ${name}`, value: one.note });
+  const save = make("button", { type: "button", onclick: () => fault.value && saveLabel(run, { domain: one.domain, task: one.task, trial: one.trial, fault: fault.value, note: note.value }) }, "Save");
+  const cell = (label, ...content) => make("td", { "data-label": label }, content);
+  const told = one.label && one.label !== one.fault ? "not what you say" : "";
+  return make("tr", {}, make("td", {}, name), cell("the rules say", faults[one.fault] || one.fault, make("div", { class: "more" }, one.sentence || "no rule applies"), told && make("div", { class: "more" }, told)),
+    cell("you say", fault), cell("note", note), make("td", {}, save));
+}
+
+function drawFailures(run, found) {
+  if (state.run !== run) return;
+  const { labels, agree, kappa } = found.agreement;
+  const agreed = labels ? `The rules agree with ${show.int(agree)} of ${show.int(labels)} labels${kappa === null ? "" : ` (kappa ${kappa.toFixed(2)})`}.` : "No label yet. Open the report to read a conversation, then say whose fault it was.";
+  const heads = ["Simulation", "The rules say", "You say", "Note", ""];
+  const rows = found.failures.map((one) => failureRow(run, one, found.faults));
+  const table = make("table", { class: "runs" }, make("thead", {}, make("tr", {}, heads.map((head) => make("th", { scope: "col" }, head)))), make("tbody", {}, rows));
+  parts.failures.replaceChildren(...(rows.length ? [make("p", { class: "hint", role: "status" }, agreed), make("div", { class: "scroll" }, table)] : [make("p", {}, "No simulation has failed.")]));
+}
+
+async function lookForFailures(run) {
+  try { drawFailures(run, await ask("/api/failures", { run })); } catch (error) { say(error.message); }
+}
+
+async function saveLabel(run, label) {
+  try {
+    const answer = await fetch(`/api/label?${new URLSearchParams({ run })}`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(label) });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(text || answer.statusText);
+    drawFailures(run, JSON.parse(text));
+  } catch (error) { say(error.message); }
 }
 
 // Asking and drawing.
