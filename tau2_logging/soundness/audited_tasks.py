@@ -23,11 +23,13 @@ _SHIPPED = Path(__file__).parent / "data"
 
 @dataclass(frozen=True)
 class AuditedTask:
-    """What an audit says of a task: `sound` (None: not known), whether an agent solves it that makes no call, that only transfers."""
+    """What an audit says of a task: `sound` (None: not known), whether an agent solves it that makes no call, that only transfers;
+    `findings` are (kind, evidence)."""
 
     sound: bool | None
     idle: bool
     transfers: bool
+    findings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,4 +99,6 @@ def _read(path: Path) -> Any:
 
 def _audited(task: Mapping[str, Any]) -> AuditedTask:
     idle: Mapping[str, float] = task.get("idle") or {}
-    return AuditedTask(task.get("sound"), 1 in (idle.get("talks"), idle.get("stops")), idle.get("transfers") == 1)
+    told = [one for one in task.get("findings") or () if isinstance(one, Mapping)]
+    findings = tuple((str(one.get("kind")), str(one.get("evidence") or "")) for one in told)
+    return AuditedTask(task.get("sound"), 1 in (idle.get("talks"), idle.get("stops")), idle.get("transfers") == 1, findings)

@@ -7,6 +7,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.attribution.scripted import planted, precision, recall, report, tool_faults, user_faults
+from tau2_logging.analysis import LogAnalyzer
+from tau2_logging.analysis.deep.attribution.attribute import attributed, attribution, cases
+from tau2_logging.analysis.deep.reading.recorded import records
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
+from tests.support.recordings import write
+from tests.support.spoken import spoken
 
 
 def test_accusations_are_right_and_most_culprits_are_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -20,3 +26,34 @@ def test_accusations_are_right_and_most_culprits_are_found(tmp_path: Path, capsy
     assert table["user", "agent"] == 0
     assert table["user", "user"] >= 1
     assert {rule for fault, rule in rules if fault == "hangs_up"} <= {"hung up before the agent could act"}
+
+
+REFUSED = "exchange_delivered_order_items"
+
+
+def exchanged(folder: Path, words: str = "Yes, please.") -> Path:
+    """A results file of retail's task 64, whose reference is refused by its own tool, with an agent that exchanged the lamp rightly."""
+    task = next(one for one in Tau2Harness.load().tasks("retail", None) if str(one.id) == "64").model_dump(mode="json")
+    (wanted,) = [one for one in task["evaluation_criteria"]["actions"] if one["name"] == REFUSED]
+    lines = [
+        "U: Another one, please.", "A: I would exchange it. Do you agree?", f"U: {words}",
+        (REFUSED, wanted["arguments"], "Error: Non-delivered order cannot be exchanged"),
+        (REFUSED, {**wanted["arguments"], "payment_method_id": "gift_card_1"}, "{}"), "A: Done.", "U: ###STOP###",
+    ]  # fmt: skip
+    data = spoken(lines, [])
+    (simulation,) = data["simulations"]
+    return write(folder / "results.json", {**data, "tasks": [task], "simulations": [{**simulation, "task_id": task["id"]}]})
+
+
+def test_a_reference_whose_call_is_refused_is_the_tasks_fault(tmp_path: Path) -> None:
+    (row,) = records(attribution(LogAnalyzer(exchanged(tmp_path)).recorded))
+    assert (row["fault"], row["rule"]) == ("task", "reference's call fails")
+    (row,) = records(attribution(LogAnalyzer(exchanged(tmp_path, "What is the price?")).recorded))
+    assert row["fault"] == "agent"  # who did it without a yes is not innocent
+
+
+def test_a_task_that_cannot_be_solved_is_at_fault(tmp_path: Path) -> None:
+    case = next(cases(LogAnalyzer(write(tmp_path / "results.json", spoken(["U: Hi.", "A: Bye."], []))).recorded))
+    assert attributed(case)["fault"] == "unknown"
+    vars(case)["audit_findings"] = (("reference_fails", "it scores 0"),)
+    assert (attributed(case)["fault"], attributed(case)["rule"]) == ("task", "task cannot be solved")

@@ -13,6 +13,8 @@ from tau2_logging.analysis.deep.reading.recorded_conversation import RecordedCon
 from tau2_logging.analysis.deep.recall import matches
 from tau2_logging.analysis.deep.root_causes import Evidence, lost_parts
 from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
+from tau2_logging.events.domain_label import plain_domain
+from tau2_logging.soundness.audited_tasks import shipped_audits
 
 STATE_PARTS = frozenset({"DB", "ACTION", "ENV_ASSERTION"})
 """The parts of a reward that a missing or an extra action can cost."""
@@ -81,6 +83,14 @@ class FailedCase:
     def messages(self) -> Sequence[SaidMessage]:
         """Every message; none if they are not known."""
         return () if self.said is None else self.said.messages
+
+    @cached_property
+    def audit_findings(self) -> tuple[tuple[str, str], ...]:
+        """What the audit that is shipped found of a task with this text: (kind, evidence)."""
+        if self.said is None:
+            return ()
+        found = shipped_audits().of(plain_domain(self.said.domain), self.said.task, self.said.text)
+        return () if found is None else found.findings
 
     @cached_property
     def scenario(self) -> str:

@@ -16,6 +16,12 @@ from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, named
 from tau2_logging.analysis.deep.attribution.reservation_policy import forbidden_reference
 from tau2_logging.analysis.deep.reading.recorded import Row
 
+_CANNOT_SCORE = {
+    "initial_state_fails": "the task's initial state cannot be set",
+    "reference_fails": "the reference itself does not score 1",
+    "not_deterministic": "the same calls gave another end state",
+    "trap": "a right conversation scores 0",
+}
 _DECLINES = re.compile(
     r"\b(can ?not|can'?t|unable|not (eligible|able|possible|allowed|permitted)|do(es)?(n'?t| not) (allow|qualify|permit)|unfortunately)\b",
     re.IGNORECASE,
@@ -123,7 +129,30 @@ def _refusal(case: FailedCase) -> int | None:
     return declining.index if declining is not None else None
 
 
+def _unsound(case: FailedCase) -> Shown | None:
+    """The audit of this very task says that even its reference does not score, or that a right conversation does not."""
+    found = next(((kind, evidence) for kind, evidence in case.audit_findings if kind in _CANNOT_SCORE), None)
+    return None if found is None else Shown(_refusal(case), f"by the audit: {_CANNOT_SCORE[found[0]]} ({found[1][:120]})")
+
+
+def _failing_reference(case: FailedCase) -> Shown | None:
+    """A write of the reference is refused by its tool, so that who does it rightly changes the database and the reference does not."""
+    refused = [evidence for kind, evidence in case.audit_findings if kind == "reference_write_errs"]
+    if not refused or not case.extra or case.unconfirmed or not case.lost_state:
+        return None
+    there = [(call["tool"], call["arguments"]) for call in case.extra] + [(action["tool"], action["wanted"]) for action in case.missing]
+    if not all(any(_is_on(tool, arguments or {}, evidence) for evidence in refused) for tool, arguments in there):
+        return None
+    return Shown(case.extra[0]["turn"], f"by the audit: the reference's own call is refused ({refused[0][:120]}), the agent's was not")
+
+
+def _is_on(tool: str, arguments: Mapping[str, Any], evidence: str) -> bool:
+    return evidence.startswith(f"{tool}(") and any(name in evidence.casefold() for name in named_things(arguments))
+
+
 RULES = (
+    FaultRule("task cannot be solved", TASK, "the audit of the task", _unsound),
+    FaultRule("reference's call fails", TASK, "the audit of the task, extra writes", _failing_reference),
     FaultRule("reference against the policy", TASK, "reference actions, policy, what the tools returned", _against_policy),
     FaultRule("reference pays without the change", TASK, "reference actions, policy, extra writes", _paid_without_change),
     FaultRule("choice left open", TASK, "the nearest call, scenario, the user's words", _open_choice),

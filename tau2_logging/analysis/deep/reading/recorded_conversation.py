@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.analysis.deep.reading.messages import Message, failed
+from tau2_logging.events.task_hash import task_hash
 from tau2_logging.statistics.score import is_solved
 
 KEPT = 400
@@ -41,6 +42,8 @@ class RecordedConversation:
     statements: tuple[str, ...] = ()
     note: str = ""
     reviews: Mapping[str, Any] = field(default_factory=dict)
+    text: str | None = None
+    """Hash of the task's text, None if it is not known which task it is."""
 
     @property
     def key(self) -> tuple[str, str, str, int]:
@@ -70,6 +73,7 @@ def conversation_of(
         statements[0] if len(statements) == 1 else (),
         str((reward.get("info") or {}).get("note") or ""),
         {name: simulation[name] for name in REVIEWS if simulation.get(name)},
+        task_hash(about[0]) if len(about) == 1 else None,
     )  # fmt: skip
 
 
