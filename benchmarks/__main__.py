@@ -36,6 +36,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "verdict": (["-m", "benchmarks.verdict"], ["--pairs", "200"]),
     "comparisons": (["-m", "benchmarks.comparisons"], ["--repeat", "10"]),
     "events": (["-m", "benchmarks.events"], ["--tasks", "10"]),
+    "debug": (["-m", "benchmarks.debug"], ["--tasks", "10", "--rounds", "1"]),
     "states": (["-m", "benchmarks.states"], ["--tasks", "10"]),
     "agents": (["-m", "benchmarks.agents"], ["--tasks", "10"]),
     "what_if": (["-m", "benchmarks.what_if"], ["--only", "scripted, even", "server, 2 at a time", "--concurrency", "8"]),

@@ -9,25 +9,28 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pydantic import BaseModel
 
 from tau2_logging.environments.hashing import DatabaseHash
-from tau2_logging.environments.records import SharedRecords, clone
+from tau2_logging.environments.reading_tools import ReadingTools, UseTool
+from tau2_logging.environments.records import SharedRecords, clone, clone_sharing
 
 _Key = tuple[type, str, int, int]
 
 
 @dataclass(frozen=True)
 class _Known:
-    """A parsed database; `hash` is None if it is not worth hashing by parts, `usable` false if tau2's way is taken."""
+    """A parsed database; `hash` is None if it is not worth hashing by parts, `usable` false if tau2's way is taken. `shared` are the
+    fields that are shared records."""
 
     pristine: BaseModel
     hash: DatabaseHash | None
     usable: bool
+    shared: frozenset[str] = frozenset()
 
 
 _PARSED: dict[_Key, _Known] = {}
@@ -42,6 +45,7 @@ class FastDatabases:
     def __init__(self) -> None:
         self._known: dict[_Key, _Known] = {}
         self._hashes: dict[int, DatabaseHash] = {}
+        self._tools = ReadingTools(self.known)
 
     def damaged(self) -> list[str]:
         """Return databases whose shared records have been changed behind the view's back. None ever should be; to be asked once, at the
@@ -69,7 +73,7 @@ class FastDatabases:
                 self._remember(known)
         if not known.usable:
             return own()
-        return clone(known.pristine)
+        return clone_sharing(known.pristine, known.shared)
 
     def _remember(self, known: _Known) -> None:
         if known.hash is not None:
@@ -81,6 +85,10 @@ class FastDatabases:
         known = self.known(database)
         return known.of(database) if known is not None else None
 
+    def use_tool(self, toolkit: Any, name: str, arguments: Mapping[str, Any], own: UseTool) -> Any:
+        """Return what a tool answers, without a copy of every record that it reads (see `ReadingTools`)."""
+        return self._tools.use(toolkit, name, arguments, own)
+
     def known(self, database: Any) -> DatabaseHash | None:
         """Return what is known of the pristine database that this one is a view of, None if it is no view."""
         for value in getattr(database, "__dict__", {}).values():
@@ -91,12 +99,13 @@ class FastDatabases:
 
 def _learn(pristine: Any) -> _Known:
     view = clone(pristine)
-    if not any(isinstance(value, SharedRecords) for value in view.__dict__.values()):
+    shared = frozenset(name for name, value in view.__dict__.items() if isinstance(value, SharedRecords))
+    if not shared:
         return _Known(pristine, None, usable=_tau2_hash(view) == _tau2_hash(pristine))
     parts = DatabaseHash(view)
     if not hashes_like_tau2(parts, pristine):
         return _Known(pristine, None, usable=False)
-    return _Known(pristine, parts, usable=True)
+    return _Known(pristine, parts, True, shared)
 
 
 def hashes_like_tau2(known: DatabaseHash, pristine: BaseModel) -> bool:

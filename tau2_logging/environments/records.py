@@ -8,7 +8,7 @@ first handed out: what a tool changes is always the copy.
 from __future__ import annotations
 
 import copy
-from collections.abc import ItemsView, Iterator, Mapping, ValuesView
+from collections.abc import Collection, ItemsView, Iterator, Mapping, ValuesView
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -134,9 +134,20 @@ def clone(value: Any) -> Any:
     return copy.deepcopy(value)
 
 
+def clone_sharing(model: BaseModel, shared: Collection[str]) -> BaseModel:
+    """Return a copy of a model; of its fields `shared` are known to be dicts of models to share, which takes long to find out."""
+    fields = model.__dict__.items()
+    return with_fields(model, {name: SharedRecords(item) if name in shared else clone(item) for name, item in fields})
+
+
 def _clone_model(model: BaseModel) -> BaseModel:
+    return with_fields(model, {name: clone(item) for name, item in model.__dict__.items()})
+
+
+def with_fields(model: BaseModel, fields: dict[str, Any]) -> BaseModel:
+    """Return a copy of a model with these fields, unchecked."""
     twin = type(model).__new__(type(model))
-    object.__setattr__(twin, "__dict__", {name: clone(item) for name, item in model.__dict__.items()})
+    object.__setattr__(twin, "__dict__", fields)
     object.__setattr__(twin, "__pydantic_fields_set__", set(model.__pydantic_fields_set__))
     object.__setattr__(twin, "__pydantic_extra__", clone(model.__pydantic_extra__))
     object.__setattr__(twin, "__pydantic_private__", clone(model.__pydantic_private__))

@@ -22,6 +22,9 @@ class DatabaseSource(Protocol):
     def hash(self, database: Any) -> str | None:
         """Return the package's own hash of a database, None if it is to make it itself."""
 
+    def use_tool(self, toolkit: Any, name: str, arguments: Mapping[str, Any], own: Function) -> Any:
+        """Return what a tool answers; `own(toolkit, name, **arguments)` has the package call it."""
+
 
 class ToolSource(Protocol):
     """Derives what a model is shown of a tool."""
@@ -53,6 +56,8 @@ class DatabaseSubstitutes(Instrumentor):
         patches.method(database, "load", self._load)
         patches.method(database, "get_hash", self._get_hash)
         patches.method(holder, "get_db_hash", self._get_db_hash)
+        if self._package == "tau2":
+            patches.method(holder, "use_tool", self._use_tool)
 
     def _load(self, original: Function) -> Function:
         return lambda kind, path: self._databases.load(kind, path, lambda: original(kind, path))
@@ -62,6 +67,12 @@ class DatabaseSubstitutes(Instrumentor):
 
     def _get_db_hash(self, original: Function) -> Function:
         return lambda holder: self._databases.hash(holder.db) or original(holder)
+
+    def _use_tool(self, original: Function) -> Function:
+        def use_tool(toolkit: Any, tool_name: str, **kwargs: Any) -> Any:
+            return self._databases.use_tool(toolkit, tool_name, kwargs, original)
+
+        return use_tool
 
 
 class ToolSubstitutes(Instrumentor):

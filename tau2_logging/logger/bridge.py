@@ -27,7 +27,9 @@ _LINES = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 def not_an_event(text: str) -> str:
     """Return foreign text that cannot be taken for an event, by us or by grep, on lines of its own."""
-    text = _TYPE.sub(r"type\\u003d", mask_text(text).rstrip()).replace("\0", "\\0")
+    text = mask_text(text).rstrip().replace("\0", "\\0")
+    if "type=" in text:
+        text = _TYPE.sub(r"type\\u003d", text)
     return "\n    ".join(_LINES.split(text))
 
 

@@ -192,6 +192,62 @@ def test_a_change_stays_in_its_view(registry: Any, fast: FastDatabases) -> None:
     assert fast.damaged() == []
 
 
+def test_a_search_copies_no_record(registry: Any, fast: FastDatabases) -> None:
+    """Once the tool has been seen to answer by text and to change nothing. What answers by a record still hands out a copy of it."""
+    make = registry.get_env_constructor("retail")
+    name = {"first_name": "Yusuf", "last_name": "Rossi", "zip": "19122"}
+    first, second = make(), make()
+    assert first.use_tool("find_user_id_by_name_zip", **name) == second.use_tool("find_user_id_by_name_zip", **name) == "yusuf_rossi_9620"
+    assert len(first.tools.db.users.own) > 1
+    assert second.tools.db.users.own == set()
+    for environment in (first, second):
+        user = environment.use_tool("get_user_details", user_id="yusuf_rossi_9620")
+        user.name.first_name = "Nobody"
+    assert second.get_db_hash() == own_hash(second.tools) != make().get_db_hash()
+    assert second.tools.db.users.own == {"yusuf_rossi_9620"}
+    with pytest.raises(ValueError, match="User not found"):
+        second.use_tool("find_user_id_by_name_zip", **name)
+    assert fast.damaged() == []
+
+
+def test_a_search_sees_what_its_environment_has_changed(registry: Any, fast: FastDatabases) -> None:
+    """Records of the view itself, new and removed ones."""
+    make = registry.get_env_constructor("retail")
+    make().use_tool("find_user_id_by_email", email="yusuf.rossi7301@example.com")
+    changed = make()
+    for email in ("new@example.com", "yusuf.rossi7301@example.com"):
+        changed.tools.db.users["yusuf_rossi_9620"].email = email
+        assert changed.use_tool("find_user_id_by_email", email=email) == "yusuf_rossi_9620"
+    del changed.tools.db.users["yusuf_rossi_9620"]
+    with pytest.raises(ValueError, match="User not found"):
+        changed.use_tool("find_user_id_by_email", email="yusuf.rossi7301@example.com")
+
+
+@pytest.mark.parametrize("module", ["tau2.domains.mock.tools", "somebody.tools"])
+def test_only_tools_that_have_kept_to_reading_are_given_shared_records(registry: Any, fast: FastDatabases, module: str) -> None:
+    """A tool that is marked as reading and writes, one that answers by something else, and anybody's own get a view as ever."""
+    toolkits = importlib.import_module("tau2.environment.toolkit")
+    seen: list[type] = []
+
+    def writes(self: Any) -> str:
+        seen.append(type(self.db.users))
+        next(iter(self.db.users.values())).email = "x"
+        return "done"
+
+    def lists(self: Any) -> list[str]:
+        seen.append(type(self.db.users))
+        return list(self.db.users)
+
+    made = {tool.__name__: toolkits.is_tool(toolkits.ToolType.READ)(tool) for tool in (writes, lists)}
+    kind = type(toolkits.ToolKitBase)("Tools", (toolkits.ToolKitBase,), {**made, "__module__": module})
+    toolkit = kind(registry.get_env_constructor("retail")().tools.db)
+    for _ in range(3):
+        toolkit.use_tool("writes")
+        toolkit.use_tool("lists")
+    assert seen == [SharedRecords] * 6
+    assert fast.damaged() == []
+
+
 @pytest.mark.parametrize("domain", [*DOMAINS, "telecom-workflow"])
 def test_schemas_are_tau2s_and_the_callers_own(registry: Any, domain: str) -> None:
     """Every tool has the schema that tau2 makes, and changing one that was handed out changes no other."""
@@ -216,7 +272,7 @@ def test_uninstall_puts_tau2s_own_methods_back(registry: Any) -> None:
     """After uninstall loading, hashing, tool parsing and schemas are tau2's own functions again."""
     owners = [
         (importlib.import_module("tau2.environment.db").DB, ("load", "get_hash")),
-        (importlib.import_module("tau2.environment.toolkit").ToolKitBase, ("get_db_hash",)),
+        (importlib.import_module("tau2.environment.toolkit").ToolKitBase, ("get_db_hash", "use_tool")),
         (importlib.import_module("tau2.environment.tool").Tool, ("parse_data", "openai_schema")),
     ]
     before = [owner.__dict__[name] for owner, names in owners for name in names]
