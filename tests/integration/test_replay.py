@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from tau2_logging.errors import UserError
+from tau2_logging.logger.simulation import AGENT, USER
+from tau2_logging.models.recorded import open_recording
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tau2_logging.runner.settings.from_options import new_config
 from tests.support.command import run_local
@@ -234,3 +236,18 @@ def test_a_dry_run_and_a_check_know_it(original: Path, tmp_path: Path) -> None:
     check = run_local(*model, "--check")
     assert check.returncode == 0, check.stdout
     assert "answers from its recording and is not asked" in check.stdout
+
+
+def test_a_results_file_tells_the_same_prompts_as_the_hashes(original: Path) -> None:
+    """The messages of each prompt, made from the conversation alone, are those that were hashed when the call was made."""
+    path = original / "simulations_retail.jsonl"
+    hashed, told = open_recording(path), open_recording(original / "results_retail.json")
+    assert told.found.keys() <= hashed.found.keys()
+    compared = 0
+    for key in told.found:
+        by_hash, by_talk = hashed.simulation(key, 0).calls, told.simulation(key, 0).calls
+        for role in (AGENT, USER):
+            for kept, made in zip(by_hash[role], by_talk[role], strict=False):  # a reply that ended the simulation is in no conversation
+                assert kept.messages == made.messages
+                compared += 1
+    assert compared > 50

@@ -18,7 +18,7 @@ from tau2_logging.instrument.model_calls.model_call import role_of
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.simulations.acting import acting_now
 from tau2_logging.logger.content.call_tape import Entry
-from tau2_logging.logger.content.prompt_parts import PromptParts, call_parts, parts_of
+from tau2_logging.logger.content.prompt_parts import PromptParts, call_parts
 from tau2_logging.logger.context import current
 from tau2_logging.logger.simulation import AGENT, EVALUATION, JUDGE, USER, Simulation
 
@@ -79,7 +79,8 @@ class TapedCalls(Instrumentor):
         arguments = {**dict(zip(("model", "messages"), args, strict=False)), **kwargs}
         role = caller_of(simulation)
         attempt = simulation.logger.attempt
-        parts = attempt(parts_of, arguments.get("messages") or (), arguments.get("tools")) or PromptParts(None, None, ())
+        read = attempt(simulation.tape.read, role, arguments.get("messages") or (), arguments.get("tools"))
+        parts = read or PromptParts(None, None, ())
         entry = attempt(simulation.tape.add, role, str(arguments.get("model")), parts)
         started = simulation.logger.clock.now_ns()
         token = _INSIDE.set(True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tau2_logging.logger.content.prompt_parts import PromptParts, part_hash
+from tau2_logging.logger.content.prompt_parts import PromptParts, PromptReader, part_hash
 
 Entry = dict[str, Any]
 
@@ -21,21 +21,25 @@ class CallTape:
 
     def __init__(self, earlier: list[Entry] | None = None) -> None:
         self._entries: list[Entry] = earlier or []
-        self._last: dict[str, tuple[str, ...]] = {}
+        self._readers: dict[str, PromptReader] = {}
+        self._last: dict[str, tuple[PromptParts, tuple[str, ...]]] = {}
         self._texts: dict[str, str] = {}
         self._lock = threading.Lock()
 
+    def read(self, role: str, messages: Sequence[Any], tools: Sequence[Any] | None) -> PromptParts:
+        """Return the parts of a call's prompt."""
+        return self._readers.setdefault(role, PromptReader()).parts_of(messages, tools)
+
     def add(self, role: str, model: str, parts: PromptParts) -> Entry:
         """Keep a call that is about to be made; what becomes of it goes into the entry that is returned."""
-        hashes = tuple(map(part_hash, parts.messages))
         entry: Entry = {"role": role, "model": model, "system": self._known(parts.system), "tools": self._known(parts.tools)}
         with self._lock:
-            before = self._last.get(role, ())
-            kept = next(
-                (at for at, (old, new) in enumerate(zip(before, hashes, strict=False)) if old != new), min(len(before), len(hashes))
-            )
-            self._last[role] = hashes
-            entry |= {"kept": kept, "new": hashes[kept:]}
+            last, hashes = self._last.get(role, (PromptParts(None, None, ()), ()))
+            pairs = enumerate(zip(last.messages, parts.messages, strict=False))
+            kept = next((at for at, (old, new) in pairs if old != new), min(len(last.messages), len(parts.messages)))
+            added = tuple(map(part_hash, parts.messages[kept:]))
+            self._last[role] = parts, (*hashes[:kept], *added)
+            entry |= {"kept": kept, "new": added}
             self._entries.append(entry)
         return entry
 

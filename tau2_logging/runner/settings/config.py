@@ -193,6 +193,9 @@ class RunConfig:
         ToolFaults.of(self.tool_faults)
 
     def _check_experts(self) -> None:
+        recorded = next((expert for expert in self.experts if expert.model.startswith(PREFIX)), None)
+        if recorded is not None:
+            raise UserError(f"--expert {recorded.alias}={recorded.model}: recordings do not answer for experts; name a model")
         if self.agent == EXPERT_AGENT and not self.experts:
             raise UserError("--agent expert_agent has no expert; name one or more with --expert NAME=MODEL, as in --expert planner=gpt-4.1")
         if self.experts and self.agent != EXPERT_AGENT:

@@ -1,0 +1,1 @@
+"""Are replays the recorded runs?"""
