@@ -17,7 +17,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.run_owner import NAME as LOCK
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness, trial_seeds
 from tau2_logging.runner.settings.saved_run import saved_config
-from tau2_logging.runner.work.checkpoint import Checkpoint, Row, read_rows
+from tau2_logging.runner.work.checkpoint import PLAYED, Checkpoint, Row, read_rows
 from tau2_logging.runner.work.run_lock import RunLock
 from tau2_logging.sinks import domain_files
 from tests.support.command import ROOT, environment, start_local
@@ -102,13 +102,13 @@ def test_a_full_disk_is_one_line_and_resume_finishes(tmp_path: Path) -> None:
 
 
 def in_mid_run(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], after: int = 5) -> None:
-    """Do something when so many rows have been kept."""
+    """Do something when so many simulations have ended and been kept."""
     append, kept = Checkpoint.append, []
 
     def appended(self: Checkpoint, row: Row) -> None:
         append(self, row)
-        kept.append(row)
-        if len(kept) == after:
+        kept.extend([row] * (row.status != PLAYED))
+        if len(kept) == after and row.status != PLAYED:
             act()
 
     monkeypatch.setattr(Checkpoint, "append", appended)
@@ -177,10 +177,10 @@ def copied(finished_run: Path, tmp_path: Path) -> Path:
 
 
 def edit_rows(directory: Path, edit: Callable[[dict[str, Any]], None], number: int = 3) -> None:
-    """Change the first rows of the checkpoint."""
+    """Change the first results of the checkpoint."""
     path = directory / "simulations_mock.jsonl"
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    for row in rows[:number]:
+    for row in [row for row in rows if row["status"] != PLAYED][:number]:
         edit(row)
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
@@ -194,11 +194,13 @@ ROWS = [
 
 @pytest.mark.parametrize(("name", "value"), ROWS, ids=[f"{name}={value}" for name, value in ROWS])
 def test_a_damaged_row_is_run_again(name: str, value: Any, copied: Path) -> None:
-    """A row that cannot be one is said in one line, and its simulation is run again: no more and no fewer."""
+    """A row that cannot be one is said in one line, and its simulation is run again: no more and no fewer. Its conversation is kept, and is
+    only evaluated."""
     edit_rows(copied, lambda row: row.update({name: value}))
     code, printed = run_quietly(saved_config(copied), resume=copied)
     assert code == 0
     assert "6 of 9 simulations are done" in printed
+    assert "3 are played and are only evaluated" in printed
     assert "run r: 3 simulations" in printed
     assert sum("edited or damaged" in line for line in printed.splitlines()) == 1
     assert len(RunFiles(copied.parents[1]).results("mock")) == 9

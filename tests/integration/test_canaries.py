@@ -240,7 +240,7 @@ def test_what_is_said_is_at_most_where_the_documentation_says(masking: str, tmp_
     for action in task.evaluation_criteria.actions:
         action.arguments["title"] = said
     run_dir = run_in(scripted(tmp_path, log_level="DEBUG", masking=masking, run_name="r"), {"mock": [task]})
-    kept = "" if masking == "all" else r"(simulations|results)_mock\.json"
+    kept = "" if masking == "all" else r"(simulations|results|prompts)_mock\.json"
     assert leaks(tmp_path, said_canaries(), kept) == {}
     results = Results.load(run_dir / "results_mock.json")
     calls = [call for message in results.simulations[0].messages for call in getattr(message, "tool_calls", None) or []]
