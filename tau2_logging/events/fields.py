@@ -166,6 +166,7 @@ _ROWS = (
     ("max_errors", "int", "most tool errors of a simulation"),
     ("seed", "int", "seed of the run or the simulation"),
     ("seeds", "str", "seed of each trial, comma-separated"),
+    ("max_evaluations", "int", "evaluations at a time that ask a judge, if they hold no place of a simulation (--max-evaluations)"),
     (
         "replayed_from",
         "str",

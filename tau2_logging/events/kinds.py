@@ -34,7 +34,7 @@ _RUN = (
     "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "harness", "agent", "agent_args",
     "user", "agent_llm", "agent_llm_args", "user_llm", "user_llm_args", "judge_llm", "judge_llm_args", "experts", "expert_mode",
     "expert_args", "tool_faults", "max_steps", "max_errors", "seed", "seeds", "simulations", "resumed", "recorded_from",
-    "replayed_from", "branched_from", "branched_at", "rejudged_from", "argv",
+    "replayed_from", "branched_from", "branched_at", "rejudged_from", "max_evaluations", "argv",
 )  # fmt: skip
 COUNTERS = ("steps", *CALL_COUNTERS.values(), "tool_errors", "llm_errors", "retries")
 """What is counted of a simulation."""

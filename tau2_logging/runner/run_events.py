@@ -74,6 +74,7 @@ class RunRecord:
                     "seed": settings.seed,
                     "seeds": ",".join(map(str, self.plan.seeds)),
                     "simulations": planned[label],
+                    "max_evaluations": self.config.max_evaluations,
                     "resumed": self.folder.resumed,
                     **self.harness.origin,
                     "argv": masked_argv(self.argv),

@@ -231,8 +231,7 @@ class _Session:
         config = self.config
         if config.executor == THREADS:
             watchdog = Watchdog(config.heartbeat, config.task_timeout)
-            evaluations = config.max_evaluations or config.max_concurrency
-            return ThreadsExecutor(context, self.todo, config.max_concurrency, watchdog, servers.waits, evaluations)
+            return ThreadsExecutor(context, self.todo, config.max_concurrency, watchdog, servers.waits, config.max_evaluations)
         return make_pool(self.run_spec, context, self.todo, self.folder.started_wall, servers, self._say)
 
     def _open_logger(self, stack: ExitStack, more: Sequence[Sink]) -> tuple[LiveTotals, EventLogger]:

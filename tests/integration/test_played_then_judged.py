@@ -156,8 +156,8 @@ def test_a_checkpoint_of_an_earlier_version_is_resumed(whole: Path, killed: Path
 
 
 def test_a_judge_holds_no_place_of_a_simulation(tmp_path: Path) -> None:
-    """With one simulation at a time and a slow judge, the next conversation starts while the judge of the last one answers, and
-    --max-evaluations is how many judges answer at a time."""
+    """With --max-evaluations 1, one simulation at a time and a slow judge, the next conversation starts while the judge of the last one
+    answers, and one judge answers at a time; without it, simulations follow each other."""
     code, said = run_quietly(airline(tmp_path, {"ttft_ms": 300}, num_tasks=4, max_concurrency=1, max_evaluations=1))
     assert code == 0, said
     events = lines_of(tmp_path)
@@ -166,6 +166,9 @@ def test_a_judge_holds_no_place_of_a_simulation(tmp_path: Path) -> None:
     assert len(judged) == 4
     assert starts[1] < judged[0][0] + judged[0][1]
     assert all(start + lasted <= then + 1e-3 for (start, lasted), (then, _) in pairwise(judged))
+    run_quietly(airline(tmp_path / "held", {"ttft_ms": 50}, num_tasks=3, max_concurrency=1))
+    lives = [event for event in lines_of(tmp_path / "held") if event.type in ("task_start", "task_end")]
+    assert [event.type for event in lives] == ["task_start", "task_end"] * 3
 
 
 def test_masked_conversations_are_not_kept_for_later(tmp_path: Path) -> None:

@@ -77,8 +77,15 @@ def _answer(log: LogData, recorded: RecordedRun, scenario: Scenario, prices: Pri
     return Forecast(
         scenario.text, before + started, times.replayed + started, times.after + started, times.low + started, times.high + started,
         cost.before if cost else None, cost.after if cost else None, scenario.changes_time, cost is not None,
-        (*times.rests_on, *(cost.rests_on if cost else ())),
+        (*times.rests_on, *(_judged_apart(log) if scenario.changes_time else ()), *(cost.rests_on if cost else ())),
     )  # fmt: skip
+
+
+def _judged_apart(log: LogData) -> list[str]:
+    """Return what a forecast of a run with --max-evaluations does not know."""
+    if not log.select(["max_evaluations"], types=["run_start"])["max_evaluations"].notna().any():
+        return []
+    return ["Judges held no place of a simulation in this run (--max-evaluations); here they do, so that times of other runs are too long."]
 
 
 @dataclass(frozen=True)

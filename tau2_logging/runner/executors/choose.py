@@ -83,7 +83,7 @@ def make_pool(
         )  # fmt: skip
         return backend.start(worker_spec, inbox)
 
-    return WorkerPool(context, units, slots, backend, start, say, servers.waits)
+    return WorkerPool(context, units, slots, backend, start, say, servers.waits, config.max_evaluations is not None)
 
 
 def _backend(run_spec: RunSpec) -> WorkerBackend:

@@ -31,8 +31,8 @@ APART_S, LONGEST_RAMP_S = 0.02, 2.0
 
 class ThreadsExecutor:
     """Runs units, `workers` at a time. With `units` None they are given one by one with `add`, by the code that runs a worker process.
-    None is started while `held` says why. A conversation that is over and has to be judged leaves its worker to the next one: `evaluations`
-    at a time (None: as many as workers) are judged in threads of their own, in the order in which they were played.
+    None is started while `held` says why. With `evaluations`, a conversation that is over and has to be judged leaves its worker to
+    the next one: so many at a time are judged in threads of their own, in the order in which they were played.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ThreadsExecutor:
         self._workers = workers if self._more else min(workers, max(len(self._pending), 1))
         self._flying: dict[Unit, Simulation] = {}
         self._given_up: set[Unit] = set()
-        self._most_evaluations = evaluations or workers
+        self._most_evaluations = evaluations or 0
         self._evaluators = 0
         self._queued: dict[Unit, tuple[PlayedUnit, int]] = {}
         self._evaluating: set[Unit] = set()
@@ -158,7 +158,7 @@ class ThreadsExecutor:
     def _handed_over(self, played: PlayedUnit) -> bool:
         """Leave a unit's evaluation to others if it asks a judge: to wait for models takes no worker, to play tools again does."""
         context, unit = self._context, played.unit
-        if not context.harness.asks_judge(context.settings[unit.domain], unit.task):
+        if not self._most_evaluations or not context.harness.asks_judge(context.settings[unit.domain], unit.task):
             return False
         with self._changed:
             if unit in self._given_up:

@@ -92,7 +92,7 @@ class WorkerState:
         self.host: str | None = None
         self.units: dict[Key, Unit] = {}
         self.played: set[Key] = set()
-        """Those of `units` whose conversation is over and has been kept: they hold no slot."""
+        """Those of `units` whose conversation is over, if they hold no slot then."""
         self.in_flight: list[InFlight] = []
         self.heard_ns = 0
         self.left = False
@@ -106,7 +106,8 @@ class WorkerState:
 class WorkerPool:
     """Runs units on workers with so many `slots` each. All is done in one thread of its own.
 
-    `say` is told when a worker ends that should not. No unit is given out while `held` says why.
+    `say` is told when a worker ends that should not. No unit is given out while `held` says why. `judges_apart`: a unit whose conversation
+    is over holds no slot of its worker.
     """
 
     def __init__(
@@ -118,6 +119,7 @@ class WorkerPool:
         start: StartWorker,
         say: Callable[[str], None],
         held: Held = free,
+        judges_apart: bool = False,
     ) -> None:
         self.reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._context = context
@@ -127,6 +129,7 @@ class WorkerPool:
         self._backend = backend
         self._say = say
         self._held = held
+        self._judges_apart = judges_apart
         self._inbox: Inbox = queue.SimpleQueue()
         self._states: dict[Worker, WorkerState] = {}
         self._started = 0
@@ -227,7 +230,8 @@ class WorkerPool:
     def _take_row(self, state: WorkerState, row: Row) -> None:
         if row.status == PLAYED and row.simulation is not None:
             state.units[row.key] = replace(state.units[row.key], played=PlayedConversation(row.simulation, row.calls))
-            state.played.add(row.key)
+            if self._judges_apart:
+                state.played.add(row.key)
             return
         del state.units[row.key]
         state.played.discard(row.key)

@@ -131,7 +131,7 @@ def open_session(run_spec: RunSpec, worker_spec: WorkerSpec) -> Iterator[WorkerS
         stack.enter_context(servers.watched(logger, samples=False))
         context = RunContext(harness, logger, run_spec.settings, lambda row: executor.reports.put(row) if row.status == PLAYED else None)
         watchdog = Watchdog(config.heartbeat, config.task_timeout)
-        evaluations = max(config.max_evaluations // worker_spec.share, 1) if config.max_evaluations else worker_spec.slots
+        evaluations = max(config.max_evaluations // worker_spec.share, 1) if config.max_evaluations else None
         executor = ThreadsExecutor(context, None, worker_spec.slots, watchdog, evaluations=evaluations)
         executor.start()
         stack.callback(executor.close)

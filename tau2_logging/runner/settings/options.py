@@ -226,8 +226,8 @@ _SERVERS = (
 _HOW = (
     Option("--max-concurrency", "max_concurrency", "simulations at a time, over all domains (default: 3)", _N, check=at_least(1),
            resumable=True, common=True),
-    Option("--max-evaluations", "max_evaluations", "evaluations at a time that ask a judge, beside those that are played (default: as "
-           "--max-concurrency)", _N, check=at_least(1), resumable=True),
+    Option("--max-evaluations", "max_evaluations", "let judges hold no place of a simulation: so many evaluations at a time, beside the "
+           "conversations that are played (default: an evaluation is a part of its simulation)", _N, check=at_least(1), resumable=True),
     Option("--executor", "executor", "where simulations run: threads of this process, worker processes, the workers of a Ray cluster, or "
            "auto (default): processes if threads would make calls look longer (docs/executors.md)", {"choices": EXECUTORS},
            check=known(EXECUTORS), resumable=True),

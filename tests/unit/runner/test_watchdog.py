@@ -78,3 +78,13 @@ def test_of_a_simulation_that_has_ended_nothing_is_kept(scene: Scene) -> None:
     watchdog.tick([])
     watchdog.tick([scene.simulation])
     assert len(scene.told("heartbeat")) == 2
+
+
+def test_waiting_for_an_evaluation_to_start_is_no_time_of_the_simulation(scene: Scene) -> None:
+    """A simulation is stuck after its limit and the time that it was queued."""
+    watchdog = Watchdog(600, 60)
+    scene.simulation.queued_ms = 30_000.0
+    scene.clock.sleep(80)
+    assert watchdog.tick([scene.simulation]) == []
+    scene.clock.sleep(6)
+    assert watchdog.tick([scene.simulation]) == [scene.simulation]

@@ -87,7 +87,7 @@ class Scene:
         context = RunContext(SimpleNamespace(), self.logger, {}, self.kept.append)  # type: ignore[arg-type]
         backend: Any = SimpleNamespace(own_files=False, close=lambda: None)
         self.held: str | None = None
-        self.pool = WorkerPool(context, self.units, slots, backend, self.start_worker, self.said.append, lambda: self.held)
+        self.pool = WorkerPool(context, self.units, slots, backend, self.start_worker, self.said.append, lambda: self.held, True)
 
     def start_worker(self, number: int, slots: int, inbox: Inbox) -> TestWorker:
         worker = TestWorker(f"w{number}", slots, inbox, queue.SimpleQueue())

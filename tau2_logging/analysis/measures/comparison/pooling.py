@@ -18,7 +18,7 @@ PER_RUN = frozenset(
 
 MAY_DIFFER = frozenset(
     ("domain", "trial", "task", "type", "schema", "utc_offset", "python_version", "litellm_version", "tau2_logging_version", "seed",
-     "recorded_from", "host", "worker")
+     "recorded_from", "max_evaluations", "host", "worker")
 )  # fmt: skip
 """More of them, which do not keep runs apart: other seeds are what further trials are made with."""
 
