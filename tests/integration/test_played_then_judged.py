@@ -22,6 +22,7 @@ from tests.support.executors import EXECUTORS, essence
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN
 from tests.support.run_files import RunFiles, of
+from tests.support.thorough import scaled
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 pytestmark = LEFT_OPEN
@@ -60,8 +61,8 @@ def resumed(log_dir: Path, **changes: Any) -> tuple[int, str, list[Event]]:
     return code, said, lines_of(log_dir)[before:]
 
 
-STARTS = [(executor, executor) for executor in EXECUTORS if executor != "ray"] + [("threads", "ray")] * ("ray" in EXECUTORS)
-"""Executors of the start whose judge fails and of the one that asks it again; a start in Ray takes half a minute, so that one does."""
+STARTS = [(executor, executor) for executor in EXECUTORS[: scaled(2, 3)]]
+"""Executors of the start whose judge fails and of the one that asks it again; Ray, which takes half a minute to start, if thorough."""
 
 
 @pytest.mark.parametrize(("executor", "later"), STARTS)

@@ -11,15 +11,17 @@ from typing import Any
 
 import pytest
 
+from tau2_logging.cli import run_local
 from tau2_logging.errors import UserError
 from tau2_logging.logger.simulation import AGENT, USER
 from tau2_logging.models.recorded import open_recording
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tau2_logging.runner.settings.from_options import new_config
-from tests.support.command import run_local
+from tests.support.command import in_process
 from tests.support.executors import EXECUTORS, essence
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, of
+from tests.support.thorough import scaled
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
@@ -102,9 +104,9 @@ def test_the_recording_has_failures_to_replay(original: Path) -> None:
     assert any(event.get("error") for domain in DOMAINS for event in of(files.events(domain), "tool_call"))
 
 
-@pytest.mark.parametrize("executor", EXECUTORS[1:])
+@pytest.mark.parametrize("executor", EXECUTORS[1 : scaled(2, 3)])
 def test_workers_replay_without_the_recording(original: Path, tmp_path: Path, executor: str) -> None:
-    """Worker processes and Ray give the same results as the recorded run: their part of it comes with each simulation."""
+    """Worker processes, and Ray (thorough), give the same results as the recorded run: their part of it comes with each simulation."""
     config = replayed(tmp_path, original, executor=executor, workers=1, domains=("mock",), num_tasks=4, max_concurrency=2)
     code, said = run_quietly(config)
     assert code == 0, said
@@ -231,9 +233,9 @@ def test_the_judge_of_a_replay_is_the_recorded_one(original: Path) -> None:
 def test_a_dry_run_and_a_check_know_it(original: Path, tmp_path: Path) -> None:
     """`--dry-run` says that it is free; `--check` says that it is not asked."""
     model = ("--agent-llm", f"recorded/{original}", "--user-llm", f"recorded/{original}", "--log-dir", str(tmp_path))
-    dry = run_local("--domains", "mock", "--num-tasks", "2", *model, "--dry-run")
+    dry = in_process(run_local.main, "--domains", "mock", "--num-tasks", "2", *model, "--dry-run")
     assert (dry.returncode, "cost          free" in dry.stdout) == (0, True), dry.stdout
-    check = run_local(*model, "--check")
+    check = in_process(run_local.main, *model, "--check")
     assert check.returncode == 0, check.stdout
     assert "answers from its recording and is not asked" in check.stdout
 
