@@ -76,10 +76,10 @@ class BranchHarness(Tau2Harness):
         self._scored.uninstall()
         super().close()
 
-    def run_task(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
+    def play(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
         point = self._points[str(task.id)]
         steps, errors = max(1, settings.max_steps - point.steps), max(1, settings.max_errors - point.errors)
-        return super().run_task(replace(settings, max_steps=steps, max_errors=errors), task, seed)
+        return super().play(replace(settings, max_steps=steps, max_errors=errors), task, seed)
 
 
 def _begun(point: BranchPoint, states: Any) -> Any:
