@@ -124,10 +124,11 @@ def _conversation(unit: Unit, simulation: Simulation, context: RunContext) -> An
 
 def _keep_played(unit: Unit, simulation: Simulation, context: RunContext, result: Any) -> None:
     """Keep a conversation: whatever becomes of its evaluation, it need not be played again. Its structured events are written first, as
-    nobody would make them again either. What is masked cannot be evaluated later."""
+    nobody would make them again either. What is masked cannot be evaluated later, nor what faults were injected into: only this simulation
+    knows which."""
     simulation.events.write()
     kept = context.logger.attempt(dumped, result)
-    if kept is not None and not simulation.closed and context.logger.masking != ALL:
+    if kept is not None and not simulation.closed and context.logger.masking != ALL and not context.settings[unit.domain].tool_faults:
         ending = str(getattr(result.termination_reason, "value", result.termination_reason))
         context.keep(_row(unit, simulation, Outcome(PLAYED, termination=ending), simulation.elapsed_ms(), kept, Dump()))
 
