@@ -30,6 +30,8 @@ METHODS = {"add_signal_handler", "remove_signal_handler"}
 REFUSED = {
     "tau2_logging/models/servers/supervisor.py": "--serve is refused before it is started",
     "tau2_logging/runner/executors/processes.py": "ProcessBackend refuses to be made",
+    "tau2_logging/runner/executors/fork_main.py": "a program that only ProcessBackend starts",
+    "tau2_logging/runner/executors/forked_workers.py": "only ProcessBackend asks for them",
     "tau2_logging/runner/executors/worker_main.py": "a program that only ProcessBackend starts",
 }
 """Modules that are not reached on Windows, and why."""

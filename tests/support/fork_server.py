@@ -211,10 +211,10 @@ def become(request: Request) -> None:
 
 def _prepare_its_workers() -> None:
     from tau2_logging.parity import side_process
-    from tau2_logging.runner.executors import processes
+    from tau2_logging.runner.executors import forked_workers, processes
     from tests.support.forked import SUBPROCESS
 
-    processes.subprocess = side_process.subprocess = SUBPROCESS
+    processes.subprocess = forked_workers.subprocess = side_process.subprocess = SUBPROCESS
 
 
 def _place(fds: dict[int, int]) -> None:

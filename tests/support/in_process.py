@@ -12,7 +12,7 @@ from unittest.mock import patch
 from rich.console import Console
 
 from tau2_logging.agents import EXPERT_AGENT
-from tau2_logging.runner.executors import processes
+from tau2_logging.runner.executors import forked_workers, processes
 from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
 from tau2_logging.runner.session import run
 from tau2_logging.runner.settings.config import SCRIPTED_AGENT, SCRIPTED_JUDGE, SCRIPTED_USER, ModelChoice, RunConfig
@@ -37,6 +37,6 @@ def run_quietly(config: RunConfig, resume: Path | None = None) -> tuple[int, str
     out = io.StringIO()
     retries = patch.object(process_setup, "RetryPolicy", partial(RetryPolicy, first_wait_s=0.05))
     heap = patch.object(process_setup, "frozen_heap", nullcontext)
-    with retries, heap, patch.object(processes, "subprocess", SUBPROCESS):
+    with retries, heap, patch.object(processes, "subprocess", SUBPROCESS), patch.object(forked_workers, "subprocess", SUBPROCESS):
         code = run(config, resume, [], Console(file=out, width=120))
     return code, out.getvalue()

@@ -1,4 +1,4 @@
-"""A worker process: `python -m tau2_logging.runner.executors.worker_main DESCRIPTOR`, started by `processes`.
+"""A worker process: `python -m tau2_logging.runner.executors.worker_main DESCRIPTOR`, started by `processes`, or a fork of `fork_main`.
 
 DESCRIPTOR is an open socket to the run. A RunSpec and a WorkerSpec come first, then units; None asks it to leave. WorkerReports go back.
 The worker ends at once when the run has ended.
@@ -22,8 +22,13 @@ from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
 
 
 def main() -> None:
-    """Work until told to leave."""
-    connection = Connection(int(sys.argv[1]))
+    """Work for the run at the other end of the descriptor that is the program's argument."""
+    work_for(int(sys.argv[1]))
+
+
+def work_for(descriptor: int) -> None:
+    """Work until told to leave. Does not return."""
+    connection = Connection(descriptor)
     inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
     threading.Thread(target=_listen, args=(connection, inbox), daemon=True).start()
     silence_loguru()

@@ -23,6 +23,7 @@ NO_COMMANDS = {
     "tau2_logging.events.docs": "writes two pages of docs/ for those who change the tables",
     "tau2_logging.cli.parity_worker": "a process that parity starts",
     "tau2_logging.models.servers.supervisor": "a process beside model servers",
+    "tau2_logging.runner.executors.fork_main": "a process that a run starts",
     "tau2_logging.runner.executors.worker_main": "a process that a run starts",
 }
 """Modules that can be started and are no command for people, and why."""
