@@ -2,7 +2,8 @@
 
 `auto` is threads up to MOST_IN_THREADS simulations at a time. They share an interpreter, which each model call needs for some milliseconds:
 with 64 in flight, the 95th percentile of calls of 500 ms is 658 ms in threads and 538 ms in processes (`python -m benchmarks.executors
-distortion`). A worker process takes about four seconds to start and 90 MB, so there are only as many as keep SLOTS_OF_A_WORKER each.
+distortion`). Worker processes take about four seconds to start and some memory, so there are only as many as keep SLOTS_OF_A_WORKER
+each.
 """
 
 from __future__ import annotations
