@@ -103,9 +103,16 @@ def test_the_log_is_at_most_two_and_a_half_times_its_results(debug: Debug) -> No
     assert "type=prompt_part" not in everything
 
 
+def test_of_the_log_of_everything_no_conversation_is_made_up(debug: Debug) -> None:
+    """It has what tools returned, and not what was said."""
+    alone = ConversationReader(load_log(debug.files.log_dir / "eval_retail.log"))
+    alone.files.results, alone.files.checkpoints = [], []
+    assert list(alone.conversations()) == []
+
+
 def test_without_prompts_the_command_says_how_to_have_them(tmp_path: Path) -> None:
     """In one sentence."""
     assert run_quietly(scripted(tmp_path, num_tasks=1))[0] == 0
     log = load_log(tmp_path / "tau2_mock.log")
-    with pytest.raises(UserError, match=r"no prompts of mock:.*--log-level DEBUG"):
+    with pytest.raises(UserError, match=r"no prompts of mock:.*--log-level DEBUG .* tau2_<domain>\.log"):
         show_prompts(log, [str(log.simulations["task"][0])])

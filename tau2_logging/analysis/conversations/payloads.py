@@ -12,13 +12,13 @@ import pandas as pd
 from tau2_logging.analysis.conversations.conversation import Key, Told
 from tau2_logging.analysis.conversations.prompts_sent import prompts_of
 from tau2_logging.analysis.conversations.turn_times import key_of
-from tau2_logging.events.sent_prompts import Prompts
+from tau2_logging.events.sent_prompts import PAYLOAD, Prompts
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
 
 _ROLES = {"llm_call": "assistant", "user_sim": "user"}
-_TYPES = ("llm_payload", "tool_payload")
+_TYPES = (PAYLOAD, "tool_payload")
 
 
 def told_by_payloads(log: LogData, wanted: set[Key]) -> Iterator[Told]:
@@ -36,7 +36,8 @@ def told_by_payloads(log: LogData, wanted: set[Key]) -> Iterator[Told]:
             found[key].append({**row, "caller": caller})
     prompts = prompts_of(log)
     for key, rows in found.items():
-        yield _told(key, rows, prompts)
+        if any(row["type"] == PAYLOAD for row in rows):  # eval_<domain>.log has what tools returned alone
+            yield _told(key, rows, prompts)
 
 
 def _told(key: Key, rows: list[dict[str, Any]], prompts: Prompts) -> Told:
@@ -67,7 +68,7 @@ def _asked_again(rows: list[dict[str, Any]], at: int) -> bool:
 
 def _beginning(rows: list[dict[str, Any]], prompts: Prompts) -> tuple[list[Any], str | None]:
     """Return (what the agent's first prompt holds of the conversation, its system prompt)."""
-    first = next((row for row in rows if row["type"] == "llm_payload" and _is_agents(row)), None)
+    first = next((row for row in rows if row["type"] == PAYLOAD and _is_agents(row)), None)
     prompt = _json(prompts.messages(first["run"], first["span"])) if first is not None else None
     prompt = [message for message in prompt if isinstance(message, dict)] if isinstance(prompt, list) else []
     policy = "\n".join(str(message.get("content")) for message in prompt if message.get("role") == "system") or None

@@ -36,7 +36,7 @@ def show_prompts(log: RunLog, names: Sequence[str]) -> None:
     prompts, found = prompts_of(log), _payloads(log)
     for key in chosen:
         if key not in found:
-            raise UserError(f"the log holds no prompts of {named(key)}: a run writes them with --log-level DEBUG")
+            raise UserError(f"the log holds no prompts of {named(key)}: with --log-level DEBUG a run writes them into tau2_<domain>.log")
         for row in found[key]:
             line = f"{{{', '.join(f'{json.dumps(name)}: {text}' for name, text in _told(row, prompts))}}}"
             print(_CONTROL.sub(lambda sign: f"\\u{ord(sign[0]):04x}", line) if sys.stdout.isatty() else line)
