@@ -82,6 +82,8 @@ def encode_in(
     head = _HEADS.get(level) or _head(level)
     if type(span) is type(parent) is str and span.isalnum() and span.isascii() and parent.isalnum() and parent.isascii():
         return f"{head}{time}{context.head}{thread} type={text}{context.tail} span={span} parent={parent}"
+    if span is None and parent is None:
+        return f"{head}{time}{context.head}{thread} type={text}{context.tail}"
     return f"{head}{time}{context.head}{thread} type={text}{context.tail}{write_field('span', span)}{write_field('parent', parent)}"
 
 

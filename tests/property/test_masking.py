@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tau2_logging.events.secrets.masking import MASK, is_secret_name, mask, mask_signed, mask_text, masked_json
 from tau2_logging.logger.content.command_line import masked_argv
+from tau2_logging.logger.content.sensitive import LEVELS, masked, masked_as_json, masked_text
 from tests.support.tokens import FORMS, NAMED, opaque, secrets_of, token
 
 TAIL = st.text(string.ascii_letters + string.digits, min_size=24, max_size=48)
@@ -70,6 +71,20 @@ def test_a_key_in_nested_settings_is_masked(settings: object, key: str) -> None:
     masked = json.dumps(mask(json.loads(text)))
     assert key not in masked
     assert masked_json(json.loads(text)) == masked
+
+
+LINES = st.sampled_from(
+    ("{}", "curl\n-u bob:{}\n", "a\n--user bob:{}", 'say "{}"', "Bearer {}", "\tpassword\t{}", '{{"api_key": "{}"}}', "C:\\\\{}")
+)
+
+
+@given(nested(st.builds(str.format, LINES, KEY | OPAQUE | SENTENCE)), st.sampled_from(("role", "content", "api_key", "headers")))
+def test_a_value_that_is_looked_at_as_a_whole_is_masked_as_text_by_text(value: object, name: str) -> None:
+    """A message of a prompt that holds nothing is found out by two looks; the result is the same as if each text had been masked."""
+    message = {"role": "user", name: value}
+    for level in LEVELS:
+        slowly = masked_text(json.dumps(masked(message, level), ensure_ascii=False), level)
+        assert masked_as_json(message, level) == slowly
 
 
 @given(SECRET_NAME, OPAQUE, SENTENCE)

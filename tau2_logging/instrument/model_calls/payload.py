@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.events.sent_prompts import PART
-from tau2_logging.logger.content.sensitive import masked, masked_text
+from tau2_logging.logger.content.sensitive import masked_as_json, masked_text, to_json
 from tau2_logging.logger.simulation import Simulation
-
-_to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
 
 
 def prompt_fields(simulation: Simulation, messages: Any, tools: Any, span: str) -> dict[str, object]:
     """Return the fields of llm_payload that tell of a prompt, having written those parts of it that the log does not hold yet."""
     if not isinstance(messages, list | tuple) or not messages:
-        masking = simulation.logger.masking
-        return {"messages": masked_text(_to_json(masked(messages, masking)), masking)}
+        return {"messages": masked_as_json(messages, simulation.logger.masking)}
     before, sent = simulation.prompts.add([_hash_of(simulation, message) for message in messages], span)
     given = _hash_of(simulation, tools) if tools else None
     return {"continues": before, "sent": ",".join(sent) or None, "tools": given}
 
 
 def _hash_of(simulation: Simulation, part: Any) -> str:
-    masking = simulation.logger.masking
+    raw = to_json(part)
 
     def write(name: str, text: str) -> bool:
         simulation.emit(PART, {"hash": name, "text": text})
@@ -33,8 +29,8 @@ def _hash_of(simulation: Simulation, part: Any) -> str:
 
     return simulation.logger.written_parts.hash_of(
         plain_domain(simulation.domain),
-        _to_json(part),
-        lambda: masked_text(_to_json(masked(part, masking)), masking),
+        raw,
+        lambda: masked_as_json(part, simulation.logger.masking, raw),
         write,
     )
 
@@ -46,8 +42,8 @@ def reply_text(simulation: Simulation, response: Any) -> str | None:
 
 def _response_json(response: Any) -> str:
     if response is None or isinstance(response, Mapping):
-        return _to_json(response)
+        return to_json(response)
     choice = response.choices[0]
     message = getattr(choice, "message", choice)
     dump = getattr(message, "model_dump", None)
-    return _to_json(dump() if dump is not None else str(message))
+    return to_json(dump() if dump is not None else str(message))

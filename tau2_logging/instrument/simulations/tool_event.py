@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from tau2_logging.events.levels import DEBUG
 from tau2_logging.logger.content.error_text import traceback_text
-from tau2_logging.logger.content.sensitive import masked, masked_text
+from tau2_logging.logger.content.sensitive import masked_as_json, masked_text
 from tau2_logging.logger.operation import Operation
 
 
@@ -41,7 +40,7 @@ def write_tool_call(
         payload = {
             "step": operation.step,
             "function": function,
-            "arguments": json.dumps(masked(arguments, masking), ensure_ascii=False, default=str),
+            "arguments": masked_as_json(arguments, masking),
             "result": masked_text(str(result), masking),
         }
         simulation.emit("tool_payload", payload, span=operation.span, parent=operation.parent)

@@ -6,13 +6,14 @@ named, but masked only on request: an analysis of what an agent did wrong often 
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
 from tau2_logging.events.argument_size import Leaves, leaves_of
-from tau2_logging.events.secrets.masking import MASK, has_sign, is_opaque_name, is_secret_name, mask, mask_text
+from tau2_logging.events.secrets.masking import MASK, has_sign, is_opaque_name, is_secret_name, mask, mask_text, may_hold_secret
 from tau2_logging.events.structured import Sensitive
 from tau2_logging.logger.content.argument_shape import words_of
 
@@ -35,6 +36,10 @@ _NO_PHONE_WORDS = frozenset(("type", "model", "name", "id", "status"))
 _DATE = r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{4})"
 _BIRTH = re.compile(rf"""(\b(?:dob|birth_?dates?|date_of_birth|birthdays?)\b\\*["']?\s*[:=]\s*\\*["']?){_DATE}""", re.IGNORECASE)
 _DATE_ONLY = re.compile(rf"{_DATE}(?:[T ].*)?")
+
+
+to_json = json.JSONEncoder(ensure_ascii=False, default=str).encode
+"""`json.dumps` as the log has it."""
 
 
 def find_sensitive(arguments: Mapping[str, Any], leaves: Leaves | None = None) -> tuple[Sensitive, ...]:
@@ -159,6 +164,28 @@ def masked_text(text: str, level: str) -> str:
         return text
     text = mask_text(text)
     return mask_personal(text) if level == ALL else text
+
+
+def masked_as_json(value: Any, level: str, text: str | None = None) -> str:
+    """Return a value as JSON with what `level` says masked. `text` is the JSON of it, if the caller has it.
+
+    Mostly there is nothing to mask, which two looks tell: at the JSON, and at all texts of the value together.
+    """
+    text = to_json(value) if text is None else text
+    if level == NONE or (level == SECRETS and not may_hold_secret(text) and not has_sign(_APART.join(_texts(value)))):
+        return text
+    return masked_text(to_json(masked(value, level)), level)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _texts(item)
 
 
 def _mask_values(value: Any, name: str) -> Any:
