@@ -18,6 +18,7 @@ examples:
   {command} filter all.json --failed --task-ids 7 12 -o failed.json
   {command} to-log all.json -o logs_of_all/
   {command} to-atif all.json -o trajectories/
+  {command} to-trace logs/tau2_retail.log --for aiperf -o trace.jsonl
 
 Files are tau2's own (v0.1 to v1, also v1's results.json with its folder), trajectories in ATIF (a
 file, or a folder of one run), or Inspect AI's .eval (to-log).
@@ -29,7 +30,7 @@ def build_parser() -> CommandParser:
     """Return the parser."""
     parser = CommandParser(
         prog=program(RESULTS),
-        description="Merge or filter recorded results, or write them as a log or in ATIF.",
+        description="Merge or filter recorded results, or write them as a log, in ATIF, or as a load.",
         epilog=_EPILOG.format(command=command(RESULTS)),
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -47,8 +48,14 @@ def build_parser() -> CommandParser:
     log.add_argument("files", nargs="+", metavar="FILE")
     atif = commands.add_parser("to-atif", help="write each simulation as a trajectory in ATIF: <domain>_<task>_<trial>.atif.json")
     atif.add_argument("file", metavar="FILE")
-    for one in (merge, keep, log, atif):
-        what = "the file to write" if one in (merge, keep) else "the folder to write to"
+    trace = commands.add_parser("to-trace", help="write the agent's model calls as a load for AIPerf, vLLM's benchmark or Mooncake")
+    trace.add_argument("file", metavar="LOG", help="a log, a folder of logs or of a run, or a results file")
+    trace.add_argument("--for", dest="format", choices=("aiperf", "vllm", "mooncake"), required=True, help="who replays it")
+    trace.add_argument("--model", metavar="NAME", help="calls of this model, if the agent asked several")
+    trace.add_argument("--run", metavar="RUN", default="latest", help="which run of a log (default: the latest)")
+    trace.add_argument("--block-size", type=int, default=512, metavar="N", help="tokens of a hashed block (default: %(default)s)")
+    for one in (merge, keep, log, atif, trace):
+        what = "the file to write" if one in (merge, keep, trace) else "the folder to write to"
         one.add_argument("-o", "--output", required=True, metavar="PATH", help=what)
         one.add_argument("--force", action="store_true", help="overwrite what is there")
     return parser

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 from typing import Any
 
 from tau2_logging.analysis.deep.reading.trajectories import SCHEMA_VERSION
 from tau2_logging.analysis.recordings import recorded_file, write_log
-from tau2_logging.analysis.recordings.edit import Wanted, filtered, merged, write_results
+from tau2_logging.analysis.recordings.edit import Wanted, filtered, merged, write_results, write_text
+from tau2_logging.analysis.recordings.load_formats import told_of_trace, trace_rows
+from tau2_logging.analysis.recordings.load_trace import load_trace
 from tau2_logging.analysis.recordings.to_trajectories import write_trajectories
+from tau2_logging.analysis.verdict.read_sides import named_log
+from tau2_logging.errors import UserError
 
 
 def _merge(args: argparse.Namespace) -> int:
@@ -39,6 +44,17 @@ def _to_atif(args: argparse.Namespace) -> int:
     return 0
 
 
+def _to_trace(args: argparse.Namespace) -> int:
+    if args.block_size < 1:
+        raise UserError(f"--block-size is {args.block_size}; give a whole number of at least 1")
+    trace = load_trace(named_log(args.file, args.run), args.model)
+    rows = trace_rows(trace, args.format, args.block_size)
+    write_text("".join(f"{json.dumps(row)}\n" for row in rows), Path(args.output), args.force)
+    for sentence in told_of_trace(trace, args.format, args.block_size, args.output):
+        print(sentence)
+    return 0
+
+
 def _to_log(args: argparse.Namespace) -> int:
     paths, missing = write_log([recorded_file(name) for name in args.files], Path(args.output), args.force)
     for sentence in missing.sentences():
@@ -47,4 +63,4 @@ def _to_log(args: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"merge": _merge, "filter": _filter, "to-log": _to_log, "to-atif": _to_atif}
+COMMANDS = {"merge": _merge, "filter": _filter, "to-log": _to_log, "to-atif": _to_atif, "to-trace": _to_trace}

@@ -94,10 +94,15 @@ def filtered(path: Path, wanted: Wanted) -> dict[str, Any]:
 
 def write_results(data: Mapping[str, Any], path: Path, force: bool = False) -> None:
     """Write a results file. Raises UserError if it is there already, or cannot be written."""
+    write_text(json.dumps(data, indent=2, ensure_ascii=False), path, force)
+
+
+def write_text(text: str, path: Path, force: bool = False) -> None:
+    """Write a file. Raises UserError if it is there already, or cannot be written."""
     if path.exists() and not force:
         raise UserError(f"{path} exists; choose another name, or overwrite it with --force")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(data, indent=2, ensure_ascii=False), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}; choose another path") from error

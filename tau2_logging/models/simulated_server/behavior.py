@@ -28,7 +28,10 @@ _REQUESTS = (
 
 
 def default_reply(prompt: Prompt, settings: ServerSettings) -> Reply:
-    """Return a user simulator's words, a judge's verdict, or an agent's turn: a tool call after a user's message, text after its result."""
+    """Return a user simulator's words, a judge's verdict, or an agent's turn: a tool call after a user's message, text after its result;
+    to a request that says how long the reply has to be, a text of that length."""
+    if prompt.reply_tokens is not None:
+        return Reply(text=_of_length(_ANSWERS[0], prompt.reply_tokens), finish_reason="length")
     system = "".join(str(message["content"]) for message in prompt.messages if message["role"] == "system")
     if STOP in system:
         return Reply(text=_user_says(prompt, system, settings))

@@ -66,6 +66,14 @@ def test_the_agent_calls_a_tool_and_then_talks() -> None:
     assert ask(("user", "a"), ("assistant", ""), ("tool", "done"), tools=TOOLS, tool_choice="required").tools
 
 
+def test_a_load_generator_gets_the_tokens_that_it_asks_for() -> None:
+    """With vLLM's `ignore_eos` a reply has exactly the limit's tokens, tools or not; without it the limit is ignored."""
+    for name in ("max_tokens", "max_completion_tokens"):
+        reply = ask(("user", "a"), tools=TOOLS, ignore_eos=True, **{name: 37})
+        assert (len(list(pieces_of(reply))), reply.finish()) == (37, "length")
+    assert ask(("user", "a"), tools=TOOLS, max_tokens=37).tools
+
+
 def test_the_user_talks_and_then_stops() -> None:
     """As a user simulator it says `turns` things and ends the conversation, calling no tool even where it has some."""
     system = ("system", "Say ###STOP### when you are done.")

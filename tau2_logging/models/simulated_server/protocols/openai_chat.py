@@ -47,7 +47,14 @@ def read(body: Any) -> Prompt:
         stream=bool(body.get("stream")),
         wants_usage=isinstance(options, Mapping) and bool(options.get("include_usage")),
         written=written(messages, tools),
+        reply_tokens=_exact_length(body),
     )
+
+
+def _exact_length(body: Mapping[str, Any]) -> int | None:
+    """Return how long the reply has to be: with vLLM's `ignore_eos` a model goes on until the limit, as load generators ask it to."""
+    limit = body.get("max_completion_tokens") or body.get("max_tokens")
+    return limit if body.get("ignore_eos") is True and isinstance(limit, int) and limit > 0 else None
 
 
 def _role(message: Mapping[str, Any]) -> str:

@@ -33,6 +33,9 @@ class Prompt:
     written: str = field(default="", repr=False)
     """Everything the model reads, tools first, as one text: a longer conversation starts with a shorter one."""
 
+    reply_tokens: int | None = None
+    """Exactly how many tokens the reply has to have; None if that is for the model to decide."""
+
     @property
     def tokens(self) -> int:
         """About a quarter of the characters."""
