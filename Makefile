@@ -1,6 +1,7 @@
 # make run    install and run the main job: retail, with the built-in scripted models
 # make test   install and run the tests;  make test-thorough   with more examples, tasks and cases of each property, and with the benchmarks among them
 # make real-servers   llama.cpp, vLLM for CPUs, LiteLLM's proxy and a small model into .real-servers, for python -m benchmarks.real_servers
+# make test-tau2-v1 TAU2=folder   the integration tests of tau2 v1, with its source in that folder, in an environment of its own
 # make lint   ruff and mypy;  make bench   the benchmarks;  make lock   pin the dependencies again
 # make coverage   the test suite with the share of lines that it runs;  make test-pythons   a quick selection on every Python from 3.10 to 3.13
 
@@ -14,7 +15,7 @@ INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/pytho
 # Tests of whole runs wait for a third of their time: four processes keep two cores busy. Whole runs come first, and the files in order.
 PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
-.PHONY: run test test-thorough test-pythons coverage lint bench real-servers lock clean
+.PHONY: run test test-thorough test-pythons test-tau2-v1 coverage lint bench real-servers lock clean
 
 run: $(VENV)/run.stamp
 	$(BIN)/python run_local.py --domains retail --log-level PROFILE
@@ -27,6 +28,9 @@ test-thorough: $(VENV)/test.stamp $(VENV)/browser.stamp
 
 test-pythons: $(VENV)/uv.stamp
 	UV=$(BIN)/uv tests/on_every_python.sh
+
+test-tau2-v1:
+	TAU2="$(TAU2)" tests/with_tau2_v1.sh
 
 coverage: $(VENV)/test.stamp $(VENV)/browser.stamp
 	$(BIN)/python -m pytest $(PARALLEL) --cov=tau2_logging --cov-report=term:skip-covered

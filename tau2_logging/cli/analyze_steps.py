@@ -34,7 +34,7 @@ from tau2_logging.analysis.reports.text.sections import GROUPS, gate_values
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.analysis.timeline.replay import replay
 from tau2_logging.analysis.verdict.compare_sides import compare_sides
-from tau2_logging.analysis.verdict.read_sides import named_log, two_sides
+from tau2_logging.analysis.verdict.read_sides import check_same_logs, named_log, two_sides
 from tau2_logging.analysis.verdict.sentences import headline
 from tau2_logging.analysis.what_if import forecasts, parse_scenario
 from tau2_logging.browser import open_page
@@ -77,6 +77,8 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     log = log if audits is None else only_sound(log, audits)
     log = log.pool() if args.pool else log
     _check_tasks(log, args.tasks)
+    if options.compare is not None:
+        check_same_logs(options.compare, log)
     if args.show or args.prompts:
         show(log, args.show)
         show_prompts(log, args.prompts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from typing import Any
 
 from tau2_logging.errors import UserError
@@ -27,12 +29,23 @@ def _list_domains(harness: Tau2Harness, domains: list[str], note: str) -> int:
             number = f"{len(harness.tasks(domain, None))} tasks"
         except Exception as error:
             number = f"its tasks cannot be read: {error}"
+        number += _why_not(harness, domain)
         splits = harness.splits(domain)
         print(f"  {domain:20} {number}" + (f" (splits: {', '.join(splits)})" if splits else ""))
     print(f"  {note}")
     print(f"agents: {', '.join(harness.agents())}, expert_agent (with --expert)")
     print(f"users:  {', '.join(harness.users())}")
     return 0
+
+
+def _why_not(harness: Tau2Harness, domain: str) -> str:
+    """Return why a domain cannot run as it is, for the user to read; nothing if it can."""
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # tau2 tells of the embeddings that it is about to make
+            harness.try_environment(domain)
+    except UserError as error:
+        return f", CANNOT RUN: {error}"
+    return ""
 
 
 def list_tasks(domain: str, split: str | None) -> int:

@@ -144,6 +144,8 @@ _ROWS = (
     ("schema", "int", "version of this format"),
     ("utc_offset", "str", "offset of the log's local times, as +HH:MM"),
     ("tau2_version", "str", "distribution and version of tau2"),
+    ("tau2_data", "str", "tasks and databases of tau2 that a run is on: v0.2 or v1, which are not comparable"),
+    ("retrieval_config", "str", "how the agent of banking_knowledge finds documents, by tau2's own name"),
     ("litellm_version", "str", "version of litellm"),
     ("python_version", "str", "version of Python"),
     ("tau2_logging_version", "str", "version of this package"),

@@ -31,7 +31,8 @@ _MODEL_CALL = (
     "finish_reason", "attempt", "endpoint", "cost_usd", "timing", "error", "error_type", "error_message", "prompt_hash",
 )  # fmt: skip
 _RUN = (
-    "schema", "tau2_version", "litellm_version", "python_version", "tau2_logging_version", "utc_offset", "harness", "agent", "agent_args",
+    "schema", "tau2_version", "tau2_data", "retrieval_config", "litellm_version", "python_version", "tau2_logging_version", "utc_offset",
+    "harness", "agent", "agent_args",
     "user", "agent_llm", "agent_llm_args", "user_llm", "user_llm_args", "judge_llm", "judge_llm_args", "experts", "expert_mode",
     "expert_args", "tool_faults", "max_steps", "max_errors", "seed", "seeds", "simulations", "resumed", "recorded_from",
     "replayed_from", "branched_from", "branched_at", "rejudged_from", "max_evaluations", "argv",

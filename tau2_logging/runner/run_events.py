@@ -89,9 +89,10 @@ class RunRecord:
             ended = {"signal": signal, "stopped_by": stopped_by, "domain": label, "run": self.folder.run_id}
             logger.emit("run_end", {**_end_fields(logger, item), **ended}, domain=label)
 
-    def _versions(self) -> dict[str, str]:
+    def _versions(self) -> dict[str, str | None]:
         return {
             "tau2_version": self.harness.version,
+            "tau2_data": self.harness.data,
             "litellm_version": (distribution_version("litellm") or "litellm unknown").split()[-1],
             "python_version": platform.python_version(),
             "tau2_logging_version": __version__,

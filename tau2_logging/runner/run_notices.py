@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tau2_logging.events.benchmark_data import data_sentence
 from tau2_logging.invocation import ANALYZE, RUN, command, from_here
 from tau2_logging.models.recorded import PromptDiffers, RecordingEnded
 from tau2_logging.runner.run_end import Ending
@@ -33,7 +34,7 @@ class NextCommands:
         return NextCommands(f"{command(ANALYZE)} {logs}", f"{command(RUN)} --resume {shlex.quote(from_here(directory))}")
 
 
-def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterator[str]:
+def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, data: str) -> Iterator[str]:
     """Yield what is run, and what may not be meant so."""
     if config.all_scripted:
         yield (
@@ -61,6 +62,7 @@ def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder) -> Iterat
         played = f"; {len(folder.played)} are played and are only evaluated" if folder.played else ""
         yield f"resuming run {folder.run_id}: {len(folder.done)} of {total} simulations are done{played}"
     yield f"run {folder.run_id}: {total - len(folder.done)} simulations, {config.max_concurrency} at a time"
+    yield f"data: {data_sentence(data)}"
 
 
 def result_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, totals: LiveTotals, following: NextCommands) -> Iterator[str]:

@@ -289,7 +289,7 @@ class _Session:
             self.finished.add(row.key)
 
     def _announce(self, exports: Exports) -> None:
-        opening = () if self.config.quiet else opening_lines(self.config, self.plan, self.folder)
+        opening = () if self.config.quiet else opening_lines(self.config, self.plan, self.folder, self.harness.data)
         for line in (*exports.notes, *self.notes, *opening):
             self._say(line)
         self.notes.clear()

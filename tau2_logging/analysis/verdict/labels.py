@@ -13,7 +13,8 @@ from tau2_logging.errors import UserError
 
 TELLING = (
     "arm", "agent", "agent_llm", "agent_args", "agent_llm_args", "experts", "expert_mode", "expert_args", "user", "user_llm",
-    "user_llm_args", "judge_llm", "judge_llm_args", "tool_faults", "harness", "tau2_version", "max_steps", "max_errors",
+    "user_llm_args", "judge_llm", "judge_llm_args", "tool_faults", "harness", "tau2_version", "tau2_data", "retrieval_config", "max_steps",
+    "max_errors",
 )  # fmt: skip
 """Settings that make a run what it is, in the order in which they name it."""
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories
 from tau2_logging.analysis.load import LATEST_OF_EACH, load_log
+from tau2_logging.analysis.measures.comparison.pooling import facts
 from tau2_logging.analysis.reader.sources import find_logs
 from tau2_logging.analysis.recordings import load_results, recorded_file
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.analysis.verdict.labels import labelled, trials_of_one
 from tau2_logging.analysis.verdict.sides import ComparedRun, sides_of
 from tau2_logging.errors import UserError
+from tau2_logging.events.benchmark_data import data_of
 
 _LOGS = "tau2_*.log*"
 
@@ -24,12 +26,32 @@ def read_sides(paths: Sequence[str], run: str | Sequence[str] = LATEST_OF_EACH, 
     if len(sides) < 2:
         said = f"{', '.join(paths)}: one run with simulations, and a comparison needs two"
         raise UserError(f"{said}; name another log, results file or folder, or compare the runs of a log with --run all")
+    check_same_data({side.source: side.settings for side in sides})
     return labelled(sides, labels)
+
+
+def check_same_data(runs: Mapping[str, Mapping[str, str]]) -> None:
+    """Raise UserError if runs (name -> settings) are on different data of tau2: tasks with the same name are not the same tasks. A run
+    that does not say passes."""
+    told = {data: name for name, settings in runs.items() if (data := _data(settings)) is not None}
+    if len(told) > 1:
+        named = " and ".join(f"{name} (tau2's {data} data)" for data, name in sorted(told.items()))
+        raise UserError(f"cannot compare {named}: tasks, databases and checks changed with v1; run both on the same release of tau2")
+
+
+def _data(settings: Mapping[str, str]) -> str | None:
+    return settings.get("tau2_data") or data_of(settings.get("tau2_version"))
+
+
+def check_same_logs(*logs: RunLog) -> None:
+    """Raise UserError if logs are on different data of tau2."""
+    check_same_data({", ".join(one.files): run.settings for log in logs for one in log.by_run for run in facts(one)})
 
 
 def two_sides(other: RunLog, this: RunLog) -> list[ComparedRun]:
     """Return two runs that have been read as sides, the other one first; none for runs with arms, which are more than two."""
     found = [*sides_of(other, ", ".join(other.files)), *sides_of(this, ", ".join(this.files))]
+    check_same_logs(other, this)
     return labelled(found) if len(found) == 2 else []
 
 

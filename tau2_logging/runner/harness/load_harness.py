@@ -33,5 +33,6 @@ def load_harness(config: RunConfig) -> Tau2Harness:
         from tau2_logging.runner.harness.maseval.maseval_harness import MasevalHarness
 
         harness = MasevalHarness(config.maseval_agents)
+    harness.retrieve_with(config.retrieval_config)
     harness.check(config.domains)
     return harness

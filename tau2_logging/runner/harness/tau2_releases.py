@@ -6,12 +6,17 @@ import importlib
 import inspect
 from typing import Any, Protocol
 
+from tau2_logging.events.benchmark_data import V02 as V02_DATA
+from tau2_logging.events.benchmark_data import V1 as V1_DATA
 from tau2_logging.instrument import has_module
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
 
 class Release(Protocol):
     """An installed line of tau2-bench."""
+
+    data: str
+    """Which tasks and databases it brings."""
 
     def run_task(self, settings: SimulationSettings, task: Any, seed: int, evaluation_type: Any) -> Any:
         """Run and evaluate one task; tau2's SimulationRun."""
@@ -34,9 +39,14 @@ class Release(Protocol):
     def runs_agent(self, agent: str) -> bool:
         """Return whether tau2's own runner takes an agent of this class."""
 
+    def retrieval_configs(self) -> list[str]:
+        """Return tau2's names of the ways in which an agent finds documents; none if the release has no such domain."""
+
 
 class V02:
     """The v0.2 line: agents are classes, a task is run by `run_task`."""
+
+    data = V02_DATA
 
     def __init__(self, registry: Any) -> None:
         self._registry = registry
@@ -79,9 +89,15 @@ class V02:
         agents = _llm_agents()
         return issubclass(self._registry.get_agent_constructor(agent), (agents.LLMAgent, agents.LLMGTAgent, agents.LLMSoloAgent))
 
+    def retrieval_configs(self) -> list[str]:
+        """Return none: banking_knowledge came with v1."""
+        return []
+
 
 class V1:
     """The v1 line: agents are made by factories with metadata, a task is run by `run_single_task` from a TextRunConfig."""
+
+    data = V1_DATA
 
     def __init__(self, registry: Any) -> None:
         self._registry = registry
@@ -102,7 +118,8 @@ class V1:
 
     def _config(self, settings: SimulationSettings) -> Any:
         config = importlib.import_module("tau2.data_model.simulation").TextRunConfig
-        return config(**_shared_arguments(settings), num_trials=settings.num_trials, seed=settings.seed)
+        retrieval = {"retrieval_config": settings.retrieval_config} if settings.retrieval_config is not None else {}
+        return config(**_shared_arguments(settings), num_trials=settings.num_trials, seed=settings.seed, **retrieval)
 
     def user_tools(self, environment: Any, task: Any) -> Any:
         """Return those that the task names."""
@@ -119,6 +136,10 @@ class V1:
     def runs_agent(self, agent: str) -> bool:
         """Return any agent."""
         return True
+
+    def retrieval_configs(self) -> list[str]:
+        """Return those of banking_knowledge."""
+        return sorted(importlib.import_module("tau2.domains.banking_knowledge.retrieval").get_all_variant_names())
 
 
 def installed_release(registry: Any) -> Release:

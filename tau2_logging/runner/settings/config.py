@@ -111,6 +111,7 @@ class RunConfig:
     experts: tuple[Expert, ...] = ()
     expert_mode: str = ADVISE
     tool_faults: tuple[str, ...] = ()
+    retrieval_config: str | None = None
     max_steps: int = 200
     max_errors: int = 10
     model_failures: str = SCORE

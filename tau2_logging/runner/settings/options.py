@@ -238,6 +238,9 @@ _HOW = (
            _repeated("MODULE"), value=tuple),
     Option("--tool-faults", "tool_faults", "have tools fail on purpose at these rates: error, timeout, stale, empty, slow; of all tools or "
            "of one; wait=SECONDS for slow calls and timeouts (see docs/attribution.md)", _several("[TOOL:]FAULT=RATE"), value=tuple),
+    Option("--retrieval-config", "retrieval_config", "how the agent of banking_knowledge (tau2 v1) finds documents, by tau2's own name; "
+           "without a key work no_knowledge, full_kb, golden_retrieval, bm25, bm25_grep and grep_only (default: tau2's)",
+           {"metavar": "NAME"}),
     Option("--max-steps", "max_steps", "steps of a simulation (default: 200)", _N, check=at_least(1)),
     Option("--max-errors", "max_errors", "tool errors that end a simulation (default: 10)", _N, check=at_least(1)),
     Option("--max-retries", "max_retries", "how many times a failed model call is repeated (default: 3)", _N, check=at_least(0),

@@ -45,6 +45,7 @@ class SimulationSettings:
     experts: tuple[Expert, ...] = ()
     expert_mode: str = ADVISE
     tool_faults: tuple[str, ...] = ()
+    retrieval_config: str | None = None
 
 
 def simulation_settings(config: RunConfig) -> dict[str, SimulationSettings]:
@@ -81,6 +82,7 @@ def _settings(config: RunConfig, domain: str, arm: Arm | None) -> SimulationSett
         experts=config.experts if arm.agent in (None, config.agent) else (),
         expert_mode=config.expert_mode,
         tool_faults=config.tool_faults,
+        retrieval_config=config.retrieval_config,
     )
 
 

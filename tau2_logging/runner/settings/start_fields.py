@@ -34,6 +34,7 @@ def settings_fields(settings: SimulationSettings) -> dict[str, object]:
         "expert_args": _text({alias: of_expert for alias, of_expert in experts.items() if of_expert}),
         "replayed_from": _recordings(settings),
         "tool_faults": " ".join(settings.tool_faults) or None,
+        "retrieval_config": settings.retrieval_config,
         "max_steps": settings.max_steps,
         "max_errors": settings.max_errors,
     }

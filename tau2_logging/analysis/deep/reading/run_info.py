@@ -6,10 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tau2_logging.events.benchmark_data import V1
 from tau2_logging.events.call_arguments import shown_arguments
 
 _ROLES = {"agent": "agent_info", "user": "user_info"}
 _OURS = ("num_retries",)
+_ONLY_V1 = ("text_streaming_config", "retrieval_config")
+"""What tau2 notes of a run since v1; a file of v0.2 has none of them, and neither have some of v1 that were made shorter."""
 
 
 def settings_of(info: Mapping[str, Any]) -> dict[str, Any]:
@@ -20,8 +23,9 @@ def settings_of(info: Mapping[str, Any]) -> dict[str, Any]:
         about = info.get(name)
         about = about if isinstance(about, Mapping) else {}
         found |= {role: about.get("implementation"), f"{role}_llm": about.get("llm"), f"{role}_llm_args": _arguments(about.get("llm_args"))}
-    commit = str(info.get("git_commit") or "an unknown commit")[:12]
-    found |= {name: info.get(name) for name in ("max_steps", "max_errors", "seed")}
+    commit = str(info.get("git_commit") or "")[:12] or "an unknown commit"
+    found |= {name: info.get(name) for name in ("max_steps", "max_errors", "seed", "retrieval_config")}
+    found["tau2_data"] = V1 if any(name in info for name in _ONLY_V1) else None
     return {**found, "tau2_version": f"tau2 at {commit}"}
 
 
