@@ -59,8 +59,8 @@ class LoadTrace:
 
 def load_trace(log: RunLog, model: str | None = None) -> LoadTrace:
     """Return the load that a run's agent was. Raises UserError if there is none, or if it is of several runs or models."""
-    if len(log.runs) > 1:
-        raise UserError(f"a trace is of one run, and here are {', '.join(map(str, log.runs))}; name one with --run")
+    if len(runs := [str(one.run_id) for one in log.by_run]) > 1:
+        raise UserError(f"a trace is of one run, and here are {', '.join(runs)}; name one with --run")
     asked = log.select(types=("llm_call",))
     models = sorted(set(asked["model"].dropna())) if len(asked) else []
     if model is None and len(models) > 1:

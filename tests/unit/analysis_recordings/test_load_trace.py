@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.analysis.recordings import load_results
+from tau2_logging.analysis.recordings import load_results, write_log
 from tau2_logging.analysis.recordings.load_formats import AIPERF, MOONCAKE, VLLM, replayed_prompt_tokens, trace_rows
 from tau2_logging.analysis.recordings.load_trace import LoadRequest, LoadSession, LoadTrace, load_trace
+from tau2_logging.analysis.verdict.read_sides import named_log
 from tau2_logging.cli import results
 from tau2_logging.errors import UserError
 from tests.support import recordings
@@ -121,6 +122,21 @@ def test_bad_input_is_one_sentence(words: list[str], says: str, tmp_path: Path, 
     assert command(str(path), "--for", AIPERF, "-o", str(tmp_path / "t.jsonl"), *words) == 2
     assert says in capsys.readouterr().err
     assert not (tmp_path / "t.jsonl").exists()
+
+
+def test_the_latest_run_of_a_log_is_meant(tmp_path: Path) -> None:
+    """Unless --run names another."""
+    logs = []
+    for number, name in enumerate(("gpt-4.1", "other")):
+        ((log,), _) = write_log(written(tmp_path, (name, name)), tmp_path / str(number))
+        logs.append(log.read_text())
+    both = tmp_path / "tau2_retail.log"
+    both.write_text("".join(logs))
+    for words, model in (([], "other"), (["--run", "gpt-4.1"], "gpt-4.1")):
+        out = tmp_path / f"{model}.jsonl"
+        assert command(str(both), "--for", AIPERF, "-o", str(out), *words) == 0
+        assert len(out.read_text().splitlines()) == 2
+        assert load_trace(named_log(str(both), words[1:] or "latest")).model == model
 
 
 def test_a_trace_is_of_one_run(tmp_path: Path) -> None:
