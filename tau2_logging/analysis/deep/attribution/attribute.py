@@ -17,10 +17,10 @@ from tau2_logging.analysis.deep.root_causes import evidence
 from tau2_logging.events.secrets.masking import mask_text
 
 FAULT_RULES: tuple[FaultRule, ...] = (
-    tool_rules.ON_PURPOSE,
     judge_rules.FAILED,
-    *infrastructure_rules.RULES,
     *judge_rules.RULES,
+    tool_rules.ON_PURPOSE,
+    *infrastructure_rules.RULES,
     *tool_rules.RULES,
     *task_rules.RULES,
     *user_rules.RULES,

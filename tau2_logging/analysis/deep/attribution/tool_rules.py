@@ -77,7 +77,7 @@ def _makes_up_for(later: Row, call: Row) -> bool:
 
 
 ON_PURPOSE = FaultRule("fault on purpose", TOOLS, "what `--tool-faults` did to calls, later calls", _on_purpose)
-"""Asked first: it is known, and nothing else is."""
+"""Asked before the infrastructure's rules: a slow tool may have used up the time."""
 
 RULES = (
     FaultRule("tool broke", TOOLS, "errors of reference calls", _broke),
