@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 import textwrap
@@ -173,6 +174,7 @@ def _read_by_model(deep: LogAnalyzer, args: argparse.Namespace, again: Callable[
     """Have `--reader` read what failed; return the analysis with what it said."""
     if args.reader is None:
         return deep
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else litellm downloads its price table when it is imported
     from tau2_logging.cli.reader_steps import read_failures
 
     read_failures(deep, args.reader, args.reader_args, args.reader_max_cost)

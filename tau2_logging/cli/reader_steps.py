@@ -53,14 +53,14 @@ def read_failures(analyzer: LogAnalyzer, llm: str, args: str | None, max_cost: f
         wanted = [one for one in every if (llm, one.hash) not in known]
         limit = DEFAULT_MAX_COST if max_cost is None else max_cost
         chosen = _affordable(model, wanted, price, limit)
-        counted = f"{len(every) - len(wanted)} read before, {len(wanted) - len(chosen)} left out by the limit of {money(limit)}"
-        _say(f"reader {llm}: {_forecast(model, chosen, price)}; {counted}")
+        _say(f"reader {llm}: {_forecast(model, chosen, price)}{_not_read(len(every) - len(wanted), len(wanted) - len(chosen), limit)}")
         costs: list[float] = []
         for cost in _read(model, chosen, path):
             costs.append(cost)
             if price is not None and sum(costs) > limit:
                 break
-        _say(f"reader {llm}: {len(costs)} read" + ("" if price is None else f", {money(sum(costs))}") + f"; {path}")
+        if costs:
+            _say(f"reader {llm}: {len(costs)} read" + ("" if price is None else f", {money(sum(costs))}") + f"; {path}")
 
 
 def _say(text: str) -> None:
@@ -97,8 +97,16 @@ def _affordable(model: ModelChoice, wanted: list[_Asked], price: tuple[float, fl
 
 def _forecast(model: ModelChoice, chosen: list[_Asked], price: tuple[float, float] | None) -> str:
     tokens = sum(tokens_of(model, one.messages) for one in chosen)
-    cost = "at a price that is not known" if price is None else f"about {money(sum(_cost(model, one, price) for one in chosen))}"
-    return f"{len(chosen)} failed simulation(s) to read, about {tokens:,} tokens, {cost}"
+    cost = 0.0 if price is None else sum(_cost(model, one, price) for one in chosen)
+    told = "at a price that is not known" if price is None else f"about {money(cost)}" if cost else "free"
+    what = "1 failed simulation" if len(chosen) == 1 else f"{len(chosen)} failed simulations"
+    return f"{what} to read, about {tokens:,} tokens, {told}" if chosen else "no failed simulation to read"
+
+
+def _not_read(before: int, left_out: int, limit: float) -> str:
+    parts = [f"{before} read before"] * bool(before)
+    parts += [f"{left_out} left out by the limit of {money(limit)} (--reader-max-cost)"] * bool(left_out)
+    return "".join(f"; {part}" for part in parts)
 
 
 def _read(model: ModelChoice, chosen: list[_Asked], path: Path) -> Iterator[float]:

@@ -42,13 +42,13 @@ def test_a_reading_is_kept_beside_the_results_shown_with_the_rules_and_not_asked
     recorded: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert analyzed(recorded, *READER) == 0
-    assert "1 failed simulation(s) to read" in capsys.readouterr().err
+    assert "1 failed simulation to read" in capsys.readouterr().err
     with (recorded.parent / "out" / "deep_readings.csv").open(encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
     assert (row["fault"], row["rules_say"], row["turn"]) == ("user", "user", "2")
     assert "Yes, please do that" in row["quote"]
     assert analyzed(recorded, *READER) == 0
-    assert "0 failed simulation(s) to read" in capsys.readouterr().err
+    assert "no failed simulation to read; 1 read before" in capsys.readouterr().err
     assert len(kept(recorded)) == 1
 
 
@@ -72,7 +72,7 @@ def test_the_reader_is_compared_with_labels(recorded: Path) -> None:
 def test_no_more_is_read_than_the_limit_allows(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     dear = '{"input_cost_per_token": 0.01, "output_cost_per_token": 0.01}'
     assert analyzed(recorded, *READER, "--reader-args", dear, "--reader-max-cost", "0.02") == 0
-    assert "0 failed simulation(s) to read" in (said := capsys.readouterr().err)
+    assert "no failed simulation to read" in (said := capsys.readouterr().err)
     assert "1 left out" in said
     assert not (recorded.parent / "readings.jsonl").exists()
 
