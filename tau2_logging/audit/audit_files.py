@@ -9,11 +9,13 @@ from typing import Any
 
 from tau2_logging.audit.domain_audit import DomainAudit, Ratio
 from tau2_logging.audit.finding_kinds import KINDS
+from tau2_logging.audit.judge_audit import VERDICTS
 from tau2_logging.audit.mutants import MUTANT_KINDS
 from tau2_logging.audit.task_audit import IDLE_AGENTS
 from tau2_logging.errors import UserError
 
 FOLDER = "audit"
+_WRONG = ("task", "conversation", "assertion", "expected", "verdict", "found", "reason")
 
 
 def write_audit(audits: Sequence[DomainAudit], output_dir: Path) -> Path:
@@ -25,6 +27,8 @@ def write_audit(audits: Sequence[DomainAudit], output_dir: Path) -> Path:
             _write_json(folder / f"{audit.domain}.json", audit.as_json())
         _write_json(folder / "sound.json", {audit.domain: audit.sound_json() for audit in audits})
         (folder / "audit.md").write_text("\n".join(markdown(audits)) + "\n", encoding="utf-8")
+        for audit in audits:
+            (folder / f"{audit.domain}.partial.jsonl").unlink(missing_ok=True)
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {error.strerror}; choose another --output-dir") from error
     return folder
@@ -46,9 +50,20 @@ def rows(audits: Sequence[DomainAudit]) -> Iterator[list[str]]:
         yield [f"solved by an agent that {agent}", *(_of(audit.idle_of(agent)) for audit in audits)]
     for kind in MUTANT_KINDS:
         yield [f"scored rightly: {kind}", *(_of(audit.mutants_of(kind)) for audit in audits)]
+    yield from _judge_rows(audits)
     for kind in KINDS:
         if any(audit.kinds[kind] for audit in audits):
             yield [f"tasks with {kind}", *(str(audit.kinds[kind]) for audit in audits)]
+
+
+def _judge_rows(audits: Sequence[DomainAudit]) -> Iterator[list[str]]:
+    found = [audit.judge for audit in audits]
+    if any(found):
+        for name in (*VERDICTS, "against_own_words"):
+            cells = ["-" if one is None else f"{one.as_json()[name]}/{one.verdicts}" for one in found]
+            yield [f"judge: {name}", *cells]
+        for name in ("empty", "failed"):
+            yield [f"judge: {name} answers", *("-" if one is None else f"{one.as_json()[name]}/{one.calls}" for one in found)]
 
 
 def _of(ratio: Ratio) -> str:
@@ -78,6 +93,15 @@ def markdown(audits: Sequence[DomainAudit]) -> Iterator[str]:
         if found:
             yield from ("", f"## {audit.domain}", "", "| task | finding | evidence |", "|---|---|---|")
             yield from (_row([task, finding.kind, finding.evidence]) for task, finding in found)
+        if audit.judge is not None and audit.judge.wrong:
+            yield from (
+                "",
+                f"## {audit.domain}: verdicts of {audit.judge.model}",
+                "",
+                f"| {' | '.join(_WRONG)} |",
+                f"|{'---|' * len(_WRONG)}",
+            )
+            yield from (_row([str(one[name]) for name in _WRONG]) for one in audit.judge.wrong)
 
 
 def _row(cells: Sequence[str]) -> str:

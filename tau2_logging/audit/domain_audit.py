@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-from tau2_logging.audit.mutants import MUTANT_KINDS, values_of
-from tau2_logging.audit.task_audit import IDLE_AGENTS, TaskAudit, TaskExaminer, reference_calls
+from tau2_logging.audit.examination import Kept, Progress, examined
+from tau2_logging.audit.judge_audit import JudgeAudit, audit_judge
+from tau2_logging.audit.mutants import MUTANT_KINDS
+from tau2_logging.audit.task_audit import IDLE_AGENTS, TaskAudit
 from tau2_logging.errors import UserError
+from tau2_logging.runner.harness.asked_judge import AskedJudge
 from tau2_logging.runner.harness.conversation_replay import ConversationReplay
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
+from tau2_logging.runner.settings.config import ModelChoice
 
 Ratio = tuple[int, int]
-Progress = Callable[[str, int, int], None]
-"""Told the domain, how many tasks were examined, of how many."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,7 @@ class DomainAudit:
     domain: str
     release: str
     tasks: Sequence[TaskAudit]
+    judge: JudgeAudit | None = None
 
     @property
     def idle(self) -> Ratio:
@@ -65,6 +69,7 @@ class DomainAudit:
             "idle": {**_solved(self.idle), "agents": {agent: _solved(self.idle_of(agent)) for agent in IDLE_AGENTS}},
             "reference": _solved(self.reference),
             "mutants": {kind: dict(zip(("caught", "of"), self.mutants_of(kind), strict=True)) for kind in MUTANT_KINDS},
+            **({} if self.judge is None else {"judge": self.judge.as_json()}),
             "tasks": [task.as_json() for task in self.tasks],
         }
 
@@ -77,15 +82,26 @@ class DomainAudit:
         }
 
 
+@dataclass(frozen=True)
+class HowToAudit:
+    """`folder`: where what is done is kept; `workers`: processes (None: what the tasks are worth); `judge`: a model to be examined too."""
+
+    folder: Path
+    fast: bool = True
+    workers: int | None = None
+    judge: ModelChoice | None = None
+
+
 def audit_domains(
-    harness: Tau2Harness, domains: Sequence[str], task_ids: Sequence[str] | None, progress: Progress, fast: bool = True
-) -> list[DomainAudit]:
-    """Examine the tasks of domains. Raises UserError for a domain or a task that there is not."""
+    harness: Tau2Harness, domains: Sequence[str], task_ids: Sequence[str] | None, progress: Progress, how: HowToAudit
+) -> list[DomainAudit]:  # fmt: skip
+    """Examine the tasks of domains. Raises UserError for a domain or a task that there is not, or a judge that cannot be asked."""
     chosen = {domain: _chosen(harness, domain, task_ids) for domain in _known(harness, domains)}
     missing = set(task_ids or ()) - {str(task.id) for tasks in chosen.values() for task in tasks}
     if missing:
         raise UserError(f"no task {', '.join(sorted(missing))} in {', '.join(domains)}; `run --list-tasks DOMAIN` lists a domain's tasks")
-    return [_audited(harness, domain, tasks, progress, fast) for domain, tasks in chosen.items() if tasks]
+    judge = AskedJudge(how.judge) if how.judge is not None else None
+    return [_audited(harness, domain, tasks, progress, how, judge) for domain, tasks in chosen.items() if tasks]
 
 
 def _known(harness: Tau2Harness, domains: Sequence[str]) -> list[str]:
@@ -100,15 +116,16 @@ def _chosen(harness: Tau2Harness, domain: str, task_ids: Sequence[str] | None) -
     return [task for task in harness.tasks(domain, None) if task_ids is None or str(task.id) in task_ids]
 
 
-def _audited(harness: Tau2Harness, domain: str, tasks: Sequence[Any], progress: Progress, fast: bool) -> DomainAudit:
-    found = []
-    values = values_of(call for task in harness.tasks(domain, None) for call in reference_calls(task))
-    with ConversationReplay(harness, domain, fast) as replay:
-        examiner = TaskExaminer(replay, values)
-        for number, task in enumerate(tasks, start=1):
-            found.append(examiner.examine(task))
-            progress(domain, number, len(tasks))
-    return DomainAudit(domain, harness.version, found)
+def _audited(
+    harness: Tau2Harness, domain: str, tasks: Sequence[Any], progress: Progress, how: HowToAudit, judge: AskedJudge | None
+) -> DomainAudit:  # fmt: skip
+    kept = Kept(how.folder / f"{domain}.partial.jsonl", harness.version)
+    found = examined(harness, domain, tasks, kept, progress, how.fast, how.workers)
+    if judge is None:
+        return DomainAudit(domain, harness.version, found)
+    with judge, ConversationReplay(harness, domain, how.fast) as replay:
+        judged = audit_judge(judge, replay, tasks, lambda number, total: progress(f"{domain}, questions to the judge", number, total))
+    return DomainAudit(domain, harness.version, found, judged)
 
 
 def _solved(ratio: Ratio) -> dict[str, int]:

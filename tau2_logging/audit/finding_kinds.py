@@ -28,6 +28,19 @@ KINDS = {
     "reference_read_errs": FindingKind(False, "a read of the reference errs"),
     "write_changes_nothing": FindingKind(False, "a write of the reference changes nothing"),
     "replaced_by_itself": FindingKind(False, "the reference replaces something by itself"),
+    "reference_against_policy": FindingKind(True, "the policy forbids a write of the reference, by a rule that it states in so many words"),
+    "reference_id_unknown": FindingKind(False, "perhaps: an identifier in the reference is in no database, and nobody tells it"),
+    "argument_untold": FindingKind(False, "perhaps: an argument of a write is in no text, no answer and no database"),
+    "record_mismatch": FindingKind(False, "perhaps: an argument differs in one field from a record in the database"),
+    "text_id_unknown": FindingKind(
+        False, "perhaps: an identifier in the task's text is in no database (or the customer is meant to be wrong)"
+    ),
+    "amount_unexplained": FindingKind(
+        False, "perhaps: an amount to be said is no amount that the reference's calls gave, nor a sum or difference"
+    ),
+    "calculated_not_said": FindingKind(False, "perhaps: the reference calculates an amount, and other amounts are to be said"),
+    "user_check_met_at_start": FindingKind(False, "a check of the user's side is met before anybody did anything"),
+    "user_check_out_of_reach": FindingKind(True, "a check of the user's side is not met after the reference"),
     "no_reference": FindingKind(False, "the task has no reference actions: reference and mutants are not examined"),
     "needs_judge": FindingKind(False, "a judge decides a part of the reward: not examined"),
     "no_criteria": FindingKind(False, "the task has nothing to be scored by: not examined"),

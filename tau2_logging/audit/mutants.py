@@ -13,16 +13,20 @@ from tau2_logging.runner.harness.conversation_replay import ReplayCall
 
 WRITE_LEFT_OUT, WRITE_DOUBLED, EXTRA_READ = "write_left_out", "write_doubled", "extra_read"
 WRITES_SWAPPED, SENTENCE_LEFT_OUT, SENTENCE_IN_OTHER_FORM = "writes_swapped", "sentence_left_out", "sentence_in_other_form"
-WRONG_NUMBER, ARGUMENT_CHANGED = "wrong_number", "argument_changed"
-WRONG_IF_STATE_DIFFERS = frozenset({WRITE_LEFT_OUT, WRITE_DOUBLED, ARGUMENT_CHANGED})
+WRONG_NUMBER, ARGUMENT_CHANGED, EXTRA_WRITE = "wrong_number", "argument_changed", "extra_write"
+WRITES_REVERSED, ROUNDED_NUMBER = "writes_reversed", "rounded_number"
+WRONG_IF_STATE_DIFFERS = frozenset({WRITE_LEFT_OUT, WRITE_DOUBLED, ARGUMENT_CHANGED, EXTRA_WRITE})
 """Whether these are wrong is decided by the end state: with the reference's, nothing is missing."""
-ALWAYS_WRONG = frozenset({SENTENCE_LEFT_OUT, WRONG_NUMBER})
+ALWAYS_WRONG = frozenset({SENTENCE_LEFT_OUT, WRONG_NUMBER, ROUNDED_NUMBER})
 MUTANT_KINDS = (
-    WRITE_LEFT_OUT, WRITE_DOUBLED, ARGUMENT_CHANGED, SENTENCE_LEFT_OUT, WRONG_NUMBER, EXTRA_READ, WRITES_SWAPPED, SENTENCE_IN_OTHER_FORM,
+    WRITE_LEFT_OUT, WRITE_DOUBLED, ARGUMENT_CHANGED, EXTRA_WRITE, SENTENCE_LEFT_OUT, WRONG_NUMBER, ROUNDED_NUMBER, EXTRA_READ,
+    WRITES_SWAPPED, WRITES_REVERSED, SENTENCE_IN_OTHER_FORM,
 )  # fmt: skip
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 
 
+_MOST_EXTRA = 12
+"""Writes of other references that are tried until a tool takes one."""
 _MOST_VALUES = 3
 """Values that are tried for an argument until the tool takes one."""
 Values = Mapping[tuple[str, str], Sequence[Any]]
@@ -52,10 +56,14 @@ def mutants(
             yield Mutant(EXTRA_READ, f"again at the end {call}", (*kept, call), said)
     for first, second in independent_pairs(kept, writes):
         yield Mutant(WRITES_SWAPPED, f"{kept[second]} before {kept[first]}", swapped(kept, first, second), said)
+    if (backwards := reversed_writes(kept, writes)) is not None:
+        yield Mutant(WRITES_REVERSED, "all writes in the opposite order", backwards, said)
     for at, text in enumerate(said):
         yield Mutant(SENTENCE_LEFT_OUT, f"without saying {text!r}", kept, said[:at] + said[at + 1 :])
         if _NUMBER.fullmatch(text):
             yield Mutant(WRONG_NUMBER, f"{'9' + text!r} for {text!r}", kept, (*said[:at], "9" + text, *said[at + 1 :]))
+        if (rounded := rounded_number(text)) is not None:
+            yield Mutant(ROUNDED_NUMBER, f"{rounded!r} for {text!r}", kept, (*said[:at], rounded, *said[at + 1 :]))
         for other in other_forms(text):
             yield Mutant(SENTENCE_IN_OTHER_FORM, f"{other!r} for {text!r}", kept, (*said[:at], other, *said[at + 1 :]))
 
@@ -76,6 +84,20 @@ def changed_arguments(calls: Sequence[ReplayCall], at: int, says: Sequence[str],
         others = [value for value in values.get((call.name, argument), ()) if value != own][:_MOST_VALUES]
         made = [ReplayCall(call.requestor, call.name, {**call.arguments, argument: value}) for value in others]
         yield [Mutant(ARGUMENT_CHANGED, f"{one} for {argument}={own!r}", (*calls[:at], one, *calls[at + 1 :]), tuple(says)) for one in made]
+
+
+def extra_writes(calls: Sequence[ReplayCall], says: Sequence[str], others: Iterable[ReplayCall]) -> list[Mutant]:
+    """Return the mutants in which a write of another reference is made at the end."""
+    known = list(map(str, calls))
+    more = [call for call in others if str(call) not in known][:_MOST_EXTRA]
+    return [Mutant(EXTRA_WRITE, f"{call} at the end", (*calls, call), tuple(says)) for call in more]
+
+
+def rounded_number(text: str) -> str | None:
+    """Return an amount without its cents, None if it has none."""
+    if not _NUMBER.fullmatch(text) or float(text).is_integer():
+        return None
+    return f"{float(text):.0f}"
 
 
 def other_forms(text: str) -> list[str]:
@@ -103,6 +125,20 @@ def independent_pairs(calls: Sequence[ReplayCall], writes: Sequence[bool]) -> It
         agents = calls[first].requestor == calls[second].requestor == "assistant"
         if agents and one and two and not one & two:
             yield first, second
+
+
+def reversed_writes(calls: tuple[ReplayCall, ...], writes: Sequence[bool]) -> tuple[ReplayCall, ...] | None:
+    """Return the calls with three or more writes in the opposite order, reads where they were; None unless no two of them have an
+    identifier in common (two writes are what `independent_pairs` has)."""
+    places = [at for at, wrote in enumerate(writes) if wrote]
+    names = [identifiers(calls[at].arguments) for at in places]
+    apart = all(names) and sum(map(len, names)) == len(frozenset().union(*names))
+    if len(places) < 3 or not apart or any(calls[at].requestor != "assistant" for at in places):
+        return None
+    changed = list(calls)
+    for at, other in zip(places, reversed(places), strict=True):
+        changed[at] = calls[other]
+    return tuple(changed)
 
 
 def swapped(calls: tuple[ReplayCall, ...], first: int, second: int) -> tuple[ReplayCall, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,10 +13,13 @@ from tau2_logging.audit.mutants import (
     WRONG_IF_STATE_DIFFERS,
     WRONG_NUMBER,
     Mutant,
-    Values,
     changed_arguments,
+    extra_writes,
     mutants,
+    values_of,
 )  # fmt: skip
+from tau2_logging.audit.policy_reading import against_policy, flights_of
+from tau2_logging.audit.task_reading import TaskReader
 from tau2_logging.events.task_hash import task_hash
 from tau2_logging.runner.harness.conversation_replay import ConversationReplay, ReplayCall, Replayed, StateError
 
@@ -38,6 +41,11 @@ class TaskAudit:
     mutants: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Kind -> (scored as they should be, made)."""
 
+    @classmethod
+    def of(cls, task: Any) -> TaskAudit:
+        """Return the audit of a task of which nothing was found yet."""
+        return cls(str(task.id), task_hash(task.model_dump(mode="json")))
+
     @property
     def sound(self) -> bool | None:
         """Return False with a finding that makes a task unsound, None if the reference was not examined."""
@@ -58,6 +66,13 @@ class TaskAudit:
         """Return whether there is a finding of a kind."""
         return any(finding.kind == kind for finding in self.findings)
 
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> TaskAudit:
+        """Return what `as_json` was made of."""
+        findings = [AuditFinding(one["kind"], one["evidence"]) for one in data["findings"]]
+        mutants = {kind: (one["caught"], one["of"]) for kind, one in data["mutants"].items()}
+        return cls(data["id"], data["text"], findings, data["reference"], dict(data["idle"]), mutants)
+
     def as_json(self) -> dict[str, Any]:
         """Return the task's entry in the domain's file."""
         return {
@@ -74,14 +89,19 @@ class TaskAudit:
 class TaskExaminer:
     """Examines tasks of a domain."""
 
-    def __init__(self, replay: ConversationReplay, values: Values) -> None:
+    def __init__(self, replay: ConversationReplay, references: Iterable[Sequence[ReplayCall]]) -> None:
+        """`references`: of all tasks of the domain; what they do elsewhere is tried as a mutant."""
+        calls = [call for reference in references for call in reference]
         self._replay = replay
-        self._values = values
+        self._values = values_of(calls)
         self._kinds: Mapping[tuple[str, str], str] = replay.tool_kinds()
+        self._writes = list({str(call): call for call in calls if call.requestor == "assistant" and self._kind(call) == "write"}.values())
+        self._policy, databases = replay.policy(), replay.databases()
+        self._reader, self._flights = TaskReader(databases, self._policy), flights_of(databases)
 
     def examine(self, task: Any) -> TaskAudit:
         """Return what is found of a task. It is asked of no model."""
-        audit = TaskAudit(str(task.id), task_hash(task.model_dump(mode="json")))
+        audit = TaskAudit.of(task)
         if kind := _not_examined(task):
             audit.add(kind, "the reward is not computed without a judge" if kind == "needs_judge" else "it has no evaluation criteria")
             return audit
@@ -115,6 +135,8 @@ class TaskExaminer:
         played, again = (self._replay.play(task, calls, says) for _ in range(2))
         audit.reference = played.reward if played.reward is not None else 0.0
         audit.findings += self._of_calls(calls, played)
+        audit.findings += self._read(task, calls, played, says)
+        audit.findings += self._of_user_checks(task, calls)
         audit.findings += _differences(calls, played, again)
         if audit.reference != 1:
             audit.add("reference_fails", played.problem or f"scores {audit.reference:g}: {_parts(played)}")
@@ -126,6 +148,8 @@ class TaskExaminer:
         for at in (at for at, wrote in enumerate(writes) if wrote):
             for alternatives in changed_arguments(calls, at, says, self._values):
                 self._first_accepted(task, alternatives, at, played, audit)
+        if any(writes):
+            self._first_accepted(task, extra_writes(calls, says, self._writes), len(calls), played, audit)
 
     def _of_calls(self, calls: Sequence[ReplayCall], played: Replayed) -> Iterator[AuditFinding]:
         for call, answer in zip(calls, played.answers, strict=True):
@@ -136,6 +160,23 @@ class TaskExaminer:
                 yield AuditFinding("write_changes_nothing", str(call))
             if write and replaced_by_itself(call.arguments):
                 yield AuditFinding("replaced_by_itself", str(call))
+
+    def _read(self, task: Any, calls: Sequence[ReplayCall], played: Replayed, says: Sequence[str]) -> Iterator[AuditFinding]:
+        text, writes = told_to_customer(task), [self._kind(call) == "write" for call in calls]
+        yield from self._reader.findings(text, calls, writes, played.answers, says)
+        outputs = [answer.output for answer in played.answers]
+        yield from against_policy(self._policy, text, calls, outputs, self._replay.look(task), self._flights)
+
+    def _of_user_checks(self, task: Any, calls: Sequence[ReplayCall]) -> Iterator[AuditFinding]:
+        """Yield checks of the user's side that are met at the start, or are not met at the end."""
+        asserted = list(task.evaluation_criteria.env_assertions or ())
+        if not any(assertion.env_type == "user" for assertion in asserted):
+            return
+        begun, ended = self._replay.assertions_met(task, ()), self._replay.assertions_met(task, calls)
+        for assertion, at_start, at_end in zip(asserted, begun, ended, strict=True):
+            if assertion.env_type == "user" and (at_start or not at_end):
+                kind = "user_check_out_of_reach" if not at_end else "user_check_met_at_start"
+                yield AuditFinding(kind, str(ReplayCall("user", assertion.func_name, assertion.arguments)))
 
     def _kind(self, call: ReplayCall) -> str | None:
         return self._kinds.get((call.requestor, call.name))
@@ -175,6 +216,13 @@ def _named(task: Any, mutant: Mutant, wrong: bool) -> str:
     if mutant.kind == WRONG_NUMBER:
         return "wrong_number_passes"
     return "hole" if wrong else "trap"
+
+
+def told_to_customer(task: Any) -> str:
+    """Return all that the customer of a task is told, and what was said before it begins."""
+    start = getattr(task.initial_state, "message_history", None) or ()
+    history = [str(message.content) for message in start if getattr(message, "content", None)]
+    return "\n".join([str(task.user_scenario), str(getattr(task, "ticket", None) or ""), *history])
 
 
 def _basis(task: Any) -> set[str]:

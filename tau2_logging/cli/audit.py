@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,8 +15,10 @@ _EPILOG = """\
 examples:
   {command} --domains retail airline telecom mock
   {command} --domains airline --task-ids 2 9
+  {command} --domains retail --judge-llm gpt-4.1
 
-No model is asked, and no network. It writes audit/<domain>.json, audit/audit.md
+No model is asked but the judge's, and no network. What was ended goes on with
+the same command. It writes audit/<domain>.json, audit/audit.md
 and audit/sound.json: which tasks are sound, and why the others are not
 (docs/audit.md).
 exit code: 0 done (whatever was found), 2 bad input
@@ -34,6 +37,9 @@ def build_parser() -> CommandParser:
     parser.add_argument("--task-ids", "--task_ids", nargs="+", metavar="ID", help="only these tasks (default: the base split, or all)")
     parser.add_argument("--output-dir", "--output_dir", type=Path, default=Path("analysis_results"), metavar="DIR",
                         help="where the folder audit goes (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core, fewer for few tasks)")
+    parser.add_argument("--judge-llm", metavar="MODEL", help="also examine this judge: ask it about conversations whose verdict is known")
+    parser.add_argument("--judge-llm-args", metavar="JSON", help="arguments of the judge's calls")
     parser.add_argument("--no-fast-env", action="store_true", help="load databases as tau2 does: the same results, slower")
     return parser
 
@@ -46,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _audit(args: argparse.Namespace) -> int:
+    os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # litellm reads it when it is imported, and would try a download
     from tau2_logging.cli.audit_steps import audit
 
     return audit(args)

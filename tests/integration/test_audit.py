@@ -16,7 +16,6 @@ pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 from tau2.domains.mock.tools import MockTools
 
 from tau2_logging.audit.finding_kinds import KINDS
-from tau2_logging.audit.mutants import values_of
 from tau2_logging.audit.task_audit import TaskAudit, TaskExaminer, reference_calls
 from tau2_logging.cli import audit
 from tau2_logging.runner.harness.conversation_replay import ConversationReplay
@@ -65,6 +64,11 @@ DAMAGED: dict[str, tuple[str, Damage]] = {
     "what is to be said is never checked": ("hole", criteria(communicate_info=["Bill"], reward_basis=["DB"])),
     "an amount has to have its zeros": ("trap", criteria(communicate_info=["104.00"])),
     "the write is not looked at": ("write_not_needed", criteria(communicate_info=["Bill"], reward_basis=["COMMUNICATE"])),
+    "an identifier is nowhere": ("argument_untold", criteria(actions=[{**CREATE, "arguments": {"user_id": "user_1", "title": "Zebra"}}])),
+    "an amount is from nowhere": ("amount_unexplained", criteria(communicate_info=["987.65"])),
+    "the user's side cannot be as it is asserted": (
+        "user_check_out_of_reach", criteria(env_assertions=[{**FALSE, "env_type": "user"}], reward_basis=["DB"])
+    ),
     "no actions are told": ("no_reference", criteria(actions=None, communicate_info=["Bill"])),
     "a judge decides": ("needs_judge", criteria(reward_basis=["DB", "NL_ASSERTION"])),
     "nothing scores it": ("no_criteria", lambda task: task.update(evaluation_criteria=None)),
@@ -92,8 +96,8 @@ def examined(harness: Tau2Harness) -> Iterator[Callable[[Damage], TaskAudit]]:
         def examine(damage: Damage) -> TaskAudit:
             data = task.model_dump(mode="json")
             damage(data)
-            values = values_of(call for one in harness.tasks("mock", None) for call in reference_calls(one))
-            return TaskExaminer(replay, values).examine(type(task).model_validate(data))
+            references = map(reference_calls, harness.tasks("mock", None))
+            return TaskExaminer(replay, references).examine(type(task).model_validate(data))
 
         yield examine
 
@@ -207,3 +211,34 @@ def test_the_summary_fits_a_terminal(written: Path, tmp_path: Path, capsys: pyte
     table = capsys.readouterr().out.split("\n\n")[0]
     assert max(map(len, table.splitlines())) <= 80
     assert "reference scores 1" in table
+
+
+def test_an_audit_that_was_ended_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was examined is not examined again, unless the task's text is another one now."""
+    own, examined = TaskExaminer.examine, []
+
+    def stops(self: TaskExaminer, task: Any) -> TaskAudit:
+        examined.append(str(task.id))
+        if len(examined) == 5:
+            raise KeyboardInterrupt
+        return own(self, task)
+
+    monkeypatch.setattr(TaskExaminer, "examine", stops)
+    with contextlib.suppress(KeyboardInterrupt, SystemExit):
+        audit.main(["--domains", "mock", "--output-dir", str(tmp_path)])
+    kept = tmp_path / "audit/mock.partial.jsonl"
+    lines = kept.read_text(encoding="utf-8").splitlines()
+    assert len(lines) == 5
+    kept.write_text("\n".join([*lines[:4], lines[4].replace('"text": "', '"text": "x')]) + "\n", encoding="utf-8")
+    assert audit.main(["--domains", "mock", "--output-dir", str(tmp_path)]) == 0
+    assert examined.count(examined[0]) == 1
+    assert examined.count(examined[3]) == 2
+    assert len(json.loads((tmp_path / "audit/mock.json").read_text())["tasks"]) == 9
+    assert not kept.exists()
+
+
+@pytest.mark.thorough
+def test_several_processes_find_what_one_finds(tmp_path: Path, written: Path) -> None:
+    assert audit.main(["--domains", "mock", "--workers", "2", "--output-dir", str(tmp_path)]) == 0
+    assert (tmp_path / "audit/mock.json").read_text() == (written.parent / "mock/audit/mock.json").read_text()
+    assert audit.main(["--domains", "mock", "--workers", "0"]) == 2

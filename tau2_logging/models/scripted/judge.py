@@ -5,6 +5,7 @@ agent line again and again.
 
 It commits faults on command, each in a share of the conversations that it judges: verdicts without a word (`empty_verdict`), verdicts
 against their own words (`contradicts`), a verdict on something that it was not asked (`miscounts`), an answer that is no JSON (`fails`).
+With `reading_faults` in its arguments it reads, and errs on single verdicts (see `reading_judge`).
 """
 
 from __future__ import annotations
@@ -17,22 +18,28 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tau2_logging.models.scripted.llm_args import JUDGE_FAULTS, ScriptedSettings
+from tau2_logging.models.scripted.reading_judge import reading_judge
 from tau2_logging.models.scripted.scripted_reply import ScriptedReply
 
 _OUTCOMES = re.compile(r"expectedOutcomes:\s*(\[.*\])", re.DOTALL)
 _LOOP_SHARE = 0.5
+_PLAIN = ScriptedSettings()
 
 
 EMPTY, CONTRADICTS, MISCOUNTS, FAILS = JUDGE_FAULTS
 _UNASKED = "The agent greets the customer by name."
 
 
-def judge_turn(messages: Sequence[Mapping[str, Any]], fault: str | None = None) -> ScriptedReply:
+def judge_turn(
+    messages: Sequence[Mapping[str, Any]], fault: str | None = None, settings: ScriptedSettings = _PLAIN
+) -> ScriptedReply:  # fmt: skip
     """Return the judge's answer to tau2's prompt: JSON for assertions, `yes` or `no` for the loop question. `fault`: what it does wrong."""
     prompt = str(messages[-1].get("content") or "")
     outcomes = _outcomes(prompt)
     if outcomes is None:
         return ScriptedReply(text="yes" if is_loop(prompt) else "no")
+    if settings.reading_faults is not None:
+        return reading_judge(prompt.partition("expectedOutcomes:")[0], outcomes, settings.reading_faults, settings.seed)
     met = "assistant:" in prompt
     reasoning = "The scripted judge takes a conversation in which the agent spoke as meeting every outcome."
     results = [{"expectedOutcome": outcome, "reasoning": reasoning, "metExpectation": met} for outcome in outcomes]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,12 +32,14 @@ USER_FAULTS = ("hangs_up", "wrong_fact", "withholds", "changes_mind")
 """What the user can do wrong on purpose; each is the share of simulations in which it does."""
 JUDGE_FAULTS = ("empty_verdict", "contradicts", "miscounts", "fails")
 """The same of the judge; each is the share of conversations that it judges."""
+READING_FAULTS = ("false_pass", "false_fail", "against_own_words", "no_verdict", "not_json")
+"""What a judge that reads can do wrong, by `reading_faults`."""
 
 _OF_ALL = ("ttft_ms", "tpot_ms", "spread", "faults", "seed")
 KNOBS: Mapping[str, tuple[str, ...]] = {
     "agent": (*_OF_ALL, "bad_writes", "bad_when_told", "context_limit", "lapse", "gives_up", "gives_up_when"),
     "user": (*_OF_ALL, *USER_FAULTS),
-    "judge": (*_OF_ALL, *JUDGE_FAULTS),
+    "judge": (*_OF_ALL, *JUDGE_FAULTS, "reading_faults"),
     "expert": _OF_ALL,
     "reader": (*_OF_ALL, "invents"),
 }
@@ -74,7 +76,8 @@ class ScriptedSettings:
 
     Faults of the user, for trying out who is blamed for a failure: `hangs_up`, `wrong_fact`, `withholds`, `changes_mind`, each the share of
     simulations in which the user commits it; a simulation has at most one (see `user_faults`). `empty_verdict`, `contradicts`, `miscounts`,
-    `fails` are those of the judge (see `judge`). `invents`: the share of simulations of which the reader quotes what nobody said.
+    `fails` are those of the judge (see `judge`). `reading_faults`: a judge that reads, with the share of its verdicts in which it commits
+    each of READING_FAULTS (see `reading_judge`). `invents`: the share of simulations of which the reader quotes what nobody said.
     """
 
     ttft_ms: float = 0.0
@@ -91,6 +94,7 @@ class ScriptedSettings:
     gives_up_when: Mapping[str, float] = field(default_factory=dict)
     user_faults: Mapping[str, float] = field(default_factory=dict)
     judge_faults: Mapping[str, float] = field(default_factory=dict)
+    reading_faults: Mapping[str, float] | None = None
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> ScriptedSettings:
@@ -98,7 +102,7 @@ class ScriptedSettings:
         latency = {name: _at_least_zero(name, arguments[name]) for name in _LATENCY if arguments.get(name) is not None}
         shares = {name: _share(name, arguments[name]) for name in _SHARES if arguments.get(name) is not None}
         limit = None if arguments.get("context_limit") is None else int(_at_least_zero("context_limit", arguments["context_limit"]))
-        faults = _rates(arguments.get("faults") or {})
+        faults = _rates(arguments.get("faults") or {}, FAULTS, "faults")
         when = _shares_by_words(arguments.get("gives_up_when") or {})
         return cls(
             **latency,
@@ -108,6 +112,7 @@ class ScriptedSettings:
             gives_up_when=when,
             user_faults=_one_of_shares(USER_FAULTS, arguments),
             judge_faults=_one_of_shares(JUDGE_FAULTS, arguments),
+            reading_faults=_reading_faults(arguments.get("reading_faults")),
             seed=_seed(arguments.get("seed")),
         )
 
@@ -162,12 +167,16 @@ def _one_of_shares(names: Iterable[str], arguments: Mapping[str, Any]) -> dict[s
     return found
 
 
-def _rates(faults: Any) -> dict[str, float]:
+def _reading_faults(faults: Any) -> dict[str, float] | None:
+    return None if faults is None else _rates(faults, READING_FAULTS, "reading_faults")
+
+
+def _rates(faults: Any, known: Sequence[str], argument: str) -> dict[str, float]:
     if not isinstance(faults, Mapping):
-        raise UserError(f'scripted model: faults is {faults!r}; give rates by name, as in {{"faults": {{"invalid_args": 0.1}}}}')
+        raise UserError(f'scripted model: {argument} is {faults!r}; give rates by name, as in {{"{argument}": {{"{known[0]}": 0.1}}}}')
     for name, rate in faults.items():
-        if name not in FAULTS:
-            raise UserError(f"scripted model: no fault {name!r}; there are {', '.join(FAULTS)}")
+        if name not in known:
+            raise UserError(f"scripted model: no fault {name!r}; there are {', '.join(known)}")
         if not isinstance(rate, int | float) or isinstance(rate, bool) or not 0 <= rate <= 1:
             raise UserError(f"scripted model: the rate of {name} is {rate!r}; give a number from 0 to 1")
     if sum(faults.values()) > 1 + 1e-9:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -92,6 +92,41 @@ class ConversationReplay:
         reward, parts, problem = self._score(task, messages, agent_stops)
         return Replayed(answers, state, reward, parts, problem)
 
+    def messages(self, task: Any, calls: Sequence[ReplayCall], says: Sequence[str]) -> list[Any]:
+        """Return the conversation that `play` scores. Raises StateError."""
+        environment = self._started(task)
+        answers = tuple(self._answer(environment, number, call) for number, call in enumerate(calls))
+        return [*_history(task), *self._conversation(calls, answers, says)]
+
+    def databases(self) -> list[Any]:
+        """Return the agent's and the user's database as plain data, before any task."""
+        environment = self._construct()
+        kits = (environment.tools, environment.user_tools)
+        found = [kit.db for kit in kits if kit is not None and getattr(kit, "db", None) is not None]
+        return [database.model_dump(mode="json") for database in found]
+
+    def policy(self) -> str:
+        """Return the agent's policy."""
+        return str(self._construct().get_policy())
+
+    def look(self, task: Any) -> Callable[[str, Mapping[str, Any]], str | None]:
+        """Return what asks a tool of the agent at the start of a task: its answer, None if it errs. Raises StateError."""
+        environment = self._started(task)
+
+        def asked(tool: str, arguments: Mapping[str, Any]) -> str | None:
+            answer = environment.get_response(self._tool_call(0, ReplayCall("assistant", tool, arguments)))
+            return None if answer.error else str(answer.content)
+
+        return asked
+
+    def assertions_met(self, task: Any, calls: Sequence[ReplayCall]) -> list[bool]:
+        """Return which of a task's assertions are met after these calls. Raises StateError."""
+        environment = self._started(task)
+        for number, call in enumerate(calls):
+            environment.get_response(self._tool_call(number, call))
+        asserted = task.evaluation_criteria.env_assertions or ()
+        return [_is_met(environment, assertion) for assertion in asserted]
+
     def _started(self, task: Any) -> Any:
         environment = self._construct()
         start = task.initial_state
@@ -146,6 +181,13 @@ class ConversationReplay:
         except Exception as error:
             return None, {}, f"{type(error).__name__}: {error}"
         return found.reward, {str(getattr(part, "value", part)): value for part, value in (found.reward_breakdown or {}).items()}, ""
+
+
+def _is_met(environment: Any, assertion: Any) -> bool:
+    try:
+        return bool(environment.run_env_assertion(assertion, raise_assertion_error=False))
+    except Exception:  # what is asserted of is not there
+        return False
 
 
 def _history(task: Any) -> list[Any]:

@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.audit.mutants import changed_arguments, identifiers, independent_pairs, mutants, other_forms, values_of
+from tau2_logging.audit.mutants import (
+    changed_arguments,
+    extra_writes,
+    identifiers,
+    independent_pairs,
+    mutants,
+    other_forms,
+    reversed_writes,
+    rounded_number,
+    values_of,
+)
 from tau2_logging.audit.task_audit import replaced_by_itself
 from tau2_logging.runner.harness.conversation_replay import ReplayCall
 
@@ -48,6 +58,7 @@ def test_each_mutant_differs_from_the_reference_in_one_thing() -> None:
         ("write_doubled", (read, write, write), said),
         ("sentence_left_out", kept, ()),
         ("wrong_number", kept, ("910.50",)),
+        ("rounded_number", kept, ("10",)),
         ("sentence_in_other_form", kept, ("$10.50",)),
     ]
 
@@ -70,3 +81,21 @@ def test_an_argument_is_changed_to_what_other_references_give_it() -> None:
 )
 def test_what_is_replaced_by_itself_is_seen(arguments: dict[str, Any], same: bool) -> None:
     assert replaced_by_itself(arguments) is same
+
+
+@pytest.mark.parametrize(("text", "rounded"), [("1093.34", "1093"), ("54.96", "55"), ("44.00", None), ("7", None), ("Bill", None)])
+def test_an_amount_is_rounded_only_if_it_has_cents(text: str, rounded: str | None) -> None:
+    assert rounded_number(text) == rounded
+
+
+def test_a_write_of_another_reference_is_made_at_the_end() -> None:
+    own, other = call("cancel", order="#W1"), call("cancel", order="#W2")
+    assert [one.calls for one in extra_writes([own], [], [own, other])] == [(own, other)]
+
+
+def test_writes_are_reversed_only_if_no_two_have_an_identifier_in_common() -> None:
+    one, two, three, read = (call("cancel", order=f"#W{number}") for number in range(4))
+    assert reversed_writes((one, read, two, three), [True, False, True, True]) == (three, read, two, one)
+    assert reversed_writes((one, two, one), [True, True, True]) is None
+    assert reversed_writes((one, two), [True, True]) is None
+    assert reversed_writes((one, two, call("reset")), [True, True, True]) is None

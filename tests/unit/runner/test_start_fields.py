@@ -64,3 +64,12 @@ def test_a_task_s_hash_is_that_of_what_it_asks_for() -> None:
     }
     other = {**task, "actions": [{"name": "cancel", "arguments": {"id": 2}}]}
     assert task_hash(task) == task_hash(same) != task_hash(other)
+
+
+def test_when_a_task_was_read_does_not_change_the_name_of_its_text() -> None:
+    """tau2 gives the messages of a task's history the time at which it reads them."""
+    tasks = [
+        {"id": "1", "initial_state": {"message_history": [{"role": "user", "content": text, "timestamp": time}]}}
+        for text, time in (("Hello", "2026-11-20T10:00:00"), ("Hello", "2026-11-20T11:00:00"), ("Bye", "2026-11-20T10:00:00"))
+    ]
+    assert task_hash(tasks[0]) == task_hash(tasks[1]) != task_hash(tasks[2])

@@ -102,6 +102,11 @@ class FailedCase:
         """The agent's policy."""
         return "" if self.said is None else self.said.policy
 
+    @property
+    def reference(self) -> Sequence[Row]:
+        """The reference actions."""
+        return self.evidence.actions
+
     @cached_property
     def lost(self) -> frozenset[str]:
         """The parts of the reward that were lost; empty if they are not known."""

@@ -18,6 +18,20 @@ _MET = re.compile(
 _NOT_MET = re.compile(r"\b(not|n't|never|fails?|failed|without|unmet|missing|however|but)\b", re.IGNORECASE)
 
 
+_SAYS_UNMET = re.compile(
+    r"\b(is|was|were|are|has|have) (therefore |thus |clearly )?(not|n't) (been )?(met|satisfied|fulfilled)|\bunmet\b"
+    r"|\b(fails|failed) to (meet|satisfy|fulfil)|\b(therefore|so|thus),? (it is )?false\b",
+    re.IGNORECASE,
+)
+
+
+def contradicts(met: bool, reason: str) -> bool:
+    """Return whether a verdict is the opposite of what its reason says; a reason that says neither contradicts nothing."""
+    if met:
+        return bool(_SAYS_UNMET.search(reason)) and not _MET.search(_SAYS_UNMET.sub("", reason))
+    return bool(_MET.search(reason)) and not _NOT_MET.search(reason)
+
+
 def _unmet(case: FailedCase) -> list[Mapping[str, Any]]:
     verdicts = case.said.verdicts if case.said is not None and case.lost_only(_PART) else ()
     return [verdict for verdict in verdicts if verdict.get("met") is False]
@@ -36,8 +50,7 @@ def _all(is_bad: Callable[[Mapping[str, Any]], bool], sentence: str) -> Callable
 
 
 def _contradicts(verdict: Mapping[str, Any]) -> bool:
-    reason = _reason(verdict)
-    return bool(_MET.search(reason)) and not _NOT_MET.search(reason)
+    return contradicts(False, _reason(verdict))
 
 
 def _miscounted(case: FailedCase) -> Shown | None:

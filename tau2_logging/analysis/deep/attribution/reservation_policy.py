@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
-
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
-from tau2_logging.analysis.deep.reading.recorded import Row
+from typing import Any, Protocol
 
 _NOW = re.compile(r"current time is (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d)")
-_COVERED = re.compile(r"\b(health|weather|sick|ill|illness|medical|doctor|hospital|surgery|injur\w*|storm)\b")
+_COVERED = re.compile(r"\b(health|weather|sick|ill|unwell|illness|medical|doctor|hospital|surgery|injur\w*|storm)\b")
 _FREE_BAGS = {
     "regular": {"basic_economy": 0, "economy": 1, "business": 2},
     "silver": {"basic_economy": 1, "economy": 2, "business": 3},
@@ -25,13 +22,30 @@ _FREE_BAGS = {
 _CHANGES = ("update_reservation_flights", "cancel_reservation")
 
 
-def forbidden_reference(case: FailedCase, action: Row) -> str | None:
+class PolicyCase(Protocol):
+    """What the rules look at: the policy, what the user was told (in lower case), the reference actions, and results of tools."""
+
+    @property
+    def policy(self) -> str: ...
+
+    @property
+    def scenario(self) -> str: ...
+
+    @property
+    def reference(self) -> Sequence[Mapping[str, Any]]:
+        """The reference actions, each with `tool` and its arguments, `wanted`."""
+
+    def results_of(self, *tools: str) -> Iterator[tuple[Any, Any, str]]:
+        """Yield (turn, arguments, text of the result) of each call of these tools that succeeded."""
+
+
+def forbidden_reference(case: PolicyCase, action: Mapping[str, Any]) -> str | None:
     """Return why the policy forbids a reference action; None if it does not, or the record does not show it."""
     check = _CHECKS.get(action["tool"])
     return check(case, action["wanted"]) if check is not None and case.policy else None
 
 
-def _cancel(case: FailedCase, wanted: Mapping[str, Any]) -> str | None:
+def _cancel(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
     name, now = str(wanted.get("reservation_id")), _now(case.policy)
     found = _details(case, "get_reservation_details", "reservation_id", name)
     if found is None or now is None or "Otherwise, flight can be cancelled if any of the following is true" not in case.policy:
@@ -47,11 +61,11 @@ def _cancel(case: FailedCase, wanted: Mapping[str, Any]) -> str | None:
     )
 
 
-def _may_be_cancelled(case: FailedCase, name: str, found: Mapping[str, Any], now: datetime) -> bool:
+def _may_be_cancelled(case: PolicyCase, name: str, found: Mapping[str, Any], now: datetime) -> bool:
     becomes_business = any(
         action["tool"] == "update_reservation_flights" and action["wanted"].get("reservation_id") == name
         and action["wanted"].get("cabin") == "business"
-        for action in case.evidence.actions
+        for action in case.reference
     )  # fmt: skip
     insured = str(found.get("insurance")) == "yes" and (bool(_COVERED.search(case.scenario)) or not case.scenario)
     cancelled = any(text.strip('"').lower() in ("cancelled", "canceled") for _, _, text in case.results_of("get_flight_status"))
@@ -65,12 +79,12 @@ def _is_recent(found: Mapping[str, Any], now: datetime) -> bool:
         return True  # not known
 
 
-def _certificate(case: FailedCase, wanted: Mapping[str, Any]) -> str | None:
+def _certificate(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
     if "wants to change or cancel the reservation" not in case.policy or "delay" not in case.scenario:
         return None
     if re.search(r"cancell?ed flight|flight (was|is|has been|got) cancell?ed", case.scenario):
         return None
-    if any(action["tool"] in _CHANGES for action in case.evidence.actions):
+    if any(action["tool"] in _CHANGES for action in case.reference):
         return None
     return (
         f"the reference sends a certificate of {wanted.get('amount')} for a delay without a change or cancellation of the reservation, "
@@ -78,7 +92,7 @@ def _certificate(case: FailedCase, wanted: Mapping[str, Any]) -> str | None:
     )
 
 
-def _baggage(case: FailedCase, wanted: Mapping[str, Any]) -> str | None:
+def _baggage(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
     found = _details(case, "get_reservation_details", "reservation_id", str(wanted.get("reservation_id")))
     member = next((data.get("membership") for data in _objects(case, "get_user_details")), None)
     if found is None or member not in _FREE_BAGS or "free checked bag" not in case.policy:
@@ -90,7 +104,55 @@ def _baggage(case: FailedCase, wanted: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _booking(case: FailedCase, wanted: Mapping[str, Any]) -> str | None:
+def _flights(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
+    """The flights of a basic economy reservation cannot be changed, and no reservation gets another origin or destination."""
+    name, flights = str(wanted.get("reservation_id")), list(wanted.get("flights") or ())
+    found = _details(case, "get_reservation_details", "reservation_id", name)
+    if found is None or not flights:
+        return None
+    changed = [(leg.get("flight_number"), leg.get("date")) for leg in found.get("flights") or ()] != [
+        (leg.get("flight_number"), leg.get("date")) for leg in flights
+    ]
+    stays_basic = found.get("cabin") == wanted.get("cabin") == "basic_economy"
+    if changed and stays_basic and "Basic economy flights cannot be modified" in case.policy:
+        return f"the reference changes flights of {name}, which is and stays basic economy: the policy forbids it"
+    if _goes_elsewhere(_ends(case), found, flights) and "without changing the origin, destination" in case.policy:
+        return f"the reference no longer flies {name} from {found.get('origin')} to {found.get('destination')}: the policy forbids it"
+    return None
+
+
+def _goes_elsewhere(ends: Mapping[str, tuple[str, str]], found: Mapping[str, Any], flights: Sequence[Mapping[str, Any]]) -> bool:
+    legs = [ends.get(str(leg.get("flight_number"))) for leg in flights]
+    known = [leg for leg in legs if leg is not None]
+    if len(known) < len(legs):
+        return False
+    last = found.get("origin") if found.get("flight_type") == "round_trip" else found.get("destination")
+    reaches = any(to == found.get("destination") for _, to in known)
+    return known[0][0] != found.get("origin") or not reaches or known[-1][1] != last
+
+
+def _ends(case: PolicyCase) -> dict[str, tuple[str, str]]:
+    """Return origin and destination of every flight that was looked up."""
+    found: dict[str, tuple[str, str]] = {}
+    for _, _, text in case.results_of("search_direct_flight", "search_onestop_flight", "get_reservation_details"):
+        for leg in _legs(text):
+            found[str(leg["flight_number"])] = (str(leg["origin"]), str(leg["destination"]))
+    return found
+
+
+def _legs(text: str) -> Iterator[Mapping[str, Any]]:
+    try:
+        left = [json.loads(text)]
+    except (ValueError, RecursionError):
+        return
+    while left:
+        value = left.pop()
+        if isinstance(value, dict) and {"flight_number", "origin", "destination"} <= value.keys():
+            yield value
+        left += list(value.values()) if isinstance(value, dict) else value if isinstance(value, list) else []
+
+
+def _booking(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
     for data in _objects(case, "get_user_details"):
         name = data.get("name") or {}
         for passenger in wanted.get("passengers") or ():
@@ -100,7 +162,7 @@ def _booking(case: FailedCase, wanted: Mapping[str, Any]) -> str | None:
     return None
 
 
-def _exchange(case: FailedCase, wanted: Mapping[str, Any]) -> str | None:
+def _exchange(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
     old, new = wanted.get("item_ids") or (), wanted.get("new_item_ids") or ()
     same = [before for before, after in zip(old, new, strict=False) if before == after]
     if same and "of the same product but of different product option" in case.policy:
@@ -108,9 +170,10 @@ def _exchange(case: FailedCase, wanted: Mapping[str, Any]) -> str | None:
     return None
 
 
-_CHECKS: Mapping[str, Callable[[FailedCase, Mapping[str, Any]], str | None]] = {
+_CHECKS: Mapping[str, Callable[[PolicyCase, Mapping[str, Any]], str | None]] = {
     "cancel_reservation": _cancel,
     "send_certificate": _certificate,
+    "update_reservation_flights": _flights,
     "update_reservation_baggages": _baggage,
     "book_reservation": _booking,
     "exchange_delivered_order_items": _exchange,
@@ -123,12 +186,12 @@ def _now(policy: str) -> datetime | None:
     return datetime.fromisoformat(found[1]) if found is not None else None
 
 
-def _details(case: FailedCase, tool: str, argument: str, value: str) -> Mapping[str, Any] | None:
+def _details(case: PolicyCase, tool: str, argument: str, value: str) -> Mapping[str, Any] | None:
     """Return the first result of a tool for one thing, before anything was changed."""
     return next((data for data in _objects(case, tool) if str(data.get(argument)) == value), None)
 
 
-def _objects(case: FailedCase, tool: str) -> list[Mapping[str, Any]]:
+def _objects(case: PolicyCase, tool: str) -> list[Mapping[str, Any]]:
     found: list[Mapping[str, Any]] = []
     for _, _, text in case.results_of(tool):
         try:
