@@ -23,7 +23,7 @@ KINDS = {
     "transfer_passes": FindingKind(True, "an agent that transfers every customer at once scores 1"),
     "hole": FindingKind(True, "a wrong conversation scores 1"),
     "trap": FindingKind(True, "a right conversation scores 0"),
-    "write_not_needed": FindingKind(False, "the task still scores 1 without a write of the reference, with it changed, or with another write"),
+    "write_not_needed": FindingKind(False, "the task scores 1 also without a write of the reference, with it changed, or with another"),
     "wrong_number_passes": FindingKind(False, "a number to be said is found within another, wrong number"),
     "reference_read_errs": FindingKind(False, "a read of the reference errs"),
     "write_changes_nothing": FindingKind(False, "a write of the reference changes nothing"),

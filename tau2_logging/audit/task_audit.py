@@ -163,7 +163,8 @@ class TaskExaminer:
 
     def _read(self, task: Any, calls: Sequence[ReplayCall], played: Replayed, says: Sequence[str]) -> Iterator[AuditFinding]:
         text, writes = told_to_customer(task), [self._kind(call) == "write" for call in calls]
-        yield from self._reader.findings(text, calls, writes, played.answers, says)
+        start = "" if task.initial_state is None else task.initial_state.model_dump_json()
+        yield from self._reader.findings(text, calls, writes, played.answers, says, start)
         outputs = [answer.output for answer in played.answers]
         yield from against_policy(self._policy, text, calls, outputs, self._replay.look(task), self._flights)
 

@@ -65,11 +65,13 @@ class TaskReader:
         self._amounts = {round(float(value), 2) for value in self._values if re.fullmatch(r"\d+\.\d+", value)}
 
     def findings(
-        self, text: str, calls: Sequence[ReplayCall], writes: Sequence[bool], answers: Sequence[ReplayAnswer], says: Sequence[str]
+        self, text: str, calls: Sequence[ReplayCall], writes: Sequence[bool], answers: Sequence[ReplayAnswer], says: Sequence[str],
+        start: str = "",
     ) -> Iterator[AuditFinding]:  # fmt: skip
-        """Yield the hints of a task. `text`: all that the customer is told; `writes`: which calls are of tools that write."""
+        """Yield the hints of a task. `text`: all that the customer is told; `writes`: which calls are of tools that write; `start`: what
+        the task puts into the databases."""
         yield from self._of_text(text)
-        told = f"{text}\n{self._policy}".casefold()
+        told = f"{text}\n{start}\n{self._policy}".casefold()
         for at, call in enumerate(calls):
             told_before = [told, *(answer.output.casefold() for answer in answers[:at])]
             yield from self._of_call(call, writes[at], told_before)
