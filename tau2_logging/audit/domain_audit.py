@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.audit.examination import Kept, Progress, examined
+from tau2_logging.audit.examination import Kept, Progress, edition_name, examined
 from tau2_logging.audit.judge_audit import JudgeAudit, audit_judge
 from tau2_logging.audit.mutants import MUTANT_KINDS
 from tau2_logging.audit.task_audit import IDLE_AGENTS, TaskAudit
@@ -96,7 +96,7 @@ def audit_domains(
     harness: Tau2Harness, domains: Sequence[str], task_ids: Sequence[str] | None, progress: Progress, how: HowToAudit
 ) -> list[DomainAudit]:  # fmt: skip
     """Examine the tasks of domains. Raises UserError for a domain or a task that there is not, or a judge that cannot be asked."""
-    chosen = {domain: _chosen(harness, domain, task_ids) for domain in _known(harness, domains)}
+    chosen = {domain: _chosen(harness, domain, task_ids) for domain in known_domains(harness, domains)}
     missing = set(task_ids or ()) - {str(task.id) for tasks in chosen.values() for task in tasks}
     if missing:
         raise UserError(f"no task {', '.join(sorted(missing))} in {', '.join(domains)}; `run --list-tasks DOMAIN` lists a domain's tasks")
@@ -104,11 +104,17 @@ def audit_domains(
     return [_audited(harness, domain, tasks, progress, how, judge) for domain, tasks in chosen.items() if tasks]
 
 
-def _known(harness: Tau2Harness, domains: Sequence[str]) -> list[str]:
+def known_domains(harness: Tau2Harness, domains: Sequence[str]) -> list[str]:
+    """Return the domains, each once. Raises UserError for one that there is not."""
     unknown = [domain for domain in domains if domain not in harness.domains()]
     if unknown:
         raise UserError(f"no domain {', '.join(unknown)}; there are {', '.join(harness.domains())}")
     return list(dict.fromkeys(domains))
+
+
+def dumped_tasks(harness: Tau2Harness, domain: str) -> list[dict[str, Any]]:
+    """Return the tasks of a domain as plain data."""
+    return [task.model_dump(mode="json") for task in harness.tasks(domain, None)]
 
 
 def _chosen(harness: Tau2Harness, domain: str, task_ids: Sequence[str] | None) -> list[Any]:
@@ -119,13 +125,13 @@ def _chosen(harness: Tau2Harness, domain: str, task_ids: Sequence[str] | None) -
 def _audited(
     harness: Tau2Harness, domain: str, tasks: Sequence[Any], progress: Progress, how: HowToAudit, judge: AskedJudge | None
 ) -> DomainAudit:  # fmt: skip
-    kept = Kept(how.folder / f"{domain}.partial.jsonl", harness.version)
+    kept = Kept(how.folder / f"{domain}.partial.jsonl", edition_name(harness))
     found = examined(harness, domain, tasks, kept, progress, how.fast, how.workers)
     if judge is None:
-        return DomainAudit(domain, harness.version, found)
+        return DomainAudit(domain, edition_name(harness), found)
     with judge, ConversationReplay(harness, domain, how.fast) as replay:
         judged = audit_judge(judge, replay, tasks, lambda number, total: progress(f"{domain}, questions to the judge", number, total))
-    return DomainAudit(domain, harness.version, found, judged)
+    return DomainAudit(domain, edition_name(harness), found, judged)
 
 
 def _solved(ratio: Ratio) -> dict[str, int]:

@@ -25,6 +25,11 @@ _WORTH_A_PROCESS = 20
 """Tasks: importing tau2 takes a process as long as about so many of them."""
 
 
+def edition_name(harness: Tau2Harness) -> str:
+    """Return the release of tau2, and the folder of its data if TAU2_DATA_DIR names one."""
+    return harness.version + (f", data of {harness.data_folder}" if harness.data_folder else "")
+
+
 @dataclass
 class Examiners:
     """The examiner of the domain that is being worked on."""
@@ -126,7 +131,7 @@ _OWN: dict[str, Examiners] = {}
 
 
 def _begin(fast: bool) -> None:
-    _OWN["here"] = Examiners(Tau2Harness.load(), fast)
+    _OWN["here"] = Examiners(Tau2Harness.load(other_data=True), fast)
 
 
 def _examine(domain: str, task: str) -> TaskAudit:

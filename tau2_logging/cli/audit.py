@@ -16,10 +16,11 @@ examples:
   {command} --domains retail airline telecom mock
   {command} --domains airline --task-ids 2 9
   {command} --domains retail --judge-llm gpt-4.1
+  {command} --domains airline --changed-from other-venv/bin/python
 
 No model is asked but the judge's, and no network. What was ended goes on with
-the same command. It writes audit/<domain>.json, audit/audit.md
-and audit/sound.json: which tasks are sound, and why the others are not
+the same command. It writes audit/<domain>.json, audit/audit.md,
+audit/audit.html and audit/sound.json: which tasks are sound, and why the others are not
 (docs/audit.md).
 exit code: 0 done (whatever was found), 2 bad input
 """
@@ -37,6 +38,8 @@ def build_parser() -> CommandParser:
     parser.add_argument("--task-ids", "--task_ids", nargs="+", metavar="ID", help="only these tasks (default: the base split, or all)")
     parser.add_argument("--output-dir", "--output_dir", type=Path, default=Path("analysis_results"), metavar="DIR",
                         help="where the folder audit goes (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--changed-from", metavar="WHERE", help="examine nothing, but say how tasks differ from those of another data "
+                        "folder of tau2, or of the tau2 of another Python interpreter")  # fmt: skip
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core, fewer for few tasks)")
     parser.add_argument("--judge-llm", metavar="MODEL", help="also examine this judge: ask it about conversations whose verdict is known")
     parser.add_argument("--judge-llm-args", metavar="JSON", help="arguments of the judge's calls")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 
-from tau2_logging.audit.audit_files import FOLDER, summary, write_audit
-from tau2_logging.audit.domain_audit import HowToAudit, audit_domains
+from tau2_logging.audit.audit_files import FOLDER, summary, write_audit, write_changes
+from tau2_logging.audit.domain_audit import HowToAudit, audit_domains, dumped_tasks, known_domains
+from tau2_logging.audit.examination import edition_name
+from tau2_logging.audit.task_changes import Edition, change_lines, changes, edition_at
 from tau2_logging.errors import UserError
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import ModelChoice
@@ -17,11 +19,23 @@ def audit(args: argparse.Namespace) -> int:
     """Examine what was asked for. Raises UserError for what there is not."""
     if args.workers is not None and args.workers < 1:
         raise UserError(f"--workers is {args.workers}; give at least 1")
+    harness = Tau2Harness.load(other_data=True)
+    if args.changed_from is not None:
+        return _changes(harness, args)
     how = HowToAudit(args.output_dir / FOLDER, not args.no_fast_env, args.workers, _judge(args))
-    audits = audit_domains(Tau2Harness.load(), args.domains, args.task_ids, _progress, how)
+    audits = audit_domains(harness, args.domains, args.task_ids, _progress, how)
     folder = write_audit(audits, args.output_dir)
     print(summary(audits))
-    print(f"\nEvery finding with its evidence: {folder / 'audit.md'}\nSound tasks: {folder / 'sound.json'}")
+    print(f"\nEvery finding with its evidence: {folder / 'audit.html'}, audit.md\nSound tasks: {folder / 'sound.json'}")
+    return 0
+
+
+def _changes(harness: Tau2Harness, args: argparse.Namespace) -> int:
+    here = Edition(edition_name(harness), {domain: dumped_tasks(harness, domain) for domain in known_domains(harness, args.domains)})
+    there = edition_at(args.changed_from, list(here.domains), harness.completed_task)
+    found = list(changes(here, there))
+    print("\n".join(change_lines(found, here, there)))
+    print(f"\nEach change: {write_changes(found, here, there, args.output_dir) / 'changes.md'}")
     return 0
 
 

