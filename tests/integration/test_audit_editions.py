@@ -32,8 +32,8 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("data")
     shutil.copytree(own, folder / "tau2/domains/mock")
     tasks = mock_tasks(folder)
-    tasks[0]["user_scenario"]["instructions"] = "Another text."
-    tasks[1]["evaluation_criteria"]["actions"] = []
+    tasks[0]["evaluation_criteria"]["actions"] = []
+    tasks[1]["user_scenario"]["instructions"] = "Another text."
     tasks[2]["evaluation_criteria"]["reward_basis"] = ["COMMUNICATE"]
     (folder / "tau2/domains/mock/tasks.json").write_text(json.dumps(tasks[:-1]), encoding="utf-8")
     return folder
@@ -46,9 +46,9 @@ def test_what_differs_is_told_task_by_task(changed: Path, tmp_path: Path, capsys
     found = json.loads((tmp_path / "audit/changes.json").read_text(encoding="utf-8"))["domains"]["mock"]
     tasks = mock_tasks(changed)
     assert [(one["id"], list(one["parts"])) for one in found["changed"]] == [
-        (tasks[0]["id"], ["text"]), (tasks[1]["id"], ["reference"]), (tasks[2]["id"], ["basis"])
+        (tasks[0]["id"], ["reference"]), (tasks[1]["id"], ["text"]), (tasks[2]["id"], ["basis"])
     ]  # fmt: skip
-    assert found["changed"][1]["parts"]["reference"]["there"] == []
+    assert found["changed"][0]["parts"]["reference"]["there"] == []
     assert len(found["only_here"]) == 1
     assert "| reference |" in (tmp_path / "audit/changes.md").read_text(encoding="utf-8")
 
@@ -75,7 +75,7 @@ def test_a_changed_data_folder_is_examined(changed: Path, tmp_path: Path) -> Non
     assert data["release"].endswith(f"data of {changed}")
     kinds = {task["id"]: {finding["kind"] for finding in task["findings"]} for task in data["tasks"]}
     assert len(kinds) == 8
-    assert "idle_passes" in kinds[mock_tasks(changed)[1]["id"]]
+    assert "idle_passes" in kinds[mock_tasks(changed)[0]["id"]]
     environment["TAU2_DATA_DIR"] = str(tmp_path)
     refused = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120, check=False)
     assert refused.returncode == 2
