@@ -70,16 +70,16 @@ class TaskReader:
     ) -> Iterator[AuditFinding]:  # fmt: skip
         """Yield the hints of a task. `text`: all that the customer is told; `writes`: which calls are of tools that write; `start`: what
         the task puts into the databases."""
-        yield from self._of_text(text)
+        yield from self._of_text(text, start)
         told = f"{text}\n{start}\n{self._policy}".casefold()
         for at, call in enumerate(calls):
             told_before = [told, *(answer.output.casefold() for answer in answers[:at])]
             yield from self._of_call(call, writes[at], told_before)
         yield from _of_amounts(text, calls, answers, says, self._amounts)
 
-    def _of_text(self, text: str) -> Iterator[AuditFinding]:
+    def _of_text(self, text: str, start: str) -> Iterator[AuditFinding]:
         for token in dict.fromkeys(_TOKEN.findall(text)):
-            known = token in self._values or f"#{token}" in self._values
+            known = token in self._values or f"#{token}" in self._values or token in start
             if _is_identifier(token) and looks_like(token) in self._shapes and not known:
                 yield AuditFinding("text_id_unknown", f"{token} is in no database")
 

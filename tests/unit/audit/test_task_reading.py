@@ -16,11 +16,13 @@ DATABASE = {"users": USERS, "orders": {"#W123": {"items": [{"price": 10.5}, {"pr
 STATE = ("", "")
 
 
-def found(text: str = "", says: tuple[str, ...] = (), answer: str = "{}", tool: str = "book", **arguments: Any) -> dict[str, str]:
+def found(
+    text: str = "", says: tuple[str, ...] = (), answer: str = "{}", tool: str = "book", start: str = "", **arguments: Any
+) -> dict[str, str]:  # fmt: skip
     """What is found of a task with one write."""
     call = ReplayCall("assistant", tool, arguments)
     reader = TaskReader([DATABASE], "Reasons: no longer needed.")
-    hints = reader.findings(text, [call], [True], [ReplayAnswer(answer, False, STATE, STATE)], says)
+    hints = reader.findings(text, [call], [True], [ReplayAnswer(answer, False, STATE, STATE)], says, start)
     return {hint.kind: hint.evidence for hint in hints}
 
 
@@ -39,6 +41,7 @@ def test_a_text_is_not_accused_for_what_a_database_has_or_what_is_no_identifier(
 
 def test_an_identifier_of_the_text_that_no_database_has_is_found() -> None:
     assert found("I am mia_li_9, call me.") == {"text_id_unknown": "mia_li_9 is in no database"}
+    assert found("I am mia_li_9, call me.", start='{"users": {"mia_li_9": {}}}') == {}
 
 
 @pytest.mark.parametrize(
