@@ -30,7 +30,7 @@ def judged(folder: Path, arguments: dict[str, Any], *more: str) -> dict[str, Any
 @pytest.fixture(scope="module")
 def right(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """A judge that reads, without a fault."""
-    return judged(tmp_path_factory.mktemp("judge"), {"judge_faults": {}})
+    return judged(tmp_path_factory.mktemp("judge"), {"reading_faults": {}})
 
 
 def test_a_judge_without_a_fault_is_not_accused(right: dict[str, Any]) -> None:
@@ -44,11 +44,11 @@ def test_every_fault_is_counted_as_what_it_is(right: dict[str, Any], tmp_path: P
     of = right["verdicts"]
     true = 1 + 1 + 3 + 3 * 2  # all said, and what is said beside each of the three wrong numbers of the last task
     faults = ("false_pass", "false_fail", "no_verdict")
-    everything = {fault: judged(tmp_path, {"judge_faults": {fault: 1.0}}) for fault in faults}
+    everything = {fault: judged(tmp_path, {"reading_faults": {fault: 1.0}}) for fault in faults}
     assert (everything["false_pass"]["false_passes"], everything["false_pass"]["right"]) == (of - true, true)
     assert (everything["false_fail"]["false_fails"], everything["false_fail"]["right"]) == (true, of - true)
     assert (everything["no_verdict"]["no_verdict"], everything["no_verdict"]["empty"]) == (of, right["calls"])
-    against = judged(tmp_path, {"judge_faults": {"against_own_words": 1.0}})
+    against = judged(tmp_path, {"reading_faults": {"against_own_words": 1.0}})
     assert (against["against_own_words"], against["right"]) == (of, 0)
 
 
@@ -64,7 +64,7 @@ def test_the_judge_that_finds_everything_met_is_found_out(right: dict[str, Any],
 
 def test_a_judge_that_answers_nothing_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     words = ["--domains", "airline", "--task-ids", "3", "--output-dir", str(tmp_path), "--judge-llm", "scripted/judge"]
-    assert audit.main([*words, "--judge-llm-args", '{"judge_faults": {"not_json": 1.0}}']) == 2
+    assert audit.main([*words, "--judge-llm-args", '{"reading_faults": {"not_json": 1.0}}']) == 2
     assert "the judge scripted/judge answered none of 3 questions: JSONDecodeError" in capsys.readouterr().err
     assert audit.main([*words[:-2], "--judge-llm-args", "{}", "--judge-llm", "scripted/nobody"]) == 2
     assert audit.main([*words[:-2], "--judge-llm-args", '{"temperature": 0}']) == 2
