@@ -13,10 +13,10 @@ from tau2_logging.audit.judge_audit import JudgeAudit, audit_judge
 from tau2_logging.audit.mutants import MUTANT_KINDS
 from tau2_logging.audit.task_audit import IDLE_AGENTS, TaskAudit
 from tau2_logging.errors import UserError
+from tau2_logging.runner.asked_judge import AskedJudge
 from tau2_logging.runner.harness.conversation_replay import ConversationReplay
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import ModelChoice
-from tau2_logging.runner.work.asked_judge import AskedJudge
 
 Ratio = tuple[int, int]
 

@@ -11,8 +11,8 @@ from tau2_logging.analysis.deep.attribution.judge_rules import contradicts
 from tau2_logging.audit.judge_questions import JudgeQuestion, judge_questions, sentences_of
 from tau2_logging.audit.task_audit import reference_calls
 from tau2_logging.errors import UserError
+from tau2_logging.runner.asked_judge import AskedJudge, JudgeAnswer, JudgeVerdict
 from tau2_logging.runner.harness.conversation_replay import ConversationReplay
-from tau2_logging.runner.work.asked_judge import AskedJudge, JudgeAnswer, JudgeVerdict
 
 RIGHT, FALSE_PASS, FALSE_FAIL, NO_VERDICT = VERDICTS = ("right", "false_passes", "false_fails", "no_verdict")
 _AT_ONCE = 8

@@ -77,7 +77,7 @@ class ScriptedSettings:
     Faults of the user, for trying out who is blamed for a failure: `hangs_up`, `wrong_fact`, `withholds`, `changes_mind`, each the share of
     simulations in which the user commits it; a simulation has at most one (see `user_faults`). `empty_verdict`, `contradicts`, `miscounts`,
     `fails` are those of the judge (see `judge`). `reading_faults`: a judge that reads, with the share of its verdicts in which it commits
-    each of READING_FAULTS (see `reading_judge`). `invents`: the share of simulations of which the reader quotes what nobody said.
+    each of READING_FAULTS (see `judge`). `invents`: the share of simulations of which the reader quotes what nobody said.
     """
 
     ttft_ms: float = 0.0
