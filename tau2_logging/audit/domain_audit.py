@@ -84,12 +84,14 @@ class DomainAudit:
 
 @dataclass(frozen=True)
 class HowToAudit:
-    """`folder`: where what is done is kept; `workers`: processes (None: what the tasks are worth); `judge`: a model to be examined too."""
+    """`folder`: where what is done is kept; `workers`: processes (None: what the tasks are worth); `judge`: a model to be examined too;
+    `modules`: the user's own, which register domains."""
 
     folder: Path
     fast: bool = True
     workers: int | None = None
     judge: ModelChoice | None = None
+    modules: tuple[str, ...] = ()
 
 
 def audit_domains(
@@ -126,7 +128,7 @@ def _audited(
     harness: Tau2Harness, domain: str, tasks: Sequence[Any], progress: Progress, how: HowToAudit, judge: AskedJudge | None
 ) -> DomainAudit:  # fmt: skip
     kept = Kept(how.folder / f"{domain}.partial.jsonl", edition_name(harness))
-    found = examined(harness, domain, tasks, kept, progress, how.fast, how.workers)
+    found = examined(harness, domain, tasks, kept, progress, how.fast, how.workers, how.modules)
     if judge is None:
         return DomainAudit(domain, edition_name(harness), found)
     with judge, ConversationReplay(harness, domain, how.fast) as replay:

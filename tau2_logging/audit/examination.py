@@ -17,6 +17,7 @@ from tau2_logging.audit.mutants import MUTANT_KINDS
 from tau2_logging.audit.task_audit import TaskAudit, TaskExaminer, reference_calls
 from tau2_logging.errors import UserError
 from tau2_logging.runner.harness.conversation_replay import ConversationReplay
+from tau2_logging.runner.harness.load_harness import load_module
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
 Progress = Callable[[str, int, int], None]
@@ -91,14 +92,16 @@ class Kept:
 
 
 def examined(
-    harness: Tau2Harness, domain: str, tasks: Sequence[Any], kept: Kept, progress: Progress, fast: bool, workers: int | None
+    harness: Tau2Harness, domain: str, tasks: Sequence[Any], kept: Kept, progress: Progress, fast: bool, workers: int | None,
+    modules: Sequence[str] = (),
 ) -> list[TaskAudit]:  # fmt: skip
-    """Return what is found of tasks, in their order. `workers` None: as many processes as there are cores and the tasks are worth."""
+    """Return what is found of tasks, in their order. `workers` None: as many processes as there are cores and the tasks are worth;
+    `modules` are imported by each of them."""
     done = kept.read({str(task.id): TaskAudit.of(task).text for task in tasks})
     kept.begin(done)
     left = [task for task in tasks if str(task.id) not in done]
     several = workers if workers is not None else min(os.cpu_count() or 1, len(left) // _WORTH_A_PROCESS)
-    for found in _by_processes(domain, left, fast, several) if several > 1 else _here(harness, domain, left, fast):
+    for found in _by_processes(domain, left, fast, several, modules) if several > 1 else _here(harness, domain, left, fast):
         done[found.task] = found
         kept.add(found)
         progress(domain, len(done), len(tasks))
@@ -114,10 +117,10 @@ def _here(harness: Tau2Harness, domain: str, tasks: Sequence[Any], fast: bool) -
         examiners.close()
 
 
-def _by_processes(domain: str, tasks: Sequence[Any], fast: bool, workers: int) -> Iterator[TaskAudit]:
+def _by_processes(domain: str, tasks: Sequence[Any], fast: bool, workers: int, modules: Sequence[str]) -> Iterator[TaskAudit]:
     """Have processes of their own examine the tasks: each imports tau2, and reads the same data."""
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _begin, (fast,)) as pool:
+    with ProcessPoolExecutor(workers, context, _begin, (fast, tuple(modules))) as pool:
         asked = [pool.submit(_examine, domain, str(task.id)) for task in tasks]
         try:
             yield from (one.result() for one in as_completed(asked))
@@ -130,8 +133,11 @@ _OWN: dict[str, Examiners] = {}
 """The examiners of a worker process."""
 
 
-def _begin(fast: bool) -> None:
-    _OWN["here"] = Examiners(Tau2Harness.load(other_data=True), fast)
+def _begin(fast: bool, modules: Sequence[str]) -> None:
+    harness = Tau2Harness.load(other_data=True)
+    for name in modules:
+        load_module(name)
+    _OWN["here"] = Examiners(harness, fast)
 
 
 def _examine(domain: str, task: str) -> TaskAudit:

@@ -38,6 +38,8 @@ def build_parser() -> CommandParser:
     parser.add_argument("--task-ids", "--task_ids", nargs="+", metavar="ID", help="only these tasks (default: the base split, or all)")
     parser.add_argument("--output-dir", "--output_dir", type=Path, default=Path("analysis_results"), metavar="DIR",
                         help="where the folder audit goes (default: %(default)s)")  # fmt: skip
+    parser.add_argument("--load", action="append", default=[], metavar="MODULE", help="import this module of yours first, which registers "
+                        "domains with tau2; repeatable")  # fmt: skip
     parser.add_argument("--changed-from", metavar="WHERE", help="examine nothing, but say how tasks differ from those of another data "
                         "folder of tau2, or of the tau2 of another Python interpreter")  # fmt: skip
     parser.add_argument("--workers", type=int, metavar="N", help="processes (default: one for each core, fewer for few tasks)")

@@ -10,6 +10,7 @@ from tau2_logging.audit.domain_audit import HowToAudit, audit_domains, dumped_ta
 from tau2_logging.audit.examination import edition_name
 from tau2_logging.audit.task_changes import Edition, change_lines, changes, edition_at
 from tau2_logging.errors import UserError
+from tau2_logging.runner.harness.load_harness import load_module
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import ModelChoice
 from tau2_logging.runner.settings.json_flag import json_object
@@ -20,9 +21,11 @@ def audit(args: argparse.Namespace) -> int:
     if args.workers is not None and args.workers < 1:
         raise UserError(f"--workers is {args.workers}; give at least 1")
     harness = Tau2Harness.load(other_data=True)
+    for name in args.load:
+        load_module(name)
     if args.changed_from is not None:
         return _changes(harness, args)
-    how = HowToAudit(args.output_dir / FOLDER, not args.no_fast_env, args.workers, _judge(args))
+    how = HowToAudit(args.output_dir / FOLDER, not args.no_fast_env, args.workers, _judge(args), tuple(args.load))
     audits = audit_domains(harness, args.domains, args.task_ids, _progress, how)
     folder = write_audit(audits, args.output_dir)
     print(summary(audits))

@@ -80,3 +80,23 @@ def test_a_changed_data_folder_is_examined(changed: Path, tmp_path: Path) -> Non
     refused = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120, check=False)
     assert refused.returncode == 2
     assert "has no folder tau2/domains" in refused.stderr
+
+
+REGISTERS = """
+from tau2.registry import registry
+registry.register_domain(registry.get_env_constructor("mock"), "mine")
+registry.register_tasks(lambda: registry.get_tasks_loader("mock")()[:3], "mine")
+"""
+
+
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.thorough)])
+def test_a_domain_of_ones_own_is_examined_by_every_process(workers: str, tmp_path: Path) -> None:
+    (tmp_path / "my_domain.py").write_text(REGISTERS, encoding="utf-8")
+    words = ["--domains", "mine", "--load", "my_domain", "--workers", workers, "--output-dir", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
+    command = [sys.executable, "-m", "tau2_logging", "audit", *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    data = json.loads((tmp_path / "audit/mine.json").read_text(encoding="utf-8"))
+    assert [task["id"] for task in data["tasks"]] == ["create_task_1", "create_task_1_with_env_assertions", "create_task_1_nl_eval"]
+    assert data["reference"] == {"solved": 2, "of": 2}

@@ -12,8 +12,8 @@ from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 
 
-def _load_module(name: str) -> None:
-    """Import the user's own module, which tells tau2's registry of agents, users and domains when it is imported."""
+def load_module(name: str) -> None:
+    """Import the user's own module, which tells tau2's registry of agents, users and domains when it is imported. Raises UserError."""
     if "" not in sys.path and os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
     try:
@@ -26,7 +26,7 @@ def load_harness(config: RunConfig) -> Tau2Harness:
     """Import what a run needs. Raises UserError if it is missing, or cannot run one of the domains."""
     harness = Tau2Harness.load()
     for name in config.modules:
-        _load_module(name)
+        load_module(name)
     if config.harness == "maseval":
         if not has_module("maseval", "benchmark"):
             raise UserError("--harness maseval needs MASEval, which is not installed; pip install -r requirements-maseval.txt")
