@@ -136,14 +136,14 @@ def grow_one(options: argparse.Namespace) -> dict[str, Any]:
     from tau2_logging.runner.executors import threads as executor
 
     marks: list[float] = [time.process_time()]
-    original = executor.run_unit
+    original = executor.evaluate_unit
 
     def marked(*args: Any) -> Any:
         row = original(*args)
         marks.append(time.process_time())
         return row
 
-    with replaced(executor, run_unit=marked), tempfile.TemporaryDirectory() as name:
+    with replaced(executor, evaluate_unit=marked), tempfile.TemporaryDirectory() as name:
         ours(Path(name), ["mock"], None, 1, max(options.simulations // 9, 1))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     print(json.dumps({"cpu_s": [after - before for before, after in itertools.pairwise(marks)], "peak_kib": peak}))
