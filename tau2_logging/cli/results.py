@@ -54,8 +54,14 @@ def build_parser() -> CommandParser:
     trace.add_argument("--model", metavar="NAME", help="calls of this model, if the agent asked several")
     trace.add_argument("--run", metavar="RUN", default="latest", help="which run of a log (default: the latest)")
     trace.add_argument("--block-size", type=int, default=512, metavar="N", help="tokens of a hashed block (default: %(default)s)")
-    for one in (merge, keep, log, atif, trace):
-        what = "the file to write" if one in (merge, keep, trace) else "the folder to write to"
+    record = commands.add_parser("to-record", help="write the score of a run as a record of every_eval_ever")
+    record.add_argument("file", metavar="LOG", help="a log, a folder of logs or of a run, or a results file")
+    record.add_argument("--organization", required=True, metavar="NAME", help="who evaluated")
+    record.add_argument("--relationship", choices=("first_party", "third_party", "collaborative", "other"), default="other",
+                        help="of that organization to the model's maker (default: %(default)s)")  # fmt: skip
+    record.add_argument("--run", metavar="RUN", default="latest", help="which run of a log (default: the latest)")
+    for one in (merge, keep, log, atif, trace, record):
+        what = "the file to write" if one in (merge, keep, trace, record) else "the folder to write to"
         one.add_argument("-o", "--output", required=True, metavar="PATH", help=what)
         one.add_argument("--force", action="store_true", help="overwrite what is there")
     return parser

@@ -15,6 +15,7 @@ from tau2_logging.analysis.recordings.load_formats import told_of_trace, trace_r
 from tau2_logging.analysis.recordings.load_trace import load_trace
 from tau2_logging.analysis.recordings.to_trajectories import write_trajectories
 from tau2_logging.analysis.verdict.read_sides import named_log
+from tau2_logging.analysis.verdict.score_record import score_record
 from tau2_logging.errors import UserError
 
 
@@ -55,6 +56,13 @@ def _to_trace(args: argparse.Namespace) -> int:
     return 0
 
 
+def _to_record(args: argparse.Namespace) -> int:
+    record = score_record(named_log(args.file, args.run), args.organization, args.relationship)
+    write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", Path(args.output), args.force)
+    print(f"{len(record['evaluation_results'])} results (every_eval_ever {record['schema_version']}) written to {args.output}")
+    return 0
+
+
 def _to_log(args: argparse.Namespace) -> int:
     paths, missing = write_log([recorded_file(name) for name in args.files], Path(args.output), args.force)
     for sentence in missing.sentences():
@@ -63,4 +71,4 @@ def _to_log(args: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS = {"merge": _merge, "filter": _filter, "to-log": _to_log, "to-atif": _to_atif, "to-trace": _to_trace}
+COMMANDS = {"merge": _merge, "filter": _filter, "to-log": _to_log, "to-atif": _to_atif, "to-trace": _to_trace, "to-record": _to_record}
