@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "distortion_by_executor": (["-m", "benchmarks.executors", "distortion"], ["--tasks", "64"]),
     "token_times": (["-m", "benchmarks.token_times"], ["--concurrency", "8"]),
     "intervals": (["-m", "benchmarks.intervals"], ["--repeat", "200"]),
+    "branch": (["-m", "benchmarks.branch"], ["--cases", "4"]),
     "experiments": (["-m", "benchmarks.experiments"], ["--repeat", "100", "--resamples", "499"]),
     "verdict": (["-m", "benchmarks.verdict"], ["--pairs", "200"]),
     "comparisons": (["-m", "benchmarks.comparisons"], ["--repeat", "10"]),

@@ -94,6 +94,8 @@ def _scan(player: BranchPlayer, args: argparse.Namespace) -> int:
     won = origin.talk.won
     if won is None:
         raise UserError(f"{origin.talk.name} has no reward: there is no end that a turn could have decided")
+    if origin.turns <= _first(origin):
+        raise UserError(f"{origin.talk.name} has {origin.turns} turn, and nothing was played: there is no turn that could have decided it")
     curve = ChanceCurve(origin.turns, won)
     usd = expected_usd(origin, [first_turns(_first(origin), origin.turns)[0]])
     bound = None if usd is None else usd * args.budget
@@ -104,6 +106,8 @@ def _scan(player: BranchPlayer, args: argparse.Namespace) -> int:
 
     def ask(times: Mapping[int, int]) -> dict[int, tuple[int, int]]:
         nonlocal unscored
+        if player.is_spent:
+            return {}
         _progress(times)
         tallies = player.play(times, (Swap(),))
         unscored += sum(tally.unscored for tally in tallies.values())

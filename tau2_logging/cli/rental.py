@@ -9,10 +9,14 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tau2_logging.command_parser import CommandParser
 from tau2_logging.invocation import RENTAL, command, program
 from tau2_logging.leaving import carry_out
+
+if TYPE_CHECKING:
+    from tau2_logging.models.rental.task_files import CheckResult, Rendered
 
 _EPILOG = """\
 examples:
@@ -79,34 +83,33 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run the command; ends the process with its exit code."""
     parser = build_parser()
     args = parser.parse_args(argv)
-    carry_out(parser.prog, lambda: _COMMANDS[args.command](args))
+    carry_out(parser.prog, lambda: _rental(args))
 
 
-def _render(args: argparse.Namespace) -> int:
-    from tau2_logging.models.rental.task_files import rendered
+def _rental(args: argparse.Namespace) -> int:
+    from tau2_logging.models.rental.task_files import rendered, validated
 
+    if args.command == "validate":
+        return _show_verdict(validated(Path(args.file)), args.file)
     options = {name: value for name, value in vars(args).items() if name not in ("command", "output", "force")}
-    made = rendered(options, args.output, args.force)
-    print(made.text if args.output is None else f"written to {args.output}", end="" if args.output is None else "\n")
+    return _show_rendered(rendered(options, args.output, args.force), args.output)
+
+
+def _show_rendered(made: Rendered, output: str | None) -> int:
+    print(made.text if output is None else f"written to {output}", end="" if output is None else "\n")
     for text in made.warnings:
         print(f"warning: {text}", file=sys.stderr)
     print(f"\nwhat next:\n{made.hints}", file=sys.stderr)
     return 0
 
 
-def _validate(args: argparse.Namespace) -> int:
-    from tau2_logging.models.rental.task_files import validated
-
-    verdict = validated(Path(args.file))
+def _show_verdict(verdict: CheckResult, file: str) -> int:
     for text in verdict.warnings:
         print(f"warning: {text}", file=sys.stderr)
     for text in verdict.errors:
         print(f"error: {text}", file=sys.stderr)
-    print(f"{args.file}: {len(verdict.errors)} error(s), {len(verdict.warnings)} warning(s) by {verdict.by}")
+    print(f"{file}: {len(verdict.errors)} error(s), {len(verdict.warnings)} warning(s) by {verdict.by}")
     return 2 if verdict.errors else 0
-
-
-_COMMANDS = {"render": _render, "validate": _validate}
 
 
 if __name__ == "__main__":

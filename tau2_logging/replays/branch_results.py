@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.analysis.reader.branch_files import AS_IT_WAS, BRANCHES_FILE
 from tau2_logging.errors import UserError
 from tau2_logging.events.secrets.masking import mask_text, shorten
-from tau2_logging.replays.branch_arms import AS_IT_WAS, Swap
+from tau2_logging.replays.branch_arms import Swap
 from tau2_logging.replays.branch_runs import Tallies, Tally
 from tau2_logging.replays.decisive_turn import MOST_TIMES, ChanceCurve, Decision
 from tau2_logging.replays.rebuilt_talk import RebuiltTalk
@@ -19,7 +20,6 @@ from tau2_logging.runner.harness.branch_harness import turns_in
 from tau2_logging.statistics.two_shares import SharesApart, share_interval, shares_apart
 from tau2_logging.units import money
 
-BRANCHES_FILE = "branches.jsonl"
 _BAR = 20
 
 

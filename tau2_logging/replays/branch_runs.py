@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.analysis.load import load_log
-from tau2_logging.errors import UserError
 from tau2_logging.events.domain_label import arm_label
 from tau2_logging.replays.branch_arms import Swap, branch_config, by_judge
 from tau2_logging.replays.rebuilt_talk import RebuiltTalk
@@ -63,8 +62,14 @@ class BranchPlayer:
         it was stopped."""
         found: Tallies = {}
         for group in by_judge(swaps):
-            found |= self._run(times, group)
+            nothing = {(swap.name, turn): Tally() for swap in group for turn in times}
+            found |= nothing if self.is_spent else self._run(times, group)
         return found
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether --max-cost is reached."""
+        return self.config.max_cost is not None and (self.spent_usd or 0.0) >= self.config.max_cost
 
     def _run(self, times: Mapping[int, int], swaps: Sequence[Swap]) -> Tallies:
         points = [branch_point(self.origin.task, self.origin.messages, turn) for turn in times]
@@ -87,8 +92,6 @@ class BranchPlayer:
         config = branch_config(self.config, swaps)
         self.started += 1
         left = None if config.max_cost is None else config.max_cost - (self.spent_usd or 0.0)
-        if left is not None and left <= 0:
-            raise UserError(f"--max-cost {config.max_cost:g} is spent")
         return replace(
             config,
             domains=(self.origin.talk.domain,),

@@ -25,7 +25,7 @@ _GOOD = 0.5
 """Share of the best chance from which on a chance is good."""
 
 Ask = Callable[[Mapping[int, int]], Mapping[int, tuple[int, int]]]
-"""Plays on after each turn so many times; returns (solved, scored) of these simulations by turn."""
+"""Plays on after each turn so many times; returns (solved, scored) of these simulations by turn; nothing if there is no money left."""
 
 
 @dataclass
@@ -98,7 +98,10 @@ def find_decisive_turn(curve: ChanceCurve, first: int, budget: int, ask: Ask) ->
         wanted = _within(wanted, budget - used)
         if not wanted:
             return _decision(curve, used, complete=False)
-        curve.add(ask(wanted))
+        found = ask(wanted)
+        if not found:
+            return _decision(curve, used, complete=False)
+        curve.add(found)
         used += sum(wanted.values())
         wanted = next_turns(curve)
     return _decision(curve, used, complete=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tau2_logging.analysis.deep.reading.results_files import number_mixed_up
 from tau2_logging.replays.recorded_talks import RecordedTalk, recorded_hashes
 from tau2_logging.runner.harness.branch_harness import turns_in
 from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuilder, ReplayRefused
@@ -16,6 +17,7 @@ RECORDED, CURRENT = "recorded", "current"
 NO_DOMAIN = "the installed tau2 does not have its domain"
 NO_TASK = "its task is not known"
 NO_MESSAGES = "it holds no messages"
+OTHER_TASK = "it was scored against another task than the one it names"
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,8 @@ class TalkRebuilder:
         """Return a conversation with its task, after all its calls were made again. Raises ReplayRefused."""
         if talk.domain not in self._harness.domains():
             raise ReplayRefused(NO_DOMAIN, talk.domain)
+        if talk.about is not None and number_mixed_up([(talk.task, talk.trial, talk.simulation)], {talk.task: talk.about}):
+            raise ReplayRefused(OTHER_TASK, "its record holds checks of reference actions that are not its task's")
         task = self._task(talk)
         run = self._rebuilder.simulation(talk.simulation)
         if not run.messages:

@@ -155,6 +155,18 @@ def test_a_mistake_before_the_branch_is_not_forgiven(run: Path, tmp_path: Path) 
     assert tallies["as-it-was", before].solved == 0
 
 
+def test_tau2s_limits_go_on_from_where_the_turn_left_them(run: Path, tmp_path: Path) -> None:
+    """With one step more than the turns before have used, the branch ends at its first step, and so would the original have."""
+    origin = next(one for one in _rebuilt(read_talks([run]))[0] if one.talk.label == "mock" and one.turns > 4)
+    used = branch_point(origin.task, origin.messages, 3).steps
+    config = replace(config_of(origin.talk), log_dir=tmp_path, max_steps=used + 1)
+    player = BranchPlayer(origin, config)
+    player.play({3: 1}, (Swap(),))
+    (simulation,) = json.loads((player.runs[0] / "results_mock@as-it-was.json").read_text(encoding="utf-8"))["simulations"]
+    assert simulation["termination_reason"] == "max_steps"
+    assert len(simulation["messages"]) <= len(branch_point(origin.task, origin.messages, 3).messages) + 2
+
+
 def test_the_command_branches_scans_and_keeps_what_it_found(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0; a row for each beside the run; the curve ends where the conversation did."""
     folder = _copy(run, tmp_path)

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from tau2_logging import __main__ as door
-from tau2_logging.cli import analyze_timing, audit, branch, compare, enhanced, label, rental, rescore, results, run_local, view
+from tau2_logging.cli import analyze_timing, audit, branch, compare, enhanced, label, rejudge, rental, rescore, results, run_local, view
 from tau2_logging.experiments import __main__ as experiments
 from tau2_logging.models.simulated_server import ServerSettings, SimulatedServer
 from tau2_logging.models.simulated_server.vllm_flags import read_options
@@ -51,6 +51,7 @@ PARSE_ONLY: dict[str, Callable[[list[str]], Any]] = {
     "-m tau2_logging audit": lambda words: audit.build_parser().parse_args(words),
     "-m tau2_logging branch": lambda words: branch.build_parser().parse_args(words),
     "-m tau2_logging compare": lambda words: compare.build_parser().parse_args(words),
+    "-m tau2_logging rejudge": lambda words: rejudge.build_parser().parse_args(words),
     "-m tau2_logging label": lambda words: label.build_parser().parse_args(words),
     "-m tau2_logging view": lambda words: view.build_parser().parse_args(words),
     "-m tau2_logging run": lambda words: run_local.build_parser().parse_args(words),

@@ -68,7 +68,8 @@ class Turn:
 
 @dataclass
 class Conversation:
-    """Everything there is to read of one simulation. `missing` names in sentences what was not recorded."""
+    """Everything there is to read of one simulation. `measured`: what `branch` found out about its turns; `missing` names in sentences what
+    was not recorded."""
 
     key: Key
     source: str
@@ -80,4 +81,5 @@ class Conversation:
     changes: list[dict[str, Any]] = field(default_factory=list)
     cause: dict[str, Any] | None = None
     fault: dict[str, Any] | None = None
+    measured: dict[str, Any] | None = None
     missing: list[str] = field(default_factory=list)

@@ -9,16 +9,14 @@ from typing import Any
 from tau2_logging.analysis.conversations.conversation import Conversation, ToolCall, Turn
 from tau2_logging.events.secrets.masking import mask, mask_text
 
-_TOLD = ("task", "reference", "parts", "changes", "cause", "fault", "missing")
+_TOLD = ("task", "reference", "parts", "changes", "cause", "fault", "measured", "missing")
 _text = lru_cache(maxsize=64)(mask_text)
 """A policy and the texts of a task come with each simulation of theirs."""
 
 
 def masked(conversation: Conversation) -> Conversation:
     """Return the same with everything that looks like a credential, or that a name makes one, as `***`. Costs some 0.1 ms a kB."""
-    known: dict[str, Any] = {
-        name: mask(getattr(conversation, name)) for name in ("task", "reference", "parts", "changes", "cause", "fault", "missing")
-    }
+    known: dict[str, Any] = {name: mask(getattr(conversation, name)) for name in _TOLD}
     policy = None if conversation.policy is None else _text(conversation.policy)
     return replace(conversation, turns=[_turn(turn) for turn in conversation.turns], policy=policy, **known)
 

@@ -13,6 +13,7 @@ from tau2_logging.analysis.conversations.database_changes import changes_in
 from tau2_logging.analysis.conversations.eval_source import told_by_eval
 from tau2_logging.analysis.conversations.fault_shown import fault_in
 from tau2_logging.analysis.conversations.masked import masked
+from tau2_logging.analysis.conversations.measured_turns import measured_in
 from tau2_logging.analysis.conversations.payloads import told_by_payloads
 from tau2_logging.analysis.conversations.reference import cause_in, reference_of
 from tau2_logging.analysis.conversations.results_source import told_by_checkpoint, told_by_results
@@ -119,6 +120,7 @@ class ConversationReader:
             self._changes.get(told.key, []),
             None if found is None else cause_in(found, turns),
             None if found is None else fault_in(FailedCase(found, self._said.get(told.key)), told.messages),
+            measured_in(self.analysis.recorded.measured.get(told.key)),
             list(self._missing(told, turns, clocked)),
         )
 

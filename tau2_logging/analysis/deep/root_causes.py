@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from tau2_logging.analysis.deep.reading.merge import Key, by_simulation, key_of
+from tau2_logging.analysis.deep.reading.merge import Key, by_simulation, key_of, text_key
 from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, cluster_codes, frame, records
 from tau2_logging.analysis.deep.recall import as_json, describe, gold_actions, matches
 from tau2_logging.analysis.deep.rewards import solved
@@ -34,6 +34,7 @@ COLUMNS = (
     "calls",
     "first_error_kind",
     "termination",
+    "measured",
 )
 
 
@@ -219,9 +220,10 @@ def lost_parts(simulation: Row) -> list[str]:
 
 def root_causes(recorded: Recorded) -> pd.DataFrame:
     """Return one row for each simulation that was not solved, or not scored: reward, cause, evidence, the parts of the reward that were
-    lost, reference actions made of those there are, failed calls of calls, the kind of the first error, tau2's reason of the end.
+    lost, reference actions made of those there are, failed calls of calls, the kind of the first error, tau2's reason of the end, and the
+    decisive turn if `branch --scan` has measured it.
     """
-    rows = [_row(found) for found in evidence(recorded)]
+    rows = [{**_row(found), "measured": _decided(recorded, found.simulation)} for found in evidence(recorded)]
     return frame(rows, COLUMNS).astype({"reward": float})
 
 
@@ -234,6 +236,11 @@ def evidence(recorded: Recorded) -> Iterator[Evidence]:
     for row in records(recorded.simulations[~good]):
         key = key_of(row)
         yield Evidence(row, calls[key], actions[key], circles.get(key), frozenset(spare[row["domain"], row["task"]]))
+
+
+def _decided(recorded: Recorded, simulation: Row) -> str | None:
+    one = recorded.measured.get(text_key(simulation))
+    return None if one is None else one.decided()
 
 
 def _spare_actions(simulations: list[Row], actions: Mapping[Key, list[Row]]) -> defaultdict[tuple[Any, Any], set[int]]:

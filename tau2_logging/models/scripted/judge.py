@@ -1,7 +1,7 @@
 """The scripted judge: answers tau2's natural-language assertions, and its question whether the agent is stuck in a loop.
 
-It is no judge of quality: it finds every expected outcome met, unless the agent said nothing at all. A loop it does see: the same
-agent line again and again.
+It is no judge of quality: it finds every expected outcome met, unless the agent said nothing at all, or, with `met_if`, unless the
+conversation holds these words. A loop it does see: the same agent line again and again.
 
 It commits faults on command, each in a share of the conversations that it judges: verdicts without a word (`empty_verdict`), verdicts
 against their own words (`contradicts`), a verdict on something that it was not asked (`miscounts`), an answer that is no JSON (`fails`).
@@ -41,17 +41,23 @@ _UNASKED = "The agent greets the customer by name."
 
 
 def judge_turn(
-    messages: Sequence[Mapping[str, Any]], fault: str | None = None, settings: ScriptedSettings = _PLAIN
-) -> ScriptedReply:  # fmt: skip
-    """Return the judge's answer to tau2's prompt: JSON for assertions, `yes` or `no` for the loop question. `fault`: what it does wrong."""
+    messages: Sequence[Mapping[str, Any]], fault: str | None = None, settings: ScriptedSettings = _PLAIN, which: str = ""
+) -> ScriptedReply:
+    """Return the judge's answer to tau2's prompt: JSON for assertions, `yes` or `no` for the loop question. `fault`: what it does wrong.
+
+    Of a conversation that it gets wrong (`wrong_verdicts`) it says the opposite of every outcome; `which` tells it from others that read
+    alike.
+    """
     prompt = str(messages[-1].get("content") or "")
     outcomes = _outcomes(prompt)
     if outcomes is None:
         return ScriptedReply(text="yes" if is_loop(prompt) else "no")
     if settings.reading_faults is not None:
         return _read(prompt.partition("expectedOutcomes:")[0], outcomes, settings.reading_faults, settings.seed)
-    met = "assistant:" in prompt
-    reasoning = "The scripted judge takes a conversation in which the agent spoke as meeting every outcome."
+    met = (settings.met_if or "assistant:") in prompt
+    reasoning = f"The scripted judge looks for {settings.met_if or 'words of the agent'!r} in the conversation, and nothing else."
+    if settings.misjudges(f"{which}|{prompt}"):
+        met, reasoning = not met, "The scripted judge errs on purpose."
     results = [{"expectedOutcome": outcome, "reasoning": reasoning, "metExpectation": met} for outcome in outcomes]
     if fault == FAILS:
         return ScriptedReply(text="I am sorry, I cannot judge this conversation.")

@@ -27,7 +27,7 @@ LOOP = "loop"
 """The one fault that is not drawn per call: its rate is the share of simulations in which the agent repeats its first call forever."""
 
 _LATENCY = ("ttft_ms", "tpot_ms", "spread")
-_SHARES = ("bad_writes", "bad_when_told", "lapse", "gives_up", "invents")
+_SHARES = ("bad_writes", "bad_when_told", "lapse", "gives_up", "invents", "wrong_verdicts")
 USER_FAULTS = ("hangs_up", "wrong_fact", "withholds", "changes_mind")
 """What the user can do wrong on purpose; each is the share of simulations in which it does."""
 JUDGE_FAULTS = ("empty_verdict", "contradicts", "miscounts", "fails")
@@ -39,7 +39,7 @@ _OF_ALL = ("ttft_ms", "tpot_ms", "spread", "faults", "seed")
 KNOBS: Mapping[str, tuple[str, ...]] = {
     "agent": (*_OF_ALL, "bad_writes", "bad_when_told", "context_limit", "lapse", "gives_up", "gives_up_when"),
     "user": (*_OF_ALL, *USER_FAULTS),
-    "judge": (*_OF_ALL, *JUDGE_FAULTS, "reading_faults"),
+    "judge": (*_OF_ALL, *JUDGE_FAULTS, "reading_faults", "met_if", "wrong_verdicts"),
     "expert": _OF_ALL,
     "reader": (*_OF_ALL, "invents"),
 }
@@ -78,6 +78,9 @@ class ScriptedSettings:
     simulations in which the user commits it; a simulation has at most one (see `user_faults`). `empty_verdict`, `contradicts`, `miscounts`,
     `fails` are those of the judge (see `judge`). `reading_faults`: a judge that reads, with the share of its verdicts in which it commits
     each of READING_FAULTS (see `judge`). `invents`: the share of simulations of which the reader quotes what nobody said.
+
+    Of the judge, for trying out how judges are compared: `met_if`, words that a conversation has to hold for outcomes to be met, and
+    `wrong_verdicts`, the share of conversations of which it says the opposite. Another `seed` or share gets others wrong.
     """
 
     ttft_ms: float = 0.0
@@ -95,6 +98,8 @@ class ScriptedSettings:
     user_faults: Mapping[str, float] = field(default_factory=dict)
     judge_faults: Mapping[str, float] = field(default_factory=dict)
     reading_faults: Mapping[str, float] | None = None
+    met_if: str = ""
+    wrong_verdicts: float = 0.0
 
     @classmethod
     def of(cls, arguments: Mapping[str, Any]) -> ScriptedSettings:
@@ -113,6 +118,7 @@ class ScriptedSettings:
             user_faults=_one_of_shares(USER_FAULTS, arguments),
             judge_faults=_one_of_shares(JUDGE_FAULTS, arguments),
             reading_faults=_reading_faults(arguments.get("reading_faults")),
+            met_if=str(arguments.get("met_if") or ""),
             seed=_seed(arguments.get("seed")),
         )
 
@@ -135,6 +141,10 @@ class ScriptedSettings:
         said = heard.lower()
         share = self.gives_up + sum(more for words, more in self.gives_up_when.items() if words.lower() in said)
         return random_.random() < share
+
+    def misjudges(self, conversation: str) -> bool:
+        """Return whether the judge gets a conversation wrong."""
+        return random.Random(f"{self.seed}|{self.wrong_verdicts}|{conversation}|verdict").random() < self.wrong_verdicts
 
     def latency_ms(self, tokens: int, random_: random.Random) -> tuple[float, float]:
         """Return (time to first token, time from the first token to the last) of a reply of `tokens` tokens."""

@@ -122,7 +122,8 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
             fault = drawn_user_fault(settings, _dice_of(domain, task))
             return user_turn(messages, draw, bool(settings.user_faults), fault)
         if model == "judge":
-            return judge_turn(messages, drawn_judge_fault(settings, _conversation(domain, task)), settings)
+            which = _conversation(domain, task)
+            return judge_turn(messages, drawn_judge_fault(settings, which), settings, which)
         if model == READER:
             return reader_turn(messages, settings)
         if model not in ("agent", "expert"):

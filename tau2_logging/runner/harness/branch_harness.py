@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tau2_logging.instrument.simulations.scored_task import ScoredTasks
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
@@ -61,25 +60,21 @@ class BranchHarness(Tau2Harness):
         super().__init__()
         self.origin = origin
         self._points = {point.name: point for point in points}
-        self._scored = ScoredTasks({point.name: point.task for point in points})
 
     def branch_tasks(self) -> list[Any]:
         """Return tau2's tasks, one for each point, which begin with what was said before."""
         states = importlib.import_module("tau2.data_model.tasks").InitialState
         return [_begun(point, states) for point in self._points.values()]
 
-    def prepare(self, settings: Sequence[SimulationSettings]) -> None:
-        super().prepare(settings)
-        self._scored.install()
-
-    def close(self) -> None:
-        self._scored.uninstall()
-        super().close()
-
     def play(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
         point = self._points[str(task.id)]
         steps, errors = max(1, settings.max_steps - point.steps), max(1, settings.max_errors - point.errors)
         return super().play(replace(settings, max_steps=steps, max_errors=errors), task, seed)
+
+    def evaluate(self, settings: SimulationSettings, task: Any, run: Any) -> None:
+        """Score against the original task. tau2's evaluator plays a task's message history in the environment of the reference solution
+        too: a mistake in that history would be in both, and not be seen."""
+        super().evaluate(settings, self._points[str(task.id)].task, run)
 
 
 def _begun(point: BranchPoint, states: Any) -> Any:

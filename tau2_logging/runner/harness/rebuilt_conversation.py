@@ -22,6 +22,8 @@ OTHER_ANSWER = "a tool answers otherwise than recorded"
 OTHER_DATABASE = "the database differs from the recorded one"
 _RANDOM = frozenset({"refuel_data"})
 """Tools of tau2 that put a random id into the database: no two databases are alike after them."""
+_NO_TIMES = {"start_time": "1970-01-01T00:00:00", "end_time": "1970-01-01T00:00:00", "duration": 0.0}
+"""What tau2 wants a simulation to say of itself, and some recordings do not."""
 _SHOWN = 120
 
 
@@ -63,7 +65,7 @@ class ConversationRebuilder:
     def simulation(self, recorded: Mapping[str, Any]) -> Any:
         """Return tau2's SimulationRun of a recorded one. Raises ReplayRefused."""
         try:
-            return self._simulations.model_validate(dict(recorded))
+            return self._simulations.model_validate({**_NO_TIMES, **{name: one for name, one in recorded.items() if one is not None}})
         except Exception as error:
             raise ReplayRefused(UNREADABLE, _brief(error)) from error
 

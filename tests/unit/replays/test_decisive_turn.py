@@ -81,6 +81,21 @@ def test_simulations_without_a_reward_end_the_search_with_the_budget() -> None:
     assert sum(asked) <= 60
 
 
+def test_a_search_without_money_left_says_what_it_found() -> None:
+    """Nothing is asked for again, and it says that it was ended."""
+    asked = []
+
+    def ask(times: Mapping[int, int]) -> dict[int, tuple[int, int]]:
+        asked.append(dict(times))
+        return {turn: (number if turn < 6 else 0, number) for turn, number in times.items()} if len(asked) == 1 else {}
+
+    decision = find_decisive_turn(ChanceCurve(10, False), 1, 100, ask)
+    assert len(asked) == 2
+    assert not decision.complete
+    assert decision.turn is not None
+    assert decision.before == (FIRST_TIMES, FIRST_TIMES)
+
+
 def test_a_fall_that_few_simulations_show_is_not_called_sure() -> None:
     decision = _played([0.9] * 5 + [0.0] * 3 + [0.0], random.Random(5), budget=5 * FIRST_TIMES)
     assert decision.turn is not None

@@ -11,7 +11,7 @@ from tau2_logging.analysis.deep.attribution import agent_rules, infrastructure_r
 from tau2_logging.analysis.deep.attribution.accusation import UNKNOWN, Accusation, FaultRule
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
 from tau2_logging.analysis.deep.attribution.precision import measured_on, precision_of
-from tau2_logging.analysis.deep.reading.merge import key_of
+from tau2_logging.analysis.deep.reading.merge import key_of, text_key
 from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, frame
 from tau2_logging.analysis.deep.root_causes import evidence
 from tau2_logging.events.secrets.masking import mask_text
@@ -28,7 +28,7 @@ FAULT_RULES: tuple[FaultRule, ...] = (
 )
 """In the order in which they are asked."""
 
-COLUMNS = (*RUN_KEY, "fault", "turn", "rule", "precision", "second", "measured_on", "sentence")
+COLUMNS = (*RUN_KEY, "fault", "turn", "rule", "precision", "second", "measured_on", "sentence", "measured")
 
 
 def accusations(case: FailedCase) -> Iterator[Accusation]:
@@ -46,8 +46,14 @@ def cases(recorded: Recorded) -> Iterator[FailedCase]:
 
 def attribution(recorded: Recorded) -> pd.DataFrame:
     """Return one row for each simulation that was not solved: fault, the message that shows it (index in the trajectory from 0), the
-    rule, its precision as measured on labels, the second candidate's fault, a sentence. `unknown` if no rule applies."""
-    return frame([attributed(case) for case in cases(recorded)], COLUMNS)
+    rule, its precision as measured on labels, the second candidate's fault, a sentence, and what else would have saved it if `branch` has
+    measured that. `unknown` if no rule applies."""
+    return frame([{**attributed(case), "measured": _saved(recorded, case.simulation)} for case in cases(recorded)], COLUMNS)
+
+
+def _saved(recorded: Recorded, simulation: Row) -> str | None:
+    one = recorded.measured.get(text_key(simulation))
+    return None if one is None else "; ".join(one.saved()) or None
 
 
 def attribution_table(recorded: Recorded) -> pd.DataFrame:

@@ -50,6 +50,12 @@ def key_of(row: Row) -> Key:
     return tuple(row.get(name) for name in RUN_KEY)
 
 
+def text_key(row: Row) -> tuple[str, str, str, str]:
+    """Return the key of a row's simulation as text, as files beside a run have it."""
+    run, domain, task, trial = (str(row.get(name)) for name in RUN_KEY)
+    return run, domain, task, trial
+
+
 def by_simulation(rows: Iterable[Row]) -> defaultdict[Key, list[Row]]:
     """Return the rows of each simulation, in their order."""
     found: defaultdict[Key, list[Row]] = defaultdict(list)

@@ -15,6 +15,7 @@ from tau2_logging.analysis.deep.reading.label_files import Label, read_labels
 from tau2_logging.analysis.deep.reading.reading_files import SavedReading, read_readings
 from tau2_logging.analysis.deep.reading.recorded_conversation import RecordedConversation
 from tau2_logging.analysis.measures.comparison.pooling import PER_RUN, RunIdentity, check_alike
+from tau2_logging.analysis.reader.branch_files import MeasuredTurns, read_branches
 from tau2_logging.analysis.reader.line import Rejected
 
 Row = dict[str, Any]
@@ -91,6 +92,8 @@ class Recorded:
     """Whose fault people said that simulations are, read from beside the files."""
     readings: tuple[SavedReading, ...] = ()
     """The same of models that read them (`--reader`)."""
+    measured: Mapping[tuple[str, str, str, str], MeasuredTurns] = field(default_factory=dict)
+    """What `branch` measured of simulations, by (run, domain, task, trial) as text, read from beside the files."""
 
     @property
     def notes(self) -> list[str]:
@@ -171,6 +174,7 @@ def tables(rows: Rows, sources: Iterable[str]) -> Recorded:
         {one.key: one for one in rows.conversations},
         read_labels(sources),
         read_readings(sources),
+        read_branches(sources),
     )
 
 

@@ -33,7 +33,7 @@ function later(promise, fill) {
 function reader(sim) {
   const place = placeOf(sim.index);
   if (place === null || !sim.counted) return make("p", { class: "note" }, (sim.counted && TALKS.note) || "The conversation of this simulation was not recorded.");
-  return later(conversationAt(place), (talk) => [faultCard(talk), causeCard(talk), make("div", { class: "reader" }, make("div", {}, talkCard(talk, sim)), make("aside", {}, ...aside(talk)))]);
+  return later(conversationAt(place), (talk) => [faultCard(talk), causeCard(talk), measuredCard(talk), make("div", { class: "reader" }, make("div", {}, talkCard(talk, sim)), make("aside", {}, ...aside(talk)))]);
 }
 
 function faultCard(talk) {
@@ -51,6 +51,36 @@ function causeCard(talk) {
   return make("section", { class: "card cause" }, make("h2", {}, `Likely cause: ${cause}`), evidence && make("p", {}, evidence),
     turn === undefined ? make("p", { class: "hint" }, "No single turn shows it.") : turnLink(turn, `Go to turn ${turn + 1}`),
     make("p", { class: "hint" }, "Found by rules; read the conversation to verify."));
+}
+
+// What `branch` measured: the chance of success after each turn that was played on from, and who else would have saved it.
+function measuredCard(talk) {
+  if (!talk.measured) return null;
+  const { curve, turn, decided, saved } = talk.measured, known = (curve || []).length > 0;
+  return make("section", { class: "card measured" }, make("h2", {}, known ? "Measured: the chance of success" : "Measured: played on otherwise"),
+    decided && make("p", {}, `${decided[0].toUpperCase()}${decided.slice(1)}.`), known && chanceCurve(talk.measured),
+    turn === undefined ? null : turnLink(turn, `Go to turn ${turn + 1}`),
+    (saved || []).length > 0 && make("ul", {}, saved.map((words) => make("li", {}, `${words[0].toUpperCase()}${words.slice(1)}.`))),
+    make("p", { class: "hint" }, known && !decided ? "No turn can be named for sure. " : "", "By playing on from the turn: tau2-logging branch."));
+}
+
+function chanceCurve({ curve, turns, won, turn }) {
+  const W = 720, H = 150, left = 44, right = 16, top = 10, bottom = 34;
+  const points = [...curve, [turns, won ? 1 : 0]], first = points[0][0];
+  const x = (at) => left + ((at - first) / (turns - first || 1)) * (W - left - right), y = (chance) => top + (1 - chance) * (H - top - bottom);
+  const said = points.map(([at, chance]) => `after turn ${at} ${chance.toFixed(2)}`).join(", ");
+  const svg = draw("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `Chance of success: ${said}` });
+  for (const level of [0, 0.5, 1]) svg.append(draw("line", { x1: left, x2: W - right, y1: y(level), y2: y(level), class: "axis" }), draw("text", { x: left - 6, y: y(level) + 4, "text-anchor": "end" }, `${level * 100} %`));
+  if (turn !== undefined) svg.append(draw("line", { x1: x(turn + 1), x2: x(turn + 1), y1: top, y2: H - bottom, class: "ink", "stroke-dasharray": "4 3" }));
+  svg.append(draw("path", { d: `M${points.map(([at, chance]) => `${x(at).toFixed(1)},${y(chance).toFixed(1)}`).join(" L")}`, class: "ink", "stroke-width": 1.6, fill: "none" }));
+  let end = -40;
+  for (const [at, chance, solved, scored] of points) {
+    const words = scored === undefined ? "how it ended" : `${solved} of ${scored} solved`;
+    svg.append(draw("circle", { cx: x(at), cy: y(chance), r: 3.5, fill: color("agent") }, draw("title", {}, `after turn ${at}: ${words}`)));
+    if (x(at) - end > 22) { svg.append(draw("text", { x: x(at), y: H - bottom + 16, "text-anchor": "middle" }, at)); end = x(at); }
+  }
+  svg.append(draw("text", { x: (left + W - right) / 2, y: H - 3, "text-anchor": "middle" }, "played on after turn"));
+  return svg;
 }
 
 function turnLink(turn, words) {

@@ -1,0 +1,1 @@
+"""Conversations with a planted decisive turn: is it found, and with how many simulations?"""

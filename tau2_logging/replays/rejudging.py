@@ -1,0 +1,158 @@
+"""Recorded conversations scored again by tau2's evaluator: a run for each file, judge and time of asking."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tau2_logging.analysis.deep.reading.run_info import settings_of
+from tau2_logging.analysis.load import load_log
+from tau2_logging.replays.judged_talks import RECORDED, Judging, Key, TalkVerdict, verdict_of
+from tau2_logging.replays.rebuilt_talk import RebuiltTalk
+from tau2_logging.runner.harness.rejudge_harness import PlayedBefore, RejudgeHarness
+from tau2_logging.runner.session import run_given
+from tau2_logging.runner.settings.config import ModelChoice, RunConfig
+from tau2_logging.runner.work.checkpoint import read_rows, results_path
+from tau2_logging.statistics.variance_parts import VariancePart, variance_parts
+
+STOPPED = (130, 143)
+NO_JUDGE = "no judge"
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A model that judges; `name` tells it from others of the same model."""
+
+    name: str
+    model: ModelChoice | None
+
+    def asked_again(self, number: int) -> ModelChoice | None:
+        """Return the model for the n-th time: with a seed of its own, so that a model that keeps to seeds is asked anew."""
+        if self.model is None or number == 0:
+            return self.model
+        seed = int(self.model.call_args.get("seed") or 0) + number
+        return replace(self.model, args={**self.model.call_args, "seed": seed})
+
+
+def judges_of(models: Sequence[str], arguments: Sequence[Mapping[str, Any]]) -> list[Judge]:
+    """Return the judges of these models; `arguments` of all, or one for each."""
+    args = list(arguments) * len(models) if len(arguments) == 1 else list(arguments) or [{}] * len(models)
+    found: list[Judge] = []
+    for model, of_model in zip(models, args, strict=True):
+        number = 1 + sum(judge.model is not None and judge.model.llm == model for judge in found)
+        found.append(Judge(model if number == 1 else f"{model}#{number}", ModelChoice(model, of_model, named=True)))
+    return found or [Judge(NO_JUDGE, None)]
+
+
+@dataclass
+class JudgeUse:
+    """What a judge used: calls, cost (None: not known), simulations that it left without a verdict because it failed."""
+
+    calls: int = 0
+    cost_usd: float | None = 0.0
+    failed: int = 0
+
+
+@dataclass
+class Rejudged:
+    """All judgings of the same conversations, what was recorded first; runs by (file, judge, again)."""
+
+    talks: Sequence[RebuiltTalk]
+    judgings: list[Judging] = field(default_factory=list)
+    used: dict[str, JudgeUse] = field(default_factory=dict)
+    results: dict[tuple[str, str, int], Path] = field(default_factory=dict)
+
+    def parts(self) -> tuple[list[VariancePart], int]:
+        """Return what verdicts differ by, and how many conversations that rests on: those that every judge judged each time."""
+        asked = [judging for judging in self.judgings if judging.judge != RECORDED]
+        judges = list(dict.fromkeys(judging.judge for judging in asked))
+        times = 1 + max((judging.again for judging in asked), default=0)
+        by_place = {(judging.judge, judging.again): judging.verdicts for judging in asked}
+        whole = [talk for talk in self.talks if all(_is_judged(verdicts, key_of(talk)) for verdicts in by_place.values())]
+        if not whole:
+            return [], 0
+        values = [
+            [[float(bool(by_place[judge, again][key_of(talk)].is_met)) for again in range(times)] for judge in judges] for talk in whole
+        ]
+        tasks = [f"{talk.talk.domain} {talk.talk.task}" for talk in whole]
+        return variance_parts(values, tasks, [talk.talk.user for talk in whole]), len(whole)
+
+
+def _is_judged(verdicts: Mapping[Key, TalkVerdict], key: Key) -> bool:
+    verdict = verdicts.get(key)
+    return verdict is not None and verdict.is_met is not None
+
+
+def key_of(talk: RebuiltTalk) -> Key:
+    """Return what names a conversation among those of several files."""
+    return str(talk.talk.source), talk.talk.label, talk.talk.task, talk.talk.trial
+
+
+def rejudged(talks: Sequence[RebuiltTalk], judges: Sequence[Judge], times: int, config: RunConfig, told: Callable[[str], None]) -> Rejudged:
+    """Have every judge score all conversations, so many times. `config` says where and how fast; `told` hears of progress.
+
+    Raises UserError for a judge that cannot be asked, KeyboardInterrupt if it was stopped.
+    """
+    found = Rejudged(talks)
+    found.judgings.append(Judging(RECORDED, 0, {key_of(talk): verdict_of(talk.talk.simulation.get("reward_info")) for talk in talks}))
+    files: dict[tuple[Path, str], list[RebuiltTalk]] = defaultdict(list)
+    for talk in talks:
+        files[talk.talk.source, talk.talk.label].append(talk)
+    for judge in judges:
+        use = found.used[judge.name] = JudgeUse()
+        for again in range(times):
+            told(f"{judge.name}, time {again + 1} of {times}")
+            verdicts: dict[Key, TalkVerdict] = {}
+            for (source, _), of_file in files.items():
+                folder, some = _run(of_file, judge, again, config, use)
+                verdicts |= some
+                found.results[str(source), judge.name, again] = results_path(folder, of_file[0].talk.domain)
+            found.judgings.append(Judging(judge.name, again, verdicts))
+    return found
+
+
+def _run(talks: Sequence[RebuiltTalk], judge: Judge, again: int, config: RunConfig, use: JudgeUse) -> tuple[Path, dict[Key, TalkVerdict]]:
+    first = talks[0].talk
+    played = {(one.talk.task, one.talk.trial): PlayedBefore(one.run, one.task, one.solo) for one in talks}
+    harness = RejudgeHarness(played, _origin(talks), first.info or None)
+    tasks = list({one.talk.task: one.task for one in talks}.values())
+    keys = {(first.domain, one.talk.task, one.talk.trial) for one in talks}
+    trials = 1 + max(one.talk.trial for one in talks)
+    config = replace(
+        config, domains=(first.domain,), num_trials=trials, task_ids=tuple(one.talk.task for one in talks), num_tasks=None,
+        judge_model=judge.asked_again(again), progress=False, quiet=True, run_name=None,
+    )  # fmt: skip
+    folder, code = run_given(config, harness, {first.domain: tasks}, keys)
+    if code in STOPPED:
+        raise KeyboardInterrupt
+    _count(use, config.log_dir / f"tau2_{first.domain}.log", folder.name)
+    return folder, _verdicts(folder, talks, use)
+
+
+def _verdicts(folder: Path, talks: Sequence[RebuiltTalk], use: JudgeUse) -> dict[Key, TalkVerdict]:
+    keys = {(one.talk.task, one.talk.trial): key_of(one) for one in talks}
+    found: dict[Key, TalkVerdict] = {}
+    for row in read_rows(folder / f"simulations_{talks[0].talk.domain}.jsonl"):
+        if row["status"] == "ok" and row.get("simulation"):
+            found[keys[row["task"], row["trial"]]] = verdict_of(row["simulation"].get("reward_info"))
+    use.failed += len(keys) - len(found)
+    return found
+
+
+def _origin(talks: Sequence[RebuiltTalk]) -> dict[str, object]:
+    """Return the fields of run_start that say who played, in the place of those who would play if anything were."""
+    first = talks[0].talk
+    known = settings_of(first.info) if first.info else dict.fromkeys(("agent", "agent_llm", "user", "user_llm"))
+    played = {name: value for name, value in known.items() if name not in ("tau2_version", "seed")}
+    return {**dict.fromkeys(("agent_llm_args", "user_llm_args")), **played, "rejudged_from": str(first.source)}
+
+
+def _count(use: JudgeUse, log: Path, run: str) -> None:
+    calls = load_log(log, run).select(["cost_usd", "error"], types=["evaluator"])
+    use.calls += len(calls)
+    known = [None if usd is None or usd != usd else float(usd) for usd in calls["cost_usd"]]
+    if use.cost_usd is not None:
+        use.cost_usd = None if any(usd is None for usd in known) else use.cost_usd + sum(usd for usd in known if usd is not None)
