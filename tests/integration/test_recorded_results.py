@@ -90,7 +90,7 @@ def test_the_command_reads_results_like_a_log(both: Both, tmp_path: Path, capsys
         analyze_timing.main([*words, "--compare", str(both.file)])
     said = capsys.readouterr()
     assert left.value.code == 0
-    assert {path.name for path in out.iterdir()} >= {"stats.json", "deep.json", "trace.json", "speedscope.json"}
+    assert {path.name for path in out.iterdir()} >= {"stats.json", "deep.json", "trace.pftrace.gz", "speedscope.json"}
     assert "not in such files: time to first token" in said.err
     assert "upper bound" in said.err
     with pytest.raises(SystemExit) as left:

@@ -1,15 +1,14 @@
-"""`trace.json` for https://ui.perfetto.dev and chrome://tracing, in the Trace Event Format.
+"""`trace.pftrace.gz` for https://ui.perfetto.dev: Perfetto's own format, compressed, about an eighth of the log's size.
 
 A process is a domain, a lane ("thread") is a simulation, times are whole microseconds since the run started. In a lane any two slices
-are nested or disjoint: `lanes.nest` places them so, whatever the log says; calls that ran in parallel get lanes of their own.
-Counters show calls in flight by role, tokens and money so far; arrows lead from a call to the one that it caused.
+are nested or disjoint, whatever the log says (`timeline.slices`); calls that ran in parallel get lanes of their own. Counters show calls in
+flight by role, tokens and money so far; arrows lead from a call to the one that it caused.
 """
 
 from __future__ import annotations
 
-import itertools
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import gzip
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,231 +18,142 @@ import pandas as pd
 from tau2_logging.analysis.measures.run_totals import totals_of
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS
 from tau2_logging.analysis.reports.report_options import ReportOptions, output_file
-from tau2_logging.analysis.reports.text.plain import plain
+from tau2_logging.analysis.reports.trace.packets import Tables, Tracks, interned, marker, slice_packets, track, values_packets
 from tau2_logging.analysis.tables.columns import numbers
-from tau2_logging.analysis.tables.lanes import Placed, in_flight, nest
+from tau2_logging.analysis.tables.lanes import in_flight
 from tau2_logging.analysis.timeline.build import timeline_of
-from tau2_logging.analysis.timeline.queries import causes, label
-from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, Timeline
-from tau2_logging.events.roles import ROLE_NAMES, TOKEN_FIELDS
+from tau2_logging.analysis.timeline.queries import chosen, label
+from tau2_logging.analysis.timeline.slices import Slices, microseconds, placed_slices
+from tau2_logging.analysis.timeline.timeline import Timeline
+from tau2_logging.events.roles import ROLE_NAMES
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
 
 NAME = "trace"
-FILES = ("trace.json",)
+FILES = ("trace.pftrace.gz",)
 
 MOST_SLICES = 1_000_000
 """Beyond so many slices simulations are drawn without their calls, and the file says how many; viewers grow slow before that."""
 
-TOLERANCE_US = 5
-"""What a slice may stick out of its container by rounding; more than that is drawn as parallel."""
+MOST_POINTS = 20_000
+"""Of a sum that grows with each call so many points are kept, evenly spread, and the last."""
 
-_BATCH = 1000
-"""Events that are encoded at once: the encoder is made again for each piece of JSON."""
-
-_RANKS = {"expert": 3, "judge": 3}
-_ARGUMENTS = (
-    "step", "model", "function", "expert", "call_type", "requestor", *TOKEN_FIELDS,
-    "ttft_ms", "decode_ms", "queue_ms", "cost_usd", "finish_reason", "attempt", "error_type", "error_message", "endpoint", "line",
-    "server_queue_ms", "server_prefill_ms", "server_decode_ms",
-)  # fmt: skip
-_OUTCOME = (
-    "status", "reward", "termination", *EXCLUSIVE_ROLES, "steps", "tool_errors", "cost_usd", "error_type", "error_message",
-)  # fmt: skip
-
-Event = dict[str, Any]
-Head = tuple[str, str, Event]
+_LEVEL = 3
+"""Of compression: higher ones take twice the time for a tenth of the size."""
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Writes `trace.json`, nothing if the log has no simulation."""
+    """Write the trace, of the tasks that `--tasks` names or of all; nothing if the log has no simulation."""
     timeline = timeline_of(log)
     if timeline.rows.empty:
         return []
     path = output_file(output_dir, FILES[0])
-    with path.open("w", encoding="utf-8") as file:
-        file.write('{"displayTimeUnit":"ms","traceEvents":[\n')
-        left_out, separator, events = 0, "", trace_events(timeline)
-        while batch := list(itertools.islice(events, _BATCH)):
-            left_out += sum(event["args"].get("calls_left_out", 0) for event in batch if "args" in event)
-            file.write(separator + json.dumps(batch, separators=(",", ":"))[1:-1])
-            separator = ",\n"
-        other = {
-            "run": log.run_id or "all",
-            "totals": plain(totals_of(log, options.prices).as_json()),
-            "calls_left_out": left_out,
-            "simulations_without_calls": timeline.unread,
-            "resumed_at_ms": list(timeline.breaks),
-        }
-        file.write(f'\n],"otherData":{json.dumps(other)}}}\n')
+    totals = totals_of(log, options.prices).as_json()
+    with path.open("wb") as file, gzip.GzipFile("", "wb", _LEVEL, file, mtime=0) as packed:
+        for piece in trace_packets(timeline, {"run": log.run_id or "all", **_plain(totals)}, options.tasks):
+            packed.write(piece)
     return [path]
 
 
-def trace_events(timeline: Timeline, most_slices: int = MOST_SLICES) -> Iterator[Event]:
-    """Yield every event of the trace: names, slices by lane, arrows, counters, and a mark where a resumed run joins."""
-    domains = {domain: pid for pid, domain in enumerate(dict.fromkeys(map(str, timeline.rows["domain"])), 1)}
-    for domain, pid in domains.items():
-        yield _named("process_name", pid, 0, f"tau2 {domain}" if domain != "None" else "tau2")
-    yield from _simulations(timeline, domains, most_slices)
-    yield from _counters(timeline, domains)
+def _plain(totals: dict[str, object]) -> dict[str, object]:
+    """Return the totals that are one figure each; those of each status as `status ok`."""
+    statuses = totals["statuses"] if isinstance(totals["statuses"], dict) else {}
+    flat = {**totals, **{f"status {name}": number for name, number in statuses.items()}}
+    return {name: value for name, value in flat.items() if isinstance(value, (int, float, str))}
+
+
+def trace_packets(
+    timeline: Timeline, about: dict[str, object], tasks: Sequence[str] = (), most_slices: int = MOST_SLICES
+) -> Iterator[bytes]:
+    """Yield every packet of the trace: names, lanes, slices with their arrows, counters, a mark where a resumed run joins."""
+    rows = chosen(timeline, tasks) if tasks else timeline.rows["row"].tolist()
+    whole, heads = _affordable(timeline, rows, most_slices)
+    left_out = timeline.calls.loc[timeline.calls["row"].isin(heads), "row"].value_counts()
+    slices = placed_slices(timeline, whole, heads)
+    tables = Tables(timeline, left_out)
+    tracks = Tracks({str(name): pid for pid, name in enumerate(dict.fromkeys(map(str, timeline.rows["domain"])), 1)})
+    yield interned(tables)
+    yield from (
+        track(tracks.process(domain), name=f"tau2 {domain}" if domain != "None" else "tau2", pid=pid) for domain, pid in tracks.pids.items()
+    )
+    lanes = _lanes(timeline, slices, tracks)
+    yield from lanes.described
+    before = min(0, int(slices.start.min(initial=0)))
+    said = {**about, "calls_left_out": int(left_out.sum()), "simulations_without_calls": timeline.unread}
+    yield marker("run", -before, next(iter(tracks.pids.values())), said)
+    yield from slice_packets(slices, tables, lanes.of_slice, before)
+    yield from _counters(timeline, set(rows), tracks, before)
     for moment in timeline.breaks:
-        yield {"ph": "i", "s": "g", "name": "resumed", "ts": _us(moment), "pid": 1, "tid": 0}
+        yield marker("resumed", int(microseconds(moment)) - before, 1, {})
 
 
-def _us(ms: float) -> int:
-    return round(float(ms) * 1000)
+def _affordable(timeline: Timeline, rows: Sequence[int], most: int) -> tuple[list[int], list[int]]:
+    """Return the rows that are drawn whole, in order, until so many slices are used up, and those that are drawn without anything in
+    them."""
+    inner = sum(table["row"].value_counts().reindex(rows, fill_value=0).to_numpy() for table in (timeline.calls, timeline.steps))
+    fits = np.cumsum(inner + 1) <= most
+    return [row for row, fit in zip(rows, fits, strict=True) if fit], [row for row, fit in zip(rows, fits, strict=True) if not fit]
 
 
-def _named(what: str, pid: int, tid: int, name: str) -> Event:
-    return {"ph": "M", "name": what, "pid": pid, "tid": tid, "args": {"name": name}}
+class _Lanes:
+    """Lanes of the trace: the track of each slice, and the packets that describe them."""
+
+    def __init__(self, of_slice: Any, described: list[bytes]) -> None:
+        self.of_slice, self.described = of_slice, described
 
 
-def _simulations(timeline: Timeline, domains: dict[str, int], most_slices: int) -> Iterator[Event]:
-    """Yield the lanes of each simulation in order of start. `tid`s are given in that order, which is also how viewers sort them."""
-    steps, calls = _Slices(timeline.steps, _step_heads, len(timeline.rows)), _Slices(timeline.calls, _call_heads, len(timeline.rows))
-    pairs = _pairs_by_row(timeline)
-    tid, written, arrows = 1, 0, 0
-    row: Any
-    for row in timeline.rows.itertuples():
-        own_steps = steps.take(row.row)
-        pid, inner = domains[str(row.domain)], [*own_steps, *calls.take(row.row)]
-        arguments, links = _present(row, _OUTCOME), pairs.get(row.row, [])
-        if written + len(inner) > most_slices:
-            arguments["calls_left_out"] = len(inner) - len(own_steps)
-            inner, links = [], []
-        written += 1 + len(inner)
-        whole = (_us(row.start_ms), _us(row.end_ms), 0)
-        heads = [(f"task {label(row, False)}", "simulation", arguments), *(head for head, _ in inner)]
-        placed = nest([whole, *(span for _, span in inner)], TOLERANCE_US)
-        lanes = placed[-1].lane + 1
-        yield from _lane_names(lanes, heads[0][0], pid, tid)
-        for slice_ in placed:
-            title, category, details = heads[slice_.index]
-            place = {"ts": slice_.start, "dur": slice_.end - slice_.start, "pid": pid, "tid": tid + slice_.lane}
-            yield {"ph": "X", "name": title, "cat": category, **place, "args": details}
-        offset = 1 + len(own_steps) - calls.places[row.row].start
-        for arrow in _arrows(placed, [(a + offset, b + offset) for a, b in links], pid, tid, arrows):
-            arrows += arrow["ph"] == "s"
-            yield arrow
-        tid += lanes
+def _lanes(timeline: Timeline, slices: Slices, tracks: Tracks) -> _Lanes:
+    """Return a track for each lane of each simulation, in order of start, which is how viewers sort them."""
+    many = int(slices.lane.max(initial=0)) + 1
+    keys, of_slice = np.unique(slices.row * many + slices.lane, return_inverse=True)
+    names = {row.row: (f"task {label(row, False)}", str(row.domain)) for row in timeline.rows.itertuples()}
+    first, described = tracks.taken(len(keys)), []
+    for number, key in enumerate(keys.tolist()):
+        name, domain = names[key // many]
+        lane = key % many
+        title = name + (f" (parallel {lane})" if lane else "")
+        described.append(track(first + number, name=title, pid=tracks.pids[domain], tid=number + 1))
+    return _Lanes(of_slice + first, described)
 
 
-def _lane_names(lanes: int, name: str, pid: int, tid: int) -> Iterator[Event]:
-    for lane in range(lanes):
-        yield _named("thread_name", pid, tid + lane, name + (f" (parallel {lane})" if lane else ""))
-        yield {"ph": "M", "name": "thread_sort_index", "pid": pid, "tid": tid + lane, "args": {"sort_index": tid + lane}}
+_SUMMED = (("tokens so far: input", "input_tokens"), ("tokens so far: output", "output_tokens"), ("USD so far (known prices)", "cost_usd"))
 
 
-class _Slices:
-    """The slices of a table that is sorted by row: for each its head (name, category, arguments) and span (start, end, rank).
-
-    They are made as they are asked for: half a million heads at once take a gigabyte, and longer to be looked at by the garbage collector
-    than to be made.
-    """
-
-    def __init__(self, frame: pd.DataFrame, heads: Callable[[pd.DataFrame], Iterable[Head]], rows: int) -> None:
-        ranks = frame["lane"].map(_RANKS).fillna(2).astype(int) if "lane" in frame else [1] * len(frame)
-        spans = ((_us(start), _us(end), rank) for start, end, rank in zip(frame["start_ms"], frame["end_ms"], ranks, strict=False))
-        self._all = zip(heads(frame), spans, strict=False)
-        edges = np.searchsorted(frame["row"].to_numpy(), np.arange(rows + 1))
-        self.places = [slice(int(low), int(high)) for low, high in itertools.pairwise(edges)]
-
-    def take(self, row: int) -> list[tuple[Head, tuple[int, int, int]]]:
-        """Return those of one row; rows have to be asked for in their order, each once."""
-        place = self.places[row]
-        return list(itertools.islice(self._all, place.stop - place.start))
-
-
-def _pairs_by_row(timeline: Timeline) -> dict[int, list[tuple[int, int]]]:
-    rows = timeline.calls["row"].to_numpy()
-    found: dict[int, list[tuple[int, int]]] = {}
-    for cause, effect in causes(timeline.calls):
-        found.setdefault(int(rows[effect]), []).append((cause, effect))
-    return found
-
-
-def _step_heads(steps: pd.DataFrame) -> Iterator[Head]:
-    for step, role, details in zip(steps["step"], steps["from_role"], _details(steps, ("from_role", "to_role", "line")), strict=True):
-        who = "" if pd.isna(role) else f" ({role})"
-        yield f"step {step}{who}", "step", details
-
-
-def _call_heads(calls: pd.DataFrame) -> Iterator[Head]:
-    before = {lane: f"{label_}: " for lane, label_ in ROLE_LABELS.items()} | {"tool": "", "evaluation": "", "waiting": "waiting on "}
-    columns = (calls[name] for name in ("lane", "name", "error"))
-    for lane, name, error, details in zip(*columns, _details(calls, _ARGUMENTS), strict=True):
-        yield f"{before[lane]}{name}{' (failed)' if error else ''}", str(lane), details
-
-
-def _details(table: pd.DataFrame, names: Sequence[str]) -> Iterator[Event]:
-    """For each row the fields that have a value, as JSON has them."""
-    columns = [table[name].astype(object) for name in names]
-    rows = zip(*(column.where(column.notna(), None).tolist() for column in columns), strict=True)
-    return ({name: value for name, value in zip(names, row, strict=True) if value is not None} for row in rows)
-
-
-def _present(row: Any, names: Iterable[str]) -> Event:
-    """Return the fields that have a value, as JSON has them."""
-    found = {}
-    for name in names:
-        value = getattr(row, name)
-        if value is not None and value is not pd.NA and value == value:
-            found[name] = value.item() if isinstance(value, np.generic) else value
-    return found
-
-
-def _arrows(placed: list[Placed], pairs: list[tuple[int, int]], pid: int, tid: int, count: int) -> Iterator[Event]:
-    """Yield arrows from the last microsecond of a call to the first of the one that it caused; calls of 0 µs cannot hold one."""
-    where = {slice_.index: slice_ for slice_ in placed}
-    for cause, effect in pairs:
-        start, end = where[cause], where[effect]
-        if start.end == start.start or end.end == end.start or start.end - 1 > end.start:
-            continue
-        common = {"name": "led to", "cat": "flow", "id": count, "pid": pid}
-        yield {"ph": "s", **common, "tid": tid + start.lane, "ts": start.end - 1}
-        yield {"ph": "f", "bp": "e", **common, "tid": tid + end.lane, "ts": end.start}
-        count += 1
-
-
-_SUMMED = (("tokens so far", "input", "input_tokens"), ("tokens so far", "output", "output_tokens"),
-           ("USD so far (known prices)", "usd", "cost_usd"))  # fmt: skip
-
-
-def _counters(timeline: Timeline, domains: dict[str, int]) -> Iterator[Event]:
+def _counters(timeline: Timeline, rows: set[int], tracks: Tracks, before: int) -> Iterator[bytes]:
     """Yield the counters of each domain. Columns are looked up once: to cut the table for each of 10,000 domains takes minutes."""
     calls = timeline.calls
     lanes, starts, ends = calls["lane"].to_numpy(), calls["start_ms"].to_numpy(float), calls["end_ms"].to_numpy(float)
     until = starts + calls["own_ms"].to_numpy(float)
-    summed = [(title, series, numbers(calls, field)) for title, series, field in _SUMMED]
-    for pid, mine in _by_domain(timeline, domains):
+    summed = [(title, numbers(calls, field)) for title, field in _SUMMED]
+    for domain, mine in _by_domain(timeline, rows, tracks.pids):
         for lane in ROLE_NAMES:
             own = mine[lanes[mine] == lane]
             if len(own):
-                yield from _counter("calls in flight", ROLE_LABELS[lane], *in_flight(starts[own], until[own]), pid)
+                moments, levels = in_flight(starts[own], until[own])
+                yield from _counter(f"calls in flight: {ROLE_LABELS[lane]}", moments, levels, tracks, domain, before)
         ended = mine[np.argsort(ends[mine], kind="stable")]
-        for title, series, values in summed:
+        for title, values in summed:
             known = ended[np.isfinite(values[ended]) & (values[ended] != 0)]
             if len(known):
-                yield from _counter(title, series, ends[known], np.cumsum(values[known]), pid)
+                kept = np.unique(np.linspace(0, len(known) - 1, min(len(known), MOST_POINTS)).astype(int))
+                yield from _counter(title, ends[known][kept], np.cumsum(values[known])[kept], tracks, domain, before)
 
 
-def _by_domain(timeline: Timeline, domains: dict[str, int]) -> Iterator[tuple[int, Any]]:
-    """Yield the process of each domain that has a call, and the places of its calls."""
-    of_row = np.array([domains[str(domain)] for domain in timeline.rows["domain"]], dtype=int)
-    of_call = of_row[timeline.calls["row"].to_numpy(int)]
+def _counter(name: str, moments: Any, values: Any, tracks: Tracks, domain: str, before: int) -> Iterator[bytes]:
+    number = tracks.taken(1)
+    yield track(number, name=name, parent=tracks.process(domain), counter=True)
+    yield values_packets(number, microseconds(moments) - before, values)
+
+
+def _by_domain(timeline: Timeline, rows: set[int], pids: dict[str, int]) -> Iterator[tuple[str, Any]]:
+    """Yield each domain that has a call, and the places of its calls."""
+    of_row = pd.Series([pids[str(domain)] for domain in timeline.rows["domain"]], index=timeline.rows["row"], dtype=int)
+    call_rows = timeline.calls["row"]
+    of_call = of_row.reindex(call_rows).to_numpy(int)
     order = np.argsort(of_call, kind="stable")
-    pids, first = np.unique(of_call[order], return_index=True)
-    yield from zip(pids.tolist(), np.split(order, first[1:]), strict=True) if len(order) else ()
-
-
-def _counter(name: str, series: str, moments: Any, values: Any, pid: int) -> Iterator[Event]:
-    for moment, value in zip(moments, values, strict=False):
-        value = float(value)
-        yield {
-            "ph": "C",
-            "name": name,
-            "pid": pid,
-            "ts": _us(moment),
-            "args": {series: int(value) if value.is_integer() else round(value, 9)},
-        }
+    order = order[call_rows.isin(rows).to_numpy()[order]]
+    found, first = np.unique(of_call[order], return_index=True)
+    names = {pid: domain for domain, pid in pids.items()}
+    for pid, mine in zip(found.tolist(), np.split(order, first[1:]) if len(order) else [], strict=True):
+        yield names[pid], mine

@@ -51,28 +51,26 @@ def chosen(timeline: Timeline, tasks: Sequence[str] = ()) -> list[int]:
     return list(dict.fromkeys(int(row) for row in picks))
 
 
-def causes(calls: pd.DataFrame) -> list[tuple[int, int]]:
-    """Return pairs `(cause, effect)` of positions in the table: which earlier call of the simulation led to a call.
+def causes(calls: pd.DataFrame) -> tuple[Any, Any]:
+    """Return positions in the table of causes and of their effects: which earlier call of the simulation led to a call.
 
     A tool call was asked for by the last finished model call of its requestor (the agent's, or the user's); a model call reads what
     the last call before it returned. A call that overlaps its predecessor has no cause that the log can name, and gets no arrow.
     """
-    found = []
-    lanes, rows = calls["lane"].to_numpy(), calls["row"].to_numpy()
-    starts, ends = calls["start_ms"].to_numpy(), calls["end_ms"].to_numpy()
-    by_user = (calls["requestor"] == "user").to_numpy()
-    last: dict[tuple[int, str], int] = {}
-    for index in range(len(calls)):
-        row, lane = int(rows[index]), str(lanes[index])
-        if lane in ("retry", "waiting", "evaluation", "judge"):
-            continue
-        wanted = ("user" if by_user[index] else "agent") if lane == "tool" else "any"
-        cause = last.get((row, wanted))
-        if cause is not None and ends[cause] <= starts[index] + ROUNDING_MS:
-            found.append((cause, index))
-        for key in (lane, "any"):
-            last[row, key] = index
-    return found
+    chained = np.flatnonzero(~calls["lane"].isin(("retry", "waiting", "evaluation", "judge")).to_numpy())
+    mine = calls[["lane", "row", "start_ms", "end_ms"]].iloc[chained]
+    lanes, rows, starts, ends = (mine[name].to_numpy() for name in mine)
+    by_user = (calls["requestor"].iloc[chained] == "user").to_numpy(bool)
+    asked = np.where(by_user, _last_before(lanes == "user"), _last_before(lanes == "agent"))
+    before = np.where(lanes == "tool", asked, np.arange(len(mine)) - 1)
+    known = (before >= 0) & (rows[before] == rows) & (ends[before] <= starts + ROUNDING_MS)
+    return chained[before[known]], chained[known]
+
+
+def _last_before(wanted: Any) -> Any:
+    """Return for each place the last wanted one before it, -1 if there is none."""
+    last = np.maximum.accumulate(np.where(wanted, np.arange(len(wanted)), -1))
+    return np.concatenate([[-1], last[:-1]])[: len(wanted)]
 
 
 def waits_by_row(timeline: Timeline) -> tuple[pd.Series, pd.Series]:

@@ -123,7 +123,7 @@ def test_a_tool_call_is_caused_by_its_requestor_and_a_model_call_by_the_call_bef
     sample.timed("llm_call", "0", 23, 5)
     sample.timed("expert_call", "0", 24, 2)
     calls = timeline(tmp_path, sample).calls
-    assert [(calls["name"][a], calls["name"][b]) for a, b in causes(calls)] == [
+    assert [(calls["name"][a], calls["name"][b]) for a, b in zip(*causes(calls), strict=True)] == [
         ("llm_call", "a"), ("llm_call", "b"), ("b", "user_sim"), ("user_sim", "c"), ("c", "llm_call"),
     ]  # fmt: skip
 

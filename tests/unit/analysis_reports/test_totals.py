@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import re
@@ -23,6 +24,7 @@ from tau2_logging.analysis.reports.text.sections import all_sections
 from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.events import MODEL_CALL_TYPES, Event, decode
 from tau2_logging.units import duration, money
+from tests.support.perfetto_reader import Reader
 from tests.support.report_samples import Sample, write
 
 START_UP_MS, PAUSE_MS = 2000.0, 60_000.0
@@ -93,7 +95,8 @@ def test_every_report_shows_the_same_totals(log: RunLog, tmp_path: Path) -> None
     assert (tiles["wall time"][0], tiles["cost"][0], tiles["simulations"][0]) == (wall, cost, "3")
     assert sum(int(tiles[name][1].split()[0]) for name in ("model calls", "tool calls")) == failed
     stats = json.loads(_written(stats_json, log, tmp_path, "stats.json"))["totals"]
-    trace = json.loads(_written(perfetto, log, tmp_path, "trace.json"))["otherData"]["totals"]
+    [packed] = perfetto.write(log, tmp_path / "out", OPTIONS)
+    trace = next(event["args"] for event in Reader().events(gzip.decompress(packed.read_bytes())) if event["name"] == "run")
     _written(csv_tables, log, tmp_path, "runs.csv")
     row = pd.read_csv(tmp_path / "out" / "runs.csv").iloc[0]
     for figures in (stats, trace, row):
