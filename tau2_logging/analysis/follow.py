@@ -1,4 +1,4 @@
-"""Watching a run: the log is read again whenever it has grown, until every domain of the run has ended."""
+"""Watching a run: whenever the log has grown what is new is read, until every domain of the run has ended."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from tau2_logging.analysis.growing import GrowingLog
 from tau2_logging.analysis.load import load_log
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.errors import UserError
@@ -17,21 +18,23 @@ def follow(
     """Yield the log, again and again as it grows; the last one is that of the ended run.
 
     `files` is asked each time, since a domain's log may appear late. A log that is not there or holds no event yet is waited for.
-    Each reading starts from the start: at the speed of the reader that costs less than keeping state that might go wrong.
+    Each reading takes what is new; that of the ended run, if its last line has no end, takes all, to say so.
     """
     known: dict[str, int] = {}
+    growing = GrowingLog(run)
     while True:
         sizes = _sizes(files)
         if sizes != known:
             known = sizes
             try:
-                log = load_log(list(sizes), run)
+                log = growing.read(sizes)
             except UserError:
                 sleep(interval_s)
                 continue
-            yield log
             if ended(log):
+                yield load_log(list(sizes), run) if growing.in_a_line else log
                 return
+            yield log
         sleep(interval_s)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from tau2_logging.analysis import ReportOptions, RunLog, load_log
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.findings.ranked import MOST_SHOWN, findings_of
+from tau2_logging.analysis.growing import GrowingLog
 from tau2_logging.analysis.reports.compared.compare_page import page_text
 from tau2_logging.analysis.reports.html import page
 from tau2_logging.analysis.reports.report_options import output_file
@@ -50,6 +51,7 @@ class ReportPages:
         self._folder = TemporaryDirectory(prefix="tau2-view-")
         self._pages: dict[tuple[str, ...], tuple[tuple[int, ...], Path]] = {}
         self._findings: dict[str, _Made] = {}
+        self._growing: tuple[str, GrowingLog] | None = None
         self._clock = clock
 
     def close(self) -> None:
@@ -58,7 +60,7 @@ class ReportPages:
 
     def report(self, run: Run) -> Path:
         """Return report.html of a run. Raises UserError if its log cannot be read."""
-        return self._page((run.name,), (run,), lambda: (read_run(run), ReportOptions()))
+        return self._page((run.name,), (run,), lambda: (self._read(run), ReportOptions()))
 
     def comparison(self, run: Run, other: Run) -> Path:
         """Return report.html of a run with another one beside it. Raises UserError if a log cannot be read."""
@@ -98,12 +100,20 @@ class ReportPages:
             self._pages[key] = (sizes, write(folder))
         return self._pages[key][1]
 
+    def _read(self, run: Run) -> RunLog:
+        """Return the log of a run; of one that goes on, what was read of it before is kept, for the run that was asked for last."""
+        if run.status != RUNNING or not run.logs:
+            return read_run(run)
+        if self._growing is None or self._growing[0] != run.name:
+            self._growing = run.name, GrowingLog(run.name)
+        return self._growing[1].read(run.logs)
+
     def findings(self, run: Run) -> dict[str, Any]:
         """Return the findings of a run so far, and when they were made."""
         sizes, known, now = _sizes(run), self._findings.get(run.name), self._clock()
         if known is not None and known.status == run.status and (known.sizes == sizes or now - known.at_s < _REST * known.took_s):
             return known.found
-        found = {"at": time.strftime("%H:%M:%S"), "findings": _findings(run)}
+        found = {"at": time.strftime("%H:%M:%S"), "findings": _findings(run, self._read(run))}
         made_s = self._clock()
         self._findings[run.name] = _Made(run.status, sizes, made_s, made_s - now, found)
         return found
@@ -117,8 +127,8 @@ def may_read_beside(run: Run) -> bool:
     return "/" not in run.name and not any((path.parent / "runs" / run.name).exists() for path in run.logs)
 
 
-def _findings(run: Run) -> list[dict[str, str]]:
-    found = [one for one in findings_of(read_run(run)) if run.status != RUNNING or one.key not in _AT_THE_END][:MOST_SHOWN]
+def _findings(run: Run, log: RunLog) -> list[dict[str, str]]:
+    found = [one for one in findings_of(log) if run.status != RUNNING or one.key not in _AT_THE_END][:MOST_SHOWN]
     return [{"sentence": one.sentence, "advice": one.advice, "saves": saving_text(one)} for one in found]
 
 

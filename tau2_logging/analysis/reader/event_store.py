@@ -25,6 +25,9 @@ _DTYPE: dict[str, Any] = {
     "float": pl.Float64, "int": pl.Int64, "bool": pl.Boolean, "time": pl.Datetime("ms"), "text": pl.Categorical, "token": pl.Categorical,
     "id": pl.String, "payload": pl.String,
 }  # fmt: skip
+_MOST_PARTS = 16
+"""Of a type, when a log grows; more are made one."""
+
 _NO_TIME = -(2**63)
 _SEPARATOR = "\x1f"
 """Between the parts of a task's name: no identifier holds it."""
@@ -45,6 +48,7 @@ class EventStore:
             self._tables = {type_: [table.filter(~_task_key(table).is_in(left_out)) for table in of] for type_, of in whole._tables.items()}
         self._folder: Path | None = None
         self._spilled = 0
+        self.placed_by_time = False
 
     def add(self, type_: str, table: pl.DataFrame) -> None:
         """Append events of one type."""
@@ -78,14 +82,17 @@ class EventStore:
         self._bytes = 0
 
     def close(self) -> None:
-        """Join what was added; no more events follow."""
+        """Join what was added. More may follow, and then another `close`, unless events were placed by their time."""
         for type_, table in self._joined():
             self._tables.setdefault(type_, []).append(table.lazy())
+            if len(self._tables[type_]) > _MOST_PARTS and self._folder is None:
+                self._tables[type_] = [pl.concat(map(_collected, self._tables[type_]), how="diagonal", rechunk=True).lazy()]
         self._place_calls_without_start()
 
     def _place_calls_without_start(self) -> None:
         """Give the older runner's calls a start: the time they were logged at, less their duration, since the first such start."""
         firsts = {type_: first for type_, tables in self._tables.items() if (first := _first_start(tables)) is not None}
+        self.placed_by_time = bool(firsts)
         for type_ in firsts:
             self._tables[type_] = [_placed(table, min(firsts.values())) for table in self._tables[type_]]
             self._columns[type_]["start_ms"] = None

@@ -75,6 +75,14 @@ def holds_only_events(name: str) -> bool:
     return Path(name).name.startswith("tau2_")
 
 
+def is_plain(name: str) -> bool:
+    """Return whether a file is read as it is: neither compressed nor standard input."""
+    if name == STDIN or name.endswith((".gz", ".zst", ".zstd")):
+        return False
+    with Path(name).open("rb") as file:
+        return not file.read(4).startswith((_GZIP, _ZSTD, *_UTF_16))
+
+
 def blocks(name: str, size: int = BLOCK_BYTES) -> Iterator[bytes]:
     """Yield the lines of a source in blocks of about `size` bytes, or the longest line.
 
