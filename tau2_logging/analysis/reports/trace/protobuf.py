@@ -44,7 +44,7 @@ def varints(numbers: Any) -> Bytes:
     longest = 64 if values.min(initial=0) < 0 else max(int(values.max(initial=0)).bit_length(), 1)
     width = -(-longest // 7)
     shifted = values.view(np.uint64)[:, None] >> (np.arange(width, dtype=np.uint64) * np.uint64(7))
-    rows = (shifted & np.uint64(0x7F)).astype(np.uint8)
+    rows: Bytes = (shifted & np.uint64(0x7F)).astype(np.uint8)
     rows[:, :-1] |= 0x80
     return rows
 
