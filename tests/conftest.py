@@ -28,6 +28,7 @@ from tests.support.litellm_clients import close_clients
 from tests.support.thorough import scaled
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # before anybody imports litellm, which would fetch it
+os.environ.setdefault("TAU2_LOGGING_CACHE", "off")  # what tests read is kept nowhere
 PACKAGE = str(Path(__file__).resolve().parent.parent / "tau2_logging")
 WRAPPED = (
     ("httpx", "HTTPTransport.handle_request"),

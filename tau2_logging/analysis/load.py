@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tau2_logging.analysis.file_reader import FileReader
 from tau2_logging.analysis.reader.block_reader import BlockReader
+from tau2_logging.analysis.reader.column_cache import ColumnCache, Reading
 from tau2_logging.analysis.reader.event_store import LIMIT_BYTES, EventStore
-from tau2_logging.analysis.reader.line import Rejected
+from tau2_logging.analysis.reader.file_reader import FileReader
+from tau2_logging.analysis.reader.line import FileCounts, Rejected
 from tau2_logging.analysis.reader.sources import as_paths
 from tau2_logging.analysis.run_log import RunLog
-from tau2_logging.analysis.tables.event_tables import FileCounts
 from tau2_logging.errors import UserError
 
 LATEST, ALL, LATEST_OF_EACH = "latest", "all", "latest of each file"
@@ -26,14 +26,25 @@ def load_log(paths: str | Path | Iterable[str | Path], run: str | Sequence[str] 
     Raises UserError if a file is missing, no event is found, or the run is not in the files.
     """
     files = as_paths(paths)
+    cache = ColumnCache(files)
+    found = cache.load()
+    if found is None:
+        found = _read(files, limit_bytes, cache)
+        cache.save(found)
+    return RunLog(found.store, files, found.counts, found.refused, choose_runs(found.store, run))
+
+
+def _read(files: Sequence[str], limit_bytes: int, cache: ColumnCache) -> Reading:
+    """Return the content of files, parsed."""
     store = EventStore(limit_bytes)
     refused: list[Rejected] = []
     reader = BlockReader()
-    readings = [FileReader(store, reader, name, number, refused).read() for number, name in enumerate(files)]
-    if not any(reading.events for reading in readings):
-        raise UserError(nothing_found(readings))
+    opened = [FileReader(store, reader, name, number, refused) for number, name in enumerate(files)]
+    counts = [file.read(digest) for file, digest in zip(opened, cache.digests, strict=True)]
+    if not any(reading.events for reading in counts):
+        raise UserError(nothing_found(counts))
     store.close()
-    return RunLog(store, files, readings, refused, choose_runs(store, run))
+    return Reading(store, counts, refused)
 
 
 def choose_runs(store: EventStore, run: str | Sequence[str]) -> list[str]:

@@ -16,7 +16,7 @@ from typing import Any
 from tau2_logging.analysis import ReportOptions, RunLog, load_log
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.findings.ranked import MOST_SHOWN, findings_of
-from tau2_logging.analysis.growing import GrowingLog
+from tau2_logging.analysis.follow import GrowingLog
 from tau2_logging.analysis.reports.compared.compare_page import page_text
 from tau2_logging.analysis.reports.html import page
 from tau2_logging.analysis.reports.report_options import output_file

@@ -97,6 +97,16 @@ class EventStore:
             self._tables[type_] = [_placed(table, min(firsts.values())) for table in self._tables[type_]]
             self._columns[type_]["start_ms"] = None
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether all columns are: none in files, and none of another store."""
+        return self._folder is None and self._whole is None
+
+    def tables(self) -> Iterator[tuple[str, pl.DataFrame]]:
+        """Yield each type of event with all of its columns."""
+        for type_ in self.types():
+            yield type_, pl.concat(map(_collected, self._parts(type_)), how="diagonal").select(self.columns([type_]))
+
     def without(self, simulations: Collection[tuple[str, str, str]]) -> EventStore:
         """Return the same events but those of these simulations, given as (run, domain, task)."""
         return EventStore(self._limit, self, frozenset(map(_SEPARATOR.join, simulations)))

@@ -1,4 +1,4 @@
-"""What a line of a log says, before it has columns."""
+"""What a line of a log says, before it has columns, and how reading a file went."""
 
 from __future__ import annotations
 
@@ -28,3 +28,17 @@ class Rejected:
     line: int
     reason: str
     text: str
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """What was read and how it went, by file: number of lines, of events, of other text, of lines that could not be read, and of values
+    that were left out of events (see `column_types`).
+    """
+
+    file: str
+    lines: int
+    events: int
+    other: int
+    rejected: int
+    values: int = 0

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from tau2_logging.analysis.reader.event_store import EventStore
-from tau2_logging.analysis.reader.line import Rejected
+from tau2_logging.analysis.reader.line import FileCounts, Rejected
 from tau2_logging.analysis.tables.frames import frame
 from tau2_logging.soundness.audited_tasks import Audits
 
@@ -18,20 +18,6 @@ if TYPE_CHECKING:
 
 NAMELESS = ""
 """The run of events that name none, in a log in which others do."""
-
-
-@dataclass(frozen=True)
-class FileCounts:
-    """What was read and how it went, by file: number of lines, of events, of other text, of lines that could not be read, and of values
-    that were left out of events (see `column_types`).
-    """
-
-    file: str
-    lines: int
-    events: int
-    other: int
-    rejected: int
-    values: int = 0
 
 
 @dataclass(frozen=True)

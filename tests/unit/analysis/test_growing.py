@@ -8,9 +8,8 @@ import pytest
 
 from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import RunLog, load_log
-from tau2_logging.analysis.file_reader import FileReader
-from tau2_logging.analysis.follow import follow
-from tau2_logging.analysis.growing import GrowingLog
+from tau2_logging.analysis.follow import GrowingLog, follow
+from tau2_logging.analysis.reader.file_reader import FileReader
 from tau2_logging.errors import UserError
 
 GOLDEN = Path(__file__).parents[2] / "golden"

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Protocol
 
 from tau2_logging.analysis.reader.block_reader import BlockReader
 from tau2_logging.analysis.reader.column_types import Cell, is_text, row_number, typed_row
 from tau2_logging.analysis.reader.event_store import EventStore
-from tau2_logging.analysis.reader.line import Line, Rejected
+from tau2_logging.analysis.reader.line import FileCounts, Line, Rejected
 from tau2_logging.analysis.reader.lines import is_whole, not_utf8, read_line, rejected
 from tau2_logging.analysis.reader.sources import blocks, domain_of, holds_only_events
-from tau2_logging.analysis.tables.event_tables import FileCounts
 
 MOST_REJECTED = 100_000
 """Lines that cannot be read are kept up to that many, and counted beyond."""
+
+
+class Digest(Protocol):
+    """What makes a digest of bytes."""
+
+    def update(self, data: bytes, /) -> None:
+        """Take more bytes."""
 
 
 class FileReader:
@@ -26,9 +33,10 @@ class FileReader:
         self._domain = domain_of(name)
         self._counts = dict.fromkeys(("lines", "events", "other", "rejected", "values"), 0)
 
-    def read(self) -> FileCounts:
-        """Return everything in the file."""
+    def read(self, digest: Digest) -> FileCounts:
+        """Read everything in the file. `digest` is given what is read."""
         for block in blocks(self._name):
+            digest.update(block)
             self.take(block)
         return self.counts
 

@@ -1,0 +1,155 @@
+"""Columns of logs that were read before, in the user's cache folder, by the content of the files: a second analysis reads no text.
+
+An entry is one file: a digest of the rest, a description as JSON, and a table for each type of event. Its name is made of what was read,
+byte for byte, and of the code that read it. So a log that has changed, also one of the same size and time, and another version of this
+package find no entry; a damaged entry is not used. Two processes may write at once, since an entry appears as a whole. Nothing here is
+needed: what cannot be read or written is left.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from tau2_logging.analysis.reader.event_store import EventStore
+from tau2_logging.analysis.reader.line import FileCounts, Rejected
+from tau2_logging.analysis.reader.sources import is_plain
+from tau2_logging.version import __version__
+
+VARIABLE = "TAU2_LOGGING_CACHE"
+"""Names the folder; `off`: none."""
+
+LEAST_BYTES = 20 << 20
+"""Smaller logs are read in a moment."""
+
+MOST_ENTRIES = 8
+_DIGEST, _LENGTH = 32, 8
+_CODE = ("*.py", "../../events/*.py")
+_PIECE = 8 << 20
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What reading files gives."""
+
+    store: EventStore
+    counts: list[FileCounts]
+    refused: list[Rejected]
+
+
+class ColumnCache:
+    """What was kept of some files. `digests` takes what is read of each, so that an entry is of the bytes that were parsed."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self._files = list(files)
+        self.digests = [blake2b(digest_size=_DIGEST) for _ in files]
+        self._folder = _folder(files)
+
+    def load(self) -> Reading | None:
+        """Return what is kept of these files as they are now; None if there is nothing that can be trusted."""
+        if self._folder is None:
+            return None
+        try:
+            if not any(self._folder.glob(f"{self._sizes()}-*")):
+                return None
+            entry = self._folder / self._name([_digest_of(name) for name in self._files])
+            found = self._read(entry.read_bytes())
+            os.utime(entry)
+        except (OSError, ValueError, KeyError, pl.exceptions.PolarsError):
+            return None
+        return found
+
+    def save(self, reading: Reading) -> None:
+        """Keep a reading of all of the files, unless there is no room for it."""
+        if self._folder is None or not reading.store.in_memory:
+            return
+        with suppress(OSError, pl.exceptions.PolarsError):
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._write(self._folder / self._name([digest.hexdigest() for digest in self.digests]), self._packed(reading))
+            for old in sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-MOST_ENTRIES]:
+                old.unlink()
+
+    def _sizes(self) -> str:
+        return "+".join(str(os.stat(name).st_size) for name in self._files[:5])
+
+    def _name(self, digests: Sequence[str]) -> str:
+        """Return the name of the entry. A file's name tells its domain, and whether it holds nothing but events."""
+        names = [Path(name).name for name in self._files]
+        return f"{self._sizes()}-{blake2b(json.dumps([code_digest(), names, list(digests)]).encode(), digest_size=16).hexdigest()}"
+
+    def _packed(self, reading: Reading) -> bytes:
+        tables, data = [], io.BytesIO()
+        for type_, table in reading.store.tables():
+            begin = data.tell()
+            table.write_ipc(data, compression="lz4")
+            tables.append([type_, table.columns, begin, data.tell()])
+        places = {name: place for place, name in enumerate(self._files)}
+        said = {
+            "tables": tables, "counts": [asdict(one) for one in reading.counts],
+            "refused": [[places[one.file], one.line, one.reason, one.text] for one in reading.refused],
+        }  # fmt: skip
+        head = json.dumps(said).encode()
+        rest = b"".join((len(head).to_bytes(_LENGTH, "big"), head, data.getbuffer()))
+        return blake2b(rest, digest_size=_DIGEST).digest() + rest
+
+    def _read(self, entry: bytes) -> Reading:
+        rest = memoryview(entry)[_DIGEST:]
+        if blake2b(rest, digest_size=_DIGEST).digest() != entry[:_DIGEST]:
+            raise ValueError("damaged")
+        start = _LENGTH + int.from_bytes(rest[:_LENGTH], "big")
+        said: dict[str, Any] = json.loads(bytes(rest[_LENGTH:start]))
+        store = EventStore()
+        for type_, columns, begin, end in said["tables"]:
+            store.add(type_, pl.read_ipc(io.BytesIO(rest[start + begin : start + end])).select(columns))
+        store.close()
+        counts = [FileCounts(**{**one, "file": name}) for one, name in zip(said["counts"], self._files, strict=True)]
+        return Reading(store, counts, [Rejected(self._files[place], *others) for place, *others in said["refused"]])
+
+    def _write(self, path: Path, content: bytes) -> None:
+        """Write a file that appears as a whole, or not at all."""
+        handle, name = tempfile.mkstemp(dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+            os.replace(name, path)
+        except OSError:
+            os.unlink(name)
+            raise
+
+
+def _folder(files: Sequence[str]) -> Path | None:
+    """Return where entries are; None if there are to be none of these files."""
+    told = os.environ.get(VARIABLE, "")
+    if told == "off" or not all(map(is_plain, files)) or sum(os.stat(name).st_size for name in files) < LEAST_BYTES:
+        return None
+    with suppress(RuntimeError):  # no home
+        return Path(told) if told else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tau2-logging" / "columns"
+    return None
+
+
+def _digest_of(name: str) -> str:
+    digest = blake2b(digest_size=_DIGEST)
+    with Path(name).open("rb") as file:
+        while piece := file.read(_PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
+
+
+@lru_cache(maxsize=1)
+def code_digest() -> str:
+    """Return what tells one version of the code that makes columns from another."""
+    digest = blake2b(f"{__version__} {pl.__version__}".encode(), digest_size=16)
+    for path in sorted(path for pattern in _CODE for path in Path(__file__).parent.glob(pattern)):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
