@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[list[str], list[str]]] = {
     "what_if": (["-m", "benchmarks.what_if"], ["--only", "scripted, even", "server, 2 at a time", "--concurrency", "8"]),
     "replay": (["-m", "benchmarks.replay"], ["--tasks", "5", "--simulations", "5"]),
     "attribution": (["-m", "benchmarks.attribution", "scripted", "--trials", "2"], ["--trials", "1", "--tasks", "6"]),
+    "answers": (["-m", "benchmarks.answers"], ["--megabytes", "20", "--repeat", "1"]),
     "load": (["benchmarks/load/run.py"], ["--megabytes", "20", "--repeat", "2"]),
     "real_servers": (["-m", "benchmarks.real_servers"], ["--only", "llama", "proxy"]),
 }
