@@ -9,6 +9,7 @@ import numpy as np
 
 from tau2_logging.analysis.measures.percentiles import SUMMARY_COLUMNS, percentile, summarize
 from tau2_logging.analysis.tables.columns import as_floats, numbers
+from tau2_logging.analysis.tables.frames import all_columns
 from tau2_logging.analysis.tables.outcomes import is_error
 from tau2_logging.events import MODEL_CALL_TYPES
 
@@ -68,7 +69,8 @@ def latency_table(log: LogData, by: str | Sequence[str] = "type") -> pd.DataFram
     keys = list(dict.fromkeys(["type", *([by] if isinstance(by, str) else by)]))
     whole_ms = total_time(log)
     rows = []
-    for type_ in LATENCY_TYPES:  # one at a time: memory for the columns of one type only
+    told = [type_ for type_ in LATENCY_TYPES if set(keys) <= set(all_columns(log.store, [type_]))]
+    for type_ in told:  # one at a time: memory for the columns of one type only
         calls = log.select(dict.fromkeys([*_COLUMNS, *keys]), types=[type_])
         rows += sorted(_rows(calls, keys, whole_ms), key=lambda row: -np.nan_to_num(row["total_ms"]))
     return _shown(pd.DataFrame(rows, columns=[*keys, *SUMMARY_COLUMNS, "share", *_TOKEN_COLUMNS, _UNTIMED]))
@@ -114,8 +116,9 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 def failures(calls: pd.DataFrame) -> Any:
     """Return which events tell of a failure: a call with an error, a simulation that ended in error or timeout."""
     failed = calls["error"].fillna(False).to_numpy(dtype=bool)
-    ended = calls["status"].isin(["error", "timeout"]) | calls["termination"].map(is_error)
-    return failed | ended.to_numpy(dtype=bool)
+    ended = calls["status"].isin(["error", "timeout"]).to_numpy(dtype=bool)
+    said = calls["termination"].notna().any()  # by simulations alone: not every one of half a million calls is asked
+    return failed | ended | (calls["termination"].map(is_error).to_numpy(dtype=bool) if said else False)
 
 
 def _token_figures(values: Mapping[str, Any]) -> dict[str, float | int]:

@@ -70,6 +70,7 @@ def _session_figures(table: pd.DataFrame) -> dict[str, float]:
     return {"length": length, "slots": len(ends), "idle": float((end - ends).sum()), "tail": end - float(table["at_ms"].max())}
 
 
+@kept
 def start_up_ms(log: LogData) -> float | None:
     """From each start of the run to its first simulation, by the time of day, all starts together; None if the log does not say.
 

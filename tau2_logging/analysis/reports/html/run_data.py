@@ -53,9 +53,11 @@ class Strings:
             self.texts.append(text)
         return self._codes[text]
 
-    def column(self, values: Iterable[object]) -> list[int | None]:
+    def column(self, values: Any) -> list[int | None]:
         """Return the codes of a column."""
-        return [self.code(value) for value in values]
+        places, different = pd.factorize(np.asarray(values, dtype=object))
+        codes = [*(self.code(value) for value in different), None]
+        return [codes[place] for place in places.tolist()]
 
 
 def whole(values: Any, scale: float = 1.0) -> list[int | None]:
