@@ -36,7 +36,7 @@ def shell(command: str) -> str:
 def ours(path: str) -> str:
     from tau2_logging.analysis import load_log
 
-    os.environ["TAU2_LOGGING_CACHE"] = "off"
+    os.environ.setdefault("TAU2_LOGGING_CACHE", "off")
     log = load_log(path)
     return f"{log.store.select(['llm_call'], ['duration_ms'])['duration_ms'].mean():.6g}"
 

@@ -1,4 +1,4 @@
-"""Reading logs: `load_log`."""
+"""FilesRead logs: `load_log`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tau2_logging.analysis.reader.block_reader import BlockReader
-from tau2_logging.analysis.reader.column_cache import ColumnCache, Reading
+from tau2_logging.analysis.reader.column_cache import ColumnCache, FilesRead
 from tau2_logging.analysis.reader.event_store import LIMIT_BYTES, EventStore
 from tau2_logging.analysis.reader.file_reader import FileReader
 from tau2_logging.analysis.reader.line import FileCounts, Rejected
@@ -34,7 +34,7 @@ def load_log(paths: str | Path | Iterable[str | Path], run: str | Sequence[str] 
     return RunLog(found.store, files, found.counts, found.refused, choose_runs(found.store, run))
 
 
-def _read(files: Sequence[str], limit_bytes: int, cache: ColumnCache) -> Reading:
+def _read(files: Sequence[str], limit_bytes: int, cache: ColumnCache) -> FilesRead:
     """Return the content of files, parsed."""
     store = EventStore(limit_bytes)
     refused: list[Rejected] = []
@@ -44,7 +44,7 @@ def _read(files: Sequence[str], limit_bytes: int, cache: ColumnCache) -> Reading
     if not any(reading.events for reading in counts):
         raise UserError(nothing_found(counts))
     store.close()
-    return Reading(store, counts, refused)
+    return FilesRead(store, counts, refused)
 
 
 def choose_runs(store: EventStore, run: str | Sequence[str]) -> list[str]:

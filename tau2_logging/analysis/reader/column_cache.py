@@ -40,7 +40,7 @@ _PIECE = 8 << 20
 
 
 @dataclass(frozen=True)
-class Reading:
+class FilesRead:
     """What reading files gives."""
 
     store: EventStore
@@ -56,7 +56,7 @@ class ColumnCache:
         self.digests = [blake2b(digest_size=_DIGEST) for _ in files]
         self._folder = _folder(files)
 
-    def load(self) -> Reading | None:
+    def load(self) -> FilesRead | None:
         """Return what is kept of these files as they are now; None if there is nothing that can be trusted."""
         if self._folder is None:
             return None
@@ -70,7 +70,7 @@ class ColumnCache:
             return None
         return found
 
-    def save(self, reading: Reading) -> None:
+    def save(self, reading: FilesRead) -> None:
         """Keep a reading of all of the files, unless there is no room for it."""
         if self._folder is None or not reading.store.in_memory:
             return
@@ -88,7 +88,7 @@ class ColumnCache:
         names = [Path(name).name for name in self._files]
         return f"{self._sizes()}-{blake2b(json.dumps([code_digest(), names, list(digests)]).encode(), digest_size=16).hexdigest()}"
 
-    def _packed(self, reading: Reading) -> bytes:
+    def _packed(self, reading: FilesRead) -> bytes:
         tables, data = [], io.BytesIO()
         for type_, table in reading.store.tables():
             begin = data.tell()
@@ -103,7 +103,7 @@ class ColumnCache:
         rest = b"".join((len(head).to_bytes(_LENGTH, "big"), head, data.getbuffer()))
         return blake2b(rest, digest_size=_DIGEST).digest() + rest
 
-    def _read(self, entry: bytes) -> Reading:
+    def _read(self, entry: bytes) -> FilesRead:
         rest = memoryview(entry)[_DIGEST:]
         if blake2b(rest, digest_size=_DIGEST).digest() != entry[:_DIGEST]:
             raise ValueError("damaged")
@@ -114,7 +114,7 @@ class ColumnCache:
             store.add(type_, pl.read_ipc(io.BytesIO(rest[start + begin : start + end])).select(columns))
         store.close()
         counts = [FileCounts(**{**one, "file": name}) for one, name in zip(said["counts"], self._files, strict=True)]
-        return Reading(store, counts, [Rejected(self._files[place], *others) for place, *others in said["refused"]])
+        return FilesRead(store, counts, [Rejected(self._files[place], *others) for place, *others in said["refused"]])
 
     def _write(self, path: Path, content: bytes) -> None:
         """Write a file that appears as a whole, or not at all."""

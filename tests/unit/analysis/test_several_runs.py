@@ -99,7 +99,7 @@ def test_the_folder_of_a_run_holds_what_an_analysis_of_that_run_alone_gives(
     written: tuple[Path, str], log_file: Path, tmp_path: Path
 ) -> None:
     formats = ("csv", "json", "markdown", "trace", "speedscope")
-    assert analyze("--log_file", log_file, "--run", TWO, "--output_dir", tmp_path, "--deep", "--format", *formats) == 0
+    assert analyze("--log_file", log_file, "--run", TWO, "--output_dir", tmp_path, "--deep", "--tasks", "1", "--format", *formats) == 0
     for path in tmp_path.iterdir():
         if path.name != "analysis.json":
             assert path.read_bytes() == (written[0] / TWO / path.name).read_bytes(), path.name
