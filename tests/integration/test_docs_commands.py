@@ -60,9 +60,9 @@ PARSE_ONLY: dict[str, Callable[[list[str]], Any]] = {
     "tau2-logging view": lambda words: view.build_parser().parse_args(words),
     "tau2-enhanced": lambda words: run_local.build_parser().parse_args(enhanced.translated(words)),
 }
-GOOD = {"manipulation": {0, 3}, "analyze": {0, 1, 3}, "status": {0, 1}, "--slo": {0, 3}, "openai/sim": {0, 1}}
-"""Exit codes by a word of the command; any other command has to end with 0. Two tasks are too few to show that a variant was delivered, and
-the simulated server solves none."""
+GOOD = {"manipulation": {0, 3}, "analyze": {0, 1, 3}, "status": {0, 1}, "--slo": {0, 3}, "openai/sim": {0, 1}, '{"fails": 0.5}': {0, 1}}
+"""Exit codes by a word of the command; any other command has to end with 0. Two tasks are too few to show that a variant was delivered,
+the simulated server solves none, and a judge that fails leaves simulations without a reward."""
 
 
 def test_every_command_has_a_rule() -> None:
