@@ -1,7 +1,7 @@
 """A run's model calls as a load: AIPerf replays them against the server that the run had, and the figures are compared.
 
     python -m venv /tmp/aiperf && /tmp/aiperf/bin/pip install aiperf
-    python -m benchmarks.replay /tmp/aiperf/bin/aiperf [--tasks 10]
+    python -m benchmarks.trace_load /tmp/aiperf/bin/aiperf [--tasks 10]
 
 Exit code 1 if AIPerf loses a request, or if its time to first token or throughput differ by more than 10 % from the run's.
 """
