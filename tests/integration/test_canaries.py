@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 import urllib.request
@@ -137,7 +138,8 @@ def leaks(folder: Path, canaries: set[str], leave_out: str = "") -> dict[str, li
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not (leave_out and re.match(leave_out, path.name)):
-            data = path.read_bytes().decode("utf-8", "replace")
+            packed = path.read_bytes()
+            data = (gzip.decompress(packed) if path.suffix == ".gz" else packed).decode("utf-8", "replace")
             found[str(path.relative_to(folder))] = sorted(canary for canary in canaries if canary in data)
     return {name: held for name, held in found.items() if held}
 
