@@ -23,8 +23,8 @@ from benchmarks.branch.planted import AGENT, PlantedCase, drawn_cases, planted_t
 from tau2_logging.replays.branch_arms import Swap
 from tau2_logging.replays.branch_runs import BranchPlayer
 from tau2_logging.replays.decisive_turn import MOST_TIMES, ChanceCurve, Decision, find_decisive_turn
-from tau2_logging.replays.rebuilt_talk import RebuiltTalk, RefusedTalks, TalkRebuilder
-from tau2_logging.replays.recorded_talks import read_talks
+from tau2_logging.replays.rebuilt_simulations import RebuiltSimulation, RefusedSimulations, SimulationRebuilder
+from tau2_logging.replays.saved_simulations import read_saved
 from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuilder
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.session import run_given
@@ -67,20 +67,20 @@ def _config(folder: Path) -> RunConfig:
     )
 
 
-def _recorded(config: RunConfig, cases: list[PlantedCase]) -> list[RebuiltTalk]:
+def _recorded(config: RunConfig, cases: list[PlantedCase]) -> list[RebuiltSimulation]:
     """Return the conversations of all cases, in which the planted mistakes were made."""
-    harness, refused = Tau2Harness.load(), RefusedTalks()
+    harness, refused = Tau2Harness.load(), RefusedSimulations()
     with recording(cases):
         folder, _ = run_given(config, harness, {"mock": [planted_task(case) for case in cases]})
     with ConversationRebuilder(harness) as rebuilder:
-        rebuilt = TalkRebuilder(harness, rebuilder).all(read_talks([folder]), refused)
+        rebuilt = SimulationRebuilder(harness, rebuilder).all(read_saved([folder]), refused)
     assert not refused.found, refused.rows()
-    by_task = {one.talk.task: one for one in rebuilt}
+    by_task = {one.saved.task: one for one in rebuilt}
     return [by_task[f"case {case.number}"] for case in cases]
 
 
-def _searched(origin: RebuiltTalk, case: PlantedCase, config: RunConfig, budget: int) -> tuple[Decision, ChanceCurve]:
-    assert origin.talk.won is False, (case, origin.talk.reward)
+def _searched(origin: RebuiltSimulation, case: PlantedCase, config: RunConfig, budget: int) -> tuple[Decision, ChanceCurve]:
+    assert origin.saved.won is False, (case, origin.saved.reward)
     player = BranchPlayer(origin, replace(config, log_dir=config.log_dir / "branches"))
     curve = ChanceCurve(origin.turns, won=False)
 

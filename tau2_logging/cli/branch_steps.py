@@ -13,8 +13,8 @@ from tau2_logging.replays.branch_arms import Swap, swaps_of
 from tau2_logging.replays.branch_results import about, branch_lines, branch_row, compared_arms, keep, price, scan_lines, scan_row
 from tau2_logging.replays.branch_runs import BranchPlayer, expected_usd
 from tau2_logging.replays.decisive_turn import ChanceCurve, find_decisive_turn, first_turns
-from tau2_logging.replays.rebuilt_talk import RebuiltTalk, TalkRebuilder
-from tau2_logging.replays.recorded_talks import config_of, one_talk, read_talks
+from tau2_logging.replays.rebuilt_simulations import RebuiltSimulation, SimulationRebuilder
+from tau2_logging.replays.saved_simulations import config_of, one_saved, read_saved
 from tau2_logging.runner.harness.load_harness import load_harness
 from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuilder, ReplayRefused
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
@@ -26,10 +26,10 @@ def branch(args: argparse.Namespace) -> int:
     """Branch or scan. Raises UserError for what cannot be branched."""
     _check(args)
     swaps = swaps_of(args.swap, json_object("--swap-args", args.swap_args))
-    talk = one_talk(read_talks([args.run]), args.task, args.trial)
-    config = _settings(config_of(talk), args)
+    saved = one_saved(read_saved([args.run]), args.task, args.trial)
+    config = _settings(config_of(saved), args)
     harness = load_harness(config)
-    origin = _rebuilt(harness, talk, args.tasks)
+    origin = _rebuilt(harness, saved, args.tasks)
     player = BranchPlayer(origin, config)
     print(about(origin))
     return _scan(player, args) if args.scan else _at(player, args, swaps)
@@ -59,15 +59,15 @@ def _settings(config: RunConfig, args: argparse.Namespace) -> RunConfig:
     return config
 
 
-def _rebuilt(harness: Tau2Harness, talk: object, tasks: str) -> RebuiltTalk:
+def _rebuilt(harness: Tau2Harness, saved: object, tasks: str) -> RebuiltSimulation:
     with ConversationRebuilder(harness) as rebuilder:
         try:
-            return TalkRebuilder(harness, rebuilder, tasks).rebuilt(talk)  # type: ignore[arg-type]
+            return SimulationRebuilder(harness, rebuilder, tasks).rebuilt(saved)  # type: ignore[arg-type]
         except ReplayRefused as refused:
             raise UserError(f"it cannot be branched: {refused}") from refused
 
 
-def _first(origin: RebuiltTalk) -> int:
+def _first(origin: RebuiltSimulation) -> int:
     """Return the first turn after which there is something to play: tau2's greeting and the task's own history are always there."""
     return origin.first_turn or (0 if origin.solo else 1)
 
@@ -91,11 +91,11 @@ def _at(player: BranchPlayer, args: argparse.Namespace, swaps: tuple[Swap, ...])
 
 def _scan(player: BranchPlayer, args: argparse.Namespace) -> int:
     origin = player.origin
-    won = origin.talk.won
+    won = origin.saved.won
     if won is None:
-        raise UserError(f"{origin.talk.name} has no reward: there is no end that a turn could have decided")
+        raise UserError(f"{origin.saved.name} has no reward: there is no end that a turn could have decided")
     if origin.turns <= _first(origin):
-        raise UserError(f"{origin.talk.name} has {origin.turns} turn, and nothing was played: there is no turn that could have decided it")
+        raise UserError(f"{origin.saved.name} has {origin.turns} turn, and nothing was played: there is no turn that could have decided it")
     curve = ChanceCurve(origin.turns, won)
     usd = expected_usd(origin, [first_turns(_first(origin), origin.turns)[0]])
     bound = None if usd is None else usd * args.budget

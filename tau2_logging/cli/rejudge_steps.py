@@ -6,10 +6,10 @@ import argparse
 import sys
 
 from tau2_logging.errors import UserError
-from tau2_logging.replays.rebuilt_talk import RefusedTalks, TalkRebuilder
-from tau2_logging.replays.recorded_talks import read_talks
+from tau2_logging.replays.rebuilt_simulations import RefusedSimulations, SimulationRebuilder
 from tau2_logging.replays.rejudge_report import report_lines, report_of, write_report
 from tau2_logging.replays.rejudging import judges_of, rejudged
+from tau2_logging.replays.saved_simulations import read_saved
 from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuilder
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
@@ -20,13 +20,13 @@ def rejudge(args: argparse.Namespace) -> int:
     """Score again what was recorded. Raises UserError for bad input, or if nothing can be scored."""
     _check(args)
     judges = judges_of(args.judge_llm, [json_object("--judge-llm-args", text) for text in args.judge_llm_args])
-    talks = read_talks(dict.fromkeys(args.paths))
-    harness, refused = Tau2Harness.load(), RefusedTalks()
+    recordings = read_saved(dict.fromkeys(args.paths))
+    harness, refused = Tau2Harness.load(), RefusedSimulations()
     with ConversationRebuilder(harness) as rebuilder:
-        rebuilt = TalkRebuilder(harness, rebuilder, args.tasks).all(talks, refused)
+        rebuilt = SimulationRebuilder(harness, rebuilder, args.tasks).all(recordings, refused)
     if not rebuilt:
-        talk, why = refused.found[0]
-        raise UserError(f"none of {len(talks)} conversations can be judged again; the first, {talk.name}: {why}")
+        saved, why = refused.found[0]
+        raise UserError(f"none of {len(recordings)} conversations can be judged again; the first, {saved.name}: {why}")
     config = RunConfig(log_dir=args.log_dir, max_concurrency=args.max_concurrency, max_cost=args.max_cost)
     found = rejudged(rebuilt, judges, args.trials, config, _progress)
     report = report_of(found, refused)

@@ -15,7 +15,7 @@ from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.replays.branch_arms import Swap
 from tau2_logging.replays.branch_runs import Tallies, Tally
 from tau2_logging.replays.decisive_turn import MOST_TIMES, ChanceCurve, Decision
-from tau2_logging.replays.rebuilt_talk import RebuiltTalk
+from tau2_logging.replays.rebuilt_simulations import RebuiltSimulation
 from tau2_logging.runner.harness.branch_harness import turns_in
 from tau2_logging.statistics.two_shares import SharesApart, share_interval, shares_apart
 from tau2_logging.units import money
@@ -82,12 +82,12 @@ def _known(value: float) -> float | None:
     return None if value != value else round(value, 6)
 
 
-def branch_row(origin: RebuiltTalk, turn: int, arms: Sequence[BranchedArm], runs: Sequence[Path]) -> dict[str, Any]:
+def branch_row(origin: RebuiltSimulation, turn: int, arms: Sequence[BranchedArm], runs: Sequence[Path]) -> dict[str, Any]:
     """Return the row of a branch."""
     return {**_head(origin, "branch", runs), "at": turn, "arms": [arm.row(turn) for arm in arms]}
 
 
-def scan_row(origin: RebuiltTalk, curve: ChanceCurve, decision: Decision, runs: Sequence[Path]) -> dict[str, Any]:
+def scan_row(origin: RebuiltSimulation, curve: ChanceCurve, decision: Decision, runs: Sequence[Path]) -> dict[str, Any]:
     """Return the row of a scan."""
     chances = [tally_row(turn, Tally(curve.solved[turn], curve.scored[turn], 0, None)) for turn in curve.tried()]
     for chance in chances:
@@ -104,17 +104,17 @@ def scan_row(origin: RebuiltTalk, curve: ChanceCurve, decision: Decision, runs: 
     }  # fmt: skip
 
 
-def _head(origin: RebuiltTalk, kind: str, runs: Sequence[Path]) -> dict[str, Any]:
-    talk = origin.talk
+def _head(origin: RebuiltSimulation, kind: str, runs: Sequence[Path]) -> dict[str, Any]:
+    saved = origin.saved
     return {
-        "schema": 1, "kind": kind, "time": time.strftime("%Y-%m-%dT%H:%M:%S"), "run": talk.run, "domain": talk.label, "task": talk.task,
-        "trial": talk.trial, "turns": origin.turns, "reward": talk.reward, "runs": [str(run) for run in runs],
+        "schema": 1, "kind": kind, "time": time.strftime("%Y-%m-%dT%H:%M:%S"), "run": saved.run, "domain": saved.label, "task": saved.task,
+        "trial": saved.trial, "turns": origin.turns, "reward": saved.reward, "runs": [str(run) for run in runs],
     }  # fmt: skip
 
 
-def keep(origin: RebuiltTalk, row: Mapping[str, Any]) -> Path:
+def keep(origin: RebuiltSimulation, row: Mapping[str, Any]) -> Path:
     """Append a row to the file beside the recorded run; returns its path. Raises UserError if it cannot be written."""
-    path = origin.talk.source.parent / BRANCHES_FILE
+    path = origin.saved.source.parent / BRANCHES_FILE
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
@@ -123,11 +123,11 @@ def keep(origin: RebuiltTalk, row: Mapping[str, Any]) -> Path:
     return path
 
 
-def about(origin: RebuiltTalk) -> str:
+def about(origin: RebuiltSimulation) -> str:
     """Return a line on the recorded conversation."""
-    reward, won = origin.talk.reward, origin.talk.won
+    reward, won = origin.saved.reward, origin.saved.won
     ended = "without a reward" if won is None else f"{'won' if won else 'lost'} (reward {reward:g})"
-    return f"{origin.talk.name}: {origin.turns} turns, {ended}; all of its {origin.calls} calls are answered as recorded"
+    return f"{origin.saved.name}: {origin.turns} turns, {ended}; all of its {origin.calls} calls are answered as recorded"
 
 
 def price(usd: float | None, limit: float | None) -> str:
@@ -138,15 +138,15 @@ def price(usd: float | None, limit: float | None) -> str:
     return f"{'free' if usd == 0 else f'about {money(usd)}'}, as recorded{bound}"
 
 
-def branch_lines(origin: RebuiltTalk, turn: int, arms: Sequence[BranchedArm]) -> Iterator[str]:
+def branch_lines(origin: RebuiltSimulation, turn: int, arms: Sequence[BranchedArm]) -> Iterator[str]:
     """Yield a branch for the terminal."""
     yield f"after turn {turn} ({described(origin, turn)})"
-    won = origin.talk.won
+    won = origin.saved.won
     yield f"  {'recorded':28} {'no reward' if won is None else f'{int(won)} of 1'}"
     yield from (arm.line() for arm in arms)
 
 
-def scan_lines(origin: RebuiltTalk, curve: ChanceCurve, decision: Decision) -> Iterator[str]:
+def scan_lines(origin: RebuiltSimulation, curve: ChanceCurve, decision: Decision) -> Iterator[str]:
     """Yield a scan for the terminal."""
     yield "after turn   solved    chance of success"
     for turn in curve.tried():
@@ -159,7 +159,7 @@ def scan_lines(origin: RebuiltTalk, curve: ChanceCurve, decision: Decision) -> I
     yield f"{decision.simulations} simulations; every turn {MOST_TIMES} times would have taken {every}."
 
 
-def decisive_sentence(origin: RebuiltTalk, decision: Decision) -> str:
+def decisive_sentence(origin: RebuiltSimulation, decision: Decision) -> str:
     """Return which turn decided, with its evidence."""
     if decision.turn is None:
         return f"No turn decided it: {decision.remark}."
@@ -176,7 +176,7 @@ def decisive_sentence(origin: RebuiltTalk, decision: Decision) -> str:
     )
 
 
-def described(origin: RebuiltTalk, turn: int) -> str:
+def described(origin: RebuiltSimulation, turn: int) -> str:
     """Return who acted in a turn and what it was, in few words."""
     if turn == 0:
         return "the beginning"
@@ -186,7 +186,7 @@ def described(origin: RebuiltTalk, turn: int) -> str:
     return f"{_speaker(origin, turn)}: {calls or shorten(' '.join(mask_text(message.content or '').split()), 40)}"
 
 
-def _speaker(origin: RebuiltTalk, turn: int) -> str:
+def _speaker(origin: RebuiltSimulation, turn: int) -> str:
     role = origin.messages[[0, *turns_in(origin.messages)][turn - 1]].role
     return "agent" if role == "assistant" else str(role)
 

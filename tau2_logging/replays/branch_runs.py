@@ -11,7 +11,7 @@ from typing import Any
 from tau2_logging.analysis.load import load_log
 from tau2_logging.events.domain_label import arm_label
 from tau2_logging.replays.branch_arms import Swap, branch_config, by_judge
-from tau2_logging.replays.rebuilt_talk import RebuiltTalk
+from tau2_logging.replays.rebuilt_simulations import RebuiltSimulation
 from tau2_logging.runner.harness.branch_harness import BranchHarness, BranchPoint, branch_name, branch_point
 from tau2_logging.runner.session import run_given
 from tau2_logging.runner.settings.config import RunConfig
@@ -51,7 +51,7 @@ Tallies = dict[tuple[str, int], Tally]
 class BranchPlayer:
     """Plays on from turns of one conversation. `runs` are the folders of the runs that it has made, `spent_usd` what they cost."""
 
-    origin: RebuiltTalk
+    origin: RebuiltSimulation
     config: RunConfig
     runs: list[Path] = field(default_factory=list)
     spent_usd: float | None = 0.0
@@ -76,10 +76,10 @@ class BranchPlayer:
         harness = BranchHarness(points, _origin(self.origin, points))
         config = self._config(swaps, max(times.values()), points)
         keys = {
-            (arm_label(self.origin.talk.domain, swap.name), point.name, trial)
+            (arm_label(self.origin.saved.domain, swap.name), point.name, trial)
             for swap in swaps for point in points for trial in range(times[point.turn])
         }  # fmt: skip
-        folder, code = run_given(config, harness, {self.origin.talk.domain: harness.branch_tasks()}, keys)
+        folder, code = run_given(config, harness, {self.origin.saved.domain: harness.branch_tasks()}, keys)
         self.runs.append(folder)
         if code in STOPPED:
             raise KeyboardInterrupt
@@ -94,12 +94,12 @@ class BranchPlayer:
         left = None if config.max_cost is None else config.max_cost - (self.spent_usd or 0.0)
         return replace(
             config,
-            domains=(self.origin.talk.domain,),
+            domains=(self.origin.saved.domain,),
             task_ids=tuple(point.name for point in points),
             num_tasks=None,
             num_trials=trials,
             max_cost=left,
-            seed=_seed(self.origin.talk.name, config.seed, self.started),
+            seed=_seed(self.origin.saved.name, config.seed, self.started),
             progress=False,
             quiet=True,
             profile=True,
@@ -107,7 +107,7 @@ class BranchPlayer:
         )
 
     def _tallies(self, folder: Path, log_dir: Path, times: Mapping[int, int], swaps: Sequence[Swap]) -> Tallies:
-        domain, task = self.origin.talk.domain, str(self.origin.task.id)
+        domain, task = self.origin.saved.domain, str(self.origin.task.id)
         costs = _costs(log_dir / f"tau2_{domain}.log", folder.name)
         turns = {branch_name(task, turn): turn for turn in times}
         tallies = {(swap.name, turn): Tally() for swap in swaps for turn in times}
@@ -120,8 +120,8 @@ class BranchPlayer:
         return tallies
 
 
-def _origin(origin: RebuiltTalk, points: Sequence[BranchPoint]) -> dict[str, object]:
-    return {"branched_from": origin.talk.name, "branched_at": ",".join(str(point.turn) for point in points)}
+def _origin(origin: RebuiltSimulation, points: Sequence[BranchPoint]) -> dict[str, object]:
+    return {"branched_from": origin.saved.name, "branched_at": ",".join(str(point.turn) for point in points)}
 
 
 def _costs(log: Path, run: str) -> dict[tuple[str, str, int], float | None]:
@@ -136,14 +136,14 @@ def _seed(name: str, seed: int, number: int) -> int:
     return int.from_bytes(hashlib.blake2b(f"{name}|{seed}|{number}".encode(), digest_size=4).digest(), "big") % 1_000_000
 
 
-def expected_usd(origin: RebuiltTalk, turns: Sequence[int]) -> float | None:
+def expected_usd(origin: RebuiltSimulation, turns: Sequence[int]) -> float | None:
     """Return what a simulation from each of these turns may cost together, if what is left of the recorded one costs again what it cost;
     None if the recorded one does not say (tau2 writes 0 for a model whose price it does not know)."""
-    simulation = origin.talk.simulation
+    simulation = origin.saved.simulation
     costs: list[Any] = [simulation.get("agent_cost"), simulation.get("user_cost")]
     if any(cost is None for cost in costs):
         return None
     total = float(sum(costs))
-    if total == 0 and not origin.talk.is_scripted:
+    if total == 0 and not origin.saved.is_scripted:
         return None
     return sum(total * (origin.turns - turn) / origin.turns for turn in turns)

@@ -11,8 +11,8 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.secrets.masking import mask_text, shorten
-from tau2_logging.replays.judged_talks import RECORDED, Flip, Judging, flips, judges_agree
-from tau2_logging.replays.rebuilt_talk import RefusedTalks
+from tau2_logging.replays.judged_simulations import RECORDED, Flip, Judging, flips, judges_agree
+from tau2_logging.replays.rebuilt_simulations import RefusedSimulations
 from tau2_logging.replays.rejudging import Rejudged
 from tau2_logging.statistics.kappa import Agreement
 from tau2_logging.statistics.score import is_solved
@@ -22,12 +22,12 @@ from tau2_logging.units import money
 _MOST_FLIPS = 8
 
 
-def report_of(found: Rejudged, refused: RefusedTalks) -> dict[str, Any]:
+def report_of(found: Rejudged, refused: RefusedSimulations) -> dict[str, Any]:
     """Return all figures, as rejudge.json has them."""
     parts, rests_on = found.parts()
     return {
         "schema": 1,
-        "conversations": len(found.talks),
+        "conversations": len(found.recordings),
         "refused": {"count": len(refused.found), "reasons": dict(refused.counts()), "simulations": refused.rows()},
         "judges": [_judge_row(found, name) for name in dict.fromkeys(judging.judge for judging in found.judgings)],
         "agreement": [

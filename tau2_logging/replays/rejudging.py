@@ -10,8 +10,8 @@ from typing import Any
 
 from tau2_logging.analysis.deep.reading.run_info import settings_of
 from tau2_logging.analysis.load import load_log
-from tau2_logging.replays.judged_talks import RECORDED, Judging, Key, TalkVerdict, verdict_of
-from tau2_logging.replays.rebuilt_talk import RebuiltTalk
+from tau2_logging.replays.judged_simulations import RECORDED, Judging, Key, SavedVerdict, verdict_of
+from tau2_logging.replays.rebuilt_simulations import RebuiltSimulation
 from tau2_logging.runner.harness.rejudge_harness import PlayedBefore, RejudgeHarness
 from tau2_logging.runner.session import run_given
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
@@ -60,7 +60,7 @@ class JudgeUse:
 class Rejudged:
     """All judgings of the same conversations, what was recorded first; runs by (file, judge, again)."""
 
-    talks: Sequence[RebuiltTalk]
+    recordings: Sequence[RebuiltSimulation]
     judgings: list[Judging] = field(default_factory=list)
     used: dict[str, JudgeUse] = field(default_factory=dict)
     results: dict[tuple[str, str, int], Path] = field(default_factory=dict)
@@ -71,80 +71,86 @@ class Rejudged:
         judges = list(dict.fromkeys(judging.judge for judging in asked))
         times = 1 + max((judging.again for judging in asked), default=0)
         by_place = {(judging.judge, judging.again): judging.verdicts for judging in asked}
-        whole = [talk for talk in self.talks if all(_is_judged(verdicts, key_of(talk)) for verdicts in by_place.values())]
+        whole = [saved for saved in self.recordings if all(_is_judged(verdicts, key_of(saved)) for verdicts in by_place.values())]
         if not whole:
             return [], 0
         values = [
-            [[float(bool(by_place[judge, again][key_of(talk)].is_met)) for again in range(times)] for judge in judges] for talk in whole
+            [[float(bool(by_place[judge, again][key_of(saved)].is_met)) for again in range(times)] for judge in judges] for saved in whole
         ]
-        tasks = [f"{talk.talk.domain} {talk.talk.task}" for talk in whole]
-        return variance_parts(values, tasks, [talk.talk.user for talk in whole]), len(whole)
+        tasks = [f"{saved.saved.domain} {saved.saved.task}" for saved in whole]
+        return variance_parts(values, tasks, [saved.saved.user for saved in whole]), len(whole)
 
 
-def _is_judged(verdicts: Mapping[Key, TalkVerdict], key: Key) -> bool:
+def _is_judged(verdicts: Mapping[Key, SavedVerdict], key: Key) -> bool:
     verdict = verdicts.get(key)
     return verdict is not None and verdict.is_met is not None
 
 
-def key_of(talk: RebuiltTalk) -> Key:
+def key_of(saved: RebuiltSimulation) -> Key:
     """Return what names a conversation among those of several files."""
-    return str(talk.talk.source), talk.talk.label, talk.talk.task, talk.talk.trial
+    return str(saved.saved.source), saved.saved.label, saved.saved.task, saved.saved.trial
 
 
-def rejudged(talks: Sequence[RebuiltTalk], judges: Sequence[Judge], times: int, config: RunConfig, told: Callable[[str], None]) -> Rejudged:
+def rejudged(
+    recordings: Sequence[RebuiltSimulation], judges: Sequence[Judge], times: int, config: RunConfig, told: Callable[[str], None]
+) -> Rejudged:
     """Have every judge score all conversations, so many times. `config` says where and how fast; `told` hears of progress.
 
     Raises UserError for a judge that cannot be asked, KeyboardInterrupt if it was stopped.
     """
-    found = Rejudged(talks)
-    found.judgings.append(Judging(RECORDED, 0, {key_of(talk): verdict_of(talk.talk.simulation.get("reward_info")) for talk in talks}))
-    files: dict[tuple[Path, str], list[RebuiltTalk]] = defaultdict(list)
-    for talk in talks:
-        files[talk.talk.source, talk.talk.label].append(talk)
+    found = Rejudged(recordings)
+    found.judgings.append(
+        Judging(RECORDED, 0, {key_of(saved): verdict_of(saved.saved.simulation.get("reward_info")) for saved in recordings})
+    )
+    files: dict[tuple[Path, str], list[RebuiltSimulation]] = defaultdict(list)
+    for saved in recordings:
+        files[saved.saved.source, saved.saved.label].append(saved)
     for judge in judges:
         use = found.used[judge.name] = JudgeUse()
         for again in range(times):
             told(f"{judge.name}, time {again + 1} of {times}")
-            verdicts: dict[Key, TalkVerdict] = {}
+            verdicts: dict[Key, SavedVerdict] = {}
             for (source, _), of_file in files.items():
                 folder, some = _run(of_file, judge, again, config, use)
                 verdicts |= some
-                found.results[str(source), judge.name, again] = results_path(folder, of_file[0].talk.domain)
+                found.results[str(source), judge.name, again] = results_path(folder, of_file[0].saved.domain)
             found.judgings.append(Judging(judge.name, again, verdicts))
     return found
 
 
-def _run(talks: Sequence[RebuiltTalk], judge: Judge, again: int, config: RunConfig, use: JudgeUse) -> tuple[Path, dict[Key, TalkVerdict]]:
-    first = talks[0].talk
-    played = {(one.talk.task, one.talk.trial): PlayedBefore(one.run, one.task, one.solo) for one in talks}
-    harness = RejudgeHarness(played, _origin(talks), first.info or None)
-    tasks = list({one.talk.task: one.task for one in talks}.values())
-    keys = {(first.domain, one.talk.task, one.talk.trial) for one in talks}
-    trials = 1 + max(one.talk.trial for one in talks)
+def _run(
+    recordings: Sequence[RebuiltSimulation], judge: Judge, again: int, config: RunConfig, use: JudgeUse
+) -> tuple[Path, dict[Key, SavedVerdict]]:
+    first = recordings[0].saved
+    played = {(one.saved.task, one.saved.trial): PlayedBefore(one.run, one.task, one.solo) for one in recordings}
+    harness = RejudgeHarness(played, _origin(recordings), first.info or None)
+    tasks = list({one.saved.task: one.task for one in recordings}.values())
+    keys = {(first.domain, one.saved.task, one.saved.trial) for one in recordings}
+    trials = 1 + max(one.saved.trial for one in recordings)
     config = replace(
-        config, domains=(first.domain,), num_trials=trials, task_ids=tuple(one.talk.task for one in talks), num_tasks=None,
+        config, domains=(first.domain,), num_trials=trials, task_ids=tuple(one.saved.task for one in recordings), num_tasks=None,
         judge_model=judge.asked_again(again), progress=False, quiet=True, run_name=None,
     )  # fmt: skip
     folder, code = run_given(config, harness, {first.domain: tasks}, keys)
     if code in STOPPED:
         raise KeyboardInterrupt
     _count(use, config.log_dir / f"tau2_{first.domain}.log", folder.name)
-    return folder, _verdicts(folder, talks, use)
+    return folder, _verdicts(folder, recordings, use)
 
 
-def _verdicts(folder: Path, talks: Sequence[RebuiltTalk], use: JudgeUse) -> dict[Key, TalkVerdict]:
-    keys = {(one.talk.task, one.talk.trial): key_of(one) for one in talks}
-    found: dict[Key, TalkVerdict] = {}
-    for row in read_rows(folder / f"simulations_{talks[0].talk.domain}.jsonl"):
+def _verdicts(folder: Path, recordings: Sequence[RebuiltSimulation], use: JudgeUse) -> dict[Key, SavedVerdict]:
+    keys = {(one.saved.task, one.saved.trial): key_of(one) for one in recordings}
+    found: dict[Key, SavedVerdict] = {}
+    for row in read_rows(folder / f"simulations_{recordings[0].saved.domain}.jsonl"):
         if row["status"] == "ok" and row.get("simulation"):
             found[keys[row["task"], row["trial"]]] = verdict_of(row["simulation"].get("reward_info"))
     use.failed += len(keys) - len(found)
     return found
 
 
-def _origin(talks: Sequence[RebuiltTalk]) -> dict[str, object]:
+def _origin(recordings: Sequence[RebuiltSimulation]) -> dict[str, object]:
     """Return the fields of run_start that say who played, in the place of those who would play if anything were."""
-    first = talks[0].talk
+    first = recordings[0].saved
     known = settings_of(first.info) if first.info else dict.fromkeys(("agent", "agent_llm", "user", "user_llm"))
     played = {name: value for name, value in known.items() if name not in ("tau2_version", "seed")}
     return {**dict.fromkeys(("agent_llm_args", "user_llm_args")), **played, "rejudged_from": str(first.source)}

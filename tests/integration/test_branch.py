@@ -14,8 +14,8 @@ from tau2_logging.analysis.load import load_log
 from tau2_logging.cli import branch as command
 from tau2_logging.replays.branch_arms import Swap, swaps_of
 from tau2_logging.replays.branch_runs import BranchPlayer
-from tau2_logging.replays.rebuilt_talk import RebuiltTalk, RefusedTalks, TalkRebuilder
-from tau2_logging.replays.recorded_talks import RecordedTalk, config_of, read_talks
+from tau2_logging.replays.rebuilt_simulations import RebuiltSimulation, RefusedSimulations, SimulationRebuilder
+from tau2_logging.replays.saved_simulations import SavedSimulation, config_of, read_saved
 from tau2_logging.runner.harness.branch_harness import branch_point
 from tau2_logging.runner.harness.rebuilt_conversation import OTHER_ANSWER, OTHER_DATABASE, ConversationRebuilder
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
@@ -35,10 +35,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return logs / "runs/base"
 
 
-def _rebuilt(talks: list[RecordedTalk]) -> tuple[list[RebuiltTalk], RefusedTalks]:
-    harness, refused = Tau2Harness.load(), RefusedTalks()
+def _rebuilt(recordings: list[SavedSimulation]) -> tuple[list[RebuiltSimulation], RefusedSimulations]:
+    harness, refused = Tau2Harness.load(), RefusedSimulations()
     with ConversationRebuilder(harness) as rebuilder:
-        return TalkRebuilder(harness, rebuilder).all(talks, refused), refused
+        return SimulationRebuilder(harness, rebuilder).all(recordings, refused), refused
 
 
 def _copy(run: Path, tmp_path: Path) -> Path:
@@ -57,14 +57,16 @@ def _edit(folder: Path, name: str, change: Any) -> None:
 
 def test_every_recorded_call_is_made_again_with_the_recorded_answer_and_hash(run: Path) -> None:
     """From results files and from checkpoints alike."""
-    talks = read_talks([run])
-    assert len(talks) == 12
-    assert {talk.source.suffix for talk in talks} == {".json"}
-    found, refused = _rebuilt(talks)
+    recordings = read_saved([run])
+    assert len(recordings) == 12
+    assert {saved.source.suffix for saved in recordings} == {".json"}
+    found, refused = _rebuilt(recordings)
     assert refused.rows() == []
-    assert [one.calls for one in found] == [sum(message["role"] == "tool" for message in one.talk.simulation["messages"]) for one in found]
-    lines = read_talks([run / "simulations_mock.jsonl"])
-    assert sorted((talk.task, talk.reward) for talk in lines) == sorted((talk.task, talk.reward) for talk in talks if talk.label == "mock")
+    assert [one.calls for one in found] == [sum(message["role"] == "tool" for message in one.saved.simulation["messages"]) for one in found]
+    lines = read_saved([run / "simulations_mock.jsonl"])
+    assert sorted((saved.task, saved.reward) for saved in lines) == sorted(
+        (saved.task, saved.reward) for saved in recordings if saved.label == "mock"
+    )
     assert _rebuilt(lines)[1].rows() == []
 
 
@@ -77,7 +79,7 @@ def test_a_changed_answer_is_refused_with_its_call(run: Path, tmp_path: Path) ->
         answer["content"] = "another order"
 
     _edit(folder, "results_retail.json", change)
-    found, refused = _rebuilt(read_talks([folder]))
+    found, refused = _rebuilt(read_saved([folder]))
     assert (len(found), dict(refused.counts())) == (11, {OTHER_ANSWER: 1})
     assert "call 1, " in refused.rows()[0]["evidence"]
     assert "another order" in refused.rows()[0]["evidence"]
@@ -91,7 +93,7 @@ def test_a_database_of_another_hash_is_refused(run: Path, tmp_path: Path) -> Non
     at = next(number for number, line in enumerate(lines) if '"moment": "end"' in line)
     lines[at] = lines[at].replace('"agent_hash": "', '"agent_hash": "0')
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
-    _, refused = _rebuilt(read_talks([folder]))
+    _, refused = _rebuilt(read_saved([folder]))
     assert dict(refused.counts()) == {OTHER_DATABASE: 1}
 
 
@@ -100,15 +102,15 @@ def test_a_conversation_has_used_the_steps_and_errors_that_tau2_counted(run: Pat
     log = load_log([run.parents[1] / f"tau2_{domain}.log" for domain in DOMAINS])
     ends = log.select(["domain", "task", "steps", "tool_errors"], types=["task_end"])
     known = {(str(domain), str(task)): (int(steps), int(errors)) for domain, task, steps, errors in ends.itertuples(index=False, name=None)}
-    for one in _rebuilt(read_talks([run]))[0]:
+    for one in _rebuilt(read_saved([run]))[0]:
         point = branch_point(one.task, one.messages, one.turns)
-        assert (point.steps, point.errors) == known[one.talk.label, one.talk.task]
+        assert (point.steps, point.errors) == known[one.saved.label, one.saved.task]
 
 
 def test_branches_begin_with_what_was_said_and_are_runs_of_their_own(run: Path, tmp_path: Path) -> None:
     """Two arms after two turns: rows, results and log hold nothing of the original's names."""
-    origin = next(one for one in _rebuilt(read_talks([run]))[0] if one.talk.label == "retail" and one.calls > 3)
-    player = BranchPlayer(origin, replace(config_of(origin.talk), log_dir=tmp_path))
+    origin = next(one for one in _rebuilt(read_saved([run]))[0] if one.saved.label == "retail" and one.calls > 3)
+    player = BranchPlayer(origin, replace(config_of(origin.saved), log_dir=tmp_path))
     swaps = swaps_of(["user-variant=anger"], {})
     tallies = player.play({3: 2, 5: 1}, swaps)
     assert {key: tally.scored for key, tally in tallies.items()} == {(swap.name, turn): n for swap in swaps for turn, n in ((3, 2), (5, 1))}
@@ -116,15 +118,17 @@ def test_branches_begin_with_what_was_said_and_are_runs_of_their_own(run: Path, 
     for swap in swaps:
         data = json.loads((player.runs[0] / f"results_retail@{swap.name}.json").read_text(encoding="utf-8"))
         for simulation in data["simulations"]:
-            turn = int(simulation["task_id"].removeprefix(f"{origin.talk.task}@turn"))
+            turn = int(simulation["task_id"].removeprefix(f"{origin.saved.task}@turn"))
             kept = branch_point(origin.task, origin.messages, turn).messages
             now = simulation["messages"][: len(kept)]
             assert [(one["role"], one["content"]) for one in now] == [(one.role, one.content) for one in kept]
             assert len(simulation["messages"]) > len(kept)
     log = load_log(tmp_path / "tau2_retail.log")
     starts = log.select(["branched_from", "branched_at"], types=["run_start"])
-    assert {tuple(row) for row in starts.itertuples(index=False, name=None)} == {(origin.talk.name, "3,5")}
-    assert set(log.select(["seed"], types=["task_start"])["seed"]).isdisjoint({config_of(origin.talk).seed, origin.talk.simulation["seed"]})
+    assert {tuple(row) for row in starts.itertuples(index=False, name=None)} == {(origin.saved.name, "3,5")}
+    assert set(log.select(["seed"], types=["task_start"])["seed"]).isdisjoint(
+        {config_of(origin.saved).seed, origin.saved.simulation["seed"]}
+    )
 
 
 def test_a_mistake_before_the_branch_is_not_forgiven(run: Path, tmp_path: Path) -> None:
@@ -141,10 +145,10 @@ def test_a_mistake_before_the_branch_is_not_forgiven(run: Path, tmp_path: Path) 
 
     _edit(folder, "results_mock.json", change)
     (folder / "events_mock.jsonl").unlink()
-    talk = next(talk for talk in read_talks([folder]) if talk.task == "create_task_1")
-    (origin,), refused = _rebuilt([talk])
+    saved = next(saved for saved in read_saved([folder]) if saved.task == "create_task_1")
+    (origin,), refused = _rebuilt([saved])
     assert refused.rows() == []
-    config = replace(config_of(talk), log_dir=tmp_path / "branches")
+    config = replace(config_of(saved), log_dir=tmp_path / "branches")
     player = BranchPlayer(origin, config)
     before = next(n for n in range(1, origin.turns) if branch_point(origin.task, origin.messages, n).messages[-1].role == "tool")
     tallies = player.play({before - 1: 1, before: 1}, (Swap(),))
@@ -157,9 +161,9 @@ def test_a_mistake_before_the_branch_is_not_forgiven(run: Path, tmp_path: Path) 
 
 def test_tau2s_limits_go_on_from_where_the_turn_left_them(run: Path, tmp_path: Path) -> None:
     """With one step more than the turns before have used, the branch ends at its first step, and so would the original have."""
-    origin = next(one for one in _rebuilt(read_talks([run]))[0] if one.talk.label == "mock" and one.turns > 4)
+    origin = next(one for one in _rebuilt(read_saved([run]))[0] if one.saved.label == "mock" and one.turns > 4)
     used = branch_point(origin.task, origin.messages, 3).steps
-    config = replace(config_of(origin.talk), log_dir=tmp_path, max_steps=used + 1)
+    config = replace(config_of(origin.saved), log_dir=tmp_path, max_steps=used + 1)
     player = BranchPlayer(origin, config)
     player.play({3: 1}, (Swap(),))
     (simulation,) = json.loads((player.runs[0] / "results_mock@as-it-was.json").read_text(encoding="utf-8"))["simulations"]
@@ -170,8 +174,8 @@ def test_tau2s_limits_go_on_from_where_the_turn_left_them(run: Path, tmp_path: P
 def test_the_command_branches_scans_and_keeps_what_it_found(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit code 0; a row for each beside the run; the curve ends where the conversation did."""
     folder = _copy(run, tmp_path)
-    talk = next(talk for talk in read_talks([folder]) if talk.label == "mock" and len(talk.simulation["messages"]) > 4)
-    words = [str(folder), talk.task, "--log-dir", str(tmp_path / "branches")]
+    saved = next(saved for saved in read_saved([folder]) if saved.label == "mock" and len(saved.simulation["messages"]) > 4)
+    words = [str(folder), saved.task, "--log-dir", str(tmp_path / "branches")]
     assert command.main([*words, "--at", "2", "--times", "5", "--swap", "user-variant=anger"]) == 0
     said = capsys.readouterr().out
     assert "as-it-was" in said
@@ -180,7 +184,7 @@ def test_the_command_branches_scans_and_keeps_what_it_found(run: Path, tmp_path:
     assert "it ended" in capsys.readouterr().out
     rows = [json.loads(line) for line in (folder / "branches.jsonl").read_text(encoding="utf-8").splitlines()]
     assert [row["kind"] for row in rows] == ["branch", "scan"]
-    assert {(row["run"], row["task"], row["trial"]) for row in rows} == {("base", talk.task, talk.trial)}
+    assert {(row["run"], row["task"], row["trial"]) for row in rows} == {("base", saved.task, saved.trial)}
     assert rows[1]["simulations"] <= 40
     assert command.main([*words, "--scan", "--dry-run"]) == 0
 

@@ -15,7 +15,7 @@ Key = tuple[str, str, str, int]
 
 
 @dataclass(frozen=True)
-class TalkVerdict:
+class SavedVerdict:
     """`met` by assertion with the judge's words; none of them if no judge was asked. `reward` is None if there is none."""
 
     met: tuple[bool, ...]
@@ -29,12 +29,12 @@ class TalkVerdict:
         return all(self.met) if self.met else None
 
 
-def verdict_of(reward_info: Mapping[str, Any] | None) -> TalkVerdict:
+def verdict_of(reward_info: Mapping[str, Any] | None) -> SavedVerdict:
     """Return the verdict that tau2's reward_info holds."""
     info = reward_info or {}
     checks = [check for check in info.get("nl_assertions") or () if isinstance(check.get("met"), bool)]
     reward = info.get("reward")
-    return TalkVerdict(
+    return SavedVerdict(
         tuple(bool(check["met"]) for check in checks),
         tuple(str(check.get("nl_assertion")) for check in checks),
         tuple(str(check.get("justification") or "") for check in checks),
@@ -48,7 +48,7 @@ class Judging:
 
     judge: str
     again: int
-    verdicts: Mapping[Key, TalkVerdict]
+    verdicts: Mapping[Key, SavedVerdict]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.analysis.deep.reading.results_files import number_mixed_up
-from tau2_logging.replays.recorded_talks import RecordedTalk, recorded_hashes
+from tau2_logging.replays.saved_simulations import SavedSimulation, recorded_hashes
 from tau2_logging.runner.harness.branch_harness import turns_in
 from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuilder, ReplayRefused
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
@@ -21,10 +21,10 @@ OTHER_TASK = "it was scored against another task than the one it names"
 
 
 @dataclass(frozen=True)
-class RebuiltTalk:
+class RebuiltSimulation:
     """A conversation whose `calls` calls were all answered as recorded; `run` is tau2's SimulationRun."""
 
-    talk: RecordedTalk
+    saved: SavedSimulation
     task: Any
     run: Any
     solo: bool
@@ -47,10 +47,10 @@ class RebuiltTalk:
 
 
 @dataclass
-class RefusedTalks:
+class RefusedSimulations:
     """Conversations that cannot be used as they were recorded, each with its reason, and how many there are of a reason."""
 
-    found: list[tuple[RecordedTalk, ReplayRefused]] = field(default_factory=list)
+    found: list[tuple[SavedSimulation, ReplayRefused]] = field(default_factory=list)
 
     def counts(self) -> Counter[str]:
         """Return how many there are, by reason."""
@@ -59,12 +59,12 @@ class RefusedTalks:
     def rows(self) -> list[dict[str, Any]]:
         """Return them for a file."""
         return [
-            {"simulation": talk.name, "file": str(talk.source), "reason": refused.reason, "evidence": refused.evidence}
-            for talk, refused in self.found
+            {"simulation": saved.name, "file": str(saved.source), "reason": refused.reason, "evidence": refused.evidence}
+            for saved, refused in self.found
         ]
 
 
-class TalkRebuilder:
+class SimulationRebuilder:
     """Rebuilds recorded conversations. `tasks`: `recorded` for the tasks of the files, `current` for those of the installed tau2."""
 
     def __init__(self, harness: Tau2Harness, rebuilder: ConversationRebuilder, tasks: str = RECORDED) -> None:
@@ -73,42 +73,42 @@ class TalkRebuilder:
         self._which = tasks
         self._current: dict[str, Mapping[str, Any]] = {}
 
-    def rebuilt(self, talk: RecordedTalk) -> RebuiltTalk:
+    def rebuilt(self, saved: SavedSimulation) -> RebuiltSimulation:
         """Return a conversation with its task, after all its calls were made again. Raises ReplayRefused."""
-        if talk.domain not in self._harness.domains():
-            raise ReplayRefused(NO_DOMAIN, talk.domain)
-        if talk.about is not None and number_mixed_up([(talk.task, talk.trial, talk.simulation)], {talk.task: talk.about}):
+        if saved.domain not in self._harness.domains():
+            raise ReplayRefused(NO_DOMAIN, saved.domain)
+        if saved.about is not None and number_mixed_up([(saved.task, saved.trial, saved.simulation)], {saved.task: saved.about}):
             raise ReplayRefused(OTHER_TASK, "its record holds checks of reference actions that are not its task's")
-        task = self._task(talk)
-        run = self._rebuilder.simulation(talk.simulation)
+        task = self._task(saved)
+        run = self._rebuilder.simulation(saved.simulation)
         if not run.messages:
             raise ReplayRefused(NO_MESSAGES, "")
-        solo = self._is_solo(talk)
-        calls = self._rebuilder.play_again(talk.domain, task, run.messages, solo, recorded_hashes(talk))
-        return RebuiltTalk(talk, task, run, solo, calls)
+        solo = self._is_solo(saved)
+        calls = self._rebuilder.play_again(saved.domain, task, run.messages, solo, recorded_hashes(saved))
+        return RebuiltSimulation(saved, task, run, solo, calls)
 
-    def all(self, talks: Sequence[RecordedTalk], refused: RefusedTalks) -> list[RebuiltTalk]:
+    def all(self, recordings: Sequence[SavedSimulation], refused: RefusedSimulations) -> list[RebuiltSimulation]:
         """Return those that can be rebuilt; `refused` takes the others."""
         found = []
-        for talk in talks:
+        for saved in recordings:
             try:
-                found.append(self.rebuilt(talk))
+                found.append(self.rebuilt(saved))
             except ReplayRefused as error:
-                refused.found.append((talk, error))
+                refused.found.append((saved, error))
         return found
 
-    def _task(self, talk: RecordedTalk) -> Any:
-        if self._which == RECORDED and talk.about is not None:
-            return self._rebuilder.task(talk.about)
-        if talk.domain not in self._current:
-            loader = self._harness.registry.get_tasks_loader(talk.domain)
-            every = loader(None) if self._harness.splits(talk.domain) else loader()
-            self._current[talk.domain] = {str(task.id): task for task in every}
-        task = self._current[talk.domain].get(talk.task)
+    def _task(self, saved: SavedSimulation) -> Any:
+        if self._which == RECORDED and saved.about is not None:
+            return self._rebuilder.task(saved.about)
+        if saved.domain not in self._current:
+            loader = self._harness.registry.get_tasks_loader(saved.domain)
+            every = loader(None) if self._harness.splits(saved.domain) else loader()
+            self._current[saved.domain] = {str(task.id): task for task in every}
+        task = self._current[saved.domain].get(saved.task)
         if task is None:
-            raise ReplayRefused(NO_TASK, f"the installed tau2 has no task {talk.task!r} in {talk.domain}")
+            raise ReplayRefused(NO_TASK, f"the installed tau2 has no task {saved.task!r} in {saved.domain}")
         return task
 
-    def _is_solo(self, talk: RecordedTalk) -> bool:
-        agent = str((talk.info.get("agent_info") or {}).get("implementation") or "")
+    def _is_solo(self, saved: SavedSimulation) -> bool:
+        agent = str((saved.info.get("agent_info") or {}).get("implementation") or "")
         return agent in self._harness.agents() and self._harness.is_solo(agent)

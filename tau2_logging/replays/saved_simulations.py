@@ -25,7 +25,7 @@ _MAX_STEPS, _MAX_ERRORS = 100, 10
 
 
 @dataclass(frozen=True)
-class RecordedTalk:
+class SavedSimulation:
     """One recorded simulation. `label` is the domain as its run calls it; `about` the task as it was recorded, None if the file does not
     hold it; `info` what a results file says of its run, empty for a checkpoint."""
 
@@ -72,28 +72,28 @@ class RecordedTalk:
         return " ".join(str(part) for part in (about.get("implementation"), about.get("llm"), arm_of(self.label)) if part)
 
 
-def read_talks(paths: Iterable[str | Path]) -> list[RecordedTalk]:
+def read_saved(paths: Iterable[str | Path]) -> list[SavedSimulation]:
     """Return every simulation of runs and files. Raises UserError for a path that holds none."""
     found = []
     for path in map(Path, paths):
-        talks = [talk for file in _files(path) for talk in _of_file(file)]
-        if not talks:
+        recordings = [saved for file in _files(path) for saved in _of_file(file)]
+        if not recordings:
             raise UserError(f"{path} holds no recorded simulation; give the folder of a run that has ended one, or a results file of tau2")
-        found += talks
+        found += recordings
     return found
 
 
-def one_talk(talks: Sequence[RecordedTalk], task: str, trial: int) -> RecordedTalk:
+def one_saved(recordings: Sequence[SavedSimulation], task: str, trial: int) -> SavedSimulation:
     """Return the simulation of a task and trial. Raises UserError if there is none, or it is of several domains or arms."""
-    of_task = [talk for talk in talks if talk.task == task]
+    of_task = [saved for saved in recordings if saved.task == task]
     if not of_task:
-        known = ", ".join(dict.fromkeys(shorten(talk.task, 40) for talk in talks[:8]))
-        raise UserError(f"no simulation of task {shorten(task, 60)!r} is recorded in {talks[0].source.parent}; there are {known}, ...")
-    of_trial = [talk for talk in of_task if talk.trial == trial]
+        known = ", ".join(dict.fromkeys(shorten(saved.task, 40) for saved in recordings[:8]))
+        raise UserError(f"no simulation of task {shorten(task, 60)!r} is recorded in {recordings[0].source.parent}; there are {known}, ...")
+    of_trial = [saved for saved in of_task if saved.trial == trial]
     if not of_trial:
-        raise UserError(f"task {task} has no trial {trial}; there are {', '.join(str(talk.trial) for talk in of_task)} (--trial)")
+        raise UserError(f"task {task} has no trial {trial}; there are {', '.join(str(saved.trial) for saved in of_task)} (--trial)")
     if len(of_trial) > 1:
-        where = ", ".join(str(talk.source) for talk in of_trial)
+        where = ", ".join(str(saved.source) for saved in of_trial)
         raise UserError(f"task {task} trial {trial} is recorded {len(of_trial)} times; name one of the files: {where}")
     return of_trial[0]
 
@@ -107,7 +107,7 @@ def _files(path: Path) -> list[Path]:
     return [*results, *checkpoints]
 
 
-def _of_file(file: Path) -> Iterator[RecordedTalk]:
+def _of_file(file: Path) -> Iterator[SavedSimulation]:
     if file.suffix == ".jsonl":
         yield from _of_checkpoint(file)
         return
@@ -115,29 +115,29 @@ def _of_file(file: Path) -> Iterator[RecordedTalk]:
     label, run = domain_of(file, data), run_name(file)
     tasks = {str(task["id"]): task for task in data["tasks"]}
     for task, trial, simulation in simulations_of(data, file):
-        yield RecordedTalk(file, run, label, task, trial, simulation, tasks.get(task), data["info"])
+        yield SavedSimulation(file, run, label, task, trial, simulation, tasks.get(task), data["info"])
 
 
-def _of_checkpoint(file: Path) -> Iterator[RecordedTalk]:
+def _of_checkpoint(file: Path) -> Iterator[SavedSimulation]:
     if not file.is_file():
         raise UserError(f"no file {file}; give the folder of a run, or a results file of tau2")
     last = {(row["domain"], row["task"], row["trial"]): row for row in read_rows(file) if row.get("simulation") and row["status"] == "ok"}
     for (label, task, trial), row in last.items():
-        yield RecordedTalk(file, file.resolve().parent.name, label, task, trial, row["simulation"])
+        yield SavedSimulation(file, file.resolve().parent.name, label, task, trial, row["simulation"])
 
 
-def config_of(talk: RecordedTalk) -> RunConfig:
+def config_of(saved: SavedSimulation) -> RunConfig:
     """Return the settings with which a simulation was played, its arm's in the place of its run's. Raises UserError if nothing tells."""
-    if (talk.source.parent / RUN_FILE).is_file():
-        return _of_arm(saved_config(talk.source.parent), talk)
-    if not talk.info:
-        raise UserError(f"{talk.source} does not say which models played; give the folder of the run, or its results_<domain>.json")
-    return _of_info(talk)
+    if (saved.source.parent / RUN_FILE).is_file():
+        return _of_arm(saved_config(saved.source.parent), saved)
+    if not saved.info:
+        raise UserError(f"{saved.source} does not say which models played; give the folder of the run, or its results_<domain>.json")
+    return _of_info(saved)
 
 
-def _of_arm(config: RunConfig, talk: RecordedTalk) -> RunConfig:
-    arm = next((arm for arm in config.arms if arm.name == arm_of(talk.label)), None)
-    config = replace(config, domains=(talk.domain,), executor=THREADS, workers=None, ray_address=None, servers=None)
+def _of_arm(config: RunConfig, saved: SavedSimulation) -> RunConfig:
+    arm = next((arm for arm in config.arms if arm.name == arm_of(saved.label)), None)
+    config = replace(config, domains=(saved.domain,), executor=THREADS, workers=None, ray_address=None, servers=None)
     if arm is None:
         return replace(config, arms=())
     return replace(
@@ -150,38 +150,38 @@ def _of_arm(config: RunConfig, talk: RecordedTalk) -> RunConfig:
     )
 
 
-def _of_info(talk: RecordedTalk) -> RunConfig:
-    agent, user = (talk.info.get(f"{role}_info") or {} for role in ("agent", "user"))
+def _of_info(saved: SavedSimulation) -> RunConfig:
+    agent, user = (saved.info.get(f"{role}_info") or {} for role in ("agent", "user"))
     named = user.get("implementation")
     return RunConfig(
-        domains=(talk.domain,),
+        domains=(saved.domain,),
         agent=str(agent.get("implementation") or "llm_agent"),
         user=None if named in (None, "user_simulator") else str(named),
-        agent_model=_model(agent, talk),
-        user_model=_model(user, talk),
-        max_steps=int(talk.info.get("max_steps") or _MAX_STEPS),
-        max_errors=int(talk.info.get("max_errors") or _MAX_ERRORS),
-        seed=int(talk.info.get("seed") or 0),
+        agent_model=_model(agent, saved),
+        user_model=_model(user, saved),
+        max_steps=int(saved.info.get("max_steps") or _MAX_STEPS),
+        max_errors=int(saved.info.get("max_errors") or _MAX_ERRORS),
+        seed=int(saved.info.get("seed") or 0),
     )
 
 
-def _model(about: Mapping[str, Any], talk: RecordedTalk) -> ModelChoice:
+def _model(about: Mapping[str, Any], saved: SavedSimulation) -> ModelChoice:
     if not about.get("llm"):
         if about.get("implementation") == "dummy_user":
             return ModelChoice("scripted/user")
-        raise UserError(f"{talk.source} does not say which model played; give the folder of its run")
+        raise UserError(f"{saved.source} does not say which model played; give the folder of its run")
     return ModelChoice(str(about["llm"]), dict(about.get("llm_args") or {}))
 
 
-def recorded_hashes(talk: RecordedTalk) -> KnownHashes:
+def recorded_hashes(saved: SavedSimulation) -> KnownHashes:
     """Return tau2's hashes of the databases that a run with --events kept beside its results; none if it kept none."""
-    file = talk.source.parent / f"events_{talk.label}.jsonl"
+    file = saved.source.parent / f"events_{saved.label}.jsonl"
     if not file.is_file():
         return KnownHashes()
     after: dict[str, tuple[str, str]] = {}
     end: tuple[str | None, str | None] = (None, None)
     for event in read_events(file):
-        if (getattr(event, "domain", None), str(getattr(event, "task", None)), getattr(event, "trial", None)) != _key(talk):
+        if (getattr(event, "domain", None), str(getattr(event, "task", None)), getattr(event, "trial", None)) != _key(saved):
             continue
         if isinstance(event, StateChangeEvent) and event.call_id and event.post_hash:
             after[event.call_id] = (str(event.database), event.post_hash)
@@ -190,8 +190,8 @@ def recorded_hashes(talk: RecordedTalk) -> KnownHashes:
     return KnownHashes(after, end)
 
 
-def _key(talk: RecordedTalk) -> tuple[str, str, int]:
-    return talk.label, talk.task, talk.trial
+def _key(saved: SavedSimulation) -> tuple[str, str, int]:
+    return saved.label, saved.task, saved.trial
 
 
 def as_json_line(row: Mapping[str, Any]) -> str:
