@@ -21,7 +21,7 @@ from tau2_logging.analysis.measures.costs.prices import default_prices, read_pri
 from tau2_logging.analysis.measures.provenance import newer_format
 from tau2_logging.analysis.reader.sources import STDIN, find_logs
 from tau2_logging.analysis.recordings import EVAL, load_results, recorded_files
-from tau2_logging.analysis.reports import DEFAULT, Report, deep_alone, load_report, parse_formats
+from tau2_logging.analysis.reports import LARGE, REPORTS, Report, deep_alone, load_report, parse_formats
 from tau2_logging.analysis.reports.compared.compare_files import write_files
 from tau2_logging.analysis.reports.compared.compare_text import WIDTH
 from tau2_logging.analysis.reports.console import watch
@@ -47,8 +47,8 @@ Gates = Callable[[RunLog, ReportOptions], ReportOptions]
 
 _FRUGAL = frozenset(("console", "json", "markdown"))
 _MOST_BINS = 1000
-_MANY_EVENTS = 3_000_000
-"""About a gigabyte of log. Tables and pictures of every event take about 2.5 kB of memory for each."""
+_MANY_EVENTS, _MOST_EVENTS = 100_000, 3_000_000
+"""Some 35 MB of log, and about a gigabyte. Tables and pictures of every event take about 2.5 kB of memory for each."""
 _BROKEN_GATE, _INCOMPLETE = 3, 1
 _NAMED = 3
 """So many files are named; more are counted."""
@@ -67,7 +67,7 @@ def analyze(args: argparse.Namespace, arguments: Sequence[str]) -> int:
 def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     """Do what the arguments say; the exit code."""
     _check_numbers(args)
-    formats = parse_formats(args.format or DEFAULT)  # bad input is found before anything is read
+    formats = parse_formats(args.format or REPORTS)  # bad input is found before anything is read
     audits = audits_named(args.only) if args.only else None
     recordings = _recordings(args)
     if recordings and not args.log_file and args.log_dir is None and not args.results:
@@ -300,11 +300,12 @@ def _check_tasks(log: RunLog, tasks: Sequence[str]) -> None:
 
 
 def _affordable(log: RunLog, formats: tuple[str, ...]) -> tuple[str, ...]:
-    """Return all formats, but of a very large log only those that take no memory for each event."""
+    """Return all formats, but of a large log only those that most people look at, and of a very large one only those that take no memory
+    for each event."""
     events = sum(reading.events for reading in log.readings)
     if events <= _MANY_EVENTS:
         return formats
-    kept = tuple(name for name in formats if name in _FRUGAL)
+    kept = tuple(name for name in formats if (name not in LARGE if events <= _MOST_EVENTS else name in _FRUGAL))
     left = ", ".join(name for name in formats if name not in kept)
     print(f"note: {events:,} events; left out for their size: {left}. Ask for them with --format.", file=sys.stderr)
     return kept

@@ -115,8 +115,10 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--output-dir", "--output_dir", default="analysis_results", metavar="DIR", help="where files go (default: %(default)s)"
     )
-    group.add_argument("--format", nargs="+", action="extend", default=[], metavar="NAME",
-                       help=f"only these: {_FORMATS}, or all (default: all but trace, speedscope and events.csv of csv)")  # fmt: skip
+    group.add_argument(
+        "--format", nargs="+", action="extend", default=[], metavar="NAME",
+        help=f"only these: {_FORMATS}, or all (default: all but events.csv of csv; large logs: no trace, speedscope)",
+    )  # fmt: skip
     group.add_argument("--force", action="store_true", help="overwrite the files of another run")
     group.add_argument(
         "--tasks",

@@ -31,9 +31,8 @@ REPORTS: dict[str, str] = {
 }
 """Format, as `--format` names it, and its module."""
 
-DEFAULT = ("console", "csv", "json", "markdown", "parquet", "png", "html")
-"""Formats that are made if none is named: what most people look at. `csv` is then without the events, which `parquet` holds in a tenth of
-the size."""
+LARGE = frozenset(("trace", "speedscope"))
+"""Formats for other programs, whose files are as large as the log: of a large log they are made only if they are named."""
 
 
 class Report(Protocol):

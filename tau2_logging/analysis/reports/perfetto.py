@@ -19,6 +19,8 @@ from tau2_logging.analysis.measures.run_totals import totals_of
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS
 from tau2_logging.analysis.reports.report_options import ReportOptions, output_file
 from tau2_logging.analysis.reports.trace.packets import Tables, Tracks, interned, marker, slice_packets, track, values_packets
+from tau2_logging.analysis.reports.trace.trace_events import MOST_SLICES as MOST_AS_JSON
+from tau2_logging.analysis.reports.trace.trace_events import write_events
 from tau2_logging.analysis.tables.columns import numbers
 from tau2_logging.analysis.tables.lanes import in_flight
 from tau2_logging.analysis.timeline.build import timeline_of
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
 
 NAME = "trace"
-FILES = ("trace.pftrace.gz",)
+FILES = ("trace.pftrace.gz", "trace.json")
 
 MOST_SLICES = 1_000_000
 """Beyond so many slices simulations are drawn without their calls, and the file says how many; viewers grow slow before that."""
@@ -44,7 +46,8 @@ _LEVEL = 3
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Write the trace, of the tasks that `--tasks` names or of all; nothing if the log has no simulation."""
+    """Write the trace, of the tasks that `--tasks` names or of all, and the whole one as JSON too if that is not too large; nothing if the
+    log has no simulation."""
     timeline = timeline_of(log)
     if timeline.rows.empty:
         return []
@@ -53,7 +56,11 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     with path.open("wb") as file, gzip.GzipFile("", "wb", _LEVEL, file, mtime=0) as packed:
         for piece in trace_packets(timeline, {"run": log.run_id or "all", **_plain(totals)}, options.tasks):
             packed.write(piece)
-    return [path]
+    if options.tasks or len(timeline.calls) + len(timeline.steps) > MOST_AS_JSON:
+        return [path]
+    as_json = output_file(output_dir, FILES[1])
+    write_events(as_json, timeline, {"run": log.run_id or "all", "totals": totals})
+    return [path, as_json]
 
 
 def _plain(totals: dict[str, object]) -> dict[str, object]:

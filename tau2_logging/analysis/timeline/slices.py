@@ -21,7 +21,7 @@ SIMULATION, STEP, CALL = 0, 1, 2
 TOLERANCE_US = 5
 """What a slice may stick out of its container by rounding; more than that is drawn as parallel."""
 
-_RANKS = {"expert": 3, "judge": 3}
+RANKS = {"expert": 3, "judge": 3}
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def placed_slices(timeline: Timeline, whole: Sequence[int], heads: Sequence[int]
 
 def _tables(timeline: Timeline, whole: Whole, heads: Whole) -> Iterator[tuple[Whole, ...]]:
     """Yield kind, index, row, start, end and rank of simulations, steps and calls."""
-    calls = timeline.calls["lane"].map(_RANKS).fillna(2).to_numpy(np.int64)
+    calls = timeline.calls["lane"].map(RANKS).fillna(2).to_numpy(np.int64)
     drawn = np.concatenate([whole, heads])
     for kind, table, rows, ranks in (
         (SIMULATION, timeline.rows, drawn, 0), (STEP, timeline.steps, whole, 1), (CALL, timeline.calls, whole, calls)

@@ -35,4 +35,4 @@ def test_the_formats_in_the_help_are_those_that_there_are() -> None:
     from tau2_logging.cli.analyze_timing import build_parser
 
     said = " ".join(build_parser().format_help().split())
-    assert f"only these: {', '.join(REPORTS)}, or all (default: all but trace, speedscope and events.csv of csv)" in said
+    assert f"only these: {', '.join(REPORTS)}, or all (default: all but events.csv of csv; large logs: no trace, speedscope)" in said

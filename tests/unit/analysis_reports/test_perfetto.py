@@ -82,7 +82,7 @@ def test_a_table_is_cut_as_often_for_many_domains_as_for_few(tmp_path: Path, mon
 
 def trace(tmp_path: Path, *samples: Sample, tasks: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     log = load_log(write(tmp_path / "tau2_retail.log", samples))
-    [path] = perfetto.write(log, tmp_path / "out", ReportOptions(tasks=tasks))
+    path, *_ = perfetto.write(log, tmp_path / "out", ReportOptions(tasks=tasks))
     return list(Reader().events(gzip.decompress(path.read_bytes())))
 
 
