@@ -80,7 +80,8 @@ def _at(player: BranchPlayer, args: argparse.Namespace, swaps: tuple[Swap, ...])
         raise UserError(f"--at {turn}: the task itself begins with {origin.first_turn} turns; give at least {origin.first_turn}")
     number = len(swaps) * args.times
     usd = expected_usd(origin, [turn] * number)
-    print(f"after turn {turn}, {args.times} times in each of {len(swaps)} ways: {number} simulations, {price(usd, args.max_cost)}")
+    ways = "" if len(swaps) == 1 else f" in each of {len(swaps)} ways"
+    print(f"after turn {turn}, {args.times} times{ways}: {number} simulations, {price(usd, args.max_cost)}")
     if args.dry_run:
         return 0
     arms = compared_arms(player.play({turn: args.times}, swaps), swaps, turn)
