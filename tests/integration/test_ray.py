@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN
 from tests.support.patience import LONG_S
@@ -62,8 +62,7 @@ def test_a_node_that_dies_costs_what_it_ran(cluster: Any, tmp_path: Path) -> Non
     results = RunFiles(tmp_path).results("mock")
     keys = [(item["task_id"], item["trial"]) for item in results]
     assert len(keys) == len(set(keys)) == 36
-    rows = [json.loads(line) for line in (tmp_path / "runs" / "r" / "simulations_mock.jsonl").read_text().splitlines()]
-    assert len(rows) == 36
+    assert len(list(read_rows(tmp_path / "runs" / "r" / "simulations_mock.jsonl"))) == 36
     events = RunFiles(tmp_path).events("mock")
     assert len(of(events, "worker_down")) == 1
     assert {event.get("worker") for event in of(events, "worker_up")} == {"w0", "w1"}

@@ -106,7 +106,7 @@ class RayWorker:
         while True:
             try:
                 report = self._ray.get(self._actor.fetch.remote())
-            except Exception as error:
+            except (Exception, SystemExit) as error:  # SystemExit: Ray was shut down meanwhile
                 self._inbox.put((self, Lost(_reason(error))))
                 return
             if report is None:
@@ -115,7 +115,7 @@ class RayWorker:
             self._inbox.put((self, report))
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     """Return what Ray says, without its advice."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else ''}"
