@@ -23,6 +23,8 @@ def rows(audits: Sequence[DomainAudit]) -> Iterator[list[str]]:
         yield [f"solved by an agent that {agent}", *(_of(audit.idle_of(agent)) for audit in audits)]
     for kind in MUTANT_KINDS:
         yield [f"scored rightly: {kind}", *(_of(audit.mutants_of(kind)) for audit in audits)]
+    for part in sorted({part for audit in audits for part in audit.parts}):
+        yield [f"wrong mutants refused by {part}", *(_of(audit.parts.get(part, (0, 0))) for audit in audits)]
     yield from _judge_rows(audits)
     for kind in KINDS:
         if any(audit.kinds[kind] for audit in audits):

@@ -53,6 +53,13 @@ class DomainAudit:
         return sum(caught for caught, _ in found), sum(of for _, of in found)
 
     @property
+    def parts(self) -> dict[str, Ratio]:
+        """Return of each part of the reward how many wrong mutants it refuses by itself, of how many."""
+        names = sorted({part for task in self.tasks for part in task.parts})
+        counts = {name: [task.parts[name] for task in self.tasks if name in task.parts] for name in names}
+        return {name: (sum(caught for caught, _ in found), sum(of for _, of in found)) for name, found in counts.items()}
+
+    @property
     def kinds(self) -> Counter[str]:
         """Return in how many tasks there is a finding of each kind."""
         return Counter(kind for task in self.tasks for kind in {finding.kind for finding in task.findings})
@@ -69,6 +76,7 @@ class DomainAudit:
             "idle": {**_solved(self.idle), "agents": {agent: _solved(self.idle_of(agent)) for agent in IDLE_AGENTS}},
             "reference": _solved(self.reference),
             "mutants": {kind: dict(zip(("caught", "of"), self.mutants_of(kind), strict=True)) for kind in MUTANT_KINDS},
+            "parts": {name: dict(zip(("caught", "of"), counts, strict=True)) for name, counts in self.parts.items()},
             **({} if self.judge is None else {"judge": self.judge.as_json()}),
             "tasks": [task.as_json() for task in self.tasks],
         }

@@ -40,6 +40,8 @@ class TaskAudit:
     idle: dict[str, float] = field(default_factory=dict)
     mutants: dict[str, tuple[int, int]] = field(default_factory=dict)
     """Kind -> (scored as they should be, made)."""
+    parts: dict[str, tuple[int, int]] = field(default_factory=dict)
+    """Part of the reward -> (wrong mutants that it alone would have refused, wrong mutants)."""
 
     @classmethod
     def of(cls, task: Any) -> TaskAudit:
@@ -70,8 +72,8 @@ class TaskAudit:
     def from_json(cls, data: Mapping[str, Any]) -> TaskAudit:
         """Return what `as_json` was made of."""
         findings = [AuditFinding(one["kind"], one["evidence"]) for one in data["findings"]]
-        mutants = {kind: (one["caught"], one["of"]) for kind, one in data["mutants"].items()}
-        return cls(data["id"], data["text"], findings, data["reference"], dict(data["idle"]), mutants)
+        mutants, parts = ({name: (one["caught"], one["of"]) for name, one in data[of].items()} for of in ("mutants", "parts"))
+        return cls(data["id"], data["text"], findings, data["reference"], dict(data["idle"]), mutants, parts)
 
     def as_json(self) -> dict[str, Any]:
         """Return the task's entry in the domain's file."""
@@ -82,7 +84,10 @@ class TaskAudit:
             "findings": [{"kind": one.kind, "unsound": one.unsound, "evidence": one.evidence} for one in self.findings],
             "reference": self.reference,
             "idle": self.idle,
-            "mutants": {kind: {"caught": caught, "of": of} for kind, (caught, of) in self.mutants.items()},
+            **{
+                of: {name: {"caught": caught, "of": made} for name, (caught, made) in counts.items()}
+                for of, counts in (("mutants", self.mutants), ("parts", self.parts))
+            },
         }
 
 
@@ -196,11 +201,17 @@ class TaskExaminer:
             return  # a later write of the reference makes up for it: the same in the end, and neither right nor wrong
         wrong = mutant.kind in ALWAYS_WRONG or (mutant.kind in WRONG_IF_STATE_DIFFERS and differs)
         good = (played.reward == 1) is not wrong
-        caught, of = audit.mutants.get(mutant.kind, (0, 0))
-        audit.mutants[mutant.kind] = (caught + good, of + 1)
+        _count(audit.mutants, mutant.kind, good)
+        for part, value in played.parts.items() if wrong else ():
+            _count(audit.parts, part, value != 1)
         if not good:
             audit.add(_named(task, mutant, wrong), f"{mutant.what}: scores {'nothing' if played.reward is None else f'{played.reward:g}'}"
                       + (f" ({played.problem})" if played.problem else ""))  # fmt: skip
+
+
+def _count(counts: dict[str, tuple[int, int]], name: str, caught: bool) -> None:
+    before, of = counts.get(name, (0, 0))
+    counts[name] = (before + caught, of + 1)
 
 
 def replaced_by_itself(arguments: Mapping[str, Any]) -> bool:

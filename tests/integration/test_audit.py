@@ -242,3 +242,13 @@ def test_several_processes_find_what_one_finds(tmp_path: Path, written: Path) ->
     assert audit.main(["--domains", "mock", "--workers", "2", "--output-dir", str(tmp_path)]) == 0
     assert (tmp_path / "audit/mock.json").read_text() == (written.parent / "mock/audit/mock.json").read_text()
     assert audit.main(["--domains", "mock", "--workers", "0"]) == 2
+
+
+def test_each_part_of_the_reward_refuses_the_wrong_mutants_that_it_can_see(examined: Callable[[Damage], TaskAudit]) -> None:
+    """Of a task with a write and a word to be said: the database refuses all but the word left out, COMMUNICATE that alone."""
+    found = examined(criteria(actions=[CREATE, READ], communicate_info=["Bill"], reward_basis=["DB", "COMMUNICATE"]))
+    words, right = ("sentence_left_out",), ("extra_read", "writes_swapped", "writes_reversed", "sentence_in_other_form", "rounded_number")
+    spoken = sum(found.mutants[kind][1] for kind in words)
+    wrong = sum(of for kind, (_, of) in found.mutants.items() if kind not in right)
+    assert found.parts == {"DB": (wrong - spoken, wrong), "COMMUNICATE": (spoken, wrong)}
+    assert TaskAudit.from_json(found.as_json()) == found
