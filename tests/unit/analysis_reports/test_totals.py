@@ -95,11 +95,11 @@ def test_every_report_shows_the_same_totals(log: RunLog, tmp_path: Path) -> None
     assert (tiles["wall time"][0], tiles["cost"][0], tiles["simulations"][0]) == (wall, cost, "3")
     assert sum(int(tiles[name][1].split()[0]) for name in ("model calls", "tool calls")) == failed
     stats = json.loads(_written(stats_json, log, tmp_path, "stats.json"))["totals"]
-    [packed] = perfetto.write(log, tmp_path / "out", OPTIONS)
+    packed, as_json = perfetto.write(log, tmp_path / "out", OPTIONS)
     trace = next(event["args"] for event in Reader().events(gzip.decompress(packed.read_bytes())) if event["name"] == "run")
     _written(csv_tables, log, tmp_path, "runs.csv")
     row = pd.read_csv(tmp_path / "out" / "runs.csv").iloc[0]
-    for figures in (stats, trace, row):
+    for figures in (stats, trace, json.loads(as_json.read_text())["otherData"]["totals"], row):
         assert figures["wall_ms"] == pytest.approx(wanted["wall_ms"], abs=0.01)
         assert figures["cost_usd"] == pytest.approx(wanted["cost_usd"])
         assert (figures["simulations"], figures["attempts"], figures["errors"]) == (3, 4, failed)
