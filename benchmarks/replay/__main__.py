@@ -30,7 +30,7 @@ from tau2_logging.runner.settings.config import SCRIPTED_JUDGE, ModelChoice, Run
 
 DOMAINS = ("retail", "airline", "telecom")
 _OWN = {"timestamp", "cost", "usage", "raw_data", "turn_idx", "generation_time_seconds"}
-"""What a message has of its own, whoever says the same."""
+"""What a message has of its own, if another says the same, too."""
 Key = tuple[str, str, int]
 
 

@@ -17,7 +17,7 @@ examples:
   {command} logs/runs/<run> 17 --scan --max-cost 5
 
 Turns are numbered as on the simulation's page. Turns up to --at are kept, and
-what comes after them is played anew. Before anything is played, every recorded
+what comes after them is played again. Before anything is played, every recorded
 call is made again on fresh databases; if one is answered otherwise, the command
 refuses (docs/branch.md).
 

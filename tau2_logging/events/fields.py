@@ -177,7 +177,7 @@ _ROWS = (
     ("recorded_from", "str", "the results file that this log was made from, if the run itself wrote no log"),
     ("branched_from", "str", "the recorded simulation that this run goes on from, as run/domain/task/trial; it is never pooled with it"),
     ("branched_at", "str", "the turns after which its simulations begin, comma-separated"),
-    ("rejudged_from", "str", "the runs or files whose conversations this run judges again, comma-separated; none of them was played anew"),
+    ("rejudged_from", "str", "the runs or files whose conversations this run judges again, comma-separated; none of them was played again"),
     (
         "timing",
         "str",

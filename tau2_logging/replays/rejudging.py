@@ -30,7 +30,7 @@ class Judge:
     model: ModelChoice | None
 
     def asked_again(self, number: int) -> ModelChoice | None:
-        """Return the model for the n-th time: with a seed of its own, so that a model that keeps to seeds is asked anew."""
+        """Return the model for the n-th time: with a seed of its own, so that a model that keeps to seeds gives another answer."""
         if self.model is None or number == 0:
             return self.model
         seed = int(self.model.call_args.get("seed") or 0) + number

@@ -41,8 +41,8 @@ def failures(run: Run) -> dict[str, Any]:
 
 
 def save_label(run: Run, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep a label and return `failures` anew. Raises UserError for a simulation that did not fail, a fault that is none, or a folder that
-    may not be written to."""
+    """Keep a label and return `failures` after it. Raises UserError for a simulation that did not fail, a fault that is none, or a folder
+    that may not be written to."""
     analyzer = _analyzer(run)
     fault, note = str(given.get("fault")), " ".join(str(given.get("note") or "").split())
     if fault not in FAULT_NAMES:

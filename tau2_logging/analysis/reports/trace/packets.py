@@ -22,15 +22,14 @@ if TYPE_CHECKING:
 PIECE = 250_000
 """Packets that are made at once."""
 
-_CALL_DETAILS = (
+CALL_DETAILS = (
     "step", "model", "function", "expert", "call_type", "requestor", *TOKEN_FIELDS,
     "ttft_ms", "decode_ms", "queue_ms", "cost_usd", "finish_reason", "attempt", "error_type", "error_message", "endpoint", "line",
     "server_queue_ms", "server_prefill_ms", "server_decode_ms",
 )  # fmt: skip
-_STEP_DETAILS = ("from_role", "to_role", "line")
-_OUTCOME = (
+STEP_DETAILS = ("from_role", "to_role", "line")
+OUTCOME = (
     "status", "reward", "termination", *EXCLUSIVE_ROLES, "steps", "tool_errors", "cost_usd", "error_type", "error_message",
-    "calls_left_out",
 )  # fmt: skip
 
 _BEGIN, _END, _INSTANT, _COUNTER = 1, 2, 3, 4
@@ -88,9 +87,9 @@ class Tables:
         steps, calls = timeline.steps, timeline.calls
         titles = [f"task {label(row, False)}" for row in rows.itertuples()]
         self.heads = {
-            SIMULATION: self._heads(rows, titles, ["simulation"] * len(rows), _OUTCOME),
-            STEP: self._heads(steps, _step_names(steps), ["step"] * len(steps), _STEP_DETAILS),
-            CALL: self._heads(calls, _call_names(calls), calls["lane"], _CALL_DETAILS),
+            SIMULATION: self._heads(rows, titles, ["simulation"] * len(rows), (*OUTCOME, "calls_left_out")),
+            STEP: self._heads(steps, _step_names(steps), ["step"] * len(steps), STEP_DETAILS),
+            CALL: self._heads(calls, _call_names(calls), calls["lane"], CALL_DETAILS),
         }
         self.arrows = causes(calls)
 

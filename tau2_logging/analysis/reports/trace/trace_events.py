@@ -15,27 +15,19 @@ import pandas as pd
 
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS
 from tau2_logging.analysis.reports.text.plain import plain
+from tau2_logging.analysis.reports.trace.packets import CALL_DETAILS, OUTCOME, STEP_DETAILS
 from tau2_logging.analysis.tables.columns import numbers
 from tau2_logging.analysis.tables.lanes import Placed, in_flight, nest
 from tau2_logging.analysis.timeline.queries import causes, label
 from tau2_logging.analysis.timeline.slices import RANKS, TOLERANCE_US
-from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, Timeline
-from tau2_logging.events.roles import ROLE_NAMES, TOKEN_FIELDS
+from tau2_logging.analysis.timeline.timeline import Timeline
+from tau2_logging.events.roles import ROLE_NAMES
 
 MOST_SLICES = 100_000
 """Steps and calls beyond which there is no such file: it would have some 40 MB, and few viewers would open it."""
 
 _BATCH = 1000
 """Events that are encoded at once: the encoder is made again for each piece of JSON."""
-
-_ARGUMENTS = (
-    "step", "model", "function", "expert", "call_type", "requestor", *TOKEN_FIELDS,
-    "ttft_ms", "decode_ms", "queue_ms", "cost_usd", "finish_reason", "attempt", "error_type", "error_message", "endpoint", "line",
-    "server_queue_ms", "server_prefill_ms", "server_decode_ms",
-)  # fmt: skip
-_OUTCOME = (
-    "status", "reward", "termination", *EXCLUSIVE_ROLES, "steps", "tool_errors", "cost_usd", "error_type", "error_message",
-)  # fmt: skip
 
 Event = dict[str, Any]
 Head = tuple[str, str, Event]
@@ -81,7 +73,7 @@ def _simulations(timeline: Timeline, domains: dict[str, int]) -> Iterator[Event]
     for row in timeline.rows.itertuples():
         own_steps = steps.take(row.row)
         pid, inner = domains[str(row.domain)], [*own_steps, *calls.take(row.row)]
-        arguments, links = _present(row, _OUTCOME), pairs.get(row.row, [])
+        arguments, links = _present(row, OUTCOME), pairs.get(row.row, [])
         whole = (_us(row.start_ms), _us(row.end_ms), 0)
         heads = [(f"task {label(row, False)}", "simulation", arguments), *(head for head, _ in inner)]
         placed = nest([whole, *(span for _, span in inner)], TOLERANCE_US)
@@ -133,7 +125,7 @@ def _pairs_by_row(timeline: Timeline) -> dict[int, list[tuple[int, int]]]:
 
 
 def _step_heads(steps: pd.DataFrame) -> Iterator[Head]:
-    for step, role, details in zip(steps["step"], steps["from_role"], _details(steps, ("from_role", "to_role", "line")), strict=True):
+    for step, role, details in zip(steps["step"], steps["from_role"], _details(steps, STEP_DETAILS), strict=True):
         who = "" if pd.isna(role) else f" ({role})"
         yield f"step {step}{who}", "step", details
 
@@ -141,7 +133,7 @@ def _step_heads(steps: pd.DataFrame) -> Iterator[Head]:
 def _call_heads(calls: pd.DataFrame) -> Iterator[Head]:
     before = {lane: f"{label_}: " for lane, label_ in ROLE_LABELS.items()} | {"tool": "", "evaluation": "", "waiting": "waiting on "}
     columns = (calls[name] for name in ("lane", "name", "error"))
-    for lane, name, error, details in zip(*columns, _details(calls, _ARGUMENTS), strict=True):
+    for lane, name, error, details in zip(*columns, _details(calls, CALL_DETAILS), strict=True):
         yield f"{before[lane]}{name}{' (failed)' if error else ''}", str(lane), details
 
 
