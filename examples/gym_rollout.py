@@ -1,4 +1,4 @@
-"""Rollouts in tau2's gym, as RL trainers make them: each episode is a simulation of the log, also if the loop asks the policy's model itself.
+"""Rollouts in tau2's gym, as RL trainers make them: each episode is a simulation of the log, also if the loop asks the policy itself.
 
     pip install gymnasium
     python examples/gym_rollout.py mock create_task_1 --episodes 2 --model gpt-4.1 --user-llm gpt-4.1
