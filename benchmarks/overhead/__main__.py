@@ -57,16 +57,23 @@ def cpu(spent: list[float]) -> Iterator[None]:
     spent.append(time.process_time() - begun)
 
 
+def scored(harness: Tau2Harness, settings: SimulationSettings, task: Any, seed: int = 1) -> Any:
+    """Play and evaluate a task, as a run does; returns tau2's SimulationRun."""
+    run = harness.play(settings, task, seed)
+    harness.evaluate(settings, task, run)
+    return run
+
+
 def bare(harness: Tau2Harness, domain: str, task: Any, spent: list[float]) -> None:
     """Run a task without profiling."""
     with cpu(spent):
-        harness.run_task(settings_of(domain, task), task, 1)
+        scored(harness, settings_of(domain, task), task)
 
 
 def profiled(harness: Tau2Harness, domain: str, task: Any, logger: EventLogger, spent: list[float]) -> None:
     """Run a task with everything on."""
     with cpu(spent), simulation_scope(logger, domain, task.id, 0, 1) as simulation:
-        end(simulation, outcome_of(harness.run_task(settings_of(domain, task), task, 1)))
+        end(simulation, outcome_of(scored(harness, settings_of(domain, task), task)))
 
 
 def main() -> None:

@@ -56,15 +56,19 @@ class SharedRecords(dict[str, Any]):
         self.touched.add(key)
 
     def get(self, key: str, default: Any = None) -> Any:
+        """Return a record as the environment's own copy, `default` if there is none."""
         return self[key] if key in self else default  # noqa: SIM401 (dict.get would hand out the shared record)
 
     def values(self) -> ValuesView[Any]:  # type: ignore[override]
+        """Return a view that copies each record as it is read: a tool may change any of them."""
         return ValuesView(self)
 
     def items(self) -> ItemsView[str, Any]:  # type: ignore[override]
+        """Return a view of (key, record) that copies each record as it is read."""
         return ItemsView(self)
 
     def pop(self, key: str, *default: Any) -> Any:
+        """Remove a record and return it, copied. Raises KeyError if it is missing and there is no default."""
         if key not in self and default:
             return default[0]
         record = self[key]
@@ -72,17 +76,20 @@ class SharedRecords(dict[str, Any]):
         return record
 
     def popitem(self) -> tuple[str, Any]:
+        """Remove the last record and return (key, record), copied. Raises KeyError if there is none."""
         key = next(reversed(self), None)
         if key is None:
             raise KeyError("popitem(): dictionary is empty")
         return key, self.pop(key)
 
     def setdefault(self, key: str, default: Any = None) -> Any:
+        """Return a record, copied, after adding `default` under a key that is missing."""
         if key not in self:
             self[key] = default
         return self[key]
 
     def update(self, *others: Any, **named: Any) -> None:
+        """Set records, each counted as the environment's own from then on."""
         for key, record in dict(*others, **named).items():
             self[key] = record
 
@@ -91,10 +98,12 @@ class SharedRecords(dict[str, Any]):
         return self
 
     def clear(self) -> None:
+        """Remove every record, each noted as touched: a plain dict.clear would not be seen by the state watch."""
         for key in list(self):
             del self[key]
 
     def copy(self) -> dict[str, Any]:
+        """Return a plain dict of copies, which copies every record that is still shared."""
         return dict(self.items())
 
     def __copy__(self) -> dict[str, Any]:

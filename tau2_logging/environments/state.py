@@ -52,22 +52,27 @@ class EnvironmentStates:
         self._lock = threading.Lock()
 
     def start(self, environment: Any) -> None:
+        """Remember the state of each database of the environment; costs one hash of those that are no views."""
         toolkits = {AGENT: environment.tools, USER: environment.user_tools}
         states = {name: self._state(toolkit) for name, toolkit in toolkits.items() if getattr(toolkit, "db", None) is not None}
         with self._lock:
             self._watched[environment] = states
 
     def before(self, environment: Any) -> None:
+        """Forget which records earlier read calls were handed."""
         for state in self._states(environment).values():
             state.before_call()
 
     def after(self, environment: Any) -> list[DatabaseChange]:
+        """Return the changes of one call: of a view, only the records that the call was handed are compared."""
         return self._changes(environment, everything=False)
 
     def unnoticed(self, environment: Any) -> list[DatabaseChange]:
+        """Return every difference from the last known state: of a view, all records that are no longer shared."""
         return self._changes(environment, everything=True)
 
     def databases(self, environment: Any) -> DatabaseSnapshot:
+        """Return hashes and record counts as last known, without reading the databases again."""
         states = self._states(environment)
         agent, user = states.get(AGENT), states.get(USER)
         return DatabaseSnapshot(
@@ -135,12 +140,14 @@ class WholeState:
         self.hash: Hash = hashlib.sha256(text).hexdigest()
 
     def before_call(self) -> None:
-        return
+        """Do nothing: the whole database is compared anyway."""
 
     def is_same_database(self) -> bool:
+        """Return True: whatever object the toolkit has is dumped."""
         return True
 
     def examine(self, everything: bool) -> tuple[Change, ...]:
+        """Dump the database and compare it with the last dump; costs one dump and one hash, of megabytes if it is large."""
         text = as_json(self.toolkit.db)
         if text == self._text:
             return ()
@@ -149,6 +156,7 @@ class WholeState:
         return changes
 
     def to_whole(self) -> WholeState:
+        """Return this state itself."""
         return self
 
 
@@ -257,12 +265,14 @@ class FieldsState:
         self.hash: Hash = self._state.hash
 
     def before_call(self) -> None:
-        return
+        """Do nothing: every field is compared anyway."""
 
     def is_same_database(self) -> bool:
+        """Return whether the toolkit still has the object whose fields are known."""
         return self.toolkit.db is self._database
 
     def examine(self, everything: bool) -> tuple[Change, ...]:
+        """Compare pydantic's JSON of each field; only a field that differs is dumped as tau2 does it."""
         quick = quick_json(self._database)
         if quick == self._quick:
             return ()
@@ -271,6 +281,7 @@ class FieldsState:
         return self._known.changes(type(self._database), before, self._state)
 
     def to_whole(self) -> WholeState:
+        """Return the same state with the text that tau2 hashes, put together from the fields."""
         return WholeState(self.toolkit, _whole_text(self._state.texts))
 
 
@@ -303,13 +314,16 @@ class ViewState:
         self._view = toolkit.db
 
     def before_call(self) -> None:
+        """Forget which records were handed out: those touched from now on are the call's."""
         for records in self._shared.values():
             records.touched.clear()
 
     def is_same_database(self) -> bool:
+        """Return whether view and collections are still the objects that note what is touched."""
         return self.toolkit.db is self._view and all(self._view.__dict__.get(name) is value for name, value in self._shared.items())
 
     def examine(self, everything: bool) -> tuple[Change, ...]:
+        """Compare records that were touched, or all that are no longer shared (`everything`), and each field that holds no records."""
         found: list[Change] = []
         for name in self._fields:
             records = self._shared.get(name)
@@ -347,6 +361,7 @@ class ViewState:
         return list(difference({name: json.loads(kept)}, {name: json.loads(text)}))
 
     def to_whole(self) -> WholeState:
+        """Return the same state as one text, of every record of the pristine database with the differences applied."""
         parts = {name: self._field_value(name) for name in self._fields}
         whole = WholeState(self.toolkit, json.dumps(parts, sort_keys=True).encode())
         whole.hash = self.hash

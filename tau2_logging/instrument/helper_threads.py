@@ -20,6 +20,7 @@ class ThreadsInstrumentor(Instrumentor):
     """Wraps Thread.start, ThreadPoolExecutor.submit and the entry points of multiprocessing's ThreadPool."""
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap the places where work is handed to another thread."""
         patches.method(threading.Thread, "start", self._start)
         patches.method(ThreadPoolExecutor, "submit", self._submit)
         for name in ("apply_async", "_map_async", "imap", "imap_unordered"):

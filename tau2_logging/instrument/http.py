@@ -52,9 +52,11 @@ class HttpInstrumentor(Instrumentor):
         self._module: Any = None
 
     def supported(self) -> bool:
+        """Return whether the HTTP package (httpx, or the fork of it that a client brings) is installed."""
         return distribution_version(self._package) is not None
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap `send`, the call as its client sees it, and the transports, where a connection has been waited for."""
         self._module = importlib.import_module(self._package)
         patches.method(self._module.Client, "send", self._send)
         patches.method(self._module.AsyncClient, "send", self._send_async)

@@ -73,9 +73,11 @@ class InjectedFaults(Instrumentor):
         self._dictionaries = threading.Lock()
 
     def supported(self) -> bool:
+        """Return whether the installed `tau2` is tau2-bench."""
         return has_module("tau2", "registry")
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap get_response of tau2's Environment and of every subclass that overrides it."""
         for owner in with_overrides(importlib.import_module("tau2.environment.environment").Environment, "get_response"):
             patches.method(owner, "get_response", self._get_response)
 

@@ -37,9 +37,11 @@ class LitellmInstrumentor(Instrumentor):
         self._rate_limiter = rate_limiter
 
     def supported(self) -> bool:
+        """Return whether litellm is installed."""
         return distribution_version("litellm") is not None
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap completion and acompletion wherever they have been imported by name."""
         wrap_completions(patches, self._completion, self._acompletion)
 
     def _completion(self, original: Function) -> Function:

@@ -56,9 +56,11 @@ class MasevalInstrumentor(Instrumentor):
         self._logger = logger
 
     def supported(self) -> bool:
+        """Return whether MASEval's Tau2 benchmark has been imported; nothing is imported for it."""
         return _PACKAGE in sys.modules
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap a repetition, the turns, tool calls and model calls in it, and its evaluation, both replays included."""
         tau2 = sys.modules[_PACKAGE]
         environment = importlib.import_module("maseval.benchmark.tau2.environment").Tau2Environment
         patches.method(importlib.import_module("maseval.core.benchmark").Benchmark, "_execute_task_repetition", self._repetition)

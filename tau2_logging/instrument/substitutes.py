@@ -52,6 +52,7 @@ class DatabaseSubstitutes(Instrumentor):
         self._databases = databases
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap how a database is read and hashed; of tau2 also how a tool is used, since a tool may be answered from what is known."""
         database, holder = (getattr(importlib.import_module(module), name) for module, name in _HOMES[self._package])
         patches.method(database, "load", self._load)
         patches.method(database, "get_hash", self._get_hash)
@@ -83,6 +84,7 @@ class ToolSubstitutes(Instrumentor):
         self._tools = tools
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap how a tool's docstring is parsed and its schema made: both are the same for every environment of a domain."""
         tool = importlib.import_module("tau2.environment.tool").Tool
         patches.method(tool, "parse_data", self._parse_data)
         patches.method(tool, "openai_schema", self._openai_schema)

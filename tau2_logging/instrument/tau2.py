@@ -47,9 +47,11 @@ class Tau2Instrumentor(Instrumentor):
         self._trials = Trials()
 
     def supported(self) -> bool:
+        """Return whether the installed `tau2` is tau2-bench; a package of chemistry has the same name."""
         return has_module("tau2", "registry")
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap orchestrator, environment (with subclasses that override its methods), evaluator, and the functions that run a task."""
         orchestrator = importlib.import_module("tau2.orchestrator.orchestrator").Orchestrator
         environment = importlib.import_module("tau2.environment.environment").Environment
         evaluator = importlib.import_module("tau2.evaluator.evaluator")

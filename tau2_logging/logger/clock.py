@@ -29,12 +29,15 @@ class FakeClock(Clock):
         self._wall = wall_ns
 
     def now_ns(self) -> int:
+        """Return the monotonic time that was set, in nanoseconds."""
         return self._now
 
     def wall_ns(self) -> int:
+        """Return the time of day that was set, in nanoseconds since 1970-01-01 UTC."""
         return self._wall
 
     def sleep(self, seconds: float) -> None:
+        """Move both times on by `seconds`, and return at once."""
         self.advance(seconds * 1000)
 
     def advance(self, ms: float) -> None:
@@ -52,6 +55,7 @@ class WallText:
         self._millisecond = (-1, "")
 
     def __call__(self) -> str:
+        """Return the time of day now, to the millisecond."""
         ms = self._wall_ns() // 1_000_000
         known, text = self._millisecond
         if known != ms:

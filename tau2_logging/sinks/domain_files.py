@@ -43,6 +43,7 @@ class DomainFiles(Sink):
             opened.pop_all()
 
     def write_line(self, domain: str | None, line: str) -> None:
+        """Append an event to both files of its domain, of every domain if it belongs to none. Parts of prompts go to the events alone."""
         data = line.encode() + b"\n"
         if domain is not None:
             plain = plain_domain(domain)
@@ -58,6 +59,7 @@ class DomainFiles(Sink):
             return self._files[domain]
 
     def write_text(self, domain: str | None, text: str) -> None:
+        """Append a text to the file of everything, of every domain if it belongs to none."""
         data = text.encode("utf-8", "replace") + b"\n"
         for name, (_, everything) in list(self._files.items()):
             if domain is None or name == plain_domain(domain):
@@ -72,6 +74,7 @@ class DomainFiles(Sink):
         return [str(file.path) for file in self._all() if file.reopened]
 
     def close(self) -> None:
+        """Close all files. Nothing is buffered: what was written is there."""
         for file in self._all():
             file.close()
 

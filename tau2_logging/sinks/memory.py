@@ -23,15 +23,19 @@ class MemorySink(Sink):
         self.texts: list[tuple[str | None, str]] = []
 
     def write_line(self, domain: str | None, line: str) -> None:
+        """Keep the line; the domain is in it."""
         self.lines.append(line)
 
     def write_event(self, event: Event) -> None:
+        """Keep the event."""
         self.events.append(event)
 
     def write_structured(self, events: Sequence[StructuredEvent]) -> None:
+        """Keep the events in order."""
         self.structured.extend(events)
 
     def write_text(self, domain: str | None, text: str) -> None:
+        """Keep (domain, text); the domain is None for a text of the whole run."""
         self.texts.append((domain, text))
 
     def of(self, *types: str) -> list[Event]:

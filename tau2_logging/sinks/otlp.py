@@ -95,6 +95,7 @@ class OtlpSink(Sink):
         return self._portions.unsent
 
     def write_event(self, event: Event) -> None:
+        """Queue an event; the sink's own thread makes the span and sends it."""
         self._events.append(event)
 
     def close(self) -> None:

@@ -26,12 +26,15 @@ class Outbox(Sink):
         self._structured: deque[StructuredEvent] = deque()
 
     def write_line(self, domain: str | None, line: str) -> None:
+        """Queue (domain, line)."""
         self._lines.append((domain, line))
 
     def write_structured(self, events: Sequence[StructuredEvent]) -> None:
+        """Queue structured events, in order."""
         self._structured.extend(events)
 
     def write_text(self, domain: str | None, text: str) -> None:
+        """Queue (domain, text); dropped if the worker writes into the run's files itself."""
         if self._everything:
             self._texts.append((domain, text))
 

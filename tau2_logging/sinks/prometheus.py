@@ -52,6 +52,7 @@ class PrometheusSink(Sink):
         self._closed = False
 
     def write_event(self, event: Event) -> None:
+        """Count an event in the metrics that it belongs to."""
         self._meters.take(event)
 
     def close(self) -> None:

@@ -65,6 +65,7 @@ class ServerCalls(Sink):
         self._logger = logger
 
     def write_event(self, event: Event) -> None:
+        """Queue a model call that names its endpoint, to be joined with the server's span; of too many the oldest are dropped."""
         if event.type in MODEL_CALL_TYPES and event.get("endpoint") is not None:
             self._new.append(event)
 

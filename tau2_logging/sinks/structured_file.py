@@ -36,6 +36,7 @@ class StructuredFiles(Sink):
             opened.pop_all()
 
     def write_structured(self, events: Sequence[StructuredEvent]) -> None:
+        """Append events to the file of their domain. One that cannot be encoded is raised after the others have been written."""
         for domain, of_domain in groupby(events, lambda event: event.domain or NO_DOMAIN):
             file = self._files.get(domain) or self._open(domain)
             lines, failed = [], None
@@ -63,6 +64,7 @@ class StructuredFiles(Sink):
         return [str(file.path) for file in list(self._files.values()) if file.reopened]
 
     def close(self) -> None:
+        """Close all files. Nothing is buffered: what was written is there."""
         for file in self._files.values():
             file.close()
 

@@ -97,6 +97,7 @@ class LiveTotals(Sink):
             totals.rewards[task].append(reward)
 
     def write_event(self, event: Event) -> None:
+        """Add an event to the totals of its domain; a domain that was not planned is passed over."""
         totals = self.domains.get(str(event.get("domain")))
         if totals is None:
             return

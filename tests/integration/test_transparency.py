@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.overhead.__main__ import scored
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.models.scripted.task_script import TaskScripts, script_of
@@ -67,7 +68,7 @@ def play(harness: Any, faults: dict[str, float], domains: Sequence[str] = tuple(
         for domain in domains:
             for task in tasks_of(domain):
                 try:
-                    result = harness.run_task(settings_of(domain, task, faults), task, seed=7)
+                    result = scored(harness, settings_of(domain, task, faults), task, seed=7)
                     found[domain, task.id] = _essence(result)
                 except Exception as error:
                     found[domain, task.id] = (type(error).__name__, re.sub(r"timestamp: \S+", "", str(error)))
@@ -236,7 +237,7 @@ def test_any_agent_is_measured(harness: Any, way: str, monkeypatch: pytest.Monke
     logger = EventLogger("r", [sink])
     (task,) = [task for task in tasks_of("mock") if task.id == "create_task_1"]
     with Instrumentation(), simulation_scope(logger, "mock", task.id, 0) as simulation:
-        result = harness.run_task(dataclasses.replace(settings_of("mock", task, {}), judge_llm=None), task, seed=1)
+        result = scored(harness, dataclasses.replace(settings_of("mock", task, {}), judge_llm=None), task)
         from tau2_logging.instrument.tau2 import outcome_of
         from tau2_logging.logger.scope import end
 
@@ -277,7 +278,7 @@ def test_solo_agents_are_measured_from_their_first_word(harness: Any) -> None:
     solo = dataclasses.replace(settings_of("mock", task, {}), agent="llm_agent_solo", user="dummy_user", judge_llm=None)
     sink = MemorySink()
     with Instrumentation(), simulation_scope(EventLogger("r", [sink]), "mock", task.id, 0) as simulation:
-        result = harness.run_task(solo, task, seed=1)
+        result = scored(harness, solo, task)
         end(simulation, outcome_of(result))
     spoken = [message for message in result.messages if message.role == "assistant"]
     assert result.reward_info.reward == 1.0

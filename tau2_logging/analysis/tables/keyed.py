@@ -17,13 +17,16 @@ class HasRuns(Protocol):
     """What can be split into its runs."""
 
     @property
-    def run_id(self) -> str | None: ...
+    def run_id(self) -> str | None:
+        """Return the id of the log's only run, None if there are several or it is unknown."""
 
     @property
-    def pooled(self) -> bool: ...
+    def pooled(self) -> bool:
+        """Return whether the runs may be added up as if they were one."""
 
     @property
-    def by_run(self) -> Sequence[Any]: ...
+    def by_run(self) -> Sequence[Any]:
+        """Return one log for each run, in the order in which they occur."""
 
 
 P = ParamSpec("P")

@@ -56,6 +56,7 @@ class RetriedCalls(Instrumentor):
         self._timeout_s = request_timeout_s
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap litellm's functions and the request method of each SDK that has been imported."""
         importlib.import_module("tau2.utils.llm_utils")
         wrap_completions(patches, self._completion, self._acompletion)
         for package in _SDKS:

@@ -23,6 +23,7 @@ class RoutedCalls(Instrumentor):
         self._server_of = server_of
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap litellm's completion and acompletion wherever they have been imported by name."""
         wrap_completions(patches, self._completion, self._acompletion)
 
     def _completion(self, original: Function) -> Function:

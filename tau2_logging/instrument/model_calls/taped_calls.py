@@ -48,6 +48,7 @@ class TapedCalls(Instrumentor):
         self._substitute = substitute
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap litellm's completion and acompletion wherever they have been imported by name."""
         wrap_completions(patches, self._completion, self._acompletion)
 
     def _completion(self, original: Function) -> Function:

@@ -87,13 +87,16 @@ class AsyncClientIO(SyncClientIO):
     """The same for an async client: what the methods give back is awaited."""
 
     def read(self, response: Any) -> Any:
+        """Return an awaitable of the whole response."""
         return response.aread()
 
     def chunk(self, response: Any) -> Any:
+        """Return an awaitable of the next bytes of a response, None at its end."""
         self._chunks = self._chunks or response.aiter_bytes()
         return anext(self._chunks, None)
 
     async def release(self, response: Any, to_its_end: bool) -> None:
+        """Close a response. If its end is expected, wait a moment for it. Raises nothing but the client's own failure to close."""
         try:
             if to_its_end:
                 await asyncio.wait_for(anext(self._chunks, None), _END_S)

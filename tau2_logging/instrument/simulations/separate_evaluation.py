@@ -21,6 +21,7 @@ class SeparateEvaluation(Instrumentor):
     """Lets tau2's evaluator be left out inside `without_evaluation`. Below other layers: they learn that a conversation is over."""
 
     def wrap(self, patches: Patches) -> None:
+        """Wrap evaluate_simulation wherever it has been imported by name."""
         evaluator = importlib.import_module("tau2.evaluator.evaluator")
         patches.functions([(evaluator.evaluate_simulation, self._evaluate)])
 

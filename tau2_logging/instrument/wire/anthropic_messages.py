@@ -30,6 +30,7 @@ class AnthropicMessages(Protocol):
     stream_fields = b'"stream":true}'
 
     def assembler(self) -> Assembler:
+        """Make the assembler of one stream: content blocks by index, ended by message_stop."""
         return _Message()
 
 

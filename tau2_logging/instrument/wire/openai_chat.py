@@ -20,6 +20,7 @@ class OpenAIChat(Protocol):
     stream_fields = b'"stream":true,"stream_options":{"include_usage":true}}'
 
     def assembler(self) -> Assembler:
+        """Make the assembler of one stream: choices by index, ended by a line [DONE]."""
         return _Chat()
 
 

@@ -18,6 +18,7 @@ class OpenAIResponses(Protocol):
     stream_fields = b'"stream":true}'
 
     def assembler(self) -> Assembler:
+        """Make the assembler of one stream, whose last event holds the whole response."""
         return _Response()
 
 

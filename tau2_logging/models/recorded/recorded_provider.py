@@ -24,21 +24,25 @@ class RecordedModels(CustomLLM):  # type: ignore[misc]
     """The provider."""
 
     def completion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """Return the recorded answer after its wait (ms). Raises BadRequestError outside of a run of recorded models."""
         answer = _given(**kwargs)
         time.sleep(answer["wait_ms"] / 1000)
         return _response(answer["reply"], kwargs["model"])
 
     async def acompletion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """Return the same without blocking the event loop."""
         answer = _given(**kwargs)
         await asyncio.sleep(answer["wait_ms"] / 1000)
         return _response(answer["reply"], kwargs["model"])
 
     def streaming(self, *args: Any, **kwargs: Any) -> Iterator[GenericStreamingChunk]:
+        """Yield the recorded answer in chunks: the whole wait comes before the first."""
         answer = _given(**kwargs)
         time.sleep(answer["wait_ms"] / 1000)
         yield from _chunks(answer["reply"])
 
     async def astreaming(self, *args: Any, **kwargs: Any) -> AsyncIterator[GenericStreamingChunk]:
+        """Yield the same chunks without blocking the event loop."""
         answer = _given(**kwargs)
         await asyncio.sleep(answer["wait_ms"] / 1000)
         for chunk in _chunks(answer["reply"]):

@@ -66,22 +66,26 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         self._lock = threading.Lock()
 
     def completion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """Return the script's next reply after `ttft_ms` and the time of its tokens. Raises litellm's own exceptions for planned faults."""
         answer = self._answer(**kwargs)
         time.sleep((answer.ttft_ms + answer.decode_ms) / 1000)
         return _response(answer, kwargs["model"])
 
     async def acompletion(self, *args: Any, **kwargs: Any) -> ModelResponse:
+        """Return the same without blocking the event loop."""
         answer = self._answer(**kwargs)
         await asyncio.sleep((answer.ttft_ms + answer.decode_ms) / 1000)
         return _response(answer, kwargs["model"])
 
     def streaming(self, *args: Any, **kwargs: Any) -> Iterator[GenericStreamingChunk]:
+        """Yield the reply in chunks, the first after `ttft_ms`, the others in the time of their tokens."""
         answer = self._answer(**kwargs)
         for wait_ms, chunk in _chunks(answer):
             time.sleep(wait_ms / 1000)
             yield chunk
 
     async def astreaming(self, *args: Any, **kwargs: Any) -> AsyncIterator[GenericStreamingChunk]:
+        """Yield the same chunks without blocking the event loop."""
         answer = self._answer(**kwargs)
         for wait_ms, chunk in _chunks(answer):
             await asyncio.sleep(wait_ms / 1000)

@@ -51,6 +51,7 @@ class ServerPlan:
 
     @property
     def address(self) -> Address:
+        """Where the server will answer: always this machine."""
         return Address(f"http://{HOST}:{self.port}")
 
 

@@ -27,15 +27,32 @@ class WireProtocol(Protocol):
     NAME: str
     PATH: str
 
-    def read(self, body: Any) -> Prompt: ...
-    def key_of(self, headers: Mapping[str, str]) -> str: ...
-    def response_id(self, answer: PreparedAnswer) -> str: ...
-    def body(self, answer: PreparedAnswer) -> dict[str, Any]: ...
-    def head(self, answer: PreparedAnswer) -> bytes: ...
-    def piece(self, answer: PreparedAnswer, one: Piece) -> bytes: ...
-    def tail(self, answer: PreparedAnswer) -> bytes: ...
-    def broken(self, answer: PreparedAnswer) -> bytes: ...
-    def error(self, name: str, **facts: Any) -> tuple[int, dict[str, Any]]: ...
+    def read(self, body: Any) -> Prompt:
+        """Return a request body as a prompt. Raises BadRequest."""
+
+    def key_of(self, headers: Mapping[str, str]) -> str:
+        """Return the key that a client sent, empty if none."""
+
+    def response_id(self, answer: PreparedAnswer) -> str:
+        """Return the id of every body and chunk of an answer."""
+
+    def body(self, answer: PreparedAnswer) -> dict[str, Any]:
+        """Return the response to a request that is not a stream."""
+
+    def head(self, answer: PreparedAnswer) -> bytes:
+        """Return what a stream starts with, before any token."""
+
+    def piece(self, answer: PreparedAnswer, one: Piece) -> bytes:
+        """Return one token of a stream."""
+
+    def tail(self, answer: PreparedAnswer) -> bytes:
+        """Return the end of a stream: why it ended, what it counts."""
+
+    def broken(self, answer: PreparedAnswer) -> bytes:
+        """Return an error in the middle of a stream."""
+
+    def error(self, name: str, **facts: Any) -> tuple[int, dict[str, Any]]:
+        """Return (HTTP status, body) of an error response."""
 
 
 PROTOCOLS: tuple[WireProtocol, ...] = (openai_chat, anthropic_messages)

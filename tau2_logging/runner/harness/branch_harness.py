@@ -67,6 +67,7 @@ class BranchHarness(Tau2Harness):
         return [_begun(point, states) for point in self._points.values()]
 
     def play(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
+        """Play on from a branch point, with the steps and errors that the original conversation had left (at least one of each)."""
         point = self._points[str(task.id)]
         steps, errors = max(1, settings.max_steps - point.steps), max(1, settings.max_errors - point.errors)
         return super().play(replace(settings, max_steps=steps, max_errors=errors), task, seed)

@@ -58,6 +58,7 @@ class RejudgeHarness(Tau2Harness):
         return self._played[str(task.id), simulation.trial]
 
     def info_json(self, settings: SimulationSettings) -> str:
+        """Return the Info of the run that is judged again, if its results have one: agent and user are that run's."""
         return super().info_json(settings) if self._info is None else json.dumps(self._info, ensure_ascii=False)
 
     def user_prompt(self, settings: SimulationSettings, task: Any) -> str | None:

@@ -220,13 +220,6 @@ class Tau2Harness:
             **self._release.evaluation_arguments(settings, task),
         )
 
-    def run_task(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
-        """Play and evaluate one task; returns tau2's SimulationRun. Raises whatever tau2 raises."""
-        run = self.play(settings, task, seed)
-        if run.reward_info is None:
-            self.evaluate(settings, task, run)
-        return run
-
     def asks_judge(self, settings: SimulationSettings, task: Any) -> bool:
         """Return whether the evaluation of a task makes model calls."""
         asked = self.needs_judge(task) or settings.judge_llm is not None

@@ -93,6 +93,7 @@ class RateLimits(RateLimiter):
         self._lock = threading.Lock()
 
     def reserve(self, model: str) -> float:
+        """Return the seconds until the last minute has room for a call of this model, 0 if none limits it."""
         limit = self._limits.get(model) or self._limits.get(None)
         if limit is None:
             return 0.0
@@ -106,6 +107,7 @@ class RateLimits(RateLimiter):
             return at_s - now_s
 
     def record_usage(self, model: str, tokens: int) -> None:
+        """Note the tokens of a call that has ended: it counts for its oldest request without a figure, and is the guess for the next."""
         with self._lock:
             window = self._windows[model]
             window.guess = tokens

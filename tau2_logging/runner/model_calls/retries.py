@@ -69,9 +69,11 @@ class Retries:
         self._layer.uninstall()
 
     def retried(self, make: Callable[[], Any], request: Request) -> Any:
+        """Make a call by the policy. Raises what its last attempt raised."""
         return self.call(make, self._asked(request))
 
     async def retried_async(self, make: Callable[[], Awaitable[Any]], request: Request) -> Any:
+        """Make a call that is awaited by the same policy."""
         return await self.call_async(make, self._asked(request))
 
     def _asked(self, request: Request) -> CallInfo:

@@ -66,6 +66,7 @@ class Row:
 
     @property
     def key(self) -> Key:
+        """(domain, task, trial): what a run has one finished row of."""
         return self.domain, self.task, self.trial
 
     def line(self) -> bytes:
@@ -109,6 +110,7 @@ class Checkpoint:
         return [str(file.path) for file in self._files.values() if file.reopened]
 
     def close(self) -> None:
+        """Close the files; what was appended is in them already."""
         for file in self._files.values():
             file.close()
         for prompts in self._prompts.values():
@@ -137,6 +139,7 @@ class PromptTexts:
                     self._file.append("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
 
     def close(self) -> None:
+        """Close the file, if there was anything to write."""
         if self._file is not None:
             self._file.close()
 

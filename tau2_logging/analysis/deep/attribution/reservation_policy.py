@@ -26,10 +26,12 @@ class PolicyCase(Protocol):
     """What the rules look at: the policy, what the user was told (in lower case), the reference actions, and results of tools."""
 
     @property
-    def policy(self) -> str: ...
+    def policy(self) -> str:
+        """Return the text of the domain's policy, with the line that gives the current time; empty if the log has none."""
 
     @property
-    def scenario(self) -> str: ...
+    def scenario(self) -> str:
+        """Return what the user was told, in lower case."""
 
     @property
     def reference(self) -> Sequence[Mapping[str, Any]]:

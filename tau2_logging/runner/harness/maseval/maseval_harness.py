@@ -29,7 +29,7 @@ AgentsHook = Callable[..., tuple[Sequence[Any], Mapping[str, Any]]]
 
 
 class MasevalHarness(Tau2Harness):
-    """The door to tau2, with MASEval behind `run_task`. Tasks, data and the second reward are tau2's; nothing is downloaded."""
+    """The door to tau2, with MASEval behind `play`. Tasks, data and the second reward are tau2's; nothing is downloaded."""
 
     def __init__(self, hook: str | None = None) -> None:
         super().__init__()
@@ -49,6 +49,7 @@ class MasevalHarness(Tau2Harness):
                 raise UserError(f"MASEval has no domain {domain!r}; there are {', '.join(DOMAINS)}")
 
     def fast_databases(self) -> Mapping[str, Any]:
+        """Return the databases that MASEval's environments share; tau2's own are not used."""
         return {"maseval": self._shared}
 
     def prepare(self, settings: Sequence[SimulationSettings]) -> None:
