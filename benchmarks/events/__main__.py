@@ -34,7 +34,7 @@ from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstit
 from tau2_logging.logger import EventLogger
 from tau2_logging.logger.sink import Sink
 from tau2_logging.models.scripted.provider import register
-from tau2_logging.models.scripted.task_script import TaskScripts, script_of
+from tau2_logging.models.scripted.task_script import TaskScripts
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.model_calls.litellm_settings import warm_up
 from tau2_logging.sinks import DomainFiles
@@ -156,11 +156,7 @@ def main() -> None:
     options = parser.parse_args()
     harness = Tau2Harness.load()
     tasks = {domain: harness.tasks(domain, None)[: options.tasks] for domain in DOMAINS}
-    book = TaskScripts()
-    for domain, chosen in tasks.items():
-        for task in chosen:
-            book.add(domain, script_of(task))
-    register(book)
+    register(TaskScripts.of(tasks))
     warm_up()
     figures = {}
     with ExitStack() as stack:

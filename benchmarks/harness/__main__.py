@@ -35,7 +35,7 @@ from tau2_logging.instrument import Instrumentation
 from tau2_logging.instrument.replacing import replaced
 from tau2_logging.logger import EventLogger
 from tau2_logging.models.scripted.provider import register
-from tau2_logging.models.scripted.task_script import TaskScripts, script_of
+from tau2_logging.models.scripted.task_script import TaskScripts
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.model_calls.litellm_settings import warm_up
 from tau2_logging.runner.session import run
@@ -48,11 +48,7 @@ TARGETS = {"airline": 0.15, "retail": 0.20, "telecom": 1.0}
 
 def prepare(harness: Tau2Harness, domains: Sequence[str]) -> None:
     """Make the scripted models play these domains, and litellm import what it needs."""
-    book = TaskScripts()
-    for domain in domains:
-        for task in harness.tasks(domain, None):
-            book.add(domain, script_of(task))
-    register(book)
+    register(TaskScripts.of({domain: harness.tasks(domain, None) for domain in domains}))
     warm_up()
 
 

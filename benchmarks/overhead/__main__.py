@@ -28,7 +28,7 @@ from tau2_logging.instrument.tau2 import outcome_of
 from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.logger.scope import end
 from tau2_logging.models.scripted.provider import register
-from tau2_logging.models.scripted.task_script import TaskScripts, script_of
+from tau2_logging.models.scripted.task_script import TaskScripts
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.model_calls.litellm_settings import warm_up
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
@@ -86,11 +86,7 @@ def main() -> None:
     options = parser.parse_args()
     harness = Tau2Harness.load()
     tasks = {domain: harness.tasks(domain, None)[: options.tasks] for domain in DOMAINS}
-    book = TaskScripts()
-    for domain, chosen in tasks.items():
-        for task in chosen:
-            book.add(domain, script_of(task))
-    register(book)
+    register(TaskScripts.of(tasks))
     warm_up()
     figures = {}
     with tempfile.TemporaryDirectory() as directory, harness.judge("scripted/judge", {}):

@@ -25,6 +25,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 from rich.console import Console
 
 from tau2_logging.environments import FastDatabases
+from tau2_logging.environments.initial_state import set_initial_state
 from tau2_logging.events import StateChangeEvent, StateSnapshot, StructuredEvent, apply_changes, read_events
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
@@ -81,11 +82,8 @@ def tau2_hash(state: Any) -> str:
 
 def initial_states(harness: Tau2Harness, domain: str, task: Any) -> dict[str, Any]:
     """The databases of a task before its first step, dumped from tau2's own environment."""
-    environment, start = harness.registry.get_env_constructor(domain)(), task.initial_state
-    data, actions, history = (
-        getattr(start, f"{name}", None) for name in ("initialization_data", "initialization_actions", "message_history")
-    )
-    environment.set_state(data, actions, history or [])
+    environment = harness.registry.get_env_constructor(domain)()
+    set_initial_state(environment, task)
     kits = {"agent": environment.tools, "user": environment.user_tools}
     return {name: json.loads(json.dumps(kit.db.model_dump(), sort_keys=True, default=str)) for name, kit in kits.items() if kit is not None}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.environments import FastDatabases
+from tau2_logging.environments.initial_state import set_initial_state
 from tau2_logging.parity.case import GREETING, NO_TOOL, Act, Call, Case, gold_conversation
 from tau2_logging.parity.fuzz import Arguments, sequences
 from tau2_logging.parity.side import PlayRequest, Wrapping
@@ -97,7 +98,7 @@ class Tau2Side:
         task = self._all(case.domain)[case.task]
         environment = self._registry.get_env_constructor(case.domain)()
         try:
-            _start(environment, task)
+            set_initial_state(environment, task)
         except Exception as error:
             return {"failed": f"{type(error).__name__}: {error}"}
         start = _hashes(environment)
@@ -173,15 +174,6 @@ def _version() -> str:
 
 def _fields(call: Call) -> dict[str, Any]:
     return {"name": call.name, "arguments": dict(call.arguments), "requestor": call.requestor}
-
-
-def _start(environment: Any, task: Any) -> None:
-    state = task.initial_state
-    environment.set_state(
-        initialization_data=getattr(state, "initialization_data", None),
-        initialization_actions=getattr(state, "initialization_actions", None),
-        message_history=getattr(state, "message_history", None) or [],
-    )
 
 
 def _hashes(environment: Any) -> list[str | None]:

@@ -14,16 +14,14 @@ from typing import Any
 import pytest
 
 from tau2_logging.events import Event
-from tau2_logging.events.levels import PROFILE
 from tau2_logging.instrument import Instrumentation, RateLimiter
-from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.models.simulated_server import Reply, ServerSettings, SimulatedServer
 from tau2_logging.runner.model_calls.outages import NOBODY
 from tau2_logging.runner.model_calls.retries import Retries
 from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
 from tau2_logging.runner.model_calls.routing import Routing
-from tau2_logging.sinks import MemorySink
 from tests.support.litellm_clients import LEFT_OPEN
+from tests.support.profiled import simulation
 
 litellm = pytest.importorskip("litellm", reason="litellm is not installed")
 openai = pytest.importorskip("openai")
@@ -32,14 +30,6 @@ pytestmark = LEFT_OPEN
 
 MESSAGES = [{"role": "user", "content": "hello"}]
 LIMITED = Reply(fault="rate_limit")
-
-
-@contextmanager
-def simulation(**how: Any) -> Iterator[MemorySink]:
-    """A profiled simulation; its events go to the sink."""
-    sink = MemorySink(PROFILE)
-    with Instrumentation(**how), simulation_scope(EventLogger("r", [sink]), "mock", "t", 0):
-        yield sink
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from tau2_logging.cli import rescore
 from tau2_logging.environments.maseval_data import lay_out
 from tau2_logging.instrument import Instrumentation, has_module
 from tau2_logging.logger import EventLogger
-from tau2_logging.models.scripted import TaskScripts, script_of
+from tau2_logging.models.scripted import TaskScripts
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.sinks import MemorySink
 from tests.support.command import ROOT, environment
@@ -255,10 +255,7 @@ def test_a_script_with_maseval_of_its_own_is_followed(tmp_path: Path) -> None:
 
     lay_out("telecom", DATA_DIR / "tau2" / "domains", tmp_path)
     base = registry.get_tasks_loader("telecom")("base")[:3]
-    book = TaskScripts()
-    for task in base:
-        book.add("telecom", script_of(task))
-    register(book)
+    register(TaskScripts.of({"telecom": base}))
     tasks = [task for task in load_tasks("telecom", "all", tmp_path) if task.id in {task.id for task in base}]
     configure_model_ids(tasks, user_model_id="scripted/user")
     memory = MemorySink()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tau2_logging.environments import EnvironmentStates, FastDatabases
+from tau2_logging.environments.initial_state import set_initial_state
 from tau2_logging.events import (
     RejectedLine,
     Sensitive,
@@ -129,11 +130,7 @@ def initial_states(recorded: Recorded, domain: str) -> Iterator[tuple[Key, dict[
     for (at, task), _ in recorded.events.items():
         if at == domain:
             environment = harness.registry.get_env_constructor(domain)()
-            state = tasks[task].initial_state
-            data, actions, history = (
-                getattr(state, name, None) for name in ("initialization_data", "initialization_actions", "message_history")
-            )
-            environment.set_state(data, actions, history or [])
+            set_initial_state(environment, tasks[task])
             kits = {"agent": environment.tools, "user": environment.user_tools}
             yield (domain, task), {name: json.loads(dump_text(kit.db)) for name, kit in kits.items() if kit is not None}
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import httpx
 import pytest
 
 from tau2_logging.events import Event
-from tau2_logging.events.levels import PROFILE
 from tau2_logging.events.traces import TraceBuilder
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.instrument.model_calls.model_call import CURRENT_CALL, ModelCall
-from tau2_logging.logger import EventLogger, simulation_scope
 from tau2_logging.logger.context import current
 from tau2_logging.models.simulated_server import Reply, ServerSettings, SimulatedServer
-from tau2_logging.sinks import MemorySink
 from tests.support.litellm_clients import LEFT_OPEN
+from tests.support.profiled import simulation
 
 litellm = pytest.importorskip("litellm", reason="litellm is not installed")
 openai = pytest.importorskip("openai")
@@ -31,14 +28,6 @@ MESSAGES = [{"role": "user", "content": "hello"}]
 LIMITED = Reply(fault="rate_limit")
 THEIRS = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
 LEGAL = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-01")
-
-
-@contextmanager
-def simulation(**how: Any) -> Iterator[MemorySink]:
-    """A profiled simulation; its events go to the sink."""
-    sink = MemorySink(PROFILE)
-    with Instrumentation(**how), simulation_scope(EventLogger("r", [sink]), "mock", "t", 0):
-        yield sink
 
 
 def with_openai(server: SimulatedServer, **how: Any) -> None:

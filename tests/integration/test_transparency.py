@@ -19,7 +19,7 @@ import pytest
 from benchmarks.overhead.__main__ import scored
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.logger import EventLogger, simulation_scope
-from tau2_logging.models.scripted.task_script import TaskScripts, script_of
+from tau2_logging.models.scripted.task_script import TaskScripts
 from tau2_logging.sinks import MemorySink
 from tests.support.run_files import check_simulation
 
@@ -76,11 +76,7 @@ def play(harness: Any, faults: dict[str, float], domains: Sequence[str] = tuple(
 
 
 def _book() -> TaskScripts:
-    book = TaskScripts()
-    for domain in TASKS:
-        for task in tasks_of(domain):
-            book.add(domain, script_of(task))
-    return book
+    return TaskScripts.of({domain: tasks_of(domain) for domain in TASKS})
 
 
 def _essence(result: Any) -> Any:

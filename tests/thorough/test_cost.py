@@ -15,7 +15,7 @@ from tau2_logging.events import PROFILE
 from tau2_logging.instrument import Instrumentation
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger import EventLogger
-from tau2_logging.models.scripted.task_script import TaskScripts, script_of
+from tau2_logging.models.scripted.task_script import TaskScripts
 from tau2_logging.sinks import DomainFiles
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -31,11 +31,7 @@ def harness() -> Any:
     from tau2_logging.runner.model_calls.litellm_settings import warm_up
 
     loaded = Tau2Harness.load()
-    book = TaskScripts()
-    for domain in ("airline", "retail"):
-        for task in loaded.tasks(domain, None)[:TASKS]:
-            book.add(domain, script_of(task))
-    register(book)
+    register(TaskScripts.of({domain: loaded.tasks(domain, None)[:TASKS] for domain in ("airline", "retail")}))
     warm_up()
     return loaded
 

@@ -69,11 +69,20 @@ def requested_action(text: str) -> Action | None:
 
 
 class TaskScripts:
-    """Plans by (domain, task id). The runner fills it before it starts."""
+    """Scripts by (domain, task id). The runner fills it before it starts."""
 
     def __init__(self) -> None:
         self._scripts: dict[tuple[str, str], TaskScript] = {}
         self._writes: dict[str, frozenset[str]] = {}
+
+    @classmethod
+    def of(cls, tasks: Mapping[str, Iterable[Any]]) -> TaskScripts:
+        """Return the scripts of tau2's tasks, by domain."""
+        scripts = cls()
+        for domain, chosen in tasks.items():
+            for task in chosen:
+                scripts.add(domain, script_of(task))
+        return scripts
 
     def add(self, domain: str, script: TaskScript) -> None:
         """Keep the script of a task."""

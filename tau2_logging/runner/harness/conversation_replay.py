@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tau2_logging.environments import FastDatabases
+from tau2_logging.environments.initial_state import set_initial_state
 from tau2_logging.errors import Tau2LoggingError
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
@@ -129,13 +130,8 @@ class ConversationReplay:
 
     def _started(self, task: Any) -> Any:
         environment = self._construct()
-        start = task.initial_state
         try:
-            environment.set_state(
-                initialization_data=getattr(start, "initialization_data", None),
-                initialization_actions=getattr(start, "initialization_actions", None),
-                message_history=_history(task),
-            )
+            set_initial_state(environment, task)
         except Exception as error:
             raise StateError(f"{type(error).__name__}: {error}") from error
         return environment

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.environments import FastDatabases
+from tau2_logging.environments.initial_state import set_initial_state
 from tau2_logging.errors import Tau2LoggingError
 from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes
@@ -97,14 +98,9 @@ class ConversationRebuilder:
         return number
 
     def _started(self, domain: str, task: Any, solo: bool) -> Any:
-        start = task.initial_state
         try:
             environment = self._registry.get_env_constructor(domain)(**({"solo_mode": True} if solo else {}))
-            environment.set_state(
-                initialization_data=getattr(start, "initialization_data", None),
-                initialization_actions=getattr(start, "initialization_actions", None),
-                message_history=[],
-            )
+            set_initial_state(environment, task, with_history=False)
         except Exception as error:
             raise ReplayRefused(NO_START, _brief(error)) from error
         return environment

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from tau2_logging.environments.initial_state import set_initial_state
 from tau2_logging.runner.harness.maseval.trajectory import in_tau2s_words, termination, trajectory
 
 HARNESS_REWARD, TAU2_REWARD = "maseval_reward", "tau2_reward"
@@ -34,7 +35,7 @@ def simulation_of(repetition: Repetition, environment: Any, own_reward: bool) ->
     Raises NoConversation if the traces cannot be put in order.
     """
     messages = trajectory(repetition.report["traces"])
-    _start(environment, repetition.task)
+    set_initial_state(environment, repetition.task)
     in_tau2s_words(messages, environment)
     data = importlib.import_module("tau2.data_model.simulation")
     started, seconds = _times(repetition.report["traces"])
@@ -60,15 +61,6 @@ def maseval_reward(report: Mapping[str, Any]) -> float | None:
     """Return what MASEval's evaluator said; None if it failed or was not asked."""
     scores = report.get("eval") or ()
     return scores[0].get("reward") if scores else None
-
-
-def _start(environment: Any, task: Any) -> None:
-    state = task.initial_state
-    environment.set_state(
-        initialization_data=getattr(state, "initialization_data", None),
-        initialization_actions=getattr(state, "initialization_actions", None),
-        message_history=getattr(state, "message_history", None) or [],
-    )
 
 
 def _score(run: Any, repetition: Repetition) -> Any:
