@@ -68,3 +68,12 @@ def test_no_test_imports_a_private_name() -> None:
                 names = [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
             found += [f"{path.name}: {name}" for name in names if private.fullmatch(name)]
     assert found == []
+
+
+def test_the_table_of_contributing_names_files_that_exist() -> None:
+    """Each answer to "where is ..." is a file of the package."""
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    rows = [row for row in page.partition("| where is |")[2].splitlines() if row.startswith("| ")]
+    answers = [path for row in rows for path in re.findall(r"`([\w/]+\.py)`", row)]
+    assert len(answers) >= len(rows) - 1 >= 20
+    assert [path for path in answers if not (ROOT / PACKAGE / path).is_file()] == []

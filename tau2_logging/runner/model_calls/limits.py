@@ -29,7 +29,7 @@ class Budget:
     max_tokens: int | None = None
 
     def reached(self, totals: LiveTotals) -> tuple[str, str] | None:
-        """Return Return Return (limit, sentence) once one is reached."""
+        """Return (limit, sentence) once one is reached."""
         spent = totals.overall("spent_usd") or 0.0
         if self.max_cost is not None and spent >= self.max_cost:
             least = "at least " if totals.overall("cost_usd") is None else ""
