@@ -6,6 +6,7 @@ Modules, lines, crowded folders, import cycles (type-only imports included), imp
 from __future__ import annotations
 
 import ast
+import gc
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from functools import lru_cache
@@ -17,31 +18,58 @@ MOST_ENTRIES = 15
 
 
 @lru_cache
-def modules() -> dict[str, ast.Module]:
-    """Every module of the package by its dotted name, parsed."""
-    paths = sorted((ROOT / PACKAGE).rglob("*.py"))
-    return {_dotted(path): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+def texts(folder: str = PACKAGE) -> dict[str, str]:
+    """Text of every module of a folder by its dotted name."""
+    return {_dotted(path): path.read_text(encoding="utf-8") for path in sorted((ROOT / folder).rglob("*.py"))}
+
+
+@lru_cache
+def modules(folder: str = PACKAGE) -> dict[str, ast.Module]:
+    """Every module of a folder by its dotted name, parsed: millions of objects, among which the garbage collector would find nothing."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        return {name: ast.parse(text) for name, text in texts(folder).items()}
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _dotted(path: Path) -> str:
     return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
 
 
-def imported(tree: ast.AST) -> set[str]:
-    """Our own modules that a module, or a part of one, imports."""
+def statements(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every statement in a module or a part of one, at any depth. Expressions, nine tenths of a tree, are passed over."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        inner = [one for name in ("body", "orelse", "finalbody", "handlers", "cases") for one in getattr(node, name, ())]
+        yield from inner
+        waiting += inner
+
+
+def imports_in(tree: ast.AST) -> set[str]:
+    """Dotted names that a module, or a part of one, imports: a module of ours, or the module of which a name is imported."""
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in statements(tree):
         if isinstance(node, ast.ImportFrom):
             names = (f"{node.module}.{alias.name}" for alias in node.names)
-            found |= {name if name in modules() else str(node.module) for name in names}
+            found |= {name if name in texts() else str(node.module) for name in names}
         elif isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
-    return found & modules().keys()
+    return found
+
+
+@lru_cache
+def imports(module: str) -> set[str]:
+    """What a module of ours imports anywhere in it, those that only a type checker sees included."""
+    return imports_in(modules()[module])
 
 
 def graph() -> dict[str, set[str]]:
     """Module -> our own modules that it imports, anywhere in it."""
-    return {name: imported(tree) - {name} for name, tree in modules().items()}
+    return {name: imports(name) & modules().keys() - {name} for name in modules()}
 
 
 def cycles(arrows: dict[str, set[str]]) -> list[list[str]]:
@@ -66,20 +94,15 @@ def local_imports() -> list[str]:
     """`module: imported module` for each import of our own inside a function."""
     found = []
     for name, tree in modules().items():
-        statements = {
-            node for function in _functions(tree) for node in ast.walk(function) if isinstance(node, (ast.ImportFrom, ast.Import))
-        }
-        found += [f"{name}: {target}" for node in statements for target in imported(node)]
+        functions = (node for node in statements(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
+        local = {node for function in functions for node in statements(function) if isinstance(node, (ast.ImportFrom, ast.Import))}
+        found += [f"{name}: {target}" for node in local for target in imports_in(ast.Module([node], [])) & modules().keys()]
     return sorted(found)
-
-
-def _functions(tree: ast.AST) -> Iterator[ast.AST]:
-    return (node for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)))
 
 
 def crowded_folders() -> dict[str, int]:
     """Folders with more than MOST_ENTRIES modules and folders, without `__init__` and `__main__`."""
-    entries = Counter(name.rpartition(".")[0] for name in modules() if not name.endswith(".__main__"))
+    entries = Counter(name.rpartition(".")[0] for name in texts() if not name.endswith(".__main__"))
     return {name: number for name, number in sorted(entries.items()) if number > MOST_ENTRIES and name != PACKAGE}
 
 
@@ -103,7 +126,7 @@ def repeated_classes() -> dict[str, list[str]]:
 
 def main() -> None:
     """Print the figures."""
-    lines = sum(len(path.read_text(encoding="utf-8").splitlines()) for path in (ROOT / PACKAGE).rglob("*.py"))
+    lines = sum(len(text.splitlines()) for text in texts().values())
     print(f"modules {len(modules())}, lines {lines:,}, arrows {sum(map(len, graph().values())):,}")
     print(f"import cycles, type-only imports included: {[len(group) for group in cycles(graph())] or 'none'}")
     print(f"folders with more than {MOST_ENTRIES} entries: {crowded_folders() or 'none'}")

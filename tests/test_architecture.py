@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
 from functools import lru_cache
 from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
 
+from tests.map import PACKAGE, ROOT, imports, modules, statements, texts
 from tests.support.foreign_changes import changes
-
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = "tau2_logging"
 
 LEAVES = {"browser", "command_parser", "errors", "extras", "invocation", "leaving", "posix_only", "run_owner", "units", "version"}
 """Modules without imports of their own, open to all."""
@@ -116,49 +114,19 @@ HEAVY = {
 }  # fmt: skip
 
 
-@lru_cache
-def modules() -> dict[str, ast.Module]:
-    """Every module of the package by its dotted name, parsed."""
-    found = {}
-    for path in sorted((ROOT / PACKAGE).rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
-        found[name] = ast.parse(path.read_text(encoding="utf-8"))
-    return found
-
-
-@lru_cache
-def benchmarks() -> dict[str, ast.Module]:
-    """Every module of the benchmarks, parsed."""
-    return {
-        ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text(encoding="utf-8"))
-        for path in sorted((ROOT / "benchmarks").rglob("*.py"))
-    }
-
-
 def folder(module: str) -> str:
     """`tau2_logging.logger.clock` is in `logger`."""
     return module.split(".")[1] if "." in module else ""
 
 
-@lru_cache
-def imports(module: str) -> set[str]:
-    """Dotted names a module imports anywhere in it, those that only a type checker sees included."""
-    tree = modules()[module]
-    found: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module} has a relative import"
-            found |= {
-                f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in modules() else str(node.module) for alias in node.names
-            }
-    return found
-
-
 def ours(names: set[str]) -> set[str]:
     """Those of this package."""
     return {name for name in names if name.split(".")[0] == PACKAGE}
+
+
+def test_no_import_is_relative() -> None:
+    """So that a dotted name is found by a search."""
+    assert [name for name, text in texts().items() if re.search(r"^\s*from \.", text, re.MULTILINE)] == []
 
 
 def test_a_module_imports_only_what_its_folder_may() -> None:
@@ -233,6 +201,7 @@ def test_analysis_needs_neither_tau2_nor_litellm() -> None:
     for module, tree in modules().items():
         if folder(module) == "analysis":
             assert not {name.split(".")[0] for name in imports(module)} & {"tau2", "litellm", "openai", "httpx"}
+        if folder(module) == "analysis" and "import_module" in texts()[module]:
             loaded = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and "import_module" in ast.dump(node.func)]
             words = " ".join(ast.dump(argument) for call in loaded for argument in call.args)
             assert "'tau2." not in words
@@ -240,16 +209,12 @@ def test_analysis_needs_neither_tau2_nor_litellm() -> None:
 
 
 LOADED = """
-import importlib, os, sys
-heavy, modules = {heavy}, {modules}
-for module in modules:
-    if os.fork() == 0:
-        importlib.import_module(module)
-        found = sorted(heavy.intersection(sys.modules))
-        if found:
-            print(module, *found)
-        sys.exit()
-    assert os.wait()[1] == 0, module
+import importlib, sys
+for module in {modules}:
+    importlib.import_module(module)
+    found = sorted({heavy}.intersection(sys.modules))
+    if found:
+        sys.exit(f"{{module}} imports {{found}}")
 """
 
 
@@ -264,14 +229,14 @@ def test_a_command_loads_nothing_heavy_before_it_is_needed() -> None:
 def test_a_module_keeps_to_the_style() -> None:
     """No `global`, no `utils`, a docstring that says what it is for (an empty `__init__` says it all)."""
     trees = modules()
-    assert [name for name, tree in trees.items() if any(isinstance(node, ast.Global) for node in ast.walk(tree))] == []
+    assert [name for name, tree in trees.items() if any(isinstance(node, ast.Global) for node in statements(tree))] == []
     assert [name for name in trees if name.rsplit(".", 1)[-1] in {"utils", "util", "helpers", "misc", "common"}] == []
     assert [name for name, tree in trees.items() if tree.body and not ast.get_docstring(tree)] == []
 
 
 def test_only_instrument_wraps_and_all_of_it_through_one_class() -> None:
     """No other statement changes a module, a class or an object of somebody else; see CHANGES for what only looks like it."""
-    found = {name: changes(tree) for name, tree in (modules() | benchmarks()).items()}
+    found = {name: changes(tree) for name, tree in (modules() | modules("benchmarks")).items()}
     unknown = {name: [one for one in all_of_it if not one.startswith(tuple(CHANGES.get(name, {})))] for name, all_of_it in found.items()}
     assert {name: some for name, some in unknown.items() if some} == {}
     assert [(name, start) for name in CHANGES for start in CHANGES[name] if not any(one.startswith(start) for one in found[name])] == []
@@ -280,7 +245,7 @@ def test_only_instrument_wraps_and_all_of_it_through_one_class() -> None:
 def test_nobody_outside_of_instrument_uses_its_means_of_wrapping() -> None:
     """Who needs a layer asks for one of `instrument`'s; settings of others are given other values by those in SETTINGS alone."""
     users = {
-        means: {module for module, tree in (modules() | benchmarks()).items() if f"instrument.{means}" in ast.unparse(tree)}
+        means: {module for module, text in (texts() | texts("benchmarks")).items() if f"instrument.{means}" in text}
         for means in ("patching", "replacing")
     }
     outside = {means: {module for module in found if folder(module) != "instrument"} for means, found in users.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
-from tests.map import PACKAGE, ROOT, crowded_folders, graph, local_imports, repeated_classes, repeated_files
+from tests.map import PACKAGE, ROOT, crowded_folders, graph, local_imports, repeated_classes, repeated_files, texts
 
 CROWDED = {
     "tau2_logging.events": "one module a kind of knowledge about the log, each small, and all of the same family",
@@ -59,14 +59,15 @@ def test_the_stages_of_the_analysis_import_in_reading_order() -> None:
 def test_no_test_imports_a_private_name() -> None:
     """Neither in an import nor as the dotted name of what is replaced."""
     private = re.compile(rf"{PACKAGE}(\.\w+)*\._(?!_)\w+")
+    suspect = re.compile(rf"{private.pattern}|from {PACKAGE}[\w.]* import (\([^)]*|.*)\b_[a-z]", re.IGNORECASE)
     found = []
-    for path in sorted((ROOT / "tests").rglob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for name, text in texts("tests").items():
+        for node in ast.walk(ast.parse(text)) if suspect.search(text) else ():
             if isinstance(node, ast.ImportFrom):
                 names = [f"{node.module}.{alias.name}" for alias in node.names]
             else:
                 names = [node.value] if isinstance(node, ast.Constant) and isinstance(node.value, str) else []
-            found += [f"{path.name}: {name}" for name in names if private.fullmatch(name)]
+            found += [f"{name}: {one}" for one in names if private.fullmatch(one)]
     assert found == []
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 PACKAGE = "tau2_logging"
 _SETTERS = {"setattr", "delattr", "__setattr__", "__delattr__"}
@@ -14,23 +14,28 @@ _INSIDES = {"__wrapped__", "__code__", "__class__", "__bases__", "__globals__", 
 _PATCHERS = {"unittest", "mock", "pytest", "wrapt", "gorilla"}
 _HOLDERS = {"classmethod", "staticmethod", "property", "partial", "wraps", "update_wrapper"}
 
+_BINDING = (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.comprehension)
+_TELLING = (ast.Import, ast.ImportFrom, ast.Call, ast.Delete, ast.AugAssign, ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 def changes(tree: ast.Module) -> list[str]:
     """Every statement or call that may change what is somebody else's, in order."""
-    reader = _Reader(tree)
-    return [ast.unparse(node) for node in ast.walk(tree) if reader.is_change(node)]
+    nodes = [node for node in ast.walk(tree) if isinstance(node, _BINDING + _TELLING)]
+    reader = _Reader(nodes)
+    return [ast.unparse(node) for node in nodes if reader.is_change(node)]
 
 
 class _Reader:
     """Knows the names of a module that stand for other people's things, and those of functions made in it."""
 
-    def __init__(self, tree: ast.Module) -> None:
-        self._functions = {node.name for node in ast.walk(tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
-        self._foreign = {name for node in ast.walk(tree) for name in _imported(node)}
+    def __init__(self, nodes: Sequence[ast.AST]) -> None:
+        self._functions = {node.name for node in nodes if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))}
+        self._foreign = {name for node in nodes for name in _imported(node)}
+        binding = [node for node in nodes if isinstance(node, _BINDING)]
         known = -1
         while known < len(self._foreign):  # a name may be given on to another
             known = len(self._foreign)
-            self._foreign |= {name for node in ast.walk(tree) for name in self._given_on(node)}
+            self._foreign |= {name for node in binding for name in self._given_on(node)}
 
     def is_change(self, node: ast.AST) -> bool:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
@@ -73,16 +78,15 @@ class _Reader:
             return _last_name(value.func) in _HOLDERS
         return isinstance(value, ast.Lambda) or (isinstance(value, ast.Name) and value.id in self._functions)
 
-    def _given_on(self, node: ast.AST) -> Iterator[str]:
-        if isinstance(node, (ast.Assign, ast.AnnAssign, ast.NamedExpr, ast.For, ast.comprehension)):
-            value = node.iter if isinstance(node, (ast.For, ast.comprehension)) else node.value
-            for target in _targets(node):
-                pairs = [(target, value)]
-                if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
-                    pairs = list(zip(target.elts, value.elts, strict=True))
-                for name, given in pairs:
-                    if given is not None and self.is_foreign(given):
-                        yield from (ast.unparse(part) for part in ast.walk(name) if isinstance(getattr(part, "ctx", None), ast.Store))
+    def _given_on(self, node: ast.Assign | ast.AnnAssign | ast.NamedExpr | ast.For | ast.comprehension) -> Iterator[str]:
+        value = node.iter if isinstance(node, (ast.For, ast.comprehension)) else node.value
+        for target in _targets(node):
+            pairs = [(target, value)]
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple) and len(target.elts) == len(value.elts):
+                pairs = list(zip(target.elts, value.elts, strict=True))
+            for name, given in pairs:
+                if given is not None and self.is_foreign(given):
+                    yield from (ast.unparse(part) for part in ast.walk(name) if isinstance(getattr(part, "ctx", None), ast.Store))
 
 
 def _targets(node: ast.AST) -> list[ast.expr]:
