@@ -25,6 +25,7 @@ from tau2_logging.analysis.measures.servers.server_waiting import waiting_table
 from tau2_logging.analysis.measures.servers.worker_processes import worker_processes
 from tau2_logging.analysis.tables.keyed import always_each_run, each_run, kept
 from tau2_logging.analysis.tables.log_data import LogData
+from tau2_logging.analysis.tables.voice import speech_tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,6 +88,14 @@ class RunLog(LogData):
     repeated_calls = each_run(repeated_calls)
     recovery = each_run(kept(agent_work.recovery_table))
     shortened_prompts = each_run(kept(agent_work.prompt_table))
+
+    voice_turn_taking = each_run(kept(speech_tables.turn_taking))
+    voice_speaking_time = each_run(kept(speech_tables.speaking_time))
+    voice_work = each_run(kept(speech_tables.speech_work))
+    voice_usage = each_run(kept(speech_tables.speech_usage))
+    voice_cost = each_run(kept(speech_tables.speech_cost))
+    voice_tools = each_run(kept(speech_tables.speech_tools))
+    voice_simulations = each_run(kept(speech_tables.speech_by_simulation))
 
     critical_path = always_each_run(kept(critical_path))
     stragglers = always_each_run(kept(makespan.stragglers))

@@ -131,7 +131,7 @@ def _add_output(group: argparse._ArgumentGroup) -> None:
         "--tables",
         nargs="*",
         metavar="GROUP",
-        help="print tables: run, latency, time, servers, cost, trouble, compare, deep, or all",
+        help="print tables: run, latency, voice, time, servers, cost, trouble, compare, deep, or all",
     )
     group.add_argument("--show", nargs="+", default=[], metavar="ID",
                        help="print simulations to be read, and nothing else: 17, retail:17, or retail:17:0 with the trial")  # fmt: skip

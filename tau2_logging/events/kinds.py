@@ -26,6 +26,7 @@ class Kind:
 
 
 _TIME = ("start_ms", "duration_ms")
+_AUDIO = ("audio_start_ms", "audio_ms")
 _MODEL_CALL = (
     "step", "model", "call_type", "has_tool_calls", *_TIME, "queue_ms", *TOKEN_FIELDS, "cache_write_tokens", "ttft_ms", "decode_ms",
     "finish_reason", "attempt", "endpoint", "cost_usd", "timing", "error", "error_type", "error_message", "prompt_hash",
@@ -66,7 +67,7 @@ _KINDS = (
     Kind("llm_call", PROFILE, "each model call of the agent", _MODEL_CALL),
     Kind(
         "tool_call", PROFILE, "each live tool execution, the agent's or the user's",
-        ("step", "function", "call_type", *_TIME, "requestor", "timing", "error", "error_type", "injected"),
+        ("step", "function", "call_type", *_TIME, "requestor", "timing", "error", "error_type", "injected", *_AUDIO, "audio_response_ms"),
     ),
     Kind("expert_call", PROFILE, "each call of an expert model", ("expert", *_MODEL_CALL)),
     Kind(
@@ -78,6 +79,24 @@ _KINDS = (
     Kind(
         "evaluation", USER_JUDGE, "once a simulation; duration_ms is without the judges' calls",
         (*_TIME, "replay_calls", "gold_calls", "reward", "error", "error_type"),
+    ),
+    Kind(
+        "speech", PROFILE, "speech of one side without a pause, in a log made from a recorded voice run",
+        ("speaker", "speech_kind", "start_ms", *_AUDIO, "audio_overlap_ms", "answered", "audio_response_ms", "yielded", "audio_yield_ms"),
+    ),
+    Kind(
+        "speech_work", PROFILE, "what the user's side did before it spoke in a voice run; duration_ms is wall time",
+        ("work", "model", *_TIME, "timing", "input_tokens", "output_tokens", "cost_usd"),
+    ),
+    Kind(
+        "speech_usage", PROFILE, "what a component of the agent's side used in a voice simulation",
+        ("component", "model", "input_tokens", "input_audio_tokens", "cached_tokens", "output_tokens", "output_audio_tokens",
+         "audio_sent_ms", "characters", "billable", "cost_usd"),
+    ),
+    Kind(
+        "speech_summary", PROFILE, "once a voice simulation",
+        ("tick_ms", "audio_ms", "audio_agent_ms", "audio_user_ms", "audio_overlap_ms", "audio_silence_ms", "ticks_wall_ms",
+         "agent_cost_usd", "user_cost_usd"),
     ),
     Kind(
         "state_change", PROFILE, "a write tool changed a database; only with structured events (`--events`)",

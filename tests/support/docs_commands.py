@@ -22,6 +22,7 @@ RULES = (
     (r"logs/runs/<run>", RUN, "with the run that was made before"),
     (r"--harness maseval", PARSE, "takes half a minute: tests/integration/test_run.py and test_parity.py"),
     (r"sky (status|serve status) --endpoint", "no", "needs a rented server"),
+    (r"voice_run", PARSE, "needs a recorded voice run: tests/unit/analysis_recordings/test_voice.py"),
     (r"banking_knowledge", PARSE, "needs tau2 v1: tests/integration/test_tau2_v1.py"),
     (r"--what-if", RUN, ""),
     (r"gpt-4\.1|claude-sonnet", PARSE, "needs a key"),

@@ -28,7 +28,9 @@ _TEXTS = {
     "usage": "model calls without token counts",
     "cost": "model calls without a known price (tau2 writes 0 then): their cost is unknown, or taken from the price table",
     "error": "tool results that do not say whether they are errors: those that start with 'Error: ', like tau2's, count as errors",
-    "spoken": "voice simulations: only the tool calls of their ticks are read, without durations",
+    "spoken": "voice simulations: model calls of the agent, and how long tools and transcription took, are not recorded",
+    "speech": "voice simulations whose ticks do not say how long they are, or who speaks: nothing is known of their turn taking",
+    "trimmed": "voice simulations whose ticks hold no tool calls: they were taken out, and how many there were is not known",
     "local_cache": "answers from Inspect's local cache: they are not model calls and are in no figure",
     "model_usage": "samples whose calls do not add up to the tokens of Inspect's own model_usage",
     "messages": "simulations without messages, or ticks that hold tool calls: only how they ended is known",
@@ -115,6 +117,10 @@ class RecordedSimulation:
         self.spent[_SPENT[type_]] += duration_ms or 0.0
         self._count(type_, fields)
         self._add(type_, at_s, {**timed, **fields}, f"c{len(self.lines):x}")
+
+    def event(self, type_: str, at_s: float, fields: Fields) -> None:
+        """Add an event that is no call."""
+        self._add(type_, at_s, fields, f"c{len(self.lines):x}")
 
     def _count(self, type_: str, fields: Fields) -> None:
         self.sums[_COUNTED[type_]] += 1

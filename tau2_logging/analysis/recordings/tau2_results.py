@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.analysis.deep.reading.enhanced_logs import with_measured_tools
-from tau2_logging.analysis.deep.reading.messages import Message, failed, flat, messages_of, moment, ticks_of
+from tau2_logging.analysis.deep.reading.messages import Message, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, number_mixed_up, read_file, simulations_of
 from tau2_logging.analysis.deep.reading.run_info import settings_of
 from tau2_logging.analysis.recordings.recorded_simulation import (
@@ -25,7 +25,9 @@ from tau2_logging.analysis.recordings.recorded_simulation import (
     note_call,
     run_lines,
 )
+from tau2_logging.analysis.recordings.speech_events import tell_speech, tool_call_fields
 from tau2_logging.analysis.tables.outcomes import OK, recorded_ending
+from tau2_logging.analysis.tables.voice.ticks import configured_tick_s
 from tau2_logging.errors import UserError
 from tau2_logging.events.task_hash import task_hash
 
@@ -58,7 +60,7 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
         if simulation.get("messages"):
             _tell(recorded, simulation, histories.get(task, 0), models, missing)
         else:
-            _tell_ticks(recorded, simulation, missing)
+            _tell_ticks(recorded, simulation, configured_tick_s(info), models["user"], missing)
         recordings.append(recorded)
     about: Fields = {
         **settings_of(info), "recorded_from": path.name if path.name != "results.json" else f"{path.parent.name}/{path.name}",
@@ -89,19 +91,19 @@ def _tell(recorded: RecordedSimulation, simulation: Mapping[str, Any], history: 
     recorded.end(_length_s(simulation, missing), True, _outcome(simulation, messages))
 
 
-def _tell_ticks(recorded: RecordedSimulation, simulation: Mapping[str, Any], missing: Missing) -> None:
-    """A voice run: its ticks hold the tool calls, and no word of which model replied when. A trimmed file may hold not even these."""
-    has_calls = bool(ticks_of(simulation))
-    missing.counts["spoken" if has_calls else "messages"] += 1
-    names: dict[str, str] = {}
-    at_s = recorded.began_s
-    for message in messages_of(simulation):
-        names.update(_called(message))
-        at_s = moment(message.get("timestamp")) or at_s
-        if message.get("role") == "tool":
-            recorded.call("tool_call", at_s, None, None, _call(message, names, {})[1])
+def _tell_ticks(recorded: RecordedSimulation, simulation: Mapping[str, Any], tick_s: object, user_model: object, missing: Missing) -> None:
+    """A voice run: its ticks hold speech and tool calls, and no word of which model replied when. A trimmed file may hold less."""
+    has_calls, has_ticks = bool(ticks_of(simulation)), bool(simulation.get("ticks"))
+    timed = has_ticks and tell_speech(recorded, simulation, tick_s, user_model)
+    missing.counts.update(
+        spoken=int(has_calls),
+        speech=int(has_ticks and not timed),
+        trimmed=int(timed and not has_calls),
+        messages=int(not has_calls and not timed),
+    )
     counts: Fields = {name: recorded.sums[name] for name in ("tool_calls", "tool_errors") if has_calls}
-    recorded.end(_length_s(simulation, missing), False, {**counts, **_outcome(simulation, ())})
+    ended = {**_outcome(simulation, messages_of(simulation)), **_session_cost(simulation)}
+    recorded.end(_length_s(simulation, missing), False, {**counts, **ended})
 
 
 def _length_s(simulation: Mapping[str, Any], missing: Missing) -> float | None:
@@ -131,11 +133,7 @@ def _took(message: Message, now: float | None, before: float) -> tuple[float | N
 
 def _call(message: Message, names: Mapping[str, str], models: Mapping[str, Any]) -> tuple[str, Fields]:
     if message.get("role") == "tool":
-        is_error = failed(message)
-        return "tool_call", {
-            "function": names.get(str(message.get("id")), "unknown"), "call_type": "local_function",
-            "requestor": message.get("requestor") or "assistant", "error": is_error, "error_type": "ToolError" if is_error else None,
-        }  # fmt: skip
+        return "tool_call", tool_call_fields(message, names.get(str(message.get("id")), "unknown"))
     role = "user" if message.get("role") == "user" else "assistant"
     cost = message.get("cost")
     return "user_sim" if role == "user" else "llm_call", {
@@ -173,11 +171,13 @@ def _outcome(simulation: Mapping[str, Any], messages: Sequence[Message]) -> Fiel
     text = next((str(message.get("content")) for message in reversed(messages) if message.get("role") == "user"), "")
     stopped = next((name for token, name in _STOPS.items() if token in text), None) if termination == "user_stop" else None
     status, reward = recorded_ending(termination, mapping(simulation.get("reward_info")).get("reward"))
-    outcome: Fields = {"status": status, "reward": reward, "termination": termination, "stop_token": stopped, **_error(simulation, status)}
+    return {"status": status, "reward": reward, "termination": termination, "stop_token": stopped, **_error(simulation, status)}
+
+
+def _session_cost(simulation: Mapping[str, Any]) -> Fields:
+    """Return what a voice simulation cost, which its ticks do not add up to; nothing if tau2 does not know it of both sides."""
     agent, user = simulation.get("agent_cost"), simulation.get("user_cost")
-    if messages or not agent or not user:
-        return outcome
-    return {**outcome, "cost_usd": float(agent) + float(user), "agent_cost_usd": float(agent)}
+    return {"cost_usd": float(agent) + float(user), "agent_cost_usd": float(agent)} if agent and user else {}
 
 
 def _error(simulation: Mapping[str, Any], status: str) -> Fields:

@@ -24,11 +24,14 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
 
 NAME = "csv"
+_VOICE = ("turn_taking", "speaking_time", "work", "usage", "cost", "tools", "simulations")
+VOICE_FILES = {f"voice_{name}.csv": f"voice_{name}" for name in _VOICE}
+"""File -> method of RunLog."""
 FILES = (
     RUNS, "arms.csv", "latency_by_type.csv", *(f"latency_by_{name}.csv" for name in DIMENSIONS), "cost_table.csv", "experts.csv",
     "tasks.csv",
     "time_budget.csv", "critical_path.csv", "slowest_calls.csv", "errors.csv", "model_servers.csv", "waiting_at_servers.csv",
-    "outages.csv", "server_waits.csv", "agent_recovery.csv", "shortened_prompts.csv", "events.csv",
+    "outages.csv", "server_waits.csv", "agent_recovery.csv", "shortened_prompts.csv", *VOICE_FILES, "events.csv",
     deep_files.CSV_FILES,
 )  # fmt: skip
 ALWAYS = (
@@ -77,6 +80,7 @@ def tables(log: RunLog, options: ReportOptions) -> dict[str, Callable[[], pd.Dat
         "server_waits.csv": log.server_waits,
         "agent_recovery.csv": log.recovery,
         "shortened_prompts.csv": log.shortened_prompts,
+        **{file: getattr(log, method) for file, method in VOICE_FILES.items()},
     }
 
 

@@ -15,9 +15,11 @@ from tau2_logging.analysis.measures.provenance import newer_format, only_failed_
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports import deep_files
+from tau2_logging.analysis.reports.csv_tables import VOICE_FILES
 from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.reports.text.plain import plain, records
+from tau2_logging.analysis.tables.voice.speech_tables import has_speech
 from tau2_logging.events.roles import TOKEN_FIELDS
 
 if TYPE_CHECKING:
@@ -84,6 +86,8 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         "rejected_lines": sum(reading.rejected for reading in log.readings),
         "rejected_values": sum(reading.values for reading in log.readings),
     }
+    if has_speech(log):
+        result["voice"] = {name.removeprefix("voice_"): records(getattr(log, name)()) for name in VOICE_FILES.values()}
     if options.price_as:
         result["priced_as"] = records(log.priced_as(options.price_as, options.prices))
     if options.what_if:

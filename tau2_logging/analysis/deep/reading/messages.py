@@ -6,21 +6,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
+from tau2_logging.analysis.tables.voice.transcript import spoken_messages
+
 Message = Mapping[str, Any]
 
-_SIDES = (("assistant", "agent_tool_calls", "agent_tool_results"), ("user", "user_tool_calls", "user_tool_results"))
+_CALLS = ("agent_tool_calls", "user_tool_calls")
 _ERROR = "Error: "
 """How tau2 starts the text of a tool's error."""
 
 
-def messages_of(simulation: Mapping[str, Any]) -> list[Message]:
-    """Return what was said and done; of a spoken simulation only the tool calls and their results, which its ticks hold as messages do."""
-    return list(flat(simulation.get("messages") or ())) or list(_of_ticks(ticks_of(simulation)))
+def messages_of(simulation: Mapping[str, Any], tick_s: object = None) -> list[Message]:
+    """Return what was said and done; of a spoken simulation its transcript, with its tool calls. `tick_s`: see `read_ticks`."""
+    return list(flat(simulation.get("messages") or ())) or list[Message](spoken_messages(simulation, tick_s))
 
 
 def ticks_of(simulation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the ticks of a voice run (tau2 v1) that know of tool calls; a trimmed file may have kept none of these."""
-    return [tick for tick in simulation.get("ticks") or () if any(calls in tick for _, calls, _ in _SIDES)]
+    return [tick for tick in simulation.get("ticks") or () if any(calls in tick for calls in _CALLS)]
 
 
 def flat(messages: Iterable[Message]) -> Iterator[Message]:
@@ -30,14 +32,6 @@ def flat(messages: Iterable[Message]) -> Iterator[Message]:
             yield from message["tool_messages"]
         else:
             yield message
-
-
-def _of_ticks(ticks: Iterable[Mapping[str, Any]]) -> Iterator[Message]:
-    for tick in ticks:
-        for role, calls, results in _SIDES:
-            if tick.get(calls):
-                yield {"role": role, "tool_calls": tick[calls], "timestamp": tick.get("timestamp")}
-            yield from flat(tick.get(results) or ())
 
 
 def failed(message: Message) -> bool:

@@ -28,6 +28,7 @@ from tau2_logging.analysis.reports.text.sections import (
     WORKER_NOTE,
     chain_note,
 )
+from tau2_logging.analysis.reports.text.voice_columns import VOICE_TABLES
 from tau2_logging.analysis.timeline.timeline import Timeline
 from tau2_logging.units import duration, money, share
 
@@ -48,6 +49,7 @@ PROMPTS_AGAIN_NOTE = (
 PAGES = {
     **{group: name for group, name in GROUPS.items() if group != TIME},
     "latency": "Latency",
+    "voice": "Voice",
     "time": "Time",
     "cost": "Cost",
     "trouble": "Trouble",
@@ -80,7 +82,7 @@ def add_deep(found: dict[str, list[Table]], deep: LogAnalyzer, rows_of: Rows | N
 
 def _all(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[tuple[str, Table | None]]:
     for page, tables in (
-        ("overview", _arms(log, options)), ("latency", _latency(log)), ("time", _time(log, rows_of)),
+        ("overview", _arms(log, options)), ("latency", _latency(log)), ("voice", _voice(log, rows_of)), ("time", _time(log, rows_of)),
         ("cost", _cost(log, options, rows_of)), ("trouble", _trouble(log, options, rows_of)),
         ("compare", _compare(log, options, rows_of)), ("gates", _gates(options)),
         ("about", _rejected(log)),
@@ -97,6 +99,11 @@ def _latency(log: RunLog) -> Iterator[Table | None]:
     yield table_data("By type", log.latency(), SHARE_NOTE + METRIC_NOTES)
     for name in shown_dimensions(log):
         yield table_data(f"By {name}", log.latency(name))
+
+
+def _voice(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:
+    for title, method, _, note in VOICE_TABLES:
+        yield table_data(title.removeprefix("Voice: ").capitalize(), getattr(log, method)(), note, rows_of)
 
 
 def _time(log: RunLog, rows_of: Rows) -> Iterator[Table | None]:

@@ -17,6 +17,7 @@ from tau2_logging.analysis.measures.run_totals import Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports.text.fault_line import fault_line
 from tau2_logging.analysis.reports.text.finding_lines import HEADING, lines_of, shown_findings, wrapped
+from tau2_logging.analysis.reports.text.voice_line import voice_lines
 from tau2_logging.analysis.tables.simulations import solved
 from tau2_logging.events.roles import BY_NAME
 from tau2_logging.statistics.pass_k import pass_hat_k
@@ -92,6 +93,8 @@ def _outcome(log: RunLog, totals: Totals, deep: LogAnalyzer | None, width: int) 
         yield from _wrapped(f"Solved: {_by_domain(log)}", width)
     for sentence in floor_sentences(log.floor().head(_MOST_DOMAINS)):
         yield from _wrapped(sentence, width)
+    for line in voice_lines(log):
+        yield from _wrapped(line, width)
     workers = idle_tail(log)["workers"]
     parts = [f"{totals.shown['wall time']} wall time" + (f", {workers} at a time" if workers else "")]
     failed_calls = f"{totals.tool_calls.text} tool calls" if without_failed_calls(log) else totals.shown["errors"]

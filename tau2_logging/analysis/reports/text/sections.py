@@ -16,6 +16,7 @@ from tau2_logging.analysis.measures.percentiles import equal_bins
 from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_note
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget
+from tau2_logging.analysis.reports.text.voice_columns import VOICE_TABLES
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.statistics.score import Score
 from tau2_logging.units import ABSENT, count, duration, is_unknown, number, share
@@ -110,7 +111,7 @@ _CALL: dict[str, tuple[str, Show]] = {
 
 
 DEEP = "deep"
-GROUPS = ("run", "latency", "time", "servers", "cost", "trouble", "compare", DEEP)
+GROUPS = ("run", "latency", "voice", "time", "servers", "cost", "trouble", "compare", DEEP)
 """Groups of tables, by the names that `--tables` takes; `deep` are those of the deep analysis."""
 
 
@@ -119,6 +120,7 @@ def all_sections(log: RunLog, options: ReportOptions, groups: Sequence[str] = GR
     makers: dict[str, Callable[[], Iterator[Section]]] = {
         "run": lambda: _run_sections(log, options),
         "latency": lambda: latency_sections(log, options),
+        "voice": lambda: voice_sections(log),
         "time": lambda: time_sections(log),
         "servers": lambda: server_sections(log),
         "cost": lambda: cost_sections(log, options),
@@ -266,6 +268,16 @@ def _bins(log: RunLog, bins: int) -> Iterator[Section]:
         yield Section(
             f"Distribution of {type_}", ["from ms", "to ms", "n", "share", ""], rows, frozenset(("from ms", "to ms", "n", "share"))
         )
+
+
+_KINDS: dict[str, Show] = {"text": text, "count": count, "ms": ms, "share": share, "usd": usd, "number": number}
+
+
+def voice_sections(log: RunLog) -> Iterator[Section]:
+    """Yield what is known of speech in voice simulations; each title says whether it is audio time or wall time."""
+    for title, method, columns, note in VOICE_TABLES:
+        shows = {name: (heading, _KINDS[kind]) for name, (heading, kind) in columns.items()}
+        yield section(title, getattr(log, method)(), shows, note, key=True)
 
 
 def time_sections(log: RunLog) -> Iterator[Section]:
