@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.roles import CONFIGURED_ROLES
-from tau2_logging.replays.branch_arms import Swap, swaps_of
+from tau2_logging.replays.branch_arms import Swap, swap_of_scan, swaps_of
 from tau2_logging.replays.branch_results import about, branch_lines, branch_row, compared_arms, keep, price, scan_lines, scan_row
 from tau2_logging.replays.branch_runs import BranchPlayer, expected_usd
 from tau2_logging.replays.decisive_turn import ChanceCurve, find_decisive_turn, first_turns
@@ -32,7 +32,7 @@ def branch(args: argparse.Namespace) -> int:
     origin = _rebuilt(harness, saved, args.tasks)
     player = BranchPlayer(origin, config)
     print(about(origin))
-    return _scan(player, args) if args.scan else _at(player, args, swaps)
+    return _scan(player, args, swap_of_scan(swaps)) if args.scan else _at(player, args, swaps)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -40,8 +40,6 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < least:
             raise UserError(f"--{name} {value} is too small; it must be at least {least}")
-    if args.scan and args.swap:
-        raise UserError("--scan plays on as it was; find the decisive turn first, then swap with --at TURN --swap ...")
 
 
 def _settings(config: RunConfig, args: argparse.Namespace) -> RunConfig:
@@ -86,11 +84,11 @@ def _at(player: BranchPlayer, args: argparse.Namespace, swaps: tuple[Swap, ...])
         return 0
     arms = compared_arms(player.play({turn: args.times}, swaps), swaps, turn)
     print("\n".join(branch_lines(origin, turn, arms)))
-    _tell_files(player, branch_row(origin, turn, arms, player.runs))
+    _tell_files(player, branch_row(origin, turn, arms, player), any(arm.tally.scored for arm in arms))
     return int(any(arm.tally.unscored for arm in arms))
 
 
-def _scan(player: BranchPlayer, args: argparse.Namespace) -> int:
+def _scan(player: BranchPlayer, args: argparse.Namespace, swap: Swap) -> int:
     origin = player.origin
     won = origin.saved.won
     if won is None:
@@ -107,18 +105,20 @@ def _scan(player: BranchPlayer, args: argparse.Namespace) -> int:
 
     def ask(times: Mapping[int, int]) -> dict[int, tuple[int, int]]:
         nonlocal unscored
-        if player.is_spent:
+        if player.is_over:
             return {}
         _progress(times)
-        tallies = player.play(times, (Swap(),))
+        tallies = player.play(times, (swap,))
         unscored += sum(tally.unscored for tally in tallies.values())
         return {turn: (tally.solved, tally.scored) for (_, turn), tally in tallies.items()}
 
     decision = find_decisive_turn(curve, _first(origin), args.budget, ask)
-    print("\n".join(scan_lines(origin, curve, decision)))
+    if player.stopped and not decision.complete:
+        decision = replace(decision, simulations=sum(curve.scored.values()) + unscored, remark="it was interrupted")
+    print("\n".join(scan_lines(origin, swap, curve, decision)))
     if unscored:
         print(f"{unscored} simulations have no reward, and count for nothing")
-    _tell_files(player, scan_row(origin, curve, decision, player.runs))
+    _tell_files(player, scan_row(origin, swap, curve, decision, player), bool(curve.tried()))
     return int(unscored > 0)
 
 
@@ -127,5 +127,9 @@ def _progress(times: Mapping[int, int]) -> None:
         print(f"playing on after {', '.join(f'turn {turn} ({number})' for turn, number in times.items())}", file=sys.stderr, flush=True)
 
 
-def _tell_files(player: BranchPlayer, row: Mapping[str, object]) -> None:
-    print(f"kept in {keep(player.origin, row)}; runs: {player.config.log_dir}/runs ({len(player.runs)})")
+def _tell_files(player: BranchPlayer, row: Mapping[str, object], is_known: bool) -> None:
+    """Keep what is known. Raises KeyboardInterrupt if the command was stopped: what it had found by then is kept."""
+    kept = f"kept in {keep(player.origin, row)}; " if is_known else ""
+    print(f"{kept}runs: {player.config.log_dir}/runs ({len(player.runs)})", flush=True)
+    if player.stopped:
+        raise KeyboardInterrupt

@@ -47,7 +47,7 @@ def build_parser() -> CommandParser:
     parser.add_argument("--trials", type=int, default=1, metavar="N", help="how often each judge is asked (default: %(default)s)")
     parser.add_argument("--tasks", choices=("recorded", "current"), default="recorded", help="score against the recorded tasks, or against "
                         "the installed tau2's (default: recorded)")  # fmt: skip
-    parser.add_argument("--max-cost", "--max_cost", type=float, metavar="USD", help="stop each judge's run when that is spent")
+    parser.add_argument("--max-cost", "--max_cost", type=float, metavar="USD", help="stop when all judges together have spent that")
     parser.add_argument("--max-concurrency", "--max_concurrency", type=int, default=4, metavar="N", help="conversations judged at a time "
                         "(default: %(default)s)")  # fmt: skip
     parser.add_argument("--log-dir", "--log_dir", type=Path, default=Path("logs/rejudged"), metavar="DIR", help="where the runs with the "

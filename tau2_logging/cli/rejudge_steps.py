@@ -6,6 +6,7 @@ import argparse
 import sys
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.replays.rebuilt_simulations import RefusedSimulations, SimulationRebuilder
 from tau2_logging.replays.rejudge_report import report_lines, report_of, write_report
 from tau2_logging.replays.rejudging import judges_of, rejudged
@@ -14,6 +15,7 @@ from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuild
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.json_flag import json_object
+from tau2_logging.runner.settings.secret_values import model_secrets
 
 
 def rejudge(args: argparse.Namespace) -> int:
@@ -28,13 +30,14 @@ def rejudge(args: argparse.Namespace) -> int:
         saved, why = refused.found[0]
         raise UserError(f"none of {len(recordings)} conversations can be judged again; the first, {saved.name}: {why}")
     config = RunConfig(log_dir=args.log_dir, max_concurrency=args.max_concurrency, max_cost=args.max_cost)
-    found = rejudged(rebuilt, judges, args.trials, config, _progress)
-    report = report_of(found, refused)
+    with KNOWN.knowing(model_secrets(judge.model for judge in judges if judge.model is not None)):
+        found = rejudged(rebuilt, judges, args.trials, config, _progress)
+        report = report_of(found, refused)
     lines = list(report_lines(report))
     paths = write_report(report, lines, args.output_dir)
     print("\n".join(lines))
     print(f"\nwrote {', '.join(map(str, paths))}; results of each judge: {args.log_dir}/runs")
-    return int(bool(refused.found) or any(use.failed for use in found.used.values()))
+    return int(bool(refused.found) or any(use.failed or use.unasked for use in found.used.values()))
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -57,6 +57,17 @@ def swaps_of(texts: Sequence[str], args: Mapping[str, Any]) -> tuple[Swap, ...]:
     return swaps
 
 
+def swap_of_scan(swaps: Sequence[Swap]) -> Swap:
+    """Return the one way in which a scan plays on. Raises UserError for several, and for a judge: how the conversation ended, which is the
+    end of the curve, another judge may say otherwise."""
+    _, *asked = swaps
+    if len(asked) > 1:
+        raise UserError(f"--scan plays on in one way, and --swap gives {len(asked)}; give one (commas join what one way changes)")
+    if asked and asked[0].judge is not None:
+        raise UserError("--scan cannot swap the judge, who decides how the conversation itself ended; use --at TURN --swap judge=MODEL")
+    return asked[0] if asked else swaps[0]
+
+
 def branch_config(config: RunConfig, swaps: Sequence[Swap]) -> RunConfig:
     """Return a configuration with an arm for each of these, which are judged by one judge."""
     variant = config.arms[0].variant if config.arms else None

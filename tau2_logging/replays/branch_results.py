@@ -13,7 +13,7 @@ from tau2_logging.analysis.reader.branch_files import AS_IT_WAS, BRANCHES_FILE
 from tau2_logging.errors import UserError
 from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.replays.branch_arms import Swap
-from tau2_logging.replays.branch_runs import Tallies, Tally
+from tau2_logging.replays.branch_runs import BranchPlayer, Tallies, Tally
 from tau2_logging.replays.decisive_turn import MOST_TIMES, ChanceCurve, Decision
 from tau2_logging.replays.rebuilt_simulations import RebuiltSimulation
 from tau2_logging.runner.harness.branch_harness import turns_in
@@ -82,12 +82,12 @@ def _known(value: float) -> float | None:
     return None if value != value else round(value, 6)
 
 
-def branch_row(origin: RebuiltSimulation, turn: int, arms: Sequence[BranchedArm], runs: Sequence[Path]) -> dict[str, Any]:
+def branch_row(origin: RebuiltSimulation, turn: int, arms: Sequence[BranchedArm], player: BranchPlayer) -> dict[str, Any]:
     """Return the row of a branch."""
-    return {**_head(origin, "branch", runs), "at": turn, "arms": [arm.row(turn) for arm in arms]}
+    return {**_head(origin, "branch", player.runs), "at": turn, "arms": [arm.row(turn) for arm in arms], "complete": not player.stopped}
 
 
-def scan_row(origin: RebuiltSimulation, curve: ChanceCurve, decision: Decision, runs: Sequence[Path]) -> dict[str, Any]:
+def scan_row(origin: RebuiltSimulation, swap: Swap, curve: ChanceCurve, decision: Decision, player: BranchPlayer) -> dict[str, Any]:
     """Return the row of a scan."""
     chances = [tally_row(turn, Tally(curve.solved[turn], curve.scored[turn], 0, None)) for turn in curve.tried()]
     for chance in chances:
@@ -99,8 +99,8 @@ def scan_row(origin: RebuiltSimulation, curve: ChanceCurve, decision: Decision, 
             "sure": decision.sure, **_apart_row(decision.apart),
         }  # fmt: skip
     return {
-        **_head(origin, "scan", runs), "chances": chances, "decisive": decided, "simulations": decision.simulations,
-        "complete": decision.complete, "remark": decision.remark or None,
+        **_head(origin, "scan", player.runs), "arm": swap.text, "chances": chances, "decisive": decided,
+        "simulations": decision.simulations, "complete": decision.complete, "remark": decision.remark or None,
     }  # fmt: skip
 
 
@@ -146,8 +146,10 @@ def branch_lines(origin: RebuiltSimulation, turn: int, arms: Sequence[BranchedAr
     yield from (arm.line() for arm in arms)
 
 
-def scan_lines(origin: RebuiltSimulation, curve: ChanceCurve, decision: Decision) -> Iterator[str]:
+def scan_lines(origin: RebuiltSimulation, swap: Swap, curve: ChanceCurve, decision: Decision) -> Iterator[str]:
     """Yield a scan for the terminal."""
+    if swap.text != AS_IT_WAS:
+        yield f"played on with {swap.text}"
     yield "after turn   solved    chance of success"
     for turn in curve.tried():
         solved, scored = curve.solved[turn], curve.scored[turn]
@@ -162,12 +164,12 @@ def scan_lines(origin: RebuiltSimulation, curve: ChanceCurve, decision: Decision
 def decisive_sentence(origin: RebuiltSimulation, decision: Decision) -> str:
     """Return which turn decided, with its evidence."""
     if decision.turn is None:
-        return f"No turn decided it: {decision.remark}."
+        return f"No turn {'decided it' if decision.complete else 'can be named'}: {decision.remark}."
     (a, n), (b, m) = decision.before, decision.after
     went = "rose" if b * n > a * m else "fell"
     if not decision.sure:
         shown = f"from {a} of {n} before it to {b} of {m} after it, which chance may explain"
-        more = f"; {decision.remark}: raise --budget" if decision.remark else ""
+        more = f"; {decision.remark}" if decision.remark else ""
         return f"No turn can be named for sure; the likeliest is turn {decision.turn} ({shown}){more}."
     after = "the end" if decision.turn == origin.turns else f"{b} of {m}"
     return (

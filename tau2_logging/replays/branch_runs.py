@@ -15,7 +15,7 @@ from tau2_logging.replays.rebuilt_simulations import RebuiltSimulation
 from tau2_logging.runner.harness.branch_harness import BranchHarness, BranchPoint, branch_name, branch_point
 from tau2_logging.runner.session import run_given
 from tau2_logging.runner.settings.config import RunConfig
-from tau2_logging.runner.work.checkpoint import read_rows
+from tau2_logging.runner.work.checkpoint import read_rows, was_interrupted
 from tau2_logging.statistics.score import is_solved
 
 STOPPED = (130, 143)
@@ -49,26 +49,32 @@ Tallies = dict[tuple[str, int], Tally]
 
 @dataclass
 class BranchPlayer:
-    """Plays on from turns of one conversation. `runs` are the folders of the runs that it has made, `spent_usd` what they cost."""
+    """Plays on from turns of one conversation. `runs` are the folders of the runs that it has made, `spent_usd` what they cost; `stopped`
+    says that a signal has ended the last of them, and that it plays no more."""
 
     origin: RebuiltSimulation
     config: RunConfig
     runs: list[Path] = field(default_factory=list)
     spent_usd: float | None = 0.0
     started: int = 0
+    stopped: bool = False
 
     def play(self, times: Mapping[int, int], swaps: Sequence[Swap]) -> Tallies:
-        """Play on after each turn as often as `times` says, in every arm. Raises UserError for what cannot be run, KeyboardInterrupt if
-        it was stopped."""
+        """Play on after each turn as often as `times` says, in every arm, or until a signal stops it. Raises UserError for what cannot be
+        run."""
         found: Tallies = {}
         for group in by_judge(swaps):
             nothing = {(swap.name, turn): Tally() for swap in group for turn in times}
-            found |= nothing if self.is_spent else self._run(times, group)
+            found |= nothing if self.is_over else self._run(times, group)
         return found
 
     @property
-    def is_spent(self) -> bool:
-        """Whether --max-cost is reached."""
+    def is_over(self) -> bool:
+        """Whether it was stopped, or --max-cost is reached."""
+        return self.stopped or self._is_spent
+
+    @property
+    def _is_spent(self) -> bool:
         return self.config.max_cost is not None and (self.spent_usd or 0.0) >= self.config.max_cost
 
     def _run(self, times: Mapping[int, int], swaps: Sequence[Swap]) -> Tallies:
@@ -81,8 +87,7 @@ class BranchPlayer:
         }  # fmt: skip
         folder, code = run_given(config, harness, {self.origin.saved.domain: harness.branch_tasks()}, keys)
         self.runs.append(folder)
-        if code in STOPPED:
-            raise KeyboardInterrupt
+        self.stopped = code in STOPPED
         tallies = self._tallies(folder, config.log_dir, times, swaps)
         for tally in tallies.values():
             self.spent_usd = None if self.spent_usd is None or tally.cost_usd is None else self.spent_usd + tally.cost_usd
@@ -115,6 +120,8 @@ class BranchPlayer:
             label = arm_label(domain, swap.name)
             rows = {(row["task"], row["trial"]): row for row in read_rows(folder / f"simulations_{label}.jsonl")}
             for (name, trial), row in rows.items():
+                if was_interrupted(row):
+                    continue
                 reward = row.get("reward") if row["status"] == "ok" else None
                 tallies[swap.name, turns[name]].add(reward, costs.get((label, name, trial)))
         return tallies

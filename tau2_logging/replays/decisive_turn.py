@@ -147,7 +147,7 @@ def _within(wanted: Mapping[int, int], left: int) -> dict[int, int]:
 
 
 def _decision(curve: ChanceCurve, used: int, complete: bool) -> Decision:
-    remark = "" if complete else "the budget ended the search"
+    remark = "" if complete else "the search ended with its budget (--budget, --max-cost)"
     low, high = stretch(curve)
     if low is None:
         what = "lost" if curve.won else "saved"

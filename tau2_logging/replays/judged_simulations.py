@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from tau2_logging.events.secrets.masking import mask_text
 from tau2_logging.statistics.kappa import Agreement, agreement
 
 RECORDED = "recorded"
@@ -69,8 +70,8 @@ class Flip:
         file, label, task, trial = self.key
         return {
             "file": file, "domain": label, "task": task, "trial": trial, "judge": self.judge, "again": self.again,
-            "assertion": self.assertion, "before": self.before, "now": self.now, "reason_before": self.reason_before or None,
-            "reason_now": self.reason_now or None,
+            "assertion": self.assertion and mask_text(self.assertion), "before": self.before, "now": self.now,
+            "reason_before": mask_text(self.reason_before) or None, "reason_now": mask_text(self.reason_now) or None,
         }  # fmt: skip
 
 

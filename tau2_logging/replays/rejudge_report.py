@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.errors import UserError
-from tau2_logging.events.secrets.masking import mask_text, shorten
+from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.replays.judged_simulations import RECORDED, Flip, Judging, flips, judges_agree
 from tau2_logging.replays.rebuilt_simulations import RefusedSimulations
 from tau2_logging.replays.rejudging import Rejudged
@@ -66,7 +66,8 @@ def _judge_row(found: Rejudged, name: str) -> dict[str, Any]:
     use = found.used.get(name)
     return {
         "judge": name, "times": len(mine), "judged": len(met), "met": sum(met), "scored": len(rewards),
-        "solved": sum(map(is_solved, rewards)), "failed": None if use is None else use.failed, "calls": None if use is None else use.calls,
+        "solved": sum(map(is_solved, rewards)), "failed": None if use is None else use.failed,
+        "unasked": None if use is None else use.unasked, "calls": None if use is None else use.calls,
         "cost_usd": None if use is None else use.cost_usd,
     }  # fmt: skip
 
@@ -110,6 +111,9 @@ def _judge_lines(judges: list[dict[str, Any]]) -> Iterator[str]:
         cost = "" if row["judge"] == RECORDED else money(row["cost_usd"])
         calls, failed = ("" if row[name] is None else f"{row[name]:,}" for name in ("calls", "failed"))
         yield f"{row['judge']:28} {met:>20} {row['solved']:>5,} of {row['scored']:<5,} {calls:>6} {failed:>6} {cost:>8}".rstrip()
+    unasked = sum(row["unasked"] or 0 for row in judges)
+    if unasked:
+        yield f"{unasked:,} were not asked for, because --max-cost was spent"
 
 
 def _agreement_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
@@ -144,7 +148,7 @@ def _flip_lines(rows: list[dict[str, Any]]) -> Iterator[str]:
         if row["assertion"] is None:
             yield f"{where}reward {row['before']:g} -> {row['now']:g}"
         else:
-            yield f"{where}{_met(row['before'])} -> {_met(row['now'])}: {shorten(mask_text(row['assertion']), 60)}"
+            yield f"{where}{_met(row['before'])} -> {_met(row['now'])}: {shorten(row['assertion'], 60)}"
 
 
 def _met(value: bool) -> str:
@@ -183,6 +187,6 @@ def write_report(report: Mapping[str, Any], lines: list[str], folder: Path) -> l
 def _all_flips(rows: list[dict[str, Any]]) -> Iterator[str]:
     for row in rows:
         if row["assertion"] is not None:
-            yield f"- {row['domain']} {row['task']} trial {row['trial']}: {mask_text(row['assertion'])}"
-            yield f"  - before, {_met(row['before'])}: {mask_text(row['reason_before'] or '-')}"
-            yield f"  - {row['judge']}, {_met(row['now'])}: {mask_text(row['reason_now'] or '-')}"
+            yield f"- {row['domain']} {row['task']} trial {row['trial']}: {row['assertion']}"
+            yield f"  - before, {_met(row['before'])}: {row['reason_before'] or '-'}"
+            yield f"  - {row['judge']}, {_met(row['now'])}: {row['reason_now'] or '-'}"

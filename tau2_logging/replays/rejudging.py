@@ -15,7 +15,7 @@ from tau2_logging.replays.rebuilt_simulations import RebuiltSimulation
 from tau2_logging.runner.harness.rejudge_harness import PlayedBefore, RejudgeHarness
 from tau2_logging.runner.session import run_given
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
-from tau2_logging.runner.work.checkpoint import read_rows, results_path
+from tau2_logging.runner.work.checkpoint import read_rows, results_path, was_interrupted
 from tau2_logging.statistics.variance_parts import VariancePart, variance_parts
 
 STOPPED = (130, 143)
@@ -49,11 +49,13 @@ def judges_of(models: Sequence[str], arguments: Sequence[Mapping[str, Any]]) -> 
 
 @dataclass
 class JudgeUse:
-    """What a judge used: calls, cost (None: not known), simulations that it left without a verdict because it failed."""
+    """What a judge used: calls, cost (None: not known), simulations that it left without a verdict because it failed, and those that it
+    was not asked about because the money was spent."""
 
     calls: int = 0
     cost_usd: float | None = 0.0
     failed: int = 0
+    unasked: int = 0
 
 
 @dataclass
@@ -94,7 +96,8 @@ def key_of(saved: RebuiltSimulation) -> Key:
 def rejudged(
     recordings: Sequence[RebuiltSimulation], judges: Sequence[Judge], times: int, config: RunConfig, told: Callable[[str], None]
 ) -> Rejudged:
-    """Have every judge score all conversations, so many times. `config` says where and how fast; `told` hears of progress.
+    """Have every judge score all conversations, so many times. `config` says where, how fast, and what all of it may cost: what is left
+    when that is spent is not judged. `told` hears of progress.
 
     Raises UserError for a judge that cannot be asked, KeyboardInterrupt if it was stopped.
     """
@@ -111,11 +114,20 @@ def rejudged(
             told(f"{judge.name}, time {again + 1} of {times}")
             verdicts: dict[Key, SavedVerdict] = {}
             for (source, _), of_file in files.items():
-                folder, some = _run(of_file, judge, again, config, use)
+                left = _left(config, found)
+                if left is not None and left <= 0:
+                    use.unasked += len(of_file)
+                    continue
+                folder, some = _run(of_file, judge, again, replace(config, max_cost=left), use)
                 verdicts |= some
                 found.results[str(source), judge.name, again] = results_path(folder, of_file[0].saved.domain)
             found.judgings.append(Judging(judge.name, again, verdicts))
     return found
+
+
+def _left(config: RunConfig, found: Rejudged) -> float | None:
+    """Return what may still be spent, in USD; None without a limit. With one, a judge without a price is refused when its run starts."""
+    return None if config.max_cost is None else config.max_cost - sum(use.cost_usd or 0.0 for use in found.used.values())
 
 
 def _run(
@@ -141,10 +153,15 @@ def _run(
 def _verdicts(folder: Path, recordings: Sequence[RebuiltSimulation], use: JudgeUse) -> dict[Key, SavedVerdict]:
     keys = {(one.saved.task, one.saved.trial): key_of(one) for one in recordings}
     found: dict[Key, SavedVerdict] = {}
+    ended = set()
     for row in read_rows(folder / f"simulations_{recordings[0].saved.domain}.jsonl"):
+        key = keys[row["task"], row["trial"]]
         if row["status"] == "ok" and row.get("simulation"):
-            found[keys[row["task"], row["trial"]]] = verdict_of(row["simulation"].get("reward_info"))
-    use.failed += len(keys) - len(found)
+            found[key] = verdict_of(row["simulation"].get("reward_info"))
+        if not was_interrupted(row):
+            ended.add(key)
+    use.failed += len(ended) - len(found)
+    use.unasked += len(keys) - len(ended)
     return found
 
 

@@ -8,12 +8,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+from tau2_logging.events.secrets.known_secrets import KNOWN
+from tau2_logging.events.secrets.masking import mask_text
 from tau2_logging.instrument.simulations.judge_model import judged_by
 from tau2_logging.logger.content.error_text import error_line
 from tau2_logging.models.scripted.provider import register
 from tau2_logging.models.scripted.task_script import TaskScripts
 from tau2_logging.runner.model_calls.litellm_settings import check_models, quiet_litellm
 from tau2_logging.runner.settings.config import ModelChoice
+from tau2_logging.runner.settings.secret_values import model_secrets
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class AskedJudge:
 
     def __enter__(self) -> AskedJudge:
         register(TaskScripts())
+        self._stack.enter_context(KNOWN.knowing(model_secrets([self.model])))
         self._stack.enter_context(quiet_litellm())
         self._stack.enter_context(judged_by(self.model.llm, self.model.call_args))
         return self
@@ -55,6 +59,10 @@ class AskedJudge:
         """Return the verdicts on a conversation."""
         try:
             checks = self._evaluator.evaluate_nl_assertions(list(messages), list(assertions))
-            return JudgeAnswer(tuple(JudgeVerdict(str(one.nl_assertion), bool(one.met), str(one.justification or "")) for one in checks))
+            return JudgeAnswer(tuple(_verdict(one) for one in checks))
         except Exception as error:
             return JudgeAnswer((), error_line(error))
+
+
+def _verdict(check: Any) -> JudgeVerdict:
+    return JudgeVerdict(str(check.nl_assertion), bool(check.met), mask_text(str(check.justification or "")))

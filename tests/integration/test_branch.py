@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
 from tau2_logging.analysis.load import load_log
+from tau2_logging.analysis.reader.branch_files import read_branches
 from tau2_logging.cli import branch as command
 from tau2_logging.replays.branch_arms import Swap, swaps_of
 from tau2_logging.replays.branch_runs import BranchPlayer
@@ -20,6 +25,7 @@ from tau2_logging.runner.harness.branch_harness import branch_point
 from tau2_logging.runner.harness.rebuilt_conversation import OTHER_ANSWER, OTHER_DATABASE, ConversationRebuilder
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tests.support.in_process import run_quietly, scripted
+from tests.support.patience import LONG_S
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
@@ -189,6 +195,59 @@ def test_the_command_branches_scans_and_keeps_what_it_found(run: Path, tmp_path:
     assert command.main([*words, "--scan", "--dry-run"]) == 0
 
 
+def test_a_scan_plays_on_with_somebody_else(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """An agent that never does anything cannot save what the recorded one won: its first turn after which it wins is named, and the row
+    is told from that of a scan as it was."""
+    folder = _copy(run, tmp_path)
+    saved = next(saved for saved in read_saved([folder]) if saved.label == "mock" and saved.won and _answers(saved) == 1)
+    words = [str(folder), saved.task, "--log-dir", str(tmp_path / "branches"), "--scan", "--budget", "60"]
+    assert command.main([*words, "--swap", "agent=scripted/agent", "--swap-args", '{"gives_up": 1.0}']) == 0
+    assert "played on with agent=scripted/agent" in capsys.readouterr().out
+    (row,) = (json.loads(line) for line in (folder / "branches.jsonl").read_text(encoding="utf-8").splitlines())
+    assert row["arm"] == "agent=scripted/agent"
+    made = next(n for n, end in enumerate(_ends(saved), 1) if any(one["role"] == "tool" for one in saved.simulation["messages"][:end]))
+    assert row["decisive"]["turn"] == made
+    found = read_branches([str(folder / "results_mock.json")])["base", "mock", saved.task, "0"]
+    assert found.scan is None
+    assert [words.partition(":")[0] for words in found.saved()] == [f"with another agent (scripted/agent) turn {made} decides"]
+
+
+def _answers(saved: SavedSimulation) -> int:
+    return sum(message["role"] == "tool" for message in saved.simulation["messages"])
+
+
+def _ends(saved: SavedSimulation) -> list[int]:
+    starts = [number for number, message in enumerate(saved.simulation["messages"]) if message["role"] != "tool"]
+    return [*starts[1:], len(saved.simulation["messages"])]
+
+
+def test_an_interrupted_scan_keeps_what_it_has_found(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Ctrl-C in its second batch: exit code 130, and a row of the turns that were played by then, which says that it is not complete."""
+    folder, branches = _copy(run, tmp_path), tmp_path / "branches"
+    saved = next(saved for saved in read_saved([folder]) if saved.label == "mock" and len(saved.simulation["messages"]) > 5)
+    stopper = Thread(target=_interrupt_in_batch, args=(branches / "runs", 2))
+    stopper.start()
+    slow = json.dumps({"bad_writes": 0.5, "ttft_ms": 150})
+    words = [str(folder), saved.task, "--log-dir", str(branches), "--scan", "--agent-llm-args", slow, "--max-concurrency", "1"]
+    assert command.main(words) == 130
+    stopper.join()
+    (row,) = (json.loads(line) for line in (folder / "branches.jsonl").read_text(encoding="utf-8").splitlines())
+    assert not row["complete"]
+    assert row["simulations"] == sum(chance["scored"] for chance in row["chances"])
+    assert {chance["scored"] for chance in row["chances"]} >= {6}
+    assert "interrupted" in capsys.readouterr().err
+
+
+def _interrupt_in_batch(runs: Path, number: int) -> None:
+    """Send this process SIGINT when a simulation of that run has ended."""
+    until = time.monotonic() + LONG_S
+    while time.monotonic() < until:
+        if sum(path.stat().st_size > 0 for path in runs.glob("*/simulations_*.jsonl")) >= number:
+            os.kill(os.getpid(), signal.SIGINT)
+            return
+        time.sleep(0.005)
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
@@ -196,7 +255,8 @@ def test_the_command_branches_scans_and_keeps_what_it_found(run: Path, tmp_path:
         (["nobody", "--at", "1"], "no simulation of task"),
         (["0", "--trial", "7", "--at", "1"], "has no trial 7"),
         (["0", "--at", "1", "--swap", "foo"], "none of agent="),
-        (["0", "--scan", "--swap", "agent=x"], "--scan plays on as it was"),
+        (["0", "--scan", "--swap", "agent=x", "user=y"], "--scan plays on in one way"),
+        (["0", "--scan", "--swap", "agent=x,judge=y"], "--scan cannot swap the judge"),
         (["0", "--at", "1", "--times", "0"], "too small"),
     ],
 )

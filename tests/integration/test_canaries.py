@@ -7,6 +7,7 @@ import json
 import re
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -14,13 +15,15 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.cli import analyze_timing, run_local
+from tau2_logging.cli import analyze_timing, audit, branch, label, rejudge, results, run_local
 from tau2_logging.experiments import __main__ as experiments
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.session import run_in
+from tests.support.executors import EXECUTORS
 from tests.support.in_process import scripted
 from tests.support.patience import LONG_S
 from tests.support.server_spans import free_port
+from tests.support.thorough import scaled
 from tests.support.tokens import FORMS, opaque, secrets_of, token
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -128,7 +131,7 @@ def said_canaries() -> set[str]:
 
 def command(capsys: pytest.CaptureFixture[str], main: Any, *words: str) -> str:
     """What a command prints on both streams."""
-    with pytest.raises(SystemExit):
+    with suppress(SystemExit):
         main(list(words))
     return "".join(capsys.readouterr())
 
@@ -195,10 +198,33 @@ def check_nowhere(folder: Path, printed: str) -> None:
     assert [canary for canary in canaries if canary in printed] == []
 
 
-def test_at_the_default_level_it_is_nowhere_either(echo: Echo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("executor", EXECUTORS[: scaled(1, 3)])
+def test_at_the_default_level_it_is_nowhere_either(executor: str, echo: Echo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same of a run at PROFILE, whose log is a part of the one at DEBUG, written otherwise."""
-    printed = command(capsys, run_local.main, *run_words(echo.address, tmp_path, "PROFILE"))
+    words = [*run_words(echo.address, tmp_path, "PROFILE"), "--executor", executor]
+    printed = command(capsys, run_local.main, *words, *([] if executor == "threads" else ["--workers", "1"]))
     assert f"{TRIALS} of {TRIALS}" in printed
+    check_nowhere(tmp_path, printed)
+
+
+def test_models_that_are_asked_about_a_run_leave_nothing_behind(echo: Echo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A judge that is examined (audit), one that judges again (rejudge), an agent that plays on (branch), a reader of failures: each is
+    given canaries, and refuses every call with what it was given and with canaries of its own. A label's note holds some, too."""
+    config = scripted(tmp_path, {"gives_up": 1.0}, run_name="r", task_ids=("create_task_1",))
+    run, given, asked = str(run_in(config)), json.dumps(arguments(echo.address)), "openai/sim"
+    out = ["--output-dir", str(tmp_path / "out")]
+    judge = ["--judge-llm", asked, "--judge-llm-args", given, *out]
+    printed = command(capsys, audit.main, "--domains", "mock", "--task-ids", "create_task_1", "--workers", "1", *judge)
+    printed += command(capsys, rejudge.main, run, "--trials", "4", "--log-dir", str(tmp_path / "rejudged"), *judge)
+    swap = ["--at", "1", "--times", "4", "--swap", f"agent={asked}", "--swap-args", given, "--log-dir", str(tmp_path / "branches")]
+    printed += command(capsys, branch.main, run, "create_task_1", *swap)
+    words = ["--log_file", str(tmp_path / "tau2_mock.log"), "--deep", "--output_dir", str(tmp_path / "report")]
+    printed += command(capsys, analyze_timing.main, *words, "--reader", asked, "--reader-args", given)
+    note = " ".join(token(form, SAID) for form in FORMS)
+    printed += command(capsys, label.main, run, "create_task_1", "--fault", "agent", "--note", note)
+    assert {path.name for path in Path(run).iterdir()} >= {"branches.jsonl", "labels.jsonl"}
+    assert (tmp_path / "out" / "rejudge.json").exists()
+    assert printed.count("Denied") >= 2
     check_nowhere(tmp_path, printed)
 
 
@@ -232,7 +258,7 @@ def test_an_experiment_masks_what_its_arms_are_given(tmp_path: Path, capsys: pyt
 
 
 @pytest.mark.parametrize("masking", ["secrets", "all"])
-def test_what_is_said_is_at_most_where_the_documentation_says(masking: str, tmp_path: Path) -> None:
+def test_what_is_said_is_at_most_where_the_documentation_says(masking: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Canaries in prompts, arguments and results of tools at DEBUG: in no log and no event; in the conversations that tau2 keeps, unless
     --mask was given, and tau2 opens those then, too."""
     harness = Tau2Harness.load()
@@ -242,11 +268,15 @@ def test_what_is_said_is_at_most_where_the_documentation_says(masking: str, tmp_
     for action in task.evaluation_criteria.actions:
         action.arguments["title"] = said
     run_dir = run_in(scripted(tmp_path, log_level="DEBUG", masking=masking, run_name="r"), {"mock": [task]})
-    kept = "" if masking == "all" else r"(simulations|results|prompts)_mock\.json"
+    for to, *words in (["to-atif"], ["to-record", "--organization", "x"], ["to-trace", "--for", "aiperf"], ["to-trace", "--for", "vllm"]):
+        source = run_dir / "results_mock.json" if to == "to-atif" else run_dir
+        command(capsys, results.main, to, str(source), *words, "-o", str(tmp_path / "-".join([to, *words])))
+        assert (tmp_path / "-".join([to, *words])).exists()
+    kept = "" if masking == "all" else r"(simulations|results|prompts)_mock\.json|.*\.atif\.json"
     assert leaks(tmp_path, said_canaries(), kept) == {}
-    results = Results.load(run_dir / "results_mock.json")
-    calls = [call for message in results.simulations[0].messages for call in getattr(message, "tool_calls", None) or []]
+    saved = Results.load(run_dir / "results_mock.json")
+    calls = [call for message in saved.simulations[0].messages for call in getattr(message, "tool_calls", None) or []]
     assert (token("openai", SAID) in str(calls)) == (masking == "secrets")
     assert calls
-    assert results.simulations[0].task_id == results.tasks[0].id == "create_task_1"
+    assert saved.simulations[0].task_id == saved.tasks[0].id == "create_task_1"
     assert "tool_call" in (tmp_path / "tau2_mock.log").read_text()

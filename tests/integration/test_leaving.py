@@ -1,4 +1,4 @@
-"""The nine commands end in one way: bad input, Ctrl-C, a reader that has gone, output that cannot be written."""
+"""All commands end in one way: bad input, Ctrl-C, a reader that has gone, output that cannot be written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,22 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tau2_logging.cli import analyze_timing, enhanced, rental, rescore, results, results_steps, run_local
+from tau2_logging import __main__ as door
+from tau2_logging.cli import (
+    analyze_timing,
+    audit,
+    branch,
+    compare,
+    enhanced,
+    label,
+    rejudge,
+    rental,
+    rescore,
+    results,
+    results_steps,
+    run_local,
+    view,
+)  # fmt: skip
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.experiments import __main__ as experiments
 from tau2_logging.models.simulated_server import __main__ as simulated
@@ -49,6 +64,31 @@ COMMANDS = {
     "results": Command(
         module("tau2_logging.cli.results"), results.main, ["merge", "a", "-o", "b"], ["merge", "no.json", "-o", "b.json"], "merge",
     ),
+    **{
+        f"results {name}": Command([], results.main, [name, "a", *words, "-o", "b"], [], name)
+        for name, words in {
+            "filter": [], "to-log": [], "to-atif": [], "to-trace": ["--for", "vllm"], "to-record": ["--organization", "x"],
+        }.items()
+    },
+    "audit": Command(
+        module("tau2_logging.cli.audit"), audit.main, ["--domains", "mock"], ["--domains", "mock", "--workers", "0"],
+        "tau2_logging.cli.audit_steps.audit",
+    ),
+    "branch": Command(
+        module("tau2_logging.cli.branch"), branch.main, ["a", "1", "--scan"], ["no/run", "1", "--scan"],
+        "tau2_logging.cli.branch_steps.branch",
+    ),
+    "compare": Command(
+        module("tau2_logging.cli.compare"), compare.main, ["a", "b"], ["no.log", "none.log"], "tau2_logging.cli.compare_steps.compare",
+    ),
+    "label": Command(
+        module("tau2_logging.cli.label"), label.main, ["a", "1", "--fault", "agent"], ["no/run", "1", "--fault", "agent"],
+        "tau2_logging.cli.label_steps.labelled",
+    ),
+    "rejudge": Command(
+        module("tau2_logging.cli.rejudge"), rejudge.main, ["a"], ["no/run"], "tau2_logging.cli.rejudge_steps.rejudge"
+    ),
+    "view": Command(module("tau2_logging.cli.view"), view.main, [], ["no/folder"], "tau2_logging.view.runs_site.serve"),
     "rental": Command(
         module("tau2_logging.cli.rental"), rental.main, ["validate", "a"], ["validate", "no.yaml"],
         "tau2_logging.models.rental.task_files.validated",
@@ -68,6 +108,17 @@ COMMANDS = {
         "tau2_logging.models.simulated_server.__main__.read_options",
     ),
 }  # fmt: skip
+
+
+STARTED = [name for name in COMMANDS if " " not in name]
+"""Those that a program is started for; the others are further words of one of them."""
+
+
+def test_no_command_is_left_out() -> None:
+    """A new one of the door, or of `results`, needs a row here."""
+    named = {"run_local.py": "run", "analyze_timing_from_tau2_log.py": "analyze"}
+    assert {named.get(name, name) for name in STARTED} == set(door.COMMANDS)
+    assert {command.work for command in COMMANDS.values() if command.main is results.main} == set(results_steps.COMMANDS)
 
 
 def ends(command: Command, monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
@@ -111,10 +162,10 @@ def test_they_end_in_one_way(
 
 
 def _prog(name: str) -> str:
-    return name if name.endswith(".py") else f"python -m tau2_logging {name}"
+    return name if name.endswith(".py") else f"python -m tau2_logging {name.partition(' ')[0]}"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", STARTED)
 def test_a_mistake_is_one_line_and_exit_code_2(name: str, tmp_path: Path) -> None:
     """Started as a person does, with a mistake: one line after argparse's own fashion, nothing on stdout, no traceback."""
     command = COMMANDS[name]

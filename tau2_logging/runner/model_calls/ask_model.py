@@ -9,12 +9,14 @@ from typing import Any
 
 import litellm
 
+from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.models.scripted.llm_args import ScriptedSettings, check_knobs
 from tau2_logging.models.scripted.provider import PROVIDER, register
 from tau2_logging.models.scripted.reader import READER
 from tau2_logging.models.scripted.task_script import TaskScripts
 from tau2_logging.runner.model_calls.litellm_settings import check_models, quiet_litellm
 from tau2_logging.runner.settings.config import ModelChoice
+from tau2_logging.runner.settings.secret_values import model_secrets
 
 _TIMEOUT_S = 120.0
 _RETRIES = 2
@@ -40,7 +42,7 @@ def ready_to_ask(model: ModelChoice) -> Iterator[None]:
         ScriptedSettings.of(model.args)
     else:
         check_models([model])
-    with quiet_litellm():
+    with quiet_litellm(), KNOWN.knowing(model_secrets([model])):
         yield
 
 

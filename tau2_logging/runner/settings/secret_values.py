@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tau2_logging.events.call_arguments import MASK, is_secret_name, shown_address, shown_arguments
 from tau2_logging.events.secrets.masking import mask_text
 from tau2_logging.logger.content.command_line import masked_words
-from tau2_logging.runner.settings.config import RunConfig
+from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 
 
 def secret_values(config: RunConfig) -> list[str]:
@@ -25,6 +25,11 @@ def secret_values(config: RunConfig) -> list[str]:
     found += [value for name, value in os.environ.items() if is_secret_name(name) and not value.startswith(("/", "~"))]
     shown = {model.llm.rpartition("/")[2] for model in config.models}
     return [value for value in found if value not in shown]
+
+
+def model_secrets(models: Iterable[ModelChoice]) -> list[str]:
+    """Return the same of models that are asked outside of a run."""
+    return [text for model in models for text in secret_values(RunConfig(judge_model=model))]
 
 
 def _hidden(value: Any, shown: Any) -> Iterator[str]:

@@ -21,6 +21,7 @@ from typing import Any
 from tau2_logging.errors import UserError
 from tau2_logging.events.logfmt import clean
 from tau2_logging.events.secrets.masking import shorten
+from tau2_logging.logger.scope import INTERRUPTED
 from tau2_logging.runner.work.dumping import dumped
 from tau2_logging.sinks.appender import Appender
 
@@ -150,6 +151,11 @@ def read_rows(path: Path, refused: list[str] | None = None) -> Iterator[dict[str
     So is one that was edited or damaged so that it cannot be a row; `refused` is told which and why.
     """
     yield from (row for row in _lines(path, refused) if row["status"] != PLAYED)
+
+
+def was_interrupted(row: Mapping[str, Any]) -> bool:
+    """Return whether a row is of a simulation that was in flight when the run was stopped: it has not ended."""
+    return bool(row["status"] == INTERRUPTED)
 
 
 def played_rows(directory: Path, domains: Iterable[str]) -> dict[Key, dict[str, Any]]:

@@ -63,6 +63,25 @@ def test_the_last_scan_counts_and_the_last_branch_after_each_turn(tmp_path: Path
     ]
 
 
+def test_a_row_that_ended_early_takes_the_place_of_no_complete_one(tmp_path: Path) -> None:
+    """But of one that ended early itself."""
+    early = {**_SCAN, "complete": False, "decisive": {**_SCAN["decisive"], "turn": 3}}
+    half = {**_branch(8, user_b=(0, None, None)), "complete": False}
+    found = _read(tmp_path, early, {**early, "decisive": None}, _SCAN, early, _branch(8, user_a=(7, 0.3, 0.9)), half)
+    assert found[KEY].decisive["turn"] == 9
+    assert found[KEY].saved() == ["another user (a) would have saved it: 7 of 8 after turn 8, as it was 1 of 8"]
+    assert _read(tmp_path, early, {**early, "decisive": None})[KEY].decisive is None
+
+
+def test_a_scan_with_somebody_else_is_not_that_of_the_conversation(tmp_path: Path) -> None:
+    """It says which turn decides for them."""
+    found = _read(tmp_path, {**_SCAN, "arm": "agent=gpt"})
+    assert found[KEY].scan is None
+    assert found[KEY].saved() == [
+        "with another agent (gpt) turn 9 decides: the chance of success fell from 0.83 (20 of 24) to 0.08 (2 of 24)"
+    ]
+
+
 def test_the_curve_of_the_page_ends_with_the_conversation(tmp_path: Path) -> None:
     """Turns of the page count from 0."""
     shown = measured_in(_read(tmp_path, _SCAN)[KEY])

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.secrets.masking import mask_text
 
 LABELS_FILE = "labels.jsonl"
 KEY = ("run", "domain", "task", "trial")
@@ -30,7 +31,9 @@ def read_labels(sources: Iterable[str]) -> tuple[Label, ...]:
 
 
 def add_label(path: Path, label: Label) -> None:
-    """Append a label. Raises UserError if the file cannot be written."""
+    """Append a label; what looks like a credential in its note is masked. Raises UserError if the file cannot be written."""
+    if label.get("note"):
+        label = {**label, "note": mask_text(str(label["note"]))}
     try:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(label, ensure_ascii=False) + "\n")
