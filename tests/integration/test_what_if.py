@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tau2_logging.analysis import RunLog, load_log
+from tau2_logging.analysis.measures.makespan import start_up_ms
 from tau2_logging.analysis.what_if import forecasts, parse_scenario
 from tau2_logging.cli import analyze_timing
+from tau2_logging.runner.settings.config import SCRIPTED_JUDGE, ModelChoice
 from tests.support.in_process import run_quietly, scripted
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -39,6 +42,24 @@ def test_one_at_a_time_takes_what_all_simulations_took_together(log: RunLog) -> 
     (answer,) = forecasts(log, [parse_scenario(["concurrency=1"])])
     together = log.simulations["duration_ms"].sum()
     assert answer.wall_after_ms == pytest.approx(together, rel=0.1)
+
+
+def judged(folder: Path, **settings: Any) -> RunLog:
+    """The log of a run of mock, two simulations at a time, whose judge takes longer than a conversation."""
+    slow, judge = {"ttft_ms": 60.0}, ModelChoice(SCRIPTED_JUDGE, {"ttft_ms": 400.0}, named=True)
+    config = scripted(folder, slow, slow, judge_model=judge, max_concurrency=2, **settings)
+    assert run_quietly(config)[0] == 0
+    return load_log(folder / "tau2_mock.log")
+
+
+def test_judges_beside_the_simulations_are_foretold(tmp_path: Path) -> None:
+    """A run with --max-evaluations is reproduced, and foretold from one without."""
+    before, after = judged(tmp_path / "before"), judged(tmp_path / "after", max_evaluations=2)
+    (again,) = forecasts(after, [parse_scenario(["evaluations=2"])])
+    assert again.wall_after_ms == again.wall_replayed_ms == pytest.approx(again.wall_before_ms, rel=0.05)
+    (foretold,) = forecasts(before, [parse_scenario(["evaluations=2"])])
+    assert foretold.wall_after_ms == pytest.approx(again.wall_before_ms - (start_up_ms(after) or 0) + (start_up_ms(before) or 0), rel=0.1)
+    assert foretold.wall_after_ms < 0.9 * foretold.wall_before_ms
 
 
 def test_the_command_answers_each_question_on_the_terminal_and_in_the_files(

@@ -12,7 +12,7 @@ import numpy as np
 
 from tau2_logging.analysis.what_if.money import money_if
 from tau2_logging.analysis.what_if.recorded_jobs import THIS_PROCESS, RecordedRun, pool_of, recorded_jobs
-from tau2_logging.analysis.what_if.schedule import Job, Visit, play
+from tau2_logging.analysis.what_if.schedule import Job, Stage, Visit, play
 from tau2_logging.analysis.what_if.server_capacity import told_text
 from tau2_logging.errors import UserError
 from tau2_logging.units import duration
@@ -77,15 +77,8 @@ def _answer(log: LogData, recorded: RecordedRun, scenario: Scenario, prices: Pri
     return Forecast(
         scenario.text, before + started, times.replayed + started, times.after + started, times.low + started, times.high + started,
         cost.before if cost else None, cost.after if cost else None, scenario.changes_time, cost is not None,
-        (*times.rests_on, *(_judged_apart(log) if scenario.changes_time else ()), *(cost.rests_on if cost else ())),
+        (*times.rests_on, *(cost.rests_on if cost else ())),
     )  # fmt: skip
-
-
-def _judged_apart(log: LogData) -> list[str]:
-    """Return what a forecast of a run with --max-evaluations does not know."""
-    if not log.select(["max_evaluations"], types=["run_start"])["max_evaluations"].notna().any():
-        return []
-    return ["Judges held no place of a simulation in this run (--max-evaluations); here they do, so that times of other runs are too long."]
 
 
 @dataclass(frozen=True)
@@ -100,7 +93,7 @@ class _Times:
 
 
 def _times(recorded: RecordedRun, scenario: Scenario, before: float) -> _Times:
-    unchanged = replace(scenario, concurrency=None, order="recorded", model_speed=1.0, retries=None, server_slots=None)
+    unchanged = replace(scenario, concurrency=None, order="recorded", model_speed=1.0, retries=None, server_slots=None, evaluations=None)
     replayed, seen = _wall(recorded, unchanged, None)
     after, peaks = _wall(recorded, scenario, None)
     low, high = _range(recorded, scenario, after, abs(replayed - before) / before if before else 0.0)
@@ -114,7 +107,7 @@ def _wall(recorded: RecordedRun, scenario: Scenario, drawn: random.Random | None
     works = _works(recorded) if drawn is not None else {}
     for session in recorded.sessions:
         jobs = [_changed(job, scenario, works, drawn) for job in ordered(session.jobs, scenario.order)]
-        outcome = play(jobs, pool_of(session, scenario.concurrency), recorded.capacities(scenario.server_slots))
+        outcome = play(jobs, pool_of(session, scenario.concurrency, scenario.evaluations), recorded.capacities(scenario.server_slots))
         whole += outcome.makespan_ms
         peaks = {name: max(peak, peaks.get(name, 0)) for name, peak in outcome.peaks.items()}
     return whole, peaks
@@ -134,14 +127,17 @@ def _works(recorded: RecordedRun) -> _Works:
     """Return the work of every call, by server and kind."""
     found: dict[tuple[str | None, str], list[float]] = defaultdict(list)
     for session in recorded.sessions:
-        for visit in (visit for job in session.jobs for stage in job.stages for visit in stage if visit.kind):
+        for visit in (visit for job in session.jobs for stage in job.all_stages for visit in stage if visit.kind):
             found[visit.station, visit.kind].append(visit.work_ms)
     return found
 
 
 def _changed(job: Job, scenario: Scenario, works: _Works, drawn: random.Random | None) -> Job:
-    kept = (tuple(visit for visit in stage if not (visit.wasted and scenario.retries == 0)) for stage in job.stages)
-    return replace(job, stages=tuple(tuple(_visit(visit, scenario, works, drawn) for visit in stage) for stage in kept if stage))
+    def changed(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+        kept = (tuple(visit for visit in stage if not (visit.wasted and scenario.retries == 0)) for stage in stages)
+        return tuple(tuple(_visit(visit, scenario, works, drawn) for visit in stage) for stage in kept if stage)
+
+    return replace(job, stages=changed(job.stages), judged=changed(job.judged))
 
 
 def _visit(visit: Visit, scenario: Scenario, works: _Works, drawn: random.Random | None) -> Visit:
@@ -155,7 +151,7 @@ def _range(recorded: RecordedRun, scenario: Scenario, after: float, error: float
     """Return the likely range of the forecast: 90 % of replays of the same calls with durations drawn again from the log, widened by the
     error of the replay and by what the simulation leaves out.
     """
-    visits = sum(len(job.stages) for session in recorded.sessions for job in session.jobs)
+    visits = sum(len(job.all_stages) for session in recorded.sessions for job in session.jobs)
     replays = int(np.clip(_MOST_VISITS // max(visits, 1), _LEAST_REPLAYS, _MOST_REPLAYS))
     walls = [_wall(recorded, scenario, random.Random(f"what if|{number}"))[0] for number in range(replays)]
     middle = float(np.median(walls))
@@ -175,7 +171,7 @@ def _sources(recorded: RecordedRun) -> list[str]:
         return ["The log has no model calls: each simulation is taken to last as long as recorded, at any concurrency."]
     servers = [f"{name}: {one.source}{told_text(one.outside_ms)}." for name, one in recorded.servers.items()]
     local = sum(
-        visit.work_ms for session in recorded.sessions for job in session.jobs for stage in job.stages for visit in stage
+        visit.work_ms for session in recorded.sessions for job in session.jobs for stage in job.all_stages for visit in stage
         if visit.station == THIS_PROCESS
     )  # fmt: skip
     where = "one interpreter" if recorded.local.free == 1 else f"{recorded.local.free} worker processes"

@@ -43,6 +43,18 @@ def placed_waits(log: LogData, attempts: pd.DataFrame) -> pd.DataFrame:
     return waits.assign(work_ms=length, before_ms=0.0, after_ms=0.0, kind="", station=None, wasted=waits["type"] == "retry")
 
 
+def judged_moments(log: LogData, attempts: pd.DataFrame, calls: pd.DataFrame, apart: bool) -> pd.DataFrame:
+    """Return when each attempt that asked a judge about its conversation had played it (`played_ms`), and when its evaluation began
+    (`judged_ms`), by place. They are one moment unless evaluations were made `apart` and it waited for its turn."""
+    marks = _placed(log.select([*KEY, "type", "start_ms", "end_ms"], types=["evaluation", "step_complete"]), attempts)
+    evaluated = marks["type"] == "evaluation"
+    begun = marks[evaluated].groupby("place")["start_ms"].min()
+    asked = calls[calls["type"] == "evaluator"].groupby("place")["start_ms"].max().reindex(begun.index)
+    begun = begun[asked >= begun]
+    played = marks[~evaluated].groupby("place")["end_ms"].max().reindex(begun.index)
+    return pd.DataFrame({"played_ms": np.fmin(played, begun) if apart else begun, "judged_ms": begun})
+
+
 def _placed(events: pd.DataFrame, attempts: pd.DataFrame) -> pd.DataFrame:
     """Return the events that lie in an attempt, with its row as `place`, in order of their start; their ends are cut to its end."""
     events = events.dropna(subset=["start_ms", "end_ms"]).astype({"start_ms": float, "end_ms": float})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +12,9 @@ import pandas as pd
 
 from tau2_logging.analysis.measures.makespan import start_up_ms
 from tau2_logging.analysis.tables.columns import as_floats, numbers
-from tau2_logging.analysis.what_if.recorded_calls import placed_calls, placed_waits
-from tau2_logging.analysis.what_if.schedule import Job, Pool, Visit
+from tau2_logging.analysis.tables.lanes import pack
+from tau2_logging.analysis.what_if.recorded_calls import judged_moments, placed_calls, placed_waits
+from tau2_logging.analysis.what_if.schedule import Job, Pool, Stage, Visit
 from tau2_logging.analysis.what_if.server_capacity import Measured, measure, requests
 from tau2_logging.analysis.what_if.stations import Capacity, served_from, work_of
 
@@ -56,13 +57,15 @@ def recorded_jobs(log: LogData, server_slots: int | None = None) -> RecordedRun:
     """Return the run as jobs. `server_slots` is the limit of those servers of which the log shows none."""
     attempts = log.attempts.reset_index(drop=True)
     calls = placed_calls(log, attempts)
+    evaluations = _evaluations(log)
+    attempts = attempts.join(judged_moments(log, attempts, calls, evaluations is not None))
     servers = {str(name): _server(log, str(name), group, server_slots) for name, group in calls.groupby("station", sort=False)}
     items = pd.concat([_at_servers(calls, servers), placed_waits(log, attempts)], ignore_index=True)
     local = _local_capacity(log) if servers else Capacity()
     jobs = _jobs(attempts, items, local)
     told = _told_concurrency(log)
     groups = [rows for _, rows in attempts.groupby("session")]
-    sessions = tuple(_session(rows, [jobs[place] for place in rows.index], told) for rows in groups)
+    sessions = tuple(_session(rows, [jobs[place] for place in rows.index], told, evaluations) for rows in groups)
     return RecordedRun(sessions, servers, local, start_up_ms(log), float(np.nansum(numbers(calls, "queue_ms"))))
 
 
@@ -71,23 +74,33 @@ def _local_capacity(log: LogData) -> Capacity:
     return Capacity(slowdown=1.0, free=max(int(log.select(["worker"], types=["task_start"])["worker"].nunique()), 1))
 
 
-def _session(attempts: pd.DataFrame, jobs: Sequence[Job], told: int | None) -> Session:
+def _evaluations(log: LogData) -> int | None:
+    """Return how many evaluations at a time were made beside the simulations; None if each was a part of its simulation."""
+    told = numbers(log.select(["max_evaluations"], types=["run_start"]), "max_evaluations")
+    known = told[~np.isnan(told)]
+    return int(known[-1]) if len(known) else None
+
+
+def _session(attempts: pd.DataFrame, jobs: Sequence[Job], told: int | None, evaluations: int | None) -> Session:
+    if evaluations is not None:
+        left = attempts["played_ms"].fillna(attempts["end_ms"])
+        attempts = attempts.assign(slot=pack(attempts["start_ms"], left), left_ms=left)
     slots = max(told or 0, int(attempts["slot"].max()) + 1)
     begin = np.sort(as_floats(attempts["start_ms"]))
     first = begin[: min(slots, len(begin))]
     apart = (first[-1] - first[0]) / max(len(first) - 1, 1) if len(first) > 1 else 20.0
     by_slot = attempts.groupby("slot")
-    idle = (attempts["start_ms"] - by_slot["end_ms"].shift()).dropna()
+    idle = (attempts["start_ms"] - by_slot["end_ms" if evaluations is None else "left_ms"].shift()).dropna()
     turnaround = float(idle.clip(lower=0).mean()) if len(idle) else 0.0
     length = float(attempts["end_ms"].max() - attempts["start_ms"].min())
-    return Session(tuple(jobs), Pool(slots, min(float(apart), _LONGEST_APART_MS), turnaround), length)
+    return Session(tuple(jobs), Pool(slots, min(float(apart), _LONGEST_APART_MS), turnaround, evaluations), length)
 
 
-def pool_of(session: Session, slots: int | None) -> Pool:
-    """Return the session's pool with another number of slots; the ramp at its start is at most two seconds, as the executor's is."""
-    if slots is None:
-        return session.pool
-    return Pool(slots, min(session.pool.apart_ms, _LONGEST_RAMP_MS / slots), session.pool.turnaround_ms)
+def pool_of(session: Session, slots: int | None, evaluations: int | None) -> Pool:
+    """Return the session's pool with another number of slots or of evaluations beside them; the ramp at its start is at most two seconds,
+    as the executor's is."""
+    pool = session.pool if evaluations is None else replace(session.pool, evaluations=evaluations)
+    return pool if slots is None else replace(pool, slots=slots, apart_ms=min(pool.apart_ms, _LONGEST_RAMP_MS / slots))
 
 
 def _told_concurrency(log: LogData) -> int | None:
@@ -124,11 +137,22 @@ def _jobs(attempts: pd.DataFrame, items: pd.DataFrame, local: Capacity) -> list[
     by_place = {place: list(group[columns].itertuples(index=False)) for place, group in items.sort_values("start_ms").groupby("place")}
     laid, pieces = [], []
     for row in attempts.itertuples():
-        stages = _stages(by_place.get(row.Index, []), float(row.start_ms), float(row.end_ms), bool(row.ended) and row.status != "timeout")
-        laid.append((stages, float(row.end_ms) - float(row.start_ms)))
-        pieces += [stage for stage in stages if _is_local(stage)]
+        mine, begin, end = by_place.get(row.Index, []), float(row.start_ms), float(row.end_ms)
+        ended = bool(row.ended) and row.status != "timeout"
+        if np.isnan(row.judged_ms):
+            parts = _stages(mine, begin, end, ended), []
+        else:
+            before = [item for item in mine if item.start_ms < row.judged_ms]
+            parts = _stages(before, begin, float(row.played_ms), True), _stages(mine[len(before) :], float(row.judged_ms), end, ended)
+        laid.append((parts, end - begin))
+        pieces += [stage for part in parts for stage in part if _is_local(stage)]
     work = iter(work_of(np.array([piece[0] for piece in pieces]), np.array([piece[1] for piece in pieces]), local))
-    return [Job(tuple((_local(next(work)),) if _is_local(stage) else stage for stage in stages), length) for stages, length in laid]
+    return [Job(_worked(stages, work), length, _worked(judged, work)) for (stages, judged), length in laid]
+
+
+def _worked(stages: Sequence[Any], work: Iterator[float]) -> tuple[Stage, ...]:
+    """Return stages with what this process did in between as work."""
+    return tuple((_local(next(work)),) if _is_local(stage) else stage for stage in stages)
 
 
 def _is_local(stage: Any) -> bool:

@@ -24,7 +24,8 @@ class Scenario:
     `concurrency`: simulations at a time. `order`: of the simulations. `model_speed`: factor of every model's speed (0.5: calls take twice
     as long). `retries`: 0 leaves out failed calls that were repeated, and the waits before that. `price`: the model whose prices apply.
     `cache`: whether a prompt's starting that the same simulation sent before is read from the provider's cache. `server_slots`: requests
-    that each model server runs at a time; also what is known of a server whose limit the log does not show.
+    that each model server runs at a time; also what is known of a server whose limit the log does not show. `evaluations`: at a time,
+    beside the simulations.
     """
 
     text: str = ""
@@ -35,6 +36,7 @@ class Scenario:
     price: str | None = None
     cache: str | None = None
     server_slots: int | None = None
+    evaluations: int | None = None
 
     @property
     def changes_time(self) -> bool:
@@ -112,5 +114,9 @@ _READ: dict[str, Callable[[str, str, PriceTable], Any]] = {
     "price": _model,
     "cache": _one_of(*CACHE),
     "server-slots": _whole,
+    "evaluations": _whole,
 }
-ALLOWED = "concurrency=N, order=longest, order=shortest, model-speed=FACTOR, retries=0, price=MODEL, cache=on, cache=off or server-slots=N"
+ALLOWED = (
+    "concurrency=N, order=longest, order=shortest, model-speed=FACTOR, retries=0, price=MODEL, cache=on, cache=off, server-slots=N "
+    "or evaluations=N"
+)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tau2_logging.analysis.what_if.stations import Capacity, Station
+from tau2_logging.analysis.what_if.stations import Capacity, Station, Then
 
 
 @dataclass(frozen=True)
@@ -26,23 +26,35 @@ class Visit:
     wasted: bool = False
 
 
+Stage = tuple[Visit, ...]
+
+
 @dataclass(frozen=True)
 class Job:
-    """One attempt at a simulation: stages one after another, the visits of a stage at the same time. `lasted_ms`: as recorded."""
+    """One attempt at a simulation: stages one after another, the visits of a stage at the same time. `lasted_ms`: as recorded. `judged` are
+    the stages of an evaluation that asks a judge, after the others."""
 
-    stages: tuple[tuple[Visit, ...], ...]
+    stages: tuple[Stage, ...]
     lasted_ms: float = 0.0
+    judged: tuple[Stage, ...] = ()
+
+    @property
+    def all_stages(self) -> tuple[Stage, ...]:
+        """All of them."""
+        return self.stages + self.judged
 
 
 @dataclass(frozen=True)
 class Pool:
     """How jobs get their slots: `slots` at a time, the first ones `apart_ms` from each other, later ones `turnaround_ms` after the job
-    before them in the slot.
+    before them in the slot. With `evaluations`, a job that is to be judged leaves its slot, and so many are judged at a time, in the order
+    in which they come.
     """
 
     slots: int
     apart_ms: float = 0.0
     turnaround_ms: float = 0.0
+    evaluations: int | None = None
 
 
 @dataclass(frozen=True)
@@ -63,7 +75,9 @@ class _Play:
         self._jobs = deque(jobs)
         self._pool = pool
         self._stations = {name: Station(capacity) for name, capacity in capacities.items()}
-        self._timers: list[tuple[float, int, Callable[[float], None]]] = []
+        self._timers: list[tuple[float, int, Then]] = []
+        self._to_judge: deque[Job] = deque()
+        self._judging = 0
         self._number = 0
         self._last = 0.0
 
@@ -88,21 +102,44 @@ class _Play:
             return False
         return True
 
-    def _at(self, moment: float, then: Callable[[float], None]) -> None:
+    def _at(self, moment: float, then: Then) -> None:
         self._number += 1
         heapq.heappush(self._timers, (moment, self._number, then))
 
     def _take(self, now: float) -> None:
         """A slot is free: give it the next job."""
-        if self._jobs:
-            self._stage(deque(self._jobs.popleft().stages), now)
+        if not self._jobs:
+            return
+        job = self._jobs.popleft()
+        leaves = bool(job.judged) and self._pool.evaluations is not None
 
-    def _stage(self, left: deque[tuple[Visit, ...]], now: float) -> None:
+        def left(moment: float) -> None:
+            self._last = max(self._last, moment)
+            self._at(moment + self._pool.turnaround_ms, self._take)
+            if leaves:
+                self._to_judge.append(job)
+                self._judge(moment)
+
+        self._stage(deque(job.stages if leaves else job.all_stages), now, left)
+
+    def _judge(self, now: float) -> None:
+        """Begin the next evaluation if one may begin."""
+        if not self._to_judge or self._judging >= (self._pool.evaluations or 0):
+            return
+
+        def judged(moment: float) -> None:
+            self._last = max(self._last, moment)
+            self._judging -= 1
+            self._judge(moment)
+
+        self._judging += 1
+        self._stage(deque(self._to_judge.popleft().judged), now, judged)
+
+    def _stage(self, left: deque[Stage], now: float, ended: Then) -> None:
         while left and not left[0]:
             left.popleft()
         if not left:
-            self._last = max(self._last, now)
-            self._at(now + self._pool.turnaround_ms, self._take)
+            ended(now)
             return
         visits = left.popleft()
         open_visits = [len(visits)]
@@ -110,12 +147,12 @@ class _Play:
         def done(moment: float) -> None:
             open_visits[0] -= 1
             if not open_visits[0]:
-                self._stage(left, moment)
+                self._stage(left, moment, ended)
 
         for visit in visits:
             self._visit(visit, now, done)
 
-    def _visit(self, visit: Visit, now: float, done: Callable[[float], None]) -> None:
+    def _visit(self, visit: Visit, now: float, done: Then) -> None:
         station = self._stations.get(visit.station or "")
         if station is None:
             self._at(now + visit.before_ms + visit.work_ms + visit.after_ms, done)

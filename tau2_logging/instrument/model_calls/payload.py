@@ -21,17 +21,13 @@ def prompt_fields(simulation: Simulation, messages: Any, tools: Any, span: str) 
 
 
 def _hash_of(simulation: Simulation, part: Any) -> str:
-    raw = to_json(part)
 
     def write(name: str, text: str) -> bool:
         simulation.emit(PART, {"hash": name, "text": text})
         return not simulation.closed
 
     return simulation.logger.written_parts.hash_of(
-        plain_domain(simulation.domain),
-        raw,
-        lambda: masked_as_json(part, simulation.logger.masking, raw),
-        write,
+        plain_domain(simulation.domain), part, lambda: masked_as_json(part, simulation.logger.masking), write
     )
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tau2_logging.logger.content.exact_bytes import exact_bytes
 from tau2_logging.logger.content.prompt_hash import prompt_hash
 
 _FIRST = ("role", "content", "tool_calls", "tool_call_id")
@@ -31,6 +32,7 @@ class PromptReader:
 
     def __init__(self) -> None:
         self._read: list[tuple[dict[str, Any], str]] = []
+        self._tools: tuple[bytes | None, str] = (None, "")
 
     def parts_of(self, messages: Sequence[Any], tools: Sequence[Any] | None) -> PromptParts:
         """Return the parts of a request."""
@@ -39,7 +41,14 @@ class PromptReader:
         system = _text_of(plain[0].get("content")) if has_system else None
         before, said = self._read, plain[has_system:]
         self._read = [_read_again(message, before[at] if at < len(before) else None) for at, message in enumerate(said)]
-        return PromptParts(system, _json([_plain(tool) for tool in tools]) if tools else None, tuple(text for _, text in self._read))
+        return PromptParts(system, self._tools_text(tools) if tools else None, tuple(text for _, text in self._read))
+
+    def _tools_text(self, tools: Sequence[Any]) -> str:
+        """Return the schemas of tools as JSON. They are the same in each call, mostly."""
+        seen = exact_bytes(tools)
+        if seen is None or seen != self._tools[0]:
+            self._tools = seen, _json([_plain(tool) for tool in tools])
+        return self._tools[1]
 
 
 def _read_again(message: Mapping[str, Any], before: tuple[dict[str, Any], str] | None) -> tuple[dict[str, Any], str]:

@@ -9,6 +9,8 @@ from typing import Any
 
 from tau2_logging.events.logfmt import clean
 from tau2_logging.events.sent_prompts import Recent, part_hash
+from tau2_logging.logger.content.exact_bytes import exact_bytes
+from tau2_logging.logger.content.sensitive import to_json
 
 MOST = 16_384
 """Parts that are remembered, of the order of a thousand simulations; one that has been forgotten is written again."""
@@ -29,13 +31,16 @@ class WrittenParts:
         """Start with a free lock: another thread of the process that this one was forked from may hold it for ever."""
         self._lock = threading.Lock()
 
-    def hash_of(self, domain: str | None, raw: str, mask: Callable[[], str], write: Callable[[str, str], bool]) -> str:
+    def hash_of(self, domain: str | None, part: Any, mask: Callable[[], str], write: Callable[[str, str], bool]) -> str:
         """Return the hash of a part, having called `write` with (hash, text) if the domain's log does not hold it yet.
 
-        `raw`: the part as it was sent, which is recognized in a few microseconds; `mask` returns the text to write; `write` returns whether
-        it has done so.
+        `part`: as it was sent, which is recognized in a few microseconds; `mask` returns the text to write; `write` returns whether it has
+        done so.
         """
-        key = domain, hashlib.blake2b(raw.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        raw = exact_bytes(part)
+        if raw is None:
+            raw = to_json(part).encode("utf-8", "surrogatepass")
+        key = domain, hashlib.blake2b(raw, digest_size=16).digest()
         name = self._names.get(key)
         return self._learn(key, mask, write) if name is None else name
 

@@ -226,8 +226,9 @@ _SERVERS = (
 _HOW = (
     Option("--max-concurrency", "max_concurrency", "simulations at a time, over all domains (default: 3)", _N, check=at_least(1),
            resumable=True, common=True),
-    Option("--max-evaluations", "max_evaluations", "let judges hold no place of a simulation: so many evaluations at a time, beside the "
-           "conversations that are played (default: an evaluation is a part of its simulation)", _N, check=at_least(1), resumable=True),
+    Option("--max-evaluations", "max_evaluations", "have so many conversations judged at a time beside those that are played; for judges "
+           "that share no limit with the agent (default: an evaluation keeps its simulation's place, so that --max-concurrency limits all "
+           "calls)", _N, check=at_least(1), resumable=True),
     Option("--executor", "executor", "where simulations run: threads of this process, worker processes, the workers of a Ray cluster, or "
            "auto (default): processes if threads would make calls look longer (docs/executors.md)", {"choices": EXECUTORS},
            check=known(EXECUTORS), resumable=True),

@@ -77,6 +77,16 @@ def test_ramp_and_turnaround_come_before_jobs() -> None:
     assert play(jobs_of([10.0, 10.0, 10.0]), Pool(2, apart_ms=2.0, turnaround_ms=1.0), {}).makespan_ms == 21.0
 
 
+def test_evaluations_beside_the_slots_leave_them_to_the_next_job() -> None:
+    """Three jobs of 10 that are judged for 4 each: by hand."""
+    jobs = [Job(((Visit(10.0),),), 14.0, ((Visit(4.0),),))] * 3
+    assert play(jobs, Pool(1), {}).makespan_ms == 42.0
+    assert play(jobs, Pool(1, evaluations=1), {}).makespan_ms == 34.0
+    assert play(jobs, Pool(3, evaluations=1), {}).makespan_ms == 22.0
+    assert play(jobs, Pool(3, evaluations=2), {}).makespan_ms == 18.0
+    assert play(jobs_of([10.0, 10.0]), Pool(1, evaluations=1), {}).makespan_ms == 20.0
+
+
 @settings(max_examples=scaled(50, 500))
 @given(LENGTHS, st.integers(1, 4), st.sampled_from([Capacity(2), Capacity(1, 0.3), Capacity(slowdown=0.4), Capacity(slowdown=1.0)]))
 def test_work_taken_from_a_schedule_gives_that_schedule_again(lengths: list[float], slots: int, capacity: Capacity) -> None:
