@@ -159,8 +159,8 @@ def _add_questions(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--what-if", "--what_if", nargs="+", action="append", default=[], metavar="NAME=VALUE",
                        help="how long the run would take, or what it would cost, with other settings: concurrency=N, order=longest, "
-                       "model-speed=FACTOR, retries=0, price=MODEL, cache=on, evaluations=N, server-slots=N; several words are one question, the flag "
-                       "may be repeated (docs/what_if.md)")  # fmt: skip
+                       "model-speed=FACTOR, retries=0, price=MODEL, cache=on, evaluations=N, server-slots=N; several words are one "
+                       "question, the flag may be repeated (docs/what_if.md)")  # fmt: skip
     group.add_argument("--compare", nargs="+", default=[], metavar="OTHER_LOG", help="log(s) of another run to compare this one with")
     group.add_argument("--compare-run", default="latest", metavar="ID", help="which run of the other log (default: latest)")
     group.add_argument(
