@@ -8,6 +8,7 @@ import numpy as np
 
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.outcomes import named_statuses
+from tau2_logging.analysis.tables.played_before import with_played
 from tau2_logging.events import EXCLUSIVE_MS, KINDS, MODEL_CALL_TYPES
 from tau2_logging.events.fields import field_type
 from tau2_logging.statistics.score import SOLVED_WITHIN, Score, score_of
@@ -50,8 +51,8 @@ def simulation_table(log: EventTables) -> pd.DataFrame:
     Columns: run, domain, task, trial, attempts (how often it was started), every field of task_end, start_ms, end_ms, and status: ok,
     error, timeout, a termination that names an error (agent_error, infrastructure_error, ...), or unfinished if its last start has no
     end. What a resumed run says twice counts as its last start to end; calls of earlier attempts were made and paid for, so the tables of
-    calls and costs do count them. Logs without task events (the older runner's) get one row a task, from its first to its last event,
-    status unknown.
+    calls and costs do count them. So does a simulation that was only evaluated in its last start (see `played_before`). Logs without task
+    events (the older runner's) get one row a task, from its first to its last event, status unknown.
     """
 
     started = _marked(log, "task_start")
@@ -65,7 +66,7 @@ def simulation_table(log: EventTables) -> pd.DataFrame:
         last_end.rename(columns={"row": "end_row", "start_ms": "ended_start_ms"}), on=KEY, how="outer", sort=False
     )
     table = table.merge(with_key(attempts.reset_index()), on=KEY, how="left").sort_values("row", kind="stable", ignore_index=True)
-    return _settle(table)
+    return with_played(_settle(table), started, ended, KEY)
 
 
 def _marked(log: EventTables, type_: str) -> pd.DataFrame:
