@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tau2_logging.analysis import load_log
 from tau2_logging.analysis.conversations.results_source import told_by_checkpoint
 from tau2_logging.analysis.deep.reading.results_files import read_checkpoint
 from tau2_logging.events import Event
@@ -80,6 +81,9 @@ def test_a_failed_judge_is_asked_again_alone(whole: Path, tmp_path: Path, execut
     assert of(events, *CONVERSATION_TYPES) == []
     assert len(of(events, "evaluator")) == statuses["error"] == len(of(events, "task_end"))
     assert all(event.get("played_before") for event in of(events, "task_start"))
+    rows = load_log(tmp_path / "tau2_airline.log").simulations
+    calls = Counter(str(event.task) for event in of(lines_of(tmp_path), "llm_call"))
+    assert dict(zip(rows["task"], rows["llm_calls"], strict=True)) == calls
     assert essence(RunFiles(tmp_path).results("airline")) == essence(RunFiles(whole).results("airline"))
 
 

@@ -20,7 +20,7 @@ SUMMED = ("duration_ms", *EXCLUSIVE_MS, *COUNTERS, *TOKEN_FIELDS, "cost_usd", "a
 def with_played(table: pd.DataFrame, started: pd.DataFrame, ended: pd.DataFrame, key: list[str]) -> pd.DataFrame:
     """Return simulations in which those that were only evaluated in their last start have the time, calls, tokens and cost of the starts
     before it as well, back to the one that played them; not known if one of these has no end, as it was killed."""
-    again = started["played_before"].map(lambda value: value is True or value == 1).to_numpy(dtype=bool)
+    again = np.array([value is True for value in started["played_before"].tolist()], dtype=bool)
     if not again.any():
         return table
     names = [name for name in SUMMED if name in table]
