@@ -46,6 +46,8 @@ def build_parser() -> CommandParser:
     parser.add_argument("--budget", type=int, default=120, metavar="N", help="most simulations of --scan (default: %(default)s)")
     parser.add_argument("--max-cost", "--max_cost", type=float, metavar="USD", help="stop when that is spent")
     parser.add_argument("--max-concurrency", "--max_concurrency", type=int, metavar="N", help="simulations at a time (as recorded)")
+    parser.add_argument("--executor", choices=("auto", "threads", "processes"), default="auto", help="where simulations run "
+                        "(default: %(default)s, processes for more than 32 at a time)")  # fmt: skip
     parser.add_argument("--tasks", choices=("recorded", "current"), default="recorded", help="score against the recorded task, or against "
                         "the installed tau2's (default: recorded)")  # fmt: skip
     parser.add_argument("--swap-args", "--swap_args", metavar="JSON", help="arguments of the models that --swap puts in")

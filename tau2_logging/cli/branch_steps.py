@@ -43,7 +43,12 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _settings(config: RunConfig, args: argparse.Namespace) -> RunConfig:
-    changes: dict[str, object] = {"log_dir": args.log_dir, "max_cost": args.max_cost, "modules": (*config.modules, *args.load)}
+    changes: dict[str, object] = {
+        "log_dir": args.log_dir,
+        "executor": args.executor,
+        "max_cost": args.max_cost,
+        "modules": (*config.modules, *args.load),
+    }
     if args.max_concurrency is not None:
         changes["max_concurrency"] = args.max_concurrency
     for role in CONFIGURED_ROLES:

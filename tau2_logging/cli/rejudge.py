@@ -50,6 +50,8 @@ def build_parser() -> CommandParser:
     parser.add_argument("--max-cost", "--max_cost", type=float, metavar="USD", help="stop when all judges together have spent that")
     parser.add_argument("--max-concurrency", "--max_concurrency", type=int, default=4, metavar="N", help="conversations judged at a time "
                         "(default: %(default)s)")  # fmt: skip
+    parser.add_argument("--executor", choices=("auto", "threads", "processes"), default="auto", help="where simulations run "
+                        "(default: %(default)s, processes for more than 32 at a time)")  # fmt: skip
     parser.add_argument("--log-dir", "--log_dir", type=Path, default=Path("logs/rejudged"), metavar="DIR", help="where the runs with the "
                         "new results go (default: %(default)s)")  # fmt: skip
     parser.add_argument("--output-dir", "--output_dir", type=Path, default=Path("analysis_results"), metavar="DIR", help="where "

@@ -29,7 +29,7 @@ def rejudge(args: argparse.Namespace) -> int:
     if not rebuilt:
         saved, why = refused.found[0]
         raise UserError(f"none of {len(recordings)} conversations can be judged again; the first, {saved.name}: {why}")
-    config = RunConfig(log_dir=args.log_dir, max_concurrency=args.max_concurrency, max_cost=args.max_cost)
+    config = RunConfig(log_dir=args.log_dir, max_concurrency=args.max_concurrency, max_cost=args.max_cost, executor=args.executor)
     with KNOWN.knowing(model_secrets(judge.model for judge in judges if judge.model is not None)):
         found = rejudged(rebuilt, judges, args.trials, config, _progress)
         report = report_of(found, refused)

@@ -166,7 +166,7 @@ class _Session:
         self.todo = tuple(replace(unit, played=folder.played.get(unit.key)) for unit in plan.units if unit.key not in folder.done)
         choice = choose_executor(record.config, len(self.todo))
         self.config = config = replace(record.config, executor=choice.executor, workers=choice.workers)
-        self.run_spec = RunSpec(config, folder.run_id, folder.directory, plan.settings)
+        self.run_spec = RunSpec(config, folder.run_id, folder.directory, plan.settings, self.harness.made_again())
         self.stop = Stop()
         self.notes: list[str] = [] if not folder.damaged else [damaged_note(folder.damaged)]
         self.notes += [choice.note] if choice.note is not None else []

@@ -24,7 +24,8 @@ from tau2_logging.replays.saved_simulations import SavedSimulation, config_of, r
 from tau2_logging.runner.harness.branch_harness import branch_point
 from tau2_logging.runner.harness.rebuilt_conversation import OTHER_ANSWER, OTHER_DATABASE, ConversationRebuilder
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
-from tests.support.in_process import run_quietly, scripted
+from tests.support.executors import essence
+from tests.support.in_process import quick_workers, run_quietly, scripted
 from tests.support.patience import LONG_S
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
@@ -135,6 +136,21 @@ def test_branches_begin_with_what_was_said_and_are_runs_of_their_own(run: Path, 
     assert set(log.select(["seed"], types=["task_start"])["seed"]).isdisjoint(
         {config_of(origin.saved).seed, origin.saved.simulation["seed"]}
     )
+
+
+def test_branches_in_worker_processes_are_those_of_threads(run: Path, tmp_path: Path) -> None:
+    """The same conversations with the same rewards: a worker knows where each of them begins."""
+    origin = next(one for one in _rebuilt(read_saved([run]))[0] if one.saved.label == "mock" and one.turns > 4)
+    found = []
+    for executor, workers in (("threads", None), ("processes", 1)):
+        config = replace(config_of(origin.saved), log_dir=tmp_path / executor, executor=executor, workers=workers)
+        player = BranchPlayer(origin, config)
+        with quick_workers():
+            tallies = player.play({2: 2}, (Swap(),))
+        data = json.loads((player.runs[0] / "results_mock@as-it-was.json").read_text(encoding="utf-8"))
+        found.append((tallies, essence(data["simulations"])))
+    assert found[0] == found[1]
+    assert found[0][0]["as-it-was", 2].scored == 2
 
 
 def test_a_mistake_before_the_branch_is_not_forgiven(run: Path, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tau2_logging.analysis.load import load_log
 from tau2_logging.cli import rejudge as command
 from tau2_logging.cli import run_local
 from tau2_logging.runner.settings.config import ModelChoice
-from tests.support.in_process import run_quietly, scripted
+from tests.support.in_process import quick_workers, run_quietly, scripted
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
@@ -139,6 +139,18 @@ def test_results_are_tau2s_and_hold_the_conversations_as_they_were(run: Path, re
     assert len(log.select(["type"], types=["evaluator"])) == len(_truth(run))
 
 
+def test_judges_in_a_worker_process_say_what_they_say_in_threads(run: Path, report: dict[str, Any], tmp_path: Path) -> None:
+    """And play nothing: the worker has the recorded conversations."""
+    words = ["--judge-llm", "scripted/judge", "--judge-llm-args", json.dumps({"met_if": SEEN, "wrong_verdicts": ERRORS[0]})]
+    with quick_workers():
+        code = command.main([str(run), *words, "--executor", "processes", "--log-dir", str(tmp_path), "--output-dir", str(tmp_path)])
+    found = json.loads((tmp_path / "rejudge.json").read_text(encoding="utf-8"))
+    of_threads = [row for row in report["flips"] if (row["judge"], row["again"]) == ("scripted/judge", 0)]
+    assert code == 0
+    assert sorted(map(str, found["flips"])) == sorted(map(str, of_threads))
+    assert of_threads
+
+
 def test_without_a_judge_rewards_are_made_again(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same tau2 finds the same, but for what was changed in the file."""
     data = json.loads((run / "results_airline.json").read_text(encoding="utf-8"))
@@ -154,6 +166,24 @@ def test_without_a_judge_rewards_are_made_again(run: Path, tmp_path: Path, capsy
     assert report["conversations"] == TASKS * TRIALS - 1
     assert [(row["task"], row["before"], row["now"]) for row in report["flips"]] == [(changed["task_id"], 0.0, 1.0)]
     assert "a tool answers otherwise than recorded" in capsys.readouterr().out
+
+
+def test_what_all_judges_may_cost_is_kept_to(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of two judges the second is asked for what the first has left over; the rest is counted as not asked for, and not as failed."""
+    price = json.dumps({"met_if": SEEN, "input_cost_per_token": 1e-3, "output_cost_per_token": 0.0})
+    words = ["--judge-llm", "scripted/judge", "scripted/judge", "--judge-llm-args", price, "--max-concurrency", "1"]
+    out = ["--log-dir", str(tmp_path), "--output-dir", str(tmp_path)]
+    assert command.main([str(run), *words, *out]) == 0
+    whole = {row["judge"]: row for row in json.loads((tmp_path / "rejudge.json").read_text(encoding="utf-8"))["judges"]}
+    one = whole["scripted/judge"]["cost_usd"]
+    assert command.main([str(run), *words, *out, "--max-cost", str(one * 1.5)]) == 1
+    rows = {row["judge"]: row for row in json.loads((tmp_path / "rejudge.json").read_text(encoding="utf-8"))["judges"]}
+    first, second = rows["scripted/judge"], rows["scripted/judge#2"]
+    assert (first["calls"], first["unasked"], second["failed"]) == (whole["scripted/judge"]["calls"], 0, 0)
+    assert 0 < second["calls"] < first["calls"]
+    assert second["unasked"] == TASKS * TRIALS - second["scored"] > 0
+    assert one < first["cost_usd"] + second["cost_usd"] < 1.6 * one
+    assert f"{second['unasked']} were not asked for, because --max-cost was spent" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

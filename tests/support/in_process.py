@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import io
-from contextlib import nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -31,12 +32,19 @@ def scripted(log_dir: Path, agent: dict[str, Any] | None = None, user: dict[str,
     return RunConfig(**chosen)
 
 
+@contextmanager
+def quick_workers() -> Iterator[None]:
+    """Worker processes that start inside the block have imported tau2 already."""
+    with patch.object(processes, "subprocess", SUBPROCESS), patch.object(forked_workers, "subprocess", SUBPROCESS):
+        yield
+
+
 def run_quietly(config: RunConfig, resume: Path | None = None) -> tuple[int, str]:
     """(exit code, what was printed). Pauses before retries are a tenth of the usual; worker processes have imported tau2 already. The heap
     is frozen (conftest.py): to count what is takes 40 ms."""
     out = io.StringIO()
     retries = patch.object(process_setup, "RetryPolicy", partial(RetryPolicy, first_wait_s=0.05))
     heap = patch.object(process_setup, "frozen_heap", nullcontext)
-    with retries, heap, patch.object(processes, "subprocess", SUBPROCESS), patch.object(forked_workers, "subprocess", SUBPROCESS):
+    with retries, heap, quick_workers():
         code = run(config, resume, [], Console(file=out, width=120))
     return code, out.getvalue()

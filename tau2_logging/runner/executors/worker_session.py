@@ -115,6 +115,7 @@ def open_session(run_spec: RunSpec, worker_spec: WorkerSpec) -> Iterator[WorkerS
     said: queue.SimpleQueue[str] = queue.SimpleQueue()
     config = run_spec.config
     harness = load_harness(config)
+    harness = harness if run_spec.harness is None else run_spec.harness()
     with ExitStack() as stack:
         stack.callback(harness.close)
         stack.enter_context(offered(harness.registry, run_spec.settings.values()))

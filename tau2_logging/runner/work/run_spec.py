@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
 
 @dataclass(frozen=True)
 class RunSpec:
-    """What a worker needs to run a run's simulations: settings, run id, folder, and those of the simulations of each label.
+    """What a worker needs to run a run's simulations: settings, run id, folder, and those of the simulations of each label. `harness` makes
+    the harness if the settings do not tell which (see `Tau2Harness.made_again`).
 
     Picklable. It holds keys that were given among the models' arguments: it is sent, and never written or logged.
     """
@@ -21,6 +23,7 @@ class RunSpec:
     run_id: str
     directory: Path
     settings: Mapping[str, SimulationSettings]
+    harness: Callable[[], Tau2Harness] | None = None
 
 
 @dataclass(frozen=True)
