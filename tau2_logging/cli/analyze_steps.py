@@ -41,6 +41,7 @@ from tau2_logging.analysis.what_if import forecasts, parse_scenario
 from tau2_logging.browser import open_page
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.invocation import ANALYZE, COMPARE, command, program
+from tau2_logging.logger.content.command_line import argv_words
 from tau2_logging.soundness.audited_tasks import Audits, audits_named
 
 Gates = Callable[[RunLog, ReportOptions], ReportOptions]
@@ -156,7 +157,7 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
     formats = formats or tuple(deep_alone.FILES)
     deep_alone.check_formats(formats)
     deep = _read_by_model(LogAnalyzer(recordings, pool=args.pool), args, lambda: LogAnalyzer(recordings, pool=args.pool))
-    command = shlex.join([program(ANALYZE), *arguments])
+    command = shlex.join([program(ANALYZE), *argv_words(arguments)])
     options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep, tables=_tables(args))
     made = write_deep_reports(deep, Path(args.output_dir), formats, options)
     _say_written(made, args.output_dir)
@@ -262,7 +263,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str], audits: Audits 
         title=args.title,
         top=args.top,
         tables=_tables(args),
-        command=shlex.join([program(ANALYZE), *arguments]),
+        command=shlex.join([program(ANALYZE), *argv_words(arguments)]),
         events_csv=bool(args.format),
     )
 

@@ -35,6 +35,11 @@ _HARMLESS_VARIABLES = frozenset(("CUDA_VISIBLE_DEVICES", "PYTHONPATH", "VLLM_ATT
 
 def masked_argv(argv: Sequence[str]) -> str:
     """Return a command line of run_local.py as text: of arguments of models and words of servers what is known to be harmless."""
+    return " ".join(argv_words(argv))
+
+
+def argv_words(argv: Sequence[str]) -> list[str]:
+    """Return the same, word by word."""
     words: list[str] = []
     flag = ""
     for word in argv:
@@ -46,7 +51,7 @@ def masked_argv(argv: Sequence[str]) -> str:
         else:
             flag = word
             words.append(mask_text(word))
-    return " ".join(words)
+    return words
 
 
 def _shown(flag: str, value: str) -> str:
