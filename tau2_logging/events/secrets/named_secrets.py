@@ -47,6 +47,7 @@ _LIKELY = re.compile(r"(?:.*[_\-])?(?:token|signature|auth)|\w+-[\w\-]*key", re.
 _FLAG = re.compile(r"--?(?:[a-z][\w\-]*-)?(?:pass(?:word|wd|phrase)?|pwd|secret|token|(?:api-?)?key|auth|credentials?)", re.IGNORECASE)
 _HARMLESS = frozenset(f"{word}_token" for word in ("bos", "eos", "pad", "unk", "sep", "cls", "mask", "stop"))
 
+_REST_OF_NAME = re.compile(rf"[A-Za-z0-9_\-]{{0,{_LONGEST_NAME}}}")
 _IS = re.compile(r"""\\*["']?\s*(?:=>|[:=])\s*""")
 _AFTER_FLAG = re.compile(r"""\s*=\s*|[ \t]+(?!-)|\\*["'],\s*\\*(?=["'][^\-"'])""")
 """Also between the words of a command line that is shown as a list."""
@@ -95,12 +96,12 @@ def _spans(text: str) -> Iterator[Span]:
     if len(small) != len(text):  # some letters have longer small ones
         small = "".join(character.lower() if character.isascii() else character for character in text)
     for word in _WORDS:
-        done = 0
-        for at in _all(small, word):
-            span = _named(text, at) if at >= done else None  # what is masked already is not looked at
+        at = small.find(word)
+        while at >= 0:
+            span = _named(text, at)
             if span is not None:
-                done = span[1]
                 yield span
+            at = small.find(word, max(at + len(word), 0 if span is None else span[1]))  # what is masked already is not looked at
     for word in ("bearer", "basic"):
         yield from (found.span(1) for at in _all(small, word) if (found := _OF_BEARER.match(text, at)) and _begins_word(text, at))
     if "-----begin" in small:
@@ -134,10 +135,12 @@ def _escaped(text: str, at: int) -> bool:
 
 def _named(text: str, at: int) -> Span | None:
     """Return the value that belongs to the name of which there is a word at `at`."""
+    end = _REST_OF_NAME.match(text, at).end()  # type: ignore[union-attr]  # it matches no letter, too
+    sign = _IS.match(text, end)
     before = text[max(0, at - _LONGEST_NAME) : at]
+    if sign is None and "-" not in before and text[at] != "-" and text[end : end + 1] != ">":  # neither a flag nor an element
+        return None
     start = at - len(before) + len(before.rstrip(_NAME_CHARACTERS))
-    after = text[at : at + _LONGEST_NAME]
-    end = at + len(after) - len(after.lstrip(_NAME_CHARACTERS))
     start += _escaped(text, start)
     name = text[start:end]
     if text[end : end + 1] == ">" and start and text[start - 1] == "<":
@@ -146,7 +149,6 @@ def _named(text: str, at: int) -> Span | None:
     if name.startswith("-") and _is_flag(name) and (gap := _AFTER_FLAG.match(text, end)):
         found = _SHELL_WORD.match(text, gap.end())
         return found.span(1) if found else None
-    sign = _IS.match(text, end)
     return _value(text, sign.end(), name) if sign is not None else None
 
 

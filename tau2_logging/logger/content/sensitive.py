@@ -13,7 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from tau2_logging.events.argument_size import Leaves, leaves_of
-from tau2_logging.events.secrets.masking import MASK, has_sign, is_opaque_name, is_secret_name, mask, mask_text, may_hold_secret
+from tau2_logging.events.secrets.masking import MASK, has_sign, is_opaque_name, is_secret_name, mask, mask_text
 from tau2_logging.events.structured import Sensitive
 from tau2_logging.logger.content.argument_shape import words_of
 
@@ -169,12 +169,27 @@ def masked_text(text: str, level: str) -> str:
 def masked_as_json(value: Any, level: str, text: str | None = None) -> str:
     """Return a value as JSON with what `level` says masked. `text` is the JSON of it, if the caller has it.
 
-    Mostly there is nothing to mask, which two looks tell: at the JSON, and at all texts of the value together.
+    Mostly there is nothing to mask, which three looks tell: at the keys, at the JSON, and at all texts of the value together, if the JSON
+    holds them in another way.
     """
     text = to_json(value) if text is None else text
-    if level == NONE or (level == SECRETS and not may_hold_secret(text) and not has_sign(_APART.join(_texts(value)))):
+    if level == NONE or (
+        level == SECRETS and not _holds_telling_key(value) and not has_sign(text) and not _holds_escaped_sign(value, text)
+    ):
         return text
     return masked_text(to_json(masked(value, level)), level)
+
+
+def _holds_escaped_sign(value: Any, text: str) -> bool:
+    return "\\" in text and has_sign(_APART.join(_texts(value)))
+
+
+def _holds_telling_key(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        if any(is_secret_name(key) or is_opaque_name(key) for key in map(str, value)):
+            return True
+        return any(_holds_telling_key(item) for item in value.values() if type(item) is not str)
+    return isinstance(value, list | tuple) and any(map(_holds_telling_key, value))
 
 
 def _texts(value: Any) -> Iterator[str]:
