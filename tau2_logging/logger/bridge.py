@@ -22,7 +22,6 @@ from tau2_logging.logger.logging_records import BRIDGE_MARK
 _LONGEST_TEXT = 20_000
 """Characters of one message. tau2 logs a model's error page whole, a prompt of a few pages as well."""
 _TYPE = re.compile(r"(?<![A-Za-z0-9_])type=")
-_LINES = re.compile(r"\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def not_an_event(text: str) -> str:
@@ -30,7 +29,7 @@ def not_an_event(text: str) -> str:
     text = mask_text(text).rstrip().replace("\0", "\\0")
     if "type=" in text:
         text = _TYPE.sub(r"type\\u003d", text)
-    return "\n    ".join(_LINES.split(text))
+    return "\n    ".join(text.splitlines())
 
 
 class Bridge:
