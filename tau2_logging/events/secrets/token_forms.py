@@ -14,7 +14,8 @@ _RUN_BYTES = b"a" * _RUN
 _IN_RUN = bytes(97 if re.match(r"[A-Za-z0-9_-]", chr(code)) else 32 for code in range(256))
 _SHORTEST = 11
 _IN_FORM = bytes(97 if re.match(r"[A-Za-z0-9_\-.~+/=:]", chr(code)) else 32 for code in range(256))
-"""Bytes of an ASCII text as `a` where a run, or a form, may go on, else a space: a run is then found some times faster than by a pattern."""
+"""Bytes of an ASCII text as `a` where a run, or a form, may go on, else a space: a run is then found
+several times faster than by a pattern."""
 
 _FORM = re.compile(
     r"""

@@ -63,6 +63,7 @@ class BranchHarness(Tau2Harness):
         self._points = {point.name: point for point in points}
 
     def made_again(self) -> Callable[[], Tau2Harness]:
+        """Return what makes it in a worker process, with its points."""
         return partial(BranchHarness, list(self._points.values()), self.origin)
 
     def branch_tasks(self) -> list[Any]:

@@ -37,6 +37,7 @@ class RejudgeHarness(Tau2Harness):
         self._evaluator = importlib.import_module("tau2.evaluator.evaluator")
 
     def made_again(self) -> Callable[[], Tau2Harness]:
+        """Return what makes it in a worker process, with the conversations."""
         return partial(RejudgeHarness, self._played, self.origin, self._info)
 
     def play(self, settings: SimulationSettings, task: Any, seed: int) -> Any:
