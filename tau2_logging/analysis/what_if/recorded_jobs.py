@@ -139,6 +139,7 @@ def _jobs(attempts: pd.DataFrame, items: pd.DataFrame, local: Capacity) -> list[
     for row in attempts.itertuples():
         mine, begin, end = by_place.get(row.Index, []), float(row.start_ms), float(row.end_ms)
         ended = bool(row.ended) and row.status != "timeout"
+        parts: tuple[list[Any], list[Any]]
         if np.isnan(row.judged_ms):
             parts = _stages(mine, begin, end, ended), []
         else:
