@@ -17,6 +17,8 @@ RECORDED, CURRENT = "recorded", "current"
 NO_DOMAIN = "the installed tau2 does not have its domain"
 NO_TASK = "its task is not known"
 NO_MESSAGES = "it holds no messages"
+NO_TRIAL = "its trial is not one that a run has"
+_MOST_TRIALS = 1000
 OTHER_TASK = "it was scored against another task than the one it names"
 
 
@@ -75,6 +77,8 @@ class SimulationRebuilder:
 
     def rebuilt(self, saved: SavedSimulation) -> RebuiltSimulation:
         """Return a conversation with its task, after all its calls were made again. Raises ReplayRefused."""
+        if not 0 <= saved.trial < _MOST_TRIALS:
+            raise ReplayRefused(NO_TRIAL, f"trial {saved.trial}")
         if saved.domain not in self._harness.domains():
             raise ReplayRefused(NO_DOMAIN, saved.domain)
         if saved.about is not None and number_mixed_up([(saved.task, saved.trial, saved.simulation)], {saved.task: saved.about}):

@@ -160,6 +160,7 @@ def test_judges_in_a_worker_process_say_what_they_say_in_threads(run: Path, repo
 def test_without_a_judge_rewards_are_made_again(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same tau2 finds the same, but for what was changed in the file."""
     data = json.loads((run / "results_airline.json").read_text(encoding="utf-8"))
+    data["simulations"].append({**data["simulations"][0], "trial": 10**12})
     changed = next(one for one in data["simulations"] if one["reward_info"]["reward"] == 1.0)
     changed["reward_info"]["reward"] = 0.0
     next(message for one in data["simulations"][1:] for message in one["messages"] if message["role"] == "tool")["content"] = "no"
@@ -168,10 +169,12 @@ def test_without_a_judge_rewards_are_made_again(run: Path, tmp_path: Path, capsy
     code = command.main([str(file), "--log-dir", str(tmp_path / "logs"), "--output-dir", str(tmp_path)])
     report = json.loads((tmp_path / "rejudge.json").read_text(encoding="utf-8"))
     assert code == 1
-    assert report["refused"]["count"] == 1
+    assert sorted(report["refused"]["reasons"].values()) == [1, 1]
     assert report["conversations"] == TASKS * TRIALS - 1
     assert [(row["task"], row["before"], row["now"]) for row in report["flips"]] == [(changed["task_id"], 0.0, 1.0)]
-    assert "a tool answers otherwise than recorded" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "a tool answers otherwise than recorded" in said
+    assert "its trial is not one that a run has" in said
 
 
 def test_what_all_judges_may_cost_is_kept_to(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
