@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tau2_logging.analysis.recordings import load_results
 from tau2_logging.cli.listing import list_domains
 from tau2_logging.errors import UserError
 from tau2_logging.instrument import has_module
@@ -14,6 +19,7 @@ from tau2_logging.runner.harness.tau2_harness import KNOWLEDGE
 from tests.support.in_process import run_quietly, scripted
 from tests.support.litellm_clients import LEFT_OPEN
 from tests.support.run_files import RunFiles, check_run
+from tests.support.voice_recordings import counted, lanes_of
 
 pytestmark = [*LEFT_OPEN, pytest.mark.skipif(not has_module("tau2", "runner"), reason="tau2 v1 is not installed here")]
 
@@ -54,3 +60,33 @@ def test_why_a_domain_cannot_run_is_said(tmp_path: Path, capsys: pytest.CaptureF
         run_quietly(scripted(tmp_path, domains=(KNOWLEDGE,), num_tasks=1))
     with pytest.raises(UserError, match="no retrieval configuration 'bm26'; there are "):
         run_quietly(scripted(tmp_path, domains=(KNOWLEDGE,), retrieval_config="bm26", num_tasks=1))
+
+
+VOICE = Path(os.environ.get("TAU2", "")) / "tests/test_voice/test_interaction_metrics/testdata/experiment"
+
+
+@pytest.mark.skipif(not (VOICE / "results.json").is_file(), reason="TAU2 names no source of tau2 with recorded voice simulations")
+def test_recorded_voice_simulations_have_the_figures_of_their_ticks() -> None:
+    """Counted from the letters of their lanes, and by tau2's own metrics where definitions agree."""
+    log, _ = load_results([VOICE])
+    lanes = [lanes_of(json.loads(file.read_text())["ticks"]) for file in sorted((VOICE / "simulations").glob("*.json"))]
+    wanted = [counted(agent, user, 200.0) for agent, user in lanes]
+    for name in ("audio_ms", "agent_ms", "user_ms", "silence_ms", "both_ms"):
+        column = {"audio_ms": "audio_ms", "both_ms": "audio_overlap_ms"}.get(name, f"audio_{name}")
+        assert sorted(log.voice_simulations()[column]) == pytest.approx(sorted(one[name] for one in wanted))
+    said = {row["what"]: row for row in log.voice_turn_taking().to_dict("records")}
+    answers, yields = ([value for one in wanted for value in one[name]] for name in ("answers", "yields"))
+    theirs = compute_of(VOICE)
+    for what, mine, of, latency in (("agent answers", answers, "owed", "response"), ("agent yields", yields, "user_interrupts", "yield")):
+        row = said[what]
+        assert (row["n"], row["of"]) == (len(mine), sum(one[of] for one in wanted)) == (row["n"], theirs["counts"][f"{latency}_total"])
+        assert row["mean_audio_ms"] == pytest.approx(sum(mine) / len(mine)) == pytest.approx(theirs[f"{latency}_latency_mean"] * 1000)
+        assert row["share"] == pytest.approx(theirs[f"{latency}_rate"])
+    assert said["agent interrupts"]["n"] == sum(one["agent_interrupts"] for one in wanted) == theirs["counts"]["agent_interrupts_count"]
+
+
+def compute_of(folder: Path) -> dict[str, Any]:
+    """What tau2's own metrics say of a folder of recorded voice simulations."""
+    metrics, simulation = import_module("tau2.metrics.voice_interaction_metrics"), import_module("tau2.data_model.simulation")
+    found: dict[str, Any] = metrics.compute_interaction_metrics_for_experiment(simulation.Results.load(folder))
+    return found

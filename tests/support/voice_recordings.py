@@ -42,6 +42,14 @@ def _tick(number: int, agent: str, user: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def say(rows: list[dict[str, Any]], side: str, first: int, pieces: list[str], heard: list[str] | None = None) -> None:
+    """Lay the words of an utterance on ticks, a piece a tick, and what the agent's side understood."""
+    for number, piece in enumerate(pieces, first):
+        rows[number][f"{side}_chunk"].update(content=piece, utterance_ids=[f"{side}{first}"])
+        if heard is not None:
+            rows[number]["user_transcript"] = heard[number - first]
+
+
 def moment_of(tick: int) -> datetime:
     """When a tick starts, by the wall clock."""
     return BEGAN + timedelta(seconds=5 + tick * WALL_S)

@@ -50,7 +50,8 @@ class ToolCall:
 class Turn:
     """A message of the agent or the user. Times in ms since the simulation started, cost in US dollars; None is unknown.
 
-    `model_calls`: how many model calls the turn took.
+    `model_calls`: how many model calls the turn took. Of speech `audio_at_ms` and `audio_ms` are start and length in audio time, `at_ms`
+    is None, and `heard` is what the agent's side understood, if that was other words.
     """
 
     who: str
@@ -64,6 +65,9 @@ class Turn:
     usd: float | None = None
     line: int | None = None
     model_calls: int | None = None
+    audio_at_ms: float | None = None
+    audio_ms: float | None = None
+    heard: str | None = None
 
 
 @dataclass

@@ -22,7 +22,8 @@ def masked(conversation: Conversation) -> Conversation:
 
 
 def _turn(turn: Turn) -> Turn:
-    return replace(turn, text=mask_text(turn.text), calls=[_call(call) for call in turn.calls])
+    heard = None if turn.heard is None else mask_text(turn.heard)
+    return replace(turn, text=mask_text(turn.text), heard=heard, calls=[_call(call) for call in turn.calls])
 
 
 def _call(call: ToolCall) -> ToolCall:

@@ -84,7 +84,8 @@ class ConversationReader:
         calls, begins = calls_by_simulation(self.log)
         for told in self._told(set(begins) if only is None else only):
             turns = turns_of(told)
-            clocked = set_clock(turns, calls.get(told.key, ()), begins[told.key])
+            spoken = any(turn.audio_at_ms is not None for turn in turns)
+            clocked = spoken or set_clock(turns, calls.get(told.key, ()), begins[told.key])
             yield masked(self._conversation(told, turns, clocked))
 
     def _told(self, wanted: set[Key]) -> Iterator[Told]:

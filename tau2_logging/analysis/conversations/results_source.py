@@ -11,19 +11,21 @@ from tau2_logging.analysis.conversations.conversation import Told
 from tau2_logging.analysis.deep.reading.messages import messages_of
 from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, read_file, simulations_of
 from tau2_logging.analysis.reader.line import Rejected
+from tau2_logging.analysis.tables.voice.ticks import configured_tick_s
 
 
 def told_by_results(path: Path, run: str) -> Iterator[Told]:
     """Yield every simulation of a results file, told as of that run. Raises UserError if it is none."""
     data = read_file(path)
     domain = domain_of(path, data)
+    tick_s = configured_tick_s(data["info"])
     policy = (data["info"].get("environment_info") or {}).get("policy")
     tasks = {str(task["id"]): task for task in data["tasks"]}
     refused: list[Rejected] = []
     for task, trial, simulation in simulations_of(data, path, refused):
         about = tasks.get(task)
         history = history_length(about) if about else 0
-        yield _told((run, domain, task, str(trial)), simulation, path, history, about, policy)
+        yield _told((run, domain, task, str(trial)), simulation, path, history, about, policy, tick_s)
 
 
 def told_by_checkpoint(path: Path) -> Iterator[Told]:
@@ -42,10 +44,10 @@ def told_by_checkpoint(path: Path) -> Iterator[Told]:
             yield _told((path.resolve().parent.name, str(row["domain"]), task, trial), said, path, 0, None, None)
 
 
-def _told(key: Any, simulation: Mapping[str, Any], path: Path, history: int, task: Any, policy: str | None) -> Told:
+def _told(key: Any, simulation: Mapping[str, Any], path: Path, history: int, task: Any, policy: str | None, tick_s: object = None) -> Told:
     return Told(
         key,
-        messages_of(simulation),
+        messages_of(simulation, tick_s),
         path.name,
         history,
         task,

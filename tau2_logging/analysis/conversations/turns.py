@@ -43,18 +43,22 @@ def _since(began: float | None, message: Mapping[str, Any]) -> float | None:
 
 
 def _turn(message: Mapping[str, Any], before: bool, at_ms: float | None) -> Turn:
-    usage = message.get("usage") or {}
+    usage, words = message.get("usage") or {}, _text(message.get("content"))
+    audio_at_ms, heard = message.get("audio_start_ms"), message.get("heard")
     took = message.get("generation_time_seconds")
     return Turn(
         str(message.get("role")),
-        _text(message.get("content")),
+        words,
         [ToolCall(*called(call)) for call in _calls(message)],
         before,
-        at_ms,
+        at_ms if audio_at_ms is None else None,
         None if took is None else float(took) * 1000,
         usage.get("prompt_tokens"),
         usage.get("completion_tokens"),
         float(message["cost"]) if message.get("cost") else None,
+        audio_at_ms=audio_at_ms,
+        audio_ms=message.get("audio_ms"),
+        heard=heard if heard != words else None,
     )
 
 

@@ -14,7 +14,7 @@ from tau2_logging.analysis.recordings.recorded_simulation import MEASURED, Field
 from tau2_logging.analysis.tables.voice.ticks import AGENT, SPEAKERS, USER, Stretch, Tick, Ticks, read_ticks, stretches
 from tau2_logging.analysis.tables.voice.turn_taking import reactions, response_after
 
-WORK = (
+_WORK = (
     ("generation", "llm_generation_seconds", None),
     ("synthesis", "tts_synthesis_seconds", None),
     ("interrupt_check", "interrupt_check_seconds", "interrupt_check_cost"),
@@ -102,7 +102,7 @@ def _tell_work(recorded: RecordedSimulation, row: Tick, at_s: float, model: obje
     """Add what the user's side did in a tick: all of it is wall time."""
     chunk = row.get(f"{USER}_chunk") or {}
     action = chunk.get("turn_taking_action") or {}
-    for name, seconds, price in WORK:
+    for name, seconds, price in _WORK:
         took = action.get(seconds)
         told = chunk if name == "generation" else {"usage": action.get(f"{name}_usage"), "cost": action.get(price) if price else None}
         usage, cost = told.get("usage") or {}, told.get("cost")

@@ -8,15 +8,18 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from tau2_logging.analysis.conversations.read_conversations import ConversationReader
+from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
 from tau2_logging.analysis.recordings import load_results
+from tau2_logging.analysis.reports.html.content import report_data
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.reports.text.answer import answer
 from tau2_logging.analysis.reports.text.sections import all_sections
 from tau2_logging.analysis.run_log import RunLog
 from tests.support.recordings import BEGAN, messages, results, task, write
 from tests.support.recordings import simulation as text_simulation
-from tests.support.voice_recordings import AGENT, TICK_S, USER, WALL_S, counted, lanes_of, moment_of, simulation, ticks
+from tests.support.voice_recordings import AGENT, TICK_S, USER, WALL_S, counted, lanes_of, moment_of, say, simulation, ticks
 
 TICK_MS = TICK_S * 1000
 
@@ -137,8 +140,8 @@ def test_cost_a_minute_is_that_of_audio_time(tmp_path: Path) -> None:
     )
     costs = {row["side"]: row for row in log.voice_cost().to_dict("records")}
     assert [(costs[side]["priced"], costs[side]["simulations"]) for side in ("agent", "user")] == [(1, 2), (1, 2)]
-    assert costs["agent"]["usd_per_minute"] == pytest.approx(0.22 / 22 * 60)
-    assert costs["user"]["usd_per_minute"] == pytest.approx(0.11 / 22 * 60)
+    assert costs["agent"]["per_minute_usd"] == pytest.approx(0.22 / 22 * 60)
+    assert costs["user"]["per_minute_usd"] == pytest.approx(0.11 / 22 * 60)
     assert cost_summary(log)["total_usd"] is None
     used = {row["component"]: row for row in log.voice_usage().to_dict("records")}
     assert (used["stt"]["audio_sent_ms"], used["stt"]["cost_usd"]) == (22000.0, pytest.approx(0.05))
@@ -204,6 +207,59 @@ def test_the_first_answer_has_a_line_on_speech(tmp_path: Path) -> None:
         "Voice: cost a minute (audio time)",
         "Voice: simulations",
     ]
+
+
+def spoken_rows() -> list[dict[str, Any]]:
+    """The lanes with words: a greeting, a turn that was understood otherwise, an answer in two utterances with a call in it, a stop."""
+    rows = ticks(AGENT, USER)
+    rows[0]["agent_chunk"]["content"] = "Hi!"
+    say(rows, "user", 0, ["I am Ro", "ssi, ", "hello."], ["I am ", "Rosy ", "hello"])
+    say(rows, "agent", 4, ["Wel", "come. "])
+    say(rows, "agent", 6, ["Wait", ", ", "please", "."])
+    rows[5]["agent_tool_calls"] = [{"id": "c", "name": "look", "arguments": {"name": "Rosy"}, "requestor": "assistant"}]
+    rows[5]["agent_tool_results"] = [{"id": "c", "role": "tool", "content": "none", "error": False, "requestor": "assistant"}]
+    say(rows, "user", len(rows) - 1, ["Bye. ###STOP###"])
+    return rows
+
+
+def test_the_transcript_has_audio_times_and_what_was_heard(tmp_path: Path) -> None:
+    """Stretch by stretch, with the tool calls in their place; the greeting and the last word are texts, which last no audio time."""
+    log = read(tmp_path, simulation(spoken_rows()))
+    (talk,) = ConversationReader(log).conversations()
+    told = [(turn.who, turn.text, turn.audio_at_ms, turn.audio_ms, turn.heard, [use.tool for use in turn.calls]) for turn in talk.turns]
+    assert told == [
+        ("user", "I am Rossi, hello.", 0.0, 1500.0, "I am Rosy hello", []),
+        ("assistant", "Hi!", 0.0, None, None, []),
+        ("assistant", "Welcome. Wait, please.", 2000.0, 3000.0, None, []),
+        ("assistant", "", 2500.0, None, None, ["look"]),
+        ("user", "Bye. ###STOP###", 22000.0, None, None, []),
+    ]
+    assert [turn.at_ms for turn in talk.turns] == [None] * 5  # wall time is not beside audio time
+    assert not any("matched" in sentence for sentence in talk.missing)
+    assert log.simulations["stop_token"].tolist() == ["stop"]
+
+
+def test_the_deep_analysis_reads_the_transcript(tmp_path: Path) -> None:
+    """Its calls, and the words that rules read."""
+    recorded = LogAnalyzer.of_log(read(tmp_path, simulation(spoken_rows()))).recorded
+    (said,) = recorded.conversations.values()
+    assert [(message.role, message.text) for message in said.messages if message.text] == [
+        ("user", "I am Rossi, hello."), ("assistant", "Hi!"), ("assistant", "Welcome. Wait, please."), ("tool", "none"),
+        ("user", "Bye. ###STOP###"),
+    ]  # fmt: skip
+    assert recorded.calls["tool"].tolist() == ["look"]
+    assert recorded.calls["seen"].isna().all()  # names are spelled in speech: where an argument came from is not said
+
+
+def test_report_html_has_both_lanes(tmp_path: Path) -> None:
+    """Speech and tool calls of each voice simulation, in audio time; nothing for a text simulation."""
+    log = read(tmp_path, simulation(spoken_rows()), text_simulation("1", messages=messages(())))
+    voice = report_data(log, ReportOptions())["voice"]
+    (lanes,) = voice.values()
+    assert lanes["audio"] == 22000.0
+    assert [row[:4] for row in lanes["speech"][:2]] == [["user", "turn", 0.0, 1500.0], ["agent", "turn", 2000.0, 3000.0]]
+    assert lanes["tools"] == [["look", 2500.0, 500.0, False, "assistant"]]
+    assert sum(row[3] for row in lanes["speech"] if row[0] == "agent") == 12000.0
 
 
 def test_a_text_run_says_nothing_of_speech(tmp_path: Path) -> None:

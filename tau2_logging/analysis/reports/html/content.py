@@ -14,6 +14,7 @@ from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports.html.finding_data import shown_in_page
 from tau2_logging.analysis.reports.html.pages import PAGES, sections
 from tau2_logging.analysis.reports.html.run_data import MOST_CALLS, MOST_SIMULATIONS, run_data
+from tau2_logging.analysis.reports.html.voice_data import voice_data
 from tau2_logging.analysis.reports.pictures.distributions import (
     bin_edges,
     binned,
@@ -92,6 +93,7 @@ def report_data(log: RunLog, options: ReportOptions, most_calls: int = MOST_CALL
         "experiment": None if options.experiment is None else dict(options.experiment),
         "sankey": [] if options.deep is None else options.deep.get_sankey(),
         "roles": ROLE_LABELS,
+        "voice": voice_data(log, timeline),
         "colors": {theme: colors(theme) for theme in ("light", "dark")},
     }
 

@@ -23,7 +23,7 @@ def voice_lines(log: RunLog) -> Iterator[str]:
         parts = [_rate("answers", said.get("agent answers"), "turns"), _rate("yields to", said.get("agent yields"), "interruptions")]
         parts += [f"interrupts {said['agent interrupts']['n']:,} times"] if said else []
         shares = ", ".join(f"{what} {share(row['share'])}" for what, row in spoken.items() if what != "all")
-        cost = f"agent {money(agent['usd_per_minute'])} a minute"
+        cost = f"agent {money(agent['per_minute_usd'])} a minute"
         yield f"{name}, {duration(spoken['all']['audio_ms'])} of audio time: agent {', '.join(filter(None, parts))} · {shares} · {cost}"
 
 

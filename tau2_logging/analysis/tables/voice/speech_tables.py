@@ -20,20 +20,23 @@ if TYPE_CHECKING:
 
     from tau2_logging.analysis.tables.log_data import LogData
 
-TURN_COLUMNS = ("domain", "what", "n", "of", "rate", "mean_audio_ms", "p50_audio_ms", "p95_audio_ms", "max_audio_ms")
+TURN_COLUMNS = ("domain", "what", "n", "of", "share", "mean_audio_ms", "p50_audio_ms", "p95_audio_ms", "max_audio_ms")
 SPEAKING_COLUMNS = ("domain", "what", "audio_ms", "share", "stretches", "mean_audio_ms")
 WORK_COLUMNS = ("domain", "work", "model", "n", "timed", "mean_ms", "p50_ms", "p95_ms", "total_ms", "cost_usd", "unknown_calls")
 USAGE_COLUMNS = (
     "domain", "component", "model", "simulations", "input_tokens", "input_audio_tokens", "cached_tokens", "output_tokens",
     "output_audio_tokens", "audio_sent_ms", "characters", "cost_usd", "unknown_costs",
 )  # fmt: skip
-COST_COLUMNS = ("domain", "side", "simulations", "priced", "audio_ms", "cost_usd", "usd_per_minute")
+COST_COLUMNS = ("domain", "side", "simulations", "priced", "audio_ms", "cost_usd", "per_minute_usd")
 TOOL_COLUMNS = ("domain", "function", "n", "errors", "mean_audio_ms", "followed", "response_p50_audio_ms", "response_p95_audio_ms")
 SIMULATION_COLUMNS = (
     *KEY, "audio_ms", "wall_ms", "wall_per_audio", "audio_agent_ms", "audio_user_ms", "audio_overlap_ms", "audio_silence_ms",
     "mean_audio_response_ms", "answered", "owed", "agent_interrupts", "user_interrupts", "agent_cost_usd", "user_cost_usd",
-    "agent_usd_per_minute", "user_usd_per_minute",
+    "agent_per_minute_usd", "user_per_minute_usd",
 )  # fmt: skip
+_PLACE = {"generation": 0, "synthesis": 1, "interrupt_check": 2, "backchannel_check": 3}
+"""Order of what the user's side does before it speaks."""
+
 _MS_A_MINUTE = 60_000.0
 
 Row = dict[str, Any]
@@ -45,7 +48,7 @@ def has_speech(log: LogData) -> bool:
 
 
 def turn_taking(log: LogData) -> pd.DataFrame:
-    """By domain, TURN_COLUMNS: what happened `n` times `of` so many, rate = n / of, and how long it took in audio time.
+    """By domain, TURN_COLUMNS: what happened `n` times `of` so many, share = n / of, and how long it took in audio time.
 
     Answers: of the user's turns that were due one, those that the agent answered before the user had to speak again. Yields: of the other
     side's interruptions, those after which it fell silent within 2 s. Interruptions: of the user's turns that were due an answer (the
@@ -73,7 +76,7 @@ def _turn_rows(speech: pd.DataFrame) -> Iterator[Row]:
 
 
 def _share(number: int, of: int) -> Row:
-    return {"n": number, "of": of, "rate": number / of if of else np.nan}
+    return {"n": number, "of": of, "share": number / of if of else np.nan}
 
 
 def _rate(what: str, happened: Any, lengths: Any) -> Row:
@@ -116,7 +119,8 @@ def speech_work(log: LogData) -> pd.DataFrame:
     are never recorded; a sum that lacks one is NaN, `unknown_calls` counts these."""
 
     def rows(work: pd.DataFrame) -> Iterator[Row]:
-        for (name, model), mine in work.groupby(["work", "model"], sort=False, dropna=False):
+        found = sorted(work.groupby(["work", "model"], sort=False, dropna=False), key=lambda group: _PLACE.get(group[0][0], len(_PLACE)))
+        for (name, model), mine in found:
             times = mine["duration_ms"].dropna()
             yield {
                 "work": name, "model": model, "n": len(mine), "timed": len(times), **_lengths(times, "ms", (50, 95)),
@@ -178,7 +182,7 @@ def speech_by_simulation(log: LogData) -> pd.DataFrame:
     known = table["audio_ms"].notna()
     table[list(_COUNTED[1:])] = table[list(_COUNTED[1:])].mask(table[list(_COUNTED[1:])].isna() & known.to_numpy()[:, None], 0)
     minutes = table["audio_ms"].where(table["audio_ms"] > 0) / _MS_A_MINUTE
-    costs = {f"{side}_usd_per_minute": table[f"{side}_cost_usd"] / minutes for side in (AGENT, USER)}
+    costs = {f"{side}_per_minute_usd": table[f"{side}_cost_usd"] / minutes for side in (AGENT, USER)}
     wall = table["duration_ms"]
     return table.assign(wall_ms=wall, wall_per_audio=wall / (minutes * _MS_A_MINUTE), **costs)[list(SIMULATION_COLUMNS)]
 
@@ -194,7 +198,7 @@ def speech_cost(log: LogData) -> pd.DataFrame:
         for side in (AGENT, USER):
             priced = mine[mine[f"{side}_cost_usd"].notna() & (mine["audio_ms"] > 0)]
             cost, audio = priced[f"{side}_cost_usd"].sum(), priced["audio_ms"].sum()
-            known = {"audio_ms": audio, "cost_usd": cost, "usd_per_minute": cost / audio * _MS_A_MINUTE} if len(priced) else {}
+            known = {"audio_ms": audio, "cost_usd": cost, "per_minute_usd": cost / audio * _MS_A_MINUTE} if len(priced) else {}
             found.append({"domain": domain, "side": side, "simulations": len(mine), "priced": len(priced), **known})
     return pd.DataFrame(found, columns=list(COST_COLUMNS))
 

@@ -21,7 +21,9 @@ def spoken_messages(simulation: Mapping[str, Any], configured_s: object = None) 
     rows = list(simulation.get("ticks") or ())
     ticks = read_ticks(simulation, configured_s)
     found = [(number, order, message) for side in SPEAKERS for number, order, message in _said(rows, ticks, side)]
-    found += [(number, order, message) for number, row in enumerate(rows) for order, message in _called(row)]
+    found += [
+        (number, order, message) for number, row in enumerate(rows) for order, message in _called(row, _times(ticks, [number], False))
+    ]
     return [message for *_, message in sorted(found, key=lambda one: one[:2])]
 
 
@@ -46,7 +48,7 @@ def _joined(chunks: Sequence[Mapping[str, Any]]) -> str:
     text, before = "", set[str]()
     for chunk in chunks:
         utterances = set(chunk.get("utterance_ids") or ())
-        text += " " if text and before and utterances and before.isdisjoint(utterances) else ""
+        text += " " if text and not text[-1].isspace() and before and utterances and before.isdisjoint(utterances) else ""
         text += str(chunk.get("content") or "")
         before = utterances or before
     return text.strip()
@@ -59,10 +61,10 @@ def _times(ticks: Ticks | None, part: Sequence[int], speaks: bool) -> Message:
     return {"audio_start_ms": ticks.time(part[0]), **length}
 
 
-def _called(row: Tick) -> Iterator[tuple[int, Message]]:
+def _called(row: Tick, times: Message) -> Iterator[tuple[int, Message]]:
     for side, order in ((USER, 1), (AGENT, 3)):
         if row.get(f"{side}_tool_calls"):
-            yield order, {"role": ROLES[side], "tool_calls": row[f"{side}_tool_calls"], "timestamp": row.get("timestamp")}
+            yield order, {"role": ROLES[side], "tool_calls": row[f"{side}_tool_calls"], "timestamp": row.get("timestamp"), **times}
         for result in row.get(f"{side}_tool_results") or ():
             for message in result.get("tool_messages") or [result]:
                 yield order, message

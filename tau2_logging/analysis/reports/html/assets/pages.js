@@ -72,6 +72,7 @@ function taskPage(parts) {
     sim.errorType && make("p", { class: "note bad" }, sim.errorType, sim.errorMessage ? `: ${sim.errorMessage}` : ""),
     !sim.counted && make("p", { class: "note" }, "This attempt was run again: its outcome does not count, its calls were made and paid for."),
     make("div", { class: "tiles" }, taskTiles(sim).map((one) => tile(...one))),
+    sim.counted && voiceCard(sim.index),
     reader(sim),
     known && card("Where the time went (exclusive)", shares(excl.map(([role, value]) => [role, value || 0]), sim.duration)),
     !known && sim.detail && card("Where the time went (calls added up)", shares(LANES.map((lane) => [lane, callsOf(index).reduce((sum, call) => sum + (call.lane === lane ? call.own : 0), 0)]), sim.duration)),
@@ -85,7 +86,8 @@ function neighbors(index) {
 }
 
 function taskTiles(sim) {
-  const number = (name) => at(SIMS, name, sim.index), tiles = [["duration", show.ms(sim.duration), `from ${show.ms(sim.start)} of the run`]];
+  const number = (name) => at(SIMS, name, sim.index), tiles = [["duration", show.ms(sim.duration), `from ${show.ms(sim.start)} of the run`]], voice = VOICES[sim.index];
+  if (voice) tiles.push(["audio time", show.ms(voice.audio), "duration is wall time"]);
   if (sim.reward !== null) tiles.push(["reward", show.number(sim.reward), sim.termination]);
   else if (sim.termination) tiles.push(["ended by", sim.termination]);
   if (number("steps") !== null) tiles.push(["steps", show.int(number("steps"))]);

@@ -109,11 +109,12 @@ function turnOf(turn, number, shown, id) {
     make("div", { class: "margin" }, make("b", {}, SPEAKERS[turn.who] || turn.who), ` ${number + 1}`, marginOf(turn).map((words) => make("span", {}, words))),
     make("div", { class: "body" }, lost && make("p", { class: "flag" }, "Here the likely cause shows."), fault && make("p", { class: "flag" }, "Here the fault shows."), shown.differs && make("p", { class: "flag" }, "First turn that differs."),
       turn.before && make("p", { class: "hint" }, "Part of the task: it was there before the simulation began."),
-      turn.text && make("p", { class: "words" }, turn.text), (turn.calls || []).map((call) => callOf(call, shown))));
+      turn.text && make("p", { class: "words" }, turn.text), turn.heard && make("p", { class: "hint words" }, `Heard as: ${turn.heard}`), (turn.calls || []).map((call) => callOf(call, shown))));
 }
 
 function marginOf(turn) {
   const words = [];
+  if (turn.audio_at_ms !== undefined) words.push(`at ${show.ms(turn.audio_at_ms)} of audio`, ...(turn.audio_ms === undefined ? [] : [`for ${show.ms(turn.audio_ms)}`]));
   if (turn.at_ms !== undefined) words.push(`at ${show.ms(turn.at_ms)}`);
   if (turn.ms !== undefined) words.push(`took ${show.ms(turn.ms)}${turn.model_calls > 1 ? ` in ${turn.model_calls} model calls` : ""}`);
   if (turn.tokens_in !== undefined) words.push(`${show.int(turn.tokens_in)} in${turn.tokens_out === undefined ? "" : `, ${show.int(turn.tokens_out)} out`}`);
