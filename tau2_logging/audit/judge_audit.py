@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
-from tau2_logging.analysis.deep.attribution.judge_rules import contradicts
+from tau2_logging.analysis.deep.attribution.rules.judge_rules import contradicts
 from tau2_logging.audit.judge_questions import JudgeQuestion, judge_questions, sentences_of
 from tau2_logging.audit.task_audit import reference_calls
 from tau2_logging.errors import UserError

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tau2_logging.analysis.deep.attribution.reservation_policy import forbidden_reference
+from tau2_logging.analysis.deep.attribution.rules.reservation_policy import forbidden_reference
 from tau2_logging.audit.finding_kinds import AuditFinding
 from tau2_logging.runner.harness.conversation_replay import ReplayCall
 

@@ -39,16 +39,66 @@ APPLY: dict[str, tuple[str, dict[str, Any]]] = {
             "A: No.",
         ),
     ),
-    "chose another than the reference": (
+    "named another value than its scenario": (
         "user",
         said(
-            "U: Another lamp, in red, please.",
-            "A: There are 1111111 (red) and 2222222 (blue). Which one?",
-            "U: I take 2222222. Yes.",
-            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}"),
+            "U: Cancel it, I no longer need it.",
+            "A: Shall I cancel #W1234567, as no longer needed?",
+            "U: Yes.",
+            ("cancel_pending_order", {"order_id": "#W1234567", "reason": "no longer needed"}, "{}"),
             "A: Done.",
-            "U: ###STOP###",
+            actions=({"name": "cancel_pending_order", "arguments": {"order_id": "#W1234567", "reason": "ordered by mistake"}},),
+            scenario="You ordered it by mistake and want to cancel.",
+        ),
+    ),
+    "said yes where its scenario says otherwise": (
+        "user",
+        said(
+            "U: Another lamp and another bottle, please.",
+            ("get_order_details", {"order_id": "#W1"}, "{}"),
+            "A: Lamp 2222222 and bottle 3333333. Do you confirm?",
+            "U: Yes, please.",
+            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555", "6"], "new_item_ids": ["2222222", "3"]}, "{}"),
+            "A: Done.",
             actions=(RED_LAMP,),
+            scenario="If the agent asks for confirmation, only exchange the lamp.",
+        ),
+    ),
+    "did not ask what it wants to know": (
+        "user",
+        said(
+            "U: Cancel my order.",
+            DONE,
+            "A: Done.",
+            "U: Thanks. ###STOP###",
+            actions=(),
+            scenario="You want to know the total refund.",
+            reward_breakdown={"COMMUNICATE": 0.0},
+            communicate_checks=[{"info": "42.00", "met": False}],
+        ),
+    ),
+    "has to be said word by word": (
+        "task",
+        said(
+            "U: Cancel my order.",
+            DONE,
+            "A: It is cancelled.",
+            "U: ###STOP###",
+            actions=(),
+            reward_breakdown={"COMMUNICATE": 0.0},
+            communicate_checks=[{"info": "The agent said that all went well", "met": False}],
+        ),
+    ),
+    "sum that nobody wanted": (
+        "task",
+        said(
+            "U: Can some items be cancelled?",
+            "A: Unfortunately not.",
+            "U: Then leave it. ###STOP###",
+            actions=(),
+            scenario="If cancelling items is possible, do it. You want to know the total.",
+            reward_breakdown={"COMMUNICATE": 0.0},
+            communicate_checks=[{"info": "42.00", "met": False}],
         ),
     ),
     "had the whole order cancelled": (
@@ -250,16 +300,66 @@ NOT: dict[str, tuple[str, dict[str, Any]]] = {
             scenario="You want to cancel, then change your mind.",
         ),
     ),
-    "who takes what was proposed alone has not chosen": (
+    "a reason that the agent proposes is not the user's": (
         "user",
         said(
-            "U: Another lamp, in red, please.",
-            "A: There is 2222222. Do you want it?",
-            "U: Yes, 2222222.",
-            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}"),
+            "U: Cancel it.",
+            "A: Shall I cancel #W1234567 as no longer needed?",
+            "U: Yes, I no longer need it.",
+            ("cancel_pending_order", {"order_id": "#W1234567", "reason": "no longer needed"}, "{}"),
             "A: Done.",
-            "U: ###STOP###",
+            actions=({"name": "cancel_pending_order", "arguments": {"order_id": "#W1234567", "reason": "ordered by mistake"}},),
+            scenario="You ordered it by mistake and want to cancel.",
+        ),
+    ),
+    "a user that does what its scenario has ready for a confirmation": (
+        "user",
+        said(
+            "U: Another lamp and another bottle, please.",
+            ("get_order_details", {"order_id": "#W1"}, "{}"),
+            "A: Lamp 2222222 and bottle 3333333. Do you confirm?",
+            "U: Actually yes, only the lamp.",
+            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555", "6"], "new_item_ids": ["2222222", "3"]}, "{}"),
+            "A: Done.",
             actions=(RED_LAMP,),
+            scenario="If the agent asks for confirmation, only exchange the lamp.",
+        ),
+    ),
+    "a user that asks how much it gets back": (
+        "user",
+        said(
+            "U: Cancel my order. How much do I get back?",
+            DONE,
+            "A: Done.",
+            "U: Thanks. ###STOP###",
+            actions=(),
+            scenario="You want to know the total refund.",
+            reward_breakdown={"COMMUNICATE": 0.0},
+            communicate_checks=[{"info": "42.00", "met": False}],
+        ),
+    ),
+    "a sum that the customer asks for": (
+        "task",
+        said(
+            "U: Can some items be cancelled, and how much do I get back?",
+            "A: Unfortunately not.",
+            "U: Then leave it. ###STOP###",
+            actions=(),
+            scenario="If cancelling items is possible, do it. You want to know the total.",
+            reward_breakdown={"COMMUNICATE": 0.0},
+            communicate_checks=[{"info": "42.00", "met": False}],
+        ),
+    ),
+    "a few words that have to be told": (
+        "task",
+        said(
+            "U: Cancel my order.",
+            DONE,
+            "A: It is cancelled.",
+            "U: ###STOP###",
+            actions=(),
+            reward_breakdown={"COMMUNICATE": 0.0},
+            communicate_checks=[{"info": "20 hours", "met": False}],
         ),
     ),
     "a wrong order number that was put right": (
@@ -371,3 +471,79 @@ def test_a_sentence_holds_no_credential(tmp_path: Path) -> None:
     assert key not in str(row["sentence"])
     failed = said("U: Hi.", "A: Hi.", actions=(), info={"note": f"the judge failed with {key}"})
     assert key not in str(fault_of(tmp_path, failed)["sentence"])
+
+
+TOLD = {"reward_breakdown": {"COMMUNICATE": 0.0}, "actions": ()}
+LOOKED_UP = ("get_order_details", {"order_id": "#W1"}, "{}")
+OTHER_LAMP = ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}")
+TURNS: dict[str, tuple[int, dict[str, Any]]] = {
+    "the sum that is wrong, not the farewell": (
+        3,
+        said(
+            "U: How much?",
+            LOOKED_UP,
+            "A: $1938.05.",
+            "U: Thanks.",
+            LOOKED_UP,
+            "A: Bye.",
+            communicate_checks=[{"info": "1939.05", "met": False}],
+            **TOLD,
+        ),
+    ),
+    "the answer after the last call of the agent, if no number is near": (
+        3,
+        said(
+            "U: How much?",
+            LOOKED_UP,
+            "A: It is done.",
+            "U: Thanks.",
+            "A: Bye.",
+            communicate_checks=[{"info": "19.05", "met": False}],
+            **TOLD,
+        ),
+    ),
+    "the proposal that first names the wrong item, not the call": (
+        1,
+        said("U: A lamp.", "A: I would take 2222222.", "U: Yes.", OTHER_LAMP, "A: Done.", actions=(RED_LAMP,)),
+    ),
+    "the first of several invented numbers, with or without its sign": (
+        0,
+        said(
+            "U: It is W7654321.",
+            ("cancel_pending_order", {"order_id": "#W7654321", "reason": "x"}, "Error: Order not found"),
+            "A: No.",
+            "U: Then #W7654322.",
+            ("cancel_pending_order", {"order_id": "#W7654322", "reason": "x"}, "Error: Order not found"),
+            "A: No.",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("what", TURNS)
+def test_the_turn_is_where_it_shows_first(what: str, tmp_path: Path) -> None:
+    turn, data = TURNS[what]
+    assert fault_of(tmp_path, data)["turn"] == turn
+
+
+def test_an_invented_address_is_a_fact_that_is_nowhere(tmp_path: Path) -> None:
+    moved = {"user_id": "u", "address1": "12 Elm Street", "city": "Reno"}
+    data = said(
+        "U: My new address is 99 Oak Road.",
+        ("modify_user_address", {**moved, "address1": "99 Oak Road"}, "{}"),
+        "A: Done.",
+        actions=({"name": "modify_user_address", "arguments": moved},),
+        scenario="Your new address is in your orders.",
+    )
+    assert fault_of(tmp_path, data)["rule"] == "fact that is nowhere"
+
+
+def test_a_tool_of_the_user_is_no_act_of_the_agent(tmp_path: Path) -> None:
+    data = said("U: Hello.", ASKED, ("may_i_stop", {}, "yes"), "U: Yes, please do that. ###STOP###")
+    data["simulations"][0]["messages"][2] |= {"role": "user"}
+    assert fault_of(tmp_path, data)["rule"] == "hung up before the agent could act"
+
+
+def test_an_agent_that_offers_a_human_and_is_left_has_handed_over(tmp_path: Path) -> None:
+    data = said("U: Cancel it.", LOOKED_UP, "A: Shall I transfer you to a human agent?", "U: Yes. ###TRANSFER###")
+    assert fault_of(tmp_path, data)["rule"] == "handed over"

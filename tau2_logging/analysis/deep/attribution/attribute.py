@@ -7,10 +7,18 @@ from typing import Any
 
 import pandas as pd
 
-from tau2_logging.analysis.deep.attribution import agent_rules, infrastructure_rules, judge_rules, task_rules, tool_rules, user_rules
 from tau2_logging.analysis.deep.attribution.accusation import UNKNOWN, Accusation, FaultRule
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
 from tau2_logging.analysis.deep.attribution.precision import measured_on, precision_of
+from tau2_logging.analysis.deep.attribution.rules import (
+    agent_rules,
+    infrastructure_rules,
+    judge_rules,
+    scenario_rules,
+    task_rules,
+    tool_rules,
+    user_rules,
+)
 from tau2_logging.analysis.deep.reading.merge import key_of, text_key
 from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, frame
 from tau2_logging.analysis.deep.root_causes import evidence
@@ -24,6 +32,7 @@ FAULT_RULES: tuple[FaultRule, ...] = (
     *tool_rules.RULES,
     *task_rules.RULES,
     *user_rules.RULES,
+    *scenario_rules.RULES,
     *agent_rules.RULES,
 )
 """In the order in which they are asked."""

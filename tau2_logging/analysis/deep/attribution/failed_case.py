@@ -174,6 +174,19 @@ class FailedCase:
         before = (message for message in reversed(self.messages) if message.index < self.last_user.index)
         return next((message for message in before if message.role == "assistant" and message.text), None)
 
+    def acted_after(self, index: int) -> bool:
+        """Return whether the agent called a tool after a message; what the user calls is no act of the agent."""
+        return any(call["turn"] > index and call["requestor"] != "user" for call in self.evidence.calls)
+
+    def first_named(self, values: Iterable[str], before: int) -> int | None:
+        """Return the first words of the agent before a message that hold most of some identifiers; None if none of them does."""
+        known = [value for value in values if len(value) >= 5 and re.search(r"\d", value)]
+        held = [
+            (-sum(value in message.text.casefold() for value in known), message.index) for message in self.said_before(before, "assistant")
+        ]
+        most, index = min(held, default=(0, 0))
+        return index if most else None
+
     @cached_property
     def was_transferred(self) -> bool:
         """Whether the agent handed over to a human."""

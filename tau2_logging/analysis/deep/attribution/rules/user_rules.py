@@ -19,13 +19,14 @@ from tau2_logging.analysis.deep.attribution.failed_case import (
     named_things,
     says_yes,
 )
-from tau2_logging.analysis.deep.attribution.reservation_policy import forbidden_reference
+from tau2_logging.analysis.deep.attribution.rules.reservation_policy import forbidden_reference
 from tau2_logging.analysis.deep.reading.recorded import Row
-from tau2_logging.analysis.deep.reading.recorded_conversation import SaidMessage
 from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
 
 _ASKS = re.compile(r"\?|\b(confirm|reply|please (provide|tell|let me know|choose|share))\b", re.IGNORECASE)
 _TOKEN = re.compile(r"#?\w*\d[\w.@-]*\w|\b[\w.]+@[\w.]+\w")
+_FACT = re.compile(rf"{_TOKEN.pattern}|(?=.*\d)[\w ,.#-]{{8,}}")
+"""What is made up as a whole: an identifier, an amount, a date, the first line of an address."""
 _IDENTITY = re.compile(r"\b[a-z]+(?:_[a-z]+)*_\d{3,}\b|#\w*\d\w+|\b[\w.]+@[\w.]+\w")
 """User ids, order numbers and addresses of mail in a scenario."""
 _OWN = re.compile(r"name|email|zip|phone|address|birth")
@@ -46,7 +47,6 @@ _AGENT_WORDS = re.compile(
     r"|your (order|reservation|request) has been)",
     re.IGNORECASE,
 )
-_WHOLE = re.compile(r"\bcancel(ling|ing)? (all of |the |my |that |this )*(entire|whole|full) ", re.IGNORECASE)
 _BIG_ACTS = {"book": r"\bbook|new flight|new reservation|purchase|\bbuy\b", "cancel": r"cancel"}
 
 
@@ -76,8 +76,7 @@ def _proposed_and_lost(case: FailedCase) -> bool:
         or not case.lost_only("DB", "ACTION", "ENV_ASSERTION", "NL_ASSERTION", "COMMUNICATE")
     ):
         return False
-    acted = any(asked.index < message.index for message in case.messages if message.role == "tool")
-    if acted or case.extra or case.was_transferred or not _ASKS.search(asked.text):
+    if case.acted_after(asked.index) or case.extra or case.was_transferred or not _ASKS.search(asked.text):
         return False
     proposed = [action for action in case.missing if _is_named(action, asked.text)]
     rest = [action for action in case.missing if action not in proposed]
@@ -113,17 +112,17 @@ def _wrong_fact(case: FailedCase) -> Shown | None:
     """A value that the user said and nobody else knows went into the call that takes the place of a reference write."""
     if (not case.lost_state and not case.lost_only("DB", "COMMUNICATE")) or _mistaken(case):
         return None
-    for given in _values_in_place(case):
-        for message in case.messages:
-            if message.role != "user" or given not in message.text.casefold():
-                continue
-            known = given in case.scenario or any(
-                given in before.text.casefold() for before in case.said_before(message.index, "tool", "assistant", "user")
-            )
-            if not known:
-                return Shown(message.index, f"the user says {given!r}, which neither its scenario nor the conversation holds")
-            break
-    return None
+    found = [(turn, given) for given in _values_in_place(case) if (turn := _invented_at(case, given.lstrip("#"))) is not None]
+    if not found:
+        return None
+    turn, given = min(found)
+    return Shown(turn, f"the user says {given!r}, which neither its scenario nor the conversation holds")
+
+
+def _invented_at(case: FailedCase, given: str) -> int | None:
+    """Return the message in which the user says a value first, if nobody had said it before."""
+    message = next((message for message in case.messages if given in message.text.casefold()), None)
+    return None if message is None or message.role != "user" or given in case.scenario else message.index
 
 
 def _values_in_place(case: FailedCase) -> list[str]:
@@ -134,9 +133,7 @@ def _values_in_place(case: FailedCase) -> list[str]:
         for call in case.evidence.calls:
             if (call["tool"] == action["tool"] or call["error"] is True) and not _came_right(case, call, names):
                 found += [
-                    value
-                    for value in leaves(call["arguments"] or {})
-                    if value not in wanted and _TOKEN.fullmatch(value) and len(value) >= 4
+                    value for value in leaves(call["arguments"] or {}) if value not in wanted and _FACT.fullmatch(value) and len(value) >= 4
                 ]
     return list(dict.fromkeys(found))
 
@@ -157,34 +154,6 @@ def _mistaken(case: FailedCase) -> bool:
 def _is_other_way(call: Row, action: Row) -> bool:
     names = named_things(call["arguments"] or {}) & named_things(action["wanted"])
     return bool(names) and call["tool"] != action["tool"] and call["requestor"] != "user"
-
-
-def _chose_other(case: FailedCase) -> Shown | None:
-    """Of several things that the agent offered, the user names another than the reference has."""
-    if not case.lost_state or not case.scenario or case.unconfirmed or _mistaken(case):
-        return None
-    for action in case.missing:
-        if not action.get("same_tool"):
-            continue
-        nearest = next(call for call in case.evidence.calls if call["position"] == action["nearest_position"])
-        wanted, given = set(leaves(action["wanted"])), set(leaves(nearest["arguments"] or {}))
-        for before, message in pairwise(_spoken(case)):
-            if before.role == "assistant" and message.role == "user" and message.index < nearest["turn"]:
-                chosen = _offered(given - wanted, before.text) & _offered(given - wanted, message.text)
-                left = _offered(wanted - given, before.text)
-                if chosen and left and not _offered(left, message.text):
-                    return Shown(message.index, f"offered {sorted(left)[0]}, the user chooses {sorted(chosen)[0]}")
-    return None
-
-
-def _spoken(case: FailedCase) -> list[SaidMessage]:
-    return [message for message in case.messages if message.text and message.role in ("user", "assistant")]
-
-
-def _offered(values: set[str], text: str) -> set[str]:
-    """Return those of some identifiers that a text holds."""
-    said = text.casefold()
-    return {value for value in values if len(value) >= 5 and re.search(r"\d", value) and value in said}
 
 
 def _withheld(case: FailedCase) -> Shown | None:
@@ -244,17 +213,6 @@ def _wants_other(case: FailedCase) -> Shown | None:
     return None
 
 
-def _whole_order(case: FailedCase) -> Shown | None:
-    """The user, told what cannot be done, has a whole order cancelled that the reference leaves alone: an agent may not refuse that."""
-    cancels = [call for call in case.extra if call["tool"] == "cancel_pending_order"]
-    if not cancels or not case.lost_state or case.unconfirmed or len(cancels) < len(case.extra):
-        return None
-    for message in case.said_before(cancels[0]["turn"], "user"):
-        if _WHOLE.search(message.text):
-            return Shown(message.index, "the user has a whole order cancelled, which the reference does not")
-    return None
-
-
 def _is_detour(case: FailedCase) -> bool:
     """Return whether one thing is changed and then cancelled: a way round the policy, which is the agent's idea."""
     changed = [named_things(call["arguments"] or {}) for call in case.extra if call["tool"].startswith("update")]
@@ -273,10 +231,8 @@ RULES = (
     FaultRule("hung up before the agent could act", USER, "the last two messages, missing reference writes", _hung_up),
     FaultRule("left while the agent was asking", USER, "the last two messages, missing reference writes", _left_while_asked),
     FaultRule("fact that is nowhere", USER, "the user's words, scenario, results, calls in place of reference writes", _wrong_fact),
-    FaultRule("chose another than the reference", USER, "what the agent offered, the user's answer", _chose_other),
     FaultRule("withheld what the scenario says", USER, "questions of the agent, answers, scenario", _withheld),
     FaultRule("took back the request", USER, "the user's words, scenario, calls after them", _changed_mind),
     FaultRule("had something else done", USER, "extra writes, scenario", _wants_other),
-    FaultRule("had the whole order cancelled", USER, "extra cancellations, the user's words", _whole_order),
     FaultRule("played the agent", USER, "the user's words", _plays_agent),
 )

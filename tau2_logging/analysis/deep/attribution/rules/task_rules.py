@@ -13,7 +13,8 @@ from typing import Any
 
 from tau2_logging.analysis.deep.attribution.accusation import TASK, FaultRule, Shown
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, named_things, says_yes
-from tau2_logging.analysis.deep.attribution.reservation_policy import forbidden_reference
+from tau2_logging.analysis.deep.attribution.rules.reservation_policy import forbidden_reference
+from tau2_logging.analysis.deep.attribution.rules.value_words import words_of
 from tau2_logging.analysis.deep.reading.recorded import Row
 
 _CANNOT_SCORE = {
@@ -28,7 +29,10 @@ _DECLINES = re.compile(
 )
 
 
-_PAYMENTS = {"credit_card": r"credit card|visa|master ?card|card ending", "paypal": r"paypal", "gift_card": r"gift card"}
+LEAST_WORDS = 5
+"""From how many words on a text that has to be told is a sentence of its own."""
+_IF_POSSIBLE = re.compile(r"\bif\b[^.]*\bpossible\b[^.]*\.[^.]*\b(know|total|how much)\b", re.IGNORECASE)
+_SUM = re.compile(r"how much|total|amount|refund|price|cost|sum\b|get back|save", re.IGNORECASE)
 
 
 def _against_policy(case: FailedCase) -> Shown | None:
@@ -87,7 +91,7 @@ def _chosen_in(case: FailedCase, name: str, wanted: str, given: str) -> int | No
 
 def _paid_with(case: FailedCase, name: str, given: str) -> int | None:
     """Return the message in which the customer named the kind of its payment method, of which the scenario says nothing."""
-    kind = next((words for start, words in _PAYMENTS.items() if given.startswith(start)), None)
+    kind = words_of(given)
     if name != "payment_method_id" or kind is None or re.search(r"card|paypal|payment|refund", case.scenario):
         return None
     told = (message for message in case.messages if message.role == "user" and re.search(kind, message.text, re.IGNORECASE))
@@ -95,7 +99,8 @@ def _paid_with(case: FailedCase, name: str, given: str) -> int | None:
 
 
 def _in_scenario(case: FailedCase, value: str) -> bool:
-    return len(value) > 3 and value.casefold() in case.scenario
+    words = words_of(value) if "_" not in value else None
+    return len(value) > 3 and (value.casefold() in case.scenario or (words is not None and re.search(words, case.scenario) is not None))
 
 
 def _said_by_user(case: FailedCase, name: str, value: str) -> int | None:
@@ -129,6 +134,32 @@ def _refusal(case: FailedCase) -> int | None:
     return declining.index if declining is not None else None
 
 
+def _word_by_word(case: FailedCase) -> Shown | None:
+    """What has to be told is a sentence, which is looked for letter by letter: nobody can know its wording."""
+    unmet = case.evidence.unmet("communicate")
+    if not case.lost_only("COMMUNICATE") or not unmet or any(len(text.split()) < LEAST_WORDS for text in unmet):
+        return None
+    return Shown(_last_answer(case), f"the words {unmet[0]!r} would have to be said letter by letter")
+
+
+def _sum_of_nothing(case: FailedCase) -> Shown | None:
+    """A sum is due that the scenario wants under a condition, and the customer, told that it does not hold, asks for none."""
+    unmet = case.evidence.unmet("communicate")
+    if not case.lost_only("COMMUNICATE") or not unmet or not all(re.fullmatch(r"[\d,]+\.\d+", text) for text in unmet):
+        return None
+    said = [message for message in case.messages if message.role == "user"]
+    if not _IF_POSSIBLE.search(case.scenario) or any(_SUM.search(message.text) for message in said):
+        return None
+    declined = (message for message in case.messages if message.role == "assistant" and _DECLINES.search(message.text))
+    if (at := next(declined, None)) is None:
+        return None
+    return Shown(at.index, f"{unmet[0]} has to be told, which is only wanted if something were possible that is not")
+
+
+def _last_answer(case: FailedCase) -> int | None:
+    return None if case.last_agent is None else case.last_agent.index
+
+
 def _unsound(case: FailedCase) -> Shown | None:
     """The audit of this very task says that even its reference does not score, or that a right conversation does not."""
     found = next(((kind, evidence) for kind, evidence in case.audit_findings if kind in _CANNOT_SCORE), None)
@@ -143,6 +174,8 @@ def _failing_reference(case: FailedCase) -> Shown | None:
     there = [(call["tool"], call["arguments"]) for call in case.extra] + [(action["tool"], action["wanted"]) for action in case.missing]
     if not all(any(_is_on(tool, arguments or {}, evidence) for evidence in refused) for tool, arguments in there):
         return None
+    if any("pay" not in name for action in case.missing for name in action.get("differing") or ()):
+        return None  # another thing was done, not the same in a way that works
     return Shown(case.extra[0]["turn"], f"by the audit: the reference's own call is refused ({refused[0][:120]}), the agent's was not")
 
 
@@ -155,5 +188,7 @@ RULES = (
     FaultRule("reference's call fails", TASK, "the audit of the task, extra writes", _failing_reference),
     FaultRule("reference against the policy", TASK, "reference actions, policy, what the tools returned", _against_policy),
     FaultRule("reference pays without the change", TASK, "reference actions, policy, extra writes", _paid_without_change),
+    FaultRule("has to be said word by word", TASK, "what had to be told", _word_by_word),
+    FaultRule("sum that nobody wanted", TASK, "what had to be told, scenario, the user's words", _sum_of_nothing),
     FaultRule("choice left open", TASK, "the nearest call, scenario, the user's words", _open_choice),
 )

@@ -6,13 +6,20 @@ unknown.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from tau2_logging.analysis.deep.attribution.accusation import AGENT, FaultRule, Shown
 from tau2_logging.analysis.deep.attribution.failed_case import TRANSFER_TOOL, FailedCase, call_failed, named_things
 from tau2_logging.analysis.deep.attribution.procedures import asked_for_human
+from tau2_logging.analysis.deep.reading.recorded import Row
 from tau2_logging.analysis.deep.root_causes import cause_of
+from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
 
+LONG = 9
+"""From how many digits on a number is that of an order or a parcel."""
+_NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?!\w)")
+_HANDS_OVER = re.compile(r"\btransfer\w* (you|to)\b|human agent", re.IGNORECASE)
 _OF_THE_MODEL = ("no usable reply", "loop", "too many errors", "out of steps")
 
 
@@ -31,11 +38,30 @@ def _not_told(case: FailedCase) -> Shown | None:
 
 
 def _answer(case: FailedCase) -> int | None:
-    """Return the agent's first words after its last call: the answer that lacks it; its last words if it says nothing then."""
-    results = [message.index for message in case.messages if message.role == "tool"]
-    words = [message.index for message in case.messages if message.role == "assistant" and message.text]
-    after = [index for index in words if results and index > results[-1]]
-    return next(iter(after or words[-1:]), None)
+    """Return the agent's words that hold another number of the same kind; else its first after its last call: the answer that lacks it;
+    its last words if it says nothing then."""
+    wanted = case.evidence.unmet("communicate")
+    words = [message for message in case.messages if message.role == "assistant" and message.text]
+    wrong = [found for message in words for text in wanted if (found := _nearest_number(text, message.text)) is not None]
+    if wrong:
+        nearest = min(wrong)
+        return next(message.index for message in words if any(_nearest_number(text, message.text) == nearest for text in wanted))
+    called = max((call["turn"] for call in case.evidence.calls if call["requestor"] != "user"), default=None)
+    after = [message.index for message in words if called is not None and message.index > called]
+    return next(iter(after or [message.index for message in words[-1:]]), None)
+
+
+def _nearest_number(wanted: str, text: str) -> float | None:
+    """Return how far the nearest number in a text is from a wanted one, as a share of it: of those written alike, and at most a third of
+    it away; long ones are no amounts, but numbers of something, and only have to be as long."""
+    if not _NUMBER.fullmatch(wanted):
+        return None
+    alike = [found for found in _NUMBER.findall(text) if ("." in found) == ("." in wanted)]
+    if len(wanted) >= LONG:
+        return 0.0 if any(len(found) == len(wanted) and found != wanted for found in alike) else None
+    value = float(wanted.replace(",", ""))
+    far = [abs(float(found.replace(",", "")) - value) / value for found in alike] if value else []
+    return min((one for one in far if 0 < one <= 1 / 3), default=None)
 
 
 def _cause(*names: str) -> Callable[[FailedCase], Shown | None]:
@@ -56,7 +82,17 @@ def _wrong_write(case: FailedCase) -> Shown | None:
     if not near or not (case.lost & {"DB", "ACTION", "ENV_ASSERTION"} or not case.lost):
         return None
     at = next((call["turn"] for call in case.evidence.calls if call["position"] == near[0].get("nearest_position")), None)
-    return Shown(at, f"{near[0]['tool']} was called with other arguments than the reference has: {', '.join(near[0]['differing'] or ())}")
+    names = ", ".join(near[0]["differing"] or ())
+    return Shown(_first_told(case, near[0], at), f"{near[0]['tool']} was called with other arguments than the reference has: {names}")
+
+
+def _first_told(case: FailedCase, action: Row, at: int | None) -> int | None:
+    """Return the message in which the agent first names what it then does wrong; the call if it does not."""
+    call = next((call for call in case.evidence.calls if call["position"] == action.get("nearest_position")), None)
+    if call is None or at is None:
+        return at
+    told = case.first_named(set(leaves(call["arguments"] or {})) - set(leaves(action["wanted"])), at)
+    return at if told is None else told
 
 
 def _extra_write(case: FailedCase) -> Shown | None:
@@ -91,6 +127,9 @@ def _handed_over(case: FailedCase) -> Shown | None:
     if not case.missing or case.said is None or any(action["tool"] == TRANSFER_TOOL for action in case.evidence.actions):
         return None
     at = next((call["turn"] for call in case.evidence.calls if call["tool"] == TRANSFER_TOOL and not call_failed(call)), None)
+    offered = case.last_agent if case.ended_by == "###TRANSFER###" else None
+    if at is None and offered is not None and _HANDS_OVER.search(offered.text):
+        at = offered.index
     if at is None or asked_for_human(case.said, at):
         return None
     return Shown(at, f"the agent hands over to a human; {case.missing[0]['tool']} is missing")

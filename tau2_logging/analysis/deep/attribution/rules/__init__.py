@@ -1,0 +1,1 @@
+"""The rules that say whose fault a failure is, by whose fault."""
