@@ -2,6 +2,7 @@
 
 python -m benchmarks.attribution scripted [--trials 4] [--tasks N]    scripted simulations with known culprits
 python -m benchmarks.attribution public FOLDER [--write|--held-out]             labelled public results files, which lie in FOLDER
+python -m benchmarks.attribution first                                what was said of held-out labels before rules were mended on them
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ def main() -> None:
     of_public.add_argument("folder", type=Path)
     of_public.add_argument("--write", action="store_true", help="keep the decisions in tests/golden/attribution")
     of_public.add_argument("--held-out", action="store_true", help="the labels that the rules were not written on")
+    kinds.add_parser("first")
     args = parser.parse_args()
-    if args.kind == "public":
+    if args.kind == "first":
+        public.first()
+    elif args.kind == "public":
         public.measure(args.folder, args.write and not args.held_out, args.held_out)
     else:
         scripted.measure(args.trials, args.tasks)

@@ -1,22 +1,26 @@
 """The rules on the labelled public results files: `python -m benchmarks.attribution public FOLDER`.
 
-Prints the confusion matrix and each rule's precision. With `--held-out` it takes the labels that no rule was written on. With `--write` it
-keeps what the rules decided, by ids, in tests/golden/attribution/decisions.jsonl; the table of precisions in the package is counted from
-it by a test.
+Prints precision and share found of each fault, and each rule's precision. With `--held-out` it takes the labels that no rule was written
+on when they were made; `python -m benchmarks.attribution first` prints what was said of those the first time. With `--write` it keeps
+what the rules decided, by ids, in tests/golden/attribution/decisions.jsonl; the table of precisions in the package is counted from it by
+a test.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from tau2_logging.analysis import LogAnalyzer
 from tau2_logging.analysis.deep.attribution.attribute import attribution
 from tau2_logging.analysis.deep.reading.recorded import records
+from tau2_logging.statistics.intervals import wilson
 
+QUANTILE = 1.959964
+"""Of the normal distribution, for 95 % intervals."""
 GOLDEN = Path(__file__).resolve().parents[2] / "tests" / "golden" / "attribution"
 
 Row = dict[str, Any]
@@ -62,20 +66,43 @@ def _turns(labels: Iterable[Row], decided: Iterable[Row]) -> Iterator[int]:
             yield abs(int(mine["turn"]) - int(row["turn"]))
 
 
-def measure(folder: Path, write: bool, held_out: bool = False) -> None:
-    """Print how the rules agree with the labels, or with those that no rule was written on."""
-    labels = rows_of("held_out.jsonl" if held_out else "labels.jsonl")
-    labelled = {key_of(row) for row in labels}
-    decided = list(decisions(folder, dict.fromkeys(row["file"] for row in labels)))
-    decided = [row for row in decided if key_of(row) in labelled]
+def tell(labels: Sequence[Row], decided: Iterable[Row]) -> None:
+    """Print precision and share found of each fault with Wilson's 95 % intervals, how far off the turns are, and each rule."""
+    decided = list(decided)
     table = confusion(labels, decided)
     for fault in sorted({fault for pair in table for fault in pair}):
-        hits = table[fault, fault]
+        right = table[fault, fault]
         said, meant = (sum(number for pair, number in table.items() if pair[at] == fault) for at in (1, 0))
-        print(f"{fault:8} said {said:2}, right {hits:2}; labelled {meant:2}")
+        print(
+            f"{fault:14} said {said:3}, right {right:3}, labelled {meant:3}; precision {_share(right, said)}, found {_share(right, meant)}"
+        )
     turns = list(_turns(labels, decided))
     print(f"turn: of {len(turns)} right decisions {turns.count(0)} exact, {sum(far <= 2 for far in turns)} within two messages")
     for rule, (right, of) in by_rule(labels, decided).items():
         print(f"  {right:2} of {of:2}  {rule}")
+
+
+def _share(part: int, whole: int) -> str:
+    if not whole:
+        return "-"
+    low, high = wilson(part / whole, whole, QUANTILE)
+    return f"{part / whole:.2f} ({low:.2f} to {high:.2f})"
+
+
+def measure(folder: Path, write: bool, held_out: bool = False) -> None:
+    """Print how the rules agree with the labels, or with those that no rule was written on, as far as their files lie in the folder."""
+    labels = [row for row in rows_of("held_out.jsonl" if held_out else "labels.jsonl") if (folder / row["file"]).exists()]
+    labelled = {key_of(row) for row in labels}
+    decided = [row for row in decisions(folder, dict.fromkeys(row["file"] for row in labels)) if key_of(row) in labelled]
+    tell(labels, decided)
     if write:
         (GOLDEN / "decisions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in decided), encoding="utf-8")
+
+
+def first() -> None:
+    """Print for each round of held-out labels what the rules had said of it before they were mended on it. No file is needed."""
+    labels, said = rows_of("held_out.jsonl"), {key_of(row): row for row in rows_of("held_out_decisions.jsonl")}
+    for number in sorted({row["round"] for row in labels}):
+        mine = [row for row in labels if row["round"] == number]
+        print(f"round {number}: {len(mine)} simulations of {len({row['file'] for row in mine})} files")
+        tell(mine, [said[key_of(row)] for row in mine])

@@ -51,32 +51,6 @@ APPLY: dict[str, tuple[str, dict[str, Any]]] = {
             scenario="You ordered it by mistake and want to cancel.",
         ),
     ),
-    "said yes where its scenario says otherwise": (
-        "user",
-        said(
-            "U: Another lamp and another bottle, please.",
-            ("get_order_details", {"order_id": "#W1"}, "{}"),
-            "A: Lamp 2222222 and bottle 3333333. Do you confirm?",
-            "U: Yes, please.",
-            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555", "6"], "new_item_ids": ["2222222", "3"]}, "{}"),
-            "A: Done.",
-            actions=(RED_LAMP,),
-            scenario="If the agent asks for confirmation, only exchange the lamp.",
-        ),
-    ),
-    "did not ask what it wants to know": (
-        "user",
-        said(
-            "U: Cancel my order.",
-            DONE,
-            "A: Done.",
-            "U: Thanks. ###STOP###",
-            actions=(),
-            scenario="You want to know the total refund.",
-            reward_breakdown={"COMMUNICATE": 0.0},
-            communicate_checks=[{"info": "42.00", "met": False}],
-        ),
-    ),
     "has to be said word by word": (
         "task",
         said(
@@ -111,6 +85,7 @@ APPLY: dict[str, tuple[str, dict[str, Any]]] = {
             "A: Done.",
             "U: ###STOP###",
             actions=(RED_LAMP,),
+            scenario="You want to pay less.",
         ),
     ),
     "handed over": (
@@ -267,7 +242,7 @@ def test_a_rule_decides_the_conversation_that_it_is_made_for(rule: str, tmp_path
 def test_there_is_a_conversation_for_every_rule() -> None:
     """But of faults that are injected (tests/integration/test_tool_faults.py) and of what an audit found (test_known_culprits.py): a
     conversation made by hand does not hold them."""
-    elsewhere = {"fault on purpose", "task cannot be solved", "reference's call fails"}
+    elsewhere = {"fault on purpose", "task cannot be solved"}
     assert {rule.name for rule in FAULT_RULES} - elsewhere == set(APPLY)
 
 
@@ -312,30 +287,43 @@ NOT: dict[str, tuple[str, dict[str, Any]]] = {
             scenario="You ordered it by mistake and want to cancel.",
         ),
     ),
-    "a user that does what its scenario has ready for a confirmation": (
+    "an agent that asks whether there is anything else asks for nothing": (
+        "user",
+        said("U: Hello.", "A: #W1234567 cannot be cancelled. Is there anything else I can assist you with?", "U: No. Thanks. ###STOP###"),
+    ),
+    "a scenario that wants the order cancelled": (
         "user",
         said(
-            "U: Another lamp and another bottle, please.",
-            ("get_order_details", {"order_id": "#W1"}, "{}"),
-            "A: Lamp 2222222 and bottle 3333333. Do you confirm?",
-            "U: Actually yes, only the lamp.",
-            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555", "6"], "new_item_ids": ["2222222", "3"]}, "{}"),
+            "U: I cannot pay for all of it.",
+            "A: I cannot remove one item. I could cancel the whole order.",
+            "U: Yes, cancel the whole order.",
+            ("cancel_pending_order", {"order_id": "#W7", "reason": "no longer needed"}, "{}"),
             "A: Done.",
+            "U: ###STOP###",
             actions=(RED_LAMP,),
-            scenario="If the agent asks for confirmation, only exchange the lamp.",
+            scenario="If it cannot be paid, cancel the order.",
         ),
     ),
-    "a user that asks how much it gets back": (
+    "a wrong zip code that was put right": (
         "user",
         said(
-            "U: Cancel my order. How much do I get back?",
-            DONE,
-            "A: Done.",
-            "U: Thanks. ###STOP###",
-            actions=(),
-            scenario="You want to know the total refund.",
-            reward_breakdown={"COMMUNICATE": 0.0},
-            communicate_checks=[{"info": "42.00", "met": False}],
+            "U: My zip code is 90210.",
+            ("find_user_id_by_name_zip", {"zip": "90210"}, "Error: User not found"),
+            "A: And your email?",
+            "U: a.b77@example.com",
+            ("find_user_id_by_email", {"email": "a.b77@example.com"}, "u_1"),
+            "A: I cannot cancel it.",
+            "U: Bye. ###STOP###",
+        ),
+    ),
+    "what the customer chose was refused": (
+        "task",
+        said(
+            "U: Cancel #W1234567, ordered by mistake.",
+            ASKED,
+            "U: Yes.",
+            ("cancel_pending_order", {"order_id": "#W1234567", "reason": "ordered by mistake"}, "Error: Non-pending order"),
+            "A: No.",
         ),
     ),
     "a sum that the customer asks for": (

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any
 
 from tau2_logging.analysis.deep.attribution.accusation import TASK, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, named_things, says_yes
+from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, named_things, says_yes
 from tau2_logging.analysis.deep.attribution.rules.reservation_policy import forbidden_reference
 from tau2_logging.analysis.deep.attribution.rules.value_words import words_of
 from tau2_logging.analysis.deep.reading.recorded import Row
@@ -70,6 +70,9 @@ def _is_clean(case: FailedCase) -> bool:
 def _chosen_by_user(case: FailedCase, action: Row) -> tuple[int, str, str, str] | None:
     """Return (turn, argument, wanted, given) if the nearest call differs in nothing but texts that the customer chose freely."""
     differing: Mapping[str, Any] = action.get("differing") or {}
+    made = next((call for call in case.evidence.calls if call["position"] == action.get("nearest_position")), None)
+    if made is None or call_failed(made):
+        return None
     if not differing or not case.scenario or any(how != "different" for how, _, _ in differing.values()):
         return None
     found = None
@@ -166,26 +169,8 @@ def _unsound(case: FailedCase) -> Shown | None:
     return None if found is None else Shown(_refusal(case), f"by the audit: {_CANNOT_SCORE[found[0]]} ({found[1][:120]})")
 
 
-def _failing_reference(case: FailedCase) -> Shown | None:
-    """A write of the reference is refused by its tool, so that who does it rightly changes the database and the reference does not."""
-    refused = [evidence for kind, evidence in case.audit_findings if kind == "reference_write_errs"]
-    if not refused or not case.extra or case.unconfirmed or not case.lost_state:
-        return None
-    there = [(call["tool"], call["arguments"]) for call in case.extra] + [(action["tool"], action["wanted"]) for action in case.missing]
-    if not all(any(_is_on(tool, arguments or {}, evidence) for evidence in refused) for tool, arguments in there):
-        return None
-    if any("pay" not in name for action in case.missing for name in action.get("differing") or ()):
-        return None  # another thing was done, not the same in a way that works
-    return Shown(case.extra[0]["turn"], f"by the audit: the reference's own call is refused ({refused[0][:120]}), the agent's was not")
-
-
-def _is_on(tool: str, arguments: Mapping[str, Any], evidence: str) -> bool:
-    return evidence.startswith(f"{tool}(") and any(name in evidence.casefold() for name in named_things(arguments))
-
-
 RULES = (
     FaultRule("task cannot be solved", TASK, "the audit of the task", _unsound),
-    FaultRule("reference's call fails", TASK, "the audit of the task, extra writes", _failing_reference),
     FaultRule("reference against the policy", TASK, "reference actions, policy, what the tools returned", _against_policy),
     FaultRule("reference pays without the change", TASK, "reference actions, policy, extra writes", _paid_without_change),
     FaultRule("has to be said word by word", TASK, "what had to be told", _word_by_word),

@@ -24,6 +24,10 @@ from tau2_logging.analysis.deep.reading.recorded import Row
 from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
 
 _ASKS = re.compile(r"\?|\b(confirm|reply|please (provide|tell|let me know|choose|share))\b", re.IGNORECASE)
+_CLOSING = re.compile(
+    r"[^.?!\n]*\b(anything else|any(thing)? (other|further)|(other|further|more|any) (assistance|help))\b[^.?!\n]*\?", re.IGNORECASE
+)
+"""What an agent asks when it has nothing to ask."""
 _TOKEN = re.compile(r"#?\w*\d[\w.@-]*\w|\b[\w.]+@[\w.]+\w")
 _FACT = re.compile(rf"{_TOKEN.pattern}|(?=.*\d)[\w ,.#-]{{8,}}")
 """What is made up as a whole: an identifier, an amount, a date, the first line of an address."""
@@ -31,6 +35,7 @@ _IDENTITY = re.compile(r"\b[a-z]+(?:_[a-z]+)*_\d{3,}\b|#\w*\d\w+|\b[\w.]+@[\w.]+
 """User ids, order numbers and addresses of mail in a scenario."""
 _OWN = re.compile(r"name|email|zip|phone|address|birth")
 """Arguments whose values only the customer knows."""
+_WHO = "find_user_id"
 _REFUSES = re.compile(
     r"\b(do not|don'?t|can(not|'?t)|would(n'?t| not)|prefer not|rather not|not going) "
     r"(to )?(have|know|remember|recall|say|tell|share|give|provide|want to say)\b"
@@ -52,7 +57,7 @@ _BIG_ACTS = {"book": r"\bbook|new flight|new reservation|purchase|\bbuy\b", "can
 
 def _hung_up(case: FailedCase) -> Shown | None:
     last = case.last_user
-    if last is None or not _proposed_and_lost(case) or not says_yes(_words(last.text)):
+    if last is None or not _proposed_and_lost(case) or not says_yes(_last_words(case)):
         return None
     return Shown(
         last.index, f"the user agrees and ends the conversation ({case.ended_by}) in one message: {_names(case)} could not be made"
@@ -61,7 +66,7 @@ def _hung_up(case: FailedCase) -> Shown | None:
 
 def _left_while_asked(case: FailedCase) -> Shown | None:
     last = case.last_user
-    if last is None or not _proposed_and_lost(case) or says_yes(_words(last.text)) or declines(_words(last.text)):
+    if last is None or not _proposed_and_lost(case) or says_yes(_last_words(case)) or declines(_last_words(case)):
         return None
     return Shown(last.index, f"the agent had proposed {_names(case)} and asked; the user leaves ({case.ended_by}) without an answer")
 
@@ -76,7 +81,7 @@ def _proposed_and_lost(case: FailedCase) -> bool:
         or not case.lost_only("DB", "ACTION", "ENV_ASSERTION", "NL_ASSERTION", "COMMUNICATE")
     ):
         return False
-    if case.acted_after(asked.index) or case.extra or case.was_transferred or not _ASKS.search(asked.text):
+    if case.acted_after(asked.index) or case.extra or case.was_transferred or not _ASKS.search(_CLOSING.sub("", asked.text)):
         return False
     proposed = [action for action in case.missing if _is_named(action, asked.text)]
     rest = [action for action in case.missing if action not in proposed]
@@ -100,6 +105,12 @@ def _is_named(action: Row, text: str) -> bool:
 
 def _names(case: FailedCase) -> str:
     return ", ".join(dict.fromkeys(action["tool"] for action in case.missing))
+
+
+def _last_words(case: FailedCase) -> str:
+    """Return what the user says after the agent's last words, in one message or several."""
+    after = case.last_agent.index if case.last_agent is not None else -1
+    return _words(" ".join(message.text for message in case.messages if message.role == "user" and message.index > after))
 
 
 def _words(text: str) -> str:
@@ -139,8 +150,10 @@ def _values_in_place(case: FailedCase) -> list[str]:
 
 
 def _came_right(case: FailedCase, call: Row, names: set[str]) -> bool:
-    """Return whether what a reference action is done to was found later: the wrong value had no consequence."""
-    later = (one for one in case.evidence.calls if one["position"] > call["position"] and not call_failed(one))
+    """Return whether what a reference action is done to, or who the customer is, was found later: the wrong value had no consequence."""
+    later = [one for one in case.evidence.calls if one["position"] > call["position"] and not call_failed(one)]
+    if str(call["tool"]).startswith(_WHO):
+        return any(str(one["tool"]).startswith(_WHO) for one in later)
     return any(named_things(one["arguments"] or {}) & names for one in later)
 
 
