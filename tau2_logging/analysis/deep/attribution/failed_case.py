@@ -22,7 +22,12 @@ STATE_PARTS = frozenset({"DB", "ACTION", "ENV_ASSERTION"})
 END_TOKENS = ("###STOP###", "###TRANSFER###", "###OUT-OF-SCOPE###")
 TRANSFER_TOOL = "transfer_to_human_agents"
 
-_READS = re.compile(r"^(get|find|search|list|check|calculate|think|lookup|fetch|read|view|show|count|transfer|done|run_speed|can)(_|$)")
+_WRITES = re.compile(
+    r"^(add|approve|apply|assign|book|cancel|change|close|create|delete|disable|edit|enable|exchange|file|grant|insert|issue|lock|make|modify"
+    r"|move|open|order|pay|place|post|process|put|reboot|refuel|refund|register|remove|rename|replace|request|reset|resume|return|schedule|send"
+    r"|set|submit|suspend|toggle|unlock|update|upgrade|upload|write)(_|$)"
+)
+_READS = re.compile(r"^(get|find|search|list|check|calculate|lookup|fetch|read|view|show|count|run_speed|can)(_|$)")
 _YES = re.compile(
     r"\b(yes|yep|yeah|confirm(ed)?|proceed|go ahead|please do|approve[ds]?|authori[sz]e|that('| i)?s (correct|right|fine)"
     r"|sounds (good|right|perfect|great|fine|appropriate)|correct|agreed?|sure|ok(ay)?|cancel it|do it|perfect)\b",
@@ -42,7 +47,12 @@ _DETAIL = re.compile(r"\b(payment|refund|reason)\b[^?]*\?|\b(payment method|reas
 
 def may_write(tool: str, tool_type: object) -> bool:
     """Return whether a tool changes the database: as the record says, or if it does not say, by the verb in its name."""
-    return tool_type == "write" if isinstance(tool_type, str) else not _READS.match(tool)
+    return tool_type == "write" if isinstance(tool_type, str) else bool(_WRITES.match(tool))
+
+
+def only_reads(tool: str, tool_type: object) -> bool:
+    """Return whether a tool surely leaves the database as it is; of a tool that neither record nor verb tells of, nothing is sure."""
+    return tool_type == "read" if isinstance(tool_type, str) else bool(_READS.match(tool))
 
 
 def entity_ids(arguments: Mapping[str, Any]) -> set[str]:

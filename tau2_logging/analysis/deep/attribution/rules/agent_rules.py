@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 
 from tau2_logging.analysis.deep.attribution.accusation import AGENT, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import TRANSFER_TOOL, FailedCase, call_failed, named_things
+from tau2_logging.analysis.deep.attribution.failed_case import TRANSFER_TOOL, FailedCase, call_failed, may_write, named_things
 from tau2_logging.analysis.deep.attribution.procedures import asked_for_human
 from tau2_logging.analysis.deep.reading.recorded import Row
 from tau2_logging.analysis.deep.root_causes import cause_of
@@ -115,8 +115,12 @@ def _gave_up(case: FailedCase) -> Shown | None:
     errors = [call for call in case.evidence.calls if call_failed(call)]
     if not case.missing or not errors or case.extra or not case.messages:
         return None
-    tried = {action["tool"] for action in case.missing}
-    last = [call for call in errors if call["tool"] in tried]
+    tried, names = {action["tool"] for action in case.missing}, {name for action in case.missing for name in named_things(action["wanted"])}
+    last = [
+        call
+        for call in errors
+        if call["tool"] in tried or (may_write(call["tool"], call["tool_type"]) and named_things(call["arguments"] or {}) & names)
+    ]
     return (
         Shown(last[-1]["turn"], f"{last[-1]['tool']} failed and was not put right: {str(last[-1]['error_text'])[:100]}") if last else None
     )

@@ -6,12 +6,20 @@ What a scenario means is not understood: a rule applies only to what its words g
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import pairwise
 
 from tau2_logging.analysis.deep.attribution.accusation import USER, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
+from tau2_logging.analysis.deep.attribution.failed_case import STATE_PARTS, FailedCase, call_failed
 from tau2_logging.analysis.deep.attribution.rules.value_words import words_of
 from tau2_logging.analysis.deep.reading.recorded import Row
+from tau2_logging.analysis.deep.reading.recorded_conversation import SaidMessage
+from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
 
+_WHICH = re.compile(r"\bwhich\b[^.?!\n]*\?|\b(specify|choose|select|pick)\b|\b(tell me|let me know|confirm) which\b", re.IGNORECASE)
+_PROPOSES = re.compile(
+    r"\b(would you like to|shall i|should i|do you want (me )?to) (proceed|go ahead|exchange|modify|cancel|return)\b", re.IGNORECASE
+)
 _WHOLE = re.compile(r"\bcancel(ling|ing)? (all of |the |my |that |this )*(entire|whole|full) ", re.IGNORECASE)
 _MAY_CANCEL = re.compile(r"(?<!never want to )(?<!not want to )cancel (the |your |this |that )?(whole |entire )?order", re.IGNORECASE)
 
@@ -53,6 +61,42 @@ def _said_on_its_own(case: FailedCase, words: str, meant: str, before: int) -> i
     return None
 
 
+def _other_of_several(case: FailedCase) -> Shown | None:
+    """Asked which of several things that the agent names, the user names another than the reference has."""
+    if not case.lost & STATE_PARTS or case.unconfirmed:
+        return None
+    for action, call in _near(case):
+        wanted, given = set(leaves(action["wanted"])), set(leaves(call["arguments"] or {}))
+        for asked, answer in _asked_which(case, call["turn"]):
+            chosen = _held(given - wanted, asked) & _held(given - wanted, answer.text)
+            left = _held(wanted - given, asked)
+            if chosen and left and not _held(left, answer.text):
+                return Shown(answer.index, f"asked which, {sorted(left)[0]} among others, the user names {sorted(chosen)[0]}")
+    return None
+
+
+def _near(case: FailedCase) -> Iterator[tuple[Row, Row]]:
+    """Yield missing reference writes with the nearest call of the same tool, if that is no other reference action."""
+    for action in case.missing:
+        call = next((call for call in case.evidence.calls if call["position"] == action.get("nearest_position")), None)
+        if call is not None and action.get("same_tool") and (call_failed(call) or call in case.extra):
+            yield action, call
+
+
+def _asked_which(case: FailedCase, before: int) -> Iterator[tuple[str, SaidMessage]]:
+    """Yield what the agent says and what the user answers, if the agent asks which of several and proposes none."""
+    spoken = [message for message in case.said_before(before, "user", "assistant") if message.text]
+    for asked, answer in pairwise(spoken):
+        if asked.role == "assistant" and answer.role == "user" and _WHICH.search(asked.text) and not _PROPOSES.search(asked.text):
+            yield asked.text, answer
+
+
+def _held(values: set[str], text: str) -> set[str]:
+    """Return those of some identifiers that a text holds."""
+    said = text.casefold()
+    return {value for value in values if len(value) >= 5 and re.search(r"\d", value) and value in said}
+
+
 def _whole_order(case: FailedCase) -> Shown | None:
     """The user, told what cannot be done, has a whole order cancelled that the reference leaves alone: an agent may not refuse that."""
     cancels = [call for call in case.extra if call["tool"] == "cancel_pending_order"]
@@ -67,6 +111,7 @@ def _whole_order(case: FailedCase) -> Shown | None:
 
 
 RULES = (
+    FaultRule("named another of several", USER, "questions which of several, the user's answer", _other_of_several),
     FaultRule("named another value than its scenario", USER, "the nearest call, scenario, the user's words", _other_value),
     FaultRule("had the whole order cancelled", USER, "extra cancellations, the user's words", _whole_order),
 )

@@ -77,7 +77,7 @@ def _chosen_by_user(case: FailedCase, action: Row) -> tuple[int, str, str, str] 
         return None
     found = None
     for name, (_, wanted, given) in differing.items():
-        turn = _chosen_in(case, name, wanted, given) if isinstance(wanted, str) and isinstance(given, str) else None
+        turn = _chosen_in(case, name, wanted, given) if isinstance(wanted, str) and isinstance(given, str) and given else None
         if turn is None or _in_scenario(case, wanted) or _in_scenario(case, given):
             return None
         found = (turn, name.replace("_", " "), str(wanted), str(given))

@@ -6,7 +6,7 @@ import json
 import re
 
 from tau2_logging.analysis.deep.attribution.accusation import TOOLS, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, may_write
+from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, may_write, only_reads
 from tau2_logging.analysis.deep.reading.recorded import Row
 
 _BROKEN = re.compile(
@@ -41,7 +41,7 @@ def _contradicts(case: FailedCase) -> Shown | None:
         return None
     seen: dict[str, str] = {}
     for call in case.evidence.calls:
-        if may_write(call["tool"], call["tool_type"]):
+        if not only_reads(call["tool"], call["tool_type"]):
             seen.clear()
         elif not call_failed(call):
             key = f"{call['tool']} {json.dumps(call['arguments'], sort_keys=True, default=str)}"
