@@ -39,6 +39,18 @@ APPLY: dict[str, tuple[str, dict[str, Any]]] = {
             "A: No.",
         ),
     ),
+    "named another of several": (
+        "user",
+        said(
+            "U: Another lamp, please.",
+            "A: There are 1111111 (red) and 2222222 (blue). Which one?",
+            "U: I take 2222222. Yes.",
+            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}"),
+            "A: Done.",
+            actions=(RED_LAMP,),
+            scenario="You want a red lamp for a green one.",
+        ),
+    ),
     "named another value than its scenario": (
         "user",
         said(
@@ -250,6 +262,32 @@ NOT: dict[str, tuple[str, dict[str, Any]]] = {
     "who declines what was proposed has not hung up": (
         "user",
         said("U: Hello.", ASKED, "U: I won't go ahead with that, thanks. ###STOP###"),
+    ),
+    "who takes the only thing that was proposed has not chosen": (
+        "user",
+        said(
+            "U: Another lamp, please.",
+            "A: There are 1111111 (red) and 2222222 (blue). Would you like to proceed with 2222222, which is in stock? Tell me which one.",
+            "U: I take 2222222. Yes.",
+            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}"),
+            "A: Done.",
+            actions=(RED_LAMP,),
+            scenario="You want a red lamp for a green one.",
+        ),
+    ),
+    "who chooses does not answer for what was not told": (
+        "user",
+        said(
+            "U: Another lamp, please.",
+            "A: There are 1111111 (red) and 2222222 (blue). Which one?",
+            "U: I take 2222222. Yes.",
+            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}"),
+            "A: Done.",
+            actions=(RED_LAMP,),
+            scenario="You want a red lamp for a green one.",
+            reward_breakdown={"DB": 0.0, "COMMUNICATE": 0.0},
+            communicate_checks=[{"info": "42", "met": False}],
+        ),
     ),
     "the agent had acted before the user left": (
         "user",

@@ -10,15 +10,20 @@ from collections.abc import Mapping
 MEASURED: Mapping[str, tuple[int, int]] = {
     "reference against the policy": (20, 20),
     "reference pays without the change": (1, 1),
-    "choice left open": (6, 6),
-    "hung up before the agent could act": (4, 4),
-    "fact that is nowhere": (5, 7),
+    "choice left open": (7, 8),
+    "hung up before the agent could act": (7, 7),
+    "fact that is nowhere": (12, 15),
+    "withheld what the scenario says": (1, 1),
     "had something else done": (3, 3),
-    "wrote before the customer agreed": (3, 3),
-    "information not given": (16, 22),
-    "gave up after its own error": (3, 4),
-    "other arguments": (10, 19),
-    "extra change": (13, 19),
+    "named another of several": (4, 4),
+    "had the whole order cancelled": (2, 2),
+    "model broke off or went round in circles": (0, 1),
+    "wrote before the customer agreed": (10, 14),
+    "information not given": (28, 38),
+    "gave up after its own error": (5, 9),
+    "other arguments": (25, 42),
+    "extra change": (18, 25),
+    "handed over": (2, 2),
 }
 """Rule -> (right, of how many simulations that it decided)."""
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from tau2_logging.analysis.deep.attribution.accusation import USER, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import STATE_PARTS, FailedCase, call_failed
+from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed
 from tau2_logging.analysis.deep.attribution.rules.value_words import words_of
 from tau2_logging.analysis.deep.reading.recorded import Row
 from tau2_logging.analysis.deep.reading.recorded_conversation import SaidMessage
@@ -63,7 +63,7 @@ def _said_on_its_own(case: FailedCase, words: str, meant: str, before: int) -> i
 
 def _other_of_several(case: FailedCase) -> Shown | None:
     """Asked which of several things that the agent names, the user names another than the reference has."""
-    if not case.lost & STATE_PARTS or case.unconfirmed:
+    if not case.lost_state or case.unconfirmed:
         return None
     for action, call in _near(case):
         wanted, given = set(leaves(action["wanted"])), set(leaves(call["arguments"] or {}))
