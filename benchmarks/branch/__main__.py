@@ -71,7 +71,7 @@ def _recorded(config: RunConfig, cases: list[PlantedCase]) -> list[RebuiltSimula
     """Return the conversations of all cases, in which the planted mistakes were made."""
     harness, refused = Tau2Harness.load(), RefusedSimulations()
     with recording(cases):
-        folder, _ = run_given(config, harness, {"mock": [planted_task(case) for case in cases]})
+        folder = run_given(config, harness, {"mock": [planted_task(case) for case in cases]}).folder
     with ConversationRebuilder(harness) as rebuilder:
         rebuilt = SimulationRebuilder(harness, rebuilder).all(read_saved([folder]), refused)
     assert not refused.found, refused.rows()

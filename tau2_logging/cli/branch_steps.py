@@ -118,8 +118,8 @@ def _scan(player: BranchPlayer, args: argparse.Namespace, swap: Swap) -> int:
         return {turn: (tally.solved, tally.scored) for (_, turn), tally in tallies.items()}
 
     decision = find_decisive_turn(curve, _first(origin), args.budget, ask)
-    if player.stopped and not decision.complete:
-        decision = replace(decision, simulations=sum(curve.scored.values()) + unscored, remark="it was interrupted")
+    if player.stopped is not None and not decision.complete:
+        decision = replace(decision, simulations=sum(curve.scored.values()) + unscored, remark="it was ended early")
     print("\n".join(scan_lines(origin, swap, curve, decision)))
     if unscored:
         print(f"{unscored} simulations have no reward, and count for nothing")
@@ -133,8 +133,8 @@ def _progress(times: Mapping[int, int]) -> None:
 
 
 def _tell_files(player: BranchPlayer, row: Mapping[str, object], is_known: bool) -> None:
-    """Keep what is known. Raises KeyboardInterrupt if the command was stopped: what it had found by then is kept."""
+    """Keep what is known. Raises what the command was stopped by: what it had found by then is kept."""
     kept = f"kept in {keep(player.origin, row)}; " if is_known else ""
     print(f"{kept}runs: {player.config.log_dir}/runs ({len(player.runs)})", flush=True)
-    if player.stopped:
-        raise KeyboardInterrupt
+    if player.stopped is not None:
+        raise player.stopped

@@ -84,7 +84,7 @@ def _known(value: float) -> float | None:
 
 def branch_row(origin: RebuiltSimulation, turn: int, arms: Sequence[BranchedArm], player: BranchPlayer) -> dict[str, Any]:
     """Return the row of a branch."""
-    return {**_head(origin, "branch", player.runs), "at": turn, "arms": [arm.row(turn) for arm in arms], "complete": not player.stopped}
+    return {**_head(origin, "branch", player.runs), "at": turn, "arms": [arm.row(turn) for arm in arms], "complete": player.stopped is None}
 
 
 def scan_row(origin: RebuiltSimulation, swap: Swap, curve: ChanceCurve, decision: Decision, player: BranchPlayer) -> dict[str, Any]:

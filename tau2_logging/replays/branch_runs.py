@@ -18,8 +18,6 @@ from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.work.checkpoint import read_rows, was_interrupted
 from tau2_logging.statistics.score import is_solved
 
-STOPPED = (130, 143)
-
 
 @dataclass
 class Tally:
@@ -50,14 +48,14 @@ Tallies = dict[tuple[str, int], Tally]
 @dataclass
 class BranchPlayer:
     """Plays on from turns of one conversation. `runs` are the folders of the runs that it has made, `spent_usd` what they cost; `stopped`
-    says that a signal has ended the last of them, and that it plays no more."""
+    is what has ended the last of them, a signal or a full disk: it plays no more."""
 
     origin: RebuiltSimulation
     config: RunConfig
     runs: list[Path] = field(default_factory=list)
     spent_usd: float | None = 0.0
     started: int = 0
-    stopped: bool = False
+    stopped: BaseException | None = None
 
     def play(self, times: Mapping[int, int], swaps: Sequence[Swap]) -> Tallies:
         """Play on after each turn as often as `times` says, in every arm, or until a signal stops it. Raises UserError for what cannot be
@@ -71,7 +69,7 @@ class BranchPlayer:
     @property
     def is_over(self) -> bool:
         """Whether it was stopped, or --max-cost is reached."""
-        return self.stopped or self._is_spent
+        return self.stopped is not None or self._is_spent
 
     @property
     def _is_spent(self) -> bool:
@@ -85,10 +83,10 @@ class BranchPlayer:
             (arm_label(self.origin.saved.domain, swap.name), point.name, trial)
             for swap in swaps for point in points for trial in range(times[point.turn])
         }  # fmt: skip
-        folder, code = run_given(config, harness, {self.origin.saved.domain: harness.branch_tasks()}, keys)
-        self.runs.append(folder)
-        self.stopped = code in STOPPED
-        tallies = self._tallies(folder, config.log_dir, times, swaps)
+        made = run_given(config, harness, {self.origin.saved.domain: harness.branch_tasks()}, keys)
+        self.runs.append(made.folder)
+        self.stopped = made.stopped
+        tallies = self._tallies(made.folder, config.log_dir, times, swaps)
         for tally in tallies.values():
             self.spent_usd = None if self.spent_usd is None or tally.cost_usd is None else self.spent_usd + tally.cost_usd
         return tallies

@@ -18,7 +18,6 @@ from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tau2_logging.runner.work.checkpoint import read_rows, results_path, was_interrupted
 from tau2_logging.statistics.variance_parts import VariancePart, variance_parts
 
-STOPPED = (130, 143)
 NO_JUDGE = "no judge"
 
 
@@ -99,7 +98,7 @@ def rejudged(
     """Have every judge score all conversations, so many times. `config` says where, how fast, and what all of it may cost: what is left
     when that is spent is not judged. `told` hears of progress.
 
-    Raises UserError for a judge that cannot be asked, KeyboardInterrupt if it was stopped.
+    Raises UserError for a judge that cannot be asked, KeyboardInterrupt if it was stopped, Tau2LoggingError if it could not be written.
     """
     found = Rejudged(recordings)
     found.judgings.append(
@@ -143,11 +142,11 @@ def _run(
         config, domains=(first.domain,), num_trials=trials, task_ids=tuple(one.saved.task for one in recordings), num_tasks=None,
         judge_model=judge.asked_again(again), progress=False, quiet=True, run_name=None,
     )  # fmt: skip
-    folder, code = run_given(config, harness, {first.domain: tasks}, keys)
-    if code in STOPPED:
-        raise KeyboardInterrupt
-    _count(use, config.log_dir / f"tau2_{first.domain}.log", folder.name)
-    return folder, _verdicts(folder, recordings, use)
+    made = run_given(config, harness, {first.domain: tasks}, keys)
+    if made.stopped is not None:
+        raise made.stopped
+    _count(use, config.log_dir / f"tau2_{first.domain}.log", made.folder.name)
+    return made.folder, _verdicts(made.folder, recordings, use)
 
 
 def _verdicts(folder: Path, recordings: Sequence[RebuiltSimulation], use: JudgeUse) -> dict[Key, SavedVerdict]:

@@ -16,11 +16,12 @@ class Ending:
     are on disk; `notes` are worth knowing.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, resumable: bool = True) -> None:
         self.problems: list[str] = []
         self.notes: list[str] = []
         self.kept = 0
         self._directory = directory
+        self._resumable = resumable
 
     def stopped_by(self, failure: OSError) -> None:
         """Note that the run stopped because a row could not be kept."""
@@ -49,4 +50,4 @@ class Ending:
             self.notes.append(f"{path} was moved away or removed while the run went on; what came after is in a new file of that name")
 
     def _go_on(self, first: str) -> str:
-        return f"{first} and --resume {self._directory}"
+        return f"{first} and --resume {self._directory}" if self._resumable else f"{first} and start again"

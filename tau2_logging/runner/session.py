@@ -6,14 +6,14 @@ import queue
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from tau2_logging.errors import UserError
+from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.events import LEVELS
 from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.logger.clock import Clock
@@ -91,15 +91,20 @@ def run_in(config: RunConfig, tasks: Mapping[str, list[Any]] | None = None) -> P
         return session.folder.directory
 
 
-def run_given(
-    config: RunConfig, harness: Tau2Harness, tasks: Mapping[str, list[Any]], keys: Collection[Key] | None = None
-) -> tuple[Path, int]:
-    """Run tasks on a harness that is made already, without a word; returns the run's folder and its exit code.
+@dataclass(frozen=True)
+class GivenRun:
+    """A run that has ended: its folder, and the exception that ends the command if it was stopped by a signal or could not be written."""
 
-    `keys`: of these simulations only. Stopped by a signal, it is 130 or 143.
-    """
+    folder: Path
+    stopped: BaseException | None
+
+
+def run_given(config: RunConfig, harness: Tau2Harness, tasks: Mapping[str, list[Any]], keys: Collection[Key] | None = None) -> GivenRun:
+    """Run tasks on a harness that is made already, without a word. `keys`: of these simulations only."""
     with _session(config, console=Console(quiet=True), tasks=tasks, harness=harness, keys=keys) as session:
-        return session.folder.directory, session.run()
+        session.run()
+        unwritten = Tau2LoggingError(session.ending.problems[0]) if session.ending.problems else None
+        return GivenRun(session.folder.directory, KeyboardInterrupt() if session.stop.signal is not None else unwritten)
 
 
 def plan_of(config: RunConfig) -> tuple[RunPlan, str | None]:
@@ -170,7 +175,7 @@ class _Session:
         self.stop = Stop()
         self.notes: list[str] = [] if not folder.damaged else [damaged_note(folder.damaged)]
         self.notes += [choice.note] if choice.note is not None else []
-        self.ending = Ending(folder.directory)
+        self.ending = Ending(folder.directory, resumable=not self.harness.origin)
         self.replaced = 0
         self.left: list[Row] = []
         self.finished = set(folder.done)

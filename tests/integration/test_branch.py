@@ -254,6 +254,23 @@ def test_an_interrupted_scan_keeps_what_it_has_found(run: Path, tmp_path: Path, 
     assert "interrupted" in capsys.readouterr().err
 
 
+def test_a_full_disk_ends_a_scan(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """With one line and exit code 1, and without another batch that could not be written either."""
+    resource = pytest.importorskip("resource", reason="file-size limits need a Unix")
+    folder = _copy(run, tmp_path)
+    saved = next(saved for saved in read_saved([folder]) if saved.label == "mock" and len(saved.simulation["messages"]) > 5)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (30_000, hard))
+    try:
+        code = command.main([str(folder), saved.task, "--log-dir", str(tmp_path / "branches"), "--scan"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    said = capsys.readouterr().err.strip().splitlines()
+    assert code == 1
+    assert said[-1].endswith("make room and start again")
+    assert len(list((tmp_path / "branches/runs").iterdir())) == 1
+
+
 def _interrupt_in_batch(runs: Path, number: int) -> None:
     """Send this process SIGINT when a simulation of that run has ended."""
     until = time.monotonic() + LONG_S
