@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tau2_logging.analysis.load import choose_runs, load_log, nothing_found
-from tau2_logging.analysis.reader.block_reader import BlockReader
+from tau2_logging.analysis.load import as_paths, choose_runs, load_log, nothing_found
 from tau2_logging.analysis.reader.event_store import EventStore
 from tau2_logging.analysis.reader.file_reader import FileReader
 from tau2_logging.analysis.reader.line import Rejected
-from tau2_logging.analysis.reader.sources import BLOCK_BYTES, LONGEST_LINE, as_paths, is_plain
+from tau2_logging.analysis.reader.sources import BLOCK_BYTES, LONGEST_LINE, is_plain
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.errors import UserError
 
@@ -76,13 +75,13 @@ class GrowingLog:
         self._start(())
 
     def _start(self, names: Iterable[str]) -> None:
-        self._store, self._refused, self._blocks = EventStore(), list[Rejected](), BlockReader()
+        self._store, self._refused = EventStore(), list[Rejected]()
         self._files: list[_Growing] = []
         self._add(names)
 
     def _add(self, names: Iterable[str]) -> None:
         for name in names:
-            reader = FileReader(self._store, self._blocks, name, len(self._files), self._refused)
+            reader = FileReader(self._store, name, len(self._files), self._refused)
             self._files.append(_Growing(reader, Path(name)))
 
     def read(self, paths: Iterable[str | Path]) -> RunLog:

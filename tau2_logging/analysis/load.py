@@ -1,16 +1,15 @@
-"""FilesRead logs: `load_log`."""
+"""From files to a log: which files are meant, which of their runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tau2_logging.analysis.reader.block_reader import BlockReader
 from tau2_logging.analysis.reader.column_cache import ColumnCache, FilesRead
 from tau2_logging.analysis.reader.event_store import LIMIT_BYTES, EventStore
 from tau2_logging.analysis.reader.file_reader import FileReader
 from tau2_logging.analysis.reader.line import FileCounts, Rejected
-from tau2_logging.analysis.reader.sources import as_paths
+from tau2_logging.analysis.reader.sources import STDIN
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.errors import UserError
 
@@ -38,13 +37,55 @@ def _read(files: Sequence[str], limit_bytes: int, cache: ColumnCache) -> FilesRe
     """Return the content of files, parsed."""
     store = EventStore(limit_bytes)
     refused: list[Rejected] = []
-    reader = BlockReader()
-    opened = [FileReader(store, reader, name, number, refused) for number, name in enumerate(files)]
-    counts = [file.read(digest) for file, digest in zip(opened, cache.digests, strict=True)]
+    opened = [FileReader(store, name, number, refused) for number, name in enumerate(files)]
+    counts = [file.read(also) for file, also in zip(opened, cache.takers, strict=True)]
     if not any(reading.events for reading in counts):
         raise UserError(nothing_found(counts))
     store.close()
     return FilesRead(store, counts, refused)
+
+
+def as_paths(paths: str | Path | Iterable[str | Path]) -> list[str]:
+    """Return one path or several as a list of texts; raises UserError if a file is missing or cannot be read."""
+    names = [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
+    if not names:
+        raise UserError("no log file given; name one, or a folder with --log-dir")
+    for name in names:
+        check_file(name)
+    return list(dict.fromkeys(names))
+
+
+def check_file(name: str) -> None:
+    """Raises UserError unless the file is there and readable."""
+    path = Path(name)
+    if name == STDIN:
+        return
+    if path.is_dir():
+        raise UserError(f"{name} is a folder; use --log-dir {name}, or name the files in it")
+    if not path.exists():
+        raise UserError(f"no log file {name}{_nearby(path)}")
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise UserError(f"cannot read {name}: {error.strerror}") from error
+
+
+def _nearby(path: Path) -> str:
+    if not path.parent.is_dir():
+        return f"; the folder {path.parent} does not exist"
+    names = sorted(entry.name for entry in path.parent.iterdir() if ".log" in entry.name)[:5]
+    return f"; in {path.parent} there are {', '.join(names)}" if names else f"; there is no log in {path.parent}"
+
+
+def find_logs(folder: str | Path, pattern: str) -> list[str]:
+    """Return the logs of a folder, sorted by name; raises UserError if there is none."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UserError(f"no folder {folder}; give the folder the run wrote its logs to")
+    found = sorted(str(path) for path in folder.glob(pattern) if path.is_file())
+    if not found:
+        raise UserError(f"no file in {folder} matches {pattern!r}; choose another folder or --log-glob")
+    return found
 
 
 def choose_runs(store: EventStore, run: str | Sequence[str]) -> list[str]:

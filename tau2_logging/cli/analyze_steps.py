@@ -10,39 +10,50 @@ import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.deep import LogAnalyzer
-from tau2_logging.analysis.deep.reading.inputs import is_recording, is_results
+from tau2_logging.analysis import deep as deep_analysis
 from tau2_logging.analysis.follow import follow
-from tau2_logging.analysis.load import LATEST, LATEST_OF_EACH, load_log
+from tau2_logging.analysis.load import LATEST, LATEST_OF_EACH, find_logs, load_log
 from tau2_logging.analysis.measures import gates
 from tau2_logging.analysis.measures.comparison.floor import only_sound
 from tau2_logging.analysis.measures.costs.prices import default_prices, read_prices
 from tau2_logging.analysis.measures.provenance import newer_format
-from tau2_logging.analysis.reader.sources import STDIN, find_logs
-from tau2_logging.analysis.recordings import EVAL, load_results, recorded_files
-from tau2_logging.analysis.reports import LARGE, REPORTS, Report, deep_alone, load_report, parse_formats
-from tau2_logging.analysis.reports.compared.compare_files import write_files
-from tau2_logging.analysis.reports.compared.compare_text import WIDTH
+from tau2_logging.analysis.reader.sources import STDIN
+from tau2_logging.analysis.reports import LARGE, REPORTS, Report, load_report, parse_formats
 from tau2_logging.analysis.reports.console import watch
 from tau2_logging.analysis.reports.output import write_deep_reports, write_reports
 from tau2_logging.analysis.reports.report_failures import Attempts, reason
 from tau2_logging.analysis.reports.report_options import ReportOptions
-from tau2_logging.analysis.reports.several_runs import write_runs
-from tau2_logging.analysis.reports.show import show
-from tau2_logging.analysis.reports.show_prompts import show_prompts
 from tau2_logging.analysis.reports.text.sections import GROUPS, gate_values
 from tau2_logging.analysis.run_log import RunLog
-from tau2_logging.analysis.timeline.replay import replay
-from tau2_logging.analysis.verdict.compare_sides import compare_sides
-from tau2_logging.analysis.verdict.read_sides import check_same_logs, named_log, two_sides
-from tau2_logging.analysis.verdict.sentences import headline
-from tau2_logging.analysis.what_if import forecasts, parse_scenario
 from tau2_logging.browser import open_page
+from tau2_logging.deferred import deferred
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.invocation import ANALYZE, COMPARE, command, program
 from tau2_logging.logger.content.command_line import argv_words
 from tau2_logging.soundness.audited_tasks import Audits, audits_named
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis import recordings as recorded_runs
+    from tau2_logging.analysis import what_if
+    from tau2_logging.analysis.deep import LogAnalyzer
+    from tau2_logging.analysis.deep.reading import inputs
+    from tau2_logging.analysis.reports import deep_alone, several_runs, show, show_prompts
+    from tau2_logging.analysis.reports.compared import compare_files, compare_text
+    from tau2_logging.analysis.timeline import replay
+    from tau2_logging.analysis.verdict import compare_sides, read_sides, sentences
+else:
+    inputs = deferred("tau2_logging.analysis.deep.reading.inputs")
+    recorded_runs, what_if = deferred("tau2_logging.analysis.recordings"), deferred("tau2_logging.analysis.what_if")
+    deep_alone, several_runs = deferred("tau2_logging.analysis.reports.deep_alone"), deferred("tau2_logging.analysis.reports.several_runs")
+    show, show_prompts = deferred("tau2_logging.analysis.reports.show"), deferred("tau2_logging.analysis.reports.show_prompts")
+    compare_files = deferred("tau2_logging.analysis.reports.compared.compare_files")
+    compare_text = deferred("tau2_logging.analysis.reports.compared.compare_text")
+    replay = deferred("tau2_logging.analysis.timeline.replay")
+    compare_sides = deferred("tau2_logging.analysis.verdict.compare_sides")
+    read_sides = deferred("tau2_logging.analysis.verdict.read_sides")
+    sentences = deferred("tau2_logging.analysis.verdict.sentences")
 
 Gates = Callable[[RunLog, ReportOptions], ReportOptions]
 
@@ -51,6 +62,8 @@ _MOST_BINS = 1000
 _MANY_EVENTS, _MOST_EVENTS = 100_000, 3_000_000
 """Some 35 MB of log, and about a gigabyte. Tables and pictures of every event take about 2.5 kB of memory for each."""
 _BROKEN_GATE, _INCOMPLETE = 3, 1
+_LOGS = (".log", ".gz", ".zst", ".zstd")
+"""Endings of files that are nothing else."""
 _NAMED = 3
 """So many files are named; more are counted."""
 
@@ -80,13 +93,14 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     log = log.pool() if args.pool else log
     _check_tasks(log, args.tasks)
     if options.compare is not None:
-        check_same_logs(options.compare, log)
+        read_sides.check_same_logs(options.compare, log)
     if args.show or args.prompts:
-        show(log, args.show)
-        show_prompts(log, args.prompts)
+        show.show(log, args.show)
+        show_prompts.show_prompts(log, args.prompts)
         return 0
     if args.deep:
-        told = [Path(name) for name in args.results if not name.endswith(EVAL)]  # of .eval the deep analysis knows what the log says
+        named = [Path(name) for name in args.results]
+        told = [path for path in named if path.suffix != recorded_runs.EVAL]  # of .eval the deep analysis knows what the log says
         options = _with_deep(log, [*recordings, *told], options, args)
     if not args.format:
         formats = _affordable(log, formats)
@@ -121,7 +135,7 @@ def _write(
         return own
 
     if len(log.by_run) > 1:
-        return write_runs(log, output_dir, reports, options, gated), checked
+        return several_runs.write_runs(log, output_dir, reports, options, gated), checked
     return write_reports(log, output_dir, reports, gated(log, options)), checked
 
 
@@ -134,12 +148,14 @@ def _recordings(args: argparse.Namespace) -> list[Path]:
     """Return results files, events and run folders among what was named; they are taken out of the logs. Results files alone are what
     `--results` takes. Raises UserError for events without --deep."""
     named = [Path(name) for name in args.log_file]
-    if named and all(map(is_results, named)) and args.log_dir is None and not args.results and not args.follow:
+    if args.log_dir is None and all(path.suffix in _LOGS and path.is_file() for path in named):
+        return []
+    if named and all(map(inputs.is_results, named)) and args.log_dir is None and not args.results and not args.follow:
         args.results, args.log_file = args.log_file, []
         return []
-    found = [path for path in named if is_recording(path)]
+    found = [path for path in named if inputs.is_recording(path)]
     args.log_file = [name for name, path in zip(args.log_file, named, strict=True) if path not in found]
-    if args.log_dir is not None and is_recording(Path(args.log_dir)):
+    if args.log_dir is not None and inputs.is_recording(Path(args.log_dir)):
         found.append(Path(args.log_dir))
         args.log_dir = None
     if found and not args.deep:
@@ -156,7 +172,7 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
         raise UserError(f"--{asked[0].replace('_', '-')} needs a log; {recordings[0]} is none")
     formats = formats or tuple(deep_alone.FILES)
     deep_alone.check_formats(formats)
-    deep = _read_by_model(LogAnalyzer(recordings, pool=args.pool), args, lambda: LogAnalyzer(recordings, pool=args.pool))
+    deep = _read_by_model(lambda: deep_analysis.LogAnalyzer(recordings, pool=args.pool), args)
     command = shlex.join([program(ANALYZE), *argv_words(arguments)])
     options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep, tables=_tables(args))
     made = write_deep_reports(deep, Path(args.output_dir), formats, options)
@@ -166,20 +182,21 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
 
 
 def _with_deep(log: RunLog, recordings: Sequence[Path], options: ReportOptions, args: argparse.Namespace) -> ReportOptions:
-    deep = _read_by_model(LogAnalyzer.of_log(log, recordings), args, lambda: LogAnalyzer.of_log(log, recordings))
+    deep = _read_by_model(lambda: deep_analysis.LogAnalyzer.of_log(log, recordings), args)
     _say_refused(deep)
     return replace(options, deep=deep)
 
 
-def _read_by_model(deep: LogAnalyzer, args: argparse.Namespace, again: Callable[[], LogAnalyzer]) -> LogAnalyzer:
-    """Have `--reader` read what failed; return the analysis with what it said."""
+def _read_by_model(analysis: Callable[[], LogAnalyzer], args: argparse.Namespace) -> LogAnalyzer:
+    """Return the analysis; if `--reader` is to read what failed, with what it said."""
+    deep = analysis()
     if args.reader is None:
         return deep
     os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")  # else litellm downloads its price table when it is imported
     from tau2_logging.cli.reader_steps import read_failures
 
     read_failures(deep, args.reader, args.reader_args, args.reader_max_cost)
-    return again()
+    return analysis()
 
 
 def _say_refused(deep: LogAnalyzer) -> None:
@@ -231,8 +248,8 @@ def _files(args: argparse.Namespace) -> Callable[[], list[str]]:
 
 def _results(args: argparse.Namespace) -> RunLog:
     """Return the log that results files amount to; says what they do not hold."""
-    args.results = [str(path) for path in recorded_files(args.results)]
-    log, missing = load_results([Path(name) for name in args.results], args.run)
+    args.results = [str(path) for path in recorded_runs.recorded_files(args.results)]
+    log, missing = recorded_runs.load_results([Path(name) for name in args.results], args.run)
     if log.simulations.empty:
         raise UserError(f"no simulation in {', '.join(args.results[:_NAMED])}; there is nothing to analyze")
     for sentence in missing.sentences():
@@ -251,7 +268,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str], audits: Audits 
     if allowed is not None and not args.compare:
         raise UserError("--fail-if-slower requires --compare; name the log of the other run with it")
     prices = read_prices(args.prices).over(default_prices()) if args.prices else None
-    scenarios = [parse_scenario(words, prices) for words in args.what_if]
+    scenarios = [what_if.parse_scenario(words, prices) for words in args.what_if]
     options = ReportOptions(
         tasks=tuple(args.tasks),
         bins=args.bins,
@@ -271,7 +288,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str], audits: Audits 
         results = gates.check(log, objectives, options.prices)
         if allowed is not None and options.compare is not None:
             results += gates.check_slower(log.compare(options.compare), allowed)
-        return replace(options, slo=gates.as_rows(results), what_if=forecasts(log, scenarios, prices))
+        return replace(options, slo=gates.as_rows(results), what_if=what_if.forecasts(log, scenarios, prices) if scenarios else ())
 
     return options, with_gates
 
@@ -279,9 +296,9 @@ def _options(args: argparse.Namespace, arguments: Sequence[str], audits: Audits 
 def _other(args: argparse.Namespace, audits: Audits | None) -> RunLog:
     """Return the run to compare with: logs, or results files if this one is read from results files; of sound tasks if that is asked."""
     if args.results:
-        log = load_results([Path(name) for name in args.compare], args.compare_run)[0]
+        log = recorded_runs.load_results([Path(name) for name in args.compare], args.compare_run)[0]
     else:
-        log = _load(args.compare, [args.compare_run]) if len(args.compare) > 1 else named_log(args.compare[0], args.compare_run)
+        log = _load(args.compare, [args.compare_run]) if len(args.compare) > 1 else read_sides.named_log(args.compare[0], args.compare_run)
     return log if audits is None else only_sound(log, audits)
 
 
@@ -315,7 +332,7 @@ def _affordable(log: RunLog, formats: tuple[str, ...]) -> tuple[str, ...]:
 def _send(log: RunLog, endpoint: str, content: bool) -> str:
     from tau2_logging.runner.exports import send_log  # runs are not read on every machine that reads logs
 
-    return send_log(replay(log, content), endpoint, content)
+    return send_log(replay.replay(log, content), endpoint, content)
 
 
 def _say_written(made: Attempts, output_dir: str) -> None:
@@ -342,12 +359,12 @@ def _say_verdict(log: RunLog, other: RunLog, folder: Path, formats: Sequence[str
 
 
 def _write_verdict(log: RunLog, other: RunLog, folder: Path, formats: Sequence[str]) -> Sequence[Path]:
-    sides = two_sides(other, log)
+    sides = read_sides.two_sides(other, log)
     if not sides:
         return ()
-    comparison = compare_sides(sides)
-    print(textwrap.fill(headline(comparison), WIDTH, subsequent_indent="  "))
-    paths = write_files(comparison, (), folder, formats)
+    comparison = compare_sides.compare_sides(sides)
+    print(textwrap.fill(sentences.headline(comparison), compare_text.WIDTH, subsequent_indent="  "))
+    paths = compare_files.write_files(comparison, (), folder, formats)
     print(f"wrote {', '.join(map(str, paths))}" if paths else f"more:  {command(COMPARE)}")
     return paths
 

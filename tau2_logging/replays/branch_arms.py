@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tau2_logging.analysis.reader.branch_files import AS_IT_WAS
+from tau2_logging.analysis.deep.attribution.branch_files import AS_IT_WAS
 from tau2_logging.errors import UserError
 from tau2_logging.events.roles import CONFIGURED_ROLES
 from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.analysis.reader.branch_files import AS_IT_WAS, BRANCHES_FILE
+from tau2_logging.analysis.deep.attribution.branch_files import AS_IT_WAS, BRANCHES_FILE
 from tau2_logging.errors import UserError
 from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.replays.branch_arms import Swap

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from tau2_logging.analysis.deep.attribution.branch_files import read_branches
 from tau2_logging.analysis.load import load_log
-from tau2_logging.analysis.reader.branch_files import read_branches
 from tau2_logging.cli import branch as command
 from tau2_logging.replays.branch_arms import Swap, swaps_of
 from tau2_logging.replays.branch_runs import BranchPlayer

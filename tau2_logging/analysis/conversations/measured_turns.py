@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tau2_logging.analysis.reader.branch_files import MeasuredTurns
+from tau2_logging.analysis.deep.attribution.branch_files import MeasuredTurns
 
 
 def measured_in(found: MeasuredTurns | None) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import pandas as pd
+import polars as pl
 
 from tau2_logging.analysis.findings.finding import TOUCHED, Finding, Proof
 from tau2_logging.analysis.findings.run_facts import RunFacts, line_names, plural, short, simulation_names
@@ -62,8 +63,8 @@ def _most_often(kinds: pd.Series[int]) -> str:
 
 
 def _failed_events(run: RunFacts, types: Sequence[str], named_by: str, name: str) -> pd.DataFrame:
-    events = run.log.select([*KEY, named_by, "error", "file", "line"], types=types)
-    return events[events["error"].fillna(False).astype(bool) & (events[named_by].fillna("") == name)]
+    events = run.log.select([*KEY, named_by, "file", "line"], types=types, where=pl.col("error"))
+    return events[events[named_by].fillna("") == name]
 
 
 def cut_replies(run: RunFacts) -> Iterator[Finding]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 
 from tau2_logging.analysis.measures.comparison.arms import has_arms
 from tau2_logging.analysis.measures.costs.prices import FREE_PREFIXES
@@ -61,9 +62,10 @@ class RunFacts:
     @cached_property
     def answered(self) -> pd.DataFrame:
         """The successful calls of models that are neither scripted nor recorded: model, error, ttft_ms, input_tokens."""
-        calls = self.log.select(["model", "error", "ttft_ms", "input_tokens"], types=MODEL_CALL_TYPES)
+        failed = pl.col("error").fill_null(False)
+        calls = self.log.select(["model", "error", "ttft_ms", "input_tokens"], types=MODEL_CALL_TYPES, where=~failed)
         played = {model: str(model).startswith(FREE_PREFIXES) for model in calls["model"].unique()}
-        return calls[~calls["model"].map(played).to_numpy(dtype=bool) & ~calls["error"].fillna(False).to_numpy(dtype=bool)]
+        return calls[~calls["model"].map(played).to_numpy(dtype=bool)]
 
     @cached_property
     def known_usd(self) -> float:

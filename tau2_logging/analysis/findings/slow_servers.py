@@ -18,7 +18,7 @@ LEAST_REPEATED, MOST_HIT, LEAST_PREFILL = 0.5, 0.5, 0.1
 
 def slow_endpoint(run: RunFacts) -> Iterator[Finding]:
     """Tell of the server at which a model's calls take LEAST_RATIO of the others' or longer, with p below LARGEST_P over all servers."""
-    table = run.log.calls_by_endpoint()
+    table = run.log.calls_by_endpoint(LEAST_RATIO)
     slow = table[(table["p50_ms"] >= LEAST_RATIO * table["others_p50_ms"]) & (table["p"] * len(table) < LARGEST_P)]
     if slow.empty:
         return
@@ -43,7 +43,7 @@ def slower_under_load(run: RunFacts) -> Iterator[Finding]:
     """
     if is_recorded(run.log) or len(run.log.waiting_at_servers()) or len(run.log.model_servers()):
         return
-    table = run.log.slower_with_load()
+    table = run.log.slower_with_load(LEAST_RATIO_WITH_LOAD)
     slow = table[(table["p50_many_ms"] >= LEAST_RATIO_WITH_LOAD * table["p50_few_ms"]) & (table["p"] * len(table) < LARGEST_P)]
     if slow.empty:
         return

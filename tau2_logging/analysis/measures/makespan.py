@@ -176,9 +176,9 @@ def latency_by_concurrency(log: LogData, type_: str = "llm_call") -> pd.DataFram
 
 def context_growth(log: LogData) -> pd.DataFrame:
     """Return how the agent's prompt grows: by its n-th call in a simulation, the calls, mean input tokens and the cached share of them."""
-    calls = log.select([*KEY, "input_tokens", "cached_tokens"], types=["llm_call"]).dropna(subset=["input_tokens"])
+    calls = log.select(["simulation_number", "input_tokens", "cached_tokens"], types=["llm_call"]).dropna(subset=["input_tokens"])
     calls = calls.assign(
-        turn=calls.groupby(KEY, dropna=False).cumcount() + 1,
+        turn=calls.groupby("simulation_number").cumcount() + 1,
         input=as_floats(calls["input_tokens"]),
         cached=as_floats(calls["cached_tokens"]),
     )

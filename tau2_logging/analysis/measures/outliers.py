@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+import polars as pl
 
 from tau2_logging.analysis.measures.provenance import only_failed
 from tau2_logging.analysis.reader.column_types import row_file, row_line
@@ -43,16 +44,19 @@ def errors(log: LogData) -> pd.DataFrame:
     """Return failed calls by type, function or model, and class of failure: n, calls and share (of that function's or model's calls; NaN
     in a log that holds failed ones alone), file and line.
     """
-    columns = ["type", "model", "function", "error", "error_type", "row"]
-    calls = log.select(columns, types=[*TIMED_TYPES, "step_complete"])
-    calls = calls.assign(name=calls["model"].fillna(calls["function"]).fillna(""), failed=calls["error"].fillna(False).astype(bool))
-    every = calls.groupby(["type", "name"]).size().rename("calls")
-    failed = calls[calls["failed"]].assign(error_type=calls["error_type"].fillna("unknown"))
+    types = [*TIMED_TYPES, "step_complete"]
+    failed = _named(log.select(["type", "model", "function", "error_type", "row"], types=types, where=pl.col("error")))
+    failed = failed.assign(error_type=failed["error_type"].fillna("unknown"))
     table = failed.groupby(["type", "name", "error_type"], sort=False).agg(n=("row", "size"), row=("row", "min")).reset_index()
+    every = _named(log.count(["type", "model", "function"], types)).groupby(["type", "name"])["n"].sum().rename("calls")
     table = table.merge(every.reset_index(), on=["type", "name"])
     table = table.assign(calls=table["calls"].where(~table["type"].isin(only_failed(log))))
     table = located(log, table.assign(share=table["n"] / table["calls"])).sort_values("n", ascending=False, kind="stable")
     return table[["type", "name", "error_type", "n", "calls", "share", *_WHERE]].reset_index(drop=True)
+
+
+def _named(calls: pd.DataFrame) -> pd.DataFrame:
+    return calls.assign(name=calls["model"].fillna(calls["function"]).fillna(""))
 
 
 def retries(log: LogData) -> pd.DataFrame:
@@ -67,8 +71,8 @@ def retries(log: LogData) -> pd.DataFrame:
 
 def truncations(log: LogData) -> pd.DataFrame:
     """Return replies that were cut at the length limit (finish_reason=length): type, KEY, step, model, output_tokens, file, line."""
-    calls = log.select(["type", *KEY, "step", "model", "output_tokens", "finish_reason", "row"], types=MODEL_CALL_TYPES)
-    cut = located(log, calls[calls["finish_reason"] == "length"])
+    columns = ["type", *KEY, "step", "model", "output_tokens", "row"]
+    cut = located(log, log.select(columns, types=MODEL_CALL_TYPES, where=pl.col("finish_reason").cast(pl.String) == "length"))
     return cut[["type", "domain", "task", "trial", "step", "model", "output_tokens", *_WHERE]].reset_index(drop=True)
 
 
@@ -81,8 +85,8 @@ def unfinished(log: LogData) -> pd.DataFrame:
     open_ones = simulations[simulations["status"].isin([UNFINISHED, "timeout"])][[*KEY, "status", "attempts"]]
     result = open_ones
     for types, columns in ((["stuck", "heartbeat"], ["waiting_on", "model", "step", "elapsed_ms"]), (None, ["type", "row"])):
-        events = log.select(dict.fromkeys([*KEY, *columns, "row"]), types=types)
-        last = events.merge(open_ones[KEY], on=KEY).groupby(KEY, dropna=False, sort=False).tail(1)
+        events = log.select(dict.fromkeys([*KEY, *columns, "row"]), types=types, of=open_ones)
+        last = events.groupby(KEY, dropna=False, sort=False).tail(1)
         result = result.merge(last[[*KEY, *columns]], on=KEY, how="left")
     result = result.rename(columns={"type": "last_type"})
     result = located(log, result.assign(row=result["row"].fillna(0)))

@@ -80,10 +80,8 @@ def _sums(log: LogData, table: pd.DataFrame, types: tuple[str, ...], column: str
     """Return the sums of a column over the events of each simulation's last attempt, by type of event, aligned with the table's rows; NaN
     if no event has it.
     """
-    events = log.select([*KEY, "type", "start_ms", column], types=types)
-    spans = table[KEY].assign(begin=as_floats(table["start_ms"]), place=np.arange(len(table)))
-    events = events.merge(spans, on=KEY, how="inner")
-    events = events[~(as_floats(events["start_ms"]) < as_floats(events["begin"]) - 1e-3)]
+    events = log.select(["type", "start_ms", column, "place"], types=types, of=table)
+    events = events[~(as_floats(events["start_ms"]) < as_floats(table["start_ms"])[events["place"]] - 1e-3)]
     result = {}
     for type_, group in events.groupby("type", sort=False):
         values = as_floats(group[column])

@@ -8,7 +8,6 @@ import numpy as np
 
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.lanes import union
-from tau2_logging.analysis.tables.simulations import KEY
 from tau2_logging.events import MODEL_CALL_TYPES
 
 if TYPE_CHECKING:
@@ -31,14 +30,15 @@ def retry_waits(log: LogData, table: pd.DataFrame) -> tuple[Any, Any]:
 
 def _placed(log: LogData, table: pd.DataFrame) -> pd.DataFrame:
     """Return waits, calls and evaluations of the simulations that had a wait: type, place (row of the table), start_ms, end_ms."""
-    spans = table[KEY].assign(begin=as_floats(table["start_ms"]), until=as_floats(table["end_ms"]), place=np.arange(len(table)))
-    waits = log.select([*KEY, "start_ms", "wait_ms"], types=WAITS).dropna(subset=["start_ms", "wait_ms"])
-    spans = spans.merge(waits[KEY].drop_duplicates(), on=KEY)
-    types = (*_AT_WORK, "evaluation", *WAITS) if len(spans) else WAITS
-    events = log.select([*KEY, "type", "start_ms", "end_ms", "wait_ms"], types=types).dropna(subset=["start_ms"]).merge(spans, on=KEY)
+    waits = log.select(["start_ms", "wait_ms", "place"], types=WAITS, of=table).dropna(subset=["start_ms", "wait_ms"])
+    waiting = np.unique(waits["place"])
+    types = (*_AT_WORK, "evaluation", *WAITS) if len(waiting) else WAITS
+    events = log.select(["type", "start_ms", "end_ms", "wait_ms", "place"], types=types, of=table.iloc[waiting]).dropna(subset=["start_ms"])
     events["end_ms"] = events["end_ms"].fillna(events["start_ms"] + events["wait_ms"])
-    begin = as_floats(events["start_ms"])
-    return events[(begin >= as_floats(events["begin"]) - 1e-3) & ~(begin > as_floats(events["until"]))]
+    events["place"] = waiting[events["place"]]
+    begin, until = (as_floats(table[name])[events["place"]] for name in ("start_ms", "end_ms"))
+    started = as_floats(events["start_ms"])
+    return events[(started >= begin - 1e-3) & ~(started > until)]
 
 
 def split_waits(events: pd.DataFrame, by: str, places: int) -> tuple[Any, Any]:

@@ -1,9 +1,9 @@
 """Columns of logs that were read before, in the user's cache folder, by the content of the files: a second analysis reads no text.
 
-An entry is one file: a digest of the rest, a description as JSON, and a table for each type of event. Its name is made of what was read,
-byte for byte, and of the code that read it. So a log that has changed, also one of the same size and time, and another version of this
-package find no entry; a damaged entry is not used. Two processes may write at once, since an entry appears as a whole. Nothing here is
-needed: what cannot be read or written is left.
+An entry is a zip file: a table for each type of event, and what else reading gave, as JSON. Its name is made of what was read, byte for
+byte, and of the code that read it. So a log that has changed, also one of the same size and time, and another version of this package find
+no entry; a damaged entry is not used. Two processes may write at once, since an entry appears as a whole. Nothing here is needed: what
+cannot be read or written is left.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ import io
 import json
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from functools import lru_cache
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from zipfile import BadZipFile, ZipFile
 
 import polars as pl
 
@@ -34,9 +34,10 @@ LEAST_BYTES = 20 << 20
 """Smaller logs are read in a moment."""
 
 MOST_ENTRIES = 8
-_DIGEST, _LENGTH = 32, 8
 _CODE = ("*.py", "../../events/*.py")
 _PIECE = 8 << 20
+_HEAD = "reading.json"
+_DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, BadZipFile, pl.exceptions.PolarsError)
 
 
 @dataclass(frozen=True)
@@ -49,12 +50,13 @@ class FilesRead:
 
 
 class ColumnCache:
-    """What was kept of some files. `digests` takes what is read of each, so that an entry is of the bytes that were parsed."""
+    """What was kept of some files. `takers` take what is read of each, so that an entry is of the bytes that were parsed."""
 
     def __init__(self, files: Sequence[str]) -> None:
         self._files = list(files)
-        self.digests = [blake2b(digest_size=_DIGEST) for _ in files]
         self._folder = _folder(files)
+        self._digests = [sha256() for _ in files]
+        self.takers: list[Callable[[bytes], object] | None] = [digest.update if self._folder else None for digest in self._digests]
 
     def load(self) -> FilesRead | None:
         """Return what is kept of these files as they are now; None if there is nothing that can be trusted."""
@@ -64,9 +66,9 @@ class ColumnCache:
             if not any(self._folder.glob(f"{self._sizes()}-*")):
                 return None
             entry = self._folder / self._name([_digest_of(name) for name in self._files])
-            found = self._read(entry.read_bytes())
+            found = self._read(entry)
             os.utime(entry)
-        except (OSError, ValueError, KeyError, pl.exceptions.PolarsError):
+        except _DAMAGE:
             return None
         return found
 
@@ -76,7 +78,7 @@ class ColumnCache:
             return
         with suppress(OSError, pl.exceptions.PolarsError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._write(self._folder / self._name([digest.hexdigest() for digest in self.digests]), self._packed(reading))
+            self._write(self._folder / self._name([digest.hexdigest() for digest in self._digests]), reading)
             for old in sorted(self._folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-MOST_ENTRIES]:
                 old.unlink()
 
@@ -86,46 +88,38 @@ class ColumnCache:
     def _name(self, digests: Sequence[str]) -> str:
         """Return the name of the entry. A file's name tells its domain, and whether it holds nothing but events."""
         names = [Path(name).name for name in self._files]
-        return f"{self._sizes()}-{blake2b(json.dumps([code_digest(), names, list(digests)]).encode(), digest_size=16).hexdigest()}"
+        return f"{self._sizes()}-{sha256(json.dumps([code_digest(), names, digests]).encode()).hexdigest()[:32]}"
 
-    def _packed(self, reading: FilesRead) -> bytes:
-        tables, data = [], io.BytesIO()
-        for type_, table in reading.store.tables():
-            begin = data.tell()
-            table.write_ipc(data, compression="lz4")
-            tables.append([type_, table.columns, begin, data.tell()])
+    def _write(self, path: Path, reading: FilesRead) -> None:
+        """Write an entry that appears as a whole, or not at all."""
         places = {name: place for place, name in enumerate(self._files)}
-        said = {
-            "tables": tables, "counts": [asdict(one) for one in reading.counts],
+        head = {
+            "columns": {type_: reading.store.columns([type_]) for type_ in reading.store.types()},
+            "counts": [asdict(one) for one in reading.counts],
             "refused": [[places[one.file], one.line, one.reason, one.text] for one in reading.refused],
-        }  # fmt: skip
-        head = json.dumps(said).encode()
-        rest = b"".join((len(head).to_bytes(_LENGTH, "big"), head, data.getbuffer()))
-        return blake2b(rest, digest_size=_DIGEST).digest() + rest
-
-    def _read(self, entry: bytes) -> FilesRead:
-        rest = memoryview(entry)[_DIGEST:]
-        if blake2b(rest, digest_size=_DIGEST).digest() != entry[:_DIGEST]:
-            raise ValueError("damaged")
-        start = _LENGTH + int.from_bytes(rest[:_LENGTH], "big")
-        said: dict[str, Any] = json.loads(bytes(rest[_LENGTH:start]))
-        store = EventStore()
-        for type_, columns, begin, end in said["tables"]:
-            store.add(type_, pl.read_ipc(io.BytesIO(rest[start + begin : start + end])).select(columns))
-        store.close()
-        counts = [FileCounts(**{**one, "file": name}) for one, name in zip(said["counts"], self._files, strict=True)]
-        return FilesRead(store, counts, [Rejected(self._files[place], *others) for place, *others in said["refused"]])
-
-    def _write(self, path: Path, content: bytes) -> None:
-        """Write a file that appears as a whole, or not at all."""
+        }
         handle, name = tempfile.mkstemp(dir=path.parent)
         try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(content)
+            with os.fdopen(handle, "wb") as file, ZipFile(file, "w") as entry:
+                entry.writestr(_HEAD, json.dumps(head))
+                for number, (_, table) in enumerate(reading.store.tables()):
+                    with entry.open(str(number), "w", force_zip64=True) as member:
+                        table.write_ipc(member, compression="lz4")
             os.replace(name, path)
-        except OSError:
+        except BaseException:
             os.unlink(name)
             raise
+
+    def _read(self, path: Path) -> FilesRead:
+        """Read an entry. A zip file has a checksum of each member."""
+        store = EventStore()
+        with ZipFile(path) as entry:
+            head = json.loads(entry.read(_HEAD))
+            for number, (type_, columns) in enumerate(head["columns"].items()):
+                store.add(type_, pl.read_ipc(io.BytesIO(entry.read(str(number)))).select(columns))
+        store.close()
+        counts = [FileCounts(**{**one, "file": name}) for one, name in zip(head["counts"], self._files, strict=True)]
+        return FilesRead(store, counts, [Rejected(self._files[place], *others) for place, *others in head["refused"]])
 
 
 def _folder(files: Sequence[str]) -> Path | None:
@@ -139,7 +133,7 @@ def _folder(files: Sequence[str]) -> Path | None:
 
 
 def _digest_of(name: str) -> str:
-    digest = blake2b(digest_size=_DIGEST)
+    digest = sha256()
     with Path(name).open("rb") as file:
         while piece := file.read(_PIECE):
             digest.update(piece)
@@ -149,7 +143,7 @@ def _digest_of(name: str) -> str:
 @lru_cache(maxsize=1)
 def code_digest() -> str:
     """Return what tells one version of the code that makes columns from another."""
-    digest = blake2b(f"{__version__} {pl.__version__}".encode(), digest_size=16)
+    digest = sha256(f"{__version__} {pl.__version__}".encode())
     for path in sorted(path for pattern in _CODE for path in Path(__file__).parent.glob(pattern)):
         digest.update(path.read_bytes())
     return digest.hexdigest()

@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any
 
+import polars as pl
+
 from tau2_logging.analysis.reader.line import Line
 from tau2_logging.events.fields import field_type
 from tau2_logging.events.logfmt import Value, encode_value
@@ -52,6 +54,10 @@ _MEANING = {
     "time": "a time",
 }  # fmt: skip
 
+_DTYPE: dict[str, Any] = {
+    "float": pl.Float64, "int": pl.Int64, "bool": pl.Boolean, "time": pl.Datetime("ms"), "text": pl.Categorical, "token": pl.Categorical,
+    "id": pl.String, "payload": pl.String,
+}  # fmt: skip
 Cell = float | int | bool | str
 
 
@@ -63,6 +69,11 @@ def column_kind(name: str) -> str:
         return "id" if name in _IDS else "payload"
     type_ = field_type(name)
     return "token" if type_ is None else _KIND[type_]
+
+
+def dtype_of(name: str) -> Any:
+    """Return the type of polars in which a column is held."""
+    return _DTYPE[column_kind(name)]
 
 
 @lru_cache(maxsize=1000)

@@ -1,8 +1,7 @@
 """Typed columns of the events, as polars tables for each type of event.
 
-Absent values are null. Text of few values is categorical, ids and long texts are strings, a field without a type is the token it was
-written as. Memory: `limit_bytes` of columns are held; what comes beyond goes to a temporary folder, and only the columns that are asked
-for are read from there.
+Absent values are null. Memory: `limit_bytes` of columns are held; what comes beyond goes to a temporary folder, and only the columns that
+are asked for are read from there.
 """
 
 from __future__ import annotations
@@ -12,19 +11,14 @@ import tempfile
 import weakref
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from tau2_logging.analysis.reader.column_types import Cell, column_kind, row_file
+from tau2_logging.analysis.reader.column_types import Cell, dtype_of, row_file
 
 LIMIT_BYTES = 1 << 30
 """Columns held in memory by default."""
 
-_DTYPE: dict[str, Any] = {
-    "float": pl.Float64, "int": pl.Int64, "bool": pl.Boolean, "time": pl.Datetime("ms"), "text": pl.Categorical, "token": pl.Categorical,
-    "id": pl.String, "payload": pl.String,
-}  # fmt: skip
 _MOST_PARTS = 16
 """Of a type, when a log grows; more are made one."""
 
@@ -36,24 +30,22 @@ _SEPARATOR = "\x1f"
 class EventStore:
     """Tables of typed columns by type of event. Owns a temporary folder from the moment the limit is passed."""
 
-    def __init__(self, limit_bytes: int = LIMIT_BYTES, whole: EventStore | None = None, left_out: Collection[str] = ()) -> None:
-        self._limit = limit_bytes
-        self._whole = whole  # whose temporary folder this reads
-        self._bytes = 0
+    def __init__(self, limit_bytes: int = LIMIT_BYTES) -> None:
+        self._limit, self._bytes, self._files = limit_bytes, 0, 0
         self._added: dict[str, list[pl.DataFrame]] = {}
-        self._tables: dict[str, list[pl.LazyFrame]] = {}
+        self._held: dict[str, list[pl.DataFrame]] = {}
+        self._elsewhere: dict[str, list[pl.LazyFrame]] = {}
         self._columns: dict[str, dict[str, None]] = {}
-        if whole is not None:
-            self._columns = whole._columns
-            self._tables = {type_: [table.filter(~_task_key(table).is_in(left_out)) for table in of] for type_, of in whole._tables.items()}
+        self._runs: dict[str, set[str]] = {}
+        self._whole: EventStore | None = None  # whose temporary folder this reads
         self._folder: Path | None = None
-        self._spilled = 0
         self.placed_by_time = False
 
     def add(self, type_: str, table: pl.DataFrame) -> None:
         """Append events of one type."""
         self._added.setdefault(type_, []).append(table)
         self._columns.setdefault(type_, {}).update(dict.fromkeys(table.columns))
+        self._runs.setdefault(type_, set()).update(table["run"].unique().cast(pl.String).fill_null("") if "run" in table.columns else ("",))
         self._bytes += int(table.estimated_size())
         if self._bytes > self._limit:
             self._spill()
@@ -68,34 +60,38 @@ class EventStore:
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="tau2-analysis-"))
             weakref.finalize(self, shutil.rmtree, self._folder, True)
-        for type_, table in self._joined():
-            self._spilled += 1
-            path = self._folder / f"{self._spilled}.arrow"
-            table.write_ipc(path)
-            self._tables.setdefault(type_, []).append(pl.scan_ipc(path))
-
-    def _joined(self) -> Iterator[tuple[str, pl.DataFrame]]:
-        """Yield what was added, each type's as one table, and forget it."""
-        while self._added:
-            type_ = next(iter(self._added))
-            yield type_, pl.concat(self._added.pop(type_), how="diagonal")
+        self._join()
+        for type_, tables in self._held.items():
+            self._files += 1
+            path = self._folder / f"{self._files}.arrow"
+            pl.concat(tables, how="diagonal").write_ipc(path)
+            self._elsewhere.setdefault(type_, []).append(pl.scan_ipc(path))
+        self._held = {}
         self._bytes = 0
+
+    def _join(self) -> None:
+        """Make one table of each type's that were added, in the order of the lines."""
+        while self._added:
+            type_, tables = self._added.popitem()
+            held = self._held.setdefault(type_, [])
+            held.append(pl.concat(tables, how="diagonal").sort("row"))
+            if len(held) > _MOST_PARTS:
+                held[:] = [pl.concat(held, how="diagonal", rechunk=True)]
 
     def close(self) -> None:
         """Join what was added. More may follow, and then another `close`, unless events were placed by their time."""
-        for type_, table in self._joined():
-            self._tables.setdefault(type_, []).append(table.lazy())
-            if len(self._tables[type_]) > _MOST_PARTS and self._folder is None:
-                self._tables[type_] = [pl.concat(map(_collected, self._tables[type_]), how="diagonal", rechunk=True).lazy()]
+        self._join()
         self._place_calls_without_start()
 
     def _place_calls_without_start(self) -> None:
         """Give the older runner's calls a start: the time they were logged at, less their duration, since the first such start."""
-        firsts = {type_: first for type_, tables in self._tables.items() if (first := _first_start(tables)) is not None}
-        self.placed_by_time = bool(firsts)
-        for type_ in firsts:
-            self._tables[type_] = [_placed(table, min(firsts.values())) for table in self._tables[type_]]
+        starts = {type_: _first_start(self._parts(type_)) for type_ in self.types()}
+        first = min((start for start in starts.values() if start is not None), default=None)
+        self.placed_by_time = first is not None
+        for type_ in (type_ for type_, start in starts.items() if start is not None):
+            self._elsewhere[type_] = [_placed(table, first) for table in self._parts(type_)]
             self._columns[type_]["start_ms"] = None
+            self._held.pop(type_, None)
 
     @property
     def in_memory(self) -> bool:
@@ -109,7 +105,11 @@ class EventStore:
 
     def without(self, simulations: Collection[tuple[str, str, str]]) -> EventStore:
         """Return the same events but those of these simulations, given as (run, domain, task)."""
-        return EventStore(self._limit, self, frozenset(map(_SEPARATOR.join, simulations)))
+        found, left_out = EventStore(self._limit), list(map(_SEPARATOR.join, simulations))
+        found._whole, found._columns, found._runs = self, self._columns, self._runs
+        for type_ in self.types():
+            found._elsewhere[type_] = [table.filter(~_task_key(table).is_in(left_out)) for table in self._parts(type_)]
+        return found
 
     def types(self) -> list[str]:
         """Return the types of event that occur, in order of first appearance."""
@@ -120,17 +120,21 @@ class EventStore:
         return list(dict.fromkeys(name for type_ in types for name in self._columns.get(type_, ())))
 
     def select(
-        self, types: Iterable[str], columns: Iterable[str], runs: Collection[str] = (), rows: tuple[int, int] | None = None
-    ) -> pl.DataFrame:
+        self, types: Iterable[str], columns: Iterable[str], runs: Collection[str] = (), rows: tuple[int, int] | None = None,
+        where: pl.Expr | None = None,
+    ) -> pl.DataFrame:  # fmt: skip
         """Return `row`, `type` and some columns of the events of some types, in the order of the files.
 
         `runs`: only theirs, those of no run for an empty name; all if there are none. `rows`: from the first to the last, both included.
+        `where`: only events of which this is true.
         """
         names = list(dict.fromkeys(("row", "type", *columns)))
-        parts = (_between(table, rows) for type_ in types for table in self._parts(type_))
-        tables = [_of_runs(table, runs).select(_present(table, names)) for table in parts]
-        empty = pl.DataFrame(schema={name: dtype_of(name) for name in names})
-        return pl.concat([empty, *map(_collected, tables)], how="diagonal").sort("row")
+        needed = list(dict.fromkeys((*names, *(() if where is None else where.meta.root_names()))))
+        parts = (_between(table, rows) for type_ in types for table in self._parts_of(type_, runs))
+        tables = [_collected(table.select(_present(table, needed))) for table in parts]
+        found = pl.concat([pl.DataFrame(schema={name: dtype_of(name) for name in needed}), *tables], how="diagonal")
+        found = found if where is None else found.filter(where).select(names)
+        return found if found["row"].is_sorted() else found.sort("row")
 
     def first_events(self, by_file: bool = False) -> list[tuple[int, str, int, int]]:
         """Return (file, run, row, time in ms) of each run's first event, in order of appearance. By file: of each run in each file."""
@@ -144,16 +148,18 @@ class EventStore:
         return list(first.with_columns(pl.col("time").cast(pl.Int64).fill_null(_NO_TIME)).iter_rows())
 
     def _parts(self, type_: str) -> list[pl.LazyFrame]:
-        return [*self._tables.get(type_, ()), *(table.lazy() for table in self._added.get(type_, ()))]
+        here = (*self._held.get(type_, ()), *self._added.get(type_, ()))
+        return [*self._elsewhere.get(type_, ()), *(table.lazy() for table in here)]
+
+    def _parts_of(self, type_: str, runs: Collection[str]) -> list[pl.LazyFrame]:
+        """Return the tables of a type, of some runs. Most logs hold one run, and then nothing has to be filtered."""
+        if not runs or self._runs.get(type_, set()).issubset(runs):
+            return self._parts(type_)
+        return [table.filter(_as_text(table, "run").is_in(list(runs))) for table in self._parts(type_)]
 
 
 def _collected(table: pl.LazyFrame) -> pl.DataFrame:
     return table.collect(engine="in-memory")
-
-
-def dtype_of(name: str) -> Any:
-    """Return the type of polars in which a column is held."""
-    return _DTYPE[column_kind(name)]
 
 
 def _present(table: pl.LazyFrame, names: Iterable[str]) -> list[str]:
@@ -177,10 +183,6 @@ def _task_key(table: pl.LazyFrame) -> pl.Expr:
     return pl.concat_str([_as_text(table, name) for name in ("run", "domain", "task")], separator=_SEPARATOR)
 
 
-def _of_runs(table: pl.LazyFrame, runs: Collection[str]) -> pl.LazyFrame:
-    return table.filter(_as_text(table, "run").is_in(list(runs))) if runs else table
-
-
 def _start_by_time(table: pl.LazyFrame) -> pl.Expr:
     """Return when calls without a run and a start started, in ms since 1970; null for all others."""
     length = pl.coalesce(_column(table, "duration_ms"), _column(table, "total_duration_ms"))
@@ -193,5 +195,5 @@ def _first_start(tables: Iterable[pl.LazyFrame]) -> float | None:
     return min((start for start in found if start is not None), default=None)
 
 
-def _placed(table: pl.LazyFrame, first: float) -> pl.LazyFrame:
+def _placed(table: pl.LazyFrame, first: float | None) -> pl.LazyFrame:
     return table.with_columns(start_ms=pl.coalesce(_column(table, "start_ms"), (_start_by_time(table) - first).round(3)))

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Callable, Iterable
+from pathlib import Path
 
-from tau2_logging.analysis.reader.block_reader import BlockReader
+from tau2_logging.analysis.reader.block_reader import parse
 from tau2_logging.analysis.reader.column_types import Cell, is_text, row_number, typed_row
 from tau2_logging.analysis.reader.event_store import EventStore
 from tau2_logging.analysis.reader.line import FileCounts, Line, Rejected
 from tau2_logging.analysis.reader.lines import is_whole, not_utf8, read_line, rejected
-from tau2_logging.analysis.reader.sources import blocks, domain_of, holds_only_events
+from tau2_logging.analysis.reader.sources import blocks
 
 MOST_REJECTED = 100_000
 """Lines that cannot be read are kept up to that many, and counted beyond."""
 
 
-class Digest(Protocol):
-    """What makes a digest of bytes."""
-
-    def update(self, data: bytes, /) -> None:
-        """Take more bytes."""
-
-
 class FileReader:
     """Reads the blocks of one file into the store."""
 
-    def __init__(self, store: EventStore, reader: BlockReader, name: str, number: int, refused: list[Rejected]) -> None:
-        self._store, self._reader, self._refused = store, reader, refused
+    def __init__(self, store: EventStore, name: str, number: int, refused: list[Rejected]) -> None:
+        self._store, self._refused = store, refused
         self._name, self._number = name, number
-        self._events_only = holds_only_events(name)
-        self._domain = domain_of(name)
+        prefix, _, domain = Path(name).name.partition(".")[0].partition("_")
+        self._events_only = Path(name).name.startswith("tau2_")
+        self._domain = domain if prefix in ("tau2", "eval") and domain else None
         self._counts = dict.fromkeys(("lines", "events", "other", "rejected", "values"), 0)
 
-    def read(self, digest: Digest) -> FileCounts:
-        """Read everything in the file. `digest` is given what is read."""
+    def read(self, also: Callable[[bytes], object] | None = None) -> FileCounts:
+        """Read everything in the file. `also` is given what is read."""
         for block in blocks(self._name):
-            digest.update(block)
+            if also is not None:
+                also(block)
             self.take(block)
         return self.counts
 
@@ -49,7 +44,7 @@ class FileReader:
         """Read the next block: many lines at once, and what is left line by line."""
         first = self._counts["lines"] + 1
         ended = block.rfind(b"\n") + 1
-        parsed = self._reader.parse(block[:ended], row_number(self._number, first))
+        parsed = parse(block[:ended], row_number(self._number, first))
         self._counts["lines"] += parsed.lines
         for type_, table in parsed.tables:
             self._store.add(type_, table)

@@ -1,11 +1,11 @@
-"""Where lines come from: files, folders, compressed files, standard input. Gives blocks of whole lines."""
+"""Blocks of whole lines of a file, compressed or not, or of standard input."""
 
 from __future__ import annotations
 
 import gzip
 import sys
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,61 +18,6 @@ LONGEST_LINE = 256 << 20
 
 STDIN = "-"
 _GZIP, _ZSTD, _UTF_16 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"\xff\xfe", b"\xfe\xff")
-
-
-def as_paths(paths: str | Path | Iterable[str | Path]) -> list[str]:
-    """Return one path or several as a list of texts; raises UserError if a file is missing or cannot be read."""
-    names = [str(paths)] if isinstance(paths, (str, Path)) else [str(path) for path in paths]
-    if not names:
-        raise UserError("no log file given; name one, or a folder with --log-dir")
-    for name in names:
-        check_file(name)
-    return list(dict.fromkeys(names))
-
-
-def check_file(name: str) -> None:
-    """Raises UserError unless the file is there and readable."""
-    path = Path(name)
-    if name == STDIN:
-        return
-    if path.is_dir():
-        raise UserError(f"{name} is a folder; use --log-dir {name}, or name the files in it")
-    if not path.exists():
-        raise UserError(f"no log file {name}{_nearby(path)}")
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise UserError(f"cannot read {name}: {error.strerror}") from error
-
-
-def _nearby(path: Path) -> str:
-    if not path.parent.is_dir():
-        return f"; the folder {path.parent} does not exist"
-    names = sorted(entry.name for entry in path.parent.iterdir() if ".log" in entry.name)[:5]
-    return f"; in {path.parent} there are {', '.join(names)}" if names else f"; there is no log in {path.parent}"
-
-
-def find_logs(folder: str | Path, pattern: str) -> list[str]:
-    """Return the logs of a folder, sorted by name; raises UserError if there is none."""
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UserError(f"no folder {folder}; give the folder the run wrote its logs to")
-    found = sorted(str(path) for path in folder.glob(pattern) if path.is_file())
-    if not found:
-        raise UserError(f"no file in {folder} matches {pattern!r}; choose another folder or --log-glob")
-    return found
-
-
-def domain_of(name: str) -> str | None:
-    """Return the domain in a file name, `retail` of `tau2_retail.log.gz`."""
-    stem = Path(name).name.split(".")[0]
-    prefix, _, domain = stem.partition("_")
-    return domain if prefix in ("tau2", "eval") and domain else None
-
-
-def holds_only_events(name: str) -> bool:
-    """Return whether other text in that file is damage: `tau2_*.log` holds events and nothing else."""
-    return Path(name).name.startswith("tau2_")
 
 
 def is_plain(name: str) -> bool:

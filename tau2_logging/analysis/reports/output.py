@@ -7,16 +7,19 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from tau2_logging.analysis.reports import deep_alone, rejected
+from tau2_logging.analysis.reports import rejected
 from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.text.names import safe_name
+from tau2_logging.deferred import deferred
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer
-    from tau2_logging.analysis.reports import Report
+    from tau2_logging.analysis.reports import Report, deep_alone
     from tau2_logging.analysis.reports.report_options import ReportOptions
     from tau2_logging.analysis.run_log import RunLog
+else:
+    deep_alone = deferred("tau2_logging.analysis.reports.deep_alone")
 
 MARKER = "analysis.json"
 """Says which run the files in the folder are of."""

@@ -6,7 +6,7 @@ to an earlier start of the run, has left its slot to another.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -39,7 +39,8 @@ def attempt_table(log: EventTables) -> pd.DataFrame:
     is_open = ~table["ended"]
     if is_open.any():
         mine = table[is_open]
-        seen = np.fmax(_last_seen(log, table)[is_open.to_numpy()], mine["start_ms"])
+        last = _last_seen(log, table[table["key"].isin(mine["key"])]).reindex(mine.index)
+        seen = np.fmax(last.to_numpy(dtype=float), mine["start_ms"])
         table.loc[is_open, "end_ms"] = seen.where(mine["status"].isna() | (seen > mine["start_ms"]))
     table["start_ms"], table["end_ms"] = sane(as_floats(table["start_ms"])), sane(as_floats(table["end_ms"]))
     table = table.dropna(subset=["start_ms", "end_ms"]).sort_values(["session", "start_ms"], kind="stable", ignore_index=True)
@@ -65,16 +66,15 @@ def _paired(marks: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
-def _last_seen(log: EventTables, table: pd.DataFrame) -> Any:
-    """Return when the last event of each attempt ended; later if a heartbeat says how long it had waited by then."""
-    events = log.select([*KEY, "row", "start_ms", "end_ms", "elapsed_ms"])
-    together = pd.concat([events[KEY], table[KEY]], ignore_index=True)
-    keys = together.groupby(KEY, dropna=False, sort=False).ngroup().to_numpy()
-    starts = pd.DataFrame({"key": keys[len(events) :], "row": table["row"].astype("int64"), "place": table.index})
-    events = events.assign(key=keys[: len(events)], row=events["row"].astype("int64"), seen=events["end_ms"].fillna(events["start_ms"]))
-    placed = pd.merge_asof(events.sort_values("row"), starts.sort_values("row"), on="row", by="key").groupby("place")
-    end = placed["seen"].max() + placed["elapsed_ms"].last().fillna(0.0)
-    return end.reindex(table.index).to_numpy(dtype=float)
+def _last_seen(log: EventTables, table: pd.DataFrame) -> pd.Series[float]:
+    """Return when the last event of each attempt ended, later if a heartbeat says how long it had waited by then; of all attempts at some
+    simulations."""
+    simulations = table.drop_duplicates("key")
+    events = log.select(["row", "start_ms", "end_ms", "elapsed_ms", "place"], of=simulations)
+    events = events.assign(key=simulations["key"].to_numpy()[events["place"]], seen=events["end_ms"].fillna(events["start_ms"]))
+    starts = pd.DataFrame({"key": table["key"], "row": table["row"].astype("int64"), "place": table.index})
+    placed = pd.merge_asof(events.drop(columns="place"), starts.sort_values("row"), on="row", by="key").groupby("place")
+    return placed["seen"].max() + placed["elapsed_ms"].last().fillna(0.0)
 
 
 def _laid_end_to_end(table: pd.DataFrame) -> pd.DataFrame:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+import polars as pl
+
 from tau2_logging.analysis.reader.event_store import EventStore
 from tau2_logging.analysis.reader.line import FileCounts, Rejected
 from tau2_logging.analysis.tables.frames import frame
@@ -130,11 +132,30 @@ class EventTables:
     @cached_property
     def domains(self) -> list[str]:
         """Domains of the chosen run's simulations, in order of first appearance."""
-        return [str(name) for name in self.select(columns=["domain"])["domain"].dropna().unique()]
+        found = self.store.select(self.store.types(), ["domain"], self.chosen)["domain"]
+        return [str(name) for name in found.drop_nulls().unique(maintain_order=True).cast(pl.String)]
 
-    def select(self, columns: Iterable[str] | None = None, types: Iterable[str] | None = None) -> pd.DataFrame:
-        """Return some columns of the events of some types, in file order. Takes memory for these columns alone."""
-        return frame(self.store, self.files, types if types is not None else self.store.types(), columns, self.chosen)
+    def select(
+        self,
+        columns: Iterable[str] | None = None,
+        types: Iterable[str] | None = None,
+        where: pl.Expr | None = None,
+        of: pd.DataFrame | None = None,
+    ) -> pd.DataFrame:
+        """Return some columns of the events of some types, in file order. Takes memory for these columns alone.
+
+        `where`: only events of which this is true. `of`: only events of the simulations in this table (KEY), with its row in `place`.
+        """
+        types = types if types is not None else self.store.types()
+        return frame(self.store, self.files, types, columns, self.chosen, where, of)
+
+    def count(self, columns: Sequence[str], types: Iterable[str]) -> pd.DataFrame:
+        """Return how many events have the same text in these columns: the columns, and `n`."""
+        import pandas as pd
+
+        found = self.store.select(types, columns, self.chosen).group_by(columns, maintain_order=True).len("n")
+        data = found.with_columns(pl.col(list(columns)).cast(pl.String)).to_dict(as_series=False)
+        return pd.DataFrame(data).astype({**dict.fromkeys(columns, object), "n": "int64"})
 
     @cached_property
     def events(self) -> pd.DataFrame:

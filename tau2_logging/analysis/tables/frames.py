@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from tau2_logging.analysis.reader.column_types import column_kind, row_file, row_line
+from tau2_logging.analysis.reader.column_types import column_kind, dtype_of, row_file, row_line
 from tau2_logging.analysis.reader.event_store import EventStore
+from tau2_logging.analysis.tables.run_clock import KEY
 from tau2_logging.events import FIELDS
 from tau2_logging.events.logfmt import Value, decode_value
 from tau2_logging.events.roles import CALL_COUNTERS, ROLE_OF_EVENT
@@ -21,24 +22,43 @@ ROLE_OF_CALL = {type_: ROLE_OF_EVENT[type_] for type_ in CALL_COUNTERS}
 """Whose work a timed call is."""
 
 _FIRST = ("file", "line", "level", "time", "task", "thread", "type")
-_MADE_OF = {"file": ("row",), "line": ("row",), "role": ("type",), "end_ms": ("start_ms", "duration_ms", "total_duration_ms")}
+_MADE_OF = {"file": ("row",), "line": ("row",), "role": ("type",), "end_ms": ("start_ms", "duration_ms", "total_duration_ms"), "place": (),
+            "simulation_number": KEY, "task_number": KEY[:3]}  # fmt: skip
 """Derived columns, and what each is made of."""
 
 
 def frame(
-    store: EventStore, files: Sequence[str], types: Iterable[str], columns: Iterable[str] | None = None, runs: Sequence[str] = ()
+    store: EventStore,
+    files: Sequence[str],
+    types: Iterable[str],
+    columns: Iterable[str] | None = None,
+    runs: Sequence[str] = (),
+    where: pl.Expr | None = None,
+    of: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Return the events of some types as a DataFrame in the order of the files. `runs`: only theirs (none: every one's).
 
-    Columns: as asked for, else every one that occurs. Derived ones: `end_ms`, `role`; `file` is the path.
+    Columns: as asked for, else every one that occurs. Derived ones: `end_ms`, `role`; `file` is the path; `simulation_number` and
+    `task_number` are the same for the events of one simulation (KEY) or task, and quick to group by. `where`: only events of which this is
+    true. `of`: only events of the simulations in this table, once for each row that is theirs; `place`: that row, from 0.
     """
     import pandas as pd
 
     types = [type_ for type_ in types if type_ in store.types()]
     names = list(columns) if columns is not None else all_columns(store, types)
-    table = store.select(types, [part for name in names for part in _MADE_OF.get(name, (name,))], runs)
+    parts = [part for name in names for part in _MADE_OF.get(name, (name,))]
+    if of is None:
+        table = store.select(types, parts, runs, where=where)
+    else:
+        keys = pl.DataFrame([_key_column(of, name) for name in KEY]).with_row_index("place")
+        found = store.select(types, [*parts, *KEY], runs, where=where)
+        table = found.join(keys, on=KEY, how="inner", nulls_equal=True, maintain_order="left_right")
     data = {name: _pandas_column(table, name, files) for name in names}
     return pd.DataFrame(data, columns=pd.Index(names, dtype=object))
+
+
+def _key_column(table: pd.DataFrame, name: str) -> pl.Series:
+    return pl.Series(name, table[name].astype(object).where(table[name].notna(), None).tolist(), dtype=dtype_of(name))
 
 
 def all_columns(store: EventStore, types: Iterable[str]) -> list[str]:
@@ -57,6 +77,10 @@ def _pandas_column(table: pl.DataFrame, name: str, files: Sequence[str]) -> Any:
         return _objects(_values(table["type"], ROLE_OF_CALL.get)[0])
     if name == "file":
         return _objects(np.array(files, dtype=object)[row_file(table["row"].to_numpy())])
+    if name == "place":
+        return table["place"].to_numpy().astype(np.int64)
+    if name in ("simulation_number", "task_number"):
+        return table.select(pl.col("row").first().over(_MADE_OF[name])).to_series().to_numpy()
     if name == "line":
         return row_line(table["row"].to_numpy())
     column, kind = table[name], column_kind(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,9 +57,18 @@ def kept(method: Callable[Concatenate[L, P], T]) -> Callable[Concatenate[L, P], 
         if key not in made:
             made[key] = ((args, kwargs), method(log, *args, **kwargs))  # the arguments are held, so that no other object gets their id
         found: T = made[key][1]
-        return found.copy() if hasattr(found, "copy") else found
+        return _copied(found)
 
     return table
+
+
+def _copied(found: T) -> T:
+    """Return a copy of what can be copied. Since pandas 3 the columns of a table are copied when one of the two is changed."""
+    import pandas as pd
+
+    if isinstance(found, pd.DataFrame) and int(pd.__version__.partition(".")[0]) >= 3:
+        return cast("T", found.copy(deep=False))
+    return cast("T", found.copy()) if hasattr(found, "copy") else found
 
 
 _MADE: weakref.WeakKeyDictionary[Any, dict[tuple[Any, ...], tuple[Any, Any]]] = weakref.WeakKeyDictionary()

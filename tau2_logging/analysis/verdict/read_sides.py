@@ -6,9 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories
-from tau2_logging.analysis.load import LATEST_OF_EACH, load_log
+from tau2_logging.analysis.load import LATEST_OF_EACH, find_logs, load_log
 from tau2_logging.analysis.measures.comparison.pooling import facts
-from tau2_logging.analysis.reader.sources import find_logs
 from tau2_logging.analysis.recordings import load_results, recorded_file
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.analysis.verdict.labels import labelled, trials_of_one

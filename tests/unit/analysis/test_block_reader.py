@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.reader.block_reader import FEW, BlockReader, Parsed
+from tau2_logging.analysis.reader.block_reader import FEW, Parsed, parse
 from tau2_logging.analysis.reader.column_types import row_number
 
 LINE = "[PROFILE] 2026-11-20 17:45:01.123 task=7 thread=1 type=my_event step=3 function=f error=false domain=d run=r\n"
@@ -16,7 +16,7 @@ MANY = 2 * FEW
 
 
 def parsed(text: str) -> Parsed:
-    return BlockReader().parse(text.encode(), first_row=row_number(0, 1))
+    return parse(text.encode(), first_row=row_number(0, 1))
 
 
 def left(text: str) -> list[int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.analysis.conversations.measured_turns import measured_in
-from tau2_logging.analysis.reader.branch_files import BRANCHES_FILE, read_branches
+from tau2_logging.analysis.deep.attribution.branch_files import BRANCHES_FILE, read_branches
 
 KEY = ("base", "retail", "17", "0")
 _HEAD = {"run": "base", "domain": "retail", "task": "17", "trial": 0, "turns": 14, "reward": 0.0}

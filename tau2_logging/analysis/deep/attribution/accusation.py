@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
+if TYPE_CHECKING:
+    from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
 
 AGENT, USER, JUDGE, TASK, TOOLS, INFRASTRUCTURE, UNKNOWN = "agent", "user", "judge", "task", "tools", "infrastructure", "unknown"
 FAULT_NAMES: Mapping[str, str] = {

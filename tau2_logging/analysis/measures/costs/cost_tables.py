@@ -30,12 +30,13 @@ def priced_calls(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame
     a call whose price or tokens are not known has price NaN, never 0.
     """
     calls = log.select(
-        [*KEY, "type", "role", "expert", "model", "error", *TOKEN_FIELDS, "cache_write_tokens", "cost_usd"], types=MODEL_CALL_TYPES
+        [*KEY, "simulation_number", "type", "role", "expert", "model", "error", *TOKEN_FIELDS, "cache_write_tokens", "cost_usd"],
+        types=MODEL_CALL_TYPES,
     )
     logged = as_floats(calls["cost_usd"])
-    computed = table_prices(calls, prices or default_prices())
-    first, second = (computed, logged) if prices is not None else (logged, computed)
-    price = np.where(np.isnan(first), second, first)
+    price = logged.copy() if prices is None else table_prices(calls, prices)
+    unknown = np.isnan(price)
+    price[unknown] = table_prices(calls[unknown], default_prices()) if prices is None else logged[unknown]
     free = calls["error"].fillna(False).to_numpy(dtype=bool) & np.isnan(as_floats(calls["input_tokens"])) & np.isnan(price)
     source = np.where(np.isnan(price), "unknown", np.where(price == logged, "log", "table"))
     return calls.assign(price_usd=np.where(free, 0.0, price), price_source=np.where(free, "free", source), side=calls["role"].map(SIDES))
@@ -83,10 +84,11 @@ def task_costs(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame:
     """
     calls = priced_calls(log, prices)
     result = log.simulations[KEY].copy()
+    numbers = result.merge(calls.drop_duplicates("simulation_number")[[*KEY, "simulation_number"]], on=KEY, how="left")["simulation_number"]
     for side in ("agent", "benchmark"):
-        sums = summed(calls[calls["side"] == side], KEY)
-        found = result[KEY].merge(sums, on=KEY, how="left")
-        result[f"{side}_cost_usd"] = np.where(found["calls"].isna(), 0.0, as_floats(found["cost_usd"]))
+        sums = calls[calls["side"] == side].groupby("simulation_number")["price_usd"].agg(["sum", "size", "count"])
+        found = sums["sum"].where(sums["size"] == sums["count"]).reindex(numbers)
+        result[f"{side}_cost_usd"] = np.where(numbers.isin(sums.index), as_floats(found), 0.0)
     result["cost_usd"] = result["agent_cost_usd"] + result["benchmark_cost_usd"]
     return result.assign(**_noted_costs(log)) if _without_calls(log, calls) else result
 

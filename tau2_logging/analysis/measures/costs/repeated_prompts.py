@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
+import polars as pl
 
 from tau2_logging.analysis.measures.costs.prices import PriceTable, default_prices
 from tau2_logging.analysis.tables.columns import as_floats
-from tau2_logging.analysis.tables.simulations import KEY
 from tau2_logging.events import MODEL_CALL_TYPES
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from tau2_logging.analysis.tables.log_data import LogData
 
 COLUMNS = ["type", "model", "calls", "input_tokens", "repeated_tokens", "cached_tokens", "repeated_share", "caching_saves_usd"]
@@ -27,10 +28,10 @@ def repeated_prompts(log: LogData, prices: PriceTable | None = None) -> pd.DataF
     prompt was rebuilt, and counts as new. `cached_tokens`: NaN if no call said. `caching_saves_usd`: what repeated prompts of at least
     LEAST_CACHED tokens cost more than they would if the provider had cached them; NaN if prices or cached tokens are not known.
     """
-    calls = log.select([*KEY, "type", "model", "input_tokens", "cached_tokens", "error"], types=MODEL_CALL_TYPES)
-    calls = calls[calls["input_tokens"].notna() & ~calls["error"].fillna(False).astype(bool)]
+    columns = ["simulation_number", "type", "model", "input_tokens", "cached_tokens"]
+    calls = log.select(columns, types=MODEL_CALL_TYPES, where=pl.col("input_tokens").is_not_null() & ~pl.col("error").fill_null(False))
     sent, cached = as_floats(calls["input_tokens"]), as_floats(calls["cached_tokens"])
-    before = as_floats(calls.assign(sent=sent).groupby([*KEY, "type", "model"], dropna=False, sort=False)["sent"].shift(1))
+    before = as_floats(calls.assign(sent=sent).groupby(["simulation_number", "type", "model"], dropna=False, sort=False)["sent"].shift(1))
     again = np.where(sent >= before, before, 0.0)
     missed = np.fmax(np.where(again >= LEAST_CACHED, again, 0.0) - np.nan_to_num(cached), 0.0)
     calls = calls.assign(sent=sent, cached=cached, again=again, missed=missed)

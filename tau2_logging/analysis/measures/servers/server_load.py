@@ -38,6 +38,8 @@ def server_table(log: LogData) -> pd.DataFrame:
     import pandas as pd
 
     samples = _samples(log)
+    if samples.empty:
+        return pd.DataFrame(columns=["endpoint", "model", *TIME_COLUMNS, *LOAD_COLUMNS])
     calls = log.select(["endpoint", "ttft_ms", "duration_ms", "error"], types=MODEL_CALL_TYPES)
     rows = [
         {**_of_server(str(endpoint), group), **_of_calls(calls[calls["endpoint"] == endpoint])}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 
 from tau2_logging.analysis.measures.makespan import in_flight
 from tau2_logging.analysis.measures.percentiles import percentile
@@ -20,15 +21,14 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
 
 LEAST_CALLS = 20
-_TASK = ["run", "domain", "task"]
 ENDPOINT_COLUMNS = ["type", "model", "endpoint", "n", "p50_ms", "others_p50_ms", "more_ms", "p"]
 LOAD_COLUMNS = ["type", "model", "few", "many", "n_few", "n_many", "p50_few_ms", "p50_many_ms", "more_ms", "p"]
 
 
-def calls_by_endpoint(log: LogData) -> pd.DataFrame:
+def calls_by_endpoint(log: LogData, least_ratio: float = 0.0) -> pd.DataFrame:
     """Return ENDPOINT_COLUMNS for each server of a model that has several, of successful calls. `more_ms`: what its calls took longer in
-    all than they would have at the median of the others; `p`: of no difference, two-sided. Servers and others with fewer than LEAST_CALLS
-    calls are left out.
+    all than they would have at the median of the others; `p`: of no difference, two-sided, NaN if its median is less than `least_ratio`
+    times theirs. Servers and others with fewer than LEAST_CALLS calls are left out.
     """
     calls = _successful(log, ["endpoint"])
     calls = calls[calls["endpoint"].notna()]
@@ -37,14 +37,15 @@ def calls_by_endpoint(log: LogData) -> pd.DataFrame:
         for endpoint in group["endpoint"].unique() if group["endpoint"].nunique() > 1 else ():
             there = (group["endpoint"] == endpoint).to_numpy()
             if min(there.sum(), (~there).sum()) >= LEAST_CALLS:
-                own, others, more, p = _compared(group, there)
+                own, others, more, p = _compared(group, there, least_ratio)
                 rows.append((type_, model, endpoint, int(there.sum()), own, others, more, p))
     return pd.DataFrame(rows, columns=ENDPOINT_COLUMNS)
 
 
-def slower_with_load(log: LogData) -> pd.DataFrame:
+def slower_with_load(log: LogData, least_ratio: float = 0.0) -> pd.DataFrame:
     """Return LOAD_COLUMNS by type and model: calls that started with at most `few` of their kind in flight (the quarter with the fewest),
-    and those that started with at least `many` (the quarter with the most). Empty if these do not differ in number.
+    and those that started with at least `many` (the quarter with the most). Empty if these do not differ in number. `p` is NaN if the
+    median of those with many is less than `least_ratio` times that of the others.
     """
     rows = []
     for (type_, model), group in _successful(log, ["start_ms", "end_ms"]).dropna(subset=["start_ms", "end_ms"]).groupby(["type", "model"]):
@@ -53,14 +54,14 @@ def slower_with_load(log: LogData) -> pd.DataFrame:
         both = (level <= few) | (level >= many)
         counts = (int((level <= few).sum()), int((level >= many).sum()))
         if many >= 2 * few and min(counts) >= LEAST_CALLS:
-            loaded, free, more, p = _compared(group[both], (level >= many)[both])
+            loaded, free, more, p = _compared(group[both], (level >= many)[both], least_ratio)
             rows.append((type_, model, int(few), int(many), *counts, free, loaded, more, p))
     return pd.DataFrame(rows, columns=LOAD_COLUMNS)
 
 
 def _successful(log: LogData, columns: list[str]) -> pd.DataFrame:
-    calls = log.select([*_TASK, "type", "model", "duration_ms", "error", *columns], types=MODEL_CALL_TYPES)
-    return calls[~calls["error"].fillna(False).astype(bool) & calls["duration_ms"].notna()]
+    good = ~pl.col("error").fill_null(False) & pl.col("duration_ms").is_not_null()
+    return log.select(["task_number", "type", "model", "duration_ms", *columns], types=MODEL_CALL_TYPES, where=good)
 
 
 def _in_flight(calls: pd.DataFrame) -> Any:
@@ -71,9 +72,11 @@ def _in_flight(calls: pd.DataFrame) -> Any:
     return np.maximum(counts[np.searchsorted(moments, np.round(start, 3), side="right") - 1], 1)
 
 
-def _compared(calls: pd.DataFrame, chosen: Any) -> tuple[float, float, float, float]:
-    """Return (p50 of the chosen, p50 of the others, what the chosen took longer than that in all, p)."""
+def _compared(calls: pd.DataFrame, chosen: Any, least_ratio: float) -> tuple[float, float, float, float]:
+    """Return (p50 of the chosen, p50 of the others, what the chosen took longer than that in all, p), p only if the ratio is asked for."""
     ms = as_floats(calls["duration_ms"])
     own, others = percentile(ms[chosen], 50), percentile(ms[~chosen], 50)
-    clusters = calls.groupby(_TASK, dropna=False, sort=False).ngroup().to_numpy()
-    return own, others, max(0.0, float((ms[chosen] - others).sum())), score_test(chosen, ranks(ms), clusters)[1]
+    more = max(0.0, float((ms[chosen] - others).sum()))
+    if own < least_ratio * others:
+        return own, others, more, float("nan")
+    return own, others, more, score_test(chosen, ranks(ms), pd.factorize(calls["task_number"])[0])[1]

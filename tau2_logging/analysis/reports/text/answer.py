@@ -8,25 +8,29 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.deep import LogAnalyzer
-from tau2_logging.analysis.deep.root_causes import root_causes
+from tau2_logging.analysis import deep as deep_analysis
 from tau2_logging.analysis.measures.comparison.floor import floor_sentences
 from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.measures.provenance import is_recorded, newer_format, only_failed_note, recorded_in_brief, without_failed_calls
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget
-from tau2_logging.analysis.reports.text.fault_line import fault_line
 from tau2_logging.analysis.reports.text.finding_lines import HEADING, lines_of, shown_findings, wrapped
 from tau2_logging.analysis.reports.text.voice_line import voice_lines
 from tau2_logging.analysis.tables.simulations import solved
+from tau2_logging.deferred import deferred
 from tau2_logging.events.roles import BY_NAME
 from tau2_logging.statistics.pass_k import pass_hat_k
 from tau2_logging.statistics.score import Score, is_solved, score_of
 from tau2_logging.units import duration, is_unknown, money, share
 
 if TYPE_CHECKING:
+    from tau2_logging.analysis.deep import LogAnalyzer, root_causes
     from tau2_logging.analysis.reports.report_options import ReportOptions
+    from tau2_logging.analysis.reports.text import fault_line
     from tau2_logging.analysis.run_log import RunLog
+else:
+    root_causes = deferred("tau2_logging.analysis.deep.root_causes")
+    fault_line = deferred("tau2_logging.analysis.reports.text.fault_line")
 
 MOST_LINES = 30
 """On a terminal of 80 columns or more."""
@@ -75,8 +79,8 @@ def _run_of_record(deep: LogAnalyzer, width: int) -> Iterator[str]:
     yield from _wrapped(f"failed: {failed:,} of {len(calls):,} tool calls · {money_known} · times are not in results files", width)
     rewards = simulations["reward"].astype(float)
     failed_ones = simulations[rewards.notna() & ~rewards.map(is_solved)]
-    yield from _not_solved(failed_ones, root_causes(deep.recorded), simulations["trial"].nunique() > 1, width)
-    yield from fault_line(deep.recorded)
+    yield from _not_solved(failed_ones, root_causes.root_causes(deep.recorded), simulations["trial"].nunique() > 1, width)
+    yield from fault_line.fault_line(deep.recorded)
 
 
 def _head(log: RunLog, width: int) -> Iterator[str]:
@@ -106,9 +110,9 @@ def _outcome(log: RunLog, totals: Totals, deep: LogAnalyzer | None, width: int) 
     failed = log.simulations[~solved(log.simulations) & log.simulations["reward"].notna()]
     if len(failed):
         analysis = _analysis(log, deep)
-        causes = pd.DataFrame() if analysis is None else root_causes(analysis.recorded)
+        causes = pd.DataFrame() if analysis is None else root_causes.root_causes(analysis.recorded)
         yield from _not_solved(failed, causes, log.simulations["trial"].nunique() > 1, width)
-        yield from [] if analysis is None else fault_line(analysis.recorded)
+        yield from [] if analysis is None else fault_line.fault_line(analysis.recorded)
 
 
 def _by_domain(log: RunLog) -> str:
@@ -164,7 +168,7 @@ def _not_solved(failed: pd.DataFrame, causes: pd.DataFrame, several: bool, width
 
 def _analysis(log: RunLog, deep: LogAnalyzer | None) -> LogAnalyzer | None:
     """Return the deep analysis of what the run recorded beside its log; of a large run only if it was asked for."""
-    return None if deep is None and len(log.simulations) > MOST_READ else deep or LogAnalyzer.of_log(log)
+    return None if deep is None and len(log.simulations) > MOST_READ else deep or deep_analysis.LogAnalyzer.of_log(log)
 
 
 def _names(rows: pd.DataFrame, several: bool) -> str:

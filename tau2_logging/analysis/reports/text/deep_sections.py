@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from tau2_logging.analysis.deep.table_kinds import DeepTable
 from tau2_logging.analysis.reports.html.table_data import kind_of, label_of
 from tau2_logging.analysis.reports.text.sections import Section, Show, long_text, section
 from tau2_logging.units import ABSENT, count, is_unknown, milliseconds, money, number, share
+
+if TYPE_CHECKING:
+    from tau2_logging.analysis.deep.table_kinds import DeepTable
 
 
 def _p(value: Any) -> str:
