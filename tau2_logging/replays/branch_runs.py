@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -146,7 +147,7 @@ def expected_usd(origin: RebuiltSimulation, turns: Sequence[int]) -> float | Non
     None if the recorded one does not say (tau2 writes 0 for a model whose price it does not know)."""
     simulation = origin.saved.simulation
     costs: list[Any] = [simulation.get("agent_cost"), simulation.get("user_cost")]
-    if any(cost is None for cost in costs):
+    if not all(isinstance(cost, int | float) and math.isfinite(cost) for cost in costs):
         return None
     total = float(sum(costs))
     if total == 0 and not origin.saved.is_scripted:

@@ -22,6 +22,8 @@ from tau2_logging.statistics.score import is_solved
 
 _MAX_STEPS, _MAX_ERRORS = 100, 10
 """tau2's own limits, for a file that does not say."""
+_DAMAGED = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
+"""What reading values of a wrong form raises."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ def read_saved(paths: Iterable[str | Path]) -> list[SavedSimulation]:
     """Return every simulation of runs and files. Raises UserError for a path that holds none."""
     found = []
     for path in map(Path, paths):
-        recordings = [saved for file in _files(path) for saved in _of_file(file)]
+        recordings = [saved for file in _files(path) for saved in _read(file)]
         if not recordings:
             raise UserError(f"{path} holds no recorded simulation; give the folder of a run that has ended one, or a results file of tau2")
         found += recordings
@@ -107,6 +109,16 @@ def _files(path: Path) -> list[Path]:
     return [*results, *checkpoints]
 
 
+def _read(file: Path) -> list[SavedSimulation]:
+    try:
+        found = list(_of_file(file))
+        for saved in found:
+            _ = saved.reward, saved.user, saved.is_scripted
+        return found
+    except _DAMAGED as error:
+        raise UserError(f"{file} cannot be read ({type(error).__name__}: {error}); give another") from error
+
+
 def _of_file(file: Path) -> Iterator[SavedSimulation]:
     if file.suffix == ".jsonl":
         yield from _of_checkpoint(file)
@@ -132,7 +144,12 @@ def config_of(saved: SavedSimulation) -> RunConfig:
         return _of_arm(saved_config(saved.source.parent), saved)
     if not saved.info:
         raise UserError(f"{saved.source} does not say which models played; give the folder of the run, or its results_<domain>.json")
-    return _of_info(saved)
+    try:
+        return _of_info(saved)
+    except _DAMAGED as error:
+        raise UserError(
+            f"{saved.source} does not say in a way that can be read how it was played ({error}); give its run's folder"
+        ) from error
 
 
 def _of_arm(config: RunConfig, saved: SavedSimulation) -> RunConfig:

@@ -16,6 +16,8 @@ PROVIDER = "recorded"
 PREFIX = f"{PROVIDER}/"
 Key = tuple[str, str, int]
 _CHECKPOINT, _RESULTS, _PROMPTS = "simulations_", "results_", "prompts_"
+_DAMAGED = (AttributeError, LookupError, TypeError, ValueError, OverflowError, RecursionError)
+"""What reading values of a wrong form raises."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ class Recording:
             if found.tape is not None:
                 return from_tape(found.tape, found.simulation.get("messages") or (), self.texts, found.simulation.get("seed"))
             return from_trajectory(found.simulation, history, _known(found))
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except _DAMAGED as error:
             raise UserError(
                 f"{self.path}: task {key[1]} trial {key[2]} of {key[0]} cannot be read ({type(error).__name__}: {error})"
             ) from error
@@ -86,6 +88,8 @@ def open_recording(path: Path) -> Recording:
         raise UserError(f"no recording at {path}; give the folder of a run, its simulations_<domain>.jsonl, or a results file") from error
     except OSError as error:
         raise UserError(f"cannot read the recording {path}: {error.strerror}") from error
+    except _DAMAGED as error:
+        raise UserError(f"the recording {path} cannot be read ({type(error).__name__}: {error}); give another") from error
 
 
 def _of_folder(path: Path) -> Recording:
