@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
@@ -279,6 +280,32 @@ def _interrupt_in_batch(runs: Path, number: int) -> None:
             os.kill(os.getpid(), signal.SIGINT)
             return
         time.sleep(0.005)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda data: data["info"].update(max_steps="many"),
+        lambda data: data["info"].update(agent_info="somebody"),
+        lambda data: data["info"].update(environment_info=[1]),
+        lambda data: data["tasks"][0].pop("id"),
+        lambda data: data["tasks"].append("a task"),
+        lambda data: data["simulations"][0].update(reward_info={"reward": "much"}),
+        lambda data: data["simulations"][0].update(trial="first"),
+    ],
+)
+def test_a_file_with_values_of_a_wrong_form_is_refused(
+    run: Path, tmp_path: Path, change: Callable[[Any], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In one line that names it."""
+    data = json.loads((run / "results_mock.json").read_text(encoding="utf-8"))
+    change(data)
+    file = tmp_path / "results_mock.json"
+    file.write_text(json.dumps(data), encoding="utf-8")
+    assert command.main([str(file), data["simulations"][0]["task_id"], "--at", "1", "--dry-run"]) == 2
+    said = capsys.readouterr().err
+    assert str(file) in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.parametrize(
