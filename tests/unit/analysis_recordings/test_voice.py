@@ -199,7 +199,7 @@ def test_the_first_answer_has_a_line_on_speech(tmp_path: Path) -> None:
     said = " ".join(answer(log, ReportOptions(), 80))
     assert (
         "Voice, 22 s of audio time: agent answers 4 of 5 turns after 750 ms (mean), yields to 1 of 2 interruptions after 1 s (mean), "
-        "interrupts 1 times · agent 54.5 %, user 38.6 %, both at once 15.9 %, silence 22.7 % · agent $0.60 a minute"
+        "interrupts 1 time · agent 54.5 %, user 38.6 %, both at once 15.9 %, silence 22.7 % · agent's cost a minute $0.60"
     ) in said
     titles = [section.title for section in all_sections(log, ReportOptions(), ["voice"])]
     assert titles == [

@@ -21,10 +21,14 @@ def voice_lines(log: RunLog) -> Iterator[str]:
         (agent,) = costs[(costs["domain"] == domain) & (costs["side"] == "agent")].to_dict("records")
         name = f"Voice, {domain}" if len(domains) > 1 else "Voice"
         parts = [_rate("answers", said.get("agent answers"), "turns"), _rate("yields to", said.get("agent yields"), "interruptions")]
-        parts += [f"interrupts {said['agent interrupts']['n']:,} times"] if said else []
+        parts += [_times("interrupts", said["agent interrupts"]["n"])] if said else []
         shares = ", ".join(f"{what} {share(row['share'])}" for what, row in spoken.items() if what != "all")
-        cost = f"agent {money(agent['per_minute_usd'])} a minute"
-        yield f"{name}, {duration(spoken['all']['audio_ms'])} of audio time: agent {', '.join(filter(None, parts))} · {shares} · {cost}"
+        told = f"{name}, {duration(spoken['all']['audio_ms'])} of audio time: agent {', '.join(filter(None, parts))}"
+        yield f"{told} · {shares} · agent's cost a minute {money(agent['per_minute_usd'])}"
+
+
+def _times(verb: str, number: int) -> str:
+    return f"{verb} {number:,} time{'s' * (number != 1)}"
 
 
 def _rate(verb: str, row: dict[str, Any] | None, of: str) -> str:
