@@ -81,6 +81,8 @@ class RunLog(LogData):
     calls_by_endpoint = each_run(kept(slow_calls.calls_by_endpoint))
     waiting_at_servers = each_run(waiting_table)
     server_waits = each_run(wait_table)
+    searches = each_run(kept(agent_work.searches_by_tool))
+    documents_found = each_run(kept(agent_work.documents_found))
     outliers = each_run(kept(slowest_calls))
     errors = each_run(kept(errors))
     retries = each_run(kept(retries))

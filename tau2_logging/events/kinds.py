@@ -58,7 +58,10 @@ _KINDS = (
         (*_TIME, "simulations", "ok", "errors", "model_failures", "timeouts", "pending", "mean_reward", *COUNTERS[1:], *TOKEN_FIELDS,
          "cost_usd", "signal", "stopped_by"),
     ),
-    Kind("task_start", INFO, "a simulation starts", ("start_ms", "seed", "task_hash", "variant", "prompt_hash", "played_before")),
+    Kind(
+        "task_start", INFO, "a simulation starts",
+        ("start_ms", "seed", "task_hash", "variant", "prompt_hash", "required", "played_before"),
+    ),
     Kind(
         "task_end", INFO, "a simulation ends",
         ("status", "reward", "tau2_reward", "termination", "stop_token", *_TIME, *EXCLUSIVE_MS, *COUNTERS, *TOKEN_FIELDS, "cost_usd",
@@ -66,9 +69,17 @@ _KINDS = (
     ),
     Kind("llm_call", PROFILE, "each model call of the agent", _MODEL_CALL),
     Kind(
-        "tool_call", PROFILE, "each live tool execution, the agent's or the user's",
-        ("step", "function", "call_type", *_TIME, "requestor", "timing", "error", "error_type", "injected", *_AUDIO, "audio_response_ms"),
+        "tool_call", PROFILE, "each live tool execution, the agent's or the user's; duration_ms is without that of its retrieval_call",
+        ("step", "function", "call_type", *_TIME, "total_duration_ms", "requestor", "timing", "error", "error_type", "injected", *_AUDIO,
+         "audio_response_ms"),
     ),
+    Kind(
+        "retrieval_call", PROFILE,
+        "each live call of a tool that searches documents, beside its tool_call, its `parent`; duration_ms is without its embedding_calls",
+        ("step", "function", "query", *_TIME, "total_duration_ms", "documents", "returned", "required", "required_found", "embedding_calls",
+         "embedding_tokens", "embedding_cost_usd", "timing", "error", "error_type", "injected"),
+    ),
+    Kind("embedding_call", PROFILE, "each call of an embedding model, and of a model that ranks what a tool has found", _MODEL_CALL),
     Kind("expert_call", PROFILE, "each call of an expert model", ("expert", *_MODEL_CALL)),
     Kind(
         "step_complete", PROFILE, "each orchestrator step",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 from tau2_logging.events.event import Event
-from tau2_logging.events.roles import MODEL_CALL_TYPES
+from tau2_logging.events.roles import MODEL_CALL_TYPES, WORK_TYPES
 
 SEMCONV_VERSION = "1.41.1"
 SCHEMA_URL = f"https://opentelemetry.io/schemas/{SEMCONV_VERSION}"
@@ -23,7 +23,7 @@ EVALUATION_EVENT = "gen_ai.evaluation.result"
 Attribute = str | bool | int | float | list[str]
 Attributes = dict[str, Attribute]
 
-SPAN_TYPES = ("task_end", "step_complete", *MODEL_CALL_TYPES, "tool_call", "evaluation")
+SPAN_TYPES = ("task_end", "step_complete", *WORK_TYPES)
 """Types of events that become a span; every one of them becomes exactly one."""
 
 PROVIDERS = {
@@ -57,13 +57,18 @@ _NAMES: dict[str, tuple[str, ...]] = {
 }
 """Fields of model and tool calls that others have a name for. Those of a simulation are sums and stay ours: viewers add up the calls."""
 
+_OF_DOCUMENTS = {"retrieval_call": "RETRIEVER", "embedding_call": "EMBEDDING"}
 _KINDS = {
     "task_end": "AGENT", "step_complete": "CHAIN", "tool_call": "TOOL", "evaluation": "EVALUATOR", **dict.fromkeys(MODEL_CALL_TYPES, "LLM"),
+    **_OF_DOCUMENTS,
 }  # fmt: skip
 """openinference.span.kind."""
 
-_LEFT_OUT = frozenset(("start_ms", "duration_ms", "total_duration_ms", "error", "error_type", "span", "parent"))
-"""What a span says by itself."""
+_OPERATIONS = {"embedding_call": "embeddings"}
+"""gen_ai.operation.name of model calls that are no chat."""
+
+_LEFT_OUT = frozenset(("start_ms", "duration_ms", "total_duration_ms", "error", "error_type", "span", "parent", "query"))
+"""What a span says by itself, and what is content: the conventions want that to be asked for."""
 
 _SECONDS = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
 _TOKENS = tuple(float(4**power) for power in range(14))
@@ -90,7 +95,9 @@ def span_name(event: Event, agent: str | None) -> str:
     """Return the name of the span of an event: `chat gpt-4.1`, `execute_tool get_order`, `invoke_agent llm_agent`, `step agent`,
     `evaluation`."""
     if event.type in MODEL_CALL_TYPES:
-        return f"chat {model_name(str(event.get('model')))}"
+        return f"{_OPERATIONS.get(event.type, 'chat')} {model_name(str(event.get('model')))}"
+    if event.type == "retrieval_call":
+        return f"retrieval {event.get('function')}"
     if event.type == "tool_call":
         return f"execute_tool {event.get('function')}"
     if event.type == "step_complete":
@@ -116,6 +123,8 @@ def call_attributes(event: Event, start_ns: int) -> Attributes:
     found: Attributes = {"openinference.span.kind": _KINDS[event.type], "tau2.type": event.type}
     if event.type in MODEL_CALL_TYPES:
         found |= _model_call(event, start_ns)
+    elif event.type == "retrieval_call":
+        found["gen_ai.operation.name"] = "retrieval"
     elif event.type == "tool_call":
         found |= {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.type": "function"}
     return found | _common(event) | _own(event, _NAMES)
@@ -179,7 +188,7 @@ def _operation(event: Event) -> Attributes:
     """Return what spans and metrics of a model call have in common."""
     model = str(event.get("model"))
     found: Attributes = {
-        "gen_ai.operation.name": "chat",
+        "gen_ai.operation.name": _OPERATIONS.get(event.type, "chat"),
         "gen_ai.provider.name": provider_of(event.get("call_type"), model),
         "gen_ai.request.model": model_name(model),
     }

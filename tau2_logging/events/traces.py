@@ -187,7 +187,8 @@ class TraceBuilder:
 
     def _times(self, event: Event) -> tuple[int, int]:
         start = event.get("start_ms")
-        duration = event.get("total_duration_ms" if event.type == "step_complete" else "duration_ms")
+        whole = event.get("total_duration_ms")
+        duration = event.get("duration_ms") if whole is None else whole
         start_ns = self._ns(start if isinstance(start, float) else 0.0)
         return start_ns, start_ns + round((duration if isinstance(duration, float) else 0.0) * 1e6)
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from tau2_logging.instrument.instrumentor import Instrumentor, distribution_version
 from tau2_logging.instrument.model_calls.call_types import ProgramAt, named_by, nothing_known, served_by
-from tau2_logging.instrument.model_calls.model_call import ATTEMPT, CURRENT_CALL, ModelCall
+from tau2_logging.instrument.model_calls.model_call import ATTEMPT, CURRENT_CALL, EMBEDDING, ModelCall
 from tau2_logging.instrument.model_calls.price import price_of
 from tau2_logging.instrument.model_calls.rate_limiter import RateLimiter, wait_for_limit, wait_for_limit_async
 from tau2_logging.instrument.model_calls.trace_header import add_trace_header
@@ -24,7 +24,7 @@ from tau2_logging.instrument.requests.reassembly import Steps, whole_answer
 from tau2_logging.instrument.requests.response_stream import watch_body
 from tau2_logging.instrument.requests.streaming import Streaming
 from tau2_logging.instrument.requests.watched_request import WatchedRequest, endpoint_of, model_in
-from tau2_logging.instrument.wire import call_type_of_host, protocol_of
+from tau2_logging.instrument.wire import EMBEDDINGS, Protocol, call_type_of_host, protocol_of
 from tau2_logging.instrument.wire.protocol import read_json
 from tau2_logging.logger.context import current
 
@@ -90,7 +90,7 @@ class HttpInstrumentor(Instrumentor):
         attempt = watched.call.simulation.logger.attempt
         token = CURRENT_CALL.set(watched.call)
         try:
-            if watched.direct:
+            if watched.direct and watched.protocol is not EMBEDDINGS:
                 yield io.wait_for_limit()
             if watched.by_chunks:
                 response = yield io.send(watched.request, stream=True)
@@ -113,12 +113,13 @@ class HttpInstrumentor(Instrumentor):
     def _watched(self, simulation: Any, request: Any, by_chunks: bool) -> WatchedRequest | None:
         protocol = protocol_of(request.method, request.url.path)
         call = CURRENT_CALL.get()
-        if protocol is None or not hasattr(request, "_content") or (call is not None and call.done):
+        inner = call is not None and (call.done or protocol is EMBEDDINGS)
+        if protocol is None or not hasattr(request, "_content") or inner:
             self._trace(call, request)
             return None
         direct = call is None
         if call is None:
-            call = self._direct_call(simulation, request, protocol.name)
+            call = self._direct_call(simulation, request, protocol)
         call.next_request()
         call.call_type = served_by(request.url, self._program_at, call.call_type)
         return WatchedRequest(call, request, protocol, self._streaming, self._trace, direct, by_chunks)
@@ -127,11 +128,12 @@ class HttpInstrumentor(Instrumentor):
         if self._trace_header and call is not None and not call.done and request.method == "POST":
             add_trace_header(call, request)
 
-    def _direct_call(self, simulation: Any, request: Any, protocol: str) -> ModelCall:
+    def _direct_call(self, simulation: Any, request: Any, protocol: Protocol) -> ModelCall:
         model = model_in(request.content) or "unknown"
-        provider = call_type_of_host(request.url.host) or protocol
+        provider = call_type_of_host(request.url.host) or protocol.name
         attempt = max(ATTEMPT.get(), int(request.headers.get(_RETRY_COUNT) or 0) + 1)
-        call = ModelCall(simulation, model, provider, lambda: (read_json(request.content) or {}).get("messages"), attempt)
+        role = EMBEDDING if protocol is EMBEDDINGS else None
+        call = ModelCall(simulation, model, provider, lambda: (read_json(request.content) or {}).get("messages"), attempt, role)
         call.tools = lambda: (read_json(request.content) or {}).get("tools")
         call.price = lambda reply: price_of(model, provider, reply)
         return call

@@ -16,6 +16,7 @@ from typing import Any
 from tau2_logging.instrument.instrumentor import Instrumentor, has_module
 from tau2_logging.instrument.patching import Function, Patches
 from tau2_logging.instrument.simulations.evaluation import begin_evaluation, end_evaluation
+from tau2_logging.instrument.simulations.live_retrieval import Retrieval, begin_retrieval
 from tau2_logging.instrument.simulations.separate_evaluation import is_left_out
 from tau2_logging.instrument.simulations.tool_details import ERROR, ToolCallDetails, ToolDetails
 from tau2_logging.instrument.simulations.tool_event import write_tool_call
@@ -147,32 +148,37 @@ class Tau2Instrumentor(Instrumentor):
             details = simulation.logger.attempt(self._details.before, simulation, environment, message) if live else None
             simulation.tool_error = ""
             operation = _begin_tool(simulation, message) if live else None
+            search = simulation.logger.attempt(begin_retrieval, operation, message) if operation is not None else None
             try:
                 response = original(environment, message, *args, **kwargs)
                 simulation.exit_if_forked()
                 if operation is not None:
-                    simulation.logger.attempt(self._end_tool, operation, message, response, details)
+                    simulation.logger.attempt(self._end_tool, operation, message, response, details, search)
                 return response
             except BaseException as error:
                 if operation is not None:
-                    simulation.logger.attempt(self._fail_tool, operation, message, error, details)
+                    simulation.logger.attempt(self._fail_tool, operation, message, error, details, search)
                 raise
             finally:
                 simulation.tool_error = simulation.tool_exception = simulation.tool_fault = None
 
         return get_response
 
-    def _end_tool(self, operation: Operation, message: Any, response: Any, details: ToolCallDetails | None) -> None:
-        if operation.stop():
+    def _end_tool(
+        self, operation: Operation, message: Any, response: Any, details: ToolCallDetails | None, search: Retrieval | None
+    ) -> None:
+        if _stopped(operation, search):
             failed = bool(response.error)
             error_type = (operation.simulation.tool_error or UNKNOWN_ERROR) if failed else None
-            _write_tool(operation, message, error_type, response.content, operation.simulation.tool_exception)
+            _write_tool(operation, message, error_type, response.content, operation.simulation.tool_exception, search)
             if details is not None:
                 self._details.after(details, operation, error_type, response.content)
 
-    def _fail_tool(self, operation: Operation, message: Any, error: BaseException, details: ToolCallDetails | None) -> None:
-        if operation.stop():
-            _write_tool(operation, message, type(error).__name__, error_text(error), error)
+    def _fail_tool(
+        self, operation: Operation, message: Any, error: BaseException, details: ToolCallDetails | None, search: Retrieval | None
+    ) -> None:
+        if _stopped(operation, search):
+            _write_tool(operation, message, type(error).__name__, error_text(error), error, search)
             if details is not None:
                 self._details.after(details, operation, type(error).__name__, error_text(error))
 
@@ -314,8 +320,19 @@ def _begin_tool(simulation: Simulation, message: Any) -> Operation | None:
     return simulation.logger.attempt(Operation, simulation, "tool_call", "tool", str(message.name))
 
 
-def _write_tool(operation: Operation, message: Any, error_type: str | None, result: Any, error: BaseException | None) -> None:
+def _stopped(operation: Operation, search: Retrieval | None) -> bool:
+    """Read the clock for a tool call and the search within it. True for the first call."""
+    if search is not None:
+        search.stop()
+    return operation.stop()
+
+
+def _write_tool(
+    operation: Operation, message: Any, error_type: str | None, result: Any, error: BaseException | None, search: Retrieval | None
+) -> None:
     write_tool_call(operation, str(message.name), str(message.requestor), message.arguments, error_type, result, error)
+    if search is not None:
+        operation.simulation.logger.attempt(search.write, message.arguments, error_type, result)
 
 
 def _write_agent_summary(simulation: Simulation) -> None:

@@ -17,7 +17,7 @@ _NOT_FROM_A_REPLY = (OSError, MemoryError, RecursionError)
 class CallProblem:
     """A model call that gave no usable answer.
 
-    `role` is whose call it was (agent, expert, user, judge), None if that is not known. `name` is the error_type of the call's event,
+    `role` is whose call it was (see `events.roles`), None if that is not known. `name` is the error_type of the call's event,
     `said` what the server said or what was wrong with its answer. `error` is the exception that the call raised, None if it returned.
     """
 

@@ -22,6 +22,8 @@ class Operation:
         self.span = simulation.logger.new_span()
         self.done = False
         self.duration_ms: float | None = None
+        self.within_ms = 0.0
+        """Of duration_ms, the time of operations within this one: events give each moment to one operation."""
         self.started_ns = simulation.ledger.enter(category)
         simulation.start_waiting(self.span, what, model, self.started_ns)
 
@@ -43,7 +45,8 @@ class Operation:
         timed: dict[str, object] = {
             "step": self.step,
             "start_ms": simulation.logger.since_start_ms(self.started_ns),
-            "duration_ms": self.duration_ms,
+            "duration_ms": None if self.duration_ms is None else self.duration_ms - self.within_ms,
+            "total_duration_ms": self.duration_ms if self.within_ms else None,
             **fields,
         }
         simulation.emit(self.type, timed, span=self.span, parent=self.parent)

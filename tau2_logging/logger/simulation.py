@@ -113,6 +113,8 @@ class Simulation:
         self.events = EventQueue(logger)
         self.prompts = PromptChain()
         self.usage = Usage()
+        self.retrieving: Usage | None = None
+        """What the models of the search in progress have used, None while no tool searches documents."""
         self.tape = CallTape()
         self.replay: object | None = None
         """The recording that answers its recorded models, if it has any."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tau2_logging.analysis.deep.reading.results_files import number_mixed_up
-from tau2_logging.replays.saved_simulations import SavedSimulation, recorded_hashes
+from tau2_logging.replays.saved_simulations import SavedSimulation, recorded_hashes, retrieval_of
 from tau2_logging.runner.harness.branch_harness import turns_in
 from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuilder, ReplayRefused
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
@@ -88,7 +88,8 @@ class SimulationRebuilder:
         if not run.messages:
             raise ReplayRefused(NO_MESSAGES, "")
         solo = self._is_solo(saved)
-        calls = self._rebuilder.play_again(saved.domain, task, run.messages, solo, recorded_hashes(saved))
+        known, retrieval = recorded_hashes(saved), retrieval_of(saved)
+        calls = self._rebuilder.play_again(saved.domain, task, run.messages, solo, known, retrieval)
         return RebuiltSimulation(saved, task, run, solo, calls)
 
     def all(self, recordings: Sequence[SavedSimulation], refused: RefusedSimulations) -> list[RebuiltSimulation]:

@@ -12,6 +12,7 @@ from tau2_logging.analysis.deep.reading.run_info import settings_of
 from tau2_logging.analysis.load import load_log
 from tau2_logging.replays.judged_simulations import RECORDED, Judging, Key, SavedVerdict, verdict_of
 from tau2_logging.replays.rebuilt_simulations import RebuiltSimulation
+from tau2_logging.replays.saved_simulations import retrieval_of
 from tau2_logging.runner.harness.rejudge_harness import PlayedBefore, RejudgeHarness
 from tau2_logging.runner.session import run_given
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
@@ -140,7 +141,7 @@ def _run(
     trials = 1 + max(one.saved.trial for one in recordings)
     config = replace(
         config, domains=(first.domain,), num_trials=trials, task_ids=tuple(one.saved.task for one in recordings), num_tasks=None,
-        judge_model=judge.asked_again(again), progress=False, quiet=True, run_name=None,
+        judge_model=judge.asked_again(again), progress=False, quiet=True, run_name=None, retrieval_config=retrieval_of(first),
     )  # fmt: skip
     made = run_given(config, harness, {first.domain: tasks}, keys)
     if made.stopped is not None:

@@ -12,6 +12,7 @@ from tau2_logging.analysis.deep.reading.results_files import RUN_FILE, domain_of
 from tau2_logging.errors import UserError
 from tau2_logging.events import StateChangeEvent, StateSnapshot, read_events
 from tau2_logging.events.domain_label import arm_of, plain_domain
+from tau2_logging.events.retrieval_tools import KNOWLEDGE
 from tau2_logging.events.secrets.masking import shorten
 from tau2_logging.runner.harness.rebuilt_conversation import KnownHashes
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
@@ -152,6 +153,15 @@ def config_of(saved: SavedSimulation) -> RunConfig:
         ) from error
 
 
+def retrieval_of(saved: SavedSimulation) -> str | None:
+    """Return how the agent found documents, by tau2's name; None if nothing tells, or its domain has none."""
+    if saved.domain != KNOWLEDGE:
+        return None
+    noted = saved.info.get("retrieval_config")
+    folder = saved.source.parent
+    return str(noted) if noted else saved_config(folder).retrieval_config if (folder / RUN_FILE).is_file() else None
+
+
 def _of_arm(config: RunConfig, saved: SavedSimulation) -> RunConfig:
     arm = next((arm for arm in config.arms if arm.name == arm_of(saved.label)), None)
     config = replace(config, domains=(saved.domain,), executor=THREADS, workers=None, ray_address=None, servers=None)
@@ -178,6 +188,7 @@ def _of_info(saved: SavedSimulation) -> RunConfig:
         user_model=_model(user, saved),
         max_steps=int(saved.info.get("max_steps") or _MAX_STEPS),
         max_errors=int(saved.info.get("max_errors") or _MAX_ERRORS),
+        retrieval_config=retrieval_of(saved),
         seed=int(saved.info.get("seed") or 0),
     )
 

@@ -101,6 +101,7 @@ class GivenRun:
 
 def run_given(config: RunConfig, harness: Tau2Harness, tasks: Mapping[str, list[Any]], keys: Collection[Key] | None = None) -> GivenRun:
     """Run tasks on a harness that is made already, without a word. `keys`: of these simulations only."""
+    harness.retrieve_with(config.retrieval_config)
     with _session(config, console=Console(quiet=True), tasks=tasks, harness=harness, keys=keys) as session:
         session.run()
         unwritten = Tau2LoggingError(session.ending.problems[0]) if session.ending.problems else None

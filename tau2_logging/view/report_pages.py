@@ -23,7 +23,7 @@ from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.reports.text.answer import MOST_READ
 from tau2_logging.analysis.reports.text.finding_lines import saving_text
 from tau2_logging.analysis.verdict.compare_sides import compare_sides
-from tau2_logging.analysis.verdict.read_sides import two_sides
+from tau2_logging.analysis.verdict.read_sides import check_same_logs, two_sides
 from tau2_logging.errors import UserError
 from tau2_logging.view.runs_folder import RUNNING, Run
 
@@ -63,8 +63,14 @@ class ReportPages:
         return self._page((run.name,), (run,), lambda: (self._read(run), ReportOptions()))
 
     def comparison(self, run: Run, other: Run) -> Path:
-        """Return report.html of a run with another one beside it. Raises UserError if a log cannot be read."""
-        return self._page((run.name, other.name), (run, other), lambda: (read_run(run), ReportOptions(compare=read_run(other))))
+        """Return report.html of a run with another one beside it. Raises UserError if a log cannot be read, or their data differ."""
+
+        def read() -> tuple[RunLog, ReportOptions]:
+            log, beside = read_run(run), read_run(other)
+            check_same_logs(log, beside)
+            return log, ReportOptions(compare=beside)
+
+        return self._page((run.name, other.name), (run, other), read)
 
     def verdict(self, run: Run, other: Run) -> Path:
         """Return compare.html: is the run better than the other one? Raises UserError if a log cannot be read or a run has arms."""

@@ -89,6 +89,7 @@ def check_simulation(simulation: dict[str, Any], events: list[Event], history: i
     if experts:
         check_bill(spoken, events)
     assert sum(message["role"] == "user" for message in messages) == len(successful(of(events, "user_sim")))
+    check_retrieval(messages, events)
     (end,) = of(events, "task_end")
     check_times(end)
     assert end.get("reward") == simulation["reward_info"]["reward"]
@@ -97,6 +98,32 @@ def check_simulation(simulation: dict[str, Any], events: list[Event], history: i
     assert end.get("tool_errors") == sum(message["error"] for message in tools)
     assert end.get("steps") == len(of(events, "step_complete"))
     check_spans(events)
+
+
+SEARCHES = {"KB_search": "query", "KB_search_bm25": "query", "KB_search_dense": "query", "grep": "pattern", "shell": "command"}
+"""tau2 v1's tools that search documents, and what they search for."""
+
+
+def check_retrieval(messages: list[dict[str, Any]], events: list[Event]) -> None:
+    """Retrieval events are those of the trajectory's tool messages, one to one, each within its tool call, with the documents listed."""
+    calls = {call["id"]: call for message in messages if message["role"] != "tool" for call in message.get("tool_calls") or ()}
+    answers = [(calls[message["id"]], message) for message in messages if message["role"] == "tool"]
+    domain = str(events[0].get("domain")).partition("@")[0]
+    made = [(call, message) for call, message in answers if domain == "banking_knowledge" and call["name"] in SEARCHES]
+    searches = of(events, "retrieval_call")
+    assert [call["name"] for call, _ in made] == [event.get("function") for event in searches]
+    assert [message["error"] for _, message in made] == [event.get("error") for event in searches]
+    within = {event.get("span"): event for event in of(events, "tool_call")}
+    assert [within[event.get("parent")].get("function") for event in searches] == [event.get("function") for event in searches]
+    for (call, message), event in zip(made, searches, strict=True):
+        query = call["arguments"].get(SEARCHES[call["name"]])
+        assert str(event.get("query"))[:200] == str(query)[:200]
+        if call["name"] != "shell" and not message["error"]:
+            ids = str(event.get("documents") or "").split(",") if event.get("documents") else []
+            assert all(f"   ID: {id_}\n" in message["content"] for id_ in ids)
+            assert event.get("returned") == len(ids) == (0 if message["content"].startswith("No ") else len(set(ids)))
+    (end,) = of(events, "task_end")
+    assert end.get("retrieval_calls") == len(searches)
 
 
 def check_bill(spoken: list[dict[str, Any]], events: list[Event]) -> None:

@@ -21,6 +21,7 @@ TABLES: Mapping[str, tuple[str, str]] = {
     "slower_with_load": ("time", "Model calls with few and many in flight"),
     "budget": ("time", "Time budget by simulation"),
     "stragglers": ("time", "Stragglers"),
+    "documents_found": ("trouble", "Required documents by simulation"),
     "critical_path": ("time", "Critical path: what decided how long the run took"),
     "context_growth": ("time", "Context growth"),
     "latency": ("latency", "By type"),

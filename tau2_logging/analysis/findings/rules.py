@@ -29,6 +29,7 @@ RULES: Mapping[str, Rule] = {
     "time_outs": unscored.time_outs,
     "out_of_steps": unscored.out_of_steps,
     "loops": looping.loops,
+    "missing_documents": solved_tasks.missing_documents,
     "waiting_at_server": waiting.waiting_at_server,
     "waiting_here": waiting.waiting_here,
     "waiting_to_retry": waiting.waiting_to_retry,

@@ -1,15 +1,19 @@
-"""Findings about the outcome: tasks that were never solved, and tasks that were solved sometimes."""
+"""Findings about the outcome: tasks that were never solved or solved sometimes, failures without a document that their task requires."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
 
+import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.findings.finding import SIMULATIONS, TOUCHED, Finding, Proof, Saving
 from tau2_logging.analysis.findings.run_facts import RunFacts, listed, plural, simulation_names
+from tau2_logging.analysis.tables.columns import as_floats
+from tau2_logging.analysis.tables.simulations import solved
 from tau2_logging.analysis.tables.task_outcomes import task_outcomes
+from tau2_logging.units import share
 
 LEAST_TASKS = 5
 """With fewer tasks that have a reward, nothing is told of tasks."""
@@ -90,3 +94,41 @@ def _read_first(run: RunFacts) -> str:
         if run.deep is not None
         else "Analyze with --deep to see why."
     )
+
+
+LEAST_FAILURES, LEAST_MISSING, LEAST_SHARE = 5, 2, 0.2
+
+
+def missing_documents(run: RunFacts) -> Iterator[Finding]:
+    """Tell in how many failures a required document was never retrieved: of at least LEAST_FAILURES whose documents are known,
+    LEAST_MISSING and LEAST_SHARE of them, and more often than in solved simulations, if there are any.
+    """
+    table = run.log.documents_found()
+    known = table[table["found"].notna() & table["reward"].notna()]
+    failed, fine = known[~solved(known)], known[solved(known)]
+    missing = _missing(failed)
+    if len(failed) < LEAST_FAILURES or len(missing) < max(LEAST_MISSING, LEAST_SHARE * len(failed)) or not run.is_one_arm:
+        return
+    if len(fine) and len(_missing(fine)) / len(fine) >= len(missing) / len(failed):
+        return
+    none = int((missing["found"] == 0).sum())
+    yield Finding(
+        "missing_documents",
+        f"In {len(missing):,} of {plural(len(failed), 'failure')} a required document was never retrieved"
+        f"{f', in {none:,} of them not one' if none else ''}. Failures found {_found(failed)} of their required documents"
+        f"{f', solved simulations {_found(fine)}' if len(fine) else ''}.",
+        "Read the queries of these simulations; --retrieval-config golden_retrieval shows what the agent solves if it has the documents.",
+        len(missing) / max(1, len(run.simulations)),
+        SIMULATIONS,
+        Proof("documents_found", (), simulation_names(missing)),
+        {"missing": len(missing), "failures": len(failed), "found_none": none, "solved": len(fine), "missing_solved": len(_missing(fine))},
+        Saving(simulations=len(missing)),
+    )
+
+
+def _missing(table: pd.DataFrame) -> pd.DataFrame:
+    return table[as_floats(table["found"]) < as_floats(table["required"])]
+
+
+def _found(table: pd.DataFrame) -> str:
+    return share(float(np.sum(as_floats(table["found"])) / np.sum(as_floats(table["required"]))))

@@ -1,10 +1,15 @@
-"""What agents that recover or keep their prompts short did: how often they recovered, what they saved and what they kept."""
+"""What agents did beside answering: how often they recovered, what shorter prompts saved and kept, which documents searches found."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from tau2_logging.analysis.measures.percentiles import percentile
+from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY
+from tau2_logging.events.retrieval_tools import ids_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,3 +81,86 @@ def _events(log: LogData) -> pd.DataFrame:
     events = log.select(names, types=("task_start", "correction", "context_reduction", "agent_summary"))
     key = events.groupby(KEY, dropna=False, sort=False).ngroup()
     return events.assign(key=key, key_again=key, attempt=(events["type"] == "task_start").groupby(key).cumsum())
+
+
+TOOL_COLUMNS = (
+    "function", "calls", "errors", "untold", "nothing_found", "mean_documents", "with_required", "mean_ms", "p95_ms", "embedding_calls",
+    "embedding_tokens", "embedding_cost_usd",
+)  # fmt: skip
+DOCUMENT_COLUMNS = (*KEY, "status", "reward", "searches", "required", "found", "found_share")
+
+
+def searches_by_tool(log: LogData) -> pd.DataFrame:
+    """Return one row a tool that searches documents: TOOL_COLUMNS. Empty if none was called.
+
+    `untold`: calls whose answer does not say which documents it holds; `nothing_found` and `mean_documents` are of the others;
+    `with_required`: calls that found a document that the task requires, NaN if no task tells. Times are whole, with embedding models and
+    rerankers, in ms. embedding_cost_usd is NaN as soon as one price is unknown.
+    """
+    import pandas as pd
+
+    columns = [
+        "function", "error", "returned", "required", "required_found", "duration_ms", "total_duration_ms", "embedding_calls",
+        "embedding_tokens", "embedding_cost_usd",
+    ]  # fmt: skip
+    calls = log.select(columns, types=["retrieval_call"])
+    rows = [_tool(str(name), group) for name, group in calls.groupby("function", sort=False)]
+    return pd.DataFrame(rows, columns=list(TOOL_COLUMNS)).sort_values("calls", ascending=False, kind="stable", ignore_index=True)
+
+
+def _tool(name: str, calls: pd.DataFrame) -> dict[str, Any]:
+    returned, asked = as_floats(calls["returned"]), as_floats(calls["embedding_calls"])
+    whole = calls["total_duration_ms"].fillna(calls["duration_ms"])
+    lengths = as_floats(whole)[~np.isnan(as_floats(whole))]
+    told = ~np.isnan(returned)
+    has_task = as_floats(calls["required"]) > 0
+    found = calls["required_found"].fillna("").astype(str) != ""
+    cost = as_floats(calls["embedding_cost_usd"])
+    return {
+        "function": name,
+        "calls": len(calls),
+        "errors": int(calls["error"].fillna(False).sum()),
+        "untold": int((~told).sum()),
+        "nothing_found": int((returned == 0).sum()),
+        "mean_documents": float(returned[told].mean()) if told.any() else np.nan,
+        "with_required": float(found.sum()) if (has_task & told).any() else np.nan,
+        "mean_ms": float(lengths.mean()) if len(lengths) else np.nan,
+        "p95_ms": percentile(lengths, 95) if len(lengths) else np.nan,
+        "embedding_calls": _sum(asked),
+        "embedding_tokens": _sum(as_floats(calls["embedding_tokens"])),
+        "embedding_cost_usd": np.nan if (np.isnan(cost) & (asked > 0)).any() else _sum(cost),
+    }
+
+
+def _sum(values: Any) -> float:
+    """NaN if none is known."""
+    return float(np.nansum(values)) if (~np.isnan(values)).any() else np.nan
+
+
+def documents_found(log: LogData) -> pd.DataFrame:
+    """Return one row a simulation of a run in which documents were searched: DOCUMENT_COLUMNS. Empty if none were.
+
+    `searches`: live calls of its last start; `found`: of the documents that its task `required`, those that any of them returned. NaN if
+    the task, the log's level or an answer that names no documents leave it open.
+    """
+    searches = log.select([*KEY, "start_ms", "returned", "required_found"], types=["retrieval_call"])
+    table = log.simulations
+    if searches.empty or table.empty:
+        return table.reindex(columns=list(DOCUMENT_COLUMNS)).head(0)
+    required = log.select([*KEY, "required"], types=["task_start"]).drop_duplicates(KEY, keep="last")
+    rows = table[[*KEY, "status", "reward", "start_ms", "retrieval_calls"]].merge(required, on=KEY, how="left")
+    rows["place"] = np.arange(len(rows))
+    searches = searches.merge(rows[[*KEY, "place", "start_ms"]].rename(columns={"start_ms": "begin"}), on=KEY)
+    searches = searches[~(as_floats(searches["start_ms"]) < as_floats(searches["begin"]) - 1e-3)]
+    made = np.bincount(searches["place"], minlength=len(rows))
+    told = np.bincount(searches["place"], weights=searches["returned"].notna(), minlength=len(rows))
+    ids: list[set[str]] = [set() for _ in range(len(rows))]
+    for place, text in zip(searches["place"], searches["required_found"], strict=True):
+        ids[place].update(ids_in(text) if isinstance(text, str) else ())
+    found, wanted = np.array([len(one) for one in ids], dtype=float), as_floats(rows["required"])
+    counted = as_floats(rows["retrieval_calls"])
+    is_open = np.isnan(wanted) | (made < np.nan_to_num(counted)) | ((told < made) & (found < wanted))
+    rows["searches"] = np.where(np.isnan(counted), made, counted).astype(int)
+    rows["found"] = np.where(is_open, np.nan, found)
+    rows["found_share"] = rows["found"] / wanted
+    return rows[list(DOCUMENT_COLUMNS)]

@@ -11,14 +11,14 @@ from tau2_logging.analysis.measures.percentiles import SUMMARY_COLUMNS, percenti
 from tau2_logging.analysis.tables.columns import as_floats, numbers
 from tau2_logging.analysis.tables.frames import all_columns
 from tau2_logging.analysis.tables.outcomes import is_error
-from tau2_logging.events import MODEL_CALL_TYPES
+from tau2_logging.events.roles import WORK_TYPES
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from tau2_logging.analysis.tables.log_data import LogData
 
-LATENCY_TYPES = (*MODEL_CALL_TYPES, "tool_call", "evaluation", "step_complete", "task_end")
+LATENCY_TYPES = (*WORK_TYPES, "step_complete", "task_end")
 DIMENSIONS = ("domain", "model", "function", "expert", "requestor", "host", "worker")
 
 METRIC_NOTES = (

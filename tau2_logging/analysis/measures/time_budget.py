@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 _SERVICE = {ms: f"{ROLE_OF_TIME[ms]}_service_ms" for ms in EXCLUSIVE_MS if ROLE_OF_TIME.get(ms) in MODEL_ROLES}
 """Exclusive time of a role that calls models -> the part of it that is service."""
-KINDS_OF_TIME = (
-    *_SERVICE.values(), "queue_ms", "retry_wait_ms", "tool_ms", "evaluation_ms", "setup_ms", "other_ms", "untracked_ms",
-)  # fmt: skip
+_WORK = tuple(role.exclusive_ms for role in ROLES if role.name not in MODEL_ROLES)
+KINDS_OF_TIME = (*_SERVICE.values(), "queue_ms", "retry_wait_ms", *_WORK, "setup_ms", "other_ms", "untracked_ms")
+_WITH_DOCUMENTS = ("embedding_service_ms", "retrieval_ms")
+"""Kinds that most domains have none of: they are in a budget if there is any."""
 _TIME_OF_EVENT = {role.event: role.exclusive_ms for role in ROLES}
 _ROUNDING_MS = 0.0005 * (len(EXCLUSIVE_MS) + 2)
 """What may be off because each time in the log is rounded to a microsecond."""
@@ -55,8 +56,7 @@ def _parts(log: LogData, table: pd.DataFrame) -> dict[str, Any]:
         **{kind: exclusive[name] - queued[name] for name, kind in _SERVICE.items()},
         "queue_ms": _or_unknown(sum(queued.values()), never_told),
         "retry_wait_ms": _or_unknown(between + evaluating, never_told),
-        "tool_ms": exclusive["tool_ms"],
-        "setup_ms": exclusive["setup_ms"],
+        **{name: exclusive[name] for name in (*_WORK, "setup_ms")},
         "evaluation_ms": exclusive["evaluation_ms"] - evaluating,
         "other_ms": exclusive["other_ms"] - between,
     }
@@ -101,6 +101,8 @@ def total_budget(budget: pd.DataFrame) -> pd.DataFrame:
         values = as_floats(budget[kind])
         known = int((~np.isnan(values)).sum())
         total = float(np.nansum(values)) if known else float("nan")
+        if kind in _WITH_DOCUMENTS and not total > 0:
+            continue
         mean = total / known if known else float("nan")
         rows.append((kind.removesuffix("_ms"), total, total / whole if whole else float("nan"), mean, known))
     return pd.DataFrame(rows, columns=["kind", "total_ms", "share", "mean_ms", "simulations"])

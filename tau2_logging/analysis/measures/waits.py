@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
 
 WAITS = ("retry", "server_wait")
-_AT_WORK = (*MODEL_CALL_TYPES, "tool_call")
+_AT_WORK = (*MODEL_CALL_TYPES, "tool_call", "retrieval_call")
 
 
 def retry_waits(log: LogData, table: pd.DataFrame) -> tuple[Any, Any]:

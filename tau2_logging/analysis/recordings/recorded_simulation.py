@@ -18,8 +18,8 @@ NEVER_HELD = "time to first token, queueing, retries, evaluation and setup"
 
 Fields = dict[str, object]
 
-_COUNTED = {type_: counter for type_, counter in CALL_COUNTERS.items() if type_ != "expert_call"}
-"""No recording tells of experts: their number and time are unknown."""
+_COUNTED = {type_: counter for type_, counter in CALL_COUNTERS.items() if type_ not in ("expert_call", "embedding_call")}
+"""No recording tells of experts and embedding models: their number and time are unknown."""
 _SPENT = {role.event: role.exclusive_ms for role in ROLES if role.event in _COUNTED}
 _TEXTS = {
     "generation_time": "model calls without a time of their own: their length is the time since the previous message, an upper bound",
@@ -102,13 +102,22 @@ class RecordedSimulation:
     unpriced: bool = False
     began_s: float = 0.0
 
-    def begin(self, at_s: float, seed: object, task_hash: str | None = None) -> None:
-        """task_start."""
+    def begin(self, at_s: float, seed: object, task_hash: str | None = None, required: int | None = None) -> None:
+        """task_start; `required`: how many documents the task requires."""
         self.began_s = at_s
-        self._add("task_start", at_s, {"start_ms": (at_s - self.origin_s) * 1000, "seed": seed, "task_hash": task_hash}, "")
+        fields: Fields = {"start_ms": (at_s - self.origin_s) * 1000, "seed": seed, "task_hash": task_hash, "required": required}
+        self._add("task_start", at_s, fields, "")
 
-    def call(self, type_: str, at_s: float, duration_ms: float | None, timing: str | None, fields: Fields) -> None:
-        """A call that ended at `at_s`; `timing` says how its duration is known (None: it is not), `fields` the rest of its event."""
+    def search(self, at_s: float, duration_ms: float | None, timing: str | None, tool: Fields, found: Fields) -> None:
+        """A tool call that searched documents, and its retrieval_call, which all of its time is counted as."""
+        self.call("tool_call", at_s, None if timing is None else 0.0, timing, tool)
+        span = self.lines[-1].fields["span"]
+        same = {name: tool[name] for name in ("function", "error", "error_type")}
+        self.call("retrieval_call", at_s, duration_ms, timing, {**same, **found}, span)
+
+    def call(self, type_: str, at_s: float, duration_ms: float | None, timing: str | None, fields: Fields, within: object = None) -> None:
+        """A call that ended at `at_s`; `timing` says how its duration is known (None: it is not), `fields` the rest of its event, `within`
+        the span that it is part of, if it is not the simulation's."""
         timed: Fields = {}
         if timing is not None:
             timed = {"start_ms": (at_s - self.origin_s) * 1000 - (duration_ms or 0.0), "duration_ms": duration_ms, "timing": timing}
@@ -116,7 +125,7 @@ class RecordedSimulation:
             self.untimed.add(_SPENT[type_])
         self.spent[_SPENT[type_]] += duration_ms or 0.0
         self._count(type_, fields)
-        self._add(type_, at_s, {**timed, **fields}, f"c{len(self.lines):x}")
+        self._add(type_, at_s, {**timed, **fields}, f"c{len(self.lines):x}", within)
 
     def event(self, type_: str, at_s: float, fields: Fields) -> None:
         """Add an event that is no call."""
@@ -124,8 +133,8 @@ class RecordedSimulation:
 
     def _count(self, type_: str, fields: Fields) -> None:
         self.sums[_COUNTED[type_]] += 1
-        if type_ == "tool_call":
-            self.sums["tool_errors"] += fields["error"] is True
+        if type_ not in MODEL_CALL_TYPES:
+            self.sums["tool_errors"] += type_ == "tool_call" and fields["error"] is True
             return
         self.sums["llm_errors"] += fields["error"] is True
         for name in TOKEN_FIELDS:
@@ -153,8 +162,8 @@ class RecordedSimulation:
             "cost_usd": cost, "agent_cost_usd": None if cost is None else self.usd["agent"], **fields,
         }, "")  # fmt: skip
 
-    def _add(self, type_: str, at_s: float, fields: Fields, number: str) -> None:
-        span = {"span": f"{self.span}{number}", "parent": self.span if number else None}
+    def _add(self, type_: str, at_s: float, fields: Fields, number: str, within: object = None) -> None:
+        span = {"span": f"{self.span}{number}", "parent": (within or self.span) if number else None}
         self.lines.append(LogLine(at_s, type_, self.task, {**fields, **self.context, **span}))
 
 

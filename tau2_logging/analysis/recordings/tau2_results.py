@@ -29,6 +29,8 @@ from tau2_logging.analysis.recordings.speech_events import tell_speech, tool_cal
 from tau2_logging.analysis.tables.outcomes import OK, recorded_ending
 from tau2_logging.analysis.tables.voice.ticks import configured_tick_s
 from tau2_logging.errors import UserError
+from tau2_logging.events.retrieval_tools import found_fields, is_retrieval, query_of, required_of
+from tau2_logging.events.secrets.masking import masked_start
 from tau2_logging.events.task_hash import task_hash
 
 _STOPS = {"###STOP###": "stop", "###TRANSFER###": "transfer", "###OUT-OF-SCOPE###": "out_of_scope"}
@@ -52,13 +54,14 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
     histories = {str(task["id"]): history_length(task) for task in data["tasks"]}
     missing.counts["task"] += number_mixed_up([one[:3] for one in simulations], {str(task["id"]): task for task in data["tasks"]})
     texts = {str(task["id"]): task_hash(task) for task in data["tasks"]}
+    required = {str(task["id"]): required_of(task) for task in data["tasks"]}
     models = {"assistant": agent.get("llm"), "user": user.get("llm")}
     recordings = []
     for number, (task, trial, simulation, began) in enumerate(simulations):
         recorded = RecordedSimulation({**context, "trial": trial}, task, f"r{number:x}x", origin)
-        recorded.begin(origin if began is None else began, simulation.get("seed"), texts.get(task))
+        recorded.begin(origin if began is None else began, simulation.get("seed"), texts.get(task), len(required.get(task, ())) or None)
         if simulation.get("messages"):
-            _tell(recorded, simulation, histories.get(task, 0), models, missing)
+            _tell(recorded, simulation, histories.get(task, 0), models, required.get(task, ()), missing)
         else:
             _tell_ticks(recorded, simulation, configured_tick_s(info), models["user"], missing)
         recordings.append(recorded)
@@ -74,19 +77,33 @@ def _began(simulation: Mapping[str, Any]) -> float | None:
     return next((time for time in times if time is not None), None)
 
 
-def _tell(recorded: RecordedSimulation, simulation: Mapping[str, Any], history: int, models: Mapping[str, Any], missing: Missing) -> None:
+def _tell(
+    recorded: RecordedSimulation,
+    simulation: Mapping[str, Any],
+    history: int,
+    models: Mapping[str, Any],
+    required: Sequence[str],
+    missing: Missing,
+) -> None:
     messages = messages_of(simulation)
     before: float = recorded.began_s
     names: dict[str, str] = {}
+    arguments: dict[str, Any] = {}
     for number, message in enumerate(messages[history:]):
         now = moment(message.get("timestamp"))
         names.update(_called(message))
+        arguments.update({str(call.get("id")): call.get("arguments") for call in message.get("tool_calls") or ()})
         if not (number == 0 and _is_greeting(message)):
             type_, fields = _call(message, names, models)
             duration_ms, timing = _took(message, now, before)
             note_call(missing, type_, timing, fields)
             missing.counts["error"] += type_ == "tool_call" and message.get("error") is None
-            recorded.call(type_, before if now is None else now, duration_ms, timing, fields)
+            at_s = before if now is None else now
+            if type_ == "tool_call" and is_retrieval(str(recorded.context["domain"]), str(fields["function"]), str(fields["requestor"])):
+                found = _found(message, str(fields["function"]), arguments.get(str(message.get("id"))), required, bool(fields["error"]))
+                recorded.search(at_s, duration_ms, timing, fields, found)
+            else:
+                recorded.call(type_, at_s, duration_ms, timing, fields)
         before = before if now is None else now
     recorded.end(_length_s(simulation, missing), True, _outcome(simulation, messages))
 
@@ -140,6 +157,12 @@ def _call(message: Message, names: Mapping[str, str], models: Mapping[str, Any])
         "model": models[role], "has_tool_calls": bool(message.get("tool_calls")), **_tokens(message),
         "finish_reason": mapping(message.get("raw_data")).get("finish_reason"), "cost_usd": float(cost) if cost else None, "error": False,
     }  # fmt: skip
+
+
+def _found(message: Message, function: str, arguments: object, required: Sequence[str], is_error: bool) -> Fields:
+    query = query_of(function, arguments)
+    found = found_fields(function, str(message.get("content")), required, is_error)
+    return {"query": None if query is None else masked_start(query), **found}
 
 
 def _tokens(message: Message) -> Fields:

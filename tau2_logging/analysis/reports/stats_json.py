@@ -79,6 +79,8 @@ def statistics(log: RunLog, options: ReportOptions) -> dict[str, Any]:
         "longest_first": records(log.longest_first()),
         "outages": records(log.outages()),
         "server_waits": records(log.server_waits()),
+        "searches": records(log.searches()),
+        "documents_found": records(log.documents_found()),
         "agent_recovery": records(log.recovery()),
         "shortened_prompts": records(log.shortened_prompts()),
         "outliers": outliers(log, options),

@@ -9,8 +9,9 @@ import numpy as np
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.outcomes import named_statuses
 from tau2_logging.analysis.tables.played_before import with_played
-from tau2_logging.events import EXCLUSIVE_MS, KINDS, MODEL_CALL_TYPES
+from tau2_logging.events import EXCLUSIVE_MS, KINDS
 from tau2_logging.events.fields import field_type
+from tau2_logging.events.roles import WORK_TYPES
 from tau2_logging.statistics.score import SOLVED_WITHIN, Score, score_of
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 KEY = ["run", "domain", "task", "trial"]
 UNFINISHED, UNKNOWN = "unfinished", "unknown"
-TIMED_TYPES = (*MODEL_CALL_TYPES, "tool_call", "evaluation")
+TIMED_TYPES = WORK_TYPES
 """Events that time one call: none of them contains another."""
 
 

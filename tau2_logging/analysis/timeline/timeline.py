@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.tables.columns import column
+from tau2_logging.analysis.tables.columns import column, numbers
 from tau2_logging.analysis.tables.outcomes import named_statuses
 from tau2_logging.analysis.tables.run_clock import KEY, on_one_clock
 from tau2_logging.events.kinds import COUNTERS
@@ -67,8 +67,8 @@ class Timeline:
     `rows`: one row a simulation and attempt (a simulation that was killed and run again has two), in order of start: KEY, attempt
     (from 1), counted (False for an attempt that was run again), start_ms, end_ms, read (False if its calls were left out of a very large
     log), and ROW_FIELDS; status is `unfinished` if no task_end was written, `unknown` if the log has none of any. `calls`: row (into
-    `rows`), lane, name, start_ms, end_ms, own_ms (its duration; an evaluation's extent also holds its judges' calls), open (it never came
-    back) and CALL_FIELDS.
+    `rows`), lane, name, start_ms, end_ms, own_ms (its duration; the extent of an evaluation, a tool call or a search also holds the calls
+    in it), open (it never came back) and CALL_FIELDS.
     `steps`: row, step, from_role, to_role, start_ms, end_ms, error. `breaks`: where a later start of the run joins, in ms.
     """
 
@@ -156,6 +156,8 @@ def _calls(placed: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     calls["row"], calls["lane"] = placed["row"].astype(int), placed["type"].map(LANE_OF).astype(object)
     calls["start_ms"], calls["end_ms"] = placed["at_ms"], placed["until_ms"]
     calls["own_ms"] = placed["until_ms"] - placed["at_ms"]
+    whole = placed["at_ms"] + numbers(placed, "total_duration_ms")
+    calls["end_ms"] = np.fmax(calls["end_ms"], whole)  # around the search in a tool call, and around the embeddings in a search
     calls["open"] = calls["lane"] == "waiting"
     calls["name"] = _names(placed)
     calls["error"] = calls["error"].astype("boolean").fillna(False).astype(bool)

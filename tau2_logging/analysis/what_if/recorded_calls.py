@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _CALL = ["type", "model", "call_type", "endpoint", "start_ms", "end_ms", "queue_ms", "error", "output_tokens", "span"]
 _TOLD = {"server_queue_ms": "queue_told_ms", "network_ms": "outside_told_ms"}
+_TOOLS = ("tool_call", "retrieval_call")
 _COMPUTES_MS = 50.0
 """A tool call that takes longer waits for something else than this process's CPU."""
 
@@ -35,9 +36,9 @@ def placed_calls(log: LogData, attempts: pd.DataFrame) -> pd.DataFrame:
 
 def placed_waits(log: LogData, attempts: pd.DataFrame) -> pd.DataFrame:
     """Return waits before retries and for servers that were down, and tool calls that waited for something, as `placed_calls` does."""
-    events = log.select([*KEY, "type", "start_ms", "end_ms", "wait_ms"], types=["retry", "server_wait", "tool_call"])
+    events = log.select([*KEY, "type", "start_ms", "end_ms", "wait_ms"], types=["retry", "server_wait", *_TOOLS])
     events["end_ms"] = as_floats(events["end_ms"].fillna(events["start_ms"] + events["wait_ms"]))
-    waited = (events["type"] != "tool_call") | (events["end_ms"] - events["start_ms"] >= _COMPUTES_MS)
+    waited = ~events["type"].isin(_TOOLS) | (events["end_ms"] - events["start_ms"] >= _COMPUTES_MS)
     waits = _placed(events[waited], attempts)
     length = waits["end_ms"] - waits["start_ms"]
     return waits.assign(work_ms=length, before_ms=0.0, after_ms=0.0, kind="", station=None, wasted=waits["type"] == "retry")

@@ -40,9 +40,15 @@ CURRENT_CALL: ContextVar[ModelCall | None] = ContextVar("tau2_logging_current_ca
 
 Price = Callable[[ModelReply], float | None]
 
+EMBEDDING = "embedding"
+"""The role of the models that a retrieval asks."""
+
 
 def role_of(simulation: Simulation) -> str:
-    """Return whose call is made now: the agent's, an expert's (while the agent asks one), the user's or a judge's."""
+    """Return whose call is made now: the agent's, an expert's (while the agent asks one), the user's, a judge's, or that of a tool
+    that searches documents."""
+    if simulation.retrieving is not None:
+        return EMBEDDING
     if simulation.phase == EVALUATION or simulation.turn == JUDGE:
         return "judge"
     if simulation.turn == USER:
@@ -79,7 +85,15 @@ class ModelCall:
     token and its last event with the last one, whatever they hold. `tools`: the definitions that go along, or what returns them.
     """
 
-    def __init__(self, simulation: Simulation, model: str, call_type: str, messages: object = None, attempt: int | None = None) -> None:
+    def __init__(
+        self,
+        simulation: Simulation,
+        model: str,
+        call_type: str,
+        messages: object = None,
+        attempt: int | None = None,
+        role: str | None = None,
+    ) -> None:
         self.simulation = simulation
         self.model = model
         self.call_type = call_type
@@ -93,7 +107,7 @@ class ModelCall:
         self.first_event_is_token = False
         self.tools: object = None
         self._messages = messages
-        self.role = role_of(simulation)
+        self.role = role or role_of(simulation)
         self.expert = current_expert() if self.role == "expert" else None
         self._type, self._category = BY_NAME[self.role].event, BY_NAME[self.role].category
         self._begin()
@@ -219,9 +233,13 @@ class ModelCall:
             counts = simulation.usage.counts
             counts[CALL_COUNTERS[type_]] += 1
             counts["llm_errors"] += failed
-            if reply is not None:
-                simulation.usage.add_tokens(**{name: getattr(reply, name) for name in TOKEN_FIELDS})
-                simulation.usage.add_cost(reply.cost_usd, agent=type_ in AGENT_SIDE_TYPES)
+            search = simulation.retrieving if self.role == EMBEDDING else None
+            if search is not None:
+                search.counts[CALL_COUNTERS[type_]] += 1
+            for usage in (simulation.usage, search):
+                if usage is not None and reply is not None:
+                    usage.add_tokens(**{name: getattr(reply, name) for name in TOKEN_FIELDS})
+                    usage.add_cost(reply.cost_usd, agent=type_ in AGENT_SIDE_TYPES)
 
     def _write(self, fields: dict[str, object]) -> None:
         operation = self._operation

@@ -70,6 +70,8 @@ def _read(response: Any) -> ModelReply:
             return _read_message(response)
         if response.get("object") == "response":
             return _read_response(response)
+        if response.get("object") == "list":
+            return _read_embeddings(response)
     return _read_chat(response)
 
 
@@ -134,6 +136,12 @@ def _read_response(body: Mapping[str, Any]) -> ModelReply:
         reasoning_tokens=_number(_get(usage, "output_tokens_details"), "reasoning_tokens"),
         problem=MALFORMED_JSON if any(not _is_object(call.get("arguments")) for call in calls) else nothing,
     )
+
+
+def _read_embeddings(body: Mapping[str, Any]) -> ModelReply:
+    """An embedding model writes no tokens."""
+    read = _number(_get(body, "usage"), "prompt_tokens")
+    return ModelReply(False, None, input_tokens=read, output_tokens=None if read is None else 0)
 
 
 def text_of(body: Mapping[str, Any]) -> str:

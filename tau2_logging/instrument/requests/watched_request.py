@@ -105,6 +105,9 @@ class WatchedRequest:
             self.receive_end()
             self.finish(self.assembler.body())
             return
+        if (summary := self.protocol.summary(content)) is not None:
+            self.finish(summary)
+            return
         failure = failure_in(content)
         if failure is None:
             self.finish(read_json(content))

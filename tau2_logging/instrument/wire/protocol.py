@@ -47,6 +47,10 @@ class Protocol(ABC):
     def assembler(self) -> Assembler:
         """Make the assembler of one stream."""
 
+    def summary(self, content: bytes) -> dict[str, Any] | None:
+        """Return what is wanted of a whole answer, if its bytes need not be read as JSON for it; None if they do."""
+        return None
+
     def as_stream(self, content: bytes) -> bytes | None:
         """Return a request's body changed to ask for a stream; None if it asks for one already, or cannot be changed.
 

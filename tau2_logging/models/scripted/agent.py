@@ -4,7 +4,8 @@ It keeps no state: if it is in its script is read from the conversation, so that
 any thread, process or resumed run. A step counts as done when the conversation holds exactly it; calls spoilt by a fault do not match
 and the step is tried again.
 
-If it is offered experts it consults them before it goes on with its script: the first alone, then all of them in one reply.
+If it is offered experts it consults them before it goes on with its script: the first alone, then all of them in one reply. If it is
+offered tools that search documents, it asks each once, for what the user wants.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tau2_logging.events.retrieval_tools import is_retrieval, query_argument
 from tau2_logging.models.experts.tool import CALL_EXPERT
 from tau2_logging.models.scripted.careful_agent import asked_or_stopped, believed
 from tau2_logging.models.scripted.scripted_reply import ScriptedReply, calls_in, parsed_arguments, question_reply, tool_reply
@@ -22,11 +24,15 @@ Message = Mapping[str, Any]
 
 
 def agent_turn(
-    script: TaskScript, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]] | None, writes: frozenset[str] = frozenset()
+    script: TaskScript,
+    messages: Sequence[Message],
+    tools: Sequence[Mapping[str, Any]] | None,
+    writes: frozenset[str] = frozenset(),
+    domain: str | None = None,
 ) -> ScriptedReply:
     """Return the agent's next turn in a conversation (OpenAI messages, the agent's view), with the tools it was offered. `writes`: those of
     them that change the database."""
-    question = consultation(messages, tools or ())
+    question = consultation(messages, tools or ()) or _search(domain, messages, tools or ())
     if question is not None:
         return question
     names = {tool["function"]["name"] for tool in tools or ()}
@@ -54,6 +60,20 @@ def consultation(messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]
         if not asked
         else question_reply(aliases, "Is there anything that I have overlooked?")
     )
+
+
+def _search(domain: str | None, messages: Sequence[Message], tools: Sequence[Mapping[str, Any]]) -> ScriptedReply | None:
+    """Return the search that the agent makes now: one with each tool, for the user's first words, or the longest of them as a pattern."""
+    wanted = next((str(message.get("content") or "") for message in messages if message["role"] == "user"), "")
+    made = {name for message in messages if message["role"] == "assistant" for name, _ in calls_in(message)}
+    for name in (tool["function"]["name"] for tool in tools):
+        argument = query_argument(name)
+        if wanted and name not in made and argument != "command" and is_retrieval(domain, name, "assistant"):
+            return tool_reply(name, {argument: max(_WORD.findall(wanted), key=len, default="fee") if argument == "pattern" else wanted})
+    return None
+
+
+_WORD = re.compile(r"[A-Za-z]+")
 
 
 def expert_aliases(tools: Sequence[Mapping[str, Any]]) -> list[str]:

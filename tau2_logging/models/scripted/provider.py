@@ -21,7 +21,7 @@ from litellm import CustomLLM
 from litellm.types.utils import ChatCompletionMessageToolCall, Function, GenericStreamingChunk, ModelResponse, Usage
 
 from tau2_logging.events.domain_label import plain_domain
-from tau2_logging.events.roles import MODEL_ROLES
+from tau2_logging.events.roles import CHAT_ROLES
 from tau2_logging.logger.context import current, current_expert
 from tau2_logging.models.custom_provider import enter_provider, stream_chunk
 from tau2_logging.models.scripted.agent import agent_turn
@@ -131,9 +131,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         if model == READER:
             return reader_turn(messages, settings)
         if model not in ("agent", "expert"):
-            raise litellm.NotFoundError(
-                f"no model scripted/{model}; there are {', '.join(MODEL_ROLES)}", model=model, llm_provider=PROVIDER
-            )
+            raise litellm.NotFoundError(f"no model scripted/{model}; there are {', '.join(CHAT_ROLES)}", model=model, llm_provider=PROVIDER)
         script = self.scripts.find(domain, task)
         if script is None:
             raise litellm.BadRequestError(
@@ -146,7 +144,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
         if model == "agent" and drops_task(settings, _dice_of(domain, task), messages):
             return ScriptedReply(text=CLOSING)
         again = first_call(messages) if settings.loops(random.Random(f"{settings.seed}|{_dice_of(domain, task)}|loop")) else None
-        return again or agent_turn(script, messages, params.get("tools"), self.scripts.writes(domain))
+        return again or agent_turn(script, messages, params.get("tools"), self.scripts.writes(domain), domain)
 
     def _times_made(self, settings: ScriptedSettings, task: str, model: str, turn: str) -> int:
         if not settings.faults and not settings.bad_writes:
@@ -162,7 +160,7 @@ class ScriptedModels(CustomLLM):  # type: ignore[misc]
 
 def register(scripts: TaskScripts) -> None:
     """Make the scripted models known to litellm, at no price. A provider of that name that is there already is replaced."""
-    enter_provider(PROVIDER, ScriptedModels(scripts), (f"{PROVIDER}/{role}" for role in (*MODEL_ROLES, READER)))
+    enter_provider(PROVIDER, ScriptedModels(scripts), (f"{PROVIDER}/{role}" for role in (*CHAT_ROLES, READER)))
 
 
 def _task_of(params: Mapping[str, Any]) -> tuple[str | None, str | None]:

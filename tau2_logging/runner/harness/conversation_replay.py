@@ -62,7 +62,7 @@ class ConversationReplay:
     def __init__(self, harness: Tau2Harness, domain: str, fast: bool = True) -> None:
         self._domain = domain
         self._fast = fast
-        self._construct = harness.registry.get_env_constructor(domain)
+        self._harness = harness
         self._evaluator = importlib.import_module("tau2.evaluator.evaluator")
         self._messages = importlib.import_module("tau2.data_model.message")
         self._run = importlib.import_module("tau2.data_model.simulation").SimulationRun
@@ -80,7 +80,7 @@ class ConversationReplay:
 
     def tool_kinds(self) -> dict[tuple[str, str], str]:
         """Return `read`, `write`, `generic` by (requestor, tool)."""
-        environment = self._construct()
+        environment = self._harness.new_environment(self._domain)
         kits = (("assistant", environment.tools), ("user", environment.user_tools))
         return {(who, name): kit.tool_type(name).value for who, kit in kits if kit is not None for name in kit.tools}
 
@@ -101,14 +101,14 @@ class ConversationReplay:
 
     def databases(self) -> list[Any]:
         """Return the agent's and the user's database as plain data, before any task."""
-        environment = self._construct()
+        environment = self._harness.new_environment(self._domain)
         kits = (environment.tools, environment.user_tools)
         found = [kit.db for kit in kits if kit is not None and getattr(kit, "db", None) is not None]
         return [database.model_dump(mode="json") for database in found]
 
     def policy(self) -> str:
         """Return the agent's policy."""
-        return str(self._construct().get_policy())
+        return str(self._harness.new_environment(self._domain).get_policy())
 
     def look(self, task: Any) -> Callable[[str, Mapping[str, Any]], str | None]:
         """Return what asks a tool of the agent at the start of a task: its answer, None if it errs. Raises StateError."""
@@ -129,7 +129,7 @@ class ConversationReplay:
         return [_is_met(environment, assertion) for assertion in asserted]
 
     def _started(self, task: Any) -> Any:
-        environment = self._construct()
+        environment = self._harness.new_environment(self._domain, task)
         try:
             set_initial_state(environment, task)
         except Exception as error:
@@ -172,7 +172,8 @@ class ConversationReplay:
         )
         try:
             found = self._evaluator.evaluate_simulation(
-                simulation=run, task=task, evaluation_type=self._evaluator.EvaluationType.ALL, solo_mode=False, domain=self._domain
+                simulation=run, task=task, evaluation_type=self._evaluator.EvaluationType.ALL, solo_mode=False, domain=self._domain,
+                **self._harness.evaluation_arguments(self._domain, task),
             )  # fmt: skip
         except Exception as error:
             return None, {}, f"{type(error).__name__}: {error}"

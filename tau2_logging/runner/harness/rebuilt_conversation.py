@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from typing import Any
 from tau2_logging.environments import FastDatabases
 from tau2_logging.environments.initial_state import set_initial_state
 from tau2_logging.errors import Tau2LoggingError
+from tau2_logging.events.retrieval_tools import is_retrieval
 from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes
 from tau2_logging.logger.content.error_text import error_line
@@ -26,6 +28,8 @@ _RANDOM = frozenset({"refuel_data"})
 _NO_TIMES = {"start_time": "1970-01-01T00:00:00", "end_time": "1970-01-01T00:00:00", "duration": 0.0}
 """What tau2 wants a simulation to say of itself, and some recordings do not."""
 _SHOWN = 120
+_TOOK = re.compile(r"\n\n\[Timing: [^\[\]]*\]\Z")
+"""How tau2 v1 ends the answer of a search."""
 
 
 class ReplayRefused(Tau2LoggingError):
@@ -49,7 +53,7 @@ class ConversationRebuilder:
     """Environments of tau2 and its classes of messages. Use it in a `with` block: databases are parsed once inside it."""
 
     def __init__(self, harness: Tau2Harness) -> None:
-        self._registry = harness.registry
+        self._harness = harness
         self._simulations = importlib.import_module("tau2.data_model.simulation").SimulationRun
         self._tasks = importlib.import_module("tau2.data_model.tasks")
         self._databases = DatabaseSubstitutes("tau2", FastDatabases())
@@ -77,16 +81,18 @@ class ConversationRebuilder:
         except Exception as error:
             raise ReplayRefused(UNREADABLE, f"task: {_brief(error)}") from error
 
-    def play_again(self, domain: str, task: Any, messages: Sequence[Any], solo: bool, known: KnownHashes) -> int:
+    def play_again(
+        self, domain: str, task: Any, messages: Sequence[Any], solo: bool, known: KnownHashes, retrieval: str | None = None
+    ) -> int:
         """Make every call of the messages in a fresh environment; return how many there were.
 
         Raises ReplayRefused at the first whose answer, or whose database afterwards, is not the recorded one.
         """
-        environment = self._started(domain, task, solo)
+        environment = self._started(domain, task, solo, retrieval)
         number, comparable = 0, True
         for number, (call, answer) in enumerate(calls_of(messages), 1):
             given = environment.get_response(call)
-            if not same_answer(given.content, answer.content):
+            if not (_same_documents if is_retrieval(domain, call.name, call.requestor) else same_answer)(given.content, answer.content):
                 raise ReplayRefused(OTHER_ANSWER, _difference(number, call, given.content, answer.content))
             comparable = comparable and call.name not in _RANDOM
             if comparable and call.id in known.after_call:
@@ -97,9 +103,9 @@ class ConversationRebuilder:
                 _compare_hash(environment, database, hash_, "at the end")
         return number
 
-    def _started(self, domain: str, task: Any, solo: bool) -> Any:
+    def _started(self, domain: str, task: Any, solo: bool, retrieval: str | None) -> Any:
         try:
-            environment = self._registry.get_env_constructor(domain)(**({"solo_mode": True} if solo else {}))
+            environment = self._harness.new_environment(domain, task, retrieval, **({"solo_mode": True} if solo else {}))
             set_initial_state(environment, task, with_history=False)
         except Exception as error:
             raise ReplayRefused(NO_START, _brief(error)) from error
@@ -115,6 +121,11 @@ def calls_of(messages: Sequence[Any]) -> Iterator[tuple[Any, Any]]:
             if answer is None or answer.role != "tool" or answer.id != call.id:
                 raise ReplayRefused(UNREADABLE, f"the answer to {call.name} is missing, or is not where tau2 puts it")
             yield call, answer
+
+
+def _same_documents(one: str | None, other: str | None) -> bool:
+    """Return whether two searches found the same: their answers end with how long they took."""
+    return _TOOK.sub("", one or "") == _TOOK.sub("", other or "")
 
 
 def same_answer(one: str | None, other: str | None) -> bool:

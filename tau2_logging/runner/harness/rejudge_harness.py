@@ -53,7 +53,7 @@ class RejudgeHarness(Tau2Harness):
             evaluation_type=self._evaluation_type(settings, before.task),
             solo_mode=before.solo,
             domain=settings.domain,
-            **self._release.evaluation_arguments(settings, before.task),
+            **self.evaluation_arguments(settings.domain, before.task, settings.retrieval_config),
         )
 
     def _before(self, task: Any) -> PlayedBefore:

@@ -18,6 +18,7 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.call_arguments import shown_arguments
+from tau2_logging.events.retrieval_tools import KNOWLEDGE
 from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.instrument import distribution_version, has_module
 from tau2_logging.instrument.data_folder import use_data_folder
@@ -29,7 +30,7 @@ from tau2_logging.logger.content.error_text import error_line
 from tau2_logging.runner.harness.tau2_releases import installed_release
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
-KNOWLEDGE = "banking_knowledge"
+WITHOUT_DOCUMENTS = "no_knowledge"
 _WITHOUT_A_KEY = "no_knowledge, full_kb, golden_retrieval, bm25, bm25_grep, grep_only"
 """Of tau2's retrieval configurations."""
 
@@ -154,8 +155,16 @@ class Tau2Harness:
         return [toolkit for toolkit in (environment.tools, environment.user_tools) if toolkit is not None]
 
     def _environment(self, domain: str) -> Any:
-        chosen = {"retrieval_variant": self._retrieval} if self._retrieval is not None and domain == KNOWLEDGE else {}
-        return self.registry.get_env_constructor(domain)(**chosen)
+        return self.new_environment(domain, None, self._retrieval)
+
+    def new_environment(self, domain: str, task: Any = None, retrieval: str | None = WITHOUT_DOCUMENTS, **more: Any) -> Any:
+        """Return an environment of a domain, for a task if one is given. Nothing that is played without an agent needs documents; None is
+        tau2's own choice. Raises what tau2 raises."""
+        return self.registry.get_env_constructor(domain)(**self._release.environment_arguments(domain, retrieval, task), **more)
+
+    def evaluation_arguments(self, domain: str, task: Any, retrieval: str | None = WITHOUT_DOCUMENTS) -> dict[str, Any]:
+        """Return what tau2's evaluator wants to know of the environments of a task, beside what every release takes."""
+        return self._release.evaluation_arguments(domain, retrieval, task)
 
     def retrieve_with(self, name: str | None) -> None:
         """Choose how agents of banking_knowledge find documents; None leaves tau2's own choice. Raises UserError for an unknown name."""
@@ -221,7 +230,7 @@ class Tau2Harness:
             evaluation_type=self._evaluation_type(settings, task),
             solo_mode=self.is_solo(settings.agent),
             domain=settings.domain,
-            **self._release.evaluation_arguments(settings, task),
+            **self.evaluation_arguments(settings.domain, task, settings.retrieval_config),
         )
 
     def asks_judge(self, settings: SimulationSettings, task: Any) -> bool:

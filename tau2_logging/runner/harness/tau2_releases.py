@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import inspect
+from types import SimpleNamespace
 from typing import Any, Protocol
 
 from tau2_logging.events.benchmark_data import V02 as V02_DATA
 from tau2_logging.events.benchmark_data import V1 as V1_DATA
+from tau2_logging.events.retrieval_tools import KNOWLEDGE
 from tau2_logging.instrument import has_module
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 
@@ -21,7 +23,10 @@ class Release(Protocol):
     def run_task(self, settings: SimulationSettings, task: Any, seed: int, evaluation_type: Any) -> Any:
         """Run and evaluate one task; tau2's SimulationRun."""
 
-    def evaluation_arguments(self, settings: SimulationSettings, task: Any) -> dict[str, Any]:
+    def environment_arguments(self, domain: str, retrieval: str | None, task: Any) -> dict[str, Any]:
+        """Return what tau2's runner gives the environments of a task, None for any; `retrieval`: how agents find documents."""
+
+    def evaluation_arguments(self, domain: str, retrieval: str | None, task: Any) -> dict[str, Any]:
         """Return the arguments of tau2's evaluator that the other line does not have."""
 
     def info(self, settings: SimulationSettings) -> Any:
@@ -64,7 +69,11 @@ class V02:
             **{name: value for name, value in judge.items() if name in accepted},
         )
 
-    def evaluation_arguments(self, settings: SimulationSettings, task: Any) -> dict[str, Any]:
+    def environment_arguments(self, domain: str, retrieval: str | None, task: Any) -> dict[str, Any]:
+        """Return none."""
+        return {}
+
+    def evaluation_arguments(self, domain: str, retrieval: str | None, task: Any) -> dict[str, Any]:
         """Return none."""
         return {}
 
@@ -107,10 +116,19 @@ class V1:
         """Run and evaluate one task."""
         return self._run.run_single_task(self._config(settings), task, seed=seed, evaluation_type=evaluation_type)
 
-    def evaluation_arguments(self, settings: SimulationSettings, task: Any) -> dict[str, Any]:
-        """Return what tau2's runner gives the environments of an evaluation: which retrieval a domain of documents has."""
+    def environment_arguments(self, domain: str, retrieval: str | None, task: Any) -> dict[str, Any]:
+        """Return which retrieval a domain of documents has, with what it needs of the task."""
         made = getattr(importlib.import_module("tau2.runner.batch"), "_build_env_kwargs", None)
-        return {"env_kwargs": (made(self._config(settings), task) or None) if made is not None else None}
+        if domain != KNOWLEDGE:
+            return {}
+        if task is None or made is None:
+            return {"retrieval_variant": retrieval} if retrieval is not None else {}
+        config = SimpleNamespace(domain=domain, retrieval_config=retrieval, retrieval_config_kwargs=None)
+        return dict(made(config, task))
+
+    def evaluation_arguments(self, domain: str, retrieval: str | None, task: Any) -> dict[str, Any]:
+        """Return the arguments of its environments."""
+        return {"env_kwargs": self.environment_arguments(domain, retrieval, task) or None}
 
     def info(self, settings: SimulationSettings) -> Any:
         """Return tau2's Info of a run."""

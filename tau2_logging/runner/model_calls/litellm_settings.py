@@ -10,7 +10,7 @@ import httpx
 import litellm
 
 from tau2_logging.errors import UserError
-from tau2_logging.events.roles import MODEL_ROLES
+from tau2_logging.events.roles import CHAT_ROLES
 from tau2_logging.instrument.replacing import replaced
 from tau2_logging.models.recorded import RecordedSettings
 from tau2_logging.models.scripted.llm_args import ScriptedSettings, check_knobs
@@ -41,8 +41,8 @@ def _fallback(model: ModelChoice) -> list[ModelChoice]:
 
 def _check_scripted(model: ModelChoice) -> None:
     role = model.llm.partition("/")[2]
-    if role not in MODEL_ROLES:
-        raise UserError(f"no model {model.llm!r}; the scripted ones are {', '.join(f'{PROVIDER}/{role}' for role in MODEL_ROLES)}")
+    if role not in CHAT_ROLES:
+        raise UserError(f"no model {model.llm!r}; the scripted ones are {', '.join(f'{PROVIDER}/{role}' for role in CHAT_ROLES)}")
     check_knobs(role, model.args)
     ScriptedSettings.of(model.args)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tau2_logging.errors import SimulationInterrupted, SimulationTimeout
+from tau2_logging.events.retrieval_tools import required_of
 from tau2_logging.events.task_hash import task_hash
 from tau2_logging.instrument.tau2 import outcome_of
 from tau2_logging.logger.content.call_tape import CallTape
@@ -157,6 +158,7 @@ def _start_fields(unit: Unit, context: RunContext) -> dict[str, object]:
         "task_hash": None if dumped_task is None else task_hash(dumped_task),
         "variant": context.harness.variant_of(settings.user),
         "prompt_hash": None if prompt is None else prompt_hash(prompt),
+        "required": len(required_of(unit.task)) or None,
         "played_before": True if unit.played is not None else None,
     }
 

@@ -211,7 +211,7 @@ def test_the_time_budget_adds_up_to_every_simulations_duration(big: Path) -> Non
     budget = load_log(big).budget()
     sums = budget[list(KINDS_OF_TIME)].sum(axis=1)
     assert np.allclose(sums, budget["duration_ms"], rtol=0, atol=0.01)
-    assert (budget[list(KINDS_OF_TIME)] >= -0.01).all().all()
+    assert (budget[list(KINDS_OF_TIME)].dropna(axis="columns", how="all") >= -0.01).all().all()  # this log tells of no retrieval
     assert total_budget(budget)["share"].sum() == pytest.approx(1.0)
 
 

@@ -13,7 +13,6 @@ from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
 from tau2_logging.analysis.recordings import load_results
 from tau2_logging.analysis.reports.html.content import report_data
-from tau2_logging.analysis.reports.pictures.pictures import write as write_pictures
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.reports.text.answer import answer
 from tau2_logging.analysis.reports.text.sections import all_sections
@@ -261,13 +260,6 @@ def test_report_html_has_both_lanes(tmp_path: Path) -> None:
     assert [row[:4] for row in lanes["speech"][:2]] == [["user", "turn", 0.0, 1500.0], ["agent", "turn", 2000.0, 3000.0]]
     assert lanes["tools"] == [["look", 2500.0, 500.0, False, "assistant"]]
     assert sum(row[3] for row in lanes["speech"] if row[0] == "agent") == 12000.0
-
-
-def test_the_picture_of_a_voice_simulation_is_its_speech(tmp_path: Path) -> None:
-    """No lanes of calls whose times nobody knows; text simulations have these as before."""
-    log = read(tmp_path, simulation(spoken_rows()), text_simulation("1", messages=messages(())))
-    made = [path.name for path in write_pictures(log, tmp_path, ReportOptions(tasks=["1"]))]
-    assert {name for name in made if name.startswith(("gantt", "speech"))} == {"speech_1.png", "gantt_1_trial1.png"}
 
 
 def test_a_text_run_says_nothing_of_speech(tmp_path: Path) -> None:

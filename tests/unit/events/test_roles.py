@@ -92,8 +92,11 @@ def test_every_role_has_its_event_and_its_fields() -> None:
 
 def test_the_order_of_the_fields_in_the_log_is_fixed() -> None:
     """Scripts that cut columns rely on it, whatever the order of drawing becomes."""
-    assert EXCLUSIVE_MS == ("llm_ms", "user_ms", "tool_ms", "expert_ms", "judge_ms", "evaluation_ms", "setup_ms", "other_ms")
-    assert tuple(CALL_COUNTERS.values()) == ("llm_calls", "user_calls", "expert_calls", "judge_calls", "tool_calls")
-    assert NESTING == ("expert", "llm", "user", "judge", "tool", "evaluation")
-    assert MODEL_CALL_TYPES == ("llm_call", "expert_call", "user_sim", "evaluator")
+    assert EXCLUSIVE_MS == (
+        "llm_ms", "user_ms", "tool_ms", "expert_ms", "judge_ms", "evaluation_ms", "retrieval_ms", "embedding_ms", "setup_ms", "other_ms",
+    )  # fmt: skip
+    models = ("llm_calls", "user_calls", "expert_calls", "judge_calls", "embedding_calls")
+    assert tuple(CALL_COUNTERS.values()) == (*models, "tool_calls", "retrieval_calls")
+    assert NESTING == ("expert", "llm", "user", "judge", "embedding", "retrieval", "tool", "evaluation")
+    assert MODEL_CALL_TYPES == ("llm_call", "expert_call", "embedding_call", "user_sim", "evaluator")
     assert CONFIGURED_ROLES == ("agent", "user", "judge")

@@ -93,7 +93,8 @@ def test_task_end_accounts_for_every_moment(logger: EventLogger, clock: FakeCloc
     end(simulation, Outcome(OK, reward=1.0))
     fields = sink.of("task_end")[0].fields
     assert {name: fields[name] for name in EXCLUSIVE_MS} == {
-        "llm_ms": 12.0, "user_ms": 0.0, "tool_ms": 4.0, "expert_ms": 7.0, "judge_ms": 0.0, "evaluation_ms": 0.0,
+        "llm_ms": 12.0, "user_ms": 0.0, "tool_ms": 4.0, "expert_ms": 7.0, "judge_ms": 0.0, "evaluation_ms": 0.0, "retrieval_ms": 0.0,
+        "embedding_ms": 0.0,
         "setup_ms": 30.0, "other_ms": 1.0,
     }  # fmt: skip
     assert fields["duration_ms"] == 54.0

@@ -19,9 +19,11 @@ from tau2_logging.analysis.reports.html.table_data import Rows, Table, counted_r
 from tau2_logging.analysis.reports.text.sections import (
     ARMS_NOTE,
     BUDGET_NOTE,
+    DOCUMENTS_NOTE,
     OUTAGES_NOTE,
     PROMPTS_NOTE,
     RECOVERY_NOTE,
+    SEARCHES_NOTE,
     SERVER_NOTE,
     WAITING_NOTE,
     WAITS_NOTE,
@@ -97,6 +99,7 @@ def _arms(log: RunLog, options: ReportOptions) -> Iterator[Table | None]:
 
 def _latency(log: RunLog) -> Iterator[Table | None]:
     yield table_data("By type", log.latency(), SHARE_NOTE + METRIC_NOTES)
+    yield table_data("Searches of documents", log.searches(), SEARCHES_NOTE)
     for name in shown_dimensions(log):
         yield table_data(f"By {name}", log.latency(name))
 
@@ -151,6 +154,7 @@ def _trouble(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Tab
     yield table_data("Recovery from wrong replies", log.recovery(), RECOVERY_NOTE)
     yield table_data("Prompts made shorter", log.shortened_prompts(), PROMPTS_NOTE)
     yield table_data("Cut at the length limit", log.truncations(), "", rows_of)
+    yield table_data("Required documents by simulation", log.documents_found(), DOCUMENTS_NOTE, rows_of)
     yield table_data("Repeated identical tool calls", log.repeated_calls(), "", rows_of)
 
 

@@ -13,7 +13,7 @@ from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.tables.lanes import pack
 from tau2_logging.analysis.timeline.queries import label
 from tau2_logging.analysis.timeline.timeline import LANES, Timeline
-from tau2_logging.events.roles import ROLE_NAMES
+from tau2_logging.events.roles import OF_DOCUMENTS, ROLE_NAMES
 from tau2_logging.units import duration
 
 _WIDTH = 14.0
@@ -33,7 +33,7 @@ def gantt(timeline: Timeline, row: int) -> Any:
     calls, steps = timeline.calls_of(row), timeline.steps_of(row)
     start, end = float(simulation["start_ms"]), float(simulation["end_ms"])
     span = max(end - start, 1e-3)
-    lanes = [lane for lane in LANES if lane in ROLE_NAMES or (calls["lane"] == lane).any()]
+    lanes = [lane for lane in LANES if (lane in ROLE_NAMES and lane not in OF_DOCUMENTS) or (calls["lane"] == lane).any()]
     places, total = _places(calls, lanes)
     height = 1.75 + _INCH_A_ROW * total
     figure = pic.new_figure(_WIDTH, height, _title(simulation, timeline), _subtitle(simulation))

@@ -20,8 +20,10 @@ ROLE_LABELS = {
 
 BACKGROUND = {"light": "#ffffff", "dark": "#15181d"}
 
-_LIGHT = {"blue": "#2689ef", "purple": "#5c1a8a", "orange": "#c5840c", "green": "#0fa973", "red": "#af1c25", "gray": "#78859f"}
-_DARK = {"blue": "#799ddb", "purple": "#b941fe", "orange": "#f4b23d", "green": "#33d78b", "red": "#b33a70", "gray": "#d0dfee"}
+_LIGHT = {"blue": "#2689ef", "purple": "#5c1a8a", "orange": "#c5840c", "green": "#0fa973", "red": "#af1c25", "gray": "#78859f",
+          "indigo": "#1608ff", "brown": "#2d0000"}  # fmt: skip
+_DARK = {"blue": "#799ddb", "purple": "#7034ff", "orange": "#f4b23d", "green": "#33d78b", "red": "#b33a70", "gray": "#d0dfee",
+         "indigo": "#5a5aca", "brown": "#ac4b16"}  # fmt: skip
 LIGHT, DARK = ({role.name: theme[role.color] for role in ROLES} for theme in (_LIGHT, _DARK))
 QUIET = {
     "light": {"queue": "#9a8fb8", "retry": "#b9bfc9", "waiting": "#f2a7a0", "setup": "#d4d8de", "other": "#e6e9ed"},

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tau2_logging.analysis.conversations.turn_times import key_of
 from tau2_logging.analysis.measures.run_totals import totals_of
 from tau2_logging.analysis.reports.pictures.distributions import calls_with_roles
 from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.report_options import ReportOptions, output_file
 from tau2_logging.analysis.reports.text.names import heading, row_name
-from tau2_logging.analysis.tables.voice.speech_lanes import speech_lanes
 from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.analysis.timeline.queries import chosen
 
@@ -20,20 +18,11 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
 
 NAME = "png"
-FILES = (
-    "latency_histograms.png",
-    "latency_cdf.png",
-    "ttft_decode.png",
-    "token_lengths.png",
-    "run_overview.png",
-    "gantt_*.png",
-    "speech_*.png",
-)
+FILES = ("latency_histograms.png", "latency_cdf.png", "ttft_decode.png", "token_lengths.png", "run_overview.png", "gantt_*.png")
 
 
 def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
-    """Draw what the log has: no calls, no distributions; no tasks, no Gantt, in whose place voice simulations have their speech. Return the
-    files written."""
+    """Draw what the log has: no calls, no distributions; no tasks, no Gantt. Return the files written."""
     title = options.title or heading(log)
     attempts = Attempts()
     attempts.make("distributions", _distributions, log, output_dir, title)
@@ -58,8 +47,8 @@ def _distributions(log: RunLog, output_dir: Path, title: str) -> list[Path]:
 
 
 def _timelines(log: RunLog, output_dir: Path, title: str, options: ReportOptions) -> list[Path]:
+    from tau2_logging.analysis.reports.pictures.gantt import gantt
     from tau2_logging.analysis.reports.pictures.overview import overview
-    from tau2_logging.analysis.reports.pictures.speech_picture import task_picture
 
     timeline = timeline_of(log)
     attempts = Attempts()
@@ -74,12 +63,9 @@ def _timelines(log: RunLog, output_dir: Path, title: str, options: ReportOptions
             totals_of(log, options.prices),
         )
         several = timeline.rows["domain"].nunique() > 1
-        lanes = speech_lanes(log)
         for row in chosen(timeline, options.tasks):
-            one = timeline.rows.loc[row]
-            spoken = lanes.get(key_of(one))
-            name = f"{'speech' if spoken else 'gantt'}_{row_name(one, several)}.png"
-            attempts.make(name, _save, output_file(output_dir, name), task_picture, timeline, row, spoken)
+            name = f"gantt_{row_name(timeline.rows.loc[row], several)}.png"
+            attempts.make(name, _save, output_file(output_dir, name), gantt, timeline, row)
     return attempts.written()
 
 

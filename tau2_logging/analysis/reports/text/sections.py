@@ -98,6 +98,21 @@ _TOKENS: dict[str, tuple[str, Show]] = {
     "p50_ttft_ms": ("TTFT p50", ms), "p95_ttft_ms": ("TTFT p95", ms), "p50_tpot_ms": ("TPOT p50", ms), "mean_itl_ms": ("ITL mean", ms),
     "output_tokens_per_s": ("out tok/s", number), "timed": ("timed", count),
 }  # fmt: skip
+_SEARCHES: dict[str, tuple[str, Show]] = {
+    "function": ("function", text), "calls": ("calls", count), "errors": ("errors", count), "untold": ("untold", count),
+    "nothing_found": ("found nothing", count), "mean_documents": ("documents", number), "with_required": ("found a required one", count),
+    "mean_ms": ("mean ms", mean), "p95_ms": ("p95", ms), "embedding_calls": ("embeddings", count), "embedding_tokens": ("tokens", count),
+    "embedding_cost_usd": ("USD", usd),
+}  # fmt: skip
+SEARCHES_NOTE = (
+    "Tools that search documents. Documents: how many a call returned, on average; untold: answers that do not name theirs, as a shell's. "
+    "Times are whole, with embedding models and rerankers; embeddings, tokens and USD are theirs."
+)
+_DOCUMENTS: dict[str, tuple[str, Show]] = {
+    "domain": ("domain", text), "task": ("task", text), "trial": ("trial", text), "status": ("status", text), "reward": ("reward", number),
+    "searches": ("searches", count), "required": ("required", count), "found": ("found", count), "found_share": ("share", share),
+}  # fmt: skip
+DOCUMENTS_NOTE = "Of the documents that a task requires, those that any search of the simulation returned."
 _CALL: dict[str, tuple[str, Show]] = {
     "type": ("type", text), "domain": ("domain", text), "task": ("task", text), "trial": ("trial", text), "status": ("status", text),
     "step": ("step", text), "name": ("model or function", text), "model": ("model", text), "function": ("function", text),
@@ -244,6 +259,7 @@ def latency_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     note = " ".join([*only_failed_note(log), SHARE_NOTE + METRIC_NOTES])
     first: dict[str, tuple[str, Show]] = {"type": ("type", text)}
     yield section("Latency by type", log.latency(), {**first, **_LATENCY}, note, key=True)
+    yield section("Searches of documents", log.searches(), _SEARCHES, SEARCHES_NOTE, key=True)
     yield section("Tokens over time", _with_tokens(log.latency("model")), {**first, "model": ("model", text), **_TOKENS}, key=True)
     for name in shown_dimensions(log):
         table = log.latency(name)
@@ -409,6 +425,7 @@ def trouble_sections(log: RunLog, options: ReportOptions) -> Iterator[Section]:
     yield section("Cut at the length limit", log.truncations(), _CALL, top=10)
     yield section("Never ended", log.stuck(), _CALL, "And what they last waited on.", key=True, top=20)
     yield section("Repeated identical tool calls", log.repeated_calls(), _CALL, top=10)
+    yield section("Required documents by simulation", log.documents_found(), _DOCUMENTS, DOCUMENTS_NOTE, top=20)
 
 
 WAITS_NOTE = "Calls that waited for these servers to answer. Waits are neither model time nor retries; `in vain` counts calls that gave up."

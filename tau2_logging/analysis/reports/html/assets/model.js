@@ -81,6 +81,6 @@ function stepsOf(index) {
 }
 
 const KINDS = [
-  ["llm_ms", "agent"], ["expert_ms", "expert"], ["tool_ms", "tool"], ["user_ms", "user"], ["judge_ms", "judge"], ["evaluation_ms", "evaluation"],
+  ["llm_ms", "agent"], ["expert_ms", "expert"], ["tool_ms", "tool"], ["retrieval_ms", "retrieval"], ["embedding_ms", "embedding"], ["user_ms", "user"], ["judge_ms", "judge"], ["evaluation_ms", "evaluation"],
   ["setup_ms", "setup"], ["retry_wait_ms", "retry"], ["other_ms", "other"],
 ];
