@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tau2_logging.instrument.bound_functions import walked_once
 from tau2_logging.instrument.helper_threads import ThreadsInstrumentor
 from tau2_logging.instrument.http import HttpInstrumentor
 from tau2_logging.instrument.instrumentor import Instrumentor, distribution_version, has_module
@@ -51,8 +52,9 @@ class Instrumentation:
 
     def install(self) -> None:
         """Wrap what is there; packages that are not installed are left out."""
-        for part in self._parts:
-            part.install()
+        with walked_once():
+            for part in self._parts:
+                part.install()
 
     def uninstall(self) -> None:
         """Take everything off, last first."""

@@ -7,23 +7,19 @@ passes calls on to the original function. A shell that is bound again because th
 from __future__ import annotations
 
 import inspect
-import sys
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
+
+from tau2_logging.instrument.bound_functions import LOCK, find_bound, note_place
 
 Function = Callable[..., Any]
 MakeWrapper = Callable[[Function], Function]
 """Returns the wrapper of a function."""
 
 _ABSENT: Any = object()
-_NEVER_CALLING = sys.stdlib_module_names | {
-    "anthropic", "matplotlib", "numpy", "openai", "pandas", "polars", "pydantic", "scipy", "statsmodels",
-}  # fmt: skip
-"""Packages that call no function wrapped here. They have most of the modules of a process."""
 
 
 class Patches:
@@ -45,7 +41,7 @@ class Patches:
 
     def functions(self, makers: Iterable[tuple[Function, MakeWrapper]]) -> None:
         """Wrap functions in every module that holds them, under whatever name. Modules imported later get them from their homes. All
-        modules are gone through once, which takes longer than everything else here."""
+        modules are gone through, which takes longer than everything else here: see `walked_once`."""
         wanted = [(_unwrapped(function), make) for function, make in makers]
         _tidy_up()
         _walk_modules(self._layer, {id(original): self._layer.shell(original, make) for original, make in wanted})
@@ -54,7 +50,7 @@ class Patches:
         """Take our layer off, and only that."""
         layer, self._layer = self._layer, _Layer()
         layer.switch_off()
-        with _LOCK:
+        with LOCK:
             _LEFT_BEHIND.append(layer)
             layer.leave_places()
         _tidy_up()
@@ -113,7 +109,7 @@ class _Layer:
     def bind_function(self, module: ModuleType, name: str, shell: Function, original: Function) -> None:
         self.functions[shell] = original
         self._places.append((module, name))
-        setattr(module, name, shell)
+        _bind(module, name, shell)
 
     def leave_places(self) -> None:
         """Put back what was there before wherever something of ours that came off is bound, of the places that this layer was put in."""
@@ -123,7 +119,7 @@ class _Layer:
         for module, name in places:
             value = vars(module).get(name)
             if id(value) in left:
-                setattr(module, name, _beneath(value, left))
+                _bind(module, name, _beneath(value, left))
 
     def bind(self, owner: Any, name: str, ours: Any) -> None:
         self._bindings.append(_Binding.bind(owner, name, ours))
@@ -145,12 +141,11 @@ class _Layer:
 
 _LEFT_BEHIND: list[_Layer] = []
 """Layers that have come off, but for what somebody else had wrapped."""
-_LOCK = threading.RLock()
 
 
 def _tidy_up() -> None:
     """Take off what was left behind and is bound again in classes and objects."""
-    with _LOCK:
+    with LOCK:
         while any(layer.undo_all() for layer in reversed(_LEFT_BEHIND)):
             pass  # one that was cleared may have uncovered another
         _LEFT_BEHIND[:] = [layer for layer in _LEFT_BEHIND if layer.is_held]
@@ -158,16 +153,16 @@ def _tidy_up() -> None:
 
 def _walk_modules(layer: _Layer | None = None, shells: Mapping[int, Function] = MappingProxyType({})) -> None:
     """Bind the shells of a layer, by the ids of what they wrap, and take off what was left behind: both at once, for it takes long."""
-    with _LOCK:
+    with LOCK:
         held = _left_behind()
         left = {id(shell): original for shell, original in held}
-        for module, name, value in _bound({*left, *shells}):
-            value = _beneath(value, left)
+        for module, name in find_bound({*left, *shells}):
+            value = _beneath(vars(module)[name], left)
             shell = shells.get(id(value))
             if layer is not None and shell is not None:
                 layer.bind_function(module, name, shell, value)
             else:
-                setattr(module, name, value)
+                _bind(module, name, value)
         del held
         _LEFT_BEHIND[:] = [behind for behind in _LEFT_BEHIND if behind.is_held]
 
@@ -186,7 +181,7 @@ def _beneath(value: Any, left: Mapping[int, Function]) -> Any:
 
 def _unwrapped(function: Function) -> Function:
     """Return what a shell that only passes calls on was put over; any other function as it is."""
-    with _LOCK:
+    with LOCK:
         for layer in reversed(_LEFT_BEHIND):
             function = layer.functions.get(function, function)
     return function
@@ -215,16 +210,9 @@ def _rebuilt(found: Any, wrapped: MakeWrapper) -> Any:
     return wrapped(found)
 
 
-def _bound(wanted: Collection[int]) -> Iterator[tuple[ModuleType, str, Any]]:
-    """Yield where objects are bound in modules, by their ids."""
-    if not wanted:
-        return
-    wanted = frozenset(wanted)
-    for dotted, module in list(sys.modules.items()):
-        if dotted.partition(".")[0] in _NEVER_CALLING or not isinstance(module, ModuleType):
-            continue
-        if not wanted.isdisjoint(map(id, list(vars(module).values()))):
-            yield from [(module, name, value) for name, value in list(vars(module).items()) if id(value) in wanted]
+def _bind(module: ModuleType, name: str, value: Any) -> None:
+    setattr(module, name, value)
+    note_place(module, name)
 
 
 def _remember(shell: Function, original: Function) -> None:

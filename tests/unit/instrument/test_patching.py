@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tau2_logging.instrument import Instrumentor, distribution_version
+from tau2_logging.instrument.bound_functions import walked_once
 from tau2_logging.instrument.patching import Patches
 
 
@@ -82,6 +83,45 @@ class Watched(ModuleType):
     def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
         type(self).looks += 1
         return {}
+
+
+class Names(dict[str, Any]):
+    """Counts how often what they stand for is looked through."""
+
+    looks = 0
+
+    def values(self) -> Any:
+        type(self).looks += 1
+        return super().values()
+
+
+class Named(ModuleType):
+    """A module with such names."""
+
+    __dict__ = Names()  # type: ignore[assignment]
+
+
+def test_layers_put_on_together_go_through_the_modules_once(modules: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """And are bound in modules that were imported, or given the function, between one layer and the next; each comes off alone."""
+    home, user = modules
+    (first, second), calls, function = (Patches(), Patches()), [], original
+    monkeypatch.setitem(sys.modules, "named", Named("named"))
+    looks = Names.looks
+    with walked_once():
+        first.functions([(function, counting(calls))])
+        assert Names.looks == looks + 1
+        late: Any = ModuleType("late_user_of_it")
+        late.function = user.again = home.function
+        sys.modules["late_user_of_it"] = late
+        second.functions([(home.function, counting(calls))])
+        assert Names.looks == looks + 1
+    for bound in (home.function, user.renamed, user.again, late.function):
+        calls.clear()
+        assert (bound(2), len(calls)) == (4, 2)
+    second.restore()
+    assert (home.function(2), len(calls)) == (4, 3)
+    first.restore()
+    assert home.function is user.renamed is user.again is late.function is function
 
 
 @pytest.mark.parametrize("is_held", [False, True])
