@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from functools import partial
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -41,10 +42,23 @@ def quick_workers() -> Iterator[None]:
 
 def run_quietly(config: RunConfig, resume: Path | None = None) -> tuple[int, str]:
     """(exit code, what was printed). Pauses before retries are a tenth of the usual; worker processes have imported tau2 already. The heap
-    is frozen (conftest.py): to count what is takes 40 ms."""
+    is frozen (conftest.py): to count what is takes 40 ms. Two things that are found out for each run, and are the same each time, are asked
+    once: Python's folders by loguru, and the commit by tau2, which starts a process of git.
+    """
     out = io.StringIO()
     retries = patch.object(process_setup, "RetryPolicy", partial(RetryPolicy, first_wait_s=0.05))
     heap = patch.object(process_setup, "frozen_heap", nullcontext)
-    with retries, heap, quick_workers():
+    folders, commit = _asked_once("sysconfig", "get_path"), _asked_once("tau2.run", "get_commit_hash")
+    with retries, heap, folders, commit, quick_workers():
         code = run(config, resume, [], Console(file=out, width=120))
     return code, out.getvalue()
+
+
+def _asked_once(module: str, name: str) -> AbstractContextManager[Any]:
+    asked = getattr(sys.modules.get(module), name, None)
+    return patch(f"{module}.{name}", _remembering(asked)) if asked is not None else nullcontext()
+
+
+@lru_cache
+def _remembering(asked: Callable[..., Any]) -> Callable[..., Any]:
+    return asked if hasattr(asked, "cache_info") else lru_cache(asked)
