@@ -6,7 +6,10 @@ import json
 import os
 import re
 import signal
+import threading
+import time
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from tau2_logging.events.semconv import SPAN_TYPES
 from tau2_logging.runner.executors.processes import cpus
 from tau2_logging.runner.settings.from_options import resumed_config
 from tau2_logging.runner.settings.saved_run import write_run
+from tau2_logging.runner.work.checkpoint import read_rows
 from tests.support.command import run_local, start_local
 from tests.support.executors import EXECUTORS, essence
 from tests.support.in_process import run_quietly, scripted
@@ -32,9 +36,10 @@ from tests.support.thorough import scaled
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 pytestmark = LEFT_OPEN
+RAYS_WARNINGS = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::FutureWarning")
 
 WORKERS = {"threads": None, "processes": 2, "ray": scaled(1, 2)}
-"""Two workers of Ray are in test_ray.py, too; each of them takes 6 s of CPU to start."""
+"""Each of Ray's takes 6 s of CPU to start; two are in the last test, too."""
 FAULTS = {"faults": {"invalid_args": 0.2, "unknown_tool": 0.1, "loop": 0.05}, "seed": 5}
 
 
@@ -47,7 +52,22 @@ class Alike:
 
 
 @pytest.fixture(scope="module")
-def alike(tmp_path_factory: pytest.TempPathFactory) -> Alike:
+def cluster() -> Iterator[Any]:
+    """A Ray cluster of this machine, a head and another node, a core each: the one for all that Ray does here."""
+    pytest.importorskip("ray", reason="Ray is not installed (requirements-ray.txt)")
+    import ray
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    made.add_node(num_cpus=1)
+    made.wait_for_nodes()
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+@pytest.fixture(scope="module")
+def alike(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Alike:
     """The same tasks with faults, structured events and an OpenTelemetry endpoint, on every executor that is installed."""
     found = Alike({}, {})
     for executor in EXECUTORS:
@@ -56,57 +76,12 @@ def alike(tmp_path_factory: pytest.TempPathFactory) -> Alike:
             config = scripted(
                 directory, agent=FAULTS, domains=("mock", "retail"), num_tasks=9, max_concurrency=4, events=True,
                 executor=executor, log_level="DEBUG", otlp=receiver.url, workers=WORKERS[executor],
+                ray_address=request.getfixturevalue("cluster").address if executor == "ray" else None,
             )  # fmt: skip
             code, said = run_quietly(config)
         assert code == 0, said
         found.spans[executor] = receiver.spans
     return found
-
-
-@pytest.mark.parametrize("executor", EXECUTORS[1:])
-def test_trajectories_rewards_and_terminations_are_those_of_threads(alike: Alike, executor: str) -> None:
-    """Ids and times apart."""
-    for domain in ("mock", "retail"):
-        expected = essence(RunFiles(alike.directories["threads"]).results(domain))
-        assert len(expected) == 9
-        assert essence(RunFiles(alike.directories[executor]).results(domain)) == expected
-
-
-@pytest.mark.parametrize("executor", EXECUTORS[1:])
-def test_events_arrive_in_the_same_files_with_host_and_worker(alike: Alike, executor: str) -> None:
-    """Every invariant between trajectory and events holds; each event of a simulation names host and worker; both logs and the structured
-    events are complete, and the run's own totals agree."""
-    directory = alike.directories[executor]
-    assert check_run(directory, ["mock", "retail"], HISTORIES) == 18
-    for domain in ("mock", "retail"):
-        events = RunFiles(directory).events(domain)
-        simulations = by_simulation(events)
-        workers = [{(event.get("host"), event.get("worker")) for event in found} for found in simulations.values()]
-        assert all(len(places) == 1 for places in workers)
-        used = {worker for places in workers for _, worker in places}
-        number = WORKERS[executor] or 0
-        assert used <= {"w0", "w1"}
-        ups = [event.get("simulations") for event in of(events, "worker_up")]
-        assert set(ups) == {4 // number}
-        assert len(ups) <= number  # one may do all before another is ready
-        prompts = ("prompt_part", "llm_payload")
-        lines = [line for line in (directory / f"tau2_{domain}.log").read_text().splitlines() if decode(line).type not in prompts]
-        assert set(lines) <= set((directory / f"eval_{domain}.log").read_text().splitlines())
-        (end,) = of(events, "run_end")
-        assert end.get("tool_calls") == len(of(events, "tool_call"))
-        assert end.get("ok") == 9
-        rows = [json.loads(line) for line in (RunFiles(directory).only_run() / f"events_{domain}.jsonl").read_text().splitlines()]
-        assert sum(item["type"] == "tool_execution" for item in rows) == len(of(events, "tool_call"))
-        assert {item["worker"] for item in rows} <= used
-
-
-@pytest.mark.parametrize("executor", EXECUTORS)
-def test_spans_of_every_worker_arrive_at_the_endpoint(alike: Alike, executor: str) -> None:
-    """As many of each type as the log has events."""
-    events = [event for domain in ("mock", "retail") for event in RunFiles(alike.directories[executor]).events(domain)]
-    types = Counter(span.attributes["tau2.type"] for span in alike.spans[executor])
-    types["task_end"] = types.pop("simulation")
-    assert types == Counter(event.type for event in events if event.type in SPAN_TYPES)
 
 
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
@@ -253,3 +228,88 @@ def test_a_resumed_run_may_have_another_executor(tmp_path: Path) -> None:
     assert (resumed.executor, resumed.workers) == ("threads", None)
     same, _ = resumed_config({"resume": str(directory)})
     assert (same.executor, same.workers) == ("processes", 2)
+
+
+@RAYS_WARNINGS
+@pytest.mark.parametrize("executor", EXECUTORS[1:])
+def test_trajectories_rewards_and_terminations_are_those_of_threads(alike: Alike, executor: str) -> None:
+    """Ids and times apart."""
+    for domain in ("mock", "retail"):
+        expected = essence(RunFiles(alike.directories["threads"]).results(domain))
+        assert len(expected) == 9
+        assert essence(RunFiles(alike.directories[executor]).results(domain)) == expected
+
+
+@RAYS_WARNINGS
+@pytest.mark.parametrize("executor", EXECUTORS[1:])
+def test_events_arrive_in_the_same_files_with_host_and_worker(alike: Alike, executor: str) -> None:
+    """Every invariant between trajectory and events holds; each event of a simulation names host and worker; both logs and the structured
+    events are complete, and the run's own totals agree."""
+    directory = alike.directories[executor]
+    assert check_run(directory, ["mock", "retail"], HISTORIES) == 18
+    for domain in ("mock", "retail"):
+        events = RunFiles(directory).events(domain)
+        simulations = by_simulation(events)
+        workers = [{(event.get("host"), event.get("worker")) for event in found} for found in simulations.values()]
+        assert all(len(places) == 1 for places in workers)
+        used = {worker for places in workers for _, worker in places}
+        number = WORKERS[executor] or 0
+        assert used <= {"w0", "w1"}
+        ups = [event.get("simulations") for event in of(events, "worker_up")]
+        assert set(ups) == {4 // number}
+        assert len(ups) <= number  # one may do all before another is ready
+        prompts = ("prompt_part", "llm_payload")
+        lines = [line for line in (directory / f"tau2_{domain}.log").read_text().splitlines() if decode(line).type not in prompts]
+        assert set(lines) <= set((directory / f"eval_{domain}.log").read_text().splitlines())
+        (end,) = of(events, "run_end")
+        assert end.get("tool_calls") == len(of(events, "tool_call"))
+        assert end.get("ok") == 9
+        rows = [json.loads(line) for line in (RunFiles(directory).only_run() / f"events_{domain}.jsonl").read_text().splitlines()]
+        assert sum(item["type"] == "tool_execution" for item in rows) == len(of(events, "tool_call"))
+        assert {item["worker"] for item in rows} <= used
+
+
+@RAYS_WARNINGS
+@pytest.mark.parametrize("executor", EXECUTORS)
+def test_spans_of_every_worker_arrive_at_the_endpoint(alike: Alike, executor: str) -> None:
+    """As many of each type as the log has events."""
+    events = [event for domain in ("mock", "retail") for event in RunFiles(alike.directories[executor]).events(domain)]
+    types = Counter(span.attributes["tau2.type"] for span in alike.spans[executor])
+    types["task_end"] = types.pop("simulation")
+    assert types == Counter(event.type for event in events if event.type in SPAN_TYPES)
+
+
+@RAYS_WARNINGS
+def test_a_node_that_dies_costs_what_it_ran(cluster: Any, tmp_path: Path) -> None:
+    """One node is killed in the middle: all cells complete, none twice, and the loss is in the log."""
+    config = scripted(
+        tmp_path, agent={"ttft_ms": 400}, num_trials=4, max_concurrency=4, executor="ray", ray_address=cluster.address, run_name="r"
+    )
+    log = tmp_path / "tau2_mock.log"
+    killed = threading.Event()
+
+    def both_work() -> bool:
+        text = log.read_text() if log.exists() else ""
+        return (text.count("type=worker_up") == 2 and text.count("type=task_end") >= 8) or "type=run_end" in text
+
+    def kill_one() -> None:
+        deadline = time.monotonic() + LONG_S
+        while time.monotonic() < deadline and not both_work():
+            time.sleep(0.1)
+        cluster.remove_node(cluster.list_all_nodes()[1], allow_graceful=False)
+        killed.set()
+
+    thread = threading.Thread(target=kill_one)
+    thread.start()
+    code, said = run_quietly(config)
+    thread.join()
+    assert killed.is_set()
+    assert code == 0, said
+    results = RunFiles(tmp_path).results("mock")
+    keys = [(item["task_id"], item["trial"]) for item in results]
+    assert len(keys) == len(set(keys)) == 36
+    assert len(list(read_rows(tmp_path / "runs" / "r" / "simulations_mock.jsonl"))) == 36
+    events = RunFiles(tmp_path).events("mock")
+    assert len(of(events, "worker_down")) == 1
+    assert {event.get("worker") for event in of(events, "worker_up")} == {"w0", "w1"}
+    assert len(by_simulation(events)) == 36

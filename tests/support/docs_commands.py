@@ -31,7 +31,7 @@ RULES = (
     (r"tau2_logging experiments", RUN, ""),
     (r"--serve-command", PARSE, "starts servers: tests/integration/test_server_processes.py"),
     (r"--serve |--endpoint ", PARSE, "needs a GPU, or servers that run already"),
-    (r"--executor|--load", PARSE, "starts workers: tests/integration/test_executors.py, test_ray.py"),
+    (r"--executor|--load", PARSE, "starts workers: tests/integration/test_executors.py"),
     (r"-m tau2_logging simulate-server", PARSE, "runs until it is ended: the tests start it themselves"),
     (r"-m tau2_logging compare", PARSE, "needs two runs: tests/integration/test_compare_command.py"),
     (r"-m tau2_logging label", PARSE, "needs a run with a failure: tests/integration/test_label.py"),
