@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from tau2_logging.instrument.bound_functions import walked_once
 from tau2_logging.instrument.helper_threads import ThreadsInstrumentor
 from tau2_logging.instrument.http import HttpInstrumentor
-from tau2_logging.instrument.instrumentor import Instrumentor, distribution_version, has_module
+from tau2_logging.instrument.instrumentor import Instrumentor, distribution_version, has_module, installed_together
 from tau2_logging.instrument.litellm import LitellmInstrumentor
 from tau2_logging.instrument.maseval import MasevalInstrumentor
 from tau2_logging.instrument.model_calls.call_types import ProgramAt, nothing_known
@@ -52,7 +51,7 @@ class Instrumentation:
 
     def install(self) -> None:
         """Wrap what is there; packages that are not installed are left out."""
-        with walked_once():
+        with installed_together():
             for part in self._parts:
                 part.install()
 

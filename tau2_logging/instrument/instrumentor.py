@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import threading
+from contextlib import AbstractContextManager
 from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
-from tau2_logging.instrument.patching import Patches
+from tau2_logging.instrument.patching import Patches, walked_once
 
 
 class Instrumentor:
@@ -56,6 +57,11 @@ class Instrumentor:
     def wrap(self, patches: Patches) -> None:
         """Put the wrappers in place."""
         raise NotImplementedError
+
+
+def installed_together() -> AbstractContextManager[None]:
+    """Return a block for installing several instrumentors: the modules of the process are gone through once for all of them."""
+    return walked_once()
 
 
 def distribution_version(*names: str) -> str | None:

@@ -2,24 +2,45 @@
 
 What is bound is a shell around the wrapper. If somebody has wrapped the shell when our layer comes off, their wrapper stays, and the shell
 passes calls on to the original function. A shell that is bound again because their wrapper came off is removed with our next layer.
+
+To go through the modules of a process takes 20 to 30 ms. A run has five layers that have to know where functions are bound, so inside
+`walked_once` their places are kept, and looked up again only in modules that were imported or that got more names meanwhile.
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+import sys
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import is_not
 from types import MappingProxyType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
-
-from tau2_logging.instrument.bound_functions import LOCK, find_bound, note_place
 
 Function = Callable[..., Any]
 MakeWrapper = Callable[[Function], Function]
 """Returns the wrapper of a function."""
 
+Place = tuple[ModuleType, str]
+"""A module, and a name in it."""
+
 _ABSENT: Any = object()
+_NEVER_CALLING = sys.stdlib_module_names | {
+    "anthropic", "matplotlib", "numpy", "openai", "pandas", "polars", "pydantic", "scipy", "statsmodels",
+}  # fmt: skip
+"""Packages that call no function wrapped by us. They have most of the modules of a process."""
+
+_USUALLY_WRAPPED = (
+    ("litellm", "completion"), ("litellm", "acompletion"), ("litellm.main", "completion"), ("litellm.main", "acompletion"),
+    ("tau2.evaluator.evaluator", "evaluate_simulation"),
+    ("tau2.run", "run_task"), ("tau2.runner.batch", "run_single_task"),
+)  # fmt: skip
+"""Found in one walk. Another function takes a walk of its own."""
+
+_LOCK = threading.RLock()
 
 
 class Patches:
@@ -50,7 +71,7 @@ class Patches:
         """Take our layer off, and only that."""
         layer, self._layer = self._layer, _Layer()
         layer.switch_off()
-        with LOCK:
+        with _LOCK:
             _LEFT_BEHIND.append(layer)
             layer.leave_places()
         _tidy_up()
@@ -145,7 +166,7 @@ _LEFT_BEHIND: list[_Layer] = []
 
 def _tidy_up() -> None:
     """Take off what was left behind and is bound again in classes and objects."""
-    with LOCK:
+    with _LOCK:
         while any(layer.undo_all() for layer in reversed(_LEFT_BEHIND)):
             pass  # one that was cleared may have uncovered another
         _LEFT_BEHIND[:] = [layer for layer in _LEFT_BEHIND if layer.is_held]
@@ -153,10 +174,10 @@ def _tidy_up() -> None:
 
 def _walk_modules(layer: _Layer | None = None, shells: Mapping[int, Function] = MappingProxyType({})) -> None:
     """Bind the shells of a layer, by the ids of what they wrap, and take off what was left behind: both at once, for it takes long."""
-    with LOCK:
+    with _LOCK:
         held = _left_behind()
         left = {id(shell): original for shell, original in held}
-        for module, name in find_bound({*left, *shells}):
+        for module, name in _find_bound({*left, *shells}):
             value = _beneath(vars(module)[name], left)
             shell = shells.get(id(value))
             if layer is not None and shell is not None:
@@ -181,7 +202,7 @@ def _beneath(value: Any, left: Mapping[int, Function]) -> Any:
 
 def _unwrapped(function: Function) -> Function:
     """Return what a shell that only passes calls on was put over; any other function as it is."""
-    with LOCK:
+    with _LOCK:
         for layer in reversed(_LEFT_BEHIND):
             function = layer.functions.get(function, function)
     return function
@@ -212,7 +233,7 @@ def _rebuilt(found: Any, wrapped: MakeWrapper) -> Any:
 
 def _bind(module: ModuleType, name: str, value: Any) -> None:
     setattr(module, name, value)
-    note_place(module, name)
+    _note_place(module, name)
 
 
 def _remember(shell: Function, original: Function) -> None:
@@ -222,3 +243,94 @@ def _remember(shell: Function, original: Function) -> None:
             setattr(shell, name, getattr(original, name))
         except AttributeError:
             continue
+
+
+class _Places:
+    """The places of some objects, by id. An entry may be outdated: it is compared with what is bound when it is used."""
+
+    def __init__(self) -> None:
+        self._places: dict[int, list[Place]] = {id(function): [] for function in _usually_wrapped()}
+        self._modules: list[Any] = []
+        self._candidates: list[ModuleType] = []
+        self._sizes: dict[int, int] = {}
+
+    def find(self, wanted: Collection[int]) -> Iterator[Place]:
+        if not self._places.keys() >= set(wanted):
+            self._places.update({key: [] for key in wanted if key not in self._places})
+            self._sizes.clear()  # look at all modules
+        self._look_at_new_names()
+        for key in wanted:
+            yield from [(module, name) for module, name in self._places[key] if id(vars(module).get(name)) == key]
+
+    def note(self, module: ModuleType, name: str) -> None:
+        self._places.setdefault(id(vars(module)[name]), []).append((module, name))
+
+    def _look_at_new_names(self) -> None:
+        modules = list(sys.modules.values())
+        if len(modules) != len(self._modules) or any(map(is_not, modules, self._modules)):
+            self._modules, self._candidates = modules, _candidates()
+        known = frozenset(self._places)
+        for module in self._candidates:
+            size = len(vars(module))
+            if self._sizes.get(id(module)) != size:
+                self._sizes[id(module)] = size
+                for name, value in _bound_in(module, known):
+                    self._places[id(value)].append((module, name))
+
+
+def _usually_wrapped() -> Iterator[Any]:
+    for dotted, name in _USUALLY_WRAPPED:
+        if (function := getattr(sys.modules.get(dotted), name, None)) is not None:
+            yield function
+
+
+_KEPT: list[_Places] = []
+"""One inside `walked_once`, none outside."""
+
+
+@contextmanager
+def walked_once() -> Iterator[None]:
+    """Inside the block modules are gone through once for all layers. What somebody else binds meanwhile in place of something that was
+    there before may be missed: it is for installing several layers at a time, not for a whole run.
+    """
+    with _LOCK:
+        mine = [] if _KEPT else [_Places()]
+        _KEPT.extend(mine)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            _KEPT[:] = [places for places in _KEPT if places not in mine]
+
+
+def _find_bound(wanted: Collection[int]) -> Iterator[Place]:
+    """Yield where objects are bound in modules, by their ids. Hold them meanwhile, and _LOCK."""
+    if not wanted:
+        return
+    for places in _KEPT:
+        yield from places.find(wanted)
+        return
+    wanted = frozenset(wanted)
+    for module in _candidates():
+        yield from [(module, name) for name, _ in _bound_in(module, wanted)]
+
+
+def _note_place(module: ModuleType, name: str) -> None:
+    """Keep that something else is bound there now."""
+    for places in _KEPT:
+        places.note(module, name)
+
+
+def _bound_in(module: ModuleType, wanted: frozenset[int]) -> list[tuple[str, Any]]:
+    names = vars(module)
+    if wanted.isdisjoint(map(id, list(names.values()))):
+        return []
+    return [(name, value) for name, value in list(names.items()) if id(value) in wanted]
+
+
+def _candidates() -> list[ModuleType]:
+    return [
+        module
+        for dotted, module in list(sys.modules.items())
+        if dotted.partition(".")[0] not in _NEVER_CALLING and isinstance(module, ModuleType)
+    ]

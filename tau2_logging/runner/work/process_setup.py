@@ -10,8 +10,8 @@ from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTool
 from tau2_logging.events import LEVELS
 from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.instrument import Instrumentation, ToolDetails
-from tau2_logging.instrument.bound_functions import walked_once
 from tau2_logging.instrument.injected_faults import FaultSource, InjectedFaults
+from tau2_logging.instrument.instrumentor import installed_together
 from tau2_logging.instrument.model_calls.taped_calls import TapedCalls
 from tau2_logging.instrument.simulations.separate_evaluation import SeparateEvaluation
 from tau2_logging.instrument.substitutes import DatabaseSubstitutes, ToolSubstitutes
@@ -75,7 +75,7 @@ class ProcessSetup:
 
     def open(self, stack: ExitStack, logger: EventLogger, servers: ModelServers) -> None:
         """Put everything that measures in place."""
-        with walked_once():
+        with installed_together():
             self._open(stack, logger, servers)
 
     def _open(self, stack: ExitStack, logger: EventLogger, servers: ModelServers) -> None:

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from tau2_logging.instrument import Instrumentor, distribution_version
-from tau2_logging.instrument.bound_functions import walked_once
-from tau2_logging.instrument.patching import Patches
+from tau2_logging.instrument.patching import Patches, walked_once
 
 
 def original(number: int) -> int:
