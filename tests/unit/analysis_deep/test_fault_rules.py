@@ -573,3 +573,8 @@ def test_a_tool_of_the_user_is_no_act_of_the_agent(tmp_path: Path) -> None:
 def test_an_agent_that_offers_a_human_and_is_left_has_handed_over(tmp_path: Path) -> None:
     data = said("U: Cancel it.", LOOKED_UP, "A: Shall I transfer you to a human agent?", "U: Yes. ###TRANSFER###")
     assert fault_of(tmp_path, data)["rule"] == "handed over"
+
+
+def test_items_that_were_proposed_without_their_order_were_proposed(tmp_path: Path) -> None:
+    proposed = ("U: A lamp.", "A: I would exchange it for 1111111 (red). Do you confirm?", "U: Yes. ###STOP###")
+    assert fault_of(tmp_path, said(*proposed, actions=(RED_LAMP,)))["rule"] == "hung up before the agent could act"

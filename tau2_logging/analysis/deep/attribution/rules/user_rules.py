@@ -98,7 +98,8 @@ def _was_tried(case: FailedCase, action: Row) -> bool:
 
 def _is_named(action: Row, text: str) -> bool:
     """Return whether a text names what an action is done to."""
-    names = named_things(action["wanted"]) or entity_ids(action["wanted"])
+    things = {value for name, values in action["wanted"].items() if name.endswith("_ids") for value in leaves(values)}
+    names = named_things(action["wanted"]) | things or entity_ids(action["wanted"])
     said = text.casefold()
     return any(name in said for name in names)
 
