@@ -56,6 +56,17 @@ class CommandParser(argparse.ArgumentParser):
         """Add commands; each refuses words that it does not know itself."""
         return super().add_subparsers(**{"parser_class": SubcommandParser, **settings})
 
+    def parse_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> argparse.Namespace:  # type: ignore[override]
+        """Parse everything. A list of files may go on after an option: `a.log --deep b.log`."""
+        found: argparse.Namespace
+        found, rest = self.parse_known_args(args, namespace)
+        lists = [action for action in self._actions if not action.option_strings and action.nargs in ("*", "+")]
+        if rest and (not lists or any(_FLAG.match(word) for word in rest)):
+            self.error(_UNKNOWN + " ".join(rest))
+        if rest:
+            vars(found)[lists[0].dest] = [*getattr(found, lists[0].dest), *rest]
+        return found
+
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Parse, with synonyms in place of the words that were given."""
         self._given = [self._translated(word) for word in (sys.argv[1:] if args is None else args)]

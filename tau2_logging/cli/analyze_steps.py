@@ -27,7 +27,7 @@ from tau2_logging.analysis.reports.report_failures import Attempts, reason
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.reports.text.sections import GROUPS, gate_values
 from tau2_logging.analysis.run_log import RunLog
-from tau2_logging.browser import open_page
+from tau2_logging.browser import open_made
 from tau2_logging.deferred import deferred
 from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.invocation import ANALYZE, COMPARE, command, program
@@ -111,9 +111,9 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     made, checked = _write(log, Path(args.output_dir), [load_report(name) for name in formats], options, gates)
     _say(log, made, args.output_dir)
     if args.open:
-        _open_report(made)
+        open_made(made.paths, "report.html")
     if "console" in formats and not options.tables:
-        print("for tables add --tables [latency cost ...]" + ("" if args.deep else "; for what the agent did right and wrong --deep"))
+        print("for tables add --tables [latency cost ...]" + ("" if args.deep else "; for what the agent did --deep"))
     if options.compare is not None:
         _say_verdict(log, options.compare, Path(args.output_dir), formats, made)
     _say_gates(checked)
@@ -184,6 +184,9 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
 def _with_deep(log: RunLog, recordings: Sequence[Path], options: ReportOptions, args: argparse.Namespace) -> ReportOptions:
     deep = _read_by_model(lambda: deep_analysis.LogAnalyzer.of_log(log, recordings), args)
     _say_refused(deep)
+    if recordings and (others := [run for run in deep.runs if run not in log.runs]):
+        print(f"note: a run of its own, since the log does not hold it: {', '.join(others)}. "
+              "The results of a logged run are found by their folder, runs/<run>/", file=sys.stderr)  # fmt: skip
     return replace(options, deep=deep)
 
 
@@ -367,14 +370,6 @@ def _write_verdict(log: RunLog, other: RunLog, folder: Path, formats: Sequence[s
     paths = compare_files.write_files(comparison, (), folder, formats)
     print(f"wrote {', '.join(map(str, paths))}" if paths else f"more:  {command(COMPARE)}")
     return paths
-
-
-def _open_report(made: Attempts) -> None:
-    page = next((path for path in made.paths if path.name == "report.html"), None)
-    if page is None:
-        print("note: --open: no report.html was made; add html to --format", file=sys.stderr)
-    elif not open_page(page.resolve().as_uri()):
-        print(f"note: no browser to open here; the report is {page}", file=sys.stderr)
 
 
 def _say_gates(gates: Sequence[Mapping[str, object]]) -> None:

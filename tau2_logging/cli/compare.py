@@ -33,7 +33,7 @@ def build_parser() -> CommandParser:
         prog=program(COMPARE),
         description="Is B better than A? Runs compared task by task: success, cost, tokens, calls and time, each with its uncertainty.",
         epilog=_EPILOG.format(command=command(COMPARE)),
-        synonyms={"--label": "--labels", "--names": "--labels", "-o": "--output-dir", "--output": "--output-dir"},
+        synonyms={"--label": "--labels", "--names": "--labels", "-o": "--output-dir", "--output": "--output-dir", "--browser": "--open"},
     )
     parser.add_argument("paths", nargs="+", metavar="RUN", help="what to compare; the first is what the others are compared with")
     parser.add_argument("--baseline", metavar="RUN", help="what all RUNs are compared with, instead of the first")
@@ -46,6 +46,7 @@ def build_parser() -> CommandParser:
     parser.add_argument("--labels", type=_words, default=[], metavar="NAME,NAME", help="names of the runs, in their order")
     parser.add_argument("--output-dir", "--output_dir", default="analysis_results", metavar="DIR", help="where files go (%(default)s)")
     parser.add_argument("--format", type=_words, default=[], metavar="NAME,NAME", help="only these: console, json, markdown, html")
+    parser.add_argument("--open", action="store_true", help="open compare.html in a browser")
     gates = parser.add_argument_group("gates")
     gates.add_argument("--fail-if-worse", metavar="POINTS", help="fail if a run may be worse by more points of success than this: by the "
                        "end of its 95 %% interval, not by its middle")  # fmt: skip

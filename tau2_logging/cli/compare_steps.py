@@ -15,6 +15,7 @@ from tau2_logging.analysis.verdict.audited_pair import only_sound
 from tau2_logging.analysis.verdict.compare_sides import compare_sides
 from tau2_logging.analysis.verdict.quality_gates import Limits, check, parse_points
 from tau2_logging.analysis.verdict.read_sides import read_sides
+from tau2_logging.browser import open_made
 from tau2_logging.soundness.audited_tasks import audits_named
 
 _BROKEN_GATE, _INCOMPLETE = 3, 1
@@ -40,6 +41,8 @@ def compare(args: argparse.Namespace) -> int:
         print(f"wrote {', '.join(map(str, made.paths))}")
     for failure in made.failures:
         print(failure, file=sys.stderr)
+    if args.open:
+        open_made(made.paths, "compare.html")
     if not all(gate.met for gate in gates):
         return _BROKEN_GATE
     return _INCOMPLETE if made.failures else 0

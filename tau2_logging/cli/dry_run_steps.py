@@ -16,7 +16,6 @@ from tau2_logging.events.call_arguments import shown_arguments
 from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.events.secrets.masking import mask_text
 from tau2_logging.experiments.planning.run_forecast import RunForecast, SimulationForecast, forecast, total
-from tau2_logging.invocation import RUN, command
 from tau2_logging.runner.executors import choose_executor
 from tau2_logging.runner.session import plan_of
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
@@ -89,7 +88,7 @@ def _forecast_lines(
         yield from (("", basis if len(bases) == 1 else f"{label}: {basis}") for basis, label in bases.items())
     if found.seconds is None:
         yield "time", "unknown: no earlier run with these models"
-        yield "", f"a few first make both known: {command(RUN)} ... -n 5"
+        yield "", "the same command with -n 5, without --dry-run, makes both known"
     else:
         yield "time", f"about {duration(found.seconds * 1000)}, if {config.max_concurrency} at a time are as fast as they were then"
 

@@ -63,7 +63,7 @@ def analyze(
     primary = primary_table(plan, cells, verdicts, resamples, fractions=() if looks is None else looks.fractions)
     note = _PRIMARY_NOTE if looks is None else f"{_LOOKED_NOTE} {looks.sentence}"
     tables = [
-        Table("primary", f"Success: arms less {plan.reference}", primary, note),
+        Table("primary", f"Success compared with {plan.reference}", primary, note),
         Table("pass_k", "pass^k by arm", pass_k_table(plan, cells), _PASS_NOTE),
         Table(
             "delivery",
@@ -74,7 +74,7 @@ def analyze(
         Table("cells", "Cells", cell_counts(plan, cells), "Missing cells are never 0: errors and timeouts are not scored."),
         Table(
             "secondary",
-            f"Cost, tokens, turns, latency: arms less {plan.reference}",
+            f"Cost, tokens, turns, latency compared with {plan.reference}",
             secondary_table(plan, cells, spoken, resamples),
             _EXPLORING,
         ),
@@ -317,4 +317,5 @@ def _sentence(plan: ExperimentPlan, row: Mapping[Any, Any]) -> str:
     where += f"{100 * row['difference_high']:+.1f}, p holm {row['p_holm']:.4f}, {row['tasks']:.0f} tasks)"
     if row["p_holm"] < LEVEL:
         return f"{row['arm']}: {'lower' if row['difference'] < 0 else 'higher'} success, {where}."
-    return f"{row['arm']}: no difference shown, {where}; that is not the same as none."
+    hidden = 100 * max(abs(row["difference_low"]), abs(row["difference_high"]))
+    return f"{row['arm']}: no difference shown, {where}; one of up to {hidden:.1f} points could be hidden."

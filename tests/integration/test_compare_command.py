@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from selenium.webdriver.support.ui import WebDriverWait
 
+from tau2_logging import browser
 from tau2_logging.analysis.recordings import write_log
 from tau2_logging.cli import analyze_timing, compare
 from tests.support.browser import chromium
@@ -67,6 +68,20 @@ def test_the_words_are_the_same_everywhere(runs: tuple[Path, Path], tmp_path: Pa
     assert pair["difference"] == pytest.approx(10 * 0.5 / 12)
     assert {"low", "high", "p", "p_adjusted"} <= pair.keys()
     assert len(said["flips"]) == 10
+
+
+def test_the_page_of_a_comparison_is_opened_if_it_is_made(
+    runs: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Between two runs as well as after them an option may be given."""
+    opened: list[str] = []
+    monkeypatch.setattr(browser, "open_page", lambda address: opened.append(address) or True)
+    weak, strong = runs
+    assert command(weak, "--open", strong, "--output-dir", tmp_path, "--format", "html") == 0
+    assert opened == [(tmp_path / "compare.html").resolve().as_uri()]
+    assert command(weak, strong, "--output-dir", tmp_path, "--open", "--format", "json") == 0
+    assert "--open: no compare.html was made" in capsys.readouterr().err
+    assert len(opened) == 1
 
 
 def test_a_log_and_a_results_file_and_a_folder_may_be_mixed(runs: tuple[Path, Path], tmp_path: Path) -> None:

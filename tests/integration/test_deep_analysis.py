@@ -260,6 +260,18 @@ def test_the_first_screen_says_why_tasks_failed_where_the_time_went_and_what_it_
     assert "cost free" in text
 
 
+@pytest.mark.parametrize("width", [80, 120])
+def test_all_that_the_command_prints_fits_a_screen_of_30_lines(
+    run: Path, tmp_path: Path, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With what was written and what to open, whose paths alone may be longer than a line."""
+    monkeypatch.setenv("COLUMNS", str(width))
+    assert command("--log_dir", run, "--output_dir", tmp_path, "--format", "console", "json", "markdown") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) <= 30
+    assert max(len(line) for line in lines if str(tmp_path) not in line) <= width
+
+
 def test_results_files_alone_have_the_same_first_screen_without_times(run: Path, simulations: list[Any]) -> None:
     lines = record_answer(LogAnalyzer(sorted(run.glob("runs/*/results_*.json"))), 80)
     solved = sum(one["reward_info"]["reward"] == 1 for one in simulations)

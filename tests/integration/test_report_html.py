@@ -96,12 +96,13 @@ def strange_experiment() -> dict[str, Any]:
     """The data of an experiment whose arms, tasks and conversations are hostile; one arm has no effect to report."""
     known = {"difference": -0.2, "difference_low": -0.3, "difference_high": -0.1, "p_holm": 0.001, "remark": None}
     unknown = {**dict.fromkeys(known), "remark": "not delivered: no effect is reported"}
+    columns = [["arm", "arm", "text"], *([name, name, "share"] for name in ("difference", "difference_low", "difference_high"))]
     arms = [{"arm": text, "reward": None if n else 1.0, "lines": [["user", text], ["agent calls", text]]} for n, text in enumerate(HOSTILE)]
     return {
         "reference": HOSTILE[0],
         "conclusions": list(HOSTILE),
         "forest": [{"arm": text, **(unknown if n == 1 else known)} for n, text in enumerate(HOSTILE)],
-        "tables": [{"title": HOSTILE[0], "note": "", "columns": [["arm", "arm", "text"]], "rows": [[text] for text in HOSTILE]}],
+        "tables": [{"title": HOSTILE[0], "note": "", "columns": columns, "rows": [[text, -0.2, -0.3, -0.1] for text in HOSTILE]}],
         "conversations": [{"domain": "retail", "task": text, "arms": arms} for text in HOSTILE],
     }
 
@@ -340,15 +341,22 @@ def test_a_rate_shows_its_interval_and_the_flow_every_simulation(show: Any) -> N
 
 
 def test_an_experiment_shows_every_arm_and_conversation_and_runs_nothing(show: Any) -> None:
-    """A row and a point for each arm that has an effect, a column for each arm of a conversation; texts of models stay texts."""
+    """A row and a point for each arm that has an effect, with its interval in one column and at any width; a column for each arm of a
+    conversation; texts of models stay texts."""
     browser = show("experiment", "#/experiment")
-    assert len(all_of(browser, "svg .point")) == len(HOSTILE) - 1
+    assert len(all_of(browser, "svg.wide .point")) == len(HOSTILE) - 1
     assert "not delivered: no effect is reported" in browser.find_element("css selector", "svg").text
     low, high, point = browser.execute_script(
-        "const reach = document.querySelector('svg .reach'), point = document.querySelector('svg .point');"
+        "const reach = document.querySelector('svg.wide .reach'), point = document.querySelector('svg.wide .point');"
         "return [reach.getAttribute('x1'), reach.getAttribute('x2'), point.getAttribute('cx')].map(Number)"
     )
     assert low < point < high
+    heads = browser.execute_script("return [...document.querySelectorAll('th')].filter((one) => !one.hidden).map((one) => one.textContent)")
+    assert heads == ["arm", "difference"]
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {"width": 390, "height": 900, "deviceScaleFactor": 1, "mobile": False})
+    assert browser.execute_script("return document.querySelector('svg text.tool').getBoundingClientRect().height") > 8
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     for number in range(len(HOSTILE)):
         show("experiment", f"#/conversations/{number}")
         assert len(all_of(browser, ".sides > .card")) == len(HOSTILE)
@@ -386,6 +394,7 @@ def test_the_link_of_a_finding_shows_its_table_below_the_heading_of_the_page(sho
     assert 0 <= below.execute_script(top.replace("Errors", "Context growth")) < 500
 
 
+IN_VIEW = "const box = document.activeElement.getBoundingClientRect(); return 0 <= box.top && box.top < innerHeight"
 SHOWN = "return document.querySelectorAll('.turn').length"
 
 
@@ -396,7 +405,7 @@ def unpacked(show: Any, route: str, name: str = "told") -> Any:
     return browser
 
 
-def test_two_clicks_lead_from_the_list_to_the_turn_that_lost_a_simulation(show: Any) -> None:
+def test_the_list_names_causes_and_the_button_of_a_cause_leads_to_its_turn(show: Any) -> None:
     """Not solved comes first, with its cause; the button of the cause puts the keyboard's focus on the turn."""
     browser = show("told", "#/tasks")
     assert column(browser, "outcome") == ["Not solved", "Solved"]
@@ -408,6 +417,16 @@ def test_two_clicks_lead_from_the_list_to_the_turn_that_lost_a_simulation(show: 
     button.send_keys("\ue007")
     assert browser.execute_script("return document.activeElement.className").endswith("lost")
     assert f"Go to turn {browser.execute_script('return document.activeElement.id.slice(5)*1+1')}" == button.text
+
+
+def test_two_clicks_lead_from_the_first_page_to_the_turn_that_lost_a_simulation(show: Any) -> None:
+    """The list of simulations, then the likely cause of one: its page opens at that turn, with the keyboard's focus on it."""
+    browser = show("told")
+    browser.find_element("link text", "Simulations").click()
+    all_of(browser, "td a")[1].click()
+    until(lambda: browser.execute_script("return document.activeElement.className").endswith("lost"))
+    assert browser.execute_script(IN_VIEW)
+    assert browser.find_element("css selector", ".cause h2").text.startswith("Likely cause: ")
 
 
 def test_what_was_said_called_and_returned_stays_text_at_every_width(show: Any) -> None:

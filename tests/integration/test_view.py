@@ -253,6 +253,13 @@ def test_two_clicks_and_one_more_compare_two_runs(browser: Any, site: ServedRuns
     browser.switch_to.window(first)
 
 
+def test_a_run_that_is_alone_has_none_to_compare_with(browser: Any, tmp_path: Path) -> None:
+    """And says so where others would be chosen."""
+    write(tmp_path / "tau2_retail.log", [pooled(3, 1)])
+    with served(tmp_path) as site:
+        shown_by(browser, site, f"run/{Sample.run}", "no other run to compare with")
+
+
 @pytest.mark.parametrize("route", ["", "run/20261120_174501_ab12"])
 def test_nothing_is_wider_than_a_telephone(browser: Any, site: ServedRuns, route: str) -> None:
     browser.set_window_size(500, 900)

@@ -34,8 +34,9 @@ def plan_lines(plan: ExperimentPlan) -> Iterator[str]:
 def power_lines(design: Design) -> Iterator[str]:
     """Yield what can be found, and how many trials it takes for some differences."""
     found = detectable(design)
+    least = f"is {100 * found:.1f} points" if found <= 1 else "is none: there are too few tasks"
     yield (
-        f"power: the smallest difference it finds with {100 * design.power:.0f} % is {100 * found:.1f} points "
+        f"power: the smallest difference it finds with {100 * design.power:.0f} % {least} "
         f"(success {design.rate:g} in the reference, {100 * design.between:.0f} % of the variance between tasks, "
         f"level {design.level:g} over {design.comparisons} comparisons)"
     )

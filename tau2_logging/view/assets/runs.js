@@ -106,7 +106,7 @@ function drawCompare() {
 function drawOthers() {
   const names = LISTED.runs.filter((row) => row.run !== state.run && row.logs).map((row) => row.run);
   const known = [...parts.other.options].map((option) => option.value).filter(Boolean);
-  if (names.join("\n") === known.join("\n")) return;
+  if (parts.other.options.length > 0 && names.join("\n") === known.join("\n")) return;
   const before = parts.other.value;
   parts.other.replaceChildren(make("option", { value: "" }, names.length ? "compare with ..." : "no other run to compare with"), ...names.map((name) => make("option", { value: name }, name)));
   parts.other.value = names.includes(before) ? before : "";

@@ -11,9 +11,11 @@ import pytest
 from tau2_logging.analysis import ReportOptions, load_log
 from tau2_logging.analysis.conversations.conversation import Conversation
 from tau2_logging.analysis.conversations.read_conversations import ConversationReader
+from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.recordings import load_results
 from tau2_logging.analysis.reports.html.conversation_blocks import conversation_data
 from tau2_logging.analysis.reports.show import show
+from tau2_logging.analysis.reports.text.answer import answer
 from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.errors import UserError
 from tests.support import recordings
@@ -170,7 +172,25 @@ def test_show_prints_within_80_columns_and_never_a_character_that_a_terminal_obe
     printed = capsys.readouterr().out
     assert max(map(len, printed.splitlines())) <= 80
     assert "\x1b" not in printed
-    for words in ("Not solved", "Likely cause: wrong arguments (turn 3)", "FAILED", "repeated, 2.", "other arguments: cancel (turn 3)"):
+    for words in (
+        "Not solved", "Likely cause: wrong arguments (turn 3)", "Whose fault, by rules: agent (turn 3)", "FAILED", "repeated x2",
+        "other arguments: cancel (turn 3)", "\n\nReward\n", "\n\nPolicy: 2 words, in report.html\n",
+    ):  # fmt: skip
         assert words in printed
+    assert [line for line in printed.splitlines() if line != line.rstrip()] == []
     with pytest.raises(UserError, match="no simulation 'nope'"):
         show(load_log(path), ["nope"])
+
+
+def test_the_first_screen_counts_the_logs_own_failures_and_says_what_would_tell_their_causes(tmp_path: Path) -> None:
+    """Results of another run that are named with the log are not counted with it; beside the log its own results need no name."""
+    (tmp_path / "alone").mkdir()
+    alone = load_log(written_log(tmp_path / "alone"))
+    other = recordings.write(tmp_path / "another.json", results_data())
+    for deep in (None, LogAnalyzer.of_log(alone, [other])):
+        lines = answer(alone, ReportOptions(deep=deep), 80)
+        assert [line for line in lines if "retail 7" in line] == ["  unknown 1: retail 7"]
+        assert "Name the results file" in " ".join(lines)
+    lines = answer(load_log(run_folder(tmp_path)), ReportOptions(), 80)
+    assert [line for line in lines if "retail 7" in line] == ["  wrong arguments 1: retail 7"]
+    assert "Name the results file" not in " ".join(lines)

@@ -97,6 +97,13 @@ def test_no_text_of_the_overview_overprints_another_or_leaves_it_at_any_size(tmp
     assert figure.get_figheight() < 22
 
 
+def test_the_overview_marks_simulations_that_ended_in_an_error_or_were_not_solved(tmp_path: Path) -> None:
+    """Of 14: one ended in an error, one earned nothing, one never ended."""
+    log = load_log(write(tmp_path / "tau2_retail.log", [pooled(14, 4)]))
+    lines = [line for axes in overview(timeline_of(log), "run", totals_of(log)).axes for line in axes.lines]
+    assert [len(line.get_xdata()) for line in lines if line.get_marker() == "x"] == [3]
+
+
 @pytest.mark.parametrize("sample", [pooled(1, 1, turns=1), pooled(200, 8), hostile()], ids=["one", "many", "hostile"])
 def test_no_text_of_a_distribution_overprints_another_or_leaves_it(tmp_path: Path, sample: Sample) -> None:
     calls = calls_with_roles(load_log(write(tmp_path / "tau2_retail.log", [sample])))

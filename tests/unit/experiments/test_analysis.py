@@ -174,3 +174,5 @@ def test_a_plan_says_what_it_can_find() -> None:
     text = "\n".join(plan_lines(PLAN))
     assert "20 tasks (retail 20) x 2 trials = 120 simulations" in text
     assert "the smallest difference it finds with 80 % is " in text
+    few = "\n".join(plan_lines(ExperimentPlan("p", "a", RunConfig(arms=(Arm("a"), Arm("b"))), {"retail": TASKS[:2]})))
+    assert "the smallest difference it finds with 80 % is none: there are too few tasks" in few

@@ -72,9 +72,10 @@ def floor_sentence(domain: str, audited: int, tasks: int, idle: int, transfers: 
 def _on_sound(row: dict[object, object]) -> str:
     if row["sound"] == row["tasks"] or not row["sound_scored"]:
         return ""
+    tasks = "task" if row["sound"] == 1 else "tasks"
     return (
-        f" On the {row['sound']:,} sound tasks: {row['sound_solved']:,} of {row['sound_scored']:,} scored simulations solved "
-        f"({share(row['sound_success'])})."
+        f" On the {row['sound']:,} {tasks} that an audit found sound: {row['sound_solved']:,} of {row['sound_scored']:,} scored "
+        f"simulations solved ({share(row['sound_success'])})."
     )
 
 

@@ -162,9 +162,9 @@ def _compare(log: RunLog, options: ReportOptions, rows_of: Rows) -> Iterator[Tab
     if options.compare is None:
         return
     found = log.compare(options.compare)
-    yield table_data("Latency", found.latency, found.note)
     yield table_data("Reward and cost", found.totals)
     yield table_data("Settings that differ", found.settings)
+    yield table_data("Latency", found.latency, found.note)
     yield table_data("Simulations in both", found.simulations, "", rows_of)
 
 

@@ -12,8 +12,7 @@ from tau2_logging.analysis.reports.pictures import figure as pic
 from tau2_logging.analysis.reports.pictures.axis import count_steps, on_axis, time_steps
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.tables.lanes import mean_in_flight
-from tau2_logging.analysis.tables.outcomes import STATUSES
-from tau2_logging.analysis.timeline.queries import label, slots, waits_by_row
+from tau2_logging.analysis.timeline.queries import ended_badly, label, slots, waits_by_row
 from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, LANES, Timeline
 from tau2_logging.events.roles import ROLE_NAMES
 from tau2_logging.units import duration, short_count
@@ -139,8 +138,8 @@ def _paint_lengths(image: Any, rows: pd.DataFrame, end: float) -> None:
     shade = np.searchsorted(np.percentile(length, (50, 90, 99)), length, side="left")
     first = (rows["start_ms"].to_numpy() / end * _PIXELS).astype(int)
     last = np.ceil(rows["end_ms"].to_numpy() / end * _PIXELS).astype(int)
-    for slot, left, right, tone, status in zip(rows["slot"], first, last, shade, rows["status"], strict=False):
-        image[slot, left:right] = _rgb(_BAD if status in STATUSES else _SHADES[tone])
+    for slot, left, right, tone, bad in zip(rows["slot"], first, last, shade, ended_badly(rows), strict=True):
+        image[slot, left:right] = _rgb(_BAD if bad else _SHADES[tone])
         if right - left > 3:
             image[slot, left] = 1.0
 
@@ -150,7 +149,7 @@ def _show(axes: Any, image: Any, timeline: Timeline, rows: pd.DataFrame, end: fl
     axes.imshow(image, extent=(0, end, lines, 0), aspect="auto", interpolation="nearest")
     for edge in range(1, lines if lines <= 2 * MOST_NAMED_ROWS else 1):
         axes.axhline(edge, color="white", linewidth=1.0)
-    bad = rows[rows["status"].isin(STATUSES)]
+    bad = rows[ended_badly(rows)]
     if crosses:
         axes.plot(
             bad["end_ms"] + 0.005 * end, bad["slot"] + 0.5, "x", color=_BAD, markersize=5, markeredgewidth=1.6, clip_on=False, zorder=6

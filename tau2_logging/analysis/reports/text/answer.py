@@ -14,7 +14,7 @@ from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.measures.provenance import is_recorded, newer_format, only_failed_note, recorded_in_brief, without_failed_calls
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
 from tau2_logging.analysis.measures.time_budget import total_budget
-from tau2_logging.analysis.reports.text.finding_lines import HEADING, lines_of, shown_findings, wrapped
+from tau2_logging.analysis.reports.text.finding_lines import HEADING, lines_of, sentence_of, shown_findings, wrapped
 from tau2_logging.analysis.reports.text.voice_line import voice_lines
 from tau2_logging.analysis.tables.simulations import solved
 from tau2_logging.deferred import deferred
@@ -25,6 +25,7 @@ from tau2_logging.units import duration, is_unknown, money, share
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer, root_causes
+    from tau2_logging.analysis.deep.reading.recorded import Recorded
     from tau2_logging.analysis.reports.report_options import ReportOptions
     from tau2_logging.analysis.reports.text import fault_line
     from tau2_logging.analysis.run_log import RunLog
@@ -32,8 +33,8 @@ else:
     root_causes = deferred("tau2_logging.analysis.deep.root_causes")
     fault_line = deferred("tau2_logging.analysis.reports.text.fault_line")
 
-MOST_LINES = 30
-"""On a terminal of 80 columns or more."""
+MOST_LINES = 28
+"""On a terminal of 80 columns or more: with what was written and what to open, which the command says after it, 30."""
 
 _SHADES, _REST = "█▓▒░", "·"
 _LEAST_SHARE = 0.005
@@ -43,6 +44,7 @@ _KINDS = {
     "setup": "setup", "other": "tau2 and this harness", "untracked": "not tracked",
 }  # fmt: skip
 _MOST_NAMES, _MOST_CAUSES, _MOST_DOMAINS, _MOST_RUNS = 10, 3, 6, 3
+_NO_REFERENCE = "No reference actions here, so causes stay unknown. Name the results file, too: LOG results_<domain>.json --deep"
 MOST_READ = 300
 """Simulations of a run whose conversations are read to say why tasks failed, if nobody asked for the deep analysis: some 7 ms each."""
 
@@ -104,15 +106,17 @@ def _outcome(log: RunLog, totals: Totals, deep: LogAnalyzer | None, width: int) 
     failed_calls = f"{totals.tool_calls.text} tool calls" if without_failed_calls(log) else totals.shown["errors"]
     parts += [f"failed: {failed_calls}", f"cost {totals.shown['cost']}"]
     if (per := totals.costs["per_solved_usd"]) and not is_unknown(per):
-        parts.append(f"{money(per)} per solved task")
+        parts.append(f"{money(per)} per solved simulation")
     yield from _wrapped(" · ".join(parts), width)
     yield from _wrapped(_pass_k(log), width) if not totals.arms else []
     failed = log.simulations[~solved(log.simulations) & log.simulations["reward"].notna()]
     if len(failed):
-        analysis = _analysis(log, deep)
-        causes = pd.DataFrame() if analysis is None else root_causes.root_causes(analysis.recorded)
+        recorded = _recorded(log, deep)
+        causes = pd.DataFrame() if recorded is None else root_causes.root_causes(recorded)
         yield from _not_solved(failed, causes, log.simulations["trial"].nunique() > 1, width)
-        yield from [] if analysis is None else fault_line.fault_line(analysis.recorded)
+        if recorded is not None and recorded.gold.empty and not causes.empty and causes["cause"].eq(root_causes.UNKNOWN).any():
+            yield from [] if any(name.endswith(".eval") for name in log.files) else _wrapped(_NO_REFERENCE, width)
+        yield from [] if recorded is None else fault_line.fault_line(recorded)
 
 
 def _by_domain(log: RunLog) -> str:
@@ -123,14 +127,14 @@ def _by_domain(log: RunLog) -> str:
 
 
 def _pass_k(log: RunLog) -> str:
-    """Return `pass^1 0.600, pass^2 0.500 of 10 tasks` if all tasks have the same number of scored trials, and several."""
+    """Return `pass^1 0.600, pass^2 0.500 over 10 tasks (...)` if all tasks have the same number of scored trials, and several."""
     scored = log.simulations[log.simulations["reward"].notna()]
     trials = solved(scored).groupby([scored["domain"], scored["task"]]).agg(["sum", "count"])
     k = int(trials["count"].min()) if len(trials) else 0
     if k < 2 or k != trials["count"].max() or len(log.domains) > 1:
         return ""
     shown = [f"pass^{at} {np.mean([pass_hat_k(int(won), k, at) for won in trials['sum']]):.3f}" for at in sorted({1, 2, k})]
-    return f"{', '.join(shown)} of {len(trials):,} tasks"
+    return f"{', '.join(shown)} over {len(trials):,} tasks (pass^k: k of k trials solved)"
 
 
 def outcome_sentence(found: Score) -> str:
@@ -163,12 +167,18 @@ def _not_solved(failed: pd.DataFrame, causes: pd.DataFrame, several: bool, width
         yield from _wrapped(f"{len(rest)} other causes {len(others):,}: {_names(others, several)}", width, indent="  ")
     lost = causes["lost_parts"].dropna().value_counts()
     if len(lost):
-        yield from _wrapped(f"What cost the reward: {', '.join(f'{_and(parts)} {number:,}' for parts, number in lost.items())}", width)
+        parts = ", ".join(f"{_and(parts)} {number:,}" for parts, number in lost.items())
+        yield from _wrapped(f"Parts of the reward that were lost: {parts}", width)
 
 
-def _analysis(log: RunLog, deep: LogAnalyzer | None) -> LogAnalyzer | None:
-    """Return the deep analysis of what the run recorded beside its log; of a large run only if it was asked for."""
-    return None if deep is None and len(log.simulations) > MOST_READ else deep or deep_analysis.LogAnalyzer.of_log(log)
+def _recorded(log: RunLog, deep: LogAnalyzer | None) -> Recorded | None:
+    """Return what the run recorded, with what lies beside its log; of a large run only if the deep analysis was asked for. Results of other
+    runs that were named with the log are left out.
+    """
+    if deep is None and len(log.simulations) > MOST_READ:
+        return None
+    analysis = deep or deep_analysis.LogAnalyzer.of_log(log)
+    return analysis.recorded.of_run(log.run_id) if log.run_id in analysis.runs and not analysis.pooled else analysis.recorded
 
 
 def _names(rows: pd.DataFrame, several: bool) -> str:
@@ -190,13 +200,14 @@ def _trials(numbers: str) -> str:
 
 
 def _findings(log: RunLog, options: ReportOptions, width: int, room: int) -> list[str]:
-    """As many findings as there is room for, with what to do; the rest are counted."""
+    """As many findings as there is room for, with what to do, or without it; the rest are counted."""
     found = [one for one in shown_findings(log, options) if one.key != "never_solved"]  # said above, by cause
     lines = [HEADING]
     for number, one in enumerate(found, 1):
-        more = lines_of(number, one, width)
-        if len(lines) + len(more) > room - 1:
-            lines.append(f"   and {len(found) - number + 1} more in summary.md and report.html")
+        left = room - len(lines) - (number < len(found))
+        more = next((form for form in (lines_of(number, one, width), sentence_of(number, one, width)) if len(form) <= left), None)
+        if more is None:
+            lines.append(f"   and {len(found) - number + 1} more in the files (summary.md, report.html, stats.json)")
             break
         lines += more
     return lines if found else []

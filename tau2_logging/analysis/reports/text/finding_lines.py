@@ -25,9 +25,14 @@ def shown_findings(log: RunLog, options: ReportOptions) -> Sequence[Finding]:
 
 def lines_of(number: int, found: Finding, width: int) -> list[str]:
     """Return a finding for a terminal: its sentence, numbered, with what to do below it, no line wider than `width`."""
+    indent = " " * len(f"{number}. ")
+    return [*sentence_of(number, found, width), *wrapped(f"-> {found.advice}", indent, f"{indent}   ", width)]
+
+
+def sentence_of(number: int, found: Finding, width: int) -> list[str]:
+    """Return the sentence alone, numbered."""
     head = f"{number}. "
-    indent = " " * len(head)
-    return [*wrapped(found.sentence, head, indent, width), *wrapped(f"-> {found.advice}", indent, f"{indent}   ", width)]
+    return wrapped(found.sentence, head, " " * len(head), width)
 
 
 def wrapped(text: str, first: str, rest: str, width: int) -> list[str]:

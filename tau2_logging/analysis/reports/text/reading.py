@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich.console import Console
-from rich.padding import Padding
 from rich.text import Text
 
 from tau2_logging.analysis.conversations.conversation import Conversation, ToolCall, Turn
@@ -30,7 +29,9 @@ def show_conversation(console: Console, found: Conversation, row: dict[str, Any]
     width = min(console.width, _WIDEST) if console.is_terminal else 80
     for text, style, indent in [*_head(found, row), *_turns(found), *_about(found)]:
         shown = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-        console.print(Padding(Text(shown, style=style), (0, 0, 0, indent), expand=False), width=width, highlight=False, soft_wrap=False)
+        for line in Text(shown, style=style).wrap(console, width - indent) or [Text()]:
+            line.rstrip()
+            console.print(Text(" " * indent) + line, highlight=False, no_wrap=True, overflow="ignore", crop=False)
 
 
 def outcome_of(value: Any) -> str:
@@ -45,19 +46,25 @@ def _head(found: Conversation, row: dict[str, Any]) -> Iterator[Said]:
     color = {"Solved": "bold green", "Not solved": "bold red"}.get(outcome, "bold yellow")
     yield f"{':'.join(found.key[1:])}  {outcome}, reward {reward(row.get('reward'))}, {duration(row.get('duration_ms'))}", color, 0
     if found.cause:
-        turn = found.cause["turn"]
-        where = "" if turn is None else f" (turn {turn + 1})"
-        yield f"Likely cause: {found.cause['cause']}{where}", "bold", 0
+        yield f"Likely cause: {found.cause['cause']}{_at_turn(found.cause)}", "bold", 0
         if found.cause["evidence"]:
             yield str(found.cause["evidence"]), "", 2
+    if found.fault and found.fault["rule"]:
+        yield f"Whose fault, by rules: {found.fault['fault']}{_at_turn(found.fault)}", "bold", 0
+        yield f"{found.fault['sentence']}.", "", 2
+
+
+def _at_turn(shown: dict[str, Any]) -> str:
+    return "" if shown["turn"] is None else f" (turn {shown['turn'] + 1})"
 
 
 def _turns(found: Conversation) -> Iterator[Said]:
-    lost = found.cause["turn"] if found.cause else None
+    lost, fault = (shown["turn"] if shown else None for shown in (found.cause, found.fault))
     made = {one["position"]: one["outcome"] for one in found.reference if one["position"] is not None}
-    yield from _heading(f"Conversation, from {found.source}")
+    if found.turns:
+        yield from _heading(f"Conversation, from {found.source}")
     for number, turn in enumerate(found.turns):
-        mark = "  <- the likely cause shows here" if number == lost else ""
+        mark = "  <- the likely cause shows here" if number == lost else "  <- the fault shows here" if number == fault else ""
         yield f"{number + 1} {_SPEAKERS.get(turn.who, turn.who)}  {_margin(turn)}{mark}", "bold cyan" if turn.who == "user" else "bold", 0
         if turn.text:
             yield turn.text, "", 2
@@ -70,7 +77,7 @@ def _margin(turn: Turn) -> str:
         "" if turn.at_ms is None else f"at {duration(turn.at_ms)}",
         "" if turn.ms is None else f"took {duration(turn.ms)}",
         "" if turn.tokens_in is None else f"{turn.tokens_in:,} in, {'unknown' if turn.tokens_out is None else f'{turn.tokens_out:,}'} out",
-        "" if turn.ms is None else money(turn.usd),
+        "" if turn.ms is None else "cost unknown" if turn.usd is None else money(turn.usd),
         "" if turn.line is None else f"line {turn.line}",
     ]
     return ", ".join(fact for fact in facts if fact)
@@ -79,7 +86,7 @@ def _margin(turn: Turn) -> str:
 def _call(use: ToolCall, made: dict[int, str]) -> Iterator[Said]:
     marks = [
         "FAILED" if use.error is True else "no result" if use.error is None else "",
-        f"repeated, {use.times}." if use.times > 1 else "",
+        f"repeated x{use.times}" if use.times > 1 else "",
         f"reference: {made[use.position]}" if use.position in made else "",
         "" if use.ms is None else duration(use.ms),
     ]
@@ -102,10 +109,12 @@ def _about(found: Conversation) -> Iterator[Said]:
     yield from _reference(found)
     yield from _reward(found)
     yield from _changes(found)
-    if found.task is not None:
+    if found.task is not None and found.task["said"]:
         yield from _heading("Task")
         for name, text in found.task["said"]:
             yield f"{name}: {text}", "", 2
+    if found.policy:
+        yield from _heading(f"Policy: {len(found.policy.split()):,} words, in report.html")
     if found.missing:
         yield from _heading("Not recorded")
         yield from ((sentence, "yellow", 2) for sentence in found.missing)

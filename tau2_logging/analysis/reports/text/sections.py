@@ -166,7 +166,7 @@ def overview(log: RunLog, options: ReportOptions) -> Section:
         *_start_up(idle),
         ["errors", shown["errors"]],
         ["cost", f"{shown['cost']} (agent {usd(costs['agent_usd'])}, benchmark {usd(costs['benchmark_usd'])})"],
-        *([] if totals.arms else [["cost per solved task", usd(costs["per_solved_usd"])]]),
+        *([] if totals.arms else [["cost per solved simulation", usd(costs["per_solved_usd"])]]),
         ["lines", _lines(log)],
     ]
     others = [run for run in log.runs if run != log.run_id] if log.run_id else []

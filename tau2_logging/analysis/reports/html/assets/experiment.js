@@ -7,13 +7,13 @@ function forest(rows, reference) {
   const reach = Math.max(0.05, ...known.flatMap((row) => [Math.abs(row.difference_low), Math.abs(row.difference_high)])) * 1.08;
   const W = 1000, left = 190, right = 300, line = 34, top = 14, H = top + rows.length * line + 34;
   const x = (share) => left + ((share + reach) / (2 * reach)) * (W - left - right);
-  const svg = draw("svg", { viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": `Difference of success from ${reference}, by arm` });
+  const svg = draw("svg", { viewBox: `0 0 ${W} ${H}`, class: "wide", role: "img", "aria-label": `Difference of success from ${reference}, by arm` });
   const bottom = top + rows.length * line;
   for (const tick of ticks(reach)) {
     svg.append(draw("line", { x1: x(tick), x2: x(tick), y1: top, y2: bottom, class: tick === 0 ? "zero" : "axis" }),
       draw("text", { x: x(tick), y: bottom + 14, "text-anchor": "middle" }, tick === 0 ? "0" : POINTS(tick)));
   }
-  svg.append(draw("text", { x: x(0), y: bottom + 30, "text-anchor": "middle" }, `points of success, less ${reference}`));
+  svg.append(draw("text", { x: x(0), y: bottom + 30, "text-anchor": "middle" }, `points of success, compared with ${reference}`));
   rows.forEach((row, index) => svg.append(forestRow(row, top + (index + 0.5) * line, x, W - right)));
   return svg;
 }
@@ -41,8 +41,8 @@ function forestRow(row, y, x, edge) {
 function experimentPage(one) {
   const rows = one.forest.map((row) => ({ ...row }));
   return [make("h1", {}, "Experiment"),
-    card("What may be said", make("ul", {}, one.conclusions.map((sentence) => make("li", {}, sentence)))),
-    card(`Success by arm, less ${one.reference}`, forest(rows, one.reference),
+    card("Result", make("ul", {}, one.conclusions.map((sentence) => make("li", {}, sentence)))),
+    card(`Success compared with ${one.reference}`, make("div", { class: "scroll" }, forest(rows, one.reference)),
       make("p", { class: "hint" }, "Paired by task, 95 % intervals over tasks, p adjusted by Holm. Red: a difference may be claimed.")),
     ...one.tables.map(embedded)];
 }

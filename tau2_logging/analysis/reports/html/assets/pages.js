@@ -35,11 +35,11 @@ function tile(what, value, more) {
 
 function tasksPage() {
   const columns = [
-    { name: "task", label: "task", link: true }, { name: "outcome", label: "outcome", render: outcomeBadge }, { name: "cause", label: "likely cause" }, { name: "fault", label: "whose fault" }, ...(SEVERAL_DOMAINS ? [{ name: "domain", label: "domain" }] : []),
+    { name: "task", label: "task", link: true }, { name: "outcome", label: "outcome", render: outcomeBadge }, ...[["cause", "likely cause"], ["fault", "whose fault"]].map(([name, label]) => ({ name, label, render: (value, row) => (value === null ? DASH : make("a", { href: `${simulationLink(row.index)}/${name}` }, value)) })), ...(SEVERAL_DOMAINS ? [{ name: "domain", label: "domain" }] : []),
     { name: "trial", label: "trial", kind: "int" }, { name: "attempt", label: "attempt", kind: "int", title: "a simulation that was killed or failed and run again has several" },
     { name: "status", label: "status", render: badge }, { name: "reward", label: "reward", kind: "number" }, { name: "termination", label: "ended by" },
     { name: "duration_ms", label: "duration", kind: "ms" }, { name: "start_ms", label: "started at", kind: "ms" },
-    ...KINDS.filter(([field]) => SIMS[field]).map(([field, role]) => ({ name: field, label: DATA.roles[role], kind: "ms", title: `${field}: exclusive time` })),
+    ...KINDS.filter(([field]) => (SIMS[field] || []).some(Boolean)).map(([field, role]) => ({ name: field, label: DATA.roles[role], kind: "ms", title: `${field}: exclusive time` })),
     ...[["steps", "steps"], ["llm_calls", "agent calls"], ["tool_calls", "tool calls"], ["tool_errors", "tool errors"], ["retries", "retries"]].filter(([field]) => SIMS[field])
       .map(([field, label]) => ({ name: field, label, kind: "int" })),
     ...[["input_tokens", "tokens in"], ["output_tokens", "tokens out"]].filter(([field]) => SIMS[field]).map(([field, label]) => ({ name: field, label, kind: "count" })),
@@ -58,7 +58,7 @@ function tasksPage() {
   const kept = columns.map(({ name }, n) => n < 1 || rows.some((row) => row[n] !== null && row[n] !== undefined && row[n] !== usual[name]));
   const used = rows.map((row) => Object.assign(row.filter((_, n) => kept[n]), { index: row.index }));
   return [make("h1", {}, "Simulations"), notes(), card(null, table({ columns: columns.filter((_, n) => kept[n]), rows: used, link: (row) => simulationLink(row.index), always: true,
-    note: "Not solved first. Click a heading to sort, a task to open it. Filters: outcome:not status:error  reward<1  duration>60000 (times are in ms)." }))];
+    note: "Not solved first. Click a heading to sort, a task to open it, a likely cause to open it at the turn that shows it. Filters: outcome:not status:error  reward<1  duration>60000 (times are in ms)." }))];
 }
 
 function taskPage(parts) {
@@ -73,7 +73,7 @@ function taskPage(parts) {
     !sim.counted && make("p", { class: "note" }, "This attempt was run again: its outcome does not count, its calls were made and paid for."),
     make("div", { class: "tiles" }, taskTiles(sim).map((one) => tile(...one))),
     sim.counted && voiceCard(sim.index),
-    reader(sim),
+    reader(sim, parts[5]),
     known && card("Where the time went (exclusive)", shares(excl.map(([role, value]) => [role, value || 0]), sim.duration)),
     !known && sim.detail && card("Where the time went (calls added up)", shares(LANES.map((lane) => [lane, callsOf(index).reduce((sum, call) => sum + (call.lane === lane ? call.own : 0), 0)]), sim.duration)),
     sim.detail ? taskDetail(sim) : make("p", { class: "note" }, DATA.left_out),

@@ -22,18 +22,20 @@ const OUTCOMES = ["Not solved", "Not scored", "Solved"];
 function outcomeOf(reward) { return reward === null || reward === undefined ? "Not scored" : reward >= 1 - 1e-6 ? "Solved" : "Not solved"; }
 function outcomeBadge(word) { return make("span", { class: `badge ${{ Solved: "ok", "Not solved": "error" }[word] || ""}` }, word); }
 
-// What is shown once a block is unpacked; the page stands at once.
-function later(promise, fill) {
+// What is shown once a block is unpacked; the page stands at once. `then` is done with it on the page.
+function later(promise, fill, then) {
   const box = make("div", {}, make("p", { class: "hint" }, "Reading the conversation\u2026"));
-  promise.then((found) => { const content = make("div"); append(content, [fill(found)]); box.replaceWith(content); })
+  promise.then((found) => { const content = make("div"); append(content, [fill(found)]); box.replaceWith(content); if (then) then(found); })
     .catch((error) => box.replaceChildren(make("p", { class: "note bad" }, `The conversation cannot be shown: ${error.message}`)));
   return box;
 }
 
-function reader(sim) {
+// `shows`: cause or fault, whose turn is brought into view; of a cause that no single turn shows, that of the fault.
+function reader(sim, shows) {
   const place = placeOf(sim.index);
   if (place === null || !sim.counted) return make("p", { class: "note" }, (sim.counted && TALKS.note) || "The conversation of this simulation was not recorded.");
-  return later(conversationAt(place), (talk) => [faultCard(talk), causeCard(talk), measuredCard(talk), make("div", { class: "reader" }, make("div", {}, talkCard(talk, sim)), make("aside", {}, ...aside(talk)))]);
+  return later(conversationAt(place), (talk) => [faultCard(talk), causeCard(talk), measuredCard(talk), make("div", { class: "reader" }, make("div", {}, talkCard(talk, sim)), make("aside", {}, ...aside(talk)))],
+    (talk) => { if (["cause", "fault"].includes(shows)) goToTurn((talk[shows] || {}).turn ?? (talk.fault || {}).turn); });
 }
 
 function faultCard(talk) {
@@ -84,12 +86,14 @@ function chanceCurve({ curve, turns, won, turn }) {
 }
 
 function turnLink(turn, words) {
-  return make("button", { type: "button", class: "jump", onclick: () => {
-    const target = document.getElementById(`turn-${turn}`);
-    if (!target) return;
-    target.scrollIntoView({ block: "center" });
-    target.focus({ preventScroll: true });
-  } }, words);
+  return make("button", { type: "button", class: "jump", onclick: () => goToTurn(turn) }, words);
+}
+
+function goToTurn(turn) {
+  const target = document.getElementById(`turn-${turn}`);
+  if (!target) return;
+  target.scrollIntoView({ block: "center" });
+  target.focus({ preventScroll: true });
 }
 
 function talkCard(talk, sim) {
@@ -234,5 +238,5 @@ function besideTurns(sides, talks) {
     talks[n].cause && make("p", {}, `Likely cause: ${talks[n].cause.cause}`))));
   const rows = Array.from({ length }, (_, n) => make("div", { class: "pair" }, turns.map((mine, which) => make("div", {},
     mine[n] ? turnOf(mine[n], n, { differs: n === first }, which ? `other-${n}` : `turn-${n}`) : make("p", { class: "hint" }, n === first ? "This one ended here." : "")))));
-  return [card(null, head, first < 0 ? make("p", {}, "Every turn is the same.") : turnLink(first, `First difference: turn ${first + 1}`)), card(null, rows)];
+  return [card(null, head, first < 0 ? make("p", {}, "Every turn is the same.") : turnLink(first, `First difference: turn ${first + 1}`)), card(null, make("div", { class: "beside" }, rows))];
 }

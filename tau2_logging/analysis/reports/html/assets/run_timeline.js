@@ -17,7 +17,7 @@ function runTimeline() {
   }
   fill(packed ? "slots" : "start");
   const roles = legendOf([...LANES.filter((role) => CALLS.lane.includes(LANES.indexOf(role))), "other"]);
-  const words = make("p", { class: "hint" }, "From afar a simulation is a block: darker when it took longer than half, 90 % and 99 % of all, red when it did not end well; zoom in for its calls. Click one to open it.");
+  const words = make("p", { class: "hint" }, "From afar a simulation is a block: darker when it took longer than half, 90 % and 99 % of all, red when it ended in an error or was not solved; zoom in for its calls. Click one to open it.");
   return card("Timeline of the run", box, roles, words);
 }
 
@@ -77,7 +77,7 @@ function paintRun(pen, view, byRow, limits, rowHeight, near) {
     for (const index of byRow[row]) {
       const x0 = view.x(SIMS.start[index] / 1000), x1 = view.x(SIMS.end[index] / 1000);
       if (x1 < 0 || x0 > view.width || x1 <= drawn) continue;
-      const bad = DATA.bad.includes(SIMS.status[index]);
+      const bad = DATA.bad.includes(SIMS.status[index]) || outcomeOf(at(SIMS, "reward", index)) === "Not solved";
       const seam = x1 - x0 > 3 ? 1 : 0;
       if (!near || x1 - x0 < NARROW || SIMS.detail[index] !== 1) {
         const length = SIMS.end[index] - SIMS.start[index], shade = limits.filter((limit) => length > limit).length;

@@ -94,8 +94,8 @@ function pagerButtons(state, pages, total, page, update) {
   ];
 }
 
-// `rate_low` and `rate_high` are drawn in the cell of `rate`.
-function isBound(name, place) { const base = name.replace(/_(low|high)$/, ""); return base !== name && place(base) >= 0 && place(`${base}_low`) >= 0 && place(`${base}_high`) >= 0 && base.endsWith("rate"); }
+// `rate_low` and `rate_high` are drawn in the cell of `rate`, and those of a difference of rates in its cell.
+function isBound(name, kind, place) { const base = name.replace(/_(low|high)$/, ""); return base !== name && kind === "share" && place(base) >= 0 && place(`${base}_low`) >= 0 && place(`${base}_high`) >= 0 && (base.endsWith("rate") || base.startsWith("difference")); }
 
 // A share with its 95 % interval: the number, and on a line from 0 to 1 the interval and the point. A difference of shares is in points,
 // on a line from -1 to 1 with a mark at 0.
@@ -120,7 +120,7 @@ function embedded(one) {
     const low = place(`${name}_low`), high = place(`${name}_high`);
     const bounded = low >= 0 && high >= 0 && kind === "share";
     return { name, label, kind, wide: kind === "wide", ...renderer(kind), ...(bounded ? { render: (value, row) => interval(value, row[low], row[high], name.startsWith("difference")) } : kind === "share" && name.startsWith("difference") ? { render: (value) => (value === null ? DASH : points(value)) } : {}) };
-  }).map((column) => ({ ...column, hidden: isBound(column.name, place) }));
+  }).map((column) => ({ ...column, hidden: isBound(column.name, column.kind, place) }));
   const sims = one.rows_of, page = one.rows.length > 40 ? 25 : PAGE;
   return card(one.title, table({ columns, rows: one.rows, note: one.note, link: sims ? (row) => simulationLink(sims[one.rows.indexOf(row)]) : null, page }));
 }
