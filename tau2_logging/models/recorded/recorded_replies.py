@@ -16,6 +16,7 @@ from tau2_logging.logger.content.prompt_parts import message_text, part_hash
 from tau2_logging.logger.simulation import AGENT, JUDGE, USER
 
 Message = Mapping[str, Any]
+_LONGEST_MS = 86_400_000.0
 _SPEAKERS = {AGENT: "assistant", USER: "user"}
 """Who says in a conversation what the model of a role has answered."""
 
@@ -57,12 +58,24 @@ def from_tape(
         role = str(entry["role"])
         prompt = last[role] = (*last.get(role, ())[: int(entry["kept"])], *map(str, entry["new"]))
         call = RecordedCall(
-            entry.get("reply"), entry.get("system"), entry.get("tools"), prompt, is_whole=True, ms=entry.get("ms"), error=entry.get("error")
+            _kept_reply(entry), entry.get("system"), entry.get("tools"), prompt, is_whole=True, ms=_kept_ms(entry), error=entry.get("error")
         )
         calls.setdefault(role, []).append(call)
     wanted = {name for role in calls.values() for call in role for name in (call.system, call.tools) if name is not None}
     known = {name: texts[name] for name in wanted if name in texts}
     return RecordedReplies({role: tuple(of_role) for role, of_role in calls.items()}, known | _said(messages), seed)
+
+
+def _kept_reply(entry: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    reply = entry.get("reply")
+    if reply is not None and not (isinstance(reply, Mapping) and all(isinstance(one, Mapping) for one in reply.get("tool_calls") or ())):
+        raise TypeError(f"a reply is {json.dumps(reply)[:60]}")
+    return reply
+
+
+def _kept_ms(entry: Mapping[str, Any]) -> float | None:
+    ms = entry.get("ms")
+    return ms if isinstance(ms, int | float) and 0 <= ms < _LONGEST_MS else None
 
 
 def from_trajectory(simulation: Mapping[str, Any], history: int, known: Mapping[str, Sequence[tuple[str, str]]]) -> RecordedReplies:
