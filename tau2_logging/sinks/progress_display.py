@@ -170,11 +170,13 @@ def _summary_column(item: DomainTotals, shown: Sequence[int], experts: bool) -> 
 def _measured(item: DomainTotals, experts: bool) -> dict[str, str]:
     """Return what is known from calls. Without any (--no-profile) it is unknown, and not 0."""
     spent = item.spent_ms
+    searched_ms = spent["retrieval_ms"] + spent["embedding_ms"]
     tokens = f"{units.short_count(item.input_tokens)} / {units.short_count(item.output_tokens)}"
     return {
         "time: agent model": _share(spent["llm_ms"], item.duration_ms),
         **({"time: expert models": _share(spent["expert_ms"], item.duration_ms)} if experts else {}),
         "time: tools": _share(spent["tool_ms"], item.duration_ms),
+        **({"time: searching documents": _share(searched_ms, item.duration_ms)} if searched_ms else {}),
         "time: user model": _share(spent["user_ms"], item.duration_ms),
         "time: judge model": _share(spent["judge_ms"], item.duration_ms),
         "time: evaluation": _share(spent["evaluation_ms"], item.duration_ms),

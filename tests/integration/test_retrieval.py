@@ -103,6 +103,8 @@ def test_an_embedding_call_is_an_attempt_with_its_tokens_and_its_price(tmp_path:
     log = load_log(tmp_path / f"tau2_{KNOWLEDGE}.log")
     costs = log.costs(by=("role",)).set_index("role")
     assert costs.loc["embedding", "cost_usd"] == pytest.approx(len(calls) * 7 * 0.13e-6)
+    by_tool = log.searches().set_index("function")
+    assert by_tool["embedding_cost_usd"].to_dict() == pytest.approx({"KB_search": by_tool["calls"]["KB_search"] * 7 * 0.13e-6, "grep": 0.0})
 
 
 def test_an_embedding_model_that_refuses_is_a_failed_attempt_and_a_failed_search(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ def _tool(name: str, calls: pd.DataFrame) -> dict[str, Any]:
         "p95_ms": percentile(lengths, 95) if len(lengths) else np.nan,
         "embedding_calls": _sum(asked),
         "embedding_tokens": _sum(as_floats(calls["embedding_tokens"])),
-        "embedding_cost_usd": np.nan if (np.isnan(cost) & (asked > 0)).any() else _sum(cost),
+        "embedding_cost_usd": np.nan if np.isnan(asked).all() or (np.isnan(cost) & (asked > 0)).any() else float(np.nansum(cost)),
     }
 
 
