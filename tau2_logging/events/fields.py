@@ -44,6 +44,7 @@ _ROWS = (
     ("asked_ms", "ms", "pause that the provider asked for, if it is longer than --max-retry-wait, which then limits wait_ms"),
     ("limit_ms", "ms", "the limit that was exceeded"),
     ("queue_ms", "ms", "part of duration_ms spent waiting in this process (connection pool, rate limit)"),
+    ("cpu_ms", "ms", "CPU time of this process's thread in the call: client libraries, reading the answer; absent for asynchronous calls"),
     (
         "ttft_ms",
         "ms",

@@ -28,8 +28,8 @@ class Kind:
 _TIME = ("start_ms", "duration_ms")
 _AUDIO = ("audio_start_ms", "audio_ms")
 _MODEL_CALL = (
-    "step", "model", "call_type", "has_tool_calls", *_TIME, "queue_ms", *TOKEN_FIELDS, "cache_write_tokens", "ttft_ms", "decode_ms",
-    "finish_reason", "attempt", "endpoint", "cost_usd", "timing", "error", "error_type", "error_message", "prompt_hash",
+    "step", "model", "call_type", "has_tool_calls", *_TIME, "queue_ms", "cpu_ms", *TOKEN_FIELDS, "cache_write_tokens", "ttft_ms",
+    "decode_ms", "finish_reason", "attempt", "endpoint", "cost_usd", "timing", "error", "error_type", "error_message", "prompt_hash",
 )  # fmt: skip
 _RUN = (
     "schema", "tau2_version", "tau2_data", "retrieval_config", "litellm_version", "python_version", "tau2_logging_version", "utc_offset",

@@ -175,7 +175,7 @@ def _sources(recorded: RecordedRun) -> list[str]:
         if visit.station == THIS_PROCESS
     )  # fmt: skip
     where = "one interpreter" if recorded.local.free == 1 else f"{recorded.local.free} worker processes"
-    return [*servers, f"Work between calls, {duration(local)} in all, shares {where}."]
+    return [*servers, f"Work of this process, between calls and in client libraries, {duration(local)} in all, shares {where}."]
 
 
 def _beyond(recorded: RecordedRun, seen: Mapping[str, int], peaks: Mapping[str, int]) -> list[str]:

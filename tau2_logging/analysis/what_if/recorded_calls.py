@@ -15,7 +15,7 @@ from tau2_logging.events import MODEL_CALL_TYPES
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
 
-_CALL = ["type", "model", "call_type", "endpoint", "start_ms", "end_ms", "queue_ms", "error", "output_tokens", "span"]
+_CALL = ["type", "model", "call_type", "endpoint", "start_ms", "end_ms", "queue_ms", "cpu_ms", "error", "output_tokens", "span"]
 _TOLD = {"server_queue_ms": "queue_told_ms", "network_ms": "outside_told_ms"}
 _TOOLS = ("tool_call", "retrieval_call")
 _COMPUTES_MS = 50.0
@@ -25,12 +25,17 @@ _COMPUTES_MS = 50.0
 def placed_calls(log: LogData, attempts: pd.DataFrame) -> pd.DataFrame:
     """Return the model calls of attempts: `place` (row of the attempt), station, kind, start_ms, arrival_ms (at the server), end_ms,
     queue_ms (in this process), wasted, and what servers told of them (see `server_capacity.measure`).
+
+    A call ends here by the CPU time earlier that it takes of this process (`cpu_ms`), which other simulations wait for: that is work of
+    this process, after the call.
     """
     calls = _placed(log.select([*KEY, *_CALL], types=MODEL_CALL_TYPES), attempts)
     calls["station"] = calls["endpoint"].fillna(calls["model"]).fillna("model").astype(str)
     calls["kind"] = calls["type"].astype(str) + " " + calls["model"].astype(str)
     calls["queue_ms"] = np.clip(np.nan_to_num(numbers(calls, "queue_ms")), 0.0, numbers(calls, "end_ms") - numbers(calls, "start_ms"))
     calls["arrival_ms"] = calls["start_ms"] + calls["queue_ms"]
+    calls["cpu_ms"] = np.clip(np.nan_to_num(numbers(calls, "cpu_ms")), 0.0, calls["end_ms"] - calls["arrival_ms"])
+    calls["end_ms"] -= calls["cpu_ms"]
     return _with_told(log, calls.assign(wasted=_wasted(log, calls, attempts)))
 
 
@@ -84,4 +89,5 @@ def _wasted(log: LogData, calls: pd.DataFrame, attempts: pd.DataFrame) -> Any:
 def _with_told(log: LogData, calls: pd.DataFrame) -> pd.DataFrame:
     told = calls_at_servers(log).drop_duplicates(["run", "span"])
     told = told.assign(served_told_ms=numbers(told, "server_e2e_ms") - numbers(told, "server_queue_ms")).rename(columns=_TOLD)
-    return calls.merge(told[["run", "span", "served_told_ms", *_TOLD.values()]], on=["run", "span"], how="left")
+    calls = calls.merge(told[["run", "span", "served_told_ms", *_TOLD.values()]], on=["run", "span"], how="left")
+    return calls.assign(outside_told_ms=calls["outside_told_ms"] - calls["cpu_ms"])

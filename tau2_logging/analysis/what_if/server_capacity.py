@@ -40,8 +40,8 @@ class Measured:
 
 
 def measure(log: LogData, name: str, calls: pd.DataFrame) -> Measured:
-    """Return what is known of the server `name`, whose calls these are: arrival_ms, end_ms, call_type, kind, output_tokens, and the
-    server's own queue_told_ms, served_told_ms and outside_told_ms of each call if it told them.
+    """Return what is known of the server `name`, whose calls these are: arrival_ms, end_ms, queue_ms, cpu_ms, call_type, kind,
+    output_tokens, and the server's own queue_told_ms, served_told_ms and outside_told_ms of each call if it told them.
     """
     played = calls["call_type"].isin(("scripted", "recorded"))
     if played.all():
@@ -105,7 +105,7 @@ def _outside_ms(log: LogData, name: str, calls: pd.DataFrame) -> float:
     own = servers[servers["endpoint"] == name]
     if own.empty or not 0 < float(own["requests"].iloc[0]) <= _OTHERS * len(calls):
         return 0.0
-    spent = float(own["client_mean_ms"].iloc[0]) - float(np.nanmean(np.nan_to_num(numbers(calls, "queue_ms"))))
+    spent = float(own["client_mean_ms"].iloc[0]) - float(np.mean(numbers(calls, "queue_ms") + numbers(calls, "cpu_ms")))
     outside = spent - float(own["e2e_mean_ms"].iloc[0])
     return outside if 0 <= outside < spent / 2 else 0.0
 

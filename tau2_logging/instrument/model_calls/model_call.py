@@ -14,6 +14,7 @@ from tau2_logging.events.secrets.masking import masked_start
 from tau2_logging.instrument.model_calls.payload import prompt_fields, reply_text
 from tau2_logging.instrument.model_calls.problem import problem_of_error, problem_of_reply
 from tau2_logging.instrument.model_calls.reply import STREAM_CUT, ModelReply, read_reply
+from tau2_logging.logger.clock import CpuTime
 from tau2_logging.logger.content.prompt_hash import prompt_hash, system_text
 from tau2_logging.logger.context import current_expert
 from tau2_logging.logger.operation import Operation
@@ -119,6 +120,8 @@ class ModelCall:
         self.last_token_ns: int | None = None
         self.read_wire: Callable[[], WireAnswer] | None = None
         self.failure: BaseException | None = None
+        self._cpu = CpuTime()
+        self._cpu_ms: float | None = None
         self._operation = Operation(self.simulation, self._type, self._category, self._type, self.model)
 
     @property
@@ -144,7 +147,7 @@ class ModelCall:
 
     def request_failed(self, failure: BaseException) -> None:
         """Stop the clock for a request that failed. The layers above decide whether that ends the call."""
-        if self._operation.stop():
+        if self._ended():
             self.failure = failure
 
     def next_request(self) -> None:
@@ -183,7 +186,13 @@ class ModelCall:
         if self.failure is not None:
             self.failure = None
             return True
-        return self._operation.stop()
+        return self._ended()
+
+    def _ended(self) -> bool:
+        if not self._operation.stop():
+            return False
+        self._cpu_ms = self._cpu.ms()
+        return True
 
     def _finish(self, response: Any, why_not: Mapping[str, object] | None = None) -> None:
         seen = self.read_wire() if self.read_wire is not None else WireAnswer()
@@ -250,6 +259,7 @@ class ModelCall:
                 "model": self.model,
                 "call_type": self.call_type,
                 "queue_ms": self.queue_ns / 1e6 if self.queue_ns else None,
+                "cpu_ms": self._cpu_ms,
                 "ttft_ms": ttft_ms,
                 "decode_ms": decode_ms,
                 "attempt": self.attempt,

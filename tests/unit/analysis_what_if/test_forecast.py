@@ -91,6 +91,13 @@ def test_work_of_this_process_is_shared_by_its_threads(tmp_path: Path) -> None:
     assert answer.wall_after_ms == pytest.approx(2000, rel=0.02)
 
 
+def test_a_call_waits_for_the_cpu_time_that_others_take_of_this_process(tmp_path: Path) -> None:
+    """Four calls of 1 s of which 400 ms are CPU time, one after the other: at the same time they take 600 ms and 4 x 400 ms."""
+    sims = [simulation(str(n), 1000.0 * n, [llm(str(n), 1000.0 * n, 1000.0, cpu_ms=400.0)], duration_ms=1000.0) for n in range(4)]
+    answer = ask(tmp_path, [start(1), *(one for sim in sims for one in sim)], "concurrency=4")
+    assert answer.wall_after_ms == pytest.approx(600 + 4 * 400, rel=0.02)
+
+
 def test_the_cache_costs_what_the_cached_tokens_cost(tmp_path: Path) -> None:
     """Prompts of 2,000 and 3,000 tokens with gpt-4.1: 1,920 of the second are read from the cache at 0.5 instead of 2 USD a million."""
     calls = [llm(start=0.0, input_tokens=2000, output_tokens=0), llm(start=200.0, input_tokens=3000, output_tokens=0)]

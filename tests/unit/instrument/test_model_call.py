@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from types import SimpleNamespace as Of
 from typing import Any
@@ -65,6 +67,28 @@ def test_a_call_is_one_event_with_exact_times(simulation: Simulation, clock: Fak
     assert event.get("ttft_ms") is None
     assert simulation.usage.counts["llm_calls"] == 1
     assert simulation.usage.fields()["cost_usd"] == 0.25
+
+
+def test_a_call_tells_the_cpu_time_of_its_thread(simulation: Simulation, sink: MemorySink) -> None:
+    """What the thread computes, not what it waits; nothing where other calls use the thread too, or another thread ends the call."""
+    before = time.thread_time()
+    call = ModelCall(simulation, "m", "openai")
+    sum(range(2_000_000))
+    time.sleep(0.2)
+    call.finish(reply())
+    computed_ms = (time.thread_time() - before) * 1000
+    elsewhere = ModelCall(simulation, "m", "openai")
+    thread = threading.Thread(target=elsewhere.finish, args=(reply(),))
+    thread.start()
+    thread.join()
+    asyncio.run(_asynchronous(simulation))
+    own, other, shared = (event.get("cpu_ms") for event in sink.of("llm_call"))
+    assert computed_ms / 2 < float(own or 0) <= computed_ms
+    assert (other, shared) == (None, None)
+
+
+async def _asynchronous(simulation: Simulation) -> None:
+    ModelCall(simulation, "m", "openai").finish(reply())
 
 
 def test_a_failed_call_is_the_same_event_with_its_error(simulation: Simulation, clock: FakeClock, sink: MemorySink) -> None:
