@@ -34,7 +34,7 @@ def log(log_file: Path) -> RunLog:
 
 def test_the_simulation_reproduces_the_wall_time_of_the_run(log: RunLog) -> None:
     (answer,) = forecasts(log, [parse_scenario(["concurrency=3"])])
-    assert answer.wall_after_ms == answer.wall_replayed_ms == pytest.approx(answer.wall_before_ms, rel=0.02)
+    assert answer.wall_after_ms == answer.wall_replayed_ms == pytest.approx(answer.wall_before_ms, rel=0.05)
 
 
 def test_one_at_a_time_takes_what_all_simulations_took_together(log: RunLog) -> None:
