@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from tau2_logging.analysis.reader.column_types import column_kind, dtype_of, limits, own_column
 from tau2_logging.events import LEVELS
 
-FEW = 64
+FEW = 32
 """Fewer lines of a type than this in a block are left: polars' calls cost more than they do."""
 
 _MOST_SHAPES = 24

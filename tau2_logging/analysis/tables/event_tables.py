@@ -154,8 +154,8 @@ class EventTables:
         import pandas as pd
 
         found = self.store.select(types, columns, self.chosen).group_by(columns, maintain_order=True).len("n")
-        data = found.with_columns(pl.col(list(columns)).cast(pl.String)).to_dict(as_series=False)
-        return pd.DataFrame(data).astype({**dict.fromkeys(columns, object), "n": "int64"})
+        texts = {name: pd.Series(found[name].cast(pl.String).to_list(), dtype=object) for name in columns}
+        return pd.DataFrame({**texts, "n": found["n"].to_numpy().astype("int64")})
 
     @cached_property
     def events(self) -> pd.DataFrame:
