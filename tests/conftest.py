@@ -7,6 +7,7 @@ import gc
 import logging
 import os
 import signal
+import stat
 import sys
 import threading
 import time
@@ -112,16 +113,16 @@ def held() -> set[str]:
 def open_logs() -> set[str]:
     """Logs and checkpoints that are open (where the system can tell)."""
     with contextlib.suppress(OSError):
-        paths = {f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd")}
-        targets = {target for path in paths if (target := read_link(path)).endswith((".log", ".jsonl"))}
+        targets = {target for number in os.listdir("/proc/self/fd") if (target := opened_file(number)).endswith((".log", ".jsonl"))}
         return {f"open file {target}" for target in targets if "/session_" not in target}  # Ray keeps its own open
     return set()
 
 
-def read_link(path: str) -> str:
-    """Target of a link that may be gone."""
+def opened_file(number: str) -> str:
+    """The file that a descriptor is of; "" for a socket or a pipe, as most are, and for one that has been closed."""
     with contextlib.suppress(OSError):
-        return os.readlink(path)
+        if stat.S_ISREG(os.fstat(int(number)).st_mode):
+            return os.readlink(f"/proc/self/fd/{number}")
     return ""
 
 

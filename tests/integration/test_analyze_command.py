@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
+import polars
 import pytest
 
 from benchmarks.generate_log import Plan, write_log
@@ -21,7 +22,8 @@ from tests.support.patience import LONG_S
 
 ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests" / "golden"
-QUICK = ("--format", "json")
+FIGURES, EVENTS = ("--format", "json"), ("--format", "parquet")
+"""All tables of a log take seconds; where any file will do, it is the one with the events."""
 
 
 analyze = partial(in_process, analyze_timing.main)
@@ -78,8 +80,6 @@ def test_stats_json_holds_the_promised_keys_and_plain_numbers(everything: tuple[
 def test_the_events_files_hold_every_event_with_types(
     everything: tuple[subprocess.CompletedProcess[str], Path], log: Path, tmp_path: Path
 ) -> None:
-    import polars
-
     assert analyze("--log_file", log, "--output_dir", tmp_path, "--format", "csv").returncode == 0
     lines = len(log.read_text().splitlines())
     parquet = polars.read_parquet(everything[1] / "events.parquet")
@@ -93,7 +93,7 @@ def test_the_events_files_hold_every_event_with_types(
 def test_both_logs_of_a_run_give_the_same_figures(tmp_path: Path) -> None:
     found = []
     for name in ("tau2", "eval"):
-        assert analyze("--log_file", GOLDEN / f"current/{name}_mock.log", "--output_dir", tmp_path / name, *QUICK).returncode == 0
+        assert analyze("--log_file", GOLDEN / f"current/{name}_mock.log", "--output_dir", tmp_path / name, *FIGURES).returncode == 0
         found.append(json.loads((tmp_path / name / "stats.json").read_text()))
     for stats in found:
         for key in ("files", "outliers"):  # file names and line numbers differ
@@ -104,13 +104,13 @@ def test_both_logs_of_a_run_give_the_same_figures(tmp_path: Path) -> None:
 
 
 def test_the_log_may_come_from_standard_input_and_dashes_may_be_underscores(log: Path, tmp_path: Path) -> None:
-    done = analyze("--log-file", "-", "--output-dir", tmp_path, *QUICK, stdin=log.read_bytes())
+    done = analyze("--log-file", "-", "--output-dir", tmp_path, *EVENTS, stdin=log.read_bytes())
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "stats.json").read_text())["latency"]["llm_call"]["n"] > 0
+    assert len(polars.read_parquet(tmp_path / "events.parquet")) == len(log.read_text().splitlines())
 
 
 def test_a_folder_is_read_as_one_run(log: Path, tmp_path: Path) -> None:
-    assert analyze("--log_dir", log.parent, "--output_dir", tmp_path, *QUICK).returncode == 0
+    assert analyze("--log_dir", log.parent, "--output_dir", tmp_path, *EVENTS).returncode == 0
     done = analyze("--log_dir", log.parent, "--log-glob", "nothing*", "--output_dir", tmp_path)
     assert (done.returncode, "matches 'nothing*'" in done.stderr) == (2, True)
 
@@ -127,25 +127,26 @@ def test_a_task_may_be_named_with_its_domain(log: Path, tmp_path: Path) -> None:
 
 def test_files_of_another_run_are_not_overwritten_without_force(log: Path, tmp_path: Path) -> None:
     """The same command on a second run's log writes into a folder of that run, and says so; --force overwrites."""
-    assert analyze("--log_file", log, "--output_dir", tmp_path, *QUICK).returncode == 0
-    assert analyze("--log_file", log, "--output_dir", tmp_path, *QUICK).returncode == 0
-    before = (tmp_path / "stats.json").read_bytes()
-    other = analyze("--log_file", GOLDEN / "current/tau2_mock.log", "--output_dir", tmp_path, *QUICK)
+    assert analyze("--log_file", log, "--output_dir", tmp_path, *EVENTS).returncode == 0
+    assert analyze("--log_file", log, "--output_dir", tmp_path, *EVENTS).returncode == 0
+    before = (tmp_path / "events.parquet").read_bytes()
+    other = analyze("--log_file", GOLDEN / "current/tau2_mock.log", "--output_dir", tmp_path, *EVENTS)
     [own] = [path for path in tmp_path.iterdir() if path.is_dir()]
-    assert (other.returncode, f"wrote {own}/stats.json" in other.stdout) == (0, True)
-    assert json.loads((own / "stats.json").read_text())["run"] in own.name
-    assert (tmp_path / "stats.json").read_bytes() == before
-    assert analyze("--log_file", GOLDEN / "current/tau2_mock.log", "--output_dir", tmp_path, *QUICK, "--force").returncode == 0
+    assert (other.returncode, f"wrote {own}/events.parquet" in other.stdout) == (0, True)
+    assert json.loads((own / "analysis.json").read_text())["run"] in own.name
+    assert (tmp_path / "events.parquet").read_bytes() == before
+    assert analyze("--log_file", GOLDEN / "current/tau2_mock.log", "--output_dir", tmp_path, *EVENTS, "--force").returncode == 0
+    assert (tmp_path / "events.parquet").read_bytes() != before
 
 
 def test_strict_fails_on_a_line_that_cannot_be_read_and_names_it(log: Path, tmp_path: Path) -> None:
     damaged = tmp_path / "tau2_retail.log"
     damaged.write_bytes(log.read_bytes() + b"[PROFILE] 2026-11-20 17:45:01.123 task=7 thread=1 type=llm_call duration_ms=\xff\n")
-    plain = analyze("--log_file", damaged, "--output_dir", tmp_path / "out", *QUICK)
+    plain = analyze("--log_file", damaged, "--output_dir", tmp_path / "out", *EVENTS)
     assert plain.returncode == 0
     assert f"{damaged}:" in plain.stderr
     assert len((tmp_path / "out" / "rejected_lines.txt").read_text().splitlines()) == 2
-    assert analyze("--log_file", damaged, "--output_dir", tmp_path / "out", *QUICK, "--strict").returncode == 1
+    assert analyze("--log_file", damaged, "--output_dir", tmp_path / "out", *EVENTS, "--strict").returncode == 1
 
 
 def test_a_broken_gate_exits_3_and_the_summary_says_so(log: Path, tmp_path: Path) -> None:
@@ -229,10 +230,10 @@ def test_a_log_is_followed_until_its_run_has_ended(log: Path, tmp_path: Path) ->
 
     writer = threading.Thread(target=grow)
     writer.start()
-    done = analyze("--log_dir", tmp_path, "--follow", "--interval", "0.1", "--output_dir", tmp_path / "out", *QUICK)
+    done = analyze("--log_dir", tmp_path, "--follow", "--interval", "0.1", "--output_dir", tmp_path / "out", *EVENTS)
     writer.join()
     assert done.returncode == 0, done.stderr
-    assert json.loads((tmp_path / "out" / "stats.json").read_text())["files"][0]["events"] == len(lines)
+    assert len(polars.read_parquet(tmp_path / "out" / "events.parquet")) == len(lines)
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(log: Path, tmp_path: Path) -> None:

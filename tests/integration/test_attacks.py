@@ -27,7 +27,7 @@ from tests.support.run_files import RunFiles, of
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 PREPARED = f"{sys.executable} -S -m tests.support.forked {ROOT}/run_local.py --no-progress"
-HOSTILE = ["--load", "tests.support.hostile", "--agent", "hostile", "--num-trials", "2"]
+HOSTILE = ["--load", "tests.support.hostile", "--agent", "hostile", "--num-trials", "2", "--max-steps", "24"]
 
 
 def shell(command: str, where: Path, **extra: str) -> subprocess.CompletedProcess[str]:

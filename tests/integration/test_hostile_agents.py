@@ -36,7 +36,7 @@ def test_no_simulation_ends_the_run(hostile: Any, tmp_path: Path, monkeypatch: p
     """Whatever an agent raises or answers, its simulation has one task_end and one row that say the same, the others finish, and --resume
     finishes the rest."""
     monkeypatch.setattr(hostile, "GOES_ON", {})
-    config = replace(scripted(tmp_path, num_trials=2, run_name="r"), agent=hostile.NAME)
+    config = replace(scripted(tmp_path, num_trials=2, max_steps=24, run_name="r"), agent=hostile.NAME)
     code, printed = run_quietly(config)
     directory = tmp_path / "runs" / "r"
     rows = {f"{row['task']}/{row['trial']}": row for row in read_rows(directory / "simulations_mock.jsonl")}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +31,7 @@ from tau2_logging.experiments import __main__ as experiments
 from tau2_logging.models.simulated_server import __main__ as simulated
 from tau2_logging.parity import __main__ as parity
 from tests.support.command import ROOT, environment
+from tests.support.forked import run_forked
 from tests.support.patience import LONG_S
 
 
@@ -170,10 +170,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(name: str, tmp_path: Path) -> Non
     """Started as a person does, with a mistake: one line after argparse's own fashion, nothing on stdout, no traceback."""
     command = COMMANDS[name]
     program = [str(ROOT / word) if word.endswith(".py") else word for word in command.program]
-    done = subprocess.run(
-        [*program, *command.wrong], cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)), capture_output=True, text=True, timeout=LONG_S,
-        check=False,
-    )  # fmt: skip
+    done = run_forked([*program, *command.wrong], timeout=LONG_S, cwd=tmp_path, env=environment(PYTHONPATH=str(ROOT)))
     assert (done.returncode, done.stdout) == (2, ""), done.stderr
     assert done.stderr.startswith(f"{_prog(name)}: error: ")
     assert done.stderr.count("\n") == 1
@@ -208,8 +205,6 @@ def test_output_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         pytest.skip("needs /dev/full")
     with open("/dev/full", "w") as full:
         words = [*module("tau2_logging.experiments"), "variants", "list"]
-        done = subprocess.run(
-            words, cwd=ROOT, stdout=full, stderr=subprocess.PIPE, text=True, env=environment(), timeout=LONG_S, check=False
-        )
+        done = run_forked(words, timeout=LONG_S, cwd=ROOT, stdout=full, env=environment())
     assert done.returncode == 1
     assert done.stderr == "python -m tau2_logging experiments: error: [Errno 28] No space left on device\n"
