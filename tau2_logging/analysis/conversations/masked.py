@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Any
 
 from tau2_logging.analysis.conversations.conversation import Conversation, ToolCall, Turn
-from tau2_logging.events.secrets.masking import mask, mask_text
+from tau2_logging.events.secrets.masking import has_sign, mask, mask_text, may_name_secret
 
 _TOLD = ("task", "reference", "parts", "changes", "cause", "fault", "measured", "missing")
 _text = lru_cache(maxsize=64)(mask_text)
@@ -15,10 +15,37 @@ _text = lru_cache(maxsize=64)(mask_text)
 
 
 def masked(conversation: Conversation) -> Conversation:
-    """Return the same with everything that looks like a credential, or that a name makes one, as `***`. Costs some 0.1 ms a kB."""
-    known: dict[str, Any] = {name: mask(getattr(conversation, name)) for name in _TOLD}
+    """Return the same with everything that looks like a credential, or that a name makes one, as `***`. Nearly all hold none, which one
+    look at all of their texts together says."""
     policy = None if conversation.policy is None else _text(conversation.policy)
+    if not _may_hold_secret(conversation):
+        return replace(conversation, policy=policy)
+    known: dict[str, Any] = {name: mask(getattr(conversation, name)) for name in _TOLD}
     return replace(conversation, turns=[_turn(turn) for turn in conversation.turns], policy=policy, **known)
+
+
+def _may_hold_secret(conversation: Conversation) -> bool:
+    texts: list[str] = []
+    names: set[str] = set()
+    for name in _TOLD:
+        _gather(getattr(conversation, name), texts, names)
+    for turn in conversation.turns:
+        for said in (turn, *turn.calls):
+            _gather(list(vars(said).values()), texts, names)
+    return any(map(may_name_secret, names)) or has_sign("\n".join(texts))
+
+
+def _gather(value: Any, texts: list[str], names: set[str]) -> None:
+    """Add the texts in a value, and the names of its parts."""
+    if isinstance(value, str):
+        texts.append(value)
+    elif isinstance(value, dict):
+        names.update(map(str, value))
+        for item in value.values():
+            _gather(item, texts, names)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _gather(item, texts, names)
 
 
 def _turn(turn: Turn) -> Turn:

@@ -18,7 +18,7 @@ from tau2_logging.analysis.conversations.payloads import told_by_payloads
 from tau2_logging.analysis.conversations.reference import cause_in, reference_of
 from tau2_logging.analysis.conversations.results_source import told_by_checkpoint, told_by_results
 from tau2_logging.analysis.conversations.rewards_told import parts_of, task_of
-from tau2_logging.analysis.conversations.turn_times import calls_by_simulation, key_of, set_clock
+from tau2_logging.analysis.conversations.turn_times import CallsBySimulation, key_of, set_clock
 from tau2_logging.analysis.conversations.turns import turns_of
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.deep.attribution.accusation import FAULT_NAMES
@@ -58,7 +58,7 @@ class ConversationReader:
     @cached_property
     def analysis(self) -> LogAnalyzer:
         """The deep analysis; made if there is none."""
-        return self.deep if self.deep is not None else LogAnalyzer.of_log(self.log, self.files.results)
+        return self.deep if self.deep is not None else LogAnalyzer.of_log(self.log, self.files.results, timed=False)
 
     @property
     def is_empty(self) -> bool:
@@ -81,11 +81,11 @@ class ConversationReader:
         """Yield one conversation after the other; each simulation once, from the source that tells most of it. `only`: those of these."""
         if self.is_empty:
             return
-        calls, begins = calls_by_simulation(self.log)
-        for told in self._told(set(begins) if only is None else only):
+        calls = CallsBySimulation(self.log)
+        for told in self._told(set(calls.begins) if only is None else only):
             turns = turns_of(told)
             spoken = any(turn.audio_at_ms is not None for turn in turns)
-            clocked = spoken or set_clock(turns, calls.get(told.key, ()), begins[told.key])
+            clocked = spoken or set_clock(turns, calls.of(told.key), calls.begins[told.key])
             yield masked(self._conversation(told, turns, clocked))
 
     def _told(self, wanted: set[Key]) -> Iterator[Told]:

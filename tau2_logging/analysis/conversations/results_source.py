@@ -9,14 +9,14 @@ from typing import Any
 
 from tau2_logging.analysis.conversations.conversation import Told
 from tau2_logging.analysis.deep.reading.messages import messages_of
-from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, read_file, simulations_of
+from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, shared_file, simulations_of
 from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.analysis.tables.voice.ticks import configured_tick_s
 
 
 def told_by_results(path: Path, run: str) -> Iterator[Told]:
     """Yield every simulation of a results file, told as of that run. Raises UserError if it is none."""
-    data = read_file(path)
+    data = shared_file(path)
     domain = domain_of(path, data)
     tick_s = configured_tick_s(data["info"])
     policy = (data["info"].get("environment_info") or {}).get("policy")

@@ -6,9 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.conversations.conversation import Key, ToolCall, Turn
+from tau2_logging.analysis.tables.columns import numbers
+from tau2_logging.analysis.tables.simulations import KEY, TIMED_TYPES
 from tau2_logging.events.roles import AGENT_SIDE_TYPES, BY_NAME
 
 if TYPE_CHECKING:
@@ -18,6 +21,7 @@ Call = dict[str, Any]
 _FIRST = {"assistant": BY_NAME["agent"].event, "user": BY_NAME["user"].event}
 _TYPES = {"assistant": AGENT_SIDE_TYPES, "user": frozenset((_FIRST["user"],))}
 _TOOL = BY_NAME["tool"].event
+_OF_CALL = ("type", "step", "start_ms", "duration_ms", "input_tokens", "output_tokens", "cost_usd", "error", "line")
 _OF_TURNS = {*_TYPES["assistant"], *_TYPES["user"], _TOOL}
 
 
@@ -27,18 +31,31 @@ def key_of(row: Mapping[str, Any]) -> Key:
     return str(run), str(domain), str(task), str(int(trial)) if trial != "" else "0"
 
 
-def calls_by_simulation(log: LogData) -> tuple[dict[Key, list[Call]], dict[Key, float]]:
-    """Return the calls of the attempt that counts of each simulation, in order of start, and when that attempt started."""
-    begins = {key_of(row): row["start_ms"] for row in log.simulations.to_dict("records")}
-    calls: defaultdict[Key, list[Call]] = defaultdict(list)
-    for row in log.calls.to_dict("records"):
-        key = key_of(row)
-        row.setdefault("start_ms", None)  # no column if no event has one
-        if row["start_ms"] is None or not row["start_ms"] < begins.get(key, float("inf")):
-            calls[key].append({str(name): None if pd.isna(value) else value for name, value in row.items()})
-    for mine in calls.values():
-        mine.sort(key=lambda call: call["start_ms"] or 0.0)
-    return calls, begins
+class CallsBySimulation:
+    """The calls of a log by simulation, of the attempt that counts, in order of start. Only those of one simulation at a time are rows."""
+
+    def __init__(self, log: LogData) -> None:
+        self.begins = {key_of(row): row["start_ms"] for row in log.simulations[[*KEY, "start_ms"]].to_dict("records")}
+        table = log.select([*KEY, *_OF_CALL], types=TIMED_TYPES)
+        number = table.groupby(KEY, dropna=False, sort=False).ngroup().to_numpy()
+        firsts = np.unique(number, return_index=True)[1]
+        keys = [key_of(row) for row in table[KEY].iloc[firsts].to_dict("records")]
+        starts = numbers(table, "start_ms")
+        begins = np.array([self.begins.get(key, np.inf) for key in keys], dtype=float)
+        counts = np.flatnonzero(~(starts < begins[number]))
+        order = counts[np.lexsort((np.nan_to_num(starts[counts]), number[counts]))]
+        self._columns = [table[name].to_numpy(dtype=object, na_value=None)[order] for name in _OF_CALL]
+        edges = np.searchsorted(number[order], np.arange(len(keys) + 1)).tolist()
+        self._places: defaultdict[Key, list[slice]] = defaultdict(list)
+        for key, low, high in zip(keys, edges, edges[1:], strict=False):
+            self._places[key].append(slice(low, high))
+
+    def of(self, key: Key) -> list[Call]:
+        """Return the calls of a simulation: _OF_CALL, None if absent."""
+        places = self._places.get(key, ())
+        rows = [row for place in places for row in zip(*(column[place].tolist() for column in self._columns), strict=True)]
+        calls = [dict(zip(_OF_CALL, row, strict=True)) for row in rows]
+        return calls if len(places) < 2 else sorted(calls, key=lambda call: call["start_ms"] or 0.0)
 
 
 def set_clock(turns: Sequence[Turn], calls: Sequence[Call], began: float) -> bool:

@@ -52,11 +52,12 @@ class LogAnalyzer:
         self._start(log, files, pool)
 
     @classmethod
-    def of_log(cls, log: RunLog, paths: Iterable[str | Path] = ()) -> LogAnalyzer:
-        """Return the analysis of a log that was read already, with what it was made of, what lies beside it and more paths."""
+    def of_log(cls, log: RunLog, paths: Iterable[str | Path] = (), timed: bool = True) -> LogAnalyzer:
+        """Return the analysis of a log that was read already, with what it was made of, what lies beside it and more paths. `timed`: see
+        `inputs.read`."""
         made_of = [path for name in log.files if (path := Path(name)).suffix == ".json" and path.is_file()]
         analyzer = cls.__new__(cls)
-        analyzer._start(log, sort_out(dict.fromkeys([*map(Path, paths), *made_of])), log.pooled)
+        analyzer._start(log, sort_out(dict.fromkeys([*map(Path, paths), *made_of])), log.pooled, timed)
         return analyzer
 
     def of_run(self, run: str) -> LogAnalyzer:
@@ -66,13 +67,13 @@ class LogAnalyzer:
         analyzer.pooled = False
         return analyzer
 
-    def _start(self, log: RunLog | None, files: Files, pool: bool) -> None:
+    def _start(self, log: RunLog | None, files: Files, pool: bool, timed: bool = True) -> None:
         if log is not None:
             found = beside(log)
             for name in ("results", "checkpoints", "events"):
                 setattr(files, name, list(dict.fromkeys([*getattr(files, name), *getattr(found, name)])))
         self.pooled = pool
-        recorded = read(files, log)
+        recorded = read(files, log, timed)
         # pooling drops the reference actions that other runs have too
         self._apart: Recorded = recorded.without(log.left_out) if log is not None and log.left_out else recorded
         self.recorded: Recorded = self._apart.pooled() if pool else self._apart

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.csv_tables import VOICE_FILES
 from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.report_options import output_file
-from tau2_logging.analysis.reports.text.plain import plain, records
+from tau2_logging.analysis.reports.text.plain import indented, plain, records
 from tau2_logging.analysis.tables.voice.speech_tables import has_speech
 from tau2_logging.events.roles import TOKEN_FIELDS
 
@@ -42,7 +41,7 @@ def write(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
 
 def _write_statistics(log: RunLog, output_dir: Path, options: ReportOptions) -> list[Path]:
     path = output_file(output_dir, FILES[0])
-    path.write_text(json.dumps(plain(statistics(log, options)), indent=2, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+    path.write_text(indented(plain(statistics(log, options))) + "\n", encoding="utf-8")
     return [path]
 
 

@@ -85,8 +85,7 @@ def _sessions(events: pd.DataFrame, wall: Any) -> tuple[Any, list[bool]]:
     Each start writes one run_start into the log of each of its domains, at nearly one time. What a file says is of the start that it
     named last; what comes before it names any is of the run's first.
     """
-    run = column(events, "run").fillna("").astype(str)
-    file = column(events, "file").fillna("").astype(str)
+    run, file = (_coded(column(events, name)) for name in ("run", "file"))
     heads = pd.DataFrame({"run": run, "wall": wall})[(events["type"] == "run_start").to_numpy()].sort_values(["run", "wall"])
     new = (heads["run"] != heads["run"].shift()) | ~(heads["wall"].diff() < _ONE_START_MS)
     began = heads["wall"].groupby(new.cumsum()).transform("first")
@@ -96,6 +95,13 @@ def _sessions(events: pd.DataFrame, wall: Any) -> tuple[Any, list[bool]]:
     order = pd.DataFrame({"session": session, "run": run})
     found = order.drop_duplicates().sort_values(["session", "run"])
     return order.groupby(["session", "run"], sort=True).ngroup().to_numpy(), found["run"].duplicated().tolist()
+
+
+def _coded(names: pd.Series) -> pd.Series:
+    """Return the place of each name in the order of all; an absent one is an empty one."""
+    codes, ordered = pd.factorize(names.to_numpy(dtype=object), sort=True)
+    absent = 0 if len(ordered) and ordered[0] == "" else -1
+    return pd.Series(np.where(codes < 0, absent, codes), index=names.index)
 
 
 _ONE_START_MS = 1000.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -13,7 +14,8 @@ from tau2_logging.analysis.measures.servers.server_waiting import with_server_ti
 from tau2_logging.analysis.tables.columns import numbers
 from tau2_logging.analysis.tables.run_clock import KEY
 from tau2_logging.analysis.timeline.queries import ended_badly
-from tau2_logging.analysis.timeline.timeline import COLUMNS, TYPES, Timeline, build_timeline
+from tau2_logging.analysis.timeline.timeline import PLACED_BY, TYPES, Fields, Timeline, build_timeline
+from tau2_logging.events.kinds import SERVER_CALL_MS
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
@@ -40,16 +42,29 @@ def read_timeline(log: LogData, most: int = MOST_EVENTS) -> Timeline:
     """
     types = log.select(["type"], TYPES)["type"]
     if len(types) <= most:
-        return build_timeline(with_server_times(log, log.select(COLUMNS, TYPES)))
+        return _read(log, log.select)
     marks = types.isin(_MARKS).to_numpy()
     simulation, names = _numbered(log)
     kept = _kept(log, names, np.bincount(simulation, minlength=len(names)), most - int(marks.sum()))
     mask = marks | kept[simulation]
-    events = pd.DataFrame({name: log.select([name], TYPES)[name][mask] for name in COLUMNS})
-    timeline = build_timeline(with_server_times(log, events))
+
+    def chosen(names: Sequence[str], of: Sequence[str]) -> pd.DataFrame:
+        mine = mask if of is TYPES else mask[types.isin(of).to_numpy()]
+        return pd.DataFrame({name: log.select([name], of)[name][mine] for name in names})
+
+    timeline = _read(log, chosen)
     read = set(names[kept])
     rows = timeline.rows.assign(read=[name in read for name in _names(timeline.rows)])
     return replace(timeline, rows=rows)
+
+
+def _read(log: LogData, select: Fields) -> Timeline:
+    def fields(names: Sequence[str], types: Sequence[str]) -> pd.DataFrame:
+        if not set(names) & set(SERVER_CALL_MS):
+            return select(names, types)
+        return with_server_times(log, select(tuple(dict.fromkeys((*names, "run", "span"))), types))[list(names)]
+
+    return build_timeline(select(PLACED_BY, TYPES), fields)
 
 
 def _numbered(log: LogData) -> tuple[Any, Any]:

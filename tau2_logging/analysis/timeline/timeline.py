@@ -6,7 +6,10 @@ are loaded) are laid end to end, with `breaks` at the seams: the pause in betwee
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -45,19 +48,19 @@ CALL_FIELDS = (
 ROUNDING_MS = 0.002
 """What two times may differ by that the log rounded: starts and durations are whole microseconds."""
 
-COLUMNS = tuple(
-    dict.fromkeys(
-        ("file", "line", "type", "time", *KEY, "start_ms", "duration_ms", "total_duration_ms", "wait_ms", "elapsed_ms", "waiting_on",
-         "from_role", "to_role", *ROW_FIELDS, *CALL_FIELDS)
-    )
+PLACED_BY = (
+    "file", "type", "time", *KEY, "start_ms", "duration_ms", "total_duration_ms", "wait_ms", "elapsed_ms",
 )  # fmt: skip
-"""What of the log a timeline needs."""
+"""Columns of every event that a timeline is made of: whose it is, and when it was."""
+
+_STEP_FIELDS = ("step", "from_role", "to_role", "error", "line")
 
 _WITH_A_ROW = (*LANE_OF, "task_start", "task_end", "step_complete")
 TYPES = (*_WITH_A_ROW, "run_start")
 """Types of events that a timeline is made of."""
 
-_ROW_ALONE = [name for name in ROW_FIELDS if name not in CALL_FIELDS]
+Fields = Callable[[Sequence[str], Sequence[str]], pd.DataFrame]
+"""Returns columns of the events of some types, a row for each in file order."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,23 @@ class Timeline:
         """End of the last simulation."""
         return float(self.rows["end_ms"].max()) if len(self.rows) else 0.0
 
+    @cached_property
+    def lane_codes(self) -> Any:
+        """The place in LANES of the lane of each call."""
+        codes, lanes = pd.factorize(self.calls["lane"].to_numpy(dtype=object))
+        return np.array([*(LANES.index(lane) for lane in lanes), -1], np.int8)[codes]
+
+    @property
+    def lanes(self) -> list[str]:
+        """The lanes in which there is a call, in the order of LANES."""
+        return [LANES[code] for code in np.unique(self.lane_codes).tolist()]
+
+    def spans_of(self, lane: str) -> tuple[Any, Any]:
+        """Return when the calls of a lane started, and when they ended by their own durations, in ms."""
+        mine = self.lane_codes == LANES.index(lane)
+        starts = self.calls["start_ms"].to_numpy()[mine]
+        return starts, starts + self.calls["own_ms"].to_numpy()[mine]
+
     def calls_of(self, row: int) -> pd.DataFrame:
         """Return the calls of one row, in order of start."""
         return _of_row(self.calls, row)
@@ -103,20 +123,49 @@ def _of_row(table: pd.DataFrame, row: int) -> pd.DataFrame:
     return found
 
 
-def build_timeline(events: pd.DataFrame) -> Timeline:
-    """Return the timeline of a table of events (`LogData.events`): one row an event, in file order."""
-    ends = events[events["type"] == "task_end"]
-    events = on_one_clock(events.drop(columns=_ROW_ALONE, errors="ignore"))
-    breaks = events.attrs["breaks"]
-    placed = events[events["type"].isin(_WITH_A_ROW) & events["task"].notna()].copy()
-    del events
+def build_timeline(events: pd.DataFrame, fields: Fields | None = None) -> Timeline:
+    """Return the timeline of a table of events (`LogData.events`): one row an event, in file order.
+
+    `fields` gives the columns of calls, steps and ends; without it they are those of the table, which then needs PLACED_BY alone. A table
+    of every column of every event takes several times the memory of the timeline.
+    """
+    details = _Details(fields or partial(_own_fields, events), events["type"])
+    placed = on_one_clock(events)
+    breaks = placed.attrs["breaks"]
+    placed["whole_ms"] = placed["at_ms"] + numbers(events, "total_duration_ms")
+    placed = placed.loc[events["type"].isin(_WITH_A_ROW) & placed["task"].notna(), [*KEY, "type", "key", "at_ms", "until_ms", "whole_ms"]]
     placed["nth"] = _attempts(placed)
-    rows = _rows(placed, ends)
-    placed["row"] = rows.set_index(["key", "nth"])["row"].reindex(pd.MultiIndex.from_frame(placed[["key", "nth"]])).to_numpy()
-    calls = _calls(placed, rows)
-    steps = _steps(placed)
+    placed["group"] = _numbered(placed)
+    rows = _rows(placed, details)
+    of_group = np.empty(len(rows), np.int64)
+    of_group[rows.pop("group").to_numpy()] = rows["row"].to_numpy()
+    placed["row"] = of_group[placed["group"].to_numpy()]
+    placed = placed[["row", "type", "at_ms", "until_ms", "whole_ms"]]
+    calls, steps = _calls(placed, rows, details), _steps(placed, details)
     rows = rows.rename(columns={"nth": "attempt"}).drop(columns=["key"]).set_index("row", drop=False)
     return Timeline(rows, calls, steps, breaks)
+
+
+def _own_fields(events: pd.DataFrame, names: Sequence[str], types: Sequence[str]) -> pd.DataFrame:
+    mine = events[events["type"].isin(types)]
+    return pd.DataFrame({name: column(mine, name) for name in names}, index=mine.index)
+
+
+@dataclass(frozen=True)
+class _Details:
+    """Columns of events, read when they are asked for."""
+
+    fields: Fields
+    type_of: pd.Series
+
+    def of(self, names: Sequence[str], types: Sequence[str], wanted: pd.Index) -> dict[str, pd.Series]:
+        """Return columns of the wanted events, which are of these types, in their order. They are read _AT_ONCE at a time."""
+        places = self.type_of.index[self.type_of.isin(types).to_numpy()].get_indexer(wanted)
+        parts = (names[at : at + _AT_ONCE] for at in range(0, len(names), _AT_ONCE))
+        return {name: values.take(places).reset_index(drop=True) for part in parts for name, values in self.fields(part, types).items()}
+
+
+_AT_ONCE = 12
 
 
 def _attempts(placed: pd.DataFrame) -> pd.Series:
@@ -124,18 +173,27 @@ def _attempts(placed: pd.DataFrame) -> pd.Series:
     return attempts
 
 
-def _rows(placed: pd.DataFrame, ends: pd.DataFrame) -> pd.DataFrame:
-    groups = placed.groupby(["key", "nth"], sort=False)
+def _numbered(placed: pd.DataFrame) -> Any:
+    """Return the number of each event's attempt at a simulation, in order of first appearance."""
+    most = int(placed["nth"].max()) + 1 if len(placed) else 1
+    return pd.factorize(placed["key"].to_numpy() * most + placed["nth"].to_numpy())[0]
+
+
+def _rows(placed: pd.DataFrame, details: _Details) -> pd.DataFrame:
+    groups = placed.groupby("group")
     rows: pd.DataFrame = groups.agg(start_ms=("at_ms", "min"), end_ms=("until_ms", "max")).reset_index()
     rows[["start_ms", "end_ms"]] = rows[["start_ms", "end_ms"]].fillna(0.0)
-    first = placed.drop_duplicates(["key", "nth"])
+    first = placed.drop_duplicates("group")
+    for name in ("key", "nth"):
+        rows[name] = first[name].to_numpy()
     for name in KEY:
         rows[name] = column(first, name).to_numpy(dtype=object)
-    ends = ends.join(placed[["key", "nth"]], how="inner").drop_duplicates(["key", "nth"], keep="last").set_index(["key", "nth"])
-    ends = ends.reindex(pd.MultiIndex.from_frame(rows[["key", "nth"]]))
+    last = placed.loc[placed["type"] == "task_end", "group"].drop_duplicates(keep="last")
+    ended = rows["group"].isin(last).to_numpy()
+    ends = pd.DataFrame(details.of(ROW_FIELDS, ("task_end",), last.index)).set_axis(last.to_numpy(), axis=0).reindex(rows["group"])
     for name in ROW_FIELDS:
-        rows[name] = column(ends, name).to_numpy(dtype=object)
-    rows["status"] = rows["status"].where(rows["status"].notna(), np.where(ends["type"].notna(), "ok", _without_end(placed)))
+        rows[name] = ends[name].to_numpy(dtype=object)
+    rows["status"] = rows["status"].where(rows["status"].notna(), np.where(ended, "ok", _without_end(placed)))
     rows["status"] = pd.Series(named_statuses(rows["status"], rows["termination"]), index=rows.index, dtype=object)
     rows["counted"] = rows["nth"] == rows.groupby("key")["nth"].transform("max")
     rows = rows.sort_values(["start_ms", "end_ms"], kind="stable").reset_index(drop=True)
@@ -148,23 +206,22 @@ def _without_end(placed: pd.DataFrame) -> str:
     return "unfinished" if placed["type"].isin(("task_start", "task_end")).any() else "unknown"
 
 
-def _calls(placed: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+def _calls(placed: pd.DataFrame, rows: pd.DataFrame, details: _Details) -> pd.DataFrame:
     every = placed
     placed = placed[placed["type"].isin(tuple(LANE_OF))]
     placed = placed[~placed["type"].isin(("heartbeat", "stuck")) | _never_came_back(placed, rows)]
-    calls: pd.DataFrame = pd.DataFrame({name: column(placed, name) for name in CALL_FIELDS})
-    calls["row"], calls["lane"] = placed["row"].astype(int), placed["type"].map(LANE_OF).astype(object)
-    calls["start_ms"], calls["end_ms"] = placed["at_ms"], placed["until_ms"]
-    calls["own_ms"] = placed["until_ms"] - placed["at_ms"]
-    whole = placed["at_ms"] + numbers(placed, "total_duration_ms")
-    calls["end_ms"] = np.fmax(calls["end_ms"], whole)  # around the search in a tool call, and around the embeddings in a search
+    calls = placed[["row", "type"]].assign(start_ms=placed["at_ms"], own_ms=placed["until_ms"] - placed["at_ms"])
+    calls["end_ms"] = np.fmax(placed["until_ms"], placed["whole_ms"])  # around the search in a tool call, and the embeddings in a search
+    calls["lane"] = calls["type"].map(LANE_OF).astype(object)
     calls["open"] = calls["lane"] == "waiting"
-    calls["name"] = _names(placed)
-    calls["error"] = calls["error"].astype("boolean").fillna(False).astype(bool)
     calls = calls[calls["start_ms"].notna()]
     calls = _around_judges(_after_the_last(calls, every))
-    ordered: pd.DataFrame = calls.sort_values(["row", "start_ms", "end_ms"], kind="stable").reset_index(drop=True)
-    return ordered
+    calls = calls.sort_values(["row", "start_ms", "end_ms"], kind="stable")
+    told = details.of((*CALL_FIELDS, "waiting_on"), tuple(LANE_OF), calls.index)
+    told["error"] = told["error"].astype("boolean").fillna(False).astype(bool)
+    name = _names(told)
+    own = {column: calls[column].reset_index(drop=True) for column in ("row", "lane", "start_ms", "end_ms", "own_ms", "open")}
+    return pd.DataFrame({**{column: told[column] for column in CALL_FIELDS}, **own, "name": name}, copy=False)
 
 
 def _never_came_back(placed: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
@@ -188,12 +245,11 @@ def _after_the_last(calls: pd.DataFrame, placed: pd.DataFrame) -> pd.DataFrame:
 _WALL_CLOCK_MS = 2.0
 
 
-def _names(placed: pd.DataFrame) -> pd.Series:
+def _names(placed: Mapping[str, pd.Series]) -> pd.Series:
     """Return what a call is called: its function, else its expert, else its model, else its type."""
-    name = column(placed, "waiting_on").astype(object)
+    name = placed["waiting_on"].astype(object)
     for field in ("function", "expert", "model", "type"):
-        other = column(placed, field).astype(object)
-        name = name.where(name.notna(), other)
+        name = name.where(name.notna(), placed[field].astype(object))
     names: pd.Series = name.map(str).astype(object)
     return names
 
@@ -213,9 +269,8 @@ def _around_judges(calls: pd.DataFrame) -> pd.DataFrame:
     return calls
 
 
-def _steps(placed: pd.DataFrame) -> pd.DataFrame:
-    placed = placed[(placed["type"] == "step_complete") & placed["at_ms"].notna()]
-    steps: pd.DataFrame = pd.DataFrame({name: column(placed, name) for name in ("step", "from_role", "to_role", "error", "line")})
-    steps["row"], steps["start_ms"], steps["end_ms"] = placed["row"].astype(int), placed["at_ms"], placed["until_ms"]
-    ordered: pd.DataFrame = steps.sort_values(["row", "start_ms"], kind="stable").reset_index(drop=True)
-    return ordered
+def _steps(placed: pd.DataFrame, details: _Details) -> pd.DataFrame:
+    placed = placed[(placed["type"] == "step_complete") & placed["at_ms"].notna()].sort_values(["row", "at_ms"], kind="stable")
+    told = details.of(_STEP_FIELDS, ("step_complete",), placed.index)
+    own = {"row": placed["row"], "start_ms": placed["at_ms"], "end_ms": placed["until_ms"]}
+    return pd.DataFrame({**told, **{name: values.reset_index(drop=True) for name, values in own.items()}}, copy=False)

@@ -12,7 +12,7 @@ from tau2_logging.events.secrets.token_forms import holds_form, mask_forms
 
 __all__ = [
     "MASK", "has_sign", "is_opaque_name", "is_secret_name", "mask", "mask_signed", "mask_text", "masked_json", "masked_start",
-    "may_hold_secret", "shorten",
+    "may_hold_secret", "may_name_secret", "shorten",
 ]  # fmt: skip
 _LONGEST_SECRET = 4096
 """Characters: a secret that starts before a cut is seen whole, if it is no longer."""
@@ -33,8 +33,13 @@ def has_sign(text: str) -> bool:
 
 def may_hold_secret(text: str) -> bool:
     """Return whether JSON text may hold a credential, or a name that makes its value one."""
-    small = text.lower()
-    return any(sign in small for sign in _NAME_SIGNS) or has_sign(text)
+    return may_name_secret(text) or has_sign(text)
+
+
+def may_name_secret(name: str) -> bool:
+    """Return whether a name may be one that makes its value a secret."""
+    small = name.lower()
+    return any(sign in small for sign in _NAME_SIGNS)
 
 
 def mask_signed(text: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tau2_logging.analysis.deep.reading.enhanced_logs import results_path
 from tau2_logging.analysis.deep.reading.event_files import read_event_file
 from tau2_logging.analysis.deep.reading.log_files import read_log
-from tau2_logging.analysis.deep.reading.merge import combined
+from tau2_logging.analysis.deep.reading.merge import combined, key_of
 from tau2_logging.analysis.deep.reading.recorded import Recorded, Rows, tables
 from tau2_logging.analysis.deep.reading.results_files import read_checkpoint, read_results, run_name
 from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories, whole_folders
@@ -111,8 +111,11 @@ def run_names(paths: Iterable[Path]) -> dict[Path, str]:
     return names
 
 
-def read(files: Files, log: RunLog | None = None) -> Recorded:
-    """Read and combine everything. Raises UserError if there is no simulation in it."""
+def read(files: Files, log: RunLog | None = None, timed: bool = True) -> Recorded:
+    """Read and combine everything. Raises UserError if there is no simulation in it.
+
+    Without `timed` neither `replies` nor how long calls took is read of simulations that a results file tells: causes need neither.
+    """
     results, logs, events = Rows(), Rows(), Rows()
     for path, run in run_names(files.results).items():
         results.add(read_results(path, run))
@@ -121,7 +124,9 @@ def read(files: Files, log: RunLog | None = None) -> Recorded:
     for path in dict.fromkeys(path.resolve() for path in files.events):
         events.add(read_event_file(path))
     if log is not None:
-        logs = read_log(log)
+        logs = read_log(log, frozenset() if timed else frozenset(map(key_of, results.simulations)))
+    if not timed:
+        results.replies.clear()
     names = [str(path) for kind in (files.results, files.checkpoints, files.events) for path in kind]
     recorded = tables(combined(results, logs, events), [*names, *(log.files if log is not None else ())])
     if recorded.simulations.empty:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
@@ -11,19 +11,27 @@ import pandas as pd
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
 from tau2_logging.analysis.deep.reading.results_files import SHOWN, size_of
 from tau2_logging.analysis.measures.comparison.pooling import facts
+from tau2_logging.analysis.tables.simulations import near
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
 
+Key = tuple[Any, ...]
 _KEY = ["run", "domain", "task", "trial"]
 
 
-def read_log(log: RunLog) -> Rows:
-    """Return simulations, tool calls and model calls of a log; of each simulation the attempt that counts."""
-    rows = Rows(simulations=[_simulation(row) for row in log.simulations.to_dict("records")])
-    starts = {_key_of(row): row["start_ms"] for row in log.simulations.to_dict("records")}
-    rows.calls = list(_tool_calls(log, starts))
-    rows.replies = list(_model_calls(log, starts))
+def read_log(log: RunLog, told: Container[Key] = frozenset()) -> Rows:
+    """Return simulations, tool calls and model calls of a log; of each simulation the attempt that counts. Of simulations that are `told`
+    elsewhere no calls are read, unless the log says that some were made to fail on purpose.
+    """
+    simulations = log.simulations.to_dict("records")
+    rows = Rows(simulations=[_simulation(row) for row in simulations])
+    left = [row for row in simulations if _key_of(row) not in told]
+    starts = {_key_of(row): row["start_ms"] for row in left}
+    spoilt = log.select(["injected"], types=["tool_call"])["injected"].notna().any()
+    of_tools = {_key_of(row): row["start_ms"] for row in simulations} if spoilt else starts
+    rows.calls = list(_tool_calls(log, of_tools)) if of_tools else []
+    rows.replies = list(_model_calls(log, starts)) if starts else []
     for found in facts(log):
         rows.settings.append({**found.settings, "run": found.run})
         for (domain, task), text in found.tasks.items():
@@ -33,8 +41,12 @@ def read_log(log: RunLog) -> Rows:
 
 def _key_of(row: dict[Any, Any]) -> tuple[Any, ...]:
     """Return the simulation of a row; a log that numbers no trials has one of each task."""
-    run, domain, task, trial = (None if pd.isna(row.get(name)) else row[name] for name in _KEY)
+    run, domain, task, trial = (None if _is_absent(row.get(name)) else row[name] for name in _KEY)
     return run, domain, task, 0 if trial is None else trial
+
+
+def _is_absent(value: Any) -> bool:
+    return value is None or value is pd.NA or value != value
 
 
 def _key(row: dict[Any, Any]) -> Row:
@@ -58,12 +70,15 @@ def _ended_in(row: dict[Any, Any]) -> str | None:
 
 
 def _text(value: Any) -> str | None:
-    return None if pd.isna(value) else str(value)
+    return None if _is_absent(value) else str(value)
 
 
 def _counted(log: RunLog, types: list[str], starts: dict[tuple[Any, ...], Any]) -> Iterator[dict[Any, Any]]:
     """Yield events that belong to the last start of their simulation, in order."""
-    for row in log.select(types=types).to_dict("records"):
+    table = log.select(types=types)
+    if len(starts) < len(log.simulations):
+        table = near(table, pd.DataFrame(starts, index=_KEY).T)
+    for row in table.to_dict("records"):
         begin = starts.get(_key_of(row))
         if begin is not None and not row.get("start_ms", begin) < begin:
             yield row
@@ -81,7 +96,7 @@ def _tool_calls(log: RunLog, starts: dict[tuple[Any, ...], Any]) -> Iterator[Row
         positions[key] = position + 1
         yield {
             **_key(row), "position": position, "turn": row.get("step"), "requestor": row.get("requestor"), "tool": row.get("function"),
-            "error": None if pd.isna(row.get("error")) else bool(row["error"]), "duration_ms": row.get("duration_ms"),
+            "error": None if _is_absent(row.get("error")) else bool(row["error"]), "duration_ms": row.get("duration_ms"),
             "error_text": _text(row.get("error_type")), "at_s": (row["end_ms"] - starts[key]) / 1000,
             "injected": _text(row.get("injected")), **_payload(payloads.get((row.get("run"), row.get("span")), {})),
         }  # fmt: skip
@@ -112,4 +127,4 @@ def _model_calls(log: RunLog, starts: dict[tuple[Any, ...], Any]) -> Iterator[Ro
 
 
 def _number(value: Any) -> float | None:
-    return None if pd.isna(value) else float(value)
+    return None if _is_absent(value) else float(value)

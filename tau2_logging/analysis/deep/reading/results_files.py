@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from tau2_logging.analysis.deep.reading.enhanced_logs import with_measured_tools
 from tau2_logging.analysis.deep.reading.messages import failed, flat, messages_of, moment, ticks_of
@@ -43,7 +44,7 @@ _CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
 
 def read_results(path: Path, run: str) -> Rows:
     """Return the rows of a results file, told as of that run. Raises UserError if it is none."""
-    data = with_measured_tools(path, read_file(path))
+    data = with_measured_tools(path, shared_file(path))
     try:
         return _rows(data, path, run)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
@@ -64,6 +65,32 @@ def read_file(path: Path) -> dict[str, Any]:
     if not isinstance(data, dict) or not isinstance(data.get("tasks"), list) or not isinstance(data.get("info"), dict):
         raise UserError(f"{path} is not a results file of tau2: it has no tasks; give results_<domain>.json, a log, or a run's folder")
     return data
+
+
+class _Results(dict[str, Any]):
+    """The content of a results file; unlike a plain dict it can be referred to weakly. `sound`: whether none of its simulations has a
+    problem, None if that was not asked."""
+
+    sound: bool | None = None
+
+
+_HELD: WeakValueDictionary[tuple[Path, int, int], _Results] = WeakValueDictionary()
+
+
+def shared_file(path: Path) -> dict[str, Any]:
+    """Return `read_file`, the same object while somebody holds it: a file of 20,000 simulations is not parsed twice for one report. Nobody
+    may change it."""
+    if path.is_dir():
+        return read_file(path)
+    try:
+        found = path.stat()
+    except OSError:
+        return read_file(path)
+    key = (path.resolve(), found.st_mtime_ns, found.st_size)
+    held = _HELD.get(key)
+    if held is None:
+        _HELD[key] = held = _Results(read_file(path))
+    return held
 
 
 def _trajectory(path: Path) -> dict[str, Any]:
@@ -120,8 +147,9 @@ def simulations_of(data: Mapping[str, Any], path: Path, refused: list[Rejected] 
     """
     trials: dict[str, list[int]] = defaultdict(list)
     before = len(refused or ())
+    sound = _are_sound(data)
     for number, simulation in enumerate(_simulations(data, path), 1):
-        if wrong := problem(simulation):
+        if wrong := None if sound else problem(simulation):
             if refused is None:
                 raise UserError(f"{path}: simulation {number} cannot be read: {wrong}")
             refused.append(Rejected(str(path), number, f"simulation {number} is left out: {wrong}", ""))
@@ -133,6 +161,15 @@ def simulations_of(data: Mapping[str, Any], path: Path, refused: list[Rejected] 
         yield task, trials[task][-1], simulation
     if refused is not None and len(refused) > before and not trials:
         raise UserError(f"{path}: none of its simulations can be read; {refused[before].reason}")
+
+
+def _are_sound(data: Mapping[str, Any]) -> bool:
+    """Return whether it is known that no simulation of a shared file has a problem: they are looked at once for all who read it."""
+    if not isinstance(data, _Results) or not isinstance(data.get("simulations"), list):
+        return False
+    if data.sound is None:
+        data.sound = all(problem(one) is None for one in data["simulations"])
+    return data.sound
 
 
 def _free_trial(trial: Any, used: Sequence[int]) -> int:
@@ -196,10 +233,11 @@ def _without_placeholders(simulations: Sequence[Any]) -> Sequence[Any]:
 
 def _learn_tool_types(rows: Rows, data: Mapping[str, Any]) -> None:
     """tau2 v1 notes with each check of a reference action whether its tool reads or writes."""
+    sound = _are_sound(data)
     types = {
         check["action"]["name"]: check["tool_type"]
         for simulation in data.get("simulations") or ()
-        if problem(simulation) is None
+        if sound or problem(simulation) is None
         for check in (simulation.get("reward_info") or {}).get("action_checks") or ()
         if check.get("tool_type")
     }

@@ -40,8 +40,10 @@ def arms_table(log: LogData, prices: PriceTable | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    costs = each_run(task_costs)(log, prices)
     found = scores(log.simulations)
+    if not found:
+        return pd.DataFrame([])
+    costs = each_run(task_costs)(log, prices)
     rows = [_row(domain, found[domain], log.simulations, costs) for domain in found]
     return pd.DataFrame(rows)
 

@@ -6,7 +6,7 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from tau2_logging.analysis.conversations.conversation import Conversation, Key
 from tau2_logging.analysis.conversations.read_conversations import NOT_RECORDED, ConversationReader
 from tau2_logging.analysis.conversations.turn_times import key_of
 from tau2_logging.analysis.reports.html.run_data import MOST_SIMULATIONS
+from tau2_logging.analysis.tables.simulations import KEY
 from tau2_logging.errors import Tau2LoggingError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ class Blocks:
         """Add one; returns its block and its place in it."""
         if len(self._open) == IN_A_BLOCK:
             self.close()
-        kept = without_blanks(asdict(conversation))
+        kept = without_blanks(conversation)
         if (policy := kept.pop("policy", None)) is not None:
             kept["policy"] = self._policies.setdefault(policy, len(self._policies))
         self._open.append(kept)
@@ -58,19 +59,29 @@ _TELLING = ("error", "met", "full")
 """Fields whose False says something."""
 
 
+_PLAIN = (str, int, bool, type(None))
+
+
 def without_blanks(value: Any) -> Any:
-    """Return a value without the fields that are None, false or empty."""
-    if isinstance(value, dict):
-        return {
-            name: exact(item) if name in _EXACT else without_blanks(item)
-            for name, item in value.items()
-            if not (item is None or item == [] or (item is False and name not in _TELLING))
-        }
-    return [without_blanks(item) for item in value] if isinstance(value, list | tuple) else exact(value)
+    """Return a value without the fields that are None, false or empty; of a dataclass its fields."""
+    if type(value) in _PLAIN:
+        return value
+    if isinstance(value, list | tuple):
+        return [without_blanks(item) for item in value]
+    fields = value if isinstance(value, dict) else vars(value) if is_dataclass(value) else None
+    if fields is None:
+        return exact(value)
+    return {
+        name: exact(item) if name in _EXACT else without_blanks(item)
+        for name, item in fields.items()
+        if not (item is None or item == [] or (item is False and name not in _TELLING))
+    }
 
 
 def exact(value: Any) -> Any:
     """Return a value as JSON has it: a number that JSON does not have is None."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, dict):
         return {str(name): exact(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -82,7 +93,8 @@ def conversation_data(log: RunLog, timeline: Timeline, options: ReportOptions) -
     """Return (what the page says of conversations, the blocks). A recording that cannot be read is a note on the page, and no error."""
     if not options.content:
         return {"note": LEFT_OUT}, []
-    rows = {key_of(row): int(row["row"]) for row in timeline.rows.iloc[:MOST_SIMULATIONS].to_dict("records") if row["counted"]}
+    table = timeline.rows.iloc[:MOST_SIMULATIONS][[*KEY, "row", "counted"]]
+    rows = {key_of(row): int(row["row"]) for row in table[table["counted"].astype(bool)].to_dict("records")}
     blocks, reading = Blocks(), ConversationReader(log, options.deep)
     try:
         where = {rows[one.key]: blocks.add(one) for one in reading.conversations() if one.key in rows}
@@ -116,5 +128,5 @@ def _others(other: RunLog | None, tasks: Iterable[tuple[str, ...]], blocks: Bloc
 
 
 def _rewards(log: RunLog) -> dict[Key, float | None]:
-    rows = log.simulations.to_dict("records")
+    rows = log.simulations[[*KEY, "reward"]].to_dict("records")
     return {key_of(row): None if row["reward"] != row["reward"] or row["reward"] is None else float(row["reward"]) for row in rows}

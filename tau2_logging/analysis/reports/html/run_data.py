@@ -64,6 +64,9 @@ def whole(values: Any, scale: float = 1.0) -> list[int | None]:
     """Return numbers times a scale as whole numbers, None if they are absent."""
     scaled = np.round(np.asarray(values, float) * scale)
     known = np.isfinite(scaled)
+    if known.all():
+        found: list[int | None] = scaled.astype(np.int64).tolist()
+        return found
     return [int(value) if ok else None for value, ok in zip(np.where(known, scaled, 0), known, strict=False)]
 
 
@@ -112,6 +115,9 @@ def _kept(columns: Columns) -> Columns:
     """Return the columns that have a value; if most are absent, as the places and the values of the others."""
     kept: Columns = {}
     for name, values in columns.items():
+        if None not in values:
+            kept.update({name: values} if values else {})
+            continue
         places = [place for place, value in enumerate(values) if value is not None]
         if places:
             sparse = len(places) * 2 < len(values)
@@ -168,10 +174,9 @@ def flow(timeline: Timeline) -> Columns:
     """Return the mean number of calls in flight by role, and of simulations, in equal parts of the run."""
     edges = np.linspace(0, max(timeline.end_ms, 1e-3), _FLOW_BINS + 1)
     roles = {}
-    for lane in LANES:
-        mine = timeline.calls[timeline.calls["lane"] == lane]
-        if len(mine) and lane not in ("retry", "waiting"):
-            roles[lane] = _levels(mine["start_ms"], mine["start_ms"] + mine["own_ms"], edges)
+    for lane in timeline.lanes:
+        if lane not in ("retry", "waiting"):
+            roles[lane] = _levels(*timeline.spans_of(lane), edges)
     return {"roles": roles, "simulations": _levels(timeline.rows["start_ms"], timeline.rows["end_ms"], edges)}
 
 

@@ -9,15 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from tau2_logging.analysis.measures.latency import tpot_ms
 from tau2_logging.analysis.tables.columns import numbers
+from tau2_logging.analysis.tables.keyed import kept
 from tau2_logging.analysis.tables.simulations import TIMED_TYPES
 from tau2_logging.events.roles import MODEL_ROLES, ROLE_OF_EVENT
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from tau2_logging.analysis.run_log import RunLog
 
 PERCENTILES = (50, 90, 95, 99)
@@ -29,6 +29,7 @@ _MOST_BINS = 51
 _COLUMNS = ("type", "step", "error", "duration_ms", "ttft_ms", "decode_ms", "queue_ms", "input_tokens", "output_tokens")
 
 
+@kept
 def calls_with_roles(log: RunLog) -> pd.DataFrame:
     """Return the timed calls of a log with `role` (evaluations have one too), `ms` and `tpot_ms`, NaN if that is not defined."""
     return with_roles(log.select(_COLUMNS, TIMED_TYPES))
@@ -36,7 +37,7 @@ def calls_with_roles(log: RunLog) -> pd.DataFrame:
 
 def with_roles(calls: pd.DataFrame) -> pd.DataFrame:
     """Return the same for a table of calls."""
-    calls = calls.assign(role=calls["type"].map(ROLE_OF_EVENT), ms=numbers(calls, "duration_ms"))
+    calls = calls.assign(role=pd.Categorical(calls["type"].map(ROLE_OF_EVENT)), ms=numbers(calls, "duration_ms"))
     calls = calls[np.isfinite(calls["ms"])]
     timed: pd.DataFrame = calls.assign(tpot_ms=tpot_ms(calls))
     return timed
@@ -44,9 +45,9 @@ def with_roles(calls: pd.DataFrame) -> pd.DataFrame:
 
 def by_role(calls: pd.DataFrame, field: str, roles: tuple[str, ...] = MODEL_ROLES) -> list[tuple[str, Any]]:
     """Return the values of a field for each role that has any but zeros."""
-    series = []
+    series, found = [], numbers(calls, field)
     for role in roles:
-        values = numbers(calls[calls["role"] == role], field)
+        values = found[(calls["role"] == role).to_numpy()]
         values = values[np.isfinite(values)]
         if len(values) and values.max() > 0:
             series.append((role, values))

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 from matplotlib.font_manager import FontProperties, findfont, get_font
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, StepPatch
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter, NullLocator
 
 INK = "#1d2430"
@@ -88,6 +88,11 @@ def bars(axes: Any, spans: Sequence[tuple[float, float, float, float]], color: s
     """Rectangles `(start, end, bottom, top)` in data units, fast for any number of them."""
     shapes = [((x0, y0), (x1, y0), (x1, y1), (x0, y1)) for x0, x1, y0, y1 in spans]
     axes.add_collection(PolyCollection(shapes, facecolors=color, linewidths=style.pop("linewidths", 0), **style), autolim=False)
+
+
+def stairs(axes: Any, levels: Any, edges: Any, baseline: Any = 0, fill: bool = False, **style: Any) -> None:
+    """A step for each bin, as `axes.stairs`, but that the axes' limits are the caller's: to find them matplotlib takes a bend at a time."""
+    axes.add_artist(StepPatch(levels, edges, baseline=baseline, fill=fill, **style))
 
 
 def legend(figure: Any, entries: Sequence[tuple[str, str]], **where: Any) -> None:

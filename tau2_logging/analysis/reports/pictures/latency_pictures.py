@@ -101,13 +101,16 @@ def _panel(axes: Any, name: str, series: list[tuple[str, Any]], unit: str) -> No
     """One histogram: filled for one role, outlines for several; percentiles of all of it."""
     every = np.concatenate([values for _, values in series])
     edges, log = bin_edges(every, unit)
+    highest = 0
     for role, values in series:
         counts = binned(values, edges)
         filled = len(series) == 1
-        axes.stairs(counts, edges, fill=filled, color=colors("light")[role], linewidth=0 if filled else 1.6, alpha=0.85 if filled else 1)
+        highest = max(highest, *counts)
+        paint = {"facecolor" if filled else "edgecolor": colors("light")[role]}
+        pic.stairs(axes, counts, edges, fill=filled, linewidth=0 if filled else 1.6, alpha=0.85 if filled else 1, **paint)
     pic.style_axes(axes, f"{name}   n={len(every):,}", ylabel="calls", grid="y")
     axes.set_xlim(edges[0], edges[-1])
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.5)
+    axes.set_ylim(0, highest * 1.05 * 1.5)
     pic.ticks(axes.yaxis, count_steps(axes.get_ylim()[1]), short_count)
     value_axis(axes, axes.xaxis, edges[0], edges[-1], log, unit)
     _percentiles(axes, every, log, edges, unit)
@@ -154,11 +157,11 @@ def _percentiles(axes: Any, values: Any, log: bool, edges: Any, unit: str) -> No
 
 def _scatter(axes: Any, calls: pd.DataFrame, x: str, y: str, name: str) -> None:
     """A dot a call; of very many, evenly spaced ones, and it says so."""
-    shown = 0
+    shown, every = 0, (numbers(calls, x), numbers(calls, y))
     places, heights = [], []
     for role in MODEL_ROLES:
-        mine = calls[calls["role"] == role]
-        xs, ys = numbers(mine, x), numbers(mine, y)
+        mine = (calls["role"] == role).to_numpy()
+        xs, ys = every[0][mine], every[1][mine]
         known = np.isfinite(xs) & np.isfinite(ys)
         xs, ys = xs[known], ys[known]
         step = max(1, -(-len(xs) // _MOST_POINTS))

@@ -54,8 +54,7 @@ def overview(timeline: Timeline, title: str, totals: Totals) -> Any:
         _row_axis(axes, rows, lines, named, "darker: took longer than half, 90 %, 99 % of all; red: ended in an error or unsolved")
     _show(axes, image, timeline, rows, end, roles)
     _durations(figure.add_axes(boxes[2]), rows, timeline)
-    used = [lane for lane in LANES if (timeline.calls["lane"] == lane).any()]
-    entries = [(ROLE_LABELS[lane], colors("light")[lane]) for lane in (*used, "setup", "other")]
+    entries = [(ROLE_LABELS[lane], colors("light")[lane]) for lane in (*timeline.lanes, "setup", "other")]
     pic.legend(figure, entries, loc="upper left", bbox_to_anchor=(0.004, 1 - 0.86 / height))
     return figure
 
@@ -102,13 +101,12 @@ def _flow(axes: Any, timeline: Timeline, end: float) -> None:
     edges = np.linspace(0, end, 400)
     below = np.zeros(len(edges) - 1)
     for lane in ROLE_NAMES:
-        mine = timeline.calls[timeline.calls["lane"] == lane]
-        if len(mine):
-            level = below + mean_in_flight(mine["start_ms"], mine["start_ms"] + mine["own_ms"], edges)
-            axes.stairs(level, edges, baseline=below, fill=True, color=colors("light")[lane], linewidth=0)
+        if lane in timeline.lanes:
+            level = below + mean_in_flight(*timeline.spans_of(lane), edges)
+            pic.stairs(axes, level, edges, below, fill=True, facecolor=colors("light")[lane], linewidth=0)
             below = level
     busy = mean_in_flight(timeline.rows["start_ms"], timeline.rows["end_ms"], edges)
-    axes.stairs(busy, edges, baseline=None, color=pic.INK, linewidth=1.1)
+    pic.stairs(axes, busy, edges, None, edgecolor=pic.INK, linewidth=1.1)
     pic.style_axes(axes, "In flight: calls by role (areas) and simulations (line)", grid="y")
     top = max(float(busy.max()), float(below.max()), 1) * 1.08
     axes.set_ylim(0, top)
@@ -122,10 +120,12 @@ def _paint_roles(image: Any, timeline: Timeline, rows: pd.DataFrame, end: float)
     for slot, mine in rows.groupby("slot"):
         image[slot][mean_in_flight(mine["start_ms"], mine["end_ms"], edges) > 0.001] = _rgb(paint["other"])
     share = np.full(image.shape[:2], 0.02)
-    row_slot = timeline.calls["row"].map(dict(zip(rows["row"], rows["slot"], strict=False)))
-    for lane in LANES:
-        for slot, calls in timeline.calls[timeline.calls["lane"] == lane].groupby(row_slot):
-            level = mean_in_flight(calls["start_ms"], calls["start_ms"] + calls["own_ms"], edges)
+    row_slot = timeline.calls["row"].map(dict(zip(rows["row"], rows["slot"], strict=False))).to_numpy()
+    for lane in timeline.lanes:
+        of_call = row_slot[timeline.lane_codes == LANES.index(lane)]
+        starts, ends = timeline.spans_of(lane)
+        for slot in np.unique(of_call[~np.isnan(of_call)]).astype(int):
+            level = mean_in_flight(starts[of_call == slot], ends[of_call == slot], edges)
             wins = level > share[slot]
             image[slot][wins], share[slot][wins] = _rgb(paint[lane]), level[wins]
     for slot, start in zip(rows["slot"], rows["start_ms"], strict=True):
@@ -186,7 +186,8 @@ def time_by_kind(rows: pd.DataFrame, timeline: Timeline) -> dict[str, pd.Series]
 
 def _spent(rows: pd.DataFrame, field: str, lane: str, timeline: Timeline) -> pd.Series:
     """Return a kind of exclusive time; of a simulation that has no task_end, its calls of that kind added up."""
-    calls = timeline.calls[timeline.calls["lane"] == lane].groupby("row")["own_ms"].sum()
+    mine = timeline.lane_codes == LANES.index(lane) if lane in LANES else np.zeros(len(timeline.calls), bool)
+    calls = timeline.calls.loc[mine, ["row", "own_ms"]].groupby("row")["own_ms"].sum()
     known: pd.Series = pd.to_numeric(rows[field], errors="coerce").fillna(rows["row"].map(calls)).fillna(0.0)
     return known
 
@@ -217,6 +218,6 @@ def _durations(axes: Any, rows: pd.DataFrame, timeline: Timeline) -> None:
 def _columns(axes: Any, below: Any, heights: Any, **style: Any) -> None:
     """Columns on top of others. Many of them touch and are one shape: 2,700 bars take matplotlib a second and a half."""
     if len(heights) > 80:
-        axes.stairs(below + heights, np.arange(len(heights) + 1), baseline=below, fill=True, linewidth=0, **style)
+        pic.stairs(axes, below + heights, np.arange(len(heights) + 1), below, fill=True, linewidth=0, **style)
     else:
         axes.bar(np.arange(len(heights)), heights, bottom=below, width=0.85, align="edge", linewidth=0, **style)

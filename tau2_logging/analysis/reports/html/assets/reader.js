@@ -192,9 +192,9 @@ function short(value) { const text = JSON.stringify(value ?? null); return text.
 function sameTask(sim) {
   const base = (domain) => (domain ?? "").split("@")[0], found = [];
   for (let i = 0; i < SIMS.n; i++) {
-    if (i === sim.index || placeOf(i) === null) continue;
+    if (i === sim.index || at(SIMS, "task", i) !== at(SIMS, "task", sim.index) || placeOf(i) === null) continue;
     const other = simulation(i);
-    if (other.counted && other.task === sim.task && base(other.domain) === base(sim.domain)) found.push([String(i), `${other.domain !== sim.domain ? `${other.domain} ` : ""}${other.run !== sim.run ? `${other.run} ` : ""}trial ${other.trial ?? 0}: ${outcomeOf(other.reward)}`]);
+    if (other.counted && base(other.domain) === base(sim.domain)) found.push([String(i), `${other.domain !== sim.domain ? `${other.domain} ` : ""}${other.run !== sim.run ? `${other.run} ` : ""}trial ${other.trial ?? 0}: ${outcomeOf(other.reward)}`]);
   }
   (TALKS.others || []).forEach((other, n) => { if (other.task === sim.task && base(other.domain) === base(sim.domain)) found.push([`o${n}`, `${other.run} trial ${other.trial}: ${outcomeOf(other.reward)}`]); });
   return found;
