@@ -7,6 +7,7 @@ written is an error. A simulation that hangs in somebody's network call does not
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import threading
@@ -51,8 +52,14 @@ def exit_code(prog: str, work: Callable[[], int], output_matters: bool = True) -
     except BrokenPipeError:
         return 0
     except OSError as error:
-        tell(f"{prog}: error: {error}")
+        tell(f"{prog}: error: {_said_of(error)}")
         return 1
+
+
+def _said_of(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, errno.EFBIG, errno.EDQUOT):
+        return f"cannot write {error.filename or 'the output'}: {error.strerror}; make room and start again"
+    return str(error)
 
 
 def _fill_closed_places() -> None:

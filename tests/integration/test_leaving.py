@@ -50,6 +50,7 @@ def module(name: str) -> list[str]:
     return [sys.executable, "-m", name]
 
 
+FULL = "cannot write the output: No space left on device; make room and start again\n"
 RUN = "tau2_logging.cli.run_steps.carry_out_options"
 COMMANDS = {
     "run_local.py": Command([sys.executable, "run_local.py"], run_local.main, [], ["--resume", "no/run"], RUN),
@@ -144,7 +145,11 @@ def ends(command: Command, monkeypatch: pytest.MonkeyPatch, error: BaseException
         (Tau2LoggingError("the server has gone"), 1, "error: the server has gone\n"),
         (KeyboardInterrupt(), 130, "interrupted\n"),
         (BrokenPipeError(), 0, ""),
-        (OSError(errno.ENOSPC, "No space left on device"), 1, "No space left on device\n"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            1,
+            FULL,
+        ),
     ],
     ids=["bad input", "other failure", "Ctrl-C", "closed pipe", "full disk"],
 )
@@ -207,4 +212,7 @@ def test_output_that_cannot_be_written_is_said(tmp_path: Path) -> None:
         words = [*module("tau2_logging.experiments"), "variants", "list"]
         done = run_forked(words, timeout=LONG_S, cwd=ROOT, stdout=full, env=environment())
     assert done.returncode == 1
-    assert done.stderr == "python -m tau2_logging experiments: error: [Errno 28] No space left on device\n"
+    assert (
+        done.stderr
+        == "python -m tau2_logging experiments: error: cannot write the output: No space left on device; make room and start again\n"
+    )

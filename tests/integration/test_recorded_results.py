@@ -91,7 +91,7 @@ def test_the_command_reads_results_like_a_log(both: Both, tmp_path: Path, capsys
     said = capsys.readouterr()
     assert left.value.code == 0
     assert {path.name for path in out.iterdir()} >= {"stats.json", "deep.json", "trace.pftrace.gz", "speedscope.json"}
-    assert "not in such files: time to first token" in said.err
+    assert "not in these files: time to first token" in said.err
     assert "upper bound" in said.err
     with pytest.raises(SystemExit) as left:
         analyze_timing.main([*words, "--log_file", "x.log"])

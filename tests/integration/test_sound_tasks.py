@@ -108,8 +108,8 @@ def test_reports_say_the_floor_and_the_rate_on_sound_tasks(airline: list[Any], t
     done = in_process(analyze_timing.main, "--results", str(path), "--output_dir", str(tmp_path / "out"), "--format", "console", "json")
     solved, of = by_hand(airline, 3)
     said = " ".join(done.stdout.split())
-    assert "an agent that makes no call solves 19 of these 50 tasks. " in said
-    assert f"On the {of} tasks that an audit found sound: {solved} of {of} scored" in said
+    assert "an agent that calls no tool solves 19 of these 50 tasks. " in said
+    assert f"An audit found no fault in {of} tasks: of their {of} scored simulations {solved} are solved" in said
     (row,) = json.loads((tmp_path / "out/stats.json").read_text())["floor"]
     assert (row["idle"], row["sound_solved"], row["sound_scored"]) == (19, solved, of)
 
@@ -144,7 +144,7 @@ def test_a_comparison_says_what_it_is_on_sound_tasks(airline: list[Any], tmp_pat
     (solved, of), (other, _) = by_hand(airline, 3), by_hand(airline, 2)
     shares = [f"{100 * number / of:.1f}" for number in (solved, other)]
     said = " ".join(done.stdout.split())
-    assert "an agent that makes no call solves 19 of these 50 tasks." in said
+    assert "an agent that calls no tool solves 19 of these 50 tasks." in said
     assert f"On sound tasks ({of}): A {shares[0]} %, B {shares[1]} %" in said
     only = in_process(compare.main, *paths, "--only", "sound", "--output-dir", str(tmp_path / "sound"))
     assert only.returncode == 0, only.stderr

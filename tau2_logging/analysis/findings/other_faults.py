@@ -26,7 +26,7 @@ def not_the_agents(run: RunFacts) -> Iterator[Finding]:
     unknown = int(table["fault"].eq(UNKNOWN).sum())
     yield Finding(
         "not_the_agents",
-        f"{len(others):,} of {len(table):,} failures are not the agent's: {_by_fault(others)}{_success(run)}"
+        f"{len(others):,} of {len(table):,} failures are not the agent's but {_by_fault(others)}{_success(run)}"
         + (f"; of {unknown:,} the fault is unknown." if unknown else "."),
         "Open these simulations to verify; count them apart before you change the agent.",
         share,
@@ -39,7 +39,9 @@ def not_the_agents(run: RunFacts) -> Iterator[Finding]:
 
 
 def _by_fault(others: pd.DataFrame) -> str:
-    return ", ".join(f"{FAULT_NAMES[str(fault)]} {number:,}" for fault, number in others["fault"].value_counts().items())
+    counts = others["fault"].value_counts()
+    names = [f"the {name}'" + "s" * (not name.endswith("s")) for name in (FAULT_NAMES[str(fault)] for fault in counts.index)]
+    return names[0] if len(names) == 1 else ", ".join(f"{name} ({number:,})" for name, number in zip(names, counts, strict=True))
 
 
 def _success(run: RunFacts) -> str:
@@ -52,4 +54,4 @@ def _success(run: RunFacts) -> str:
     if low == float(row["success_rate"]):
         return ""
     span = f"{low:.0%}" if f"{low:.0%}" == f"{high:.0%}" else f"{low:.0%} to {high:.0%}"
-    return f". If only the agent's failures counted, it would solve {span}, not {float(row['success_rate']):.0%}"
+    return f". Leaving these out, it solves {span}, not {float(row['success_rate']):.0%}"

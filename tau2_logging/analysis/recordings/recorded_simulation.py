@@ -22,7 +22,7 @@ _COUNTED = {type_: counter for type_, counter in CALL_COUNTERS.items() if type_ 
 """No recording tells of experts and embedding models: their number and time are unknown."""
 _SPENT = {role.event: role.exclusive_ms for role in ROLES if role.event in _COUNTED}
 _TEXTS = {
-    "generation_time": "model calls without a time of their own: their length is the time since the previous message, an upper bound",
+    "generation_time": "model calls have no time of their own: what is shown is the time since the previous message, an upper bound",
     "duration": "simulations whose length is not known: the file has none, or the same start and end for all",
     "timestamp": "messages without a time: they are not in the latencies",
     "usage": "model calls without token counts",
@@ -58,7 +58,7 @@ class Missing:
     def sentences(self) -> list[str]:
         """For the user: what there is no figure of, and what the figures rest on."""
         counted = [self._sentence(name) for name in _TEXTS if self.counts[name]]
-        return [f"not in such files: {NEVER_HELD}", *counted]
+        return [f"not in these files: {NEVER_HELD}", *counted]
 
     def doubts(self) -> list[str]:
         """Return those of the sentences that say why figures may be wrong."""

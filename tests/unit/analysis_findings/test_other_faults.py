@@ -33,11 +33,9 @@ def test_it_stands_first_with_its_numbers_and_the_agents_own_success(tmp_path: P
     log, deep = load_results([path])[0], LogAnalyzer(path)
     first = findings_of(log, deep)[0]
     assert first.key == "not_the_agents"
-    assert first.sentence == (
-        "2 of 5 failures are not the agent's: user simulator 2. If only the agent's failures counted, it would solve 40%, not 29%."
-    )
+    assert first.sentence == "2 of 5 failures are not the agent's but the user simulator's. Leaving these out, it solves 40%, not 29%."
     assert [names[1] for names in first.proof.simulations] == ["0", "1"]
-    assert fault_line(deep.recorded) == ["Whose fault, by rules: agent 3, user simulator 2"]
+    assert fault_line(deep.recorded) == ["Whose fault, by rules: agent in 3 failures, user simulator in 2"]
 
 
 def test_failures_of_the_agent_alone_are_no_finding(tmp_path: Path) -> None:

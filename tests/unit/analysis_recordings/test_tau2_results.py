@@ -190,7 +190,7 @@ def test_what_is_not_in_a_file_is_said_and_stays_absent(tmp_path: Path) -> None:
     log, missing = load_results([path])
     said = " | ".join(missing.sentences())
     for sentence in (
-        "5 model calls without a time",
+        "5 model calls have no time of their own",
         "1 messages without a time",
         "1 model calls without token",
         "2 model calls without a known",

@@ -63,19 +63,19 @@ def floor_sentences(table: pd.DataFrame) -> Iterator[str]:
 
 
 def floor_sentence(domain: str, audited: int, tasks: int, idle: int, transfers: int) -> str:
-    """Return `Floor: an agent that makes no call solves 19 of these 50 tasks (airline).`"""
+    """Return `Floor (airline): an agent that calls no tool solves 19 of these 50 tasks.`"""
     of = f"these {tasks:,} tasks" if audited == tasks else f"the {audited:,} audited of these {tasks:,} tasks"
     more = f", one that only transfers {transfers:,}" if transfers > idle else ""
-    return f"Floor ({domain}): an agent that makes no call solves {idle or 'none'} of {of}{more}."
+    return f"Floor ({domain}): an agent that calls no tool solves {idle or 'none'} of {of}{more}."
 
 
 def _on_sound(row: dict[object, object]) -> str:
     if row["sound"] == row["tasks"] or not row["sound_scored"]:
         return ""
-    tasks = "task" if row["sound"] == 1 else "tasks"
+    tasks, their = ("task", "its") if row["sound"] == 1 else ("tasks", "their")
     return (
-        f" On the {row['sound']:,} {tasks} that an audit found sound: {row['sound_solved']:,} of {row['sound_scored']:,} scored "
-        f"simulations solved ({share(row['sound_success'])})."
+        f" An audit found no fault in {row['sound']:,} {tasks}: of {their} {row['sound_scored']:,} scored "
+        f"simulations {row['sound_solved']:,} are solved ({share(row['sound_success'])})."
     )
 
 

@@ -167,7 +167,8 @@ def _not_solved(failed: pd.DataFrame, causes: pd.DataFrame, several: bool, width
         yield from _wrapped(f"{len(rest)} other causes {len(others):,}: {_names(others, several)}", width, indent="  ")
     lost = causes["lost_parts"].dropna().value_counts()
     if len(lost):
-        parts = ", ".join(f"{_and(parts)} {number:,}" for parts, number in lost.items())
+        alone = " alone" if any(", " in parts for parts in lost.index) else ""
+        parts = ", ".join(f"{_and(parts)}{alone * (', ' not in parts)} {number:,}" for parts, number in lost.items())
         yield from _wrapped(f"Parts of the reward that were lost: {parts}", width)
 
 
@@ -201,13 +202,14 @@ def _trials(numbers: str) -> str:
 
 def _findings(log: RunLog, options: ReportOptions, width: int, room: int) -> list[str]:
     """As many findings as there is room for, with what to do, or without it; the rest are counted."""
-    found = [one for one in shown_findings(log, options) if one.key != "never_solved"]  # said above, by cause
+    every = shown_findings(log, options)
+    found = [one for one in every if one.key != "never_solved"]  # said above, by cause
     lines = [HEADING]
     for number, one in enumerate(found, 1):
         left = room - len(lines) - (number < len(found))
         more = next((form for form in (lines_of(number, one, width), sentence_of(number, one, width)) if len(form) <= left), None)
         if more is None:
-            lines.append(f"   and {len(found) - number + 1} more in the files (summary.md, report.html, stats.json)")
+            lines.append(f"   and {len(every) - number + 1} more in the files (summary.md, report.html, stats.json)")
             break
         lines += more
     return lines if found else []

@@ -8,8 +8,10 @@ from tau2_logging.analysis.deep.reading.recorded import Recorded
 
 
 def fault_line(recorded: Recorded) -> list[str]:
-    """Return `Whose fault, by rules: agent 11, task 6, user simulator 5`; nothing if no failure is that of another than the agent."""
+    """Return `Whose fault, by rules: agent in 11 failures, task in 6, user simulator in 5`; nothing if no failure is that of
+    another than the agent."""
     counts = attribution(recorded)["fault"].value_counts()
     if not set(counts.index) - {AGENT, UNKNOWN}:
         return []
-    return ["Whose fault, by rules: " + ", ".join(f"{FAULT_NAMES[str(fault)]} {number:,}" for fault, number in counts.items())]
+    first, *more = [f"{FAULT_NAMES[str(fault)]} in {number:,}" for fault, number in counts.items()]
+    return ["Whose fault, by rules: " + ", ".join([f"{first} failure{'s' * (int(counts.iloc[0]) != 1)}", *more])]
