@@ -1,12 +1,13 @@
-"""What a run says while it runs: on the terminal as long as there is one, else in its log."""
+"""What a run says while it runs: on the terminal as long as there is one, else in its log; and the process that it leaves behind."""
 
 from __future__ import annotations
 
 import io
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import IO, cast
 
 from rich.console import Console, RenderableType
@@ -15,6 +16,23 @@ from tau2_logging.sinks.terminal import Terminal
 
 Write = Callable[[str], None]
 _WIDTH = 120
+
+
+@contextmanager
+def process_put_back() -> Iterator[None]:
+    """Working directory and standard streams are after the block what they were before it, whatever an agent has done to them."""
+    streams = sys.stdout, sys.stderr
+    try:
+        directory = os.getcwd()
+    except OSError:  # it was deleted
+        directory = None
+    try:
+        yield
+    finally:
+        sys.stdout, sys.stderr = streams
+        if directory is not None:
+            with suppress(OSError):
+                os.chdir(directory)
 
 
 class RunConsole:

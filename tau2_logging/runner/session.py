@@ -30,7 +30,7 @@ from tau2_logging.runner.model_calls.limits import Budget, rate_limit
 from tau2_logging.runner.model_calls.litellm_settings import check_models, check_prices
 from tau2_logging.runner.model_calls.model_servers import ModelServers, model_servers
 from tau2_logging.runner.model_calls.server_traces import ServerTraces
-from tau2_logging.runner.run_console import RunConsole
+from tau2_logging.runner.run_console import RunConsole, process_put_back
 from tau2_logging.runner.run_end import Ending
 from tau2_logging.runner.run_events import RunRecord
 from tau2_logging.runner.run_notices import (
@@ -132,11 +132,12 @@ def _session(
     harness: Tau2Harness | None = None,
     keys: Collection[Key] | None = None,
 ) -> Iterator[_Session]:
-    """Yield a session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile."""
+    """Yield a session with its plan and its folder, ready to be run; our agents and domains are in tau2's registry meanwhile. An agent may
+    change the working directory and the standard streams: for who goes on afterwards they are what they were."""
     config = replace(config, log_dir=config.log_dir.absolute())  # an agent may change the working directory
     settings = simulation_settings(config)
     harness = harness or load_harness(config)
-    with KNOWN.knowing(secret_values(config)), offered(harness.registry, settings.values()):
+    with process_put_back(), KNOWN.knowing(secret_values(config)), offered(harness.registry, settings.values()):
         plan = make_plan(config, settings, harness, tasks)
         plan = plan if keys is None else replace(plan, units=tuple(unit for unit in plan.units if unit.key in keys))
         _check(config, plan, harness)
