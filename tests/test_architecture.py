@@ -97,6 +97,7 @@ CHANGES = {
     "tau2_logging.events.structured": {"event.__dict__.update(": _OWN},
     "tau2_logging.analysis.deep.analyzer": {"setattr(files, ": _OWN},
     "tau2_logging.analysis.deep.reading.inputs": {"setattr(files, ": _OWN},
+    "tau2_logging.runner.run_console": {"sys.stdout, sys.stderr = streams": "what they were before the run"},
     "benchmarks.emit.writers": {"record.__dict__.update(": "a record of logging's own filters"},
     "benchmarks.real_servers.commands": {"sys.stdin = ": "a process of its own reads nothing"},
     "benchmarks.real_servers.weights": {"os.environ[": "the environment of its own process"},

@@ -12,12 +12,14 @@ import re
 from collections.abc import Callable
 from contextlib import suppress
 from numbers import Integral, Real
+from typing import Any
 
 from tau2_logging.errors import CodecError
 
 Value = str | int | float | bool
 """What a field can hold; an absent value is left out."""
 
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _UNSAFE = re.compile(r'[\s"=\\]')
 _INT = re.compile(r"-?(?:0|[1-9][0-9]*)")
 _FLOAT = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?", re.IGNORECASE)
@@ -90,6 +92,20 @@ def clean(text: str) -> str:
     except UnicodeEncodeError:
         return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return text
+
+
+def whole_json(text: str) -> Any:
+    """Return the value of a JSON text with every text in it `clean`, names too. Raises what json.loads raises."""
+    value = json.loads(text)
+    return _cleaned(value) if _SURROGATE.search(text) else value
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, dict):
+        return {clean(name): _cleaned(item) for name, item in value.items()}
+    return [_cleaned(item) for item in value] if isinstance(value, list) else value
 
 
 def encode_text(text: str) -> str:

@@ -8,7 +8,6 @@ An answer from Inspect's local cache (`cache: "read"`) is no call: no model was 
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,6 +27,7 @@ from tau2_logging.analysis.recordings.recorded_simulation import (
 )
 from tau2_logging.analysis.recordings.tau2_results import mapping
 from tau2_logging.errors import UserError
+from tau2_logging.events.logfmt import whole_json
 
 SUFFIX = ".eval"
 _ZSTD = 93
@@ -58,10 +58,10 @@ def read_eval(path: Path) -> tuple[str, Mapping[str, Any], list[Sample]]:
     """Return (domain, header, samples) of a log. Raises UserError if it is no log of a tau2 task."""
     try:
         with zipfile.ZipFile(path) as archive, path.open("rb") as raw:
-            header = json.loads(_member(archive, raw, archive.getinfo("header.json")))
+            header = whole_json(_member(archive, raw, archive.getinfo("header.json")).decode())
             domain = _domain(path, header)
             names = sorted(name for name in archive.namelist() if name.startswith("samples/"))
-            return domain, header, [json.loads(_member(archive, raw, archive.getinfo(name))) for name in names]
+            return domain, header, [whole_json(_member(archive, raw, archive.getinfo(name)).decode()) for name in names]
     except FileNotFoundError as error:
         raise UserError(f"no file {path}") from error
     except (OSError, zipfile.BadZipFile, AttributeError, KeyError, TypeError, ValueError) as error:

@@ -23,6 +23,7 @@ from tau2_logging.analysis.reader.lines import rejected
 from tau2_logging.analysis.tables.outcomes import named, recorded_ending
 from tau2_logging.errors import UserError
 from tau2_logging.events.argument_size import complexity_of
+from tau2_logging.events.logfmt import whole_json
 from tau2_logging.events.task_hash import task_hash
 
 RUN_FILE = "run.json"
@@ -101,9 +102,9 @@ def _trajectory(path: Path) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> Any:
-    """Return the content of a JSON file; raises UserError."""
+    """Return the content of a JSON file, half of a pair of surrogates as U+FFFD; raises UserError."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return whole_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"no file {path}; give a results file of tau2, events_<domain>.jsonl, a log, or the folder of a run") from error
     except OSError as error:
