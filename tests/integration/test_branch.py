@@ -239,7 +239,8 @@ def _ends(saved: SavedSimulation) -> list[int]:
 
 
 def test_an_interrupted_scan_keeps_what_it_has_found(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Ctrl-C in its second batch: exit code 130, and a row of the turns that were played by then, which says that it is not complete."""
+    """Ctrl-C in its second batch: exit code 130, and a row of the turns that were played by then, which says that it is not complete. The
+    simulation that was interrupted has no reward."""
     folder, branches = _copy(run, tmp_path), tmp_path / "branches"
     saved = next(saved for saved in read_saved([folder]) if saved.label == "mock" and len(saved.simulation["messages"]) > 5)
     stopper = Thread(target=_interrupt_in_batch, args=(branches / "runs", 2))
@@ -250,7 +251,7 @@ def test_an_interrupted_scan_keeps_what_it_has_found(run: Path, tmp_path: Path, 
     stopper.join()
     (row,) = (json.loads(line) for line in (folder / "branches.jsonl").read_text(encoding="utf-8").splitlines())
     assert not row["complete"]
-    assert row["simulations"] == sum(chance["scored"] for chance in row["chances"])
+    assert row["simulations"] - sum(chance["scored"] for chance in row["chances"]) in (0, 1)
     assert {chance["scored"] for chance in row["chances"]} >= {6}
     assert "interrupted" in capsys.readouterr().err
 
