@@ -90,7 +90,7 @@ def one_saved(recordings: Sequence[SavedSimulation], task: str, trial: int) -> S
     """Return the simulation of a task and trial. Raises UserError if there is none, or it is of several domains or arms."""
     of_task = [saved for saved in recordings if saved.task == task]
     if not of_task:
-        known = ", ".join(dict.fromkeys(shorten(saved.task, 40) for saved in recordings[:8]))
+        known = ", ".join(dict.fromkeys(shorten(" ".join(saved.task.split()), 40) for saved in recordings[:8]))
         raise UserError(f"no simulation of task {shorten(task, 60)!r} is recorded in {recordings[0].source.parent}; there are {known}, ...")
     of_trial = [saved for saved in of_task if saved.trial == trial]
     if not of_trial:
