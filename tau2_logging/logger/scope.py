@@ -104,8 +104,7 @@ def end(simulation: Simulation, outcome: Outcome, measured: tuple[dict[str, floa
         fields["error_type"], fields["error_message"] = said
         simulation.logger.attempt(_write_traceback, simulation, outcome.error)
     simulation.events.write()
-    simulation.emit("task_end", fields, span=simulation.span)
-    simulation.closed = True
+    simulation.emit_last("task_end", fields)
     return True
 
 

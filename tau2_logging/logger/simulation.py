@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,6 +26,9 @@ from tau2_logging.logger.ledger import Ledger
 
 SETUP, LIVE, EVALUATION, DONE = "setup", "live", "evaluation", "done"
 """Phases. Only what the live phase does is a `tool_call`: tau2's evaluator plays the same tools again."""
+
+_WRITTEN_S = 1.0
+"""How long the end of a simulation waits for an event that another thread is writing; that takes microseconds."""
 
 _BETWEEN = {LIVE: "tau2"}
 """What a simulation is said to wait on between calls."""
@@ -133,6 +137,7 @@ class Simulation:
         """How long it has waited for its evaluation to start, which is no time of its own."""
         self.closed = False
         self.abandoned = False
+        self._writing: set[int] = set()
         self._pid = os.getpid()
         self.lock = threading.Lock()
         self._waiting: dict[str, Waiting] = {}
@@ -140,8 +145,25 @@ class Simulation:
 
     def emit(self, type_: str, fields: Mapping[str, object], span: str | None = None, parent: str | None = None) -> None:
         """Write an event of this simulation. Nothing is written once it has ended: a call that outlives it belongs to no one."""
-        if not self.closed:
-            self.logger.emit_in(self._context, type_, fields, span, parent)
+        thread = threading.get_ident()
+        self._writing.add(thread)
+        try:
+            if not self.closed:
+                self.logger.emit_in(self._context, type_, fields, span, parent)
+        finally:
+            self._writing.discard(thread)
+
+    def emit_last(self, type_: str, fields: Mapping[str, object]) -> None:
+        """Write the last event of this simulation, after what other threads are writing."""
+        self.close()
+        self.logger.emit_in(self._context, type_, fields, self.span, None)
+
+    def close(self) -> None:
+        """Have nothing more written, and wait (not for ever) until what other threads are writing is written."""
+        self.closed = True
+        latest = time.monotonic() + _WRITTEN_S
+        while self._writing - {threading.get_ident()} and time.monotonic() < latest:
+            time.sleep(0.001)
 
     def structured(self, kind: type[StructuredEvent], span: str | None = None, **fields: Any) -> None:
         """Have a structured event of this simulation written, if a sink wants them. The fields must not change any more."""
@@ -219,6 +241,7 @@ class Simulation:
             self.phase = DONE
         self.closed = self.abandoned = True
         self.timed_out.set()
+        self.close()
         return True
 
     def check_timeout(self) -> None:

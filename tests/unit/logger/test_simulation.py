@@ -178,3 +178,37 @@ def test_an_errors_text_is_masked_and_shortened() -> None:
 def test_statuses_are_those_of_the_field_table() -> None:
     """The words a reader knows."""
     assert (OK, ERROR, TIMEOUT) == ("ok", "error", "timeout")
+
+
+class _Slow(MemorySink):
+    """A sink that takes its time for one kind of event."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def write_line(self, domain: str | None, line: str) -> None:
+        if "type=user_sim" in line:
+            self.begun.set()
+            self.go_on.wait(5)
+        super().write_line(domain, line)
+
+
+@pytest.mark.parametrize("stopped", [False, True])
+def test_an_event_that_is_being_written_comes_before_the_end(clock: FakeClock, stopped: bool) -> None:
+    """task_end, and what the run writes after it has given a simulation up, follow the event that another thread was writing."""
+    sink = _Slow()
+    logger = EventLogger("run-1", [sink], clock)
+    simulation = Simulation(logger, "retail", "7")
+    writer = threading.Thread(target=simulation.emit, args=("user_sim", {}))
+    writer.start()
+    assert sink.begun.wait(5)
+    threading.Timer(0.05, sink.go_on.set).start()
+    if stopped:
+        simulation.abandon()
+        logger.emit("run_end", {}, domain="retail")
+    else:
+        end(simulation, Outcome(OK))
+    writer.join()
+    simulation.emit("user_sim", {})
+    assert [event.type for event in sink.events] == ["user_sim", "run_end" if stopped else "task_end"]
