@@ -9,7 +9,10 @@ log.latency(by="model")
 from __future__ import annotations
 
 import importlib
+import os
 from typing import TYPE_CHECKING, Any
+
+os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:200,muzzy_decay_ms:0")  # before polars is imported: it gives memory back sooner
 
 from tau2_logging.analysis.load import load_log
 from tau2_logging.analysis.reader.line import Rejected

@@ -129,7 +129,7 @@ _SUMMED = (("tokens so far: input", "input_tokens"), ("tokens so far: output", "
 
 def _counters(timeline: Timeline, rows: set[int], tracks: Tracks, before: int) -> Iterator[bytes]:
     """Yield the counters of each domain. Columns are looked up once: to cut the table for each of 10,000 domains takes minutes."""
-    calls = timeline.calls
+    calls = timeline.detailed(timeline.calls)
     lanes, starts, ends = calls["lane"].to_numpy(), calls["start_ms"].to_numpy(float), calls["end_ms"].to_numpy(float)
     until = starts + calls["own_ms"].to_numpy(float)
     summed = [(title, numbers(calls, field)) for title, field in _SUMMED]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 import pandas as pd
@@ -24,14 +23,16 @@ MOST_EVENTS = 750_000
 """Events of one timeline, which take about 1.5 GB while it is built; more would not be seen in a picture either."""
 
 _MARKS = ("run_start", "task_start", "task_end")
-_MADE: WeakKeyDictionary[LogData, Timeline] = WeakKeyDictionary()
+_NAME = "_timeline"
 
 
 def timeline_of(log: LogData) -> Timeline:
     """Return the timeline of a log, made once however many reports ask for it."""
-    if log not in _MADE:
-        _MADE[log] = read_timeline(log)
-    return _MADE[log]
+    made = vars(log)  # it reads details of the log later: a table of logs would keep both for ever
+    if _NAME not in made:
+        made[_NAME] = read_timeline(log)
+    found: Timeline = made[_NAME]
+    return found
 
 
 def read_timeline(log: LogData, most: int = MOST_EVENTS) -> Timeline:

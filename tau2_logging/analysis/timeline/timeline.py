@@ -39,11 +39,13 @@ ROW_FIELDS = (
     "status", "reward", "termination", "stop_token", *EXCLUSIVE_MS, *COUNTERS, *TOKEN_FIELDS, "cost_usd", "agent_cost_usd",
     "error_type", "error_message",
 )  # fmt: skip
-CALL_FIELDS = (
-    "type", "step", "model", "expert", "function", "call_type", "requestor", "has_tool_calls", "queue_ms", "ttft_ms", "decode_ms",
-    *TOKEN_FIELDS, "cost_usd", "finish_reason", "attempt", "error", "error_type",
-    "error_message", "endpoint", "server_queue_ms", "server_prefill_ms", "server_decode_ms", "span", "parent", "file", "line",
+CALL_FIELDS = ("type", "requestor", "error", "file")
+DETAILS = (
+    "step", "model", "expert", "function", "call_type", "has_tool_calls", "queue_ms", "ttft_ms", "decode_ms", *TOKEN_FIELDS, "cost_usd",
+    "finish_reason", "attempt", "error_type", "error_message", "endpoint", "server_queue_ms", "server_prefill_ms", "server_decode_ms",
+    "span", "parent", "line",
 )  # fmt: skip
+"""What else is known of a call: read when it is asked for, since no picture shows it and half a million calls of it take 100 MB."""
 
 ROUNDING_MS = 0.002
 """What two times may differ by that the log rounded: starts and durations are whole microseconds."""
@@ -59,8 +61,24 @@ _WITH_A_ROW = (*LANE_OF, "task_start", "task_end", "step_complete")
 TYPES = (*_WITH_A_ROW, "run_start")
 """Types of events that a timeline is made of."""
 
+_AT_ONCE = 12
+
 Fields = Callable[[Sequence[str], Sequence[str]], pd.DataFrame]
 """Returns columns of the events of some types, a row for each in file order."""
+
+
+@dataclass(frozen=True)
+class _Details:
+    """Columns of events, read when they are asked for."""
+
+    fields: Fields
+    type_of: pd.Series
+
+    def of(self, names: Sequence[str], types: Sequence[str], wanted: pd.Index) -> dict[str, pd.Series]:
+        """Return columns of the wanted events, which are of these types, in their order. They are read _AT_ONCE at a time."""
+        places = self.type_of.index[self.type_of.isin(types).to_numpy()].get_indexer(wanted)
+        parts = (names[at : at + _AT_ONCE] for at in range(0, len(names), _AT_ONCE))
+        return {name: values.take(places).reset_index(drop=True) for part in parts for name, values in self.fields(part, types).items()}
 
 
 @dataclass(frozen=True)
@@ -71,7 +89,7 @@ class Timeline:
     (from 1), counted (False for an attempt that was run again), start_ms, end_ms, read (False if its calls were left out of a very large
     log), and ROW_FIELDS; status is `unfinished` if no task_end was written, `unknown` if the log has none of any. `calls`: row (into
     `rows`), lane, name, start_ms, end_ms, own_ms (its duration; the extent of an evaluation, a tool call or a search also holds the calls
-    in it), open (it never came back) and CALL_FIELDS.
+    in it), open (it never came back), event (its index in the table of events) and CALL_FIELDS.
     `steps`: row, step, from_role, to_role, start_ms, end_ms, error. `breaks`: where a later start of the run joins, in ms.
     """
 
@@ -79,6 +97,7 @@ class Timeline:
     calls: pd.DataFrame
     steps: pd.DataFrame
     breaks: tuple[float, ...]
+    details: _Details
 
     @property
     def unread(self) -> int:
@@ -106,6 +125,11 @@ class Timeline:
         mine = self.lane_codes == LANES.index(lane)
         starts = self.calls["start_ms"].to_numpy()[mine]
         return starts, starts + self.calls["own_ms"].to_numpy()[mine]
+
+    def detailed(self, calls: pd.DataFrame) -> pd.DataFrame:
+        """Return some of the calls with their DETAILS."""
+        told = self.details.of(DETAILS, tuple(LANE_OF), pd.Index(calls["event"]))
+        return pd.concat([calls, pd.DataFrame(told, copy=False).set_axis(calls.index)], axis=1)
 
     def calls_of(self, row: int) -> pd.DataFrame:
         """Return the calls of one row, in order of start."""
@@ -144,29 +168,12 @@ def build_timeline(events: pd.DataFrame, fields: Fields | None = None) -> Timeli
     placed = placed[["row", "type", "at_ms", "until_ms", "whole_ms"]]
     calls, steps = _calls(placed, rows, details), _steps(placed, details)
     rows = rows.rename(columns={"nth": "attempt"}).drop(columns=["key"]).set_index("row", drop=False)
-    return Timeline(rows, calls, steps, breaks)
+    return Timeline(rows, calls, steps, breaks, details)
 
 
 def _own_fields(events: pd.DataFrame, names: Sequence[str], types: Sequence[str]) -> pd.DataFrame:
     mine = events[events["type"].isin(types)]
     return pd.DataFrame({name: column(mine, name) for name in names}, index=mine.index)
-
-
-@dataclass(frozen=True)
-class _Details:
-    """Columns of events, read when they are asked for."""
-
-    fields: Fields
-    type_of: pd.Series
-
-    def of(self, names: Sequence[str], types: Sequence[str], wanted: pd.Index) -> dict[str, pd.Series]:
-        """Return columns of the wanted events, which are of these types, in their order. They are read _AT_ONCE at a time."""
-        places = self.type_of.index[self.type_of.isin(types).to_numpy()].get_indexer(wanted)
-        parts = (names[at : at + _AT_ONCE] for at in range(0, len(names), _AT_ONCE))
-        return {name: values.take(places).reset_index(drop=True) for part in parts for name, values in self.fields(part, types).items()}
-
-
-_AT_ONCE = 12
 
 
 def _attempts(placed: pd.DataFrame) -> pd.Series:
@@ -218,11 +225,11 @@ def _calls(placed: pd.DataFrame, rows: pd.DataFrame, details: _Details) -> pd.Da
     calls = calls[calls["start_ms"].notna()]
     calls = _around_judges(_after_the_last(calls, every))
     calls = calls.sort_values(["row", "start_ms", "end_ms"], kind="stable")
-    told = details.of((*CALL_FIELDS, "waiting_on"), tuple(LANE_OF), calls.index)
+    told = details.of((*CALL_FIELDS, *_NAMED_BY), tuple(LANE_OF), calls.index)
     told["error"] = told["error"].astype("boolean").fillna(False).astype(bool)
-    name = _names(told)
-    own = {column: calls[column].reset_index(drop=True) for column in ("row", "lane", "start_ms", "end_ms", "own_ms", "open")}
-    return pd.DataFrame({**{column: told[column] for column in CALL_FIELDS}, **own, "name": name}, copy=False)
+    own = {name: calls[name].reset_index(drop=True) for name in ("row", "lane", "start_ms", "end_ms", "own_ms", "open")}
+    fields = {name: told[name] for name in CALL_FIELDS}
+    return pd.DataFrame({**fields, **own, "event": calls.index.to_series(index=fields["type"].index), "name": _names(told)}, copy=False)
 
 
 def _never_came_back(placed: pd.DataFrame, rows: pd.DataFrame) -> pd.Series:
@@ -244,12 +251,13 @@ def _after_the_last(calls: pd.DataFrame, placed: pd.DataFrame) -> pd.DataFrame:
 
 
 _WALL_CLOCK_MS = 2.0
+_NAMED_BY = ("waiting_on", "function", "expert", "model")
 
 
 def _names(placed: Mapping[str, pd.Series]) -> pd.Series:
     """Return what a call is called: its function, else its expert, else its model, else its type."""
-    name = placed["waiting_on"].astype(object)
-    for field in ("function", "expert", "model", "type"):
+    name = placed[_NAMED_BY[0]].astype(object)
+    for field in (*_NAMED_BY[1:], "type"):
         name = name.where(name.notna(), placed[field].astype(object))
     names: pd.Series = name.map(str).astype(object)
     return names

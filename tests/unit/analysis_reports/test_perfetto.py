@@ -126,7 +126,7 @@ def test_every_slice_of_the_timeline_is_in_the_trace_with_its_details(tmp_path: 
     run = timeline_of(load_log(tmp_path / "tau2_retail.log"))
     assert len(events) == len(run.rows) + len(run.steps) + len(run.calls) > 100
     by_line = {(event["cat"], event["args"]["line"]): event for event in events if event["cat"] in LANES}
-    for call in run.calls.itertuples():
+    for call in run.detailed(run.calls).itertuples():
         event = by_line[call.lane, call.line]
         assert abs(event["ts"] - call.start_ms * 1000) <= TOLERANCE_US
         for name in ("model", "function", "input_tokens", "cost_usd", "ttft_ms", "step"):
@@ -190,8 +190,8 @@ def test_counters_of_calls_in_flight_end_at_zero_and_tokens_end_at_their_sum(tmp
     flights = {name.split(": ")[1]: value for name, (_, value) in last.items() if name.startswith("calls in flight")}
     assert set(flights) >= {"agent model", "tools", "user simulator"}
     assert set(flights.values()) == {0}
-    assert last["tokens so far: input"][1] == run.calls["input_tokens"].sum()
-    assert last["USD so far (known prices)"][1] == pytest.approx(run.calls["cost_usd"].sum(), rel=1e-6)
+    assert last["tokens so far: input"][1] == run.detailed(run.calls)["input_tokens"].sum()
+    assert last["USD so far (known prices)"][1] == pytest.approx(run.detailed(run.calls)["cost_usd"].sum(), rel=1e-6)
 
 
 def test_what_is_left_out_of_a_large_trace_is_counted_in_it(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_arrows_and_counters_are_there(tmp_path: Path) -> None:
     assert all(starts[number] <= ends[number] for number in starts)
     last = {(one["name"], *one["args"]): next(iter(one["args"].values())) for one in events if one["ph"] == "C"}
     assert {value for (name, _), value in last.items() if name == "calls in flight"} == {0}
-    assert last["tokens so far", "input"] == timeline.calls["input_tokens"].sum()
+    assert last["tokens so far", "input"] == timeline.detailed(timeline.calls)["input_tokens"].sum()
 
 
 def test_a_trace_of_many_slices_is_not_written_as_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

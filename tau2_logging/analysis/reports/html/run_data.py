@@ -79,7 +79,7 @@ def run_data(timeline: Timeline, first: Iterable[str] = (), most_calls: int = MO
     strings = Strings()
     rows = timeline.rows.iloc[:MOST_SIMULATIONS]
     detail = detailed(timeline, rows, set(first), most_calls)
-    calls = timeline.calls[timeline.calls["row"].isin(detail)]
+    calls = timeline.detailed(timeline.calls[timeline.calls["row"].isin(detail)])
     steps = timeline.steps[timeline.steps["row"].isin(detail)]
     sims = _simulations(_with_waits(rows, timeline), strings)
     sims["detail"] = [int(row in detail) for row in rows["row"]]

@@ -15,31 +15,35 @@ if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
     from tau2_logging.analysis.timeline.timeline import Timeline
 
-_SPEECH = (
-    "speaker", "speech_kind", "audio_start_ms", "audio_ms", "audio_overlap_ms", "answered", "audio_response_ms", "yielded",
-    "audio_yield_ms",
-)  # fmt: skip
-_TOOLS = ("function", "audio_start_ms", "audio_ms", "error", "requestor")
+_ROWS = {
+    "speech": (
+        "speaker", "speech_kind", "audio_start_ms", "audio_ms", "audio_overlap_ms", "answered", "audio_response_ms", "yielded",
+        "audio_yield_ms",
+    ),
+    "tool_call": ("function", "audio_start_ms", "audio_ms", "error", "requestor"),
+}  # fmt: skip
 
 
 def voice_data(log: RunLog, timeline: Timeline) -> dict[int, dict[str, Any]]:
-    """Return, by row of the timeline: `audio`, the conversation's length in ms; `speech` and `tools`, rows of _SPEECH and _TOOLS."""
+    """Return, by row of the timeline: `audio`, the conversation's length in ms; `speech` and `tools`, rows of _ROWS."""
+    summaries = log.select([*KEY, "audio_ms"], types=["speech_summary"]).dropna(subset="audio_ms")
+    if summaries.empty:
+        return {}
     rows = {key_of(row): int(row["row"]) for row in timeline.rows.iloc[:MOST_SIMULATIONS].to_dict("records") if row["counted"]}
-    summaries = log.select([*KEY, "audio_ms"], types=["speech_summary"])
-    speech, tools = _by_key(log, "speech", _SPEECH), _by_key(log, "tool_call", _TOOLS)
+    speech, tools = (_by_key(log.select([*KEY, *columns], types=[type_], of=summaries)) for type_, columns in _ROWS.items())
     return {
         rows[key]: {
             "audio": row["audio_ms"],
             "speech": speech.get(key, []),
             "tools": [one for one in tools.get(key, []) if one[1] is not None],
         }
-        for row in summaries[summaries["audio_ms"].notna()].to_dict("records")
+        for row in summaries.to_dict("records")
         if (key := key_of(row)) in rows
     }
 
 
-def _by_key(log: RunLog, type_: str, columns: tuple[str, ...]) -> dict[Key, list[list[Any]]]:
+def _by_key(table: pd.DataFrame) -> dict[Key, list[list[Any]]]:
     found: dict[Key, list[list[Any]]] = {}
-    for row in log.select([*KEY, *columns], types=[type_]).to_dict("records"):
-        found.setdefault(key_of(row), []).append([None if pd.isna(row[name]) else row[name] for name in columns])
+    for row in table.to_dict("records"):
+        found.setdefault(key_of(row), []).append([None if pd.isna(value) else value for name, value in row.items() if name not in KEY])
     return found

@@ -7,6 +7,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def write_events(path: Path, timeline: Timeline, about: dict[str, Any]) -> None:
 
 def trace_events(timeline: Timeline) -> Iterator[Event]:
     """Yield every event of the trace: names, slices by lane, arrows, counters, and a mark where a resumed run joins."""
+    timeline = replace(timeline, calls=timeline.detailed(timeline.calls))
     domains = {domain: pid for pid, domain in enumerate(dict.fromkeys(map(str, timeline.rows["domain"])), 1)}
     for domain, pid in domains.items():
         yield _named("process_name", pid, 0, f"tau2 {domain}" if domain != "None" else "tau2")
