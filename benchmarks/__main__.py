@@ -73,14 +73,14 @@ def _version(name: str) -> str | None:
 
 
 def run(name: str, quick: bool, results: Path) -> bool:
-    """Run one benchmark, print what it prints, keep its figures. True if it came to its end."""
+    """Run one benchmark, print what it prints, keep its figures, those of a missed target too. True if its exit code is 0."""
     words, short = COMMANDS[name]
     with tempfile.TemporaryDirectory() as directory:
         figures = Path(directory) / "figures.json"
         print(f"\n== {name}", flush=True)
         done = subprocess.run([sys.executable, *words, *(short if quick else []), "--json", str(figures)], cwd=ROOT, check=False)
-        if done.returncode == 0 and figures.exists():
-            kept = {"benchmark": name, "quick": quick, **machine(), "figures": json.loads(figures.read_text())}
+        if figures.exists():
+            kept = {"benchmark": name, "quick": quick, "exit_code": done.returncode, **machine(), "figures": json.loads(figures.read_text())}
             (results / f"{name}.json").write_text(json.dumps(kept, indent=2) + "\n")
     return done.returncode == 0
 

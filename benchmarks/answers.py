@@ -1,6 +1,6 @@
 """From a log to answers: CPU time, memory and bytes written, beside another version of this package in turn, and whether figures agree.
 
-    python -m benchmarks.answers [--megabytes 200] [--repeat 5] [--against FOLDER]
+    python -m benchmarks.answers [--megabytes 200] [--repeat 5] [--against FOLDER] [--json FILE]
 
 FOLDER is a checkout of the other version (git worktree add FOLDER REVISION). Each work runs in a process of its own; shown are medians, and
 the ratio to the other version's. "second" is the same question again, of columns that are kept. Files of tables that both write are
@@ -10,6 +10,7 @@ compared byte for byte.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shutil
 import statistics
@@ -19,6 +20,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import RunLog, load_log
@@ -70,17 +72,19 @@ def measured(roots: dict[str, Path], log: Path, folder: Path, repeat: int) -> di
     return found
 
 
-def show(found: dict[tuple[str, str], list[Cost]], log: Path) -> None:
-    """Print a row for each work and version."""
-    size = log.stat().st_size / 1e6
+def show(found: dict[tuple[str, str], list[Cost]], log: Path) -> list[dict[str, Any]]:
+    """Print a row for each work and version; returns the rows."""
+    rows, size = [], log.stat().st_size / 1e6
     print(f"{'work':15} {'version':8} {'CPU s':>7} {'MB at peak':>11} {'MB written':>11} {'x the log':>10} {'CPU, ratio':>11}")
     for (work, version), costs in found.items():
         cpu, memory, written = (statistics.median(getattr(cost, name) for cost in costs) for name in ("cpu_s", "memory_mb", "written_mb"))
+        rows.append({"work": work, "version": version, "cpu_s": cpu, "memory_mb": memory, "written_mb": written, "log_mb": size})
         other = found.get((work, "other"))
         ratio = f"{cpu / statistics.median(cost.cpu_s for cost in other):.2f}" if other and version == "this" else ""
         print(f"{work:15} {version:8} {cpu:7.2f} {memory:11,.0f} {written:11.1f} {written / size:10.2f} {ratio:>11}")
     answers = [statistics.median(cost.cpu_s for cost in found[work, "this"]) for work in ("second answer", "first answer")]
     print(f"second answer to first, CPU: {answers[0] / answers[1]:.2f}")
+    return rows
 
 
 def refresh(log: Path, folder: Path) -> tuple[float, float]:
@@ -141,15 +145,19 @@ def main() -> None:
     parser.add_argument("--megabytes", type=float, default=200.0)
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--against", type=Path, help="a checkout of another version")
+    parser.add_argument("--json", type=Path, help="write the figures there")
     args = parser.parse_args()
     roots = {"this": ROOT} | ({"other": args.against.resolve()} if args.against else {})
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_log(log := folder / "tau2_retail.log", Plan(), int(args.megabytes * 1e6))
-        show(measured(roots, log, folder, args.repeat), log)
+        rows = show(measured(roots, log, folder, args.repeat), log)
         (followed := folder / "followed").mkdir()
         whole, new = refresh(log, followed)
         print(f"following: {whole:.2f} s of CPU to read the log, {new:.2f} s when it has grown by a hundredth")
+        if args.json:
+            figures = {"works": rows, "following": {"all_cpu_s": whole, "grown_cpu_s": new}}
+            args.json.write_text(json.dumps(figures, indent=2) + "\n")
         if args.against:
             compared(roots, log, folder)
 

@@ -225,6 +225,14 @@ def report(table: Table, rules: Table) -> None:
         print(f"  {fault:14} {number:6,}  {rule}")
 
 
+def figures(table: Table, rules: Table) -> dict[str, list[dict[str, Any]]]:
+    """Return the counts behind the report: failed simulations by culprit and fault said, and by fault of the user and rule."""
+    return {
+        "failed": [{"culprit": culprit, "said": said, "n": number} for (culprit, said), number in sorted(table.items())],
+        "rules": [{"user_fault": fault, "rule": rule, "n": number} for (fault, rule), number in sorted(rules.items())],
+    }
+
+
 def precision(table: Table, fault: str) -> float:
     """Return the right accusations of all of this fault."""
     of = sum(number for (_, said), number in table.items() if said == fault)

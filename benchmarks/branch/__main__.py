@@ -1,4 +1,4 @@
-"""Planted decisive turns, found by `branch --scan`'s search in tau2 itself: `python -m benchmarks.branch [--cases N] [--budget N]`.
+"""Planted decisive turns, found by `branch --scan`'s search in tau2 itself: `python -m benchmarks.branch [--cases N] [--budget N] [--json FILE]`.
 
 Each case is a recorded conversation of the mock domain (see `planted`). The search plays on from its turns with real runs. Printed: how
 often the turn that it names is the planted one or next to it, the simulations it used, and those of playing on from every turn 24 times;
@@ -8,6 +8,7 @@ whether the measured chances are the known ones. Exit code 1 if fewer than 95 % 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -16,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 
@@ -39,6 +41,7 @@ def main() -> int:
     parser.add_argument("--cases", type=int, default=24)
     parser.add_argument("--budget", type=int, default=120)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--json", type=Path, help="write the figures there")
     args = parser.parse_args()
     register()
     cases = drawn_cases(args.cases, args.seed)
@@ -50,7 +53,10 @@ def main() -> int:
         for origin, case in zip(origins, cases, strict=True):
             found.append(_searched(origin, case, config, args.budget))
             print(f"case {case.number}: turn {case.decisive_turn}, found {found[-1][0].turn}", file=sys.stderr, flush=True)
-    return _told(cases, found, time.perf_counter() - began)
+    figures = _told(cases, found, time.perf_counter() - began)
+    if args.json:
+        args.json.write_text(json.dumps(figures, indent=2) + "\n")
+    return int(figures["near"] / figures["cases"] < ENOUGH)
 
 
 def _config(folder: Path) -> RunConfig:
@@ -91,7 +97,8 @@ def _searched(origin: RebuiltSimulation, case: PlantedCase, config: RunConfig, b
     return find_decisive_turn(curve, 1, budget, ask), curve
 
 
-def _told(cases: list[PlantedCase], found: list[tuple[Decision, ChanceCurve]], took_s: float) -> int:
+def _told(cases: list[PlantedCase], found: list[tuple[Decision, ChanceCurve]], took_s: float) -> dict[str, Any]:
+    """Print what was found; returns the figures."""
     near = [_is_near(case, decision) for case, (decision, _) in zip(cases, found, strict=True)]
     exact = [decision.turn == case.decisive_turn for case, (decision, _) in zip(cases, found, strict=True)]
     used = [decision.simulations for decision, _ in found]
@@ -107,7 +114,8 @@ def _told(cases: list[PlantedCase], found: list[tuple[Decision, ChanceCurve]], t
         if not _is_near(case, decision):
             shown = ", ".join(f"{turn}: {curve.solved[turn]}/{curve.scored[turn]}" for turn in curve.tried())
             print(f"  missed: {case}, turn {case.decisive_turn}; said {decision.turn} ({shown})")
-    return int(mean(near) < ENOUGH)
+    return {"cases": len(cases), "exact": sum(exact), "near": sum(near), "simulations": used, "simulations_of_every_turn": every,
+            "bias": _bias(cases, found), "took_s": took_s}  # fmt: skip
 
 
 def _is_near(case: PlantedCase, decision: Decision) -> bool:
