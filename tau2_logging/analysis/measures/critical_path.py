@@ -9,7 +9,7 @@ import pandas as pd
 
 from tau2_logging.analysis.measures.waits import WAITS, retry_waits
 from tau2_logging.analysis.tables.columns import as_floats
-from tau2_logging.analysis.tables.simulations import KEY, TIMED_TYPES, near, with_key
+from tau2_logging.analysis.tables.simulations import KEY, TIMED_TYPES, with_key
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
@@ -22,11 +22,11 @@ def critical_path(log: LogData) -> pd.DataFrame:
     calls there are `retry` and `server_wait` and, at the start of each simulation, `setup` and `other` (what its end sums up).
     """
     links = chain(log)
-    spans = links[[*KEY, "start_ms", "end_ms"]].rename(columns={"start_ms": "begin", "end_ms": "end"})
-    columns = [*KEY, "type", "model", "function", "step", "start_ms", "duration_ms", "wait_ms", "file", "line"]
-    calls = near(log.select(columns, types=(*TIMED_TYPES, *WAITS)), spans).merge(spans, on=KEY)
-    inside = (as_floats(calls["start_ms"]) >= as_floats(calls["begin"]) - 1e-3) & (as_floats(calls["start_ms"]) <= as_floats(calls["end"]))
-    calls = calls[inside]
+    columns = [*KEY, "type", "model", "function", "step", "start_ms", "duration_ms", "wait_ms", "file", "line", "place"]
+    calls = log.select(columns, types=(*TIMED_TYPES, *WAITS), of=links)
+    calls["begin"], end = (as_floats(links[name])[calls["place"]] for name in ("start_ms", "end_ms"))
+    began = as_floats(calls["start_ms"])
+    calls = calls[(began >= calls["begin"] - 1e-3) & (began <= end)]
     calls["duration_ms"] = calls["duration_ms"].fillna(calls["wait_ms"])
     calls["name"] = calls["model"].fillna(calls["function"])
     shown = [*KEY, "type", "name", "step", "start_ms", "duration_ms", "file", "line"]

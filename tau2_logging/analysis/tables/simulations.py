@@ -34,12 +34,6 @@ def with_key(table: pd.DataFrame) -> pd.DataFrame:
     return table.assign(**kept)
 
 
-def near(events: pd.DataFrame, table: pd.DataFrame) -> pd.DataFrame:
-    """Return the events whose task and trial both occur in a table: few of many, before they are joined with it by the whole key."""
-    masks = (events[name].isin(table[name].dropna()) | events[name].isna() for name in ("task", "trial"))
-    return events[np.logical_and(*(mask.to_numpy(dtype=bool) for mask in masks))]
-
-
 def solved(simulations: pd.DataFrame) -> pd.Series[bool]:
     """Return which simulations reached the full reward, as tau2 counts success."""
     import pandas as pd

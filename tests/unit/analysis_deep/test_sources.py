@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tau2_logging.analysis import load_log
 from tau2_logging.analysis.deep import LogAnalyzer
+from tau2_logging.analysis.deep.reading.log_files import read_log
 from tau2_logging.analysis.deep.reading.merge import combined
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
 from tests.support.recordings import action, call, messages, results, simulation, task, write
 
+GOLDEN = Path(__file__).resolve().parents[2] / "golden"
 KEY = {"run": "r", "domain": "retail", "task": "0", "trial": 0}
 
 
@@ -100,6 +103,18 @@ def test_the_log_gives_calls_their_time_by_their_order_where_the_tools_agree() -
     timed = [tool("a", position=0, duration_ms=1.5), tool("other", position=1, duration_ms=9.0)]
     found = combined(Rows([{**KEY}], told), Rows([{**KEY, "status": "ok"}], timed), Rows())
     assert [row.get("duration_ms") for row in found.calls] == [1.5, None]
+
+
+def test_of_simulations_that_no_results_file_tells_the_log_tells_every_call() -> None:
+    """As after a run that was killed: its last simulations are in the log alone."""
+    log = load_log(GOLDEN / "current" / "tau2_mock.log")
+    every = read_log(log)
+    told = {tuple(row[name] for name in KEY) for row in every.simulations[1:]}
+    left = read_log(log, told)
+    assert len(left.calls) > 0 < len(left.replies)
+    for kind in ("calls", "replies"):
+        of_first = [row for row in getattr(every, kind) if tuple(row[name] for name in KEY) not in told]
+        assert [{**row, "turn": None} for row in getattr(left, kind)] == [{**row, "turn": None} for row in of_first]
 
 
 def test_of_events_of_a_simulation_that_was_run_twice_the_later_ones_count() -> None:

@@ -11,7 +11,6 @@ import pandas as pd
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
 from tau2_logging.analysis.deep.reading.results_files import SHOWN, size_of
 from tau2_logging.analysis.measures.comparison.pooling import facts
-from tau2_logging.analysis.tables.simulations import near
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.run_log import RunLog
@@ -75,10 +74,9 @@ def _text(value: Any) -> str | None:
 
 def _counted(log: RunLog, types: list[str], starts: dict[tuple[Any, ...], Any]) -> Iterator[dict[Any, Any]]:
     """Yield events that belong to the last start of their simulation, in order."""
-    table = log.select(types=types)
-    if len(starts) < len(log.simulations):
-        table = near(table, pd.DataFrame(starts, index=_KEY).T)
-    for row in table.to_dict("records"):
+    simulations = log.simulations
+    theirs = simulations[[_key_of(row) in starts for row in simulations[_KEY].to_dict("records")]]
+    for row in log.select(types=types, of=theirs).to_dict("records"):
         begin = starts.get(_key_of(row))
         if begin is not None and not row.get("start_ms", begin) < begin:
             yield row
