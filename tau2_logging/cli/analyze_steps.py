@@ -109,13 +109,13 @@ def run(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     if args.otlp is not None:
         print(_send(log, args.otlp, args.otlp_content))
     made, checked = _write(log, Path(args.output_dir), [load_report(name) for name in formats], options, gates)
-    _say(log, made, args.output_dir)
+    _say(log, made)
     if args.open:
         open_made(made.paths, "report.html")
     if "console" in formats and not options.tables:
         print("for tables add --tables [latency cost ...]" + ("" if args.deep else "; for what the agent did --deep"))
     if options.compare is not None:
-        _say_verdict(log, options.compare, Path(args.output_dir), formats, made)
+        _say_verdict(log, options.compare, made.folder or Path(args.output_dir), formats, made)
     _say_gates(checked)
     if not all(gate["met"] for gate in checked):
         return _BROKEN_GATE
@@ -176,7 +176,7 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
     command = shlex.join([program(ANALYZE), *argv_words(arguments)])
     options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep, tables=_tables(args))
     made = write_deep_reports(deep, Path(args.output_dir), formats, options)
-    _say_written(made, args.output_dir)
+    _say_written(made)
     _say_refused(deep)
     return _INCOMPLETE if made.failures else 0
 
@@ -338,12 +338,12 @@ def _send(log: RunLog, endpoint: str, content: bool) -> str:
     return send_log(replay.replay(log, content), endpoint, content)
 
 
-def _say_written(made: Attempts, output_dir: str) -> None:
+def _say_written(made: Attempts) -> None:
     """What was written and what to open; which reports failed."""
     paths = list(dict.fromkeys(made.paths))
     page = next((path for path in paths if path.name == "report.html"), None)
     if len(paths) > _NAMED:
-        print(f"wrote {len(paths)} files to {output_dir}" + (f": open {page}" if page else ""))
+        print(f"wrote {len(paths)} files to {made.folder}" + (f": open {page}" if page else ""))
     elif paths:
         print(f"wrote {', '.join(map(str, paths))}")
     else:
@@ -382,13 +382,13 @@ def _say_gates(gates: Sequence[Mapping[str, object]]) -> None:
         print(f"gates: {len(gates) - len(unmet)} of {len(gates)} met" + (f"; exit code {_BROKEN_GATE}" if unmet else ""))
 
 
-def _say(log: RunLog, made: Attempts, output_dir: str) -> None:
-    _say_written(made, output_dir)
+def _say(log: RunLog, made: Attempts) -> None:
+    _say_written(made)
     if log.rejected:
         first = log.rejected[0]
         print(
             f"warning: {log.rejected_count:,} line(s) or value(s) could not be read, the first is "
             f"{first.file}:{first.line}: {first.reason}; "
-            f"see {output_dir}/rejected_lines.txt",
+            f"see {made.folder}/rejected_lines.txt",
             file=sys.stderr,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -137,6 +138,29 @@ def test_files_of_another_run_are_not_overwritten_without_force(log: Path, tmp_p
     assert (tmp_path / "events.parquet").read_bytes() == before
     assert analyze("--log_file", GOLDEN / "current/tau2_mock.log", "--output_dir", tmp_path, *EVENTS, "--force").returncode == 0
     assert (tmp_path / "events.parquet").read_bytes() != before
+
+
+def test_an_analysis_without_files_leaves_the_folder_of_another_run_as_it_is(log: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert analyze("--log_file", log, "--output_dir", out, "--format", "console").returncode == 0
+    assert not out.exists()
+    assert analyze("--log_file", log, "--output_dir", out, *EVENTS).returncode == 0
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    other = GOLDEN / "current/tau2_mock.log"
+    assert analyze("--log_file", other, "--output_dir", out, "--format", "console").returncode == 0
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_what_is_said_to_be_written_is_where_it_is_said_to_be(log: Path, tmp_path: Path) -> None:
+    """Also if the files go into a folder of the run, because those of another run are in the folder that was named."""
+    for one in (log, GOLDEN / "current/tau2_mock.log"):
+        damaged = tmp_path / one.name
+        damaged.write_bytes(one.read_bytes() + b"[PROFILE] 2026-11-20 17:45:01.123 task=7 thread=1 type=llm_call duration_ms=\xff\n")
+        said = analyze("--log_file", damaged, "--output_dir", tmp_path / "out", "--format", "json", "csv")
+        [(number, folder)] = re.findall(r"^wrote (\d+) files to (\S+)$", said.stdout, re.MULTILINE)
+        assert sum(path.is_file() for path in Path(folder).iterdir()) == int(number)
+        assert f"see {folder}/rejected_lines.txt" in said.stderr
+        assert Path(folder, "rejected_lines.txt").exists()
 
 
 def test_strict_fails_on_a_line_that_cannot_be_read_and_names_it(log: Path, tmp_path: Path) -> None:

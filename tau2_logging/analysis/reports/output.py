@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from tau2_logging.analysis.reports import rejected
 from tau2_logging.analysis.reports.report_failures import Attempts
+from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.reports.text.names import safe_name
 from tau2_logging.deferred import deferred
 from tau2_logging.errors import UserError
@@ -26,17 +27,19 @@ MARKER = "analysis.json"
 
 
 def write_reports(log: RunLog, output_dir: Path, reports: Iterable[Report], options: ReportOptions) -> Attempts:
-    """Write every report and the marker; a report that fails does not stop the others.
+    """Write every report and the marker; a report that fails does not stop the others. Reports without files leave the folder as it is.
 
     If the folder holds another run's files, they go into a folder of their own in it (see `claim`). Raises UserError, before anything is
     written, if that cannot be written.
     """
     reports = list(reports)
-    output_dir = claim(identity(log), output_dir, (pattern for report in reports for pattern in report.FILES), options)
-    attempts = Attempts()
-    for report in [*reports, cast("Report", rejected)]:
+    if log.rejected or any(report.FILES for report in reports):
+        reports.append(cast("Report", rejected))
+        output_dir = claim(identity(log), output_dir, (pattern for report in reports for pattern in report.FILES), options)
+    attempts = Attempts(output_dir)
+    for report in reports:
         attempts.make(report.NAME, report.write, log, output_dir, options)
-    mark(output_dir, identity(log), log.files, options, attempts)
+    mark(identity(log), log.files, options, attempts)
     return attempts
 
 
@@ -48,14 +51,14 @@ def write_deep_reports(deep: LogAnalyzer, output_dir: Path, formats: Sequence[st
     """
     deep_alone.check_formats(formats)
     owner = ", ".join(deep.runs)
-    output_dir = claim(owner, output_dir, (pattern for name in formats for pattern in deep_alone.FILES[name]), options)
-    attempts = Attempts()
+    if files := [name for name in formats if deep_alone.FILES[name]]:
+        output_dir = claim(owner, output_dir, (pattern for name in files for pattern in deep_alone.FILES[name]), options)
+    attempts = Attempts(output_dir)
     for name in formats:
         attempts.make(name, deep_alone.write, deep, output_dir, name, options)
-    files = [name for name in formats if deep_alone.FILES[name]]
     for run in deep.runs if files and len(deep.runs) > 1 else ():
         attempts.make(f"run {run}", _deep_alone, deep.of_run(run), output_dir / safe_name(run), files, options)
-    mark(output_dir, owner, deep.recorded.sources, options, attempts)
+    mark(owner, deep.recorded.sources, options, attempts)
     return attempts
 
 
@@ -63,8 +66,11 @@ def _deep_alone(deep: LogAnalyzer, output_dir: Path, formats: Sequence[str], opt
     return write_deep_reports(deep, output_dir, formats, options).written()
 
 
-def mark(output_dir: Path, owner: str, sources: Iterable[str], options: ReportOptions, attempts: Attempts) -> None:
-    """Say in the folder whose files it holds."""
+def mark(owner: str, sources: Iterable[str], options: ReportOptions, attempts: Attempts) -> None:
+    """Say in the folder whose files it holds, if any were written; that counts as one of them."""
+    output_dir = attempts.folder
+    if output_dir is None or not attempts.paths:
+        return
     marker = {
         "run": owner,
         "log_files": list(sources),
@@ -72,7 +78,9 @@ def mark(output_dir: Path, owner: str, sources: Iterable[str], options: ReportOp
         "files": sorted(str(path.relative_to(output_dir)) for path in attempts.paths),
         "failed": [vars(failure) for failure in attempts.failures],
     }
-    (output_dir / MARKER).write_text(json.dumps(marker, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    path = output_file(output_dir, MARKER)
+    path.write_text(json.dumps(marker, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    attempts.paths.append(path)
 
 
 def identity(log: RunLog) -> str:

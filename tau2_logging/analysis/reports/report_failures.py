@@ -25,9 +25,11 @@ class Failure:
 
 
 class Attempts:
-    """What was written and what failed. A report of several files makes each with `make` and returns `written()`."""
+    """What was written and what failed. A report of several files makes each with `make` and returns `written()`. `folder`: where all of
+    an analysis went."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = folder
         self.paths: list[Path] = []
         self.failures: list[Failure] = []
 

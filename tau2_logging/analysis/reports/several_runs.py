@@ -28,13 +28,14 @@ def write_runs(log: RunLog, output_dir: Path, reports: Sequence[Report], options
     """
     analyses = [(one, gated(one, _of_run(one, options))) for one in log.by_run]
     patterns = [pattern for report in reports for pattern in report.FILES]
-    output_dir = claim(identity(log), output_dir, [*patterns, *runs_overview.FILES], options)
-    attempts = Attempts()
+    if log.rejected or patterns:
+        output_dir = claim(identity(log), output_dir, [*patterns, *runs_overview.FILES], options)
+    attempts = Attempts(output_dir)
     for name in dict.fromkeys(report.NAME for report in reports):
         attempts.make(name, runs_overview.write, log, analyses, output_dir, name, options)
     for one, own in analyses:
         attempts.make(f"run {one.run_id}", _alone, one, output_dir / run_folder(one), reports, own)
-    mark(output_dir, identity(log), log.files, options, attempts)
+    mark(identity(log), log.files, options, attempts)
     return attempts
 
 

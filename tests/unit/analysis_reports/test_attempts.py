@@ -49,7 +49,7 @@ def test_a_report_that_fails_is_named_with_its_reason_on_one_line_and_the_others
     error: Exception, log: RunLog, tmp_path: Path
 ) -> None:
     made = write_reports(log, tmp_path / "out", [report("a"), report("b", error), report("c")], ReportOptions())  # type: ignore[list-item]
-    assert [path.name for path in made.paths] == ["a.txt", "c.txt"]
+    assert [path.name for path in made.paths] == ["a.txt", "c.txt", "analysis.json"]
     assert [failure.report for failure in made.failures] == ["b"]
     assert type(error).__name__ in made.failures[0].reason
     assert "\n" not in made.failures[0].reason
