@@ -80,7 +80,8 @@ def run(name: str, quick: bool, results: Path) -> bool:
         print(f"\n== {name}", flush=True)
         done = subprocess.run([sys.executable, *words, *(short if quick else []), "--json", str(figures)], cwd=ROOT, check=False)
         if figures.exists():
-            kept = {"benchmark": name, "quick": quick, "exit_code": done.returncode, **machine(), "figures": json.loads(figures.read_text())}
+            how = {"benchmark": name, "quick": quick, "exit_code": done.returncode}
+            kept = {**how, **machine(), "figures": json.loads(figures.read_text())}
             (results / f"{name}.json").write_text(json.dumps(kept, indent=2) + "\n")
     return done.returncode == 0
 

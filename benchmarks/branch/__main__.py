@@ -1,4 +1,6 @@
-"""Planted decisive turns, found by `branch --scan`'s search in tau2 itself: `python -m benchmarks.branch [--cases N] [--budget N] [--json FILE]`.
+"""Planted decisive turns, found by `branch --scan`'s search in tau2 itself.
+
+    python -m benchmarks.branch [--cases N] [--budget N] [--json FILE]
 
 Each case is a recorded conversation of the mock domain (see `planted`). The search plays on from its turns with real runs. Printed: how
 often the turn that it names is the planted one or next to it, the simulations it used, and those of playing on from every turn 24 times;
