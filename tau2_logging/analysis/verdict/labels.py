@@ -18,16 +18,19 @@ TELLING = (
 )  # fmt: skip
 """Settings that make a run what it is, in the order in which they name it."""
 
+ORIGINS = ("branched_from", "branched_at", "rejudged_from", "replayed_from")
+"""Settings that only runs made of recorded simulations have: a run without them is another one, and none of its trials."""
+
 LONGEST = 28
 NOT_SAID = "not said"
 
 
 def differing_settings(sides: Sequence[ComparedRun]) -> dict[str, list[str | None]]:
     """Return the settings in which sides differ: name, and the value of each (None: its record does not say). What one record leaves out
-    is no difference: a results file says less than a log."""
+    is no difference, unless only runs made of others have it: a results file says less than a log."""
     names = list(dict.fromkeys([*TELLING, *(name for side in sides for name in side.settings)]))
     found = {name: [side.settings.get(name) for side in sides] for name in names}
-    return {name: values for name, values in found.items() if len({value for value in values if value is not None}) > 1}
+    return {name: values for name, values in found.items() if len({value for value in values if value is not None or name in ORIGINS}) > 1}
 
 
 def trials_of_one(sides: Sequence[ComparedRun]) -> list[ComparedRun]:
@@ -63,11 +66,13 @@ def _listed(sides: Sequence[ComparedRun]) -> str:
 
 
 def _by_settings(sides: Sequence[ComparedRun]) -> list[str]:
-    """Return names made of as few differing settings as tell all sides apart; none if settings do not."""
+    """Return names made of as few differing settings as tell all sides apart; none if settings do not. What has no arm is called as its
+    run is."""
     differing = {name: values for name, values in differing_settings(sides).items() if name in TELLING}
     columns: list[list[str]] = []
-    for values in differing.values():
-        columns.append([NOT_SAID if value is None else shown_value(value, values) for value in values])
+    for name, values in differing.items():
+        unsaid = [side.label if name == "arm" else NOT_SAID for side in sides]
+        columns.append([other if value is None else shown_value(value, values) for value, other in zip(values, unsaid, strict=True)])
         names = [cut(" ".join(parts)) for parts in zip(*columns, strict=True)]
         if len(set(names)) == len(names):
             return names

@@ -21,12 +21,24 @@ _LOGS = "tau2_*.log*"
 def read_sides(paths: Sequence[str], run: str | Sequence[str] = LATEST_OF_EACH, labels: Sequence[str] = ()) -> list[ComparedRun]:
     """Return the sides that paths hold, at least two. Raises UserError for what cannot be read or compared."""
     found = [side for path in paths for side in sides_of(named_log(path, run), path)]
+    _check_each_once(found)
     sides = trials_of_one(found)
     if len(sides) < 2:
         said = f"{', '.join(paths)}: one run with simulations, and a comparison needs two"
         raise UserError(f"{said}; name another log, results file or folder, or compare the runs of a log with --run all")
     check_same_data({side.source: side.settings for side in sides})
     return labelled(sides, labels)
+
+
+def _check_each_once(sides: Sequence[ComparedRun]) -> None:
+    """Raise UserError if a run is named twice: its simulations would count as further trials."""
+    seen: dict[tuple[Path, str, str | None], str] = {}
+    for side in sides:
+        mine = (Path(side.source).resolve(), side.run, side.settings.get("arm"))
+        if mine in seen:
+            named = f"{seen[mine]} and {side.source} are" if seen[mine] != side.source else f"{side.source} is named twice:"
+            raise UserError(f"{named} the same run, {side.run}; name each run once")
+        seen[mine] = side.source
 
 
 def check_same_data(runs: Mapping[str, Mapping[str, str]]) -> None:

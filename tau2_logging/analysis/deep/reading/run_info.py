@@ -23,10 +23,10 @@ def settings_of(info: Mapping[str, Any]) -> dict[str, Any]:
         about = info.get(name)
         about = about if isinstance(about, Mapping) else {}
         found |= {role: about.get("implementation"), f"{role}_llm": about.get("llm"), f"{role}_llm_args": _arguments(about.get("llm_args"))}
-    commit = str(info.get("git_commit") or "")[:12] or "an unknown commit"
+    commit = str(info.get("git_commit") or "unknown")[:12]  # tau2 writes "unknown" if it does not run from its repository
     found |= {name: info.get(name) for name in ("max_steps", "max_errors", "seed", "retrieval_config")}
     found["tau2_data"] = V1 if any(name in info for name in _ONLY_V1) else None
-    return {**found, "tau2_version": f"tau2 at {commit}"}
+    return {**found, "tau2_version": None if commit == "unknown" else f"tau2 at {commit}"}
 
 
 def _arguments(arguments: Any) -> str | None:

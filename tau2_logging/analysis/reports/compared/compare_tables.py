@@ -7,7 +7,7 @@ from typing import Any
 
 from tau2_logging.analysis.measures.comparison.floor import floor_sentence
 from tau2_logging.analysis.verdict.compare_sides import Comparison
-from tau2_logging.analysis.verdict.labels import NOT_SAID, cut, shown_value
+from tau2_logging.analysis.verdict.labels import NOT_SAID, ORIGINS, cut, shown_value
 from tau2_logging.analysis.verdict.pair_verdict import PairVerdict
 from tau2_logging.analysis.verdict.paired_measures import MEASURES
 from tau2_logging.analysis.verdict.sentences import points
@@ -92,9 +92,14 @@ def pair_rows(comparison: Comparison) -> Rows:
 def setting_rows(comparison: Comparison) -> Rows:
     """Return the settings that differ, with the value of each side."""
     return [
-        (cut(name), *(NOT_SAID if value is None else cut(shown_value(value, values), 200) for value in values))
+        (cut(name), *(_unsaid(name) if value is None else cut(shown_value(value, values), 200) for value in values))
         for name, values in comparison.settings.items()
     ]
+
+
+def _unsaid(name: str) -> str:
+    """Return what a side without this setting shows: what only some runs have is absent, and not left out of the record."""
+    return ABSENT if name in ("arm", *ORIGINS) else NOT_SAID
 
 
 def letter(comparison: Comparison, side: ComparedRun) -> str:
@@ -163,8 +168,14 @@ def left_out(pair: PairVerdict) -> Iterator[str]:
     ):  # fmt: skip
         if tasks:
             listed = ", ".join(task for _, task in tasks[:5])
-            yield f"Left out: {len(tasks)} task(s) {words}: {listed}{', ...' if len(tasks) > 5 else ''}."
+            more = f" and {len(tasks) - 5} more" if len(tasks) > 5 else ""
+            yield f"Left out: {_counted(len(tasks), 'task')} {words}: {listed}{more}."
     if without := len(matching.both) - pair.tasks:
-        yield f"Left out: {without} task(s) without any score in one of the runs."
-    if any(pair.unscored):
-        yield f"Without a score: {pair.unscored[0]} simulation(s) of {pair.a.label}, {pair.unscored[1]} of {pair.b.label}."
+        yield f"Left out: {_counted(without, 'task')} without any score in one of the runs."
+    unscored = [f"{_counted(n, 'simulation')} of {side.label}" for n, side in zip(pair.unscored, (pair.a, pair.b), strict=True) if n]
+    if unscored:
+        yield f"Without a score: {', '.join(unscored)}."
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
