@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tau2_logging.events.secrets.masking import mask_text
+
 
 @dataclass(frozen=True)
 class FindingKind:
@@ -50,10 +52,13 @@ KINDS = {
 
 @dataclass(frozen=True)
 class AuditFinding:
-    """A finding of a task; `evidence` is the call, the text or the message that shows it."""
+    """A finding of a task; `evidence` is the call, the text or the message that shows it, its credentials masked: every file shows it."""
 
     kind: str
     evidence: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "evidence", mask_text(self.evidence))
 
     @property
     def unsound(self) -> bool:

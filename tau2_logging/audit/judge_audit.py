@@ -11,6 +11,7 @@ from tau2_logging.analysis.deep.attribution.rules.judge_rules import contradicts
 from tau2_logging.audit.judge_questions import JudgeQuestion, judge_questions, sentences_of
 from tau2_logging.audit.task_audit import reference_calls
 from tau2_logging.errors import UserError
+from tau2_logging.events.secrets.masking import mask_text, masked_start
 from tau2_logging.runner.asked_judge import AskedJudge, JudgeAnswer, JudgeVerdict
 from tau2_logging.runner.harness.conversation_replay import ConversationReplay
 
@@ -55,9 +56,9 @@ class JudgeAudit:
             self.against_own_words += own
             if name != RIGHT or own:
                 self.wrong.append({
-                    "task": task, "conversation": question.kind, "assertion": assertion, "expected": expected,
+                    "task": task, "conversation": question.kind, "assertion": mask_text(assertion), "expected": expected,
                     "verdict": None if verdict is None else verdict.met, "found": name if name != RIGHT else "against_own_words",
-                    "reason": (answer.problem if verdict is None else verdict.reason)[:_LONGEST],
+                    "reason": masked_start(answer.problem if verdict is None else verdict.reason, _LONGEST),
                 })  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.errors import UserError
+from tau2_logging.events.secrets.masking import mask
 from tau2_logging.events.task_hash import task_hash
 
 PARTS = {
@@ -53,7 +54,7 @@ class Edition:
 
 @dataclass(frozen=True)
 class TaskChange:
-    """A task of both editions; `parts`: what differs, as (here, there)."""
+    """A task of both editions; `parts`: what differs, as (here, there), credentials masked."""
 
     task: str
     parts: Mapping[str, tuple[Any, Any]]
@@ -139,9 +140,9 @@ def changes(here: Edition, there: Edition) -> Iterator[DomainChanges]:
             yield DomainChanges(domain, 0, [], [str(task["id"]) for task in tasks], [])
 
 
-def _parts(here: Mapping[str, Any], there: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    pairs = {name: (_part(here, name), _part(there, name)) for name in PARTS}
-    return {name: pair for name, pair in pairs.items() if task_hash({"it": pair[0]}) != task_hash({"it": pair[1]})}
+def _parts(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    pairs = {name: (_part(one, name), _part(other, name)) for name in PARTS}
+    return {name: (mask(here), mask(there)) for name, (here, there) in pairs.items() if task_hash({"it": here}) != task_hash({"it": there})}
 
 
 def _part(task: Mapping[str, Any], name: str) -> Any:
