@@ -63,6 +63,11 @@ def count(value: Any) -> str:
     return f"{int(value):,}" if abs(value) < _HUGE else f"{value:.3g}"
 
 
+def plural(n: int, what: str) -> str:
+    """Return `1 task`, `1,024 tasks`: how many of what, named in the singular."""
+    return f"{n:,} {what}{'' if n == 1 else 's'}"
+
+
 def short_count(value: Any) -> str:
     """Return `950`, `12.3k`, `4.5M`: three significant digits, if there is little room."""
     if is_unknown(value):

@@ -25,7 +25,8 @@ from tau2_logging.analysis.reports.console import watch
 from tau2_logging.analysis.reports.output import write_deep_reports, write_reports
 from tau2_logging.analysis.reports.report_failures import Attempts, reason
 from tau2_logging.analysis.reports.report_options import ReportOptions
-from tau2_logging.analysis.reports.text.sections import GROUPS, gate_values
+from tau2_logging.analysis.reports.text.sections.gate_sections import gate_values
+from tau2_logging.analysis.reports.text.sections.groups import GROUPS
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.browser import open_made
 from tau2_logging.deferred import deferred
@@ -33,6 +34,7 @@ from tau2_logging.errors import Tau2LoggingError, UserError
 from tau2_logging.invocation import ANALYZE, COMPARE, command, program
 from tau2_logging.logger.content.command_line import argv_words
 from tau2_logging.soundness.audited_tasks import Audits, audits_named
+from tau2_logging.units import plural
 
 if TYPE_CHECKING:
     from tau2_logging.analysis import recordings as recorded_runs
@@ -207,7 +209,8 @@ def _say_refused(deep: LogAnalyzer) -> None:
     if refused:
         first = refused[0]
         print(
-            f"warning: {len(refused):,} line(s) could not be read, the first is {first.file}:{first.line}: {first.reason}", file=sys.stderr
+            f"warning: {plural(len(refused), 'line')} could not be read, the first is {first.file}:{first.line}: {first.reason}",
+            file=sys.stderr,
         )
 
 
@@ -387,8 +390,8 @@ def _say(log: RunLog, made: Attempts) -> None:
     if log.rejected:
         first = log.rejected[0]
         print(
-            f"warning: {log.rejected_count:,} line(s) or value(s) could not be read, the first is "
-            f"{first.file}:{first.line}: {first.reason}; "
+            f"warning: {log.rejected_count:,} {'line or value' if log.rejected_count == 1 else 'lines or values'} could not be read, "
+            f"the first is {first.file}:{first.line}: {first.reason}; "
             f"see {made.folder}/rejected_lines.txt",
             file=sys.stderr,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tau2_logging.command_parser import CommandParser
 from tau2_logging.invocation import RENTAL, command, program
 from tau2_logging.leaving import carry_out
+from tau2_logging.units import plural
 
 if TYPE_CHECKING:
     from tau2_logging.models.rental.task_files import CheckResult, Rendered
@@ -108,7 +109,7 @@ def _show_verdict(verdict: CheckResult, file: str) -> int:
         print(f"warning: {text}", file=sys.stderr)
     for text in verdict.errors:
         print(f"error: {text}", file=sys.stderr)
-    print(f"{file}: {len(verdict.errors)} error(s), {len(verdict.warnings)} warning(s) by {verdict.by}")
+    print(f"{file}: {plural(len(verdict.errors), 'error')}, {plural(len(verdict.warnings), 'warning')} by {verdict.by}")
     return 2 if verdict.errors else 0
 
 

@@ -14,7 +14,7 @@ from tau2_logging.analysis.reports.console import console, show
 from tau2_logging.analysis.reports.html import page
 from tau2_logging.analysis.reports.html.table_data import kind_of, label_of, table_data
 from tau2_logging.analysis.reports.text.plain import plain, records
-from tau2_logging.analysis.reports.text.sections import Section, long_text
+from tau2_logging.analysis.reports.text.sections.section import Section, long_text
 from tau2_logging.errors import UserError
 from tau2_logging.events.domain_label import arm_label
 from tau2_logging.experiments.analysis import Findings, Table

@@ -47,7 +47,7 @@ def test_a_file_that_was_rendered_is_valid(tmp_path: Path, capsys: pytest.Captur
     assert outcome(capsys, *RENDER, "-o", file)[:2] == (0, f"written to {file}\n")
     code, out, err = outcome(capsys, "validate", file)
     assert (code, err) == (0, "")
-    assert out.startswith(f"{file}: 0 error(s), 0 warning(s) by ")
+    assert out.startswith(f"{file}: 0 errors, 0 warnings by ")
 
 
 def test_what_the_cost_limit_does_not_hold_for_is_said_at_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -61,7 +61,7 @@ def test_errors_are_one_line_each_and_warnings_stand_apart(tmp_path: Path, capsy
     code, out, err = outcome(capsys, "validate", str(file))
     assert code == 2
     assert [line.partition(":")[0] for line in err.splitlines()] == ["warning", "error", "error"]
-    assert "2 error(s), 1 warning(s)" in out
+    assert "2 errors, 1 warning" in out
 
 
 @pytest.mark.parametrize(

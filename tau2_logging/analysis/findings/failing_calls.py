@@ -8,11 +8,11 @@ import pandas as pd
 import polars as pl
 
 from tau2_logging.analysis.findings.finding import TOUCHED, Finding, Proof
-from tau2_logging.analysis.findings.run_facts import RunFacts, line_names, plural, short, simulation_names
+from tau2_logging.analysis.findings.run_facts import RunFacts, line_names, short, simulation_names
 from tau2_logging.analysis.tables.simulations import KEY
 from tau2_logging.events import MODEL_CALL_TYPES
 from tau2_logging.statistics.intervals import wilson
-from tau2_logging.units import share
+from tau2_logging.units import plural, share
 
 LEAST_FAILED = 5
 LEAST_TOOL_SHARE, LEAST_MODEL_SHARE = 0.1, 0.01

@@ -122,8 +122,3 @@ def listed(names: Iterable[Any], most: int = 5) -> str:
     found = [short(name) for name in names]
     more = f" and {len(found) - most:,} more" if len(found) > most else ""
     return ", ".join(found[:most]) + more
-
-
-def plural(number: int, word: str) -> str:
-    """Return `1 task`, `12 tasks`."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.findings.finding import SIMULATIONS, TOUCHED, Finding, Proof, Saving
-from tau2_logging.analysis.findings.run_facts import RunFacts, listed, plural, simulation_names
+from tau2_logging.analysis.findings.run_facts import RunFacts, listed, simulation_names
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import solved
 from tau2_logging.analysis.tables.task_outcomes import task_outcomes
-from tau2_logging.units import share
+from tau2_logging.units import plural, share
 
 LEAST_TASKS = 5
 """With fewer tasks that have a reward, nothing is told of tasks."""

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.findings.finding import SIMULATIONS, TIME, Finding, Proof, Saving
-from tau2_logging.analysis.findings.run_facts import RunFacts, plural, short, simulation_names
+from tau2_logging.analysis.findings.run_facts import RunFacts, short, simulation_names
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY, UNKNOWN, score
-from tau2_logging.units import duration
+from tau2_logging.units import duration, plural
 
 _HOW = {"error": "ended in error", "timeout": "timed out", "unfinished": "never ended", "ok": "had no reward"}
 TIMEOUT = "timeout"

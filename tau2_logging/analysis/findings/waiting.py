@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 
 from tau2_logging.analysis.findings.finding import TIME, Finding, Proof, Saving
-from tau2_logging.analysis.findings.run_facts import RunFacts, line_names, listed, plural, short, simulation_names
+from tau2_logging.analysis.findings.run_facts import RunFacts, line_names, listed, short, simulation_names
 from tau2_logging.analysis.measures.servers.queue_by_load import LEAST_SHARE, queue_by_load, queues_from
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY
-from tau2_logging.units import duration, share
+from tau2_logging.units import duration, plural, share
 
 LEAST_CALLS = 20
 """Fewer model calls are not told about."""

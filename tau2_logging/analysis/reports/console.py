@@ -15,10 +15,11 @@ from rich.text import Text
 
 from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.text.answer import answer, record_answer
-from tau2_logging.analysis.reports.text.deep_sections import brief_sections
 from tau2_logging.analysis.reports.text.finding_lines import HEADING
 from tau2_logging.analysis.reports.text.fitting import fitted, is_prose
-from tau2_logging.analysis.reports.text.sections import DEEP, Section, all_sections
+from tau2_logging.analysis.reports.text.sections.deep_sections import brief_sections
+from tau2_logging.analysis.reports.text.sections.groups import DEEP, all_sections
+from tau2_logging.analysis.reports.text.sections.section import Section
 from tau2_logging.analysis.reports.text.what_if_lines import REASONS, WHAT_IF, what_if_lines
 from tau2_logging.errors import UserError
 

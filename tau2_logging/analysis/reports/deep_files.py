@@ -9,9 +9,9 @@ from typing import Any
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.deep.table_kinds import GROUPS
 from tau2_logging.analysis.reports.report_options import output_file
-from tau2_logging.analysis.reports.text.deep_sections import as_section
 from tau2_logging.analysis.reports.text.markdown_table import as_markdown, escape
 from tau2_logging.analysis.reports.text.plain import plain, records
+from tau2_logging.analysis.reports.text.sections.deep_sections import as_section
 
 JSON_FILE, MARKDOWN_FILE, CSV_FILES = "deep.json", "deep.md", "deep_*.csv"
 SCHEMA_VERSION = 1

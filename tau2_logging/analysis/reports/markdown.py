@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.report_failures import Attempts
 from tau2_logging.analysis.reports.report_options import output_file
-from tau2_logging.analysis.reports.text.deep_sections import brief_sections
 from tau2_logging.analysis.reports.text.finding_lines import findings_as_markdown
 from tau2_logging.analysis.reports.text.markdown_table import as_markdown, escape
-from tau2_logging.analysis.reports.text.sections import all_sections, cost_sections, names
+from tau2_logging.analysis.reports.text.sections.cost_sections import cost_sections
+from tau2_logging.analysis.reports.text.sections.deep_sections import brief_sections
+from tau2_logging.analysis.reports.text.sections.groups import all_sections
+from tau2_logging.analysis.reports.text.sections.section import names
 from tau2_logging.analysis.reports.text.what_if_lines import what_if_as_markdown
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ class ReportOptions:
     again. `deep`: the deep analysis of the same simulations, None if it was not asked for. `experiment`: what the page of an experiment
     shows (see
     `reports/html/assets/experiment.js`), None for a run that is none. `tables`: groups of tables that the terminal shows instead of
-    the answer on one screen (see `text.sections.GROUPS`). `content`: whether report.html holds the conversations. `events_csv`: whether the
+    the answer on one screen (see `text.sections.groups`). `content`: whether report.html holds the conversations. `events_csv`: whether the
     CSV files are to hold the events themselves, too.
     """
 

@@ -17,11 +17,14 @@ from tau2_logging.analysis.reports.html.table_data import table_data
 from tau2_logging.analysis.reports.report_options import output_file
 from tau2_logging.analysis.reports.runs_table import FILE, runs_table
 from tau2_logging.analysis.reports.stats_json import SCHEMA_VERSION, statistics
-from tau2_logging.analysis.reports.text.deep_sections import brief_sections
 from tau2_logging.analysis.reports.text.finding_lines import findings_as_markdown
 from tau2_logging.analysis.reports.text.markdown_table import as_markdown
 from tau2_logging.analysis.reports.text.plain import plain
-from tau2_logging.analysis.reports.text.sections import Section, Show, cost_sections, latency_sections, outcome, section, text
+from tau2_logging.analysis.reports.text.sections.cost_sections import cost_sections
+from tau2_logging.analysis.reports.text.sections.deep_sections import brief_sections
+from tau2_logging.analysis.reports.text.sections.latency_sections import latency_sections
+from tau2_logging.analysis.reports.text.sections.run_sections import outcome
+from tau2_logging.analysis.reports.text.sections.section import Section, Show, section, text
 from tau2_logging.units import count, duration, money
 
 if TYPE_CHECKING:

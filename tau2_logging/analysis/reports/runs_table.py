@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from tau2_logging.analysis.measures.comparison.pooling import run_settings
 from tau2_logging.analysis.measures.run_totals import totals_of
 from tau2_logging.analysis.reports.text.names import run_folder
-from tau2_logging.analysis.reports.text.sections import names
+from tau2_logging.analysis.reports.text.sections.section import names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,6 +10,7 @@ from typing import Any
 
 from tau2_logging.analysis.verdict.sides import ComparedRun, merged
 from tau2_logging.errors import UserError
+from tau2_logging.units import plural
 
 TELLING = (
     "arm", "agent", "agent_llm", "agent_args", "agent_llm_args", "experts", "expert_mode", "expert_args", "user", "user_llm",
@@ -54,7 +55,7 @@ def _alike(one: ComparedRun, other: ComparedRun) -> bool:
 def labelled(sides: Sequence[ComparedRun], names: Sequence[str] = ()) -> list[ComparedRun]:
     """Return the sides under names of their own: those given, else what differs, else what they were called. Raises UserError."""
     if names and len(names) != len(sides):
-        raise UserError(f"--labels gives {len(names)} name(s) for {len(sides)} run(s); give one for each: {_listed(sides)}")
+        raise UserError(f"--labels gives {plural(len(names), 'name')} for {plural(len(sides), 'run')}; give one for each: {_listed(sides)}")
     if names and len(set(names)) < len(names):
         raise UserError(f"--labels gives the same name twice: {', '.join(names)}; give each run a name of its own")
     found = list(names) or _by_settings(sides) or _by_source(sides)

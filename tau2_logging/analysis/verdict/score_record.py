@@ -15,6 +15,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.statistics.intervals import CONFIDENCE, rate_of
 from tau2_logging.statistics.pass_k import mean_pass_hat
 from tau2_logging.statistics.score import is_solved
+from tau2_logging.units import plural
 
 SCHEMA_VERSION = "0.3.0"
 _NOT_KNOWN = {"deployment_type": "unknown", "model_availability": "unknown"}
@@ -83,7 +84,7 @@ def _source() -> Json:
 
 def _metric(k: int) -> Json:
     return {
-        "evaluation_description": f"mean over tasks of the chance that all of {k} trial(s) have full reward",
+        "evaluation_description": f"mean over tasks of the chance that all of {plural(k, 'trial')} have full reward",
         "metric_id": "pass_hat_k", "metric_name": f"pass^{k}", "metric_kind": "pass_rate", "metric_unit": "proportion",
         "metric_parameters": {"k": k}, "lower_is_better": False, "score_type": "continuous", "min_score": 0, "max_score": 1,
     }  # fmt: skip

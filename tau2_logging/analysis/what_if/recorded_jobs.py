@@ -15,8 +15,9 @@ from tau2_logging.analysis.tables.columns import as_floats, numbers
 from tau2_logging.analysis.tables.lanes import pack
 from tau2_logging.analysis.what_if.recorded_calls import judged_moments, placed_calls, placed_waits
 from tau2_logging.analysis.what_if.schedule import Job, Pool, Stage, Visit
-from tau2_logging.analysis.what_if.server_capacity import Measured, measure, requests
+from tau2_logging.analysis.what_if.server_capacity import Measured, measure
 from tau2_logging.analysis.what_if.stations import Capacity, served_from, work_of
+from tau2_logging.units import plural
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
@@ -115,7 +116,8 @@ def _server(log: LogData, name: str, calls: pd.DataFrame, slots: int | None) -> 
     measured = measure(log, name, calls)
     if slots is None or measured.capacity.slots is not None:
         return measured
-    return Measured(replace(measured.capacity, slots=slots), measured.outside_ms, f"{requests(slots)} at a time, as --what-if says")
+    told = f"{plural(slots, 'request')} at a time, as --what-if says"
+    return Measured(replace(measured.capacity, slots=slots), measured.outside_ms, told)
 
 
 def _at_servers(calls: pd.DataFrame, servers: Mapping[str, Measured]) -> pd.DataFrame:

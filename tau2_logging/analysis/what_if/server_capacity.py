@@ -11,7 +11,7 @@ import pandas as pd
 from tau2_logging.analysis.measures.servers.server_load import server_table
 from tau2_logging.analysis.tables.columns import numbers
 from tau2_logging.analysis.what_if.stations import Capacity, served_from, work_of
-from tau2_logging.units import duration
+from tau2_logging.units import duration, plural
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
@@ -88,7 +88,7 @@ def _peak(calls: pd.DataFrame, ends: Any) -> int:
 def _inferred(capacity: Capacity, calls: pd.DataFrame) -> str:
     how = f"inferred from the durations of {len(calls):,} calls by how many were in flight"
     if capacity.slots is not None:
-        return f"{requests(capacity.slots)} at a time, {how}"
+        return f"{plural(capacity.slots, 'request')} at a time, {how}"
     return f"no limit of requests{_slower(capacity)}, {how}"
 
 
@@ -114,7 +114,7 @@ def _told_slots(log: LogData, name: str, calls: pd.DataFrame) -> tuple[int | Non
     """Return (requests at a time, how that is known); no source if the server told nothing."""
     found = _queued_at(calls)
     if found is not None:
-        return found, f"{requests(found)} at a time: so many ran whenever another one queued, by the server's own times of its calls"
+        return found, f"{plural(found, 'request')} at a time: so many ran whenever another queued, by the server's own times of its calls"
     samples = log.select(["endpoint", "running", "waiting"], types=["server_metrics"])
     samples = samples[samples["endpoint"] == name]
     running, waiting = numbers(samples, "running"), numbers(samples, "waiting")
@@ -128,7 +128,7 @@ def _told_slots(log: LogData, name: str, calls: pd.DataFrame) -> tuple[int | Non
     if full.sum() >= _FULL_SAMPLES and full.mean() >= _FULL_SHARE:
         return int(
             top
-        ), f"{requests(int(top))} at a time, by its own metrics ({full.sum()} samples with {top:.0f} running and others waiting)"
+        ), f"{plural(int(top), 'request')} at a time, by its own metrics ({full.sum()} samples with {top:.0f} running and others waiting)"
     return None, f"no queue in its own metrics, with up to {top:.0f} running"
 
 
@@ -180,11 +180,6 @@ def _likelihood(calls: pd.DataFrame, ends: Any, capacity: Capacity) -> float:
     moved = length > 0
     speeds = np.log(np.maximum(work[moved] / length[moved], 1e-9))
     return float(speeds.sum() - len(work) * np.log(np.mean(np.abs(left)) + 1e-3))
-
-
-def requests(number: int) -> str:
-    """Return `1 request`, `2 requests`."""
-    return f"{number:,} request{'s' * (number != 1)}"
 
 
 def told_text(ms: float) -> str:

@@ -20,6 +20,7 @@ from tau2_logging.models.servers import supervisor
 from tau2_logging.models.servers.address import Address
 from tau2_logging.models.servers.families import family_of
 from tau2_logging.models.servers.server_settings import ModelServerSettings
+from tau2_logging.units import plural
 
 HOST = "127.0.0.1"
 GRACE_S = 10.0
@@ -86,7 +87,8 @@ def gpu_groups(settings: ModelServerSettings, environ: Mapping[str, str]) -> lis
     if len(ids) < size * servers:
         source = "--gpu-ids" if settings.gpu_ids else "CUDA_VISIBLE_DEVICES"
         raise UserError(
-            f"{servers} server(s) of {size} GPU(s) need {size * servers} GPUs, and {source} names {len(ids)} ({','.join(ids)}); "
+            f"{plural(servers, 'server')} of {plural(size, 'GPU')} need {plural(size * servers, 'GPU')}, "
+            f"and {source} names {len(ids)} ({','.join(ids)}); "
             "name more, or ask for less with --num-servers or --tensor-parallel"
         )
     return [",".join(ids[at * size : (at + 1) * size]) for at in range(servers)]

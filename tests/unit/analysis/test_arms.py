@@ -16,7 +16,7 @@ from tau2_logging.analysis.measures.comparison.arms import arms_table
 from tau2_logging.analysis.reports import load_report
 from tau2_logging.analysis.reports.html.deep import tiles
 from tau2_logging.analysis.reports.output import write_reports
-from tau2_logging.analysis.reports.text.sections import all_sections
+from tau2_logging.analysis.reports.text.sections.groups import all_sections
 from tests.support.recordings import results, simulation, task
 from tests.support.recordings import write as write_results
 from tests.support.report_samples import Sample, write

@@ -18,7 +18,7 @@ from tau2_logging.analysis.measures.gates import as_rows, check, parse_objective
 from tau2_logging.analysis.measures.percentiles import percentile
 from tau2_logging.analysis.measures.time_budget import KINDS_OF_TIME, total_budget
 from tau2_logging.analysis.reports.report_options import ReportOptions
-from tau2_logging.analysis.reports.text.sections import all_sections
+from tau2_logging.analysis.reports.text.sections.groups import all_sections
 from tau2_logging.errors import UserError
 from tau2_logging.events import decode
 from tests.support.by_hand_times import calls as calls_of

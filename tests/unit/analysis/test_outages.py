@@ -11,7 +11,7 @@ import pytest
 from tau2_logging.analysis import RunLog, load_log
 from tau2_logging.analysis.reports import csv_tables, markdown, stats_json
 from tau2_logging.analysis.reports.report_options import ReportOptions
-from tau2_logging.analysis.reports.text.sections import all_sections
+from tau2_logging.analysis.reports.text.sections.groups import all_sections
 from tau2_logging.events import Event
 from tests.unit.analysis.samples import event, llm, log_of, simulation, write
 

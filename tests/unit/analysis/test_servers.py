@@ -11,7 +11,7 @@ import pytest
 
 from tau2_logging.analysis import ReportOptions
 from tau2_logging.analysis.measures.servers.server_load import increase
-from tau2_logging.analysis.reports.text.sections import all_sections
+from tau2_logging.analysis.reports.text.sections.groups import all_sections
 from tau2_logging.events import Event
 from tests.unit.analysis.samples import event, llm, log_of, simulation
 

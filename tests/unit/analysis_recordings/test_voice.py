@@ -15,7 +15,7 @@ from tau2_logging.analysis.recordings import load_results
 from tau2_logging.analysis.reports.html.content import report_data
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.reports.text.answer import answer
-from tau2_logging.analysis.reports.text.sections import all_sections
+from tau2_logging.analysis.reports.text.sections.groups import all_sections
 from tau2_logging.analysis.run_log import RunLog
 from tests.support.recordings import BEGAN, messages, results, task, write
 from tests.support.recordings import simulation as text_simulation

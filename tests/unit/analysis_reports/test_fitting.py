@@ -11,7 +11,7 @@ from rich.console import Console
 
 from tau2_logging.analysis.reports.console import console, show
 from tau2_logging.analysis.reports.text.fitting import LEAST_COLUMNS, fitted
-from tau2_logging.analysis.reports.text.sections import Section
+from tau2_logging.analysis.reports.text.sections.section import Section
 
 CELL = st.text("abc0123456789._/-", min_size=1, max_size=14)
 COLUMNS = ["type", "n", "std", "p50", "p95", "total", "share", "model or function"]

@@ -20,7 +20,7 @@ from tau2_logging.analysis.reports import console, csv_tables, markdown, perfett
 from tau2_logging.analysis.reports.html import page
 from tau2_logging.analysis.reports.html.run_data import run_data
 from tau2_logging.analysis.reports.pictures.overview import overview, time_by_kind
-from tau2_logging.analysis.reports.text.sections import all_sections
+from tau2_logging.analysis.reports.text.sections.groups import all_sections
 from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.events import MODEL_CALL_TYPES, Event, decode
 from tau2_logging.units import duration, money

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tau2_logging.errors import UserError
+from tau2_logging.units import plural
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.tables.log_data import LogData
@@ -76,7 +77,7 @@ def check_alike(runs: Sequence[RunIdentity]) -> None:
     reasons = [f"{name} ({_values(runs, values)})" for name, values in setting_differences(runs, MAY_DIFFER).items()]
     if tasks := changed_tasks(runs):
         more = ", ..." if len(tasks) > _MOST_NAMED else ""
-        reasons.append(f"the text of {len(tasks)} task(s) ({', '.join(tasks[:_MOST_NAMED])}{more})")
+        reasons.append(f"the text of {plural(len(tasks), 'task')} ({', '.join(tasks[:_MOST_NAMED])}{more})")
     if reasons:
         raise UserError(f"these runs cannot be pooled, they differ in {'; '.join(reasons)}. Omit --pool: each run is then shown separately")
 

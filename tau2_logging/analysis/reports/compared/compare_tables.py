@@ -13,7 +13,7 @@ from tau2_logging.analysis.verdict.paired_measures import MEASURES
 from tau2_logging.analysis.verdict.sentences import points
 from tau2_logging.analysis.verdict.sides import ComparedRun
 from tau2_logging.analysis.verdict.success import ALL_FAILED
-from tau2_logging.units import ABSENT, duration, is_unknown, money, number, share
+from tau2_logging.units import ABSENT, duration, is_unknown, money, number, plural, share
 
 Rows = Sequence[Sequence[str]]
 PAIR_HEAD = ("", "tasks", "success", "was", "difference, points", "p", "cost", "outcome")
@@ -169,13 +169,9 @@ def left_out(pair: PairVerdict) -> Iterator[str]:
         if tasks:
             listed = ", ".join(task for _, task in tasks[:5])
             more = f" and {len(tasks) - 5} more" if len(tasks) > 5 else ""
-            yield f"Left out: {_counted(len(tasks), 'task')} {words}: {listed}{more}."
+            yield f"Left out: {plural(len(tasks), 'task')} {words}: {listed}{more}."
     if without := len(matching.both) - pair.tasks:
-        yield f"Left out: {_counted(without, 'task')} without any score in one of the runs."
-    unscored = [f"{_counted(n, 'simulation')} of {side.label}" for n, side in zip(pair.unscored, (pair.a, pair.b), strict=True) if n]
+        yield f"Left out: {plural(without, 'task')} without any score in one of the runs."
+    unscored = [f"{plural(n, 'simulation')} of {side.label}" for n, side in zip(pair.unscored, (pair.a, pair.b), strict=True) if n]
     if unscored:
         yield f"Without a score: {', '.join(unscored)}."
-
-
-def _counted(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

@@ -25,7 +25,7 @@ from tau2_logging.analysis.reports.pictures.distributions import (
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.reports.text.finding_lines import shown_findings
 from tau2_logging.analysis.reports.text.names import heading
-from tau2_logging.analysis.reports.text.sections import names
+from tau2_logging.analysis.reports.text.sections.section import names
 from tau2_logging.analysis.tables.columns import numbers
 from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.analysis.timeline.timeline import Timeline

@@ -13,7 +13,8 @@ from tau2_logging.analysis.reports.pictures.axis import on_axis, time_steps
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS, colors
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.reports.text.names import heading
-from tau2_logging.analysis.reports.text.sections import Section, all_sections
+from tau2_logging.analysis.reports.text.sections.groups import all_sections
+from tau2_logging.analysis.reports.text.sections.section import Section
 from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.analysis.timeline.queries import chosen, label, slots
 from tau2_logging.analysis.timeline.timeline import Timeline

@@ -16,21 +16,18 @@ from tau2_logging.analysis.measures.latency import METRIC_NOTES, SHARE_NOTE, sho
 from tau2_logging.analysis.measures.servers.server_load import LOAD_COLUMNS, TIME_COLUMNS
 from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports.html.table_data import Rows, Table, counted_rows, table_data
-from tau2_logging.analysis.reports.text.sections import (
-    ARMS_NOTE,
-    BUDGET_NOTE,
+from tau2_logging.analysis.reports.text.sections.latency_sections import SEARCHES_NOTE
+from tau2_logging.analysis.reports.text.sections.run_sections import ARMS_NOTE
+from tau2_logging.analysis.reports.text.sections.server_sections import SERVER_NOTE, WAITING_NOTE
+from tau2_logging.analysis.reports.text.sections.time_sections import BUDGET_NOTE, WORKER_NOTE, chain_note
+from tau2_logging.analysis.reports.text.sections.trouble_sections import (
     DOCUMENTS_NOTE,
     OUTAGES_NOTE,
     PROMPTS_NOTE,
     RECOVERY_NOTE,
-    SEARCHES_NOTE,
-    SERVER_NOTE,
-    WAITING_NOTE,
     WAITS_NOTE,
-    WORKER_NOTE,
-    chain_note,
 )
-from tau2_logging.analysis.reports.text.voice_columns import VOICE_TABLES
+from tau2_logging.analysis.reports.text.sections.voice_columns import VOICE_TABLES
 from tau2_logging.analysis.timeline.timeline import Timeline
 from tau2_logging.units import duration, money, share
 

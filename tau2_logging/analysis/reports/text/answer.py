@@ -21,7 +21,7 @@ from tau2_logging.deferred import deferred
 from tau2_logging.events.roles import BY_NAME
 from tau2_logging.statistics.pass_k import pass_hat_k
 from tau2_logging.statistics.score import Score, is_solved, score_of
-from tau2_logging.units import duration, is_unknown, money, share
+from tau2_logging.units import duration, is_unknown, money, plural, share
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer, root_causes
@@ -66,7 +66,7 @@ def record_answer(deep: LogAnalyzer, width: int) -> list[str]:
     """Return the same of results files alone, run by run; times are not known."""
     runs = [deep] if deep.pooled or len(deep.runs) < 2 else [deep.of_run(run) for run in deep.runs]
     shown = [line for one in runs[:_MOST_RUNS] for line in (*_run_of_record(one, width), "")]
-    more = [f"{len(runs) - _MOST_RUNS:,} more run(s) are in deep.md and report.html.", ""] if len(runs) > _MOST_RUNS else []
+    more = [f"{plural(len(runs) - _MOST_RUNS, 'more run')} in deep.md and report.html.", ""] if len(runs) > _MOST_RUNS else []
     return [*shown, *more, *(line for note in deep.notes for line in _wrapped(f"Note: {note.rstrip('.')}.", width))]
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tau2_logging.analysis.reports.text.sections import Section
+from tau2_logging.analysis.reports.text.sections.section import Section
+from tau2_logging.units import plural
 
 FIRST_TO_GO = (
     "std", "min", "p90", "p99", "untimed", "max", "timed", "share", "x median", "file", "attempts", "tasks", "of simulations", "p50",
@@ -34,7 +35,7 @@ def fitted(section: Section, width: int) -> Section:
     if _width(section, kept) > width:
         return _blocks(section)
     left_out = len(section.columns) - len(kept)
-    note = f"{left_out} more column(s) on a wider terminal and in the files. {section.note}".rstrip() if left_out else section.note
+    note = f"{plural(left_out, 'more column')} on a wider terminal and in the files. {section.note}".rstrip() if left_out else section.note
     rows = [[row[at] for at in kept] for row in section.rows]
     return replace(section, columns=[section.columns[at] for at in kept], rows=rows, note=note)
 

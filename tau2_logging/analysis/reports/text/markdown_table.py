@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tau2_logging.analysis.reports.text.sections import Section
+from tau2_logging.analysis.reports.text.sections.section import Section
 
 _ESCAPED = str.maketrans({letter: f"\\{letter}" for letter in "\\`*_{}[]<>#|~"})
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from tau2_logging.analysis.reports.html.table_data import kind_of, label_of
-from tau2_logging.analysis.reports.text.sections import Section, Show, long_text, section
+from tau2_logging.analysis.reports.text.sections.section import Section, Show, long_text, section
 from tau2_logging.units import ABSENT, count, is_unknown, milliseconds, money, number, share
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""The tables of a run as text: a module a subject, put together in `groups`."""
