@@ -1,7 +1,7 @@
 """How often the rules that say whose fault a failure is are right.
 
 python -m benchmarks.attribution scripted [--trials 4] [--tasks N] [--json FILE]  scripted simulations with known culprits
-python -m benchmarks.attribution public FOLDER [--write|--held-out]                labelled public results files, which lie in FOLDER
+python -m benchmarks.attribution public FOLDER [--write|--held-out]                labeled public results files, which lie in FOLDER
 python -m benchmarks.attribution first                                             what was said of held-out labels before rules were mended
 """
 

@@ -1,4 +1,4 @@
-"""The rules on the labelled public results files: `python -m benchmarks.attribution public FOLDER`.
+"""The rules on the labeled public results files: `python -m benchmarks.attribution public FOLDER`.
 
 Prints precision and share found of each fault, and each rule's precision. With `--held-out` it takes the labels that no rule was written
 on when they were made; `python -m benchmarks.attribution first` prints what was said of those the first time. With `--write` it keeps
@@ -74,7 +74,7 @@ def tell(labels: Sequence[Row], decided: Iterable[Row]) -> None:
         right = table[fault, fault]
         said, meant = (sum(number for pair, number in table.items() if pair[at] == fault) for at in (1, 0))
         print(
-            f"{fault:14} said {said:3}, right {right:3}, labelled {meant:3}; precision {_share(right, said)}, found {_share(right, meant)}"
+            f"{fault:14} said {said:3}, right {right:3}, labeled {meant:3}; precision {_share(right, said)}, found {_share(right, meant)}"
         )
     turns = list(_turns(labels, decided))
     print(f"turn: of {len(turns)} right decisions {turns.count(0)} exact, {sum(far <= 2 for far in turns)} within two messages")
@@ -92,8 +92,8 @@ def _share(part: int, whole: int) -> str:
 def measure(folder: Path, write: bool, held_out: bool = False) -> None:
     """Print how the rules agree with the labels, or with those that no rule was written on, as far as their files lie in the folder."""
     labels = [row for row in rows_of("held_out.jsonl" if held_out else "labels.jsonl") if (folder / row["file"]).exists()]
-    labelled = {key_of(row) for row in labels}
-    decided = [row for row in decisions(folder, dict.fromkeys(row["file"] for row in labels)) if key_of(row) in labelled]
+    labeled = {key_of(row) for row in labels}
+    decided = [row for row in decisions(folder, dict.fromkeys(row["file"] for row in labels)) if key_of(row) in labeled]
     tell(labels, decided)
     if write:
         (GOLDEN / "decisions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in decided), encoding="utf-8")

@@ -55,7 +55,7 @@ def hf_name(name: str) -> str:
 
 
 def split_halves(weight: np.ndarray[Any, Any], heads: int) -> np.ndarray[Any, Any]:
-    """Reorder the rows of a query or key projection: llama.cpp rotates neighbouring rows of a head together, transformers row i and row
+    """Reorder the rows of a query or key projection: llama.cpp rotates neighboring rows of a head together, transformers row i and row
     i + half.
     """
     rows, columns = weight.shape

@@ -46,9 +46,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _label(args: argparse.Namespace) -> int:
-    from tau2_logging.cli.label_steps import labelled
+    from tau2_logging.cli.label_steps import labeled
 
-    print(labelled(args.run, args.task, args.trial, args.domain, args.fault, args.turn, args.note))
+    print(labeled(args.run, args.task, args.trial, args.domain, args.fault, args.turn, args.note))
     return 0
 
 

@@ -10,11 +10,13 @@ from tau2_logging.analysis.deep.attribution.agreement.label_agreement import lab
 from tau2_logging.analysis.deep.attribution.attribute import attribution
 from tau2_logging.analysis.deep.reading.label_files import LABELS_FILE, add_label
 from tau2_logging.analysis.deep.reading.recorded import records
+from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories
 from tau2_logging.errors import UserError
 
 
-def labelled(run: Path, task: str, trial: int, domain: str | None, fault: str, turn: int | None, note: str) -> str:
+def labeled(run: Path, task: str, trial: int, domain: str | None, fault: str, turn: int | None, note: str) -> str:
     """Add the label and return what to print. Raises UserError if there is no such simulation, or it was solved."""
+    _check_one_run(run)
     row = _failed(LogAnalyzer(run), task, trial, domain)
     folder = run if run.is_dir() else run.parent
     label: dict[str, Any] = {**{name: row[name] for name in ("run", "domain", "task", "trial")}, "fault": fault, "turn": turn, "note": note}
@@ -26,6 +28,14 @@ def labelled(run: Path, task: str, trial: int, domain: str | None, fault: str, t
         f"{row['domain']} {task}, trial {trial}: {fault}; the rules say {row['fault']}{rule}\n"
         f"{folder / LABELS_FILE}: the rules agree with {agree:,} of {len(pairs):,} labels"
     )
+
+
+def _check_one_run(run: Path) -> None:
+    """Raise UserError for a folder of several runs: a label there would be read with none of them."""
+    if run.is_dir() and not (any(run.glob("results*.json")) or any(run.glob("simulations_*.jsonl")) or holds_trajectories(run)):
+        runs = sorted(str(path.parent) for path in run.glob("runs/*/run.json"))
+        there = f"; there are {', '.join(runs[:3])}{', ...' if len(runs) > 3 else ''}" if runs else ""
+        raise UserError(f"{run} is not the folder of one run; name a results file of tau2, or a folder that holds one{there}")
 
 
 def _failed(analyzer: LogAnalyzer, task: str, trial: int, domain: str | None) -> dict[str, Any]:

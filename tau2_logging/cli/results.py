@@ -20,10 +20,12 @@ examples:
   {command} to-atif all.json -o trajectories/
   {command} to-trace logs/tau2_retail.log --for aiperf -o trace.jsonl
 
-Files are tau2's own (v0.1 to v1, also v1's results.json with its folder), trajectories in ATIF (a
-file, or a folder of one run), or Inspect AI's .eval (to-log).
+Files are tau2's own (v0.1 to v1, also v1's results.json with its folder), the folder of a run,
+trajectories in ATIF (a file, or a folder of one run), or Inspect AI's .eval (to-log).
 exit code: 0 done, 2 bad input
 """
+
+_FILE = "a results file of tau2, the folder of a run, or trajectories in ATIF"
 
 
 def build_parser() -> CommandParser:
@@ -35,9 +37,9 @@ def build_parser() -> CommandParser:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     merge = commands.add_parser("merge", help="merge several files of one domain, agent and user")
-    merge.add_argument("files", nargs="+", metavar="FILE")
+    merge.add_argument("files", nargs="+", metavar="FILE", help=_FILE)
     keep = commands.add_parser("filter", help="keep some simulations of a file, and their tasks")
-    keep.add_argument("file", metavar="FILE")
+    keep.add_argument("file", metavar="FILE", help=_FILE)
     keep.add_argument("--task-ids", nargs="+", metavar="ID", help="only simulations of these tasks")
     keep.add_argument("--trials", nargs="+", type=int, metavar="N", help="only these trials")
     keep.add_argument("--termination", nargs="+", metavar="REASON", help="with this termination: user_stop, max_steps, ...")
@@ -45,9 +47,9 @@ def build_parser() -> CommandParser:
     which.add_argument("--solved", action="store_const", const=True, help="with full reward")
     which.add_argument("--failed", dest="solved", action="store_const", const=False, help="without")
     log = commands.add_parser("to-log", help="write logs that every analysis reads: tau2_<domain>.log")
-    log.add_argument("files", nargs="+", metavar="FILE")
+    log.add_argument("files", nargs="+", metavar="FILE", help=f"{_FILE}, or .eval of Inspect AI")
     atif = commands.add_parser("to-atif", help="write each simulation as a trajectory in ATIF: <domain>_<task>_<trial>.atif.json")
-    atif.add_argument("file", metavar="FILE")
+    atif.add_argument("file", metavar="FILE", help=_FILE)
     trace = commands.add_parser("to-trace", help="write the agent's model calls as a load for AIPerf, vLLM's benchmark or Mooncake")
     trace.add_argument("file", metavar="LOG", help="a log, a folder of logs or of a run, or a results file")
     trace.add_argument("--for", dest="format", choices=("aiperf", "vllm", "mooncake"), required=True, help="who replays it")

@@ -17,6 +17,7 @@ from tau2_logging.analysis.recordings.to_trajectories import write_trajectories
 from tau2_logging.analysis.verdict.read_sides import named_log
 from tau2_logging.analysis.verdict.score_record import score_record
 from tau2_logging.errors import UserError
+from tau2_logging.units import plural
 
 
 def _merge(args: argparse.Namespace) -> int:
@@ -33,15 +34,15 @@ def _filter(args: argparse.Namespace) -> int:
 
 def _written(data: dict[str, Any], output: str) -> int:
     tasks = {str(simulation["task_id"]) for simulation in data["simulations"]}
-    print(f"{len(data['simulations'])} simulations of {len(tasks)} tasks written to {output}")
+    print(f"{plural(len(data['simulations']), 'simulation')} of {plural(len(tasks), 'task')} written to {output}")
     return 0
 
 
 def _to_atif(args: argparse.Namespace) -> int:
     made, silent = write_trajectories(recorded_file(args.file), Path(args.output), args.force)
     if silent:
-        print(f"note: {silent} simulations without messages (voice, or failed before the first) have no trajectory", file=sys.stderr)
-    print(f"{len(made)} trajectories ({SCHEMA_VERSION}) written to {args.output}")
+        print(f"note: no trajectory of {plural(silent, 'simulation')} without messages (voice, or failed at once)", file=sys.stderr)
+    print(f"{len(made):,} {'trajectory' if len(made) == 1 else 'trajectories'} ({SCHEMA_VERSION}) written to {args.output}")
     return 0
 
 

@@ -1,6 +1,6 @@
 """Has tools of tau2 fail on purpose, in the live conversation.
 
-tau2's evaluator plays the recorded calls again in an environment of its own and compares the answers: with a spoilt answer in the record
+tau2's evaluator plays the recorded calls again in an environment of its own and compares the answers: with a spoiled answer in the record
 it would raise. So the same calls get the same answers there, and a call that never reached its tool does not reach it there either: what
 is scored is the database as the agent left it. The reference's own calls are never touched.
 """
@@ -43,12 +43,12 @@ class _Answer(Protocol):
 
 @dataclass(frozen=True)
 class FaultSource:
-    """What is done to calls: `drawn(tool, dice)` names a fault; `unexecuted(fault, tool, wait_s)` and `spoilt(fault, text, before)` say
+    """What is done to calls: `drawn(tool, dice)` names a fault; `unexecuted(fault, tool, wait_s)` and `spoiled(fault, text, before)` say
     what is read then."""
 
     drawn: Callable[[str, str], str | None]
     unexecuted: Callable[[str, str, float], _Answer | None]
-    spoilt: Callable[[str, str, str | None], _Answer | None]
+    spoiled: Callable[[str, str, str | None], _Answer | None]
     wait_s: float
 
 
@@ -116,7 +116,7 @@ class InjectedFaults(Instrumentor):
         before = seen.first.setdefault(call[1:4], str(response.content)) if not response.error else None
         if fault is None or response.error:
             return response
-        return self._spoilt(simulation, answers, call, response, fault, None if _writes(environment, message) else before)
+        return self._spoiled(simulation, answers, call, response, fault, None if _writes(environment, message) else before)
 
     def _drawn(self, simulation: Simulation, seen: _Environment, message: Any) -> str | None:
         tool = str(message.name)
@@ -128,8 +128,8 @@ class InjectedFaults(Instrumentor):
         self._mark(simulation, answer.fault, ERROR_TYPES[answer.fault])
         return _error(message, answer)
 
-    def _spoilt(self, simulation: Simulation, answers: dict[_Call, _Answer], call: _Call, response: Any, fault: str, before: Any) -> Any:
-        answer = self._source.spoilt(fault, str(response.content), before)
+    def _spoiled(self, simulation: Simulation, answers: dict[_Call, _Answer], call: _Call, response: Any, fault: str, before: Any) -> Any:
+        answer = self._source.spoiled(fault, str(response.content), before)
         if answer is None:
             return response
         answers[call] = answer

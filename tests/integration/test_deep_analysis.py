@@ -92,8 +92,8 @@ def test_injected_faults_come_back_as_what_they_were(analysis: LogAnalyzer) -> N
 
     failed = with_kinds(analysis.recorded.calls)
     assert (failed["kind"].eq("hallucinated tool") == failed["tool"].str.endswith("_now")).all()
-    spoilt = failed["arguments"].map(lambda given: "unexpected_argument" in given)
-    assert (failed["kind"].eq("schema violation") == spoilt).all()
+    spoiled = failed["arguments"].map(lambda given: "unexpected_argument" in given)
+    assert (failed["kind"].eq("schema violation") == spoiled).all()
 
 
 def test_a_loop_that_was_played_is_the_cause_that_is_found(analysis: LogAnalyzer) -> None:
@@ -176,7 +176,7 @@ def test_the_command_adds_the_deep_tables_to_every_format(run: Path, tmp_path: P
 
 
 def test_results_files_alone_need_no_log(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Recorded without us: no log, no run.json, no events. A log of another run that is analysed into the same folder gets one in it."""
+    """Recorded without us: no log, no run.json, no events. A log of another run that is analyzed into the same folder gets one in it."""
     [ours] = run.glob("runs/*/results_mock.json")
     results, output = tmp_path / "gpt-9_mock.json", tmp_path / "out"
     results.write_bytes(ours.read_bytes())

@@ -47,6 +47,19 @@ def test_what_is_not_there_is_named(recorded: Path, words: list[str], says: str,
     assert not (recorded.parent / "labels.jsonl").exists()
 
 
+def test_a_folder_of_several_runs_is_refused_and_its_runs_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which simulation is meant would be unknown, and no analysis would read the label."""
+    run = tmp_path / "logs" / "runs" / "first"
+    run.mkdir(parents=True)
+    write(run / "results_retail.json", APPLY["hung up before the agent could act"][1])
+    write(run / "run.json", {})
+    (tmp_path / "logs" / "tau2_retail.log").write_text("")
+    assert label.main([str(tmp_path / "logs"), "1", "--fault", "user"]) == 2
+    said = capsys.readouterr().err
+    assert f"is not the folder of one run; name a results file of tau2, or a folder that holds one; there are {run}" in said
+    assert label.main([str(run), "1", "--fault", "user"]) == 0
+
+
 def test_kappa_is_that_of_the_textbook() -> None:
     """Cohen (1960): 25 of 50 both yes, 10 both no, 5 and 10 apart: (0.7 - 0.54) / (1 - 0.54)."""
     pairs = [("a", "a")] * 25 + [("b", "b")] * 10 + [("a", "b")] * 5 + [("b", "a")] * 10

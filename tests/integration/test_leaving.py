@@ -84,7 +84,7 @@ COMMANDS = {
     ),
     "label": Command(
         module("tau2_logging.cli.label"), label.main, ["a", "1", "--fault", "agent"], ["no/run", "1", "--fault", "agent"],
-        "tau2_logging.cli.label_steps.labelled",
+        "tau2_logging.cli.label_steps.labeled",
     ),
     "rejudge": Command(
         module("tau2_logging.cli.rejudge"), rejudge.main, ["a"], ["no/run"], "tau2_logging.cli.rejudge_steps.rejudge"

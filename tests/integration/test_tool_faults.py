@@ -50,7 +50,7 @@ def test_a_write_that_never_reached_its_tool_is_not_in_the_database_that_is_scor
     assert blamed == {("tools", "fault on purpose"): len(failed)}
 
 
-def test_of_calls_that_were_executed_the_reward_is_as_without_faults_and_every_spoilt_answer_is_marked(tmp_path: Path) -> None:
+def test_of_calls_that_were_executed_the_reward_is_as_without_faults_and_every_spoiled_answer_is_marked(tmp_path: Path) -> None:
     analyzer, simulations = played(tmp_path, "empty=0.5", "slow=0.3", "wait=0")
     assert [one["reward_info"]["reward"] for one in simulations] == [1.0] * 6
     found = marks(analyzer)

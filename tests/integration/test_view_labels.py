@@ -37,7 +37,7 @@ def site(folder: Path) -> Iterator[ServedRuns]:
         yield found
 
 
-def labelled(site: ServedRuns, run: str = "hung-up", **given: Any) -> Answer:
+def labeled(site: ServedRuns, run: str = "hung-up", **given: Any) -> Answer:
     headers = {name: given.pop(name) for name in tuple(given) if name[0].isupper()}
     body = json.dumps({"domain": "retail", "task": "0", "trial": 0, "fault": "agent", "note": "read", **given})
     return site.get(f"/api/label?run={run}", "POST", body.encode(), **{**OURS, **headers})
@@ -46,7 +46,7 @@ def labelled(site: ServedRuns, run: str = "hung-up", **given: Any) -> Answer:
 def test_a_label_from_the_page_is_beside_the_run_and_counts(site: ServedRuns, folder: Path) -> None:
     before = site.json("/api/failures", run="hung-up")
     assert [(row["task"], row["fault"], row["label"]) for row in before["failures"]] == [("0", "user", None), ("7", "user", None)]
-    answer = labelled(site)
+    answer = labeled(site)
     assert answer.status == 200
     after = json.loads(answer.text)
     assert after["failures"][0]["label"] == "agent"
@@ -75,7 +75,7 @@ def test_a_label_from_the_page_is_beside_the_run_and_counts(site: ServedRuns, fo
 def test_what_is_not_of_this_server_or_names_nothing_writes_nothing(
     site: ServedRuns, folder: Path, given: dict[str, Any], status: int
 ) -> None:
-    assert labelled(site, **given).status == status
+    assert labeled(site, **given).status == status
     assert not (folder / "runs" / "hung-up" / "labels.jsonl").exists()
 
 
@@ -89,7 +89,7 @@ def test_a_folder_with_a_link_in_it_is_not_written_to(site: ServedRuns, folder: 
     link = folder / "runs" / "hung-up" / "labels.jsonl"
     link.symlink_to(folder / "elsewhere.jsonl")
     try:
-        assert labelled(site).status == 409
+        assert labeled(site).status == 409
         assert not (folder / "elsewhere.jsonl").exists()
     finally:
         link.unlink()

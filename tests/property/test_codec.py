@@ -59,7 +59,7 @@ def test_a_field_of_any_name_and_value_is_kept_once(name: str, value: object) ->
 @settings(max_examples=scaled(150, 3000))
 @given(st.data())
 def test_the_compiled_writer_writes_what_the_canonical_event_says(data: st.DataObject) -> None:
-    """encode_parts of raw values equals encode of the canonical event, for every kind; a second time from the learnt shape too."""
+    """encode_parts of raw values equals encode of the canonical event, for every kind; a second time from the learned shape too."""
     type_ = data.draw(st.sampled_from(sorted(KINDS)))
     fields = data.draw(kind_fields(type_))
     expected = encode(Event(15, NOW, "7", 1, type_, canonical_fields(fields)))
@@ -76,7 +76,7 @@ EDGES = (
 @pytest.mark.parametrize("name", ["step", "duration_ms", "cost_usd", "reward", "error", "model", "span", "mine"])
 @pytest.mark.parametrize("value", EDGES, ids=repr)
 def test_values_at_the_edges_are_written_as_the_canonical_event_says(name: str, value: object) -> None:
-    """One of each type of field, in a shape that has been learnt from an easy value."""
+    """One of each type of field, in a shape that has been learned from an easy value."""
     easy = {"step": 1, "duration_ms": 1.0, "cost_usd": 1.0, "reward": 1.0, "error": True}.get(name, "x")
     encode_parts(15, NOW, "7", 1, "edges", {name: easy})
     expected = encode(Event(15, NOW, "7", 1, "edges", canonical_fields({name: value})))

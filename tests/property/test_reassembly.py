@@ -60,7 +60,7 @@ def streams(draw: st.DrawFn, plain: dict[str, Any]) -> list[bytes]:
 
 @st.composite
 def call_deltas(draw: st.DrawFn, calls: Chunks) -> Chunks:
-    """The pieces of tool calls, one call after another, labelled in one of the ways that servers have."""
+    """The pieces of tool calls, one call after another, labeled in one of the ways that servers have."""
     index_of = draw(st.sampled_from([lambda n: {"index": n}, lambda n: {}, lambda n: {"index": None}, lambda n: {"index": 0}]))
     label = draw(
         st.sampled_from([{}, {"id": None}, {"id": ""}, {"id": None, "type": None, "name": None}, {"type": "function", "name": ""}])

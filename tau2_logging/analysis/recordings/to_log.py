@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from tau2_logging.analysis.deep.reading.enhanced_logs import results_path
 from tau2_logging.analysis.deep.reading.inputs import run_names
-from tau2_logging.analysis.deep.reading.trajectories import whole_folders
+from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories, whole_folders
 from tau2_logging.analysis.load import ALL, LATEST, load_log
 from tau2_logging.analysis.recordings.inspect_eval import SUFFIX, eval_lines
 from tau2_logging.analysis.recordings.recorded_simulation import LogLine, Missing
@@ -20,10 +20,17 @@ from tau2_logging.errors import UserError
 
 
 def recorded_file(name: str | Path) -> Path:
-    """Return the file that is meant: a folder in which v1 keeps a run is its results.json; of tau2-enhanced's two files it is the results
-    file. Raises UserError if that is missing."""
-    inside = Path(name) / "results.json"
-    return inside if inside.is_file() else results_path(Path(name))
+    """Return the file that is meant: of a folder in which v1 keeps a run its results.json, of the folder of a run of ours its only
+    results_<domain>.json; of tau2-enhanced's two files the results file. A folder of trajectories is itself. Raises UserError."""
+    path = Path(name)
+    if not path.is_dir():
+        return results_path(path)
+    inside = [one for one in (path / "results.json", *sorted(path.glob("results_*.json"))) if one.is_file()]
+    if len(inside) > 1:
+        raise UserError(f"{path} holds several results files; name one: {', '.join(one.name for one in inside)}")
+    if not inside and not holds_trajectories(path):
+        raise UserError(f"no results in {path}; name a results file, or the folder of a run, which holds results_<domain>.json")
+    return inside[0] if inside else path
 
 
 def recorded_files(names: Iterable[str | Path]) -> list[Path]:

@@ -52,7 +52,7 @@ def _alike(one: ComparedRun, other: ComparedRun) -> bool:
     return told and not differing_settings([one, other])
 
 
-def labelled(sides: Sequence[ComparedRun], names: Sequence[str] = ()) -> list[ComparedRun]:
+def labeled(sides: Sequence[ComparedRun], names: Sequence[str] = ()) -> list[ComparedRun]:
     """Return the sides under names of their own: those given, else what differs, else what they were called. Raises UserError."""
     if names and len(names) != len(sides):
         raise UserError(f"--labels gives {plural(len(names), 'name')} for {plural(len(sides), 'run')}; give one for each: {_listed(sides)}")

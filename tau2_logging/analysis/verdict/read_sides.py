@@ -8,9 +8,9 @@ from pathlib import Path
 from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories
 from tau2_logging.analysis.load import LATEST_OF_EACH, find_logs, load_log
 from tau2_logging.analysis.measures.comparison.pooling import facts
-from tau2_logging.analysis.recordings import load_results, recorded_file
+from tau2_logging.analysis.recordings import load_results
 from tau2_logging.analysis.run_log import RunLog
-from tau2_logging.analysis.verdict.labels import labelled, trials_of_one
+from tau2_logging.analysis.verdict.labels import labeled, trials_of_one
 from tau2_logging.analysis.verdict.sides import ComparedRun, sides_of
 from tau2_logging.errors import UserError
 from tau2_logging.events.benchmark_data import data_of
@@ -27,7 +27,7 @@ def read_sides(paths: Sequence[str], run: str | Sequence[str] = LATEST_OF_EACH, 
         said = f"{', '.join(paths)}: one run with simulations, and a comparison needs two"
         raise UserError(f"{said}; name another log, results file or folder, or compare the runs of a log with --run all")
     check_same_data({side.source: side.settings for side in sides})
-    return labelled(sides, labels)
+    return labeled(sides, labels)
 
 
 def _check_each_once(sides: Sequence[ComparedRun]) -> None:
@@ -63,7 +63,7 @@ def two_sides(other: RunLog, this: RunLog) -> list[ComparedRun]:
     """Return two runs that have been read as sides, the other one first; none for runs with arms, which are more than two."""
     found = [*sides_of(other, ", ".join(other.files)), *sides_of(this, ", ".join(this.files))]
     check_same_logs(other, this)
-    return labelled(found) if len(found) == 2 else []
+    return labeled(found) if len(found) == 2 else []
 
 
 def named_log(name: str, run: str | Sequence[str] = LATEST_OF_EACH) -> RunLog:
@@ -86,10 +86,10 @@ def _of_folder(folder: Path, run: str | Sequence[str]) -> RunLog:
         log = _run_in(find_logs(above, _LOGS), folder.resolve().name)
         if log is not None:
             return log
-    results = sorted(folder.glob("results_*.json")) or [recorded_file(str(folder))]
-    if results == [folder] and not holds_trajectories(folder):
+    results = sorted(folder.glob("results_*.json")) or sorted(folder.glob("results.json"))
+    if not results and not holds_trajectories(folder):
         raise UserError(f"nothing to compare in {folder}: no tau2_*.log, no run.json with its log, no results file")
-    return load_results(results)[0]
+    return load_results(results or [folder])[0]
 
 
 def _run_in(logs: Sequence[str], run: str) -> RunLog | None:

@@ -20,7 +20,7 @@ def nothing_known(endpoint: str) -> str | None:
 
 
 def served_by(url: Any, program_at: ProgramAt, client: str) -> str:
-    """Return the `call_type` of a request: a host that is known, else what the run has learnt of the address, else the protocol that is
+    """Return the `call_type` of a request: a host that is known, else what the run has learned of the address, else the protocol that is
     spoken (`openai_compatible`). `client` is the provider by the client's account; one of litellm's others keeps its name.
     """
     endpoint = f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"

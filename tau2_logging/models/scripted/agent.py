@@ -1,7 +1,7 @@
 """The scripted agent: plays the task's reference actions, asks the user for the user's own, says what has to be said, and closes.
 
 It keeps no state: if it is in its script is read from the conversation, so that the same conversation always gets the same reply, in
-any thread, process or resumed run. A step counts as done when the conversation holds exactly it; calls spoilt by a fault do not match
+any thread, process or resumed run. A step counts as done when the conversation holds exactly it; calls spoiled by a fault do not match
 and the step is tried again.
 
 If it is offered experts it consults them before it goes on with its script: the first alone, then all of them in one reply. If it is
@@ -85,7 +85,7 @@ def expert_aliases(tools: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _questions(message: Message, aliases: Sequence[str]) -> int:
-    """Return how many questions of a message were put rightly; those that a fault spoilt are put again."""
+    """Return how many questions of a message were put rightly; those that a fault spoiled are put again."""
     calls = [arguments for name, arguments in calls_in(message) if name == CALL_EXPERT and isinstance(arguments, Mapping)]
     return sum(arguments.get("expert") in aliases and bool(arguments.get("question")) for arguments in calls)
 

@@ -61,7 +61,7 @@ def judge_turn(
     results = [{"expectedOutcome": outcome, "reasoning": reasoning, "metExpectation": met} for outcome in outcomes]
     if fault == FAILS:
         return ScriptedReply(text="I am sorry, I cannot judge this conversation.")
-    return ScriptedReply(text=json.dumps({"results": _spoilt(results, fault)}))
+    return ScriptedReply(text=json.dumps({"results": _spoiled(results, fault)}))
 
 
 def drawn_judge_fault(settings: ScriptedSettings, task: str) -> str | None:
@@ -74,7 +74,7 @@ def drawn_judge_fault(settings: ScriptedSettings, task: str) -> str | None:
     return None
 
 
-def _spoilt(results: list[dict[str, Any]], fault: str | None) -> list[dict[str, Any]]:
+def _spoiled(results: list[dict[str, Any]], fault: str | None) -> list[dict[str, Any]]:
     if fault == EMPTY:
         return [{**result, "reasoning": "", "metExpectation": False} for result in results]
     if fault == CONTRADICTS:

@@ -128,7 +128,7 @@ class Engine:
         return prompt
 
     def choose(self, prompt: Prompt, number: int) -> Reply:
-        """Return what to say: the script's next reply, else the default one with the fault that was drawn, both already spoilt."""
+        """Return what to say: the script's next reply, else the default one with the fault that was drawn, both already spoiled."""
         if self._script:
             reply = self._script.popleft()
             if reply.fault == "malformed_tool" and not reply.tools and prompt.tools:

@@ -1,7 +1,7 @@
 """Faults of tools on purpose (`--tool-faults`): which calls are hit, and what the model reads instead of the tool's answer.
 
 A call is drawn by the simulation's seed, the task and how often that tool was called before, so that the same trial of a task draws alike
-in every arm. What the faults do to a call is in `SpoiltAnswer`; putting it into tau2 is the part of `instrument.injected_faults`.
+in every arm. What the faults do to a call is in `SpoiledAnswer`; putting it into tau2 is the part of `instrument.injected_faults`.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def _check(word: str, fault: str, rate: float) -> None:
 
 
 @dataclass(frozen=True)
-class SpoiltAnswer:
+class SpoiledAnswer:
     """What the model reads of a call that was hit; `text` None is the tool's own answer. `executed`: the tool did its work all the same."""
 
     fault: str
@@ -91,22 +91,22 @@ class SpoiltAnswer:
     executed: bool = True
 
 
-def unexecuted(fault: str, tool: str, wait_s: float) -> SpoiltAnswer | None:
+def unexecuted(fault: str, tool: str, wait_s: float) -> SpoiledAnswer | None:
     """Return the answer to a call that never reaches its tool; None for a fault of which the tool does its work."""
     if fault == ERROR:
-        return SpoiltAnswer(fault, f"Error: Internal server error: {tool} is unavailable", False)
+        return SpoiledAnswer(fault, f"Error: Internal server error: {tool} is unavailable", False)
     if fault == TIMEOUT:
-        return SpoiltAnswer(fault, f"Error: {tool} timed out after {wait_s:g} s", False)
+        return SpoiledAnswer(fault, f"Error: {tool} timed out after {wait_s:g} s", False)
     return None
 
 
-def spoilt(fault: str, text: str, before: str | None) -> SpoiltAnswer | None:
+def spoiled(fault: str, text: str, before: str | None) -> SpoiledAnswer | None:
     """Return the answer to a call that its tool has answered with `text`; `before` is the first answer of the same call in this
     simulation. None if nothing differs: an answer that is not stale yet, or is empty anyway."""
     if fault == SLOW:
-        return SpoiltAnswer(fault, None)
+        return SpoiledAnswer(fault, None)
     said = before if fault == STALE else emptied(text)
-    return SpoiltAnswer(fault, said) if said is not None and said != text else None
+    return SpoiledAnswer(fault, said) if said is not None and said != text else None
 
 
 def emptied(text: str) -> str:

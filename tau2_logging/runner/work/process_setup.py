@@ -29,7 +29,7 @@ from tau2_logging.runner.model_calls.recorded_models import recorded_answer
 from tau2_logging.runner.model_calls.retries import Retries
 from tau2_logging.runner.model_calls.retry_policy import RetryPolicy
 from tau2_logging.runner.settings.secret_values import secret_values
-from tau2_logging.runner.settings.tool_faults import ToolFaults, spoilt, unexecuted
+from tau2_logging.runner.settings.tool_faults import ToolFaults, spoiled, unexecuted
 from tau2_logging.runner.work.interpreter import frozen_heap, short_turns
 from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_spec import RunSpec
@@ -107,7 +107,7 @@ class ProcessSetup:
         """Before what measures tools: it is to measure what the model meets."""
         if self._config.tool_faults:
             faults = ToolFaults.of(self._config.tool_faults)
-            stack.enter_context(InjectedFaults(FaultSource(faults.drawn, unexecuted, spoilt, faults.wait_s)))
+            stack.enter_context(InjectedFaults(FaultSource(faults.drawn, unexecuted, spoiled, faults.wait_s)))
 
     def _instrument(self, stack: ExitStack, servers: ModelServers) -> None:
         config = self._config

@@ -1,4 +1,4 @@
-"""The precision that a rule is shown with is that of the labelled simulations, counted again from labels and decisions."""
+"""The precision that a rule is shown with is that of the labeled simulations, counted again from labels and decisions."""
 
 from __future__ import annotations
 

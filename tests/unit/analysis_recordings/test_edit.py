@@ -38,6 +38,19 @@ def test_merging_keeps_every_simulation_once(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "m.json").read_text())["info"]["num_trials"] == 2
 
 
+def test_the_folder_of_a_run_is_its_results_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """If it holds the results of one domain; of several one has to be named, and a folder without any is said to be one."""
+    run = tmp_path / "run"
+    run.mkdir()
+    assert command("filter", run, "-o", tmp_path / "a.json", "--solved") == 2
+    assert f"no results in {run}" in capsys.readouterr().err
+    written(run / "results_retail.json", file([simulation("0", [], trial=0)]))
+    assert command("to-log", run, "-o", tmp_path / "log") == 0
+    written(run / "results_airline.json", file([simulation("0", [], trial=0)]))
+    assert command("to-log", run, "-o", tmp_path / "other") == 2
+    assert "name one: results_airline.json, results_retail.json" in capsys.readouterr().err
+
+
 def test_files_that_do_not_belong_together_are_not_merged(tmp_path: Path) -> None:
     """Another agent's model; a task told differently, as data versions do."""
     first = written(tmp_path / "a.json", file([V01]))

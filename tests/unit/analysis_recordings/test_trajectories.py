@@ -209,7 +209,7 @@ def test_the_commands_write_and_read_them(tmp_path: Path, capsys: pytest.Capture
         assert left.value.code == code
     said = capsys.readouterr()
     assert "3 trajectories (ATIF-v1.7) written" in said.out
-    assert "1 simulations without messages" in said.err
+    assert "no trajectory of 1 simulation without messages" in said.err
     assert "exists; choose another folder, or overwrite it with --force" in said.err
     with pytest.raises(SystemExit) as left:
         analyze_timing.main(["--results", str(tmp_path / "made"), "--deep", "--format", "json", "--output_dir", str(tmp_path / "out")])

@@ -9,7 +9,7 @@ import pytest
 
 from tau2_logging.analysis.reports.compared.compare_tables import left_out, setting_rows
 from tau2_logging.analysis.verdict.compare_sides import compare_sides
-from tau2_logging.analysis.verdict.labels import labelled, trials_of_one
+from tau2_logging.analysis.verdict.labels import labeled, trials_of_one
 from tau2_logging.analysis.verdict.read_sides import read_sides
 from tau2_logging.analysis.verdict.sides import ComparedRun
 from tau2_logging.errors import UserError
@@ -26,7 +26,7 @@ def branch(arm: str, **more: str) -> ComparedRun:
 
 def test_beside_arms_a_run_without_one_is_called_as_the_run_is() -> None:
     original = side("first", tasks([0, 0], [0, 1]), settings=PLAYED)
-    sides = labelled([original, branch("as-it-was"), branch("agent=gpt-5", agent_llm="gpt-5")])
+    sides = labeled([original, branch("as-it-was"), branch("agent=gpt-5", agent_llm="gpt-5")])
     assert [one.label for one in sides] == ["first", "as-it-was", "agent=gpt-5"]
     rows = {row[0]: row[1:] for row in setting_rows(compare_sides(sides))}
     assert rows["arm"] == ("-", "as-it-was", "agent=gpt-5")

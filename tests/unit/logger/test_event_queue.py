@@ -101,7 +101,7 @@ def test_many_events_do_not_pile_up(running: Running) -> None:
 
 
 def test_an_event_that_cannot_be_made_takes_no_other_with_it(running: Running) -> None:
-    """What fails, in the making or for a field its kind does not have, is counted; its neighbours are written."""
+    """What fails, in the making or for a field its kind does not have, is counted; its neighbors are written."""
     running.simulation.structured(ToolExecutionEvent, call_id="1")
     running.simulation.structured_by(lambda: 1 / 0)  # type: ignore[arg-type, return-value]
     running.simulation.structured_by(lambda: ((ToolExecutionEvent, {"call_id": 1 / number}) for number in (1, 0)))

@@ -245,8 +245,8 @@ def test_the_scripted_agent_consults_one_expert_then_all_and_goes_on() -> None:
 
 def test_a_fault_asks_for_an_expert_that_is_not_there() -> None:
     """And leaves calls of the domain's tools alone; a loop repeats the domain's call, not the consultation."""
-    spoilt = spoil(question_reply(["planner", "checker"], "?"), "unknown_expert")
-    assert [json.loads(call.arguments)["expert"] for call in spoilt.calls] == ["planner_of_old", "checker"]
+    spoiled = spoil(question_reply(["planner", "checker"], "?"), "unknown_expert")
+    assert [json.loads(call.arguments)["expert"] for call in spoiled.calls] == ["planner_of_old", "checker"]
     assert spoil(tool_reply("get_order", {}), "unknown_expert") == tool_reply("get_order", {})
     talk = [
         {"role": "assistant", "tool_calls": [{"function": {"name": call.name, "arguments": call.arguments}}]}

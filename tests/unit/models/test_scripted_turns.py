@@ -65,11 +65,11 @@ def test_the_same_conversation_gets_the_same_reply() -> None:
 
 
 @pytest.mark.parametrize("fault", ["invalid_args", "unknown_tool", "malformed_json", "empty_reply"])
-def test_an_action_that_a_fault_spoilt_is_tried_again(fault: str) -> None:
+def test_an_action_that_a_fault_spoiled_is_tried_again(fault: str) -> None:
     """Until the conversation holds exactly it."""
-    spoilt = spoil(agent_turn(PLAN, [], TOOLS), fault)
-    assert spoilt != agent_turn(PLAN, [], TOOLS)
-    messages = [said(spoilt), {"role": "tool", "content": "Error"}]
+    spoiled = spoil(agent_turn(PLAN, [], TOOLS), fault)
+    assert spoiled != agent_turn(PLAN, [], TOOLS)
+    messages = [said(spoiled), {"role": "tool", "content": "Error"}]
     assert agent_turn(PLAN, messages, TOOLS) == agent_turn(PLAN, [], TOOLS)
 
 

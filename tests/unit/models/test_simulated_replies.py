@@ -149,9 +149,9 @@ def test_pieces_put_together_are_the_reply(arguments: list[str], text: str, reas
 @given(st.dictionaries(st.text(max_size=5), st.integers(), max_size=3))
 def test_a_malformed_call_is_no_json(arguments: dict[str, int]) -> None:
     """Whatever the arguments were."""
-    spoilt = spoil(Reply(tools=(ToolUse("t", json.dumps(arguments)),)), "malformed_tool")
+    spoiled = spoil(Reply(tools=(ToolUse("t", json.dumps(arguments)),)), "malformed_tool")
     with pytest.raises(ValueError):
-        json.loads(spoilt.tools[0].arguments)
+        json.loads(spoiled.tools[0].arguments)
 
 
 def test_a_prefix_is_known_in_whole_blocks_and_never_to_its_end() -> None:

@@ -27,8 +27,8 @@ def read_log(log: RunLog, told: Container[Key] = frozenset()) -> Rows:
     rows = Rows(simulations=[_simulation(row) for row in simulations])
     left = [row for row in simulations if _key_of(row) not in told]
     starts = {_key_of(row): row["start_ms"] for row in left}
-    spoilt = log.select(["injected"], types=["tool_call"])["injected"].notna().any()
-    of_tools = {_key_of(row): row["start_ms"] for row in simulations} if spoilt else starts
+    spoiled = log.select(["injected"], types=["tool_call"])["injected"].notna().any()
+    of_tools = {_key_of(row): row["start_ms"] for row in simulations} if spoiled else starts
     rows.calls = list(_tool_calls(log, of_tools)) if of_tools else []
     rows.replies = list(_model_calls(log, starts)) if starts else []
     for found in facts(log):

@@ -111,12 +111,12 @@ def _axis(start: float, end: float, scale: float, height: int) -> Iterator[str]:
 
 def _simulations(rows: pd.DataFrame, start: float, scale: float, named: bool) -> Iterator[str]:
     several = rows["domain"].nunique() > 1
-    labelled = set()
+    labeled = set()
     row: Any
     for row in rows.itertuples():
         y = _y(row.place)
-        if row.place not in labelled:
-            labelled.add(row.place)
+        if row.place not in labeled:
+            labeled.add(row.place)
             name = label(row, several) if named else f"slot {row.place}"
             yield f'<text x="{_LEFT - 6}" y="{y + _BAR - 3}" text-anchor="end">{escape(_clip(name))}</text>'
         told = f"{label(row, several)}: {row.status}, reward {row.reward}, {duration(row.end_ms - row.start_ms)}"

@@ -11,10 +11,10 @@ from tau2_logging.errors import UserError
 REFUSED_AT_ONCE = ("rate_limit", "server_error", "overloaded", "bad_gateway", "context_length", "bad_key")
 """Faults that are an error response before the model sees the request."""
 BEFORE_THE_MODEL = (*REFUSED_AT_ONCE, "reset", "hang")
-SPOILT = ("malformed_tool", "empty_reply", "tool_as_text")
+SPOILED = ("malformed_tool", "empty_reply", "tool_as_text")
 """Faults of the model's own words: the response itself is in order. `tool_as_text` is one of streams alone: the parser of whole answers
 finds the call that the parser of streams lets pass as text."""
-FAULTS = (*BEFORE_THE_MODEL, "stream_cut", "stream_end", "stream_error", *SPOILT)
+FAULTS = (*BEFORE_THE_MODEL, "stream_cut", "stream_end", "stream_error", *SPOILED)
 """Everything that can be made to go wrong with a response."""
 
 PIECE_LENGTH = 4

@@ -41,7 +41,7 @@ function reader(sim, shows) {
 function faultCard(talk) {
   if (!talk.fault) return null;
   const { fault, sentence, rule, precision, measured_on: of, second, turn } = talk.fault;
-  const measured = of ? `right in ${Math.round(precision * of)} of ${of} labelled simulations` : "not met by any labelled simulation";
+  const measured = of ? `right in ${Math.round(precision * of)} of ${of} labeled simulations` : "not met by any labeled simulation";
   return make("section", { class: "card fault" }, make("h2", {}, "Whose fault: ", make("span", { class: "badge" }, fault)), sentence && make("p", {}, `${sentence[0].toUpperCase()}${sentence.slice(1)}.`),
     turn === undefined ? null : turnLink(turn, `Go to turn ${turn + 1}`),
     make("p", { class: "hint" }, rule ? `Rule: ${rule}, ${measured}.${second ? ` It may also be the fault of: ${second}.` : ""}` : "No rule applies; read the conversation."));
