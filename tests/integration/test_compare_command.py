@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tau2_logging import browser
@@ -209,7 +210,8 @@ def test_the_page_shows_the_verdict_and_flipped_tasks_side_by_side(runs: tuple[P
         browser.find_element("id", "theme").click()
         browser.set_window_size(500, 900)
         WebDriverWait(browser, 60).until(lambda page: page.execute_script("return document.documentElement.scrollWidth <= innerWidth"))
-        browser.find_element("link text", "side by side").click()
+        redrawn = WebDriverWait(browser, 60, ignored_exceptions=[StaleElementReferenceException])  # charts are drawn again after a resize
+        assert redrawn.until(lambda page: page.find_element("link text", "side by side").click() is None)
         badges = WebDriverWait(browser, 60).until(lambda page: page.find_elements("css selector", ".pair h2 .badge"))
         assert [badge.text for badge in badges] == ["Not solved", "Solved"]
         turns = browser.find_elements("css selector", ".pair .turn")
