@@ -29,7 +29,7 @@ os.environ.setdefault("LITELLM_LOCAL_MODEL_COST_MAP", "True")
 from rich.console import Console
 
 from tau2_logging.analysis import RunLog, load_log
-from tau2_logging.analysis.measures.makespan import idle_tail
+from tau2_logging.analysis.measures.run_time.makespan import idle_tail
 from tau2_logging.analysis.what_if import forecasts, parse_scenario
 from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.runner.session import run

@@ -7,17 +7,18 @@ from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.measures import agent_work, makespan, time_budget
+from tau2_logging.analysis.measures import agent_work
 from tau2_logging.analysis.measures.comparison import pooling
 from tau2_logging.analysis.measures.comparison.compare_runs import RunComparison, compare
 from tau2_logging.analysis.measures.comparison.floor import floor_table
 from tau2_logging.analysis.measures.costs import cost_tables
 from tau2_logging.analysis.measures.costs.expert_calls import expert_table
 from tau2_logging.analysis.measures.costs.repeated_prompts import repeated_prompts
-from tau2_logging.analysis.measures.critical_path import critical_path
 from tau2_logging.analysis.measures.latency import latency_table
-from tau2_logging.analysis.measures.longest_first import longest_first
 from tau2_logging.analysis.measures.outliers import errors, repeated_calls, retries, slowest_calls, truncations, unfinished
+from tau2_logging.analysis.measures.run_time import makespan, time_budget
+from tau2_logging.analysis.measures.run_time.critical_path import critical_path
+from tau2_logging.analysis.measures.run_time.longest_first import longest_first
 from tau2_logging.analysis.measures.servers import slow_calls
 from tau2_logging.analysis.measures.servers.server_load import server_table
 from tau2_logging.analysis.measures.servers.server_outages import outage_table, wait_table

@@ -8,9 +8,9 @@ from typing import Any
 from tau2_logging.analysis import LogAnalyzer
 from tau2_logging.analysis.deep.attribution.agreement.label_agreement import labelled_pairs
 from tau2_logging.analysis.deep.attribution.attribute import attribution
-from tau2_logging.analysis.deep.reading.label_files import LABELS_FILE, add_label
+from tau2_logging.analysis.deep.reading.files.label_files import LABELS_FILE, add_label
+from tau2_logging.analysis.deep.reading.files.trajectories import holds_trajectories
 from tau2_logging.analysis.deep.reading.recorded import records
-from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories
 from tau2_logging.errors import UserError
 
 

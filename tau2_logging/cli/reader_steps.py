@@ -13,7 +13,7 @@ from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.deep.attribution.attribute import cases
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
 from tau2_logging.analysis.deep.attribution.reader_question import Reading, question, question_hash, reading_of
-from tau2_logging.analysis.deep.reading.reading_files import READINGS_FILE, add_reading, saved_readings
+from tau2_logging.analysis.deep.reading.files.reading_files import READINGS_FILE, add_reading, saved_readings
 from tau2_logging.analysis.deep.reading.recorded import RUN_KEY
 from tau2_logging.errors import UserError
 from tau2_logging.events.secrets.masking import mask_text, masked_start

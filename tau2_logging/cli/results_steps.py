@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.analysis.deep.reading.trajectories import SCHEMA_VERSION
+from tau2_logging.analysis.deep.reading.files.trajectories import SCHEMA_VERSION
 from tau2_logging.analysis.recordings import recorded_file, write_log
 from tau2_logging.analysis.recordings.edit import Wanted, filtered, merged, write_results, write_text
 from tau2_logging.analysis.recordings.load_formats import told_of_trace, trace_rows

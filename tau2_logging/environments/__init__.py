@@ -1,6 +1,6 @@
 """Environments at the cost of what is touched: copy-on-write views of tau2's databases, tools whose schemas are made once.
 
-Neither changes a result: see `databases` and `tools`; `instrument.substitutes` puts them instead of tau2's own. `state` says what a
+Neither changes a result: see `databases` and `tools`; `substitutes` puts them instead of tau2's own. `state` says what a
 call has changed.
 """
 

@@ -39,7 +39,7 @@ _LOCK = threading.Lock()
 
 
 class FastDatabases:
-    """What tau2 loads and hashes (see `instrument.substitutes`), made cheap. Views that are in use stay what they are, whatever is
+    """What tau2 loads and hashes (see `substitutes`), made cheap. Views that are in use stay what they are, whatever is
     wrapped."""
 
     def __init__(self) -> None:

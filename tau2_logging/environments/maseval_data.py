@@ -36,7 +36,7 @@ def own_hash(environment: Any) -> str:
 
 
 class SharedMasevalDatabases:
-    """What MASEval's port loads and hashes (see `instrument.substitutes`): each file is parsed once, what is not changed hashed once."""
+    """What MASEval's port loads and hashes (see `substitutes`): each file is parsed once, what is not changed hashed once."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[type, str], tuple[Any, str]] = {}

@@ -15,7 +15,7 @@ _KEPT = 4096
 
 
 class FastTools:
-    """Makes tools' models and schemas once (see `instrument.substitutes`)."""
+    """Makes tools' models and schemas once (see `substitutes`)."""
 
     def __init__(self) -> None:
         self._parsed: dict[Any, dict[str, Any]] = {}

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tau2_logging.analysis.deep.reading.results_files import number_mixed_up
+from tau2_logging.analysis.deep.reading.files.results_files import number_mixed_up
 from tau2_logging.replays.saved_simulations import SavedSimulation, recorded_hashes, retrieval_of
 from tau2_logging.runner.harness.branch_harness import turns_in
 from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuilder, ReplayRefused

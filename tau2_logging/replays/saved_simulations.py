@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.analysis.deep.reading.results_files import RUN_FILE, domain_of, read_file, run_name, simulations_of
+from tau2_logging.analysis.deep.reading.files.results_files import RUN_FILE, domain_of, read_file, run_name, simulations_of
 from tau2_logging.errors import UserError
 from tau2_logging.events import StateChangeEvent, StateSnapshot, read_events
 from tau2_logging.events.domain_label import arm_of, plain_domain

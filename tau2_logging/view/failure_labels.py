@@ -13,7 +13,7 @@ from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.deep.attribution.accusation import FAULT_NAMES
 from tau2_logging.analysis.deep.attribution.agreement.label_agreement import kappa, labelled_pairs
 from tau2_logging.analysis.deep.attribution.attribute import attribution
-from tau2_logging.analysis.deep.reading.label_files import LABELS_FILE, add_label
+from tau2_logging.analysis.deep.reading.files.label_files import LABELS_FILE, add_label
 from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, records
 from tau2_logging.errors import UserError
 from tau2_logging.view.report_pages import may_read_beside, read_run

@@ -14,7 +14,7 @@ import pytest
 
 from tau2_logging.analysis import load_log
 from tau2_logging.analysis.conversations.results_source import told_by_checkpoint
-from tau2_logging.analysis.deep.reading.results_files import read_checkpoint
+from tau2_logging.analysis.deep.reading.files.results_files import read_checkpoint
 from tau2_logging.events import Event
 from tau2_logging.runner.settings.config import SCRIPTED_JUDGE, ModelChoice, RunConfig
 from tau2_logging.runner.settings.saved_run import saved_config

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tau2_logging.analysis import RunLog, load_log
-from tau2_logging.analysis.measures.makespan import start_up_ms
+from tau2_logging.analysis.measures.run_time.makespan import start_up_ms
 from tau2_logging.analysis.what_if import forecasts, parse_scenario
 from tau2_logging.cli import analyze_timing
 from tau2_logging.runner.settings.config import SCRIPTED_JUDGE, ModelChoice

@@ -12,7 +12,7 @@ import polars as pl
 
 from tau2_logging.analysis.measures.comparison.arms import has_arms
 from tau2_logging.analysis.measures.costs.prices import FREE_PREFIXES
-from tau2_logging.analysis.measures.makespan import idle_tail
+from tau2_logging.analysis.measures.run_time.makespan import idle_tail
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import solved
 from tau2_logging.events import MODEL_CALL_TYPES

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tau2_logging.analysis.findings.finding import TIME, WALL, Finding, Proof, Saving
 from tau2_logging.analysis.findings.run_facts import RunFacts, simulation_names
 from tau2_logging.analysis.measures.provenance import is_recorded
-from tau2_logging.analysis.measures.time_budget import total_budget
+from tau2_logging.analysis.measures.run_time.time_budget import total_budget
 from tau2_logging.units import duration, share, significant
 
 LEAST_SIMULATIONS = 5

@@ -23,9 +23,9 @@ import numpy as np
 
 from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
 from tau2_logging.analysis.measures.latency import LATENCY_TYPES, failures, tpot_ms
-from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.measures.percentiles import percentile
 from tau2_logging.analysis.measures.provenance import only_failed, without_failed_calls
+from tau2_logging.analysis.measures.run_time.makespan import idle_tail
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.errors import UserError
 from tau2_logging.events import MODEL_CALL_TYPES

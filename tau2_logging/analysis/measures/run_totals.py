@@ -11,7 +11,7 @@ import numpy as np
 from tau2_logging.analysis.measures.comparison.arms import scores
 from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
 from tau2_logging.analysis.measures.latency import total_time
-from tau2_logging.analysis.measures.makespan import idle_tail
+from tau2_logging.analysis.measures.run_time.makespan import idle_tail
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.keyed import kept
 from tau2_logging.analysis.tables.simulations import score

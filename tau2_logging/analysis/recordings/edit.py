@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.analysis.deep.reading.results_files import domain_of, read_file, simulations_of
+from tau2_logging.analysis.deep.reading.files.results_files import domain_of, read_file, simulations_of
 from tau2_logging.errors import UserError
 from tau2_logging.statistics.score import is_solved
 

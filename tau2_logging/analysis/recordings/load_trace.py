@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tau2_logging.analysis.deep.reading.files.results_files import domain_of, read_file, simulations_of
 from tau2_logging.analysis.deep.reading.inputs import beside, is_results
 from tau2_logging.analysis.deep.reading.messages import flat
-from tau2_logging.analysis.deep.reading.results_files import domain_of, read_file, simulations_of
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.errors import UserError
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tau2_logging.analysis.deep.reading.enhanced_logs import with_measured_tools
+from tau2_logging.analysis.deep.reading.files.enhanced_logs import with_measured_tools
+from tau2_logging.analysis.deep.reading.files.results_files import domain_of, history_length, number_mixed_up, read_file, simulations_of
 from tau2_logging.analysis.deep.reading.messages import Message, flat, messages_of, moment, ticks_of
-from tau2_logging.analysis.deep.reading.results_files import domain_of, history_length, number_mixed_up, read_file, simulations_of
 from tau2_logging.analysis.deep.reading.run_info import settings_of
 from tau2_logging.analysis.recordings.recorded_simulation import (
     GAP,

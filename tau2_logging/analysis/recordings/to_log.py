@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tau2_logging.analysis.deep.reading.enhanced_logs import results_path
+from tau2_logging.analysis.deep.reading.files.enhanced_logs import results_path
+from tau2_logging.analysis.deep.reading.files.trajectories import holds_trajectories, whole_folders
 from tau2_logging.analysis.deep.reading.inputs import run_names
-from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories, whole_folders
 from tau2_logging.analysis.load import ALL, LATEST, load_log
 from tau2_logging.analysis.recordings.inspect_eval import SUFFIX, eval_lines
 from tau2_logging.analysis.recordings.recorded_simulation import LogLine, Missing

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.analysis.deep.reading.files.results_files import domain_of, read_file, run_name, simulations_of
+from tau2_logging.analysis.deep.reading.files.trajectories import OURS, SCHEMA_VERSION, SOURCES, SUFFIX
 from tau2_logging.analysis.deep.reading.messages import Message, flat, moment
-from tau2_logging.analysis.deep.reading.results_files import domain_of, read_file, run_name, simulations_of
-from tau2_logging.analysis.deep.reading.trajectories import OURS, SCHEMA_VERSION, SOURCES, SUFFIX
 from tau2_logging.errors import UserError
 
 Json = dict[str, Any]

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tau2_logging.analysis.findings.ranked import findings_of
-from tau2_logging.analysis.measures import makespan
 from tau2_logging.analysis.measures.comparison.arms import arms_table
 from tau2_logging.analysis.measures.costs.cost_tables import priced_calls
 from tau2_logging.analysis.measures.latency import DIMENSIONS
 from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note
+from tau2_logging.analysis.measures.run_time import makespan
+from tau2_logging.analysis.measures.run_time.time_budget import total_budget
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
-from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports import deep_files
 from tau2_logging.analysis.reports.csv_tables import VOICE_FILES
 from tau2_logging.analysis.reports.report_failures import Attempts

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.measures.waits import split_waits
+from tau2_logging.analysis.measures.run_time.waits import split_waits
 from tau2_logging.analysis.tables.lanes import pack
 from tau2_logging.analysis.tables.outcomes import STATUSES
 from tau2_logging.analysis.timeline.timeline import ROUNDING_MS, Timeline

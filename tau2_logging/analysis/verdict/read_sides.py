@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories
+from tau2_logging.analysis.deep.reading.files.trajectories import holds_trajectories
 from tau2_logging.analysis.load import LATEST_OF_EACH, find_logs, load_log
 from tau2_logging.analysis.measures.comparison.pooling import facts
 from tau2_logging.analysis.recordings import load_results

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.measures.makespan import start_up_ms
+from tau2_logging.analysis.measures.run_time.makespan import start_up_ms
 from tau2_logging.analysis.tables.columns import as_floats, numbers
 from tau2_logging.analysis.tables.lanes import pack
 from tau2_logging.analysis.what_if.recorded_calls import judged_moments, placed_calls, placed_waits

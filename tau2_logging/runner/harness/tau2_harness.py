@@ -21,7 +21,7 @@ from tau2_logging.events.call_arguments import shown_arguments
 from tau2_logging.events.retrieval_tools import KNOWLEDGE
 from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.instrument import distribution_version, has_module
-from tau2_logging.instrument.data_folder import use_data_folder
+from tau2_logging.instrument.environments.data_folder import use_data_folder
 from tau2_logging.instrument.simulations.judge_model import judged_by, own_judge
 from tau2_logging.instrument.simulations.separate_evaluation import played_only, without_evaluation
 from tau2_logging.invocation import ready_interpreter
@@ -89,7 +89,7 @@ class Tau2Harness:
         """Raise UserError for a domain that the harness cannot run."""
 
     def fast_databases(self) -> Mapping[str, Any]:
-        """Return what gives cheap databases to the harness's own environments (see `instrument.substitutes`), by package."""
+        """Return what gives cheap databases to the harness's own environments (see `substitutes`), by package."""
         return {}
 
     def prepare(self, settings: Sequence[SimulationSettings]) -> None:

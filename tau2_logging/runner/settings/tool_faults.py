@@ -1,7 +1,7 @@
 """Faults of tools on purpose (`--tool-faults`): which calls are hit, and what the model reads instead of the tool's answer.
 
 A call is drawn by the simulation's seed, the task and how often that tool was called before, so that the same trial of a task draws alike
-in every arm. What the faults do to a call is in `SpoiledAnswer`; putting it into tau2 is the part of `instrument.injected_faults`.
+in every arm. What the faults do to a call is in `SpoiledAnswer`; putting it into tau2 is the part of `injected_faults`.
 """
 
 from __future__ import annotations

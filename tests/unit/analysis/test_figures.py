@@ -11,12 +11,12 @@ import pytest
 
 from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import load_log
-from tau2_logging.analysis.measures import makespan
 from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
 from tau2_logging.analysis.measures.costs.prices import PriceTable, default_prices, read_prices
 from tau2_logging.analysis.measures.gates import as_rows, check, parse_objective
 from tau2_logging.analysis.measures.percentiles import percentile
-from tau2_logging.analysis.measures.time_budget import KINDS_OF_TIME, total_budget
+from tau2_logging.analysis.measures.run_time import makespan
+from tau2_logging.analysis.measures.run_time.time_budget import KINDS_OF_TIME, total_budget
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.reports.text.sections.groups import all_sections
 from tau2_logging.errors import UserError

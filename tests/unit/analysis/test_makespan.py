@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from tau2_logging.analysis import RunLog, load_log
-from tau2_logging.analysis.measures.critical_path import chain, critical_kinds
-from tau2_logging.analysis.measures.makespan import idle_tail
-from tau2_logging.analysis.measures.time_budget import task_budget
+from tau2_logging.analysis.measures.run_time.critical_path import chain, critical_kinds
+from tau2_logging.analysis.measures.run_time.makespan import idle_tail
+from tau2_logging.analysis.measures.run_time.time_budget import task_budget
 from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.events import Event
 from tests.support.by_hand_times import busiest, calls, covered, simulations

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from tau2_logging.analysis import ReportOptions, RunLog, load_log
-from tau2_logging.analysis.measures.makespan import start_up_ms
+from tau2_logging.analysis.measures.run_time.makespan import start_up_ms
+from tau2_logging.analysis.measures.run_time.time_budget import KINDS_OF_TIME, total_budget
 from tau2_logging.analysis.measures.run_totals import totals_of
-from tau2_logging.analysis.measures.time_budget import KINDS_OF_TIME, total_budget
 from tau2_logging.analysis.recordings import load_results
 from tau2_logging.analysis.reports.html.content import report_data
 from tau2_logging.analysis.reports.stats_json import statistics

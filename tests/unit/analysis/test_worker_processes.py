@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.analysis.measures import makespan
 from tau2_logging.analysis.measures.latency import shown_dimensions
+from tau2_logging.analysis.measures.run_time import makespan
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.events import Event
 from tests.unit.analysis.samples import event, log_of

@@ -9,7 +9,7 @@ import pytest
 
 from tau2_logging.analysis import load_log
 from tau2_logging.analysis.deep import LogAnalyzer
-from tau2_logging.analysis.deep.reading.log_files import read_log
+from tau2_logging.analysis.deep.reading.files.log_files import read_log
 from tau2_logging.analysis.deep.reading.merge import combined
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
 from tests.support.recordings import action, call, messages, results, simulation, task, write

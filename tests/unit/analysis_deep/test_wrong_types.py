@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tau2_logging.analysis.deep.reading.event_files import read_event_file
+from tau2_logging.analysis.deep.reading.files.event_files import read_event_file
+from tau2_logging.analysis.deep.reading.files.results_files import read_results, simulations_of
 from tau2_logging.analysis.deep.reading.recorded_values import problem
-from tau2_logging.analysis.deep.reading.results_files import read_results, simulations_of
 from tau2_logging.analysis.measures.costs.prices import read_prices
 from tau2_logging.errors import UserError
 from tau2_logging.events import ToolExecutionEvent, encode_event

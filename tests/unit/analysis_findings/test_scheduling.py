@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tau2_logging.analysis.measures.longest_first import list_schedule
+from tau2_logging.analysis.measures.run_time.longest_first import list_schedule
 from tau2_logging.events import Event
 from tests.unit.analysis.samples import event, simulation
 from tests.unit.analysis_findings.told import told

@@ -11,8 +11,8 @@ import pytest
 from tau2_logging.analysis import load_log
 from tau2_logging.analysis.deep import LogAnalyzer
 from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
-from tau2_logging.analysis.measures.makespan import idle_tail, workers
 from tau2_logging.analysis.measures.provenance import recorded_note
+from tau2_logging.analysis.measures.run_time.makespan import idle_tail, workers
 from tau2_logging.analysis.measures.run_totals import totals_of
 from tau2_logging.analysis.recordings import load_results, write_log
 from tau2_logging.analysis.reports.report_options import ReportOptions

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tau2_logging.analysis.deep import LogAnalyzer
-from tau2_logging.analysis.deep.reading.results_files import read_file
+from tau2_logging.analysis.deep.reading.files.results_files import read_file
 from tau2_logging.analysis.recordings import Missing, load_results, write_log
 from tau2_logging.analysis.recordings.tau2_results import results_lines
 from tau2_logging.analysis.recordings.to_trajectories import write_trajectories

@@ -90,12 +90,12 @@ def test_the_page_names_no_address_and_its_policy_admits_its_own_script_and_styl
     "way", ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval(", "new Function", "srcdoc", "setTimeout"]
 )
 def test_the_page_s_own_script_knows_no_way_from_text_to_markup_or_code(way: str) -> None:
-    assert [path.name for path in ASSETS.glob("*.js") if way in path.read_text(encoding="utf-8")] == []
+    assert [path.name for path in ASSETS.rglob("*.js") if way in path.read_text(encoding="utf-8")] == []
 
 
 def test_every_script_of_the_folder_is_in_the_page_text(tmp_path: Path) -> None:
     text = page_text(tmp_path, pooled(3, 1))
-    assert [path.name for path in ASSETS.glob("*.js") if path.read_text(encoding="utf-8").strip() not in text] == []
+    assert [path.name for path in ASSETS.rglob("*.js") if path.read_text(encoding="utf-8").strip() not in text] == []
 
 
 def decoded(data: dict[str, Any]) -> list[tuple[str, float, float]]:

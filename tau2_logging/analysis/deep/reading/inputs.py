@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.deep.reading.enhanced_logs import results_path
-from tau2_logging.analysis.deep.reading.event_files import read_event_file
-from tau2_logging.analysis.deep.reading.log_files import read_log
+from tau2_logging.analysis.deep.reading.files.enhanced_logs import results_path
+from tau2_logging.analysis.deep.reading.files.event_files import read_event_file
+from tau2_logging.analysis.deep.reading.files.log_files import read_log
+from tau2_logging.analysis.deep.reading.files.results_files import read_checkpoint, read_results, run_name
+from tau2_logging.analysis.deep.reading.files.trajectories import holds_trajectories, whole_folders
 from tau2_logging.analysis.deep.reading.merge import combined, key_of
 from tau2_logging.analysis.deep.reading.recorded import Recorded, Rows, tables
-from tau2_logging.analysis.deep.reading.results_files import read_checkpoint, read_results, run_name
-from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories, whole_folders
 from tau2_logging.errors import UserError
 
 if TYPE_CHECKING:

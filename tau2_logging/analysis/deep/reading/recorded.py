@@ -12,8 +12,8 @@ from typing import Any
 import pandas as pd
 
 from tau2_logging.analysis.deep.attribution.branch_files import MeasuredTurns, read_branches
-from tau2_logging.analysis.deep.reading.label_files import Label, read_labels
-from tau2_logging.analysis.deep.reading.reading_files import SavedReading, read_readings
+from tau2_logging.analysis.deep.reading.files.label_files import Label, read_labels
+from tau2_logging.analysis.deep.reading.files.reading_files import SavedReading, read_readings
 from tau2_logging.analysis.deep.reading.recorded_conversation import RecordedConversation
 from tau2_logging.analysis.measures.comparison.pooling import PER_RUN, RunIdentity, check_alike
 from tau2_logging.analysis.reader.line import Rejected

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.measures.makespan import in_flight
+from tau2_logging.analysis.measures.run_time.makespan import in_flight
 from tau2_logging.analysis.measures.servers.server_waiting import with_server_times
 from tau2_logging.analysis.tables.columns import numbers
 from tau2_logging.events import MODEL_CALL_TYPES

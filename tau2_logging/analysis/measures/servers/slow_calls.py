@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import polars as pl
 
-from tau2_logging.analysis.measures.makespan import in_flight
 from tau2_logging.analysis.measures.percentiles import percentile
+from tau2_logging.analysis.measures.run_time.makespan import in_flight
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.events import MODEL_CALL_TYPES
 from tau2_logging.statistics.intervals import ranks, score_test

@@ -9,8 +9,8 @@ import pandas as pd
 
 from tau2_logging.analysis.measures.comparison.floor import floor_sentences
 from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_note
+from tau2_logging.analysis.measures.run_time.time_budget import total_budget
 from tau2_logging.analysis.measures.run_totals import Calls, Totals, totals_of
-from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports.html.finding_data import shown_in_page
 from tau2_logging.analysis.reports.html.pages import PAGES, sections
 from tau2_logging.analysis.reports.html.run_data import MOST_CALLS, MOST_SIMULATIONS, run_data

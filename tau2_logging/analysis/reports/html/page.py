@@ -28,7 +28,8 @@ FILES = ("report.html",)
 
 _ASSETS = Path(__file__).parent / "assets"
 _SCRIPTS = (
-    "dom", "tables", "model", "charts", "timeline", "run_timeline", "task_timeline", "voice_timeline", "sankey",
+    "dom", "tables", "model", "charts",
+    "timelines/timeline", "timelines/run_timeline", "timelines/task_timeline", "timelines/voice_timeline", "sankey",
     "reader", "experiment", "pages", "main",
 )  # fmt: skip
 

@@ -11,10 +11,10 @@ import pandas as pd
 from tau2_logging.analysis.deep.table_kinds import GROUPS, TIME
 from tau2_logging.analysis.measures.comparison.arms import arms_table
 from tau2_logging.analysis.measures.costs.cost_tables import cost_summary
-from tau2_logging.analysis.measures.critical_path import critical_kinds
 from tau2_logging.analysis.measures.latency import METRIC_NOTES, SHARE_NOTE, shown_dimensions
+from tau2_logging.analysis.measures.run_time.critical_path import critical_kinds
+from tau2_logging.analysis.measures.run_time.time_budget import total_budget
 from tau2_logging.analysis.measures.servers.server_load import LOAD_COLUMNS, TIME_COLUMNS
-from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports.html.table_data import Rows, Table, counted_rows, table_data
 from tau2_logging.analysis.reports.text.sections.latency_sections import SEARCHES_NOTE
 from tau2_logging.analysis.reports.text.sections.run_sections import ARMS_NOTE

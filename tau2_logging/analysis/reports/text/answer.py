@@ -10,10 +10,10 @@ import pandas as pd
 
 from tau2_logging.analysis import deep as deep_analysis
 from tau2_logging.analysis.measures.comparison.floor import floor_sentences
-from tau2_logging.analysis.measures.makespan import idle_tail
 from tau2_logging.analysis.measures.provenance import is_recorded, newer_format, only_failed_note, recorded_in_brief, without_failed_calls
+from tau2_logging.analysis.measures.run_time.makespan import idle_tail
+from tau2_logging.analysis.measures.run_time.time_budget import total_budget
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
-from tau2_logging.analysis.measures.time_budget import total_budget
 from tau2_logging.analysis.reports.text.finding_lines import HEADING, lines_of, sentence_of, shown_findings, wrapped
 from tau2_logging.analysis.reports.text.voice_line import voice_lines
 from tau2_logging.analysis.tables.simulations import solved

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.measures import makespan
 from tau2_logging.analysis.measures.comparison.arms import arms_table
 from tau2_logging.analysis.measures.provenance import newer_format, only_failed_note, recorded_note
+from tau2_logging.analysis.measures.run_time import makespan
 from tau2_logging.analysis.measures.run_totals import Totals, totals_of
 from tau2_logging.analysis.reports.text.sections.gate_sections import gates
 from tau2_logging.analysis.reports.text.sections.section import Section, Show, names, section, text

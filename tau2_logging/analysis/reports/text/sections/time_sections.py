@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from tau2_logging.analysis.measures import makespan
-from tau2_logging.analysis.measures.critical_path import chain, critical_kinds
-from tau2_logging.analysis.measures.time_budget import total_budget
+from tau2_logging.analysis.measures.run_time import makespan
+from tau2_logging.analysis.measures.run_time.critical_path import chain, critical_kinds
+from tau2_logging.analysis.measures.run_time.time_budget import total_budget
 from tau2_logging.analysis.reports.text.sections.call_columns import CALL_COLUMNS
 from tau2_logging.analysis.reports.text.sections.section import Section, Show, mean, section, text
 from tau2_logging.units import count, duration, number, plural, share

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tau2_logging.analysis.measures.provenance import is_recorded
-from tau2_logging.analysis.measures.waits import retry_waits
+from tau2_logging.analysis.measures.run_time.waits import retry_waits
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY
 from tau2_logging.events.roles import EXCLUSIVE_MS, MODEL_CALL_TYPES, MODEL_ROLES, ROLE_OF_TIME, ROLES

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tau2_logging.analysis.deep.reading.files.results_files import SHOWN, size_of
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
-from tau2_logging.analysis.deep.reading.results_files import SHOWN, size_of
 from tau2_logging.analysis.measures.comparison.pooling import facts
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.measures.critical_path import chain
 from tau2_logging.analysis.measures.percentiles import percentile
 from tau2_logging.analysis.measures.provenance import is_recorded
+from tau2_logging.analysis.measures.run_time.critical_path import chain
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.keyed import kept
 from tau2_logging.analysis.tables.run_clock import sessions

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from tau2_logging.analysis.deep.reading.enhanced_logs import with_measured_tools
+from tau2_logging.analysis.deep.reading.files.enhanced_logs import with_measured_tools
+from tau2_logging.analysis.deep.reading.files.trajectories import SUFFIX as TRAJECTORY
+from tau2_logging.analysis.deep.reading.files.trajectories import holds_trajectories, is_trajectory, results_of
 from tau2_logging.analysis.deep.reading.messages import failed, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
 from tau2_logging.analysis.deep.reading.recorded_conversation import conversation_of
 from tau2_logging.analysis.deep.reading.recorded_values import problem
 from tau2_logging.analysis.deep.reading.run_info import settings_of
-from tau2_logging.analysis.deep.reading.trajectories import SUFFIX as TRAJECTORY
-from tau2_logging.analysis.deep.reading.trajectories import holds_trajectories, is_trajectory, results_of
 from tau2_logging.analysis.deep.tool_calls.argument_provenance import KnownTexts
 from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.analysis.reader.lines import rejected

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from tau2_logging.analysis.deep.reading.files.results_files import SHOWN
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
-from tau2_logging.analysis.deep.reading.results_files import SHOWN
 from tau2_logging.analysis.reader.column_types import is_text
 from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.errors import UserError

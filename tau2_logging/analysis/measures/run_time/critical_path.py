@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from tau2_logging.analysis.measures.waits import WAITS, retry_waits
+from tau2_logging.analysis.measures.run_time.waits import WAITS, retry_waits
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY, TIMED_TYPES, with_key
 

@@ -1,0 +1,1 @@
+"""How long the run took, and why: makespan, critical path, time budget, waits, another order."""
