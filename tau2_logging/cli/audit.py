@@ -18,10 +18,10 @@ examples:
   {command} --domains retail --judge-llm gpt-4.1
   {command} --domains airline --changed-from other-venv/bin/python
 
-No model is asked but the judge's, and no network. What was ended goes on with
-the same command. It writes audit/<domain>.json, audit/audit.md,
-audit/audit.html and audit/sound.json: which tasks are sound, and why the others are not
-(docs/audit.md).
+No model is asked but the judge's, and no network is needed. To go on after an
+interruption, give the same command again. It writes audit/<domain>.json,
+audit/audit.md, audit/audit.html and audit/sound.json: which tasks are sound, and
+why the others are not (docs/audit.md).
 exit code: 0 done (whatever was found), 2 bad input
 """
 

@@ -18,9 +18,9 @@ from tau2_logging.runner.settings.options import add_plan_options, add_start_opt
 
 _EPILOG = """\
 examples:
-  {command} plan --name moods --num-tasks 20 --num-trials 4 --user-variants control,anger,placebo
-  {command} run experiments/moods
-  {command} analyze experiments/moods
+  {command} plan --name personas --num-tasks 20 --num-trials 4 --user-variants control,anger,placebo
+  {command} run experiments/personas
+  {command} analyze experiments/personas
   {command} plan --name agents --agents llm_agent,retry_agent --num-trials 4
 
 exit code: 0 done, 1 cells are missing (or lint has findings), 2 bad input, 3 a variant was not delivered, 130 and 143 stopped
@@ -88,7 +88,7 @@ def build_parser() -> argparse.ArgumentParser:
         own.add_argument("--output-dir", metavar="DIR", help="where files go (default: report/ beside the plan)")
         if name == "analyze":
             own.add_argument("--format", nargs="+", metavar="NAME", help="only these: text, json, csv, html (default: all)")
-    _add_variants(commands.add_parser("variants", help="the manners of the user: list, show, diff, lint, prompt"))
+    _add_variants(commands.add_parser("variants", help="the user variants: list, show, diff, lint, prompt"))
     return parser
 
 
@@ -100,7 +100,7 @@ def _add_plan(parser: argparse.ArgumentParser) -> None:
 
 def _add_design(parser: argparse.ArgumentParser) -> None:
     arms = parser.add_argument_group("arms")
-    arms.add_argument("--user-variants", metavar="NAME,NAME", help="an arm for each manner of the user, or all of a .yaml file")
+    arms.add_argument("--user-variants", metavar="NAME,NAME", help="an arm for each user variant, or all of a .yaml file")
     arms.add_argument("--agents", metavar="NAME,NAME", help="an arm for each agent: llm_agent,retry_agent")
     arms.add_argument("--agent-llms", metavar="MODEL,MODEL", help="an arm for each model of the agent")
     arms.add_argument("--arm", action="append", metavar="NAME=JSON", help="an arm: agent, agent_args, agent_llm, agent_llm_args, "

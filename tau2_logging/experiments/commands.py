@@ -99,7 +99,7 @@ def analyze(args: argparse.Namespace) -> int:
     experiment, cells = _collected(args)
     table, verdicts = _manipulation(experiment, cells)
     scripted = Table(
-        "moods", "Moods that tau2's tasks script themselves", moods(scenarios(experiment.config)), "An arm comes on top of them."
+        "moods", "Feelings that tau2's tasks describe themselves", moods(scenarios(experiment.config)), "A variant is added to them."
     )
     findings = analyzed(experiment.plan, cells, verdicts, table, [scripted], looks=read_looks(experiment.run_dir))
     directory = _output(args, experiment)

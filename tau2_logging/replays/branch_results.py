@@ -18,7 +18,7 @@ from tau2_logging.replays.decisive_turn import MOST_TIMES, ChanceCurve, Decision
 from tau2_logging.replays.rebuilt_simulations import RebuiltSimulation
 from tau2_logging.runner.harness.branch_harness import turns_in
 from tau2_logging.statistics.two_shares import SharesApart, share_interval, shares_apart
-from tau2_logging.units import money
+from tau2_logging.units import money, plural
 
 _BAR = 20
 
@@ -127,7 +127,9 @@ def about(origin: RebuiltSimulation) -> str:
     """Return a line on the recorded conversation."""
     reward, won = origin.saved.reward, origin.saved.won
     ended = "without a reward" if won is None else f"{'won' if won else 'lost'} (reward {reward:g})"
-    return f"{origin.saved.name}: {origin.turns} turns, {ended}; all of its {origin.calls} calls are answered as recorded"
+    several = "its call is" if origin.calls == 1 else f"all of its {origin.calls} calls are"
+    calls = f"{several} answered as recorded" if origin.calls else "it made no tool call"
+    return f"{origin.saved.name}: {plural(origin.turns, 'turn')}, {ended}; {calls}"
 
 
 def price(usd: float | None, limit: float | None) -> str:

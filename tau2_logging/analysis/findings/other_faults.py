@@ -28,7 +28,7 @@ def not_the_agents(run: RunFacts) -> Iterator[Finding]:
         "not_the_agents",
         f"{len(others):,} of {len(table):,} failures are not the agent's but {_by_fault(others)}{_success(run)}"
         + (f"; of {unknown:,} the fault is unknown." if unknown else "."),
-        "Open these simulations to verify; count them apart before you change the agent.",
+        "Open these simulations to verify; count them separately before you change the agent.",
         share,
         SIMULATIONS,
         Proof("attribution", (), simulation_names(others)),

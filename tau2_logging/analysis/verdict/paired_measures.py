@@ -42,7 +42,7 @@ MEASURES = (
 
 
 def measure_rows(a: ComparedRun, b: ComparedRun, tasks: Sequence[Task]) -> list[dict[str, Any]]:
-    """Return a row for each measure that both sides know: means over tasks, B less A with its 95 % interval (Student's t), the ratio with
+    """Return a row for each measure that both sides know: means over tasks, B minus A with its 95 % interval (Student's t), the ratio with
     its own, and p. A task counts once, with the mean of its simulations.
     """
     means = [_by_task(side, tasks) for side in (a, b)]

@@ -23,7 +23,7 @@ _ENDS = {ALL_FAILED: 0.0, ALL_PASSED: 1.0}
 
 @dataclass(frozen=True)
 class SuccessDifference:
-    """B less A as a share: over `interval.tasks` tasks, with the p of the sign-flip test."""
+    """B minus A as a share: over `interval.tasks` tasks, with the p of the sign-flip test."""
 
     interval: Interval
     p: float

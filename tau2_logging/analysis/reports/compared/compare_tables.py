@@ -18,7 +18,7 @@ from tau2_logging.units import ABSENT, duration, is_unknown, money, number, plur
 Rows = Sequence[Sequence[str]]
 PAIR_HEAD = ("", "tasks", "success", "was", "difference, points", "p", "cost", "outcome")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-SUCCESS_HEAD = ("", "A", "B", "B less A, points", "p")
+SUCCESS_HEAD = ("", "A", "B", "B minus A, points", "p")
 MEASURE_HEAD = ("mean of a task", "A", "B", "B to A", "p")
 _MOST_FLIPS = 5
 

@@ -93,7 +93,7 @@ function verdictPage() {
 
 function pairCards(pair) {
   return [make("div", { class: "columns" },
-      card(`${pair.tasks} tasks, A ${pair.a}, B ${pair.b}`, tableOf(["", "A", "B", "B less A, points", "p"], pair.success_rows), pair.audited && make("p", {}, pair.audited), make("p", { class: "hint" }, pair.noise), pair.left_out.map((words) => make("p", { class: "hint" }, words))),
+      card(`${pair.tasks} tasks, A ${pair.a}, B ${pair.b}`, tableOf(["", "A", "B", "B minus A, points", "p"], pair.success_rows), pair.audited && make("p", {}, pair.audited), make("p", { class: "hint" }, pair.noise), pair.left_out.map((words) => make("p", { class: "hint" }, words))),
       pair.slopes.length > 0 && card("Each task", slopesOf(pair), make("p", { class: "hint" }, [make("span", { class: "up" }, `${pair.up} up`), ", ", make("span", { class: "down" }, `${pair.down} down`), ". The more tasks, the thicker the line; point at it for their ids."]))),
     pair.measure_rows.length > 0 && card("Everything else", tableOf(["mean of a task", "A", "B", "B to A", "p"], pair.measure_rows)), flipsCard(pair)];
 }
