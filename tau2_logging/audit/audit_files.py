@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.analysis.reports.text.markdown_table import escape, table_lines
 from tau2_logging.audit.audit_page import page
 from tau2_logging.audit.audit_table import rows
 from tau2_logging.audit.domain_audit import DomainAudit
@@ -16,6 +17,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.soundness.audited_tasks import CHANGES
 
 FOLDER = "audit"
+_FOUND = ("task", "finding", "evidence")
 _WRONG = ("task", "conversation", "assertion", "expected", "verdict", "found", "reason")
 
 
@@ -68,24 +70,15 @@ def markdown(audits: Sequence[DomainAudit]) -> Iterator[str]:
     """Yield the lines of audit.md: the table, what each kind means, then every finding."""
     yield from ("# Audit", "", ", ".join(sorted({audit.release for audit in audits})), "")
     head, *body = rows(audits)
-    yield from (_row(head), _row(["---"] + ["---:"] * (len(head) - 1)), *map(_row, body), "")
+    yield from (*table_lines(head, body, [False] + [True] * len(audits)), "")
     met = [kind for kind in KINDS if any(audit.kinds[kind] for audit in audits)]
     yield from (f"- `{kind}`{'' if KINDS[kind].unsound else ' (a hint)'}: {KINDS[kind].meaning}" for kind in met)
     for audit in audits:
         found = [(task.task, finding) for task in audit.tasks for finding in task.findings]
         if found:
-            yield from ("", f"## {audit.domain}", "", "| task | finding | evidence |", "|---|---|---|")
-            yield from (_row([task, finding.kind, finding.evidence]) for task, finding in found)
+            yield from ("", f"## {escape(audit.domain)}", "")
+            yield from table_lines(_FOUND, ([task, finding.kind, finding.evidence] for task, finding in found), [False] * len(_FOUND))
         if audit.judge is not None and audit.judge.wrong:
-            yield from (
-                "",
-                f"## {audit.domain}: verdicts of {audit.judge.model}",
-                "",
-                f"| {' | '.join(_WRONG)} |",
-                f"|{'---|' * len(_WRONG)}",
-            )
-            yield from (_row([str(one[name]) for name in _WRONG]) for one in audit.judge.wrong)
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.replace("|", "\\|").split()) for cell in cells) + " |"
+            yield from ("", f"## {escape(f'{audit.domain}: verdicts of {audit.judge.model}')}", "")
+            wrong = ([str(one[name]) for name in _WRONG] for one in audit.judge.wrong)
+            yield from table_lines(_WRONG, wrong, [False] * len(_WRONG))

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tau2_logging.analysis.reports.text.markdown_table import escape, table_lines
 from tau2_logging.errors import UserError
 from tau2_logging.events.secrets.masking import mask
 from tau2_logging.events.task_hash import task_hash
@@ -178,9 +179,6 @@ def changes_markdown(found: Sequence[DomainChanges], here: Edition, there: Editi
     """Yield the lines of changes.md: each change, as it is here and there."""
     yield from ("# Changes of tasks", "", *(f"- {line.strip()}" for line in change_lines(found, here, there)), "")
     for one in found:
-        yield from (f"## {one.domain}", "", "| task | part | here | there |", "|---|---|---|---|")
-        for change in one.changed:
-            for name, pair in change.parts.items():
-                cells = [change.task, name, *(json.dumps(value, ensure_ascii=False) for value in pair)]
-                yield "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
-        yield ""
+        texts = ([change.task, name, *(json.dumps(value, ensure_ascii=False) for value in pair)]
+                 for change in one.changed for name, pair in change.parts.items())  # fmt: skip
+        yield from (f"## {escape(one.domain)}", "", *table_lines(("task", "part", "here", "there"), texts, [False] * 4), "")

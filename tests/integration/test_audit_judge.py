@@ -59,7 +59,7 @@ def test_the_judge_that_finds_everything_met_is_found_out(right: dict[str, Any],
     assert {one["conversation"] for one in found["wrong"]} == {"none said", "wrong number"}
     report = (tmp_path / "audit/audit.md").read_text(encoding="utf-8")
     assert "verdicts of scripted/judge" in report
-    assert "| judge: false_passes | 10/21 |" in report
+    assert r"| judge: false\_passes | 10/21 |" in report
 
 
 def test_a_judge_that_answers_nothing_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ from tau2_logging.analysis.reports.compared.compare_tables import (
     side_text,
     success_rows,
 )
+from tau2_logging.analysis.reports.text.markdown_table import escape, table_lines
 from tau2_logging.analysis.verdict.compare_sides import Comparison
 from tau2_logging.analysis.verdict.pair_verdict import PairVerdict
 from tau2_logging.analysis.verdict.quality_gates import Gate
@@ -37,23 +38,23 @@ def markdown(comparison: Comparison, gates: Sequence[Gate] = ()) -> str:
 
 
 def _lines(comparison: Comparison, gates: Sequence[Gate]) -> Iterator[str]:
-    yield f"**{escaped(headline(comparison))}**"
+    yield f"**{escape(headline(comparison))}**"
     yield ""
     for gate in gates:
-        yield f"- {'✅' if gate.met else '❌'} {escaped(f'{gate.b} {gate.gate}: {gate.detail}')}"
+        yield f"- {'✅' if gate.met else '❌'} {escape(f'{gate.b} {gate.gate}: {gate.detail}')}"
     for side in comparison.sides:
-        yield f"- {letter(comparison, side)}: {escaped(side_text(side))}"
+        yield f"- {letter(comparison, side)}: {escape(side_text(side))}"
     yield ""
     if len(comparison.pairs) == 1:
         yield from _pair(comparison.pairs[0])
     else:
-        yield from table(PAIR_HEAD, pair_rows(comparison))
+        yield from _table(PAIR_HEAD, pair_rows(comparison))
         yield ""
-        yield from (f"- {escaped(f'{pair.b.label}: {text}')}" for pair in comparison.pairs if (text := audited_text(pair)))
+        yield from (f"- {escape(f'{pair.b.label}: {text}')}" for pair in comparison.pairs if (text := audited_text(pair)))
     yield ""
     yield "<details><summary>Settings that differ, and how this was computed</summary>"
     yield ""
-    yield from table(("setting", *(side.label for side in comparison.sides)), setting_rows(comparison))
+    yield from _table(("setting", *(side.label for side in comparison.sides)), setting_rows(comparison))
     yield ""
     yield METHOD
     yield ""
@@ -61,26 +62,16 @@ def _lines(comparison: Comparison, gates: Sequence[Gate]) -> Iterator[str]:
 
 
 def _pair(pair: PairVerdict) -> Iterator[str]:
-    yield from table((f"{pair.domain}, {pair.tasks} tasks", *SUCCESS_HEAD[1:]), success_rows(pair))
+    yield from _table((f"{pair.domain}, {pair.tasks} tasks", *SUCCESS_HEAD[1:]), success_rows(pair))
     yield ""
     if rows := measure_texts(pair):
-        yield from table(MEASURE_HEAD, rows)
+        yield from _table(MEASURE_HEAD, rows)
         yield ""
     for text in filter(None, (audited_text(pair), flip_text(pair), noise_text(pair), *left_out(pair))):
-        yield f"{escaped(text)}"
+        yield f"{escape(text)}"
         yield ""
 
 
-def table(head: Sequence[str], rows: Rows) -> Iterator[str]:
+def _table(head: Sequence[str], rows: Rows) -> Iterator[str]:
     """Yield a table; numbers to the right."""
-    yield f"| {' | '.join(escaped(name) for name in head)} |"
-    yield f"|---|{'---:|' * (len(head) - 1)}"
-    for row in rows:
-        yield f"| {' | '.join(escaped(cell) for cell in row)} |"
-
-
-def escaped(text: str) -> str:
-    """Return text of a log as Markdown that shows it: no markup, no row ended."""
-    for sign in "\\`*_[]|<>#":
-        text = text.replace(sign, f"\\{sign}")
-    return text.replace("\n", " ")
+    return table_lines(head, rows, [False] + [True] * (len(head) - 1))

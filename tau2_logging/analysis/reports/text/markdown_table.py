@@ -1,6 +1,8 @@
-"""A table of text as GitHub's Markdown."""
+"""Tables of text as GitHub's Markdown, and text that Markdown shows as it is."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
 
 from tau2_logging.analysis.reports.text.sections.section import Section
 
@@ -9,15 +11,21 @@ _ESCAPED = str.maketrans({letter: f"\\{letter}" for letter in "\\`*_{}[]<>#|~"})
 
 def as_markdown(section: Section, level: int = 2) -> str:
     """Return a section as a GitHub table under a heading of that level. What comes from a log is escaped."""
-    heads = [escape(heading) for heading in section.columns]
-    rules = ["---:" if heading in section.numbers else "---" for heading in section.columns]
-    lines = [_row(heads), _row(rules), *(_row([escape(value) for value in row]) for row in section.rows)]
+    numbers = [heading in section.numbers for heading in section.columns]
+    lines = table_lines(section.columns, section.rows, numbers)
     note = f"\n{escape(section.note)}\n" if section.note else ""
     return f"{'#' * level} {escape(section.title)}\n\n" + "\n".join(lines) + "\n" + note
 
 
-def _row(cells: list[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+def table_lines(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[bool]) -> Iterator[str]:
+    """Yield the lines of a table whose cells are shown as they are. `numbers`: which columns are set to the right."""
+    yield _row(map(escape, head))
+    yield _row("---:" if right else "---" for right in numbers)
+    yield from (_row(map(escape, row)) for row in rows)
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
 
 
 def escape(value: str) -> str:
