@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
@@ -49,13 +50,15 @@ def each_run(method: Method[L, P]) -> Method[L, P]:
 def kept(method: Callable[Concatenate[L, P], T]) -> Callable[Concatenate[L, P], T]:
     """Return a table, or other figures, that are made once for each log and arguments, since every report asks for them. Each caller gets
     a copy of what can be copied, so that it may change it."""
+    signature = inspect.signature(method)
 
     @wraps(method)
     def table(log: L, /, *args: P.args, **kwargs: P.kwargs) -> T:
-        made = _MADE.setdefault(log, {})
-        key = (method, *map(id, args), *((name, id(value)) for name, value in sorted(kwargs.items())))
+        made, bound = _MADE.setdefault(log, {}), signature.bind(log, *args, **kwargs)
+        bound.apply_defaults()
+        key = (method, *map(id, bound.args[1:]))
         if key not in made:
-            made[key] = ((args, kwargs), method(log, *args, **kwargs))  # the arguments are held, so that no other object gets their id
+            made[key] = (bound.args[1:], method(log, *args, **kwargs))  # the arguments are held, so that no other object gets their id
         found: T = made[key][1]
         return _copied(found)
 
