@@ -24,10 +24,11 @@ def slowest_calls(log: LogData, top: int = 20) -> pd.DataFrame:
     """Return the slowest calls of all: type, domain, task, trial, step, name (model or function), duration_ms, times_median (of its
     type), error, and where it is in the log: file, line.
     """
-    columns = ["type", *KEY, "step", "model", "function", "duration_ms", "error", "row"]
-    calls = log.select(columns, types=TIMED_TYPES).dropna(subset=["duration_ms"])
+    calls = log.select(["type", "duration_ms", "row"], types=TIMED_TYPES).dropna(subset=["duration_ms"])
     median = calls.groupby("type")["duration_ms"].median()
-    best = calls.nlargest(top, "duration_ms", keep="first")
+    rows = calls.nlargest(top, "duration_ms", keep="first")["row"].tolist()
+    columns = ["type", *KEY, "step", "model", "function", "duration_ms", "error", "row"]
+    best = log.select(columns, types=TIMED_TYPES, where=pl.col("row").is_in(rows)).set_index("row").loc[rows].reset_index()
     best = best.assign(name=best["model"].fillna(best["function"]), times_median=best["duration_ms"] / best["type"].map(median))
     best = located(log, best)
     return best[["type", "domain", "task", "trial", "step", "name", "duration_ms", "times_median", "error", *_WHERE]].reset_index(drop=True)

@@ -74,7 +74,7 @@ class ColumnCache:
 
     def save(self, reading: FilesRead) -> None:
         """Keep a reading of all of the files, unless there is no room for it."""
-        if self._folder is None or not reading.store.in_memory:
+        if self._folder is None:
             return
         with suppress(OSError, pl.exceptions.PolarsError):
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ import polars as pl
 
 from tau2_logging.analysis.reader.column_types import Cell, dtype_of, row_file
 
-LIMIT_BYTES = 1 << 30
+LIMIT_BYTES = 256 << 20
 """Columns held in memory by default."""
 
 _MOST_PARTS = 16
@@ -93,11 +93,6 @@ class EventStore:
             self._columns[type_]["start_ms"] = None
             self._held.pop(type_, None)
 
-    @property
-    def in_memory(self) -> bool:
-        """Whether all columns are: none in files, and none of another store."""
-        return self._folder is None and self._whole is None
-
     def tables(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield each type of event with all of its columns."""
         for type_ in self.types():
@@ -121,19 +116,17 @@ class EventStore:
 
     def select(
         self, types: Iterable[str], columns: Iterable[str], runs: Collection[str] = (), rows: tuple[int, int] | None = None,
-        where: pl.Expr | None = None,
+        where: pl.Expr | None = None, of: pl.DataFrame | None = None,
     ) -> pl.DataFrame:  # fmt: skip
         """Return `row`, `type` and some columns of the events of some types, in the order of the files.
 
         `runs`: only theirs, those of no run for an empty name; all if there are none. `rows`: from the first to the last, both included.
-        `where`: only events of which this is true.
+        `where`: only events of which this is true. `of`: only events that have the values of a row of this table, joined with its columns.
         """
-        names = list(dict.fromkeys(("row", "type", *columns)))
-        needed = list(dict.fromkeys((*names, *(() if where is None else where.meta.root_names()))))
-        parts = (_between(table, rows) for type_ in types for table in self._parts_of(type_, runs))
-        tables = [_collected(table.select(_present(table, needed))) for table in parts]
-        found = pl.concat([pl.DataFrame(schema={name: dtype_of(name) for name in needed}), *tables], how="diagonal")
-        found = found if where is None else found.filter(where).select(names)
+        schema = {name: dtype_of(name) for name in dict.fromkeys(("row", "type", *columns))} | ({} if of is None else dict(of.schema))
+        parts = (_joined(_where(_between(table, rows), where), of) for type_ in types for table in self._parts_of(type_, runs))
+        tables = [_collected(table.select(_present(table, schema))) for table in parts]
+        found = pl.concat([pl.DataFrame(schema=schema), *tables], how="diagonal")
         return found if found["row"].is_sorted() else found.sort("row")
 
     def first_events(self, by_file: bool = False) -> list[tuple[int, str, int, int]]:
@@ -173,6 +166,23 @@ def _column(table: pl.LazyFrame, name: str) -> pl.Expr:
 
 def _between(table: pl.LazyFrame, rows: tuple[int, int] | None) -> pl.LazyFrame:
     return table if rows is None else table.filter(pl.col("row").is_between(*rows))
+
+
+def _where(table: pl.LazyFrame, where: pl.Expr | None) -> pl.LazyFrame:
+    return table if where is None else _with(table, where.meta.root_names()).filter(where)
+
+
+def _joined(table: pl.LazyFrame, of: pl.DataFrame | None) -> pl.LazyFrame:
+    """`place` is the row of the table `of`, and no column of the log."""
+    if of is None:
+        return table
+    keys = [name for name in of.columns if name != "place"]
+    return _with(table, keys).join(of.lazy(), on=keys, how="inner", nulls_equal=True, maintain_order="left_right")
+
+
+def _with(table: pl.LazyFrame, names: Iterable[str]) -> pl.LazyFrame:
+    here = _present(table, names)
+    return table.with_columns(_column(table, name).alias(name) for name in names if name not in here)
 
 
 def _as_text(table: pl.LazyFrame, name: str) -> pl.Expr:

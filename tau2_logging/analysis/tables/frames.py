@@ -47,12 +47,8 @@ def frame(
     types = [type_ for type_ in types if type_ in store.types()]
     names = list(columns) if columns is not None else all_columns(store, types)
     parts = [part for name in names for part in _MADE_OF.get(name, (name,))]
-    if of is None:
-        table = store.select(types, parts, runs, where=where)
-    else:
-        keys = pl.DataFrame([_key_column(of, name) for name in KEY]).with_row_index("place")
-        found = store.select(types, [*parts, *KEY], runs, where=where)
-        table = found.join(keys, on=KEY, how="inner", nulls_equal=True, maintain_order="left_right")
+    keys = None if of is None else pl.DataFrame([_key_column(of, name) for name in KEY]).with_row_index("place")
+    table = store.select(types, parts, runs, where=where, of=keys)
     data = {name: _pandas_column(table, name, files) for name in names}
     return pd.DataFrame(data, columns=pd.Index(names, dtype=object))
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+import polars as pl
 
 from tau2_logging.analysis.measures.servers.server_waiting import with_server_times
 from tau2_logging.analysis.tables.columns import numbers
@@ -47,13 +48,8 @@ def read_timeline(log: LogData, most: int = MOST_EVENTS) -> Timeline:
     marks = types.isin(_MARKS).to_numpy()
     simulation, names = _numbered(log)
     kept = _kept(log, names, np.bincount(simulation, minlength=len(names)), most - int(marks.sum()))
-    mask = marks | kept[simulation]
-
-    def chosen(names: Sequence[str], of: Sequence[str]) -> pd.DataFrame:
-        mine = mask if of is TYPES else mask[types.isin(of).to_numpy()]
-        return pd.DataFrame({name: log.select([name], of)[name][mine] for name in names})
-
-    timeline = _read(log, chosen)
+    chosen = pl.col("row").is_in(log.select(["row"], TYPES)["row"].to_numpy()[marks | kept[simulation]])
+    timeline = _read(log, lambda names, of: log.select(names, of, chosen))
     read = set(names[kept])
     rows = timeline.rows.assign(read=[name in read for name in _names(timeline.rows)])
     return replace(timeline, rows=rows)
