@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from tau2_logging.analysis.deep.reading.files.enhanced_logs import with_measured_tools
-from tau2_logging.analysis.deep.reading.files.results_files import domain_of, history_length, number_mixed_up, read_file, simulations_of
+from tau2_logging.analysis.deep.reading.files.results_files import (
+    domain_of,
+    history_length,
+    made_by_us,
+    number_mixed_up,
+    read_file,
+    simulations_of,
+)
 from tau2_logging.analysis.deep.reading.messages import Message, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.reading.run_info import settings_of
 from tau2_logging.analysis.recordings.recorded_simulation import (
@@ -65,9 +72,8 @@ def _lines(data: Mapping[str, Any], path: Path, run: str, missing: Missing) -> I
         else:
             _tell_ticks(recorded, simulation, configured_tick_s(info), models["user"], missing)
         recordings.append(recorded)
-    about: Fields = {
-        **settings_of(info), "recorded_from": path.name if path.name != "results.json" else f"{path.parent.name}/{path.name}",
-    }  # fmt: skip
+    source = path.name if path.name != "results.json" else f"{path.parent.name}/{path.name}"
+    about: Fields = {**settings_of(info), **made_by_us(path), "recorded_from": source}
     yield from run_lines(recordings, origin, about, context)
 
 

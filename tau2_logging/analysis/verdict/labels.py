@@ -36,7 +36,7 @@ def differing_settings(sides: Sequence[ComparedRun]) -> dict[str, list[str | Non
 
 def trials_of_one(sides: Sequence[ComparedRun]) -> list[ComparedRun]:
     """Return the sides with those put together that are alike in every setting and in their task texts, unless none would be left to
-    compare: then they stay apart, which shows what chance does."""
+    compare: then they stay apart, which shows what chance does. Verdicts on the same conversations are never further trials."""
     groups: list[list[ComparedRun]] = []
     for side in sides:
         group = next((one for one in groups if _alike(one[0], side)), None)
@@ -49,7 +49,7 @@ def trials_of_one(sides: Sequence[ComparedRun]) -> list[ComparedRun]:
 
 def _alike(one: ComparedRun, other: ComparedRun) -> bool:
     told = all(other.texts.get(task, text) == text for task, text in one.texts.items())
-    return told and not differing_settings([one, other])
+    return told and "rejudged_from" not in one.settings and not differing_settings([one, other])
 
 
 def labeled(sides: Sequence[ComparedRun], names: Sequence[str] = ()) -> list[ComparedRun]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from tau2_logging.analysis.deep.reading.files.results_files import made_by_us
 from tau2_logging.analysis.reports.compared.compare_tables import left_out, setting_rows
 from tau2_logging.analysis.verdict.compare_sides import compare_sides
 from tau2_logging.analysis.verdict.labels import labeled, trials_of_one
@@ -42,6 +44,24 @@ def test_a_run_made_of_another_is_no_further_trial_of_it(name: str, value: str) 
     assert [one.simulations["trial"].size for one in trials_of_one([original, again, other])] == [2, 2, 2]
     told = side("told", tasks([0, 1]), settings={**PLAYED, "judge_llm": "gpt-4.1"})
     assert [one.simulations["trial"].size for one in trials_of_one([original, told, other])] == [4, 2]
+
+
+def test_verdicts_of_two_judges_on_the_same_conversations_are_no_trials_of_one_run() -> None:
+    judged = {**PLAYED, "rejudged_from": "first.json"}
+    sides = [side("once", tasks([0, 1]), settings=judged), side("again", tasks([0, 1]), settings=judged)]
+    assert len(trials_of_one([*sides, side("other", tasks([1, 1]), settings={**PLAYED, "agent_llm": "gpt-5"})])) == 3
+
+
+def test_a_results_file_of_ours_knows_its_release_and_what_it_was_made_of_from_the_run_beside_it(tmp_path: Path) -> None:
+    """tau2 notes neither in the file. A run.json that cannot be read says nothing."""
+    path = tmp_path / "results_retail.json"
+    assert made_by_us(path) == {}
+    saved = {"tau2_version": "tau2 1.0.1", "rejudged_from": "first.json", "tau2_data": None, "simulations": 3}
+    (tmp_path / "run.json").write_text(json.dumps(saved))
+    assert made_by_us(path) == {"tau2_version": "tau2 1.0.1", "rejudged_from": "first.json"}
+    assert made_by_us(tmp_path / "results.json") == {}
+    (tmp_path / "run.json").write_text("{")
+    assert made_by_us(path) == {}
 
 
 def test_a_run_that_is_named_twice_is_refused() -> None:

@@ -27,6 +27,7 @@ from tau2_logging.events.logfmt import whole_json
 from tau2_logging.events.task_hash import task_hash
 
 RUN_FILE = "run.json"
+_OF_RUN = ("tau2_version", "tau2_data", "branched_from", "branched_at", "rejudged_from")
 """Lies in the folder of a run of ours."""
 
 SHOWN = 400
@@ -211,6 +212,19 @@ def run_name(path: Path) -> str:
     if (path.parent / RUN_FILE).exists() or path.name == "results.json":
         return path.resolve().parent.name
     return path.resolve().name.removesuffix(TRAJECTORY) if path.is_dir() or path.name.endswith(TRAJECTORY) else path.stem
+
+
+def made_by_us(path: Path) -> dict[str, Any]:
+    """Return what the run.json beside a results file of ours knows and the file does not: the release, and which recorded simulations the
+    run was made of. Empty if there is none, or none that can be read."""
+    if not path.name.startswith("results_") or not (path.parent / RUN_FILE).is_file():
+        return {}
+    try:
+        saved = read_json(path.parent / RUN_FILE)
+    except UserError:
+        return {}
+    found = {name: saved.get(name) for name in _OF_RUN} if isinstance(saved, Mapping) else {}
+    return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
 def _simulations(data: Mapping[str, Any], path: Path) -> Iterator[Any]:
