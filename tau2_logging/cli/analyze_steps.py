@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +30,7 @@ from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.browser import open_made
 from tau2_logging.deferred import deferred
 from tau2_logging.errors import Tau2LoggingError, UserError
-from tau2_logging.invocation import ANALYZE, COMPARE, command, program
+from tau2_logging.invocation import ANALYZE, COMPARE, as_given, command
 from tau2_logging.logger.content.command_line import argv_words
 from tau2_logging.soundness.audited_tasks import Audits, audits_named
 from tau2_logging.units import plural
@@ -175,7 +174,7 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
     formats = formats or tuple(deep_alone.FILES)
     deep_alone.check_formats(formats)
     deep = _read_by_model(lambda: deep_analysis.LogAnalyzer(recordings, pool=args.pool), args)
-    command = shlex.join([program(ANALYZE), *argv_words(arguments)])
+    command = as_given(ANALYZE, argv_words(arguments))
     options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep, tables=_tables(args))
     made = write_deep_reports(deep, Path(args.output_dir), formats, options)
     _say_written(made)
@@ -286,7 +285,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str], audits: Audits 
         title=args.title,
         top=args.top,
         tables=_tables(args),
-        command=shlex.join([program(ANALYZE), *argv_words(arguments)]),
+        command=as_given(ANALYZE, argv_words(arguments)),
         events_csv=bool(args.format),
     )
 
