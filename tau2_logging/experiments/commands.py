@@ -29,6 +29,7 @@ from tau2_logging.experiments.running.until_settled import sampled
 from tau2_logging.experiments.scripted_personas import moods
 from tau2_logging.invocation import EXPERIMENTS, as_given, command
 from tau2_logging.runner.work.prompts import scenarios
+from tau2_logging.units import plural
 
 FORMATS = ("text", "json", "csv", "html")
 EXIT_NOT_DELIVERED = 3
@@ -78,7 +79,7 @@ def collect(args: argparse.Namespace) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     cells.drop(columns=["user_texts"]).to_csv(path, index=False)
     missing = int(cells["status"].ne("ok").sum())
-    print(f"{len(cells)} cells, {missing} without a result; written: {path}")
+    print(f"{plural(len(cells), 'cell')}, {missing} without a result; written: {path}")
     return EXIT_MISSING if missing else 0
 
 

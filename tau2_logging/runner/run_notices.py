@@ -18,6 +18,7 @@ from tau2_logging.runner.work.run_folder import RunFolder
 from tau2_logging.runner.work.run_plan import RunPlan
 from tau2_logging.sinks.domain_files import events_path
 from tau2_logging.sinks.totals import LiveTotals
+from tau2_logging.units import plural
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,12 @@ def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, data: str
         yield f"only sound tasks: {', '.join(f'{len(plan.tasks(label))} of {label}' for label in plan.settings)}"
     for domain, number in plan.left_out.items():
         if number:
-            yield f"{domain}: {number} tasks left out that agent {config.agent} cannot do"
+            yield f"{domain}: {plural(number, 'task')} left out that agent {config.agent} cannot do"
     total = len(plan.units)
     if folder.resumed:
         played = f"; {len(folder.played)} are played and are only evaluated" if folder.played else ""
         yield f"resuming run {folder.run_id}: {len(folder.done)} of {total} simulations are done{played}"
-    yield f"run {folder.run_id}: {total - len(folder.done)} simulations, {config.max_concurrency} at a time"
+    yield f"run {folder.run_id}: {plural(total - len(folder.done), 'simulation')}, {config.max_concurrency} at a time"
     yield f"data: {data_sentence(data)}"
 
 
@@ -84,7 +85,8 @@ def ending_lines(plan: RunPlan, stop: Stop, ending: Ending, following: NextComma
         yield f"stopped: {stop.end.text}; {stop.end.advice}"
     unfinished = len(plan.units) - ending.kept
     if unfinished:
-        yield f"{unfinished} of {len(plan.units)} simulations are not finished; go on with: {following.go_on}"
+        are = "is" if unfinished == 1 else "are"
+        yield f"{unfinished} of {plural(len(plan.units), 'simulation')} {are} not finished; go on with: {following.go_on}"
 
 
 def left_lines(rows: Sequence[Row], played: int) -> Iterator[str]:
