@@ -23,7 +23,7 @@ from tests.support.thorough import scaled
 V1 = has_module("tau2", "runner")
 DOMAINS = ("mock", "retail", "airline", "telecom")
 TASKS = {"mock": 10 if V1 else 9, "retail": 114, "airline": 50, "telecom": 114}
-MOST = scaled(35, 1000)
+MOST = scaled(12, 1000)
 """Tasks of a domain that are run. Every task of every domain is solved in `make test-thorough`."""
 RUN = {domain: min(number, MOST) for domain, number in TASKS.items()}
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
