@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tau2_logging.events.benchmark_data import data_sentence
 from tau2_logging.invocation import ANALYZE, RUN, command, from_here
@@ -29,10 +28,12 @@ class NextCommands:
     go_on: str
 
     @staticmethod
-    def of_run(config: RunConfig, directory: Path) -> NextCommands:
-        """Return those of a run that was started alone."""
-        logs = shlex.join(from_here(events_path(config.log_dir, domain)) for domain in config.domains)
-        return NextCommands(f"{command(ANALYZE)} {logs}", f"{command(RUN)} --resume {shlex.quote(from_here(directory))}")
+    def of_run(config: RunConfig, folder: RunFolder) -> NextCommands:
+        """Return those of a run that was started alone. A run that was resumed need not be the latest in its log."""
+        logs = [from_here(events_path(config.log_dir, domain)) for domain in config.domains]
+        this = ["--run", folder.run_id] if folder.resumed else []
+        resume = shlex.quote(from_here(folder.directory))
+        return NextCommands(f"{command(ANALYZE)} {shlex.join([*logs, *this])}", f"{command(RUN)} --resume {resume}")
 
 
 def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, data: str) -> Iterator[str]:

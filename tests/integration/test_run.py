@@ -91,6 +91,19 @@ def test_the_next_command_works_on_it(finished_run: tuple[subprocess.CompletedPr
     assert found[0]["latency"]["task_end"]["n"] == RUN["retail"] + RUN["telecom"]
 
 
+def test_what_is_opened_and_recommended_after_a_resumed_run_is_that_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It need not be the latest of its log; and --quiet holds for the analysis, too."""
+    monkeypatch.chdir(tmp_path)
+    words = ("--domains", "mock", "-n", "1", "--log-dir", "logs", "--no-progress")
+    for name in ("first", "second"):
+        assert run_local(*words, "--run-name", name).returncode == 0
+    resumed = run_local("--resume", "logs/runs/first", "--open", "--quiet")
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads((tmp_path / "analysis_results" / "analysis.json").read_text())["run"] == "first"
+    assert "--run first" in run_local("--resume", "logs/runs/first").stdout
+    assert "Findings" not in resumed.stdout
+
+
 def test_tau2_opens_the_results(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:
     """tau2's own Results.load reads results_{domain}.json, and its metrics see the rewards."""
     simulation = pytest.importorskip("tau2.data_model.simulation", reason="tau2 is not installed")
