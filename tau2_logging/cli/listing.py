@@ -11,7 +11,6 @@ from tau2_logging.runner.harness.enhanced_domains import SUFFIX, offered
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.simulation_settings import simulation_settings
-from tau2_logging.units import plural
 
 
 def list_domains() -> int:
@@ -27,7 +26,7 @@ def _list_domains(harness: Tau2Harness, domains: list[str], note: str) -> int:
     print("domains:")
     for domain in domains:
         try:
-            number = plural(len(harness.tasks(domain, None)), "task")
+            number = f"{len(harness.tasks(domain, None))} tasks"
         except Exception as error:
             number = f"its tasks cannot be read: {error}"
         number += _why_not(harness, domain)

@@ -21,6 +21,14 @@ TO_CANCEL = {"name": "cancel_reservation", "arguments": {"reservation_id": "NQNU
 SAME = {"name": "exchange_delivered_order_items",
         "arguments": {"order_id": "#W1", "item_ids": ["11"], "new_item_ids": ["11"], "payment_method_id": "paypal_1"}}  # fmt: skip
 RED_LAMP = {"name": "modify_pending_order_items", "arguments": {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["1111111"]}}
+LOOKED_UP = ("get_order_details", {"order_id": "#W1"}, "{}")
+LAMPS = ("get_product_details", {"product_id": "9"}, json.dumps({"variants": [
+    {"item_id": "1111111", "options": {"color": "red"}}, {"item_id": "2222222", "options": {"color": "blue"}}]}))  # fmt: skip
+ORDER = ("get_order_details", {"order_id": "#W1"}, json.dumps({"order_id": "#W1", "items": [
+    {"item_id": "1111111", "name": "Floor Lamp"}, {"item_id": "2222222", "name": "Tea Kettle"}]}))  # fmt: skip
+RETURN_BOTH = {"name": "return_delivered_order_items", "arguments": {"order_id": "#W1", "item_ids": ["1111111", "2222222"]}}
+RETURN_LAMP = {"name": "return_delivered_order_items", "arguments": {"order_id": "#W1", "item_ids": ["1111111"]}}
+BLUE_LAMP = ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}")
 WANTS = "You want to cancel order #W1234567. Your email is a.b77@example.com."
 
 
@@ -45,7 +53,7 @@ APPLY: dict[str, tuple[str, dict[str, Any]]] = {
             "U: Another lamp, please.",
             "A: There are 1111111 (red) and 2222222 (blue). Which one?",
             "U: I take 2222222. Yes.",
-            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}"),
+            BLUE_LAMP,
             "A: Done.",
             actions=(RED_LAMP,),
             scenario="You want a red lamp for a green one.",
@@ -93,11 +101,114 @@ APPLY: dict[str, tuple[str, dict[str, Any]]] = {
             "U: I cannot pay for all of it.",
             "A: I cannot remove one item. I could cancel the whole order, or change items.",
             "U: Yes, cancel the whole order.",
-            ("cancel_pending_order", {"order_id": "#W7", "reason": "no longer needed"}, "{}"),
+            ("cancel_pending_order", {"order_id": "#W1", "reason": "no longer needed"}, "{}"),
             "A: Done.",
             "U: ###STOP###",
             actions=(RED_LAMP,),
             scenario="You want to pay less.",
+        ),
+    ),
+    "named other options than its scenario": (
+        "user",
+        said(
+            "U: Another lamp for the one in #W1, please.",
+            LAMPS,
+            "A: It comes in red and in blue. Which colour?",
+            "U: I would like the blue one.",
+            "A: That is 2222222. Do you confirm?",
+            "U: Yes.",
+            BLUE_LAMP,
+            "A: Done.",
+            actions=(RED_LAMP,),
+            scenario="You want a red lamp for a green one.",
+        ),
+    ),
+    "asked for part of what its scenario wants": (
+        "user",
+        said(
+            "U: I want to return something from #W1.",
+            ORDER,
+            "A: It holds a floor lamp and a tea kettle. Which of them?",
+            "U: The floor lamp.",
+            "A: I would return the floor lamp. Do you confirm?",
+            "U: Yes.",
+            ("return_delivered_order_items", {"order_id": "#W1", "item_ids": ["1111111"]}, "{}"),
+            "A: Done.",
+            actions=(RETURN_BOTH,),
+            scenario="You want to return everything.",
+        ),
+    ),
+    "asked for all where its scenario wants some": (
+        "user",
+        said(
+            "U: I want to return all the items in #W1.",
+            ORDER,
+            "A: I would return the floor lamp and the tea kettle. Do you confirm?",
+            "U: Yes.",
+            ("return_delivered_order_items", RETURN_BOTH["arguments"], "{}"),
+            "A: Done.",
+            actions=(RETURN_LAMP,),
+            scenario="You want to return the lamp.",
+        ),
+    ),
+    "did not do what its scenario has for the confirmation": (
+        "user",
+        said(
+            "U: Please exchange the lamp and the kettle.",
+            "A: I would exchange 5555555 and 6666666 in #W1. Do you confirm?",
+            "U: Yes.",
+            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555", "6666666"], "new_item_ids": ["1111111", "8"]}, "{}"),
+            "A: Done.",
+            actions=(RED_LAMP,),
+            scenario="You want both exchanged. When the agent asks for confirmation, change your mind and have only the lamp exchanged.",
+        ),
+    ),
+    "took another remedy than its scenario": (
+        "user",
+        said(
+            "U: A red lamp for the one in #W1, please.",
+            "A: Red is not available. There is a blue one.",
+            "U: Then the blue one.",
+            "A: That is 2222222. Do you confirm?",
+            "U: Yes.",
+            BLUE_LAMP,
+            "A: Done.",
+            actions=({"name": "cancel_pending_order", "arguments": {"order_id": "#W1", "reason": "no longer needed"}},),
+            scenario="You want a red lamp. If there is none, cancel the order.",
+        ),
+    ),
+    "did not name what its scenario names": (
+        "user",
+        said(
+            "U: Please cancel my order.",
+            "A: You have one: #W7654321. Shall I cancel it as no longer needed?",
+            "U: Yes.",
+            ("cancel_pending_order", {"order_id": "#W7654321", "reason": "no longer needed"}, "{}"),
+            "A: Done.",
+        ),
+    ),
+    "turned down what its scenario wants": (
+        "user",
+        said(
+            "U: Please change the lamp in #W1234567.",
+            LOOKED_UP,
+            "A: That is not possible. Would you like to cancel #W1234567 instead?",
+            "U: No, I will keep it.",
+            "A: All right.",
+            "U: Bye. ###STOP###",
+            scenario="You want another lamp. If that is not possible, cancel the order.",
+        ),
+    ),
+    "named one more than the reference has": (
+        "user",
+        said(
+            "U: Please cancel what I ordered.",
+            "A: There are #W1234567 and #W7654321. Which of them?",
+            "U: Both of the orders, no longer needed. Yes.",
+            DONE,
+            ("cancel_pending_order", {"order_id": "#W7654321", "reason": "no longer needed"}, "{}"),
+            "A: Done.",
+            scenario="You want to cancel order #W1234567.",
         ),
     ),
     "handed over": (
@@ -119,7 +230,7 @@ APPLY: dict[str, tuple[str, dict[str, Any]]] = {
         said(
             "U: Look it up.",
             "A: I can book it. Do you agree?",
-            "U: Yes.",
+            "U: Yes, book it.",
             ("book_reservation", {"user_id": "u"}, "{}"),
             "A: Done.",
             actions=(),
@@ -259,6 +370,229 @@ def test_there_is_a_conversation_for_every_rule() -> None:
 
 
 NOT: dict[str, tuple[str, dict[str, Any]]] = {
+    "who had named what the reference has": (
+        "user",
+        said(
+            "U: Another lamp, please.",
+            "A: There are 1111111 (red) and 2222222 (blue). Which one?",
+            "U: I take 1111111.",
+            "A: It costs too much for your card. There are 1111111 (red) and 2222222 (blue). Which one?",
+            "U: Then 2222222. Yes.",
+            BLUE_LAMP,
+            "A: Done.",
+            actions=(RED_LAMP,),
+            scenario="You want a red lamp for a green one.",
+        ),
+    ),
+    "a remedy beside something that the agent overlooked": (
+        "user",
+        said(
+            "U: A red lamp for the one in #W1, please.",
+            "A: Red is not available. There is a blue one.",
+            "U: Then the blue one.",
+            "A: That is 2222222. Do you confirm?",
+            "U: Yes.",
+            BLUE_LAMP,
+            "A: Done.",
+            actions=({"name": "cancel_pending_order", "arguments": {"order_id": "#W1", "reason": "no longer needed"}}, CANCEL),
+            scenario="You want a red lamp. If there is none, cancel the order.",
+        ),
+    ),
+    "who answers has not left without an answer": (
+        "user",
+        said("U: Hello.", ASKED, "U: I see, that is more than I had paid for it in the first place. ###STOP###"),
+    ),
+    "how the customer pays the agent can look up": (
+        "user",
+        said(
+            "U: Another lamp, with credit_card_99.",
+            ("modify_pending_order_items", {**RED_LAMP["arguments"], "payment_method_id": "credit_card_99"}, "Error: not found"),
+            "A: No.",
+            actions=({"name": RED_LAMP["name"], "arguments": {**RED_LAMP["arguments"], "payment_method_id": "paypal_1"}},),
+        ),
+    ),
+    "who does not have it and was found": (
+        "user",
+        said(
+            "U: Hello.",
+            ("find_user_id_by_email", {"email": "x"}, "u"),
+            "A: What is the order id?",
+            "U: I don't have it.",
+            "A: Then I cannot.",
+            "U: ###STOP###",
+        ),
+    ),
+    "who has an order cancelled that the agent had thought of": (
+        "user",
+        said(
+            "U: Return the lamp, please.",
+            "A: I could cancel #W7654321.",
+            "U: Cancel it. Yes.",
+            ("cancel_pending_order", {"order_id": "#W7654321", "reason": "no longer needed"}, "{}"),
+            "A: Done.",
+            actions=(RETURN_LAMP,),
+            scenario="You want to return the lamp.",
+        ),
+    ),
+    "an option that the agent proposed alone is not the user's": (
+        "user",
+        said(
+            "U: Another lamp for the one in #W1, please.",
+            LAMPS,
+            "A: I would take the blue one, 2222222. Do you confirm?",
+            "U: Yes, the blue one.",
+            BLUE_LAMP,
+            "A: Done.",
+            actions=(RED_LAMP,),
+            scenario="You want a red lamp for a green one.",
+        ),
+    ),
+    "who asks for all as its scenario says": (
+        "user",
+        said(
+            "U: I want to return all the items in #W1.",
+            ORDER,
+            "A: I would return the floor lamp and the tea kettle. Do you confirm?",
+            "U: Yes.",
+            ("return_delivered_order_items", RETURN_BOTH["arguments"], "{}"),
+            "A: Done.",
+            actions=(RETURN_LAMP,),
+            scenario="You want to return all that can be returned.",
+        ),
+    ),
+    "who was not told of the rest did not leave it out": (
+        "user",
+        said(
+            "U: I want to return something from #W1.",
+            ORDER,
+            "A: It holds a floor lamp. Shall I return it?",
+            "U: Yes, the floor lamp.",
+            ("return_delivered_order_items", {"order_id": "#W1", "item_ids": ["1111111"]}, "{}"),
+            "A: Done.",
+            actions=(RETURN_BOTH,),
+            scenario="You want to return everything.",
+        ),
+    ),
+    "what was told is not left out at the confirmation": (
+        "user",
+        said(
+            "U: Please exchange the lamp and the kettle.",
+            "A: I would exchange 5555555 and 6666666 in #W1. Do you confirm?",
+            "U: Only the lamp, please. Yes.",
+            "A: All right, only 5555555.",
+            "U: Yes.",
+            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555", "6666666"], "new_item_ids": ["1111111", "8"]}, "{}"),
+            "A: Done.",
+            actions=(RED_LAMP,),
+            scenario="You want both exchanged. When the agent asks for confirmation, change your mind and have only the lamp exchanged.",
+        ),
+    ),
+    "who asks for the return that its scenario then wants": (
+        "user",
+        said(
+            "U: A red lamp for the one in #W1, please.",
+            "A: Red is not available. There is a blue one.",
+            "U: Then cancel the order.",
+            "A: I would rather take 2222222. Do you confirm?",
+            "U: Yes.",
+            BLUE_LAMP,
+            "A: Done.",
+            actions=({"name": "cancel_pending_order", "arguments": {"order_id": "#W1", "reason": "no longer needed"}},),
+            scenario="You want a red lamp. If there is none, cancel the order.",
+        ),
+    ),
+    "who said which number it means": (
+        "user",
+        said(
+            "U: Please cancel my order #W1234567.",
+            "A: You have #W7654321. Shall I cancel it as no longer needed?",
+            "U: Yes.",
+            ("cancel_pending_order", {"order_id": "#W7654321", "reason": "no longer needed"}, "{}"),
+            "A: Done.",
+        ),
+    ),
+    "who takes the offer that its scenario wants": (
+        "user",
+        said(
+            "U: Please change the lamp in #W1234567.",
+            LOOKED_UP,
+            "A: That is not possible. Would you like to cancel #W1234567 instead?",
+            "U: Yes, cancel it.",
+            "A: All right.",
+            "U: Bye. ###STOP###",
+            scenario="You want another lamp. If that is not possible, cancel the order.",
+        ),
+    ),
+    "who agrees to what the agent thought of": (
+        "user",
+        said(
+            "U: Look it up.",
+            "A: I can book it. Do you agree?",
+            "U: Yes.",
+            ("book_reservation", {"user_id": "u"}, "{}"),
+            "A: Done.",
+            actions=(),
+            scenario="You want a seat.",
+        ),
+    ),
+    "who is proposed both does not name one more": (
+        "user",
+        said(
+            "U: Please cancel what I ordered.",
+            "A: I would cancel #W1234567 and #W7654321, as no longer needed. Do you confirm?",
+            "U: Yes.",
+            DONE,
+            ("cancel_pending_order", {"order_id": "#W7654321", "reason": "no longer needed"}, "{}"),
+            "A: Done.",
+            scenario="You want to cancel order #W1234567.",
+        ),
+    ),
+    "no fact is nowhere if the scenario is not known": (
+        "user",
+        said(
+            "U: It is order #W7654321.",
+            ("cancel_pending_order", {"order_id": "#W7654321", "reason": "no longer needed"}, "Error: Order not found"),
+            "A: No.",
+            scenario="",
+        ),
+    ),
+    "what the agent turned down it did not offer": (
+        "user",
+        said("U: Hello.", "A: Unfortunately I cannot cancel #W1234567. Would you like to know why?", "U: No. ###STOP###"),
+    ),
+    "an apostrophe of a word processor": (
+        "user",
+        said("U: Hello.", ASKED, "U: I don\u2019t want to proceed. Yes, I am sure. ###STOP###"),
+    ),
+    "an agent that offers the certificate does not decline it": (
+        "task",
+        said(
+            "U: My flight was delayed.",
+            DETAILS,
+            "A: I can offer a certificate of $50. Would you like that?",
+            "U: ###STOP###",
+            actions=({"name": "send_certificate", "arguments": {"user_id": "u", "amount": 50}},),
+            policy=AIRLINE,
+            scenario="Your flight is delayed.",
+        ),
+    ),
+    "a scenario that wants the original payment leaves nothing open": (
+        "task",
+        said(
+            "U: Return the lamp in #W1, to my PayPal.",
+            "A: I would return 1111111 to paypal_1234567. Do you confirm?",
+            "U: Yes, to paypal_1234567.",
+            ("return_delivered_order_items", {**RETURN_LAMP["arguments"], "payment_method_id": "paypal_1234567"}, "{}"),
+            "A: Done.",
+            actions=(
+                {
+                    "name": "return_delivered_order_items",
+                    "arguments": {**RETURN_LAMP["arguments"], "payment_method_id": "credit_card_1234567"},
+                },
+            ),
+            scenario="You want to return the lamp, and be paid back in the original way.",
+        ),
+    ),
     "who declines what was proposed has not hung up": (
         "user",
         said("U: Hello.", ASKED, "U: I won't go ahead with that, thanks. ###STOP###"),
@@ -269,7 +603,7 @@ NOT: dict[str, tuple[str, dict[str, Any]]] = {
             "U: Another lamp, please.",
             "A: There are 1111111 (red) and 2222222 (blue). Would you like to proceed with 2222222, which is in stock? Tell me which one.",
             "U: I take 2222222. Yes.",
-            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}"),
+            BLUE_LAMP,
             "A: Done.",
             actions=(RED_LAMP,),
             scenario="You want a red lamp for a green one.",
@@ -281,7 +615,7 @@ NOT: dict[str, tuple[str, dict[str, Any]]] = {
             "U: Another lamp, please.",
             "A: There are 1111111 (red) and 2222222 (blue). Which one?",
             "U: I take 2222222. Yes.",
-            ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}"),
+            BLUE_LAMP,
             "A: Done.",
             actions=(RED_LAMP,),
             scenario="You want a red lamp for a green one.",
@@ -500,8 +834,6 @@ def test_a_sentence_holds_no_credential(tmp_path: Path) -> None:
 
 
 TOLD = {"reward_breakdown": {"COMMUNICATE": 0.0}, "actions": ()}
-LOOKED_UP = ("get_order_details", {"order_id": "#W1"}, "{}")
-OTHER_LAMP = ("modify_pending_order_items", {"order_id": "#W1", "item_ids": ["5555555"], "new_item_ids": ["2222222"]}, "{}")
 TURNS: dict[str, tuple[int, dict[str, Any]]] = {
     "the sum that is wrong, not the farewell": (
         3,
@@ -530,7 +862,7 @@ TURNS: dict[str, tuple[int, dict[str, Any]]] = {
     ),
     "the proposal that first names the wrong item, not the call": (
         1,
-        said("U: A lamp.", "A: I would take 2222222.", "U: Yes.", OTHER_LAMP, "A: Done.", actions=(RED_LAMP,)),
+        said("U: A lamp.", "A: I would take 2222222.", "U: Yes.", BLUE_LAMP, "A: Done.", actions=(RED_LAMP,)),
     ),
     "the first of several invented numbers, with or without its sign": (
         0,
@@ -578,3 +910,53 @@ def test_an_agent_that_offers_a_human_and_is_left_has_handed_over(tmp_path: Path
 def test_items_that_were_proposed_without_their_order_were_proposed(tmp_path: Path) -> None:
     proposed = ("U: A lamp.", "A: I would exchange it for 1111111 (red). Do you confirm?", "U: Yes. ###STOP###")
     assert fault_of(tmp_path, said(*proposed, actions=(RED_LAMP,)))["rule"] == "hung up before the agent could act"
+
+
+FLIGHT = {"reservation_id": "NQNU5R", "cabin": "economy", "flights": [{"flight_number": "HAT214", "date": "2024-05-20"}]}
+
+
+def test_what_the_tool_does_not_look_at_is_no_difference(tmp_path: Path) -> None:
+    priced = {**FLIGHT, "flights": [{"flight_number": "HAT214", "date": "2024-05-20", "price": 120}]}
+    data = said(
+        "U: Change it.",
+        "A: To HAT214 in NQNU5R?",
+        "U: Yes.",
+        ("update_reservation_flights", priced, "{}"),
+        "A: Done.",
+        "U: ###STOP###",
+        actions=({"name": "update_reservation_flights", "arguments": FLIGHT},),
+    )
+    assert fault_of(tmp_path, data)["fault"] == "unknown"
+
+
+PROFILE = ("get_user_details", {"user_id": "u"}, json.dumps({"name": {"first_name": "Ann", "last_name": "Lee"}, "payment_methods": {
+    "gift_card_1": {"source": "gift_card", "amount": 20}, "gift_card_2": {"source": "gift_card", "amount": 90}}}))  # fmt: skip
+REFERENCES: dict[str, tuple[dict[str, Any], str, bool]] = {
+    "a passenger whom nobody names": (
+        {"name": "book_reservation", "arguments": {"user_id": "u", "passengers": [{"first_name": "Bo", "last_name": "Ray"}]}},
+        "Book a flight.",
+        True,
+    ),
+    "a passenger whom the scenario names": (
+        {"name": "book_reservation", "arguments": {"user_id": "u", "passengers": [{"first_name": "Bo", "last_name": "Ray"}]}},
+        "Book a flight for Bo Ray.",
+        False,
+    ),
+    "another card than the scenario wants": (
+        {"name": "update_reservation_flights", "arguments": {**FLIGHT, "payment_id": "gift_card_2"}},
+        "Pay with the gift card with the smallest balance.",
+        True,
+    ),
+    "the card that the scenario wants": (
+        {"name": "update_reservation_flights", "arguments": {**FLIGHT, "payment_id": "gift_card_1"}},
+        "Pay with the gift card with the smallest balance.",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFERENCES)
+def test_a_reference_that_scenario_or_data_forbid(what: str, tmp_path: Path) -> None:
+    action, scenario, wrong = REFERENCES[what]
+    data = said("U: Hello.", PROFILE, "A: I cannot do that.", "U: ###STOP###", actions=(action,), policy=AIRLINE, scenario=scenario)
+    assert (fault_of(tmp_path, data)["rule"] == "reference against the policy") is wrong

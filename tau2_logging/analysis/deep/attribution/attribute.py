@@ -14,6 +14,7 @@ from tau2_logging.analysis.deep.attribution.rules import (
     agent_rules,
     infrastructure_rules,
     judge_rules,
+    request_rules,
     scenario_rules,
     task_rules,
     tool_rules,
@@ -33,6 +34,7 @@ FAULT_RULES: tuple[FaultRule, ...] = (
     *task_rules.RULES,
     *user_rules.RULES,
     *scenario_rules.RULES,
+    *request_rules.RULES,
     *agent_rules.RULES,
 )
 """In the order in which they are asked."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -34,13 +34,19 @@ _YES = re.compile(
     re.IGNORECASE,
 )
 _NO = re.compile(
-    r"\b(won'?t|will not|do not want to|don'?t want to|not going to|rather not|decide(d)? not to) "
+    r"\b(hold off|wait for now|not (right|correct))\b"
+    r"|\b(won'?t|will not|do not want to|don'?t want to|not going to|rather not|decide(d)? not to) "
     r"(move forward|proceed|go ahead|book|do (it|that)|change|cancel)\b"
     r"|\bleave (it|that|everything|my \w+|(the )?reservation \w+) (as is|unchanged)|^\W*no\b(?! (change|transfer|one|problem|longer))",
     re.IGNORECASE,
 )
 
 
+DECLINES = re.compile(
+    r"\b(can ?not|can'?t|unable|not (eligible|able|possible|allowed|permitted)|do(es)?(n'?t| not) (allow|qualify|permit)|unfortunately)\b",
+    re.IGNORECASE,
+)
+"""How an agent declines."""
 _DETAIL = re.compile(r"\b(payment|refund|reason)\b[^?]*\?|\b(payment method|reason)\b", re.IGNORECASE)
 """What an agent asks for when it is told to go ahead and lacks something."""
 
@@ -91,8 +97,9 @@ class FailedCase:
 
     @cached_property
     def messages(self) -> Sequence[SaidMessage]:
-        """Every message; none if they are not known."""
-        return () if self.said is None else self.said.messages
+        """Every message, with straight apostrophes; none if they are not known."""
+        said = () if self.said is None else self.said.messages
+        return [replace(message, text=message.text.replace("\u2019", "'")) if "\u2019" in message.text else message for message in said]
 
     @cached_property
     def audit_findings(self) -> tuple[tuple[str, str], ...]:
@@ -139,7 +146,8 @@ class FailedCase:
             action
             for action in actions
             if (not action["made"] or action["failed"]) and action["requestor"] != "user" and may_write(action["tool"], action["tool_type"])
-        ]
+            and not any(_has_same_effect(action, call) for call in self.evidence.calls)
+        ]  # fmt: skip
 
     @cached_property
     def extra(self) -> list[Row]:
@@ -150,6 +158,7 @@ class FailedCase:
         return (
             call["requestor"] != "user" and may_write(call["tool"], call["tool_type"]) and not call_failed(call)
             and not any(matches(action["tool"], action["wanted"], action["compare"], call) for action in self.evidence.actions)
+            and not any(_has_same_effect(action, call) for action in self.evidence.actions)
         )  # fmt: skip
 
     def extra_beyond(self, explained: Iterable[Row]) -> list[Row]:
@@ -239,6 +248,20 @@ def _only_completes(before: list[SaidMessage]) -> bool:
     asked = next((message.text for message in reversed(before[:-1]) if message.role == "assistant"), "")
     agreed = len(users) > 2 and says_yes(users[-2].text)
     return agreed and bool(_DETAIL.search(asked))
+
+
+def _has_same_effect(action: Row, call: Row) -> bool:
+    """Return whether a call is as a reference action is, but for details of flights that tau2's tools do not look at."""
+    given, wanted = call["arguments"] or {}, action["wanted"]
+    if call["tool"] != action["tool"] or call_failed(call) or "flights" not in wanted or given.keys() != wanted.keys():
+        return False
+    return all(_flights(given[name]) == _flights(wanted[name]) if name == "flights" else given[name] == wanted[name] for name in wanted)
+
+
+def _flights(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [(leg.get("flight_number"), leg.get("date")) if isinstance(leg, Mapping) else leg for leg in value]
 
 
 def call_failed(call: Row) -> bool:

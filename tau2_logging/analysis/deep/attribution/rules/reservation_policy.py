@@ -42,9 +42,26 @@ class PolicyCase(Protocol):
 
 
 def forbidden_reference(case: PolicyCase, action: Mapping[str, Any]) -> str | None:
-    """Return why the policy forbids a reference action; None if it does not, or the record does not show it."""
+    """Return why policy, scenario or data forbid a reference action; None if they do not, or the record does not show it."""
     check = _CHECKS.get(action["tool"])
-    return check(case, action["wanted"]) if check is not None and case.policy else None
+    if check is None or not case.policy:
+        return None
+    return check(case, action["wanted"]) or _other_card(case, action["wanted"])
+
+
+def _other_card(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
+    """Return which gift card the scenario means, if it wants that with the smallest balance and the reference has another."""
+    if not re.search(r"gift card with the (smallest|lowest) balance", case.scenario):
+        return None
+    for data in _objects(case, "get_user_details"):
+        cards = {
+            name: card.get("amount") for name, card in (data.get("payment_methods") or {}).items() if card.get("source") == "gift_card"
+        }
+        amounts = {name: amount for name, amount in cards.items() if isinstance(amount, int | float)}
+        smallest = min(amounts, key=lambda name: amounts[name], default=None)
+        if smallest is not None and (paid := str(wanted.get("payment_id"))) in amounts and amounts[paid] > amounts[smallest]:
+            return f"the reference pays with {paid}; {smallest} has the smallest balance, which the scenario wants"
+    return None
 
 
 def _cancel(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
@@ -155,6 +172,8 @@ def _legs(text: str) -> Iterator[Mapping[str, Any]]:
 
 
 def _booking(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
+    if (unknown := _unknown_passenger(case, wanted)) is not None:
+        return unknown
     for data in _objects(case, "get_user_details"):
         name = data.get("name") or {}
         for passenger in wanted.get("passengers") or ():
@@ -162,6 +181,22 @@ def _booking(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
             if same and data.get("dob") and passenger.get("dob") != data["dob"] and str(passenger.get("dob")) not in case.scenario:
                 return f"the reference books with the date of birth {passenger.get('dob')}, which is not that of the profile"
     return None
+
+
+def _unknown_passenger(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
+    """Return who flies of whom neither the scenario nor the customer's data speak, once the profile was read."""
+    profiles = _objects(case, "get_user_details")
+    known = [name for data in [*profiles, *_objects(case, "get_reservation_details")] for name in _names_in(data)]
+    for passenger in wanted.get("passengers") or ():
+        name = f"{passenger.get('first_name')} {passenger.get('last_name')}"
+        if profiles and case.scenario and name not in known and name.casefold() not in case.scenario:
+            return f"the reference has {name} as a passenger, whom neither the scenario nor the customer's data name"
+    return None
+
+
+def _names_in(data: Mapping[str, Any]) -> list[str]:
+    people = [data.get("name") or {}, *(data.get("saved_passengers") or ()), *(data.get("passengers") or ())]
+    return [f"{person.get('first_name')} {person.get('last_name')}" for person in people]
 
 
 def _exchange(case: PolicyCase, wanted: Mapping[str, Any]) -> str | None:
@@ -177,6 +212,7 @@ _CHECKS: Mapping[str, Callable[[PolicyCase, Mapping[str, Any]], str | None]] = {
     "send_certificate": _certificate,
     "update_reservation_flights": _flights,
     "update_reservation_baggages": _baggage,
+    "update_reservation_passengers": _unknown_passenger,
     "book_reservation": _booking,
     "exchange_delivered_order_items": _exchange,
     "modify_pending_order_items": _exchange,

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from tau2_logging.analysis.deep.attribution.accusation import USER, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed
+from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, declines, may_write, named_things
+from tau2_logging.analysis.deep.attribution.rules.reservation_policy import forbidden_reference
 from tau2_logging.analysis.deep.attribution.rules.value_words import words_of
 from tau2_logging.analysis.deep.reading.recorded import Row
 from tau2_logging.analysis.deep.reading.recorded_conversation import SaidMessage
 from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
 
 _WHICH = re.compile(r"\bwhich\b[^.?!\n]*\?|\b(specify|choose|select|pick)\b|\b(tell me|let me know|confirm) which\b", re.IGNORECASE)
+_WHETHER = re.compile(r"\b(one or both|keep or cancel|or not\b|whether (you|to)|which)\b", re.IGNORECASE)
 _PROPOSES = re.compile(
     r"\b(would you like to|shall i|should i|do you want (me )?to) (proceed|go ahead|exchange|modify|cancel|return)\b", re.IGNORECASE
 )
@@ -43,6 +45,8 @@ def _named_otherwise(case: FailedCase, action: Row) -> tuple[int, str] | None:
         words, meant = words_of(given), words_of(wanted)
         if at is None or words is None or meant is None or not re.search(meant, case.scenario):
             return None
+        if name.startswith("payment") and re.search(words, case.scenario):
+            return None  # its scenario has both, one after the other
         turn = _said_on_its_own(case, words, meant, at)
         if turn is None:
             return None
@@ -70,9 +74,47 @@ def _other_of_several(case: FailedCase) -> Shown | None:
         for asked, answer in _asked_which(case, call["turn"]):
             chosen = _held(given - wanted, asked) & _held(given - wanted, answer.text)
             left = _held(wanted - given, asked)
-            if chosen and left and not _held(left, answer.text):
+            if chosen and left and not any(_held(left, one.text) for one in case.said_before(answer.index + 1, "user")):
                 return Shown(answer.index, f"asked which, {sorted(left)[0]} among others, the user names {sorted(chosen)[0]}")
     return None
+
+
+def _one_more(case: FailedCase) -> Shown | None:
+    """Asked which of several things, the user names one more than the reference has."""
+    if not case.lost_state or case.unconfirmed or case.missing or not case.extra or re.search(r"\b(all|both|every)\b", case.scenario):
+        return None
+    found = None
+    for call in case.extra:
+        meant = {name for action in case.reference if action["tool"] == call["tool"] for name in named_things(action["wanted"])}
+        names = named_things(call["arguments"] or {}) - meant
+        if (
+            not meant
+            or not names
+            or any(name in case.scenario for name in names)
+            or forbidden_reference(case, as_reference(call)) is not None
+        ):
+            return None
+        shown = next(
+            (answer for asked, answer in _asked_whether(case, call["turn"]) if _names_more(asked, answer.text, names, meant)), None
+        )
+        if shown is None:
+            return None
+        found = Shown(shown.index, f"asked which, the user has {call['tool']} done to {sorted(names)[0]} too")
+    return found
+
+
+def as_reference(call: Row) -> Row:
+    """Return a call in the form of a reference action."""
+    return {"tool": call["tool"], "wanted": call["arguments"] or {}}
+
+
+def _names_more(asked: str, answer: str, names: set[str], meant: set[str]) -> bool:
+    """Return whether a question names these things and others, and the answer names them, or says both or all."""
+    question, said = asked.casefold(), answer.casefold()
+    named = all(name in said for name in names) or re.search(
+        r"\b(both|all) (of )?(the |these |those |my )?(orders|reservations|them)\b", said
+    )
+    return all(name in question for name in names) and any(name in question for name in meant) and bool(named) and not declines(answer)
 
 
 def _near(case: FailedCase) -> Iterator[tuple[Row, Row]]:
@@ -91,10 +133,23 @@ def _asked_which(case: FailedCase, before: int) -> Iterator[tuple[str, SaidMessa
             yield asked.text, answer
 
 
+def _asked_whether(case: FailedCase, before: int) -> Iterator[tuple[str, SaidMessage]]:
+    """Yield what the agent says and what the user answers, if the agent asks which of several, or whether one too."""
+    spoken = [message for message in case.said_before(before, "user", "assistant") if message.text]
+    for asked, answer in pairwise(spoken):
+        if asked.role == "assistant" and answer.role == "user" and _WHETHER.search(asked.text):
+            yield asked.text, answer
+
+
 def _held(values: set[str], text: str) -> set[str]:
     """Return those of some identifiers that a text holds."""
     said = text.casefold()
     return {value for value in values if len(value) >= 5 and re.search(r"\d", value) and value in said}
+
+
+def _tried(case: FailedCase) -> Iterator[Row]:
+    """Yield the writes of the agent, also those that failed."""
+    return (call for call in case.evidence.calls if call["requestor"] != "user" and may_write(call["tool"], call["tool_type"]))
 
 
 def _whole_order(case: FailedCase) -> Shown | None:
@@ -104,6 +159,10 @@ def _whole_order(case: FailedCase) -> Shown | None:
         return None
     if _MAY_CANCEL.search(case.scenario) or any(action["tool"] == "cancel_pending_order" for action in case.missing):
         return None  # it may be what the scenario wants then
+    if any(
+        call_failed(call) and named_things(call["arguments"] or {}) == named_things(cancels[0]["arguments"] or {}) for call in _tried(case)
+    ):
+        return None  # the agent had promised something else, which it could not do
     for message in case.said_before(cancels[0]["turn"], "user"):
         if _WHOLE.search(message.text):
             return Shown(message.index, "the user has a whole order cancelled, which the reference does not")
@@ -112,6 +171,7 @@ def _whole_order(case: FailedCase) -> Shown | None:
 
 RULES = (
     FaultRule("named another of several", USER, "questions which of several, the user's answer", _other_of_several),
+    FaultRule("named one more than the reference has", USER, "questions which of several, the user's answer, extra writes", _one_more),
     FaultRule("named another value than its scenario", USER, "the nearest call, scenario, the user's words", _other_value),
     FaultRule("had the whole order cancelled", USER, "extra cancellations, the user's words", _whole_order),
 )

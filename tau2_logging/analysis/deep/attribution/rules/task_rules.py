@@ -12,8 +12,9 @@ from itertools import pairwise
 from typing import Any
 
 from tau2_logging.analysis.deep.attribution.accusation import TASK, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, named_things, says_yes
+from tau2_logging.analysis.deep.attribution.failed_case import DECLINES, FailedCase, call_failed, named_things, says_yes
 from tau2_logging.analysis.deep.attribution.rules.reservation_policy import forbidden_reference
+from tau2_logging.analysis.deep.attribution.rules.user_rules import left_undone
 from tau2_logging.analysis.deep.attribution.rules.value_words import words_of
 from tau2_logging.analysis.deep.reading.recorded import Row
 
@@ -23,21 +24,31 @@ _CANNOT_SCORE = {
     "not_deterministic": "the same calls gave another end state",
     "trap": "a right conversation scores 0",
 }
-_DECLINES = re.compile(
-    r"\b(can ?not|can'?t|unable|not (eligible|able|possible|allowed|permitted)|do(es)?(n'?t| not) (allow|qualify|permit)|unfortunately)\b",
-    re.IGNORECASE,
-)
 
 
 LEAST_WORDS = 5
 """From how many words on a text that has to be told is a sentence of its own."""
 _IF_POSSIBLE = re.compile(r"\bif\b[^.]*\bpossible\b[^.]*\.[^.]*\b(know|total|how much)\b", re.IGNORECASE)
+_PAYS = re.compile(
+    r"\b(i can|i could|i'?d like to|would you like|shall i)\b[^.?!]*\b(offer|issu|send|proceed)\w*\b[^.?!]*\b(certificate|voucher)",
+    re.IGNORECASE,
+)
+_SAYS_HOW = re.compile(r"original|other (credit |gift )?card")
+"""How a scenario says with what its user pays."""
 _SUM = re.compile(r"how much|total|amount|refund|price|cost|sum\b|get back|save", re.IGNORECASE)
 
 
 def _against_policy(case: FailedCase) -> Shown | None:
     reasons = [reason for action in case.missing if (reason := forbidden_reference(case, action)) is not None]
-    return Shown(_refusal(case), reasons[0]) if reasons and _is_clean(case) else None
+    return Shown(_refusal(case), reasons[0]) if reasons and _is_clean(case) and not _was_offered(case) else None
+
+
+def _was_offered(case: FailedCase) -> bool:
+    """Return whether the agent offered to pay what the reference pays: then it did not decline it for the policy's sake."""
+    if not any(action["tool"] == "send_certificate" for action in case.missing):
+        return False
+    words = [message.text for message in case.messages if message.role == "assistant"]
+    return any(_PAYS.search(one) and not DECLINES.search(one) for text in words for one in re.split(r"(?<=[.?!])\s", text))
 
 
 def _paid_without_change(case: FailedCase) -> Shown | None:
@@ -62,9 +73,12 @@ def _open_choice(case: FailedCase) -> Shown | None:
 def _is_clean(case: FailedCase) -> bool:
     """Return whether every missing reference write is the task's fault, and the agent did nothing else that costs the reward."""
     explained = [
-        action for action in case.missing if forbidden_reference(case, action) is not None or _chosen_by_user(case, action) is not None
+        action
+        for action in case.missing
+        if forbidden_reference(case, action) is not None or _chosen_by_user(case, action) is not None or _is_left(case, action)
     ]
-    return case.lost_state and len(explained) == len(case.missing) and not case.extra_beyond(explained) and not case.unconfirmed
+    allowed = [*explained, *(action for action in case.reference if forbidden_reference(case, action) is not None)]
+    return case.lost_state and len(explained) == len(case.missing) and not case.extra_beyond(allowed) and not case.unconfirmed
 
 
 def _chosen_by_user(case: FailedCase, action: Row) -> tuple[int, str, str, str] | None:
@@ -77,11 +91,24 @@ def _chosen_by_user(case: FailedCase, action: Row) -> tuple[int, str, str, str] 
         return None
     found = None
     for name, (_, wanted, given) in differing.items():
+        if name.startswith("payment") and _SAYS_HOW.search(case.scenario):
+            return None  # the scenario does say it
         turn = _chosen_in(case, name, wanted, given) if isinstance(wanted, str) and isinstance(given, str) and given else None
-        if turn is None or _in_scenario(case, wanted) or _in_scenario(case, given):
+        if turn is None or _in_scenario(case, wanted) or (_in_scenario(case, given) and not _is_code(wanted, given)):
             return None
         found = (turn, name.replace("_", " "), str(wanted), str(given))
     return found
+
+
+def _is_left(case: FailedCase, action: Row) -> bool:
+    """Return whether the user left before a reference write was made, after the agent had declined another one."""
+    refused, asked = _refusal(case), case.last_agent
+    return refused is not None and asked is not None and refused < asked.index and left_undone(case, action)
+
+
+def _is_code(wanted: str, given: str) -> bool:
+    """Return whether a text of two capitals stands for another, as `TX` for `Texas`."""
+    return re.fullmatch(r"[A-Z]{2}", wanted) is not None and re.match(rf"{wanted[0]}\w*[\w ]*{wanted[1]}", given, re.IGNORECASE) is not None
 
 
 def _chosen_in(case: FailedCase, name: str, wanted: str, given: str) -> int | None:
@@ -95,7 +122,7 @@ def _chosen_in(case: FailedCase, name: str, wanted: str, given: str) -> int | No
 def _paid_with(case: FailedCase, name: str, given: str) -> int | None:
     """Return the message in which the customer named the kind of its payment method, of which the scenario says nothing."""
     kind = words_of(given)
-    if name != "payment_method_id" or kind is None or re.search(r"card|paypal|payment|refund", case.scenario):
+    if name not in ("payment_method_id", "payment_id") or kind is None or re.search(r"card|paypal|payment|refund", case.scenario):
         return None
     told = (message for message in case.messages if message.role == "user" and re.search(kind, message.text, re.IGNORECASE))
     return next((message.index for message in told), None)
@@ -133,7 +160,7 @@ def _refusal(case: FailedCase) -> int | None:
     names = {name for action in case.missing for name in named_things(action["wanted"])}
     read = [call["turn"] for call in case.evidence.calls if named_things(call["arguments"] or {}) & names]
     after = (message for message in case.messages if read and message.role == "assistant" and message.index > read[0])
-    declining = next((message for message in after if _DECLINES.search(message.text)), case.last_agent)
+    declining = next((message for message in after if DECLINES.search(message.text)), case.last_agent)
     return declining.index if declining is not None else None
 
 
@@ -153,7 +180,7 @@ def _sum_of_nothing(case: FailedCase) -> Shown | None:
     said = [message for message in case.messages if message.role == "user"]
     if not _IF_POSSIBLE.search(case.scenario) or any(_SUM.search(message.text) for message in said):
         return None
-    declined = (message for message in case.messages if message.role == "assistant" and _DECLINES.search(message.text))
+    declined = (message for message in case.messages if message.role == "assistant" and DECLINES.search(message.text))
     if (at := next(declined, None)) is None:
         return None
     return Shown(at.index, f"{unmet[0]} has to be told, which is only wanted if something were possible that is not")

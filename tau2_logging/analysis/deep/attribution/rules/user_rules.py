@@ -6,11 +6,13 @@ They apply only if no write of the agent costs the reward on its own.
 from __future__ import annotations
 
 import re
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 from tau2_logging.analysis.deep.attribution.accusation import USER, FaultRule, Shown
 from tau2_logging.analysis.deep.attribution.failed_case import (
+    DECLINES,
     END_TOKENS,
+    TRANSFER_TOOL,
     FailedCase,
     call_failed,
     declines,
@@ -21,6 +23,7 @@ from tau2_logging.analysis.deep.attribution.failed_case import (
 )
 from tau2_logging.analysis.deep.attribution.rules.reservation_policy import forbidden_reference
 from tau2_logging.analysis.deep.reading.recorded import Row
+from tau2_logging.analysis.deep.reading.recorded_conversation import SaidMessage
 from tau2_logging.analysis.deep.tool_calls.argument_provenance import leaves
 
 _ASKS = re.compile(r"\?|\b(confirm|reply|please (provide|tell|let me know|choose|share))\b", re.IGNORECASE)
@@ -28,6 +31,13 @@ _CLOSING = re.compile(
     r"[^.?!\n]*\b(anything else|any(thing)? (other|further)|(other|further|more|any) (assistance|help))\b[^.?!\n]*\?", re.IGNORECASE
 )
 """What an agent asks when it has nothing to ask."""
+_OFFERS = re.compile(
+    r"\b(please|reply|respond)\b[^.?!\n]*\b(yes|confirm)|\b(would you like|shall i|should i|do you (want|confirm)|proceed)\b[^.?!\n]*\?",
+    re.IGNORECASE,
+)
+"""How an agent asks whether it may do something."""
+_FEW_WORDS = 5
+"""Up to how many words a user says that leaves without an answer."""
 _TOKEN = re.compile(r"#?\w*\d[\w.@-]*\w|\b[\w.]+@[\w.]+\w")
 _FACT = re.compile(rf"{_TOKEN.pattern}|(?=.*\d)[\w ,.#-]{{8,}}")
 """What is made up as a whole: an identifier, an amount, a date, the first line of an address."""
@@ -42,6 +52,11 @@ _REFUSES = re.compile(
     r"|\b(rather|prefer) not\b",
     re.IGNORECASE,
 )
+_WILL_NOT = re.compile(
+    r"\b(would(n'?t| not)|prefer not|rather not|not going|don'?t want|do not want) (to )?(say|tell|share|give|provide)\b"
+    r"|\b(rather|prefer) not\b",
+    re.IGNORECASE,
+)
 _OTHER_MIND = re.compile(r"changed my mind|on second thou?ght|never ?mind\b|forget (about )?(it|that|the)|i no longer want", re.IGNORECASE)
 _FORESEEN = re.compile(
     r"chang\w* (your|you) mind|regret|second thought|never ?mind|forget|then (say|decide|ask)|rethink|instead|suddenly", re.IGNORECASE
@@ -52,7 +67,14 @@ _AGENT_WORDS = re.compile(
     r"|your (order|reservation|request) has been)",
     re.IGNORECASE,
 )
-_BIG_ACTS = {"book": r"\bbook|new flight|new reservation|purchase|\bbuy\b", "cancel": r"cancel"}
+_BIG_ACTS = {
+    "book": r"\bbook|new flight|new reservation|purchase|\bbuy\b",
+    "cancel": r"cancel",
+    "update_reservation_baggages": r"\bbag|luggage|suitcase",
+    "update_reservation_passengers": r"passenger|name|companion",
+    "modify_user_address": r"default|profile|account|your address|user\W.*address|all .*address",
+}
+"""How a scenario speaks of what tools do whose names begin so."""
 
 
 def _hung_up(case: FailedCase) -> Shown | None:
@@ -65,9 +87,13 @@ def _hung_up(case: FailedCase) -> Shown | None:
 
 
 def _left_while_asked(case: FailedCase) -> Shown | None:
-    last = case.last_user
-    if last is None or not _proposed_and_lost(case) or says_yes(_last_words(case)) or declines(_last_words(case)):
+    last, asked = case.last_user, case.last_agent
+    if last is None or asked is None or not _proposed_and_lost(case) or says_yes(_last_words(case)) or declines(_last_words(case)):
         return None
+    if not _OFFERS.search(_CLOSING.sub("", asked.text)) or DECLINES.search(asked.text) or not case.lost_state:
+        return None  # what the agent turned down it did not offer
+    if len(_last_words(case).split()) > _FEW_WORDS:
+        return None  # that is an answer
     return Shown(last.index, f"the agent had proposed {_names(case)} and asked; the user leaves ({case.ended_by}) without an answer")
 
 
@@ -83,9 +109,33 @@ def _proposed_and_lost(case: FailedCase) -> bool:
         return False
     if case.acted_after(asked.index) or case.extra or case.was_transferred or not _ASKS.search(_CLOSING.sub("", asked.text)):
         return False
-    proposed = [action for action in case.missing if _is_named(action, asked.text)]
+    proposed = [action for action in case.missing if _is_named(action, asked.text) or _asks_to_book(action, asked.text)]
     rest = [action for action in case.missing if action not in proposed]
     return bool(proposed) and all(forbidden_reference(case, action) or not _was_tried(case, action) for action in rest)
+
+
+def left_undone(case: FailedCase, action: Row) -> bool:
+    """Return whether the user agrees to a missing reference write and ends the conversation in the same message."""
+    asked = case.last_agent
+    ended = case.ended_by is not None and asked is not None and not case.acted_after(asked.index)
+    return (
+        ended and asked is not None and _is_proposed(action, asked.text) and says_yes(_last_words(case)) and not _was_called(case, action)
+    )
+
+
+def _is_proposed(action: Row, text: str) -> bool:
+    """Return whether a text names what an action is done to, or what is added by it."""
+    return _is_named(action, text) or (action["tool"].endswith("baggages") and "checked bag" in text.casefold())
+
+
+def _was_called(case: FailedCase, action: Row) -> bool:
+    return any(call["tool"] == action["tool"] for call in case.evidence.calls)
+
+
+def _asks_to_book(action: Row, text: str) -> bool:
+    """Return whether a text asks what a booking needs, and does not decline it."""
+    sentences = re.split(r"(?<=[.!?])\s", text) if action["tool"].startswith("book") else []
+    return any("?" in one and re.search(r"\bbook", one, re.IGNORECASE) and not DECLINES.search(one) for one in sentences)
 
 
 def _was_tried(case: FailedCase, action: Row) -> bool:
@@ -122,13 +172,29 @@ def _words(text: str) -> str:
 
 def _wrong_fact(case: FailedCase) -> Shown | None:
     """A value that the user said and nobody else knows went into the call that takes the place of a reference write."""
-    if (not case.lost_state and not case.lost_only("DB", "COMMUNICATE")) or _mistaken(case):
+    if (
+        not case.scenario
+        or (not case.lost_state and not case.lost_only("DB", "COMMUNICATE"))
+        or _mistaken(case)
+        or _differs_otherwise(case)
+    ):
         return None
     found = [(turn, given) for given in _values_in_place(case) if (turn := _invented_at(case, given.lstrip("#"))) is not None]
     if not found:
         return None
     turn, given = min(found)
     return Shown(turn, f"the user says {given!r}, which neither its scenario nor the conversation holds")
+
+
+def _differs_otherwise(case: FailedCase) -> bool:
+    """Return whether the call that takes the place of a missing reference write has a place or kind that the user never said."""
+    told = "\n".join(message.text for message in case.messages if message.role == "user").casefold()
+    return any(
+        how == "different" and isinstance(given, str) and given.casefold() not in told
+        for action in case.missing
+        for name, (how, _, given) in (action.get("differing") or {}).items()
+        if name in ("origin", "destination", "flight_type", "cabin")
+    )
 
 
 def _invented_at(case: FailedCase, given: str) -> int | None:
@@ -138,15 +204,15 @@ def _invented_at(case: FailedCase, given: str) -> int | None:
 
 
 def _values_in_place(case: FailedCase) -> list[str]:
-    """Return identifiers, amounts and dates that calls of the agent had where a missing reference write has others."""
+    """Return identifiers, amounts and dates that calls of the agent had where a missing reference write has others; how the customer pays
+    the agent can look up."""
     found = []
     for action in case.missing:
         wanted, names = set(leaves(action["wanted"])), named_things(action["wanted"])
         for call in case.evidence.calls:
             if (call["tool"] == action["tool"] or call["error"] is True) and not _came_right(case, call, names):
-                found += [
-                    value for value in leaves(call["arguments"] or {}) if value not in wanted and _FACT.fullmatch(value) and len(value) >= 4
-                ]
+                given = {name: value for name, value in (call["arguments"] or {}).items() if not name.startswith("payment")}
+                found += [value for value in leaves(given) if value not in wanted and _FACT.fullmatch(value) and len(value) >= 4]
     return list(dict.fromkeys(found))
 
 
@@ -178,9 +244,19 @@ def _withheld(case: FailedCase) -> Shown | None:
         return None
     for before, message in pairwise(case.messages):
         asked = before.role == "assistant" and before.index > 0 and _ASKS.search(before.text)  # the greeting asks for nothing
-        if asked and message.role == "user" and _REFUSES.search(message.text):
+        if asked and message.role == "user" and (_WILL_NOT.search(message.text) or _has_not(case, message)):
             return Shown(message.index, f"asked by the agent, the user withholds {kept[0]!r}, which its scenario gives")
     return None
+
+
+def _has_not(case: FailedCase, message: SaidMessage) -> bool:
+    """Return whether the user says that it does not have what it is asked for, and could not be found by what it had said."""
+    calls = [call for call in case.evidence.calls if call["requestor"] != "user"]
+    looked_up = [call for call in calls if str(call["tool"]).startswith(_WHO)]
+    if not _REFUSES.search(message.text) or any(not call_failed(call) for call in looked_up):
+        return False
+    before = [call for call in calls if call["turn"] < message.index]
+    return not calls or (bool(looked_up) and looked_up[0] in before and not any(call["tool"] == TRANSFER_TOOL for call in before))
 
 
 def _kept_back(case: FailedCase) -> list[str]:
@@ -201,7 +277,7 @@ def _kept_back(case: FailedCase) -> list[str]:
 
 def _changed_mind(case: FailedCase) -> Shown | None:
     """The user takes back what its scenario wants, and the agent obeys."""
-    if not case.missing or case.extra or not case.scenario or _FORESEEN.search(case.scenario):
+    if not case.missing or case.extra or not case.scenario or _FORESEEN.search(case.scenario) or case.ended_by is None:
         return None
     for message in case.messages:
         if (
@@ -217,14 +293,40 @@ def _changed_mind(case: FailedCase) -> Shown | None:
 
 def _wants_other(case: FailedCase) -> Shown | None:
     """The user has something booked or cancelled that its scenario does not speak of."""
-    if not case.scenario or not case.extra or case.unconfirmed or case.missing or not case.lost_state:
+    if not case.scenario or not case.extra or case.unconfirmed or not case.lost_state or _is_repeated(case):
         return None
     for act, words in _BIG_ACTS.items():
         calls = [call for call in case.extra if call["tool"].startswith(act)]
-        if calls and not re.search(words, case.scenario) and not _is_detour(case):
-            said = list(case.said_before(calls[0]["turn"], "user"))
-            return Shown(said[-1].index if said else None, f"the user agrees to {calls[0]['tool']}, of which its scenario does not speak")
+        others = {name for action in case.missing for name in named_things(action["wanted"])}
+        if case.missing and (act != "cancel" or any(named_things(call["arguments"] or {}) & others for call in case.extra)):
+            continue  # it may have taken the place of what is missing by the agent's fault
+        said = list(case.said_before(calls[0]["turn"], "user")) if calls else []
+        asked = bool(said) and _brings_up(case, words, calls[0]["turn"], act in ("book", "cancel", "modify_user_address"))
+        forbidden = any(forbidden_reference(case, {"tool": call["tool"], "wanted": call["arguments"] or {}}) for call in calls)
+        meant = not case.missing or all(_is_own(case, call) for call in calls)
+        if asked and meant and not forbidden and not re.search(words, case.scenario) and not _is_detour(case):
+            return Shown(said[-1].index, f"the user agrees to {calls[0]['tool']}, of which its scenario does not speak")
     return None
+
+
+def _is_own(case: FailedCase, call: Row) -> bool:
+    """Return whether the user itself, or its scenario, named what a call is done to, before the agent did."""
+    for name in named_things(call["arguments"] or {}):
+        first = next((message for message in case.messages if message.role != "tool" and name in message.text.casefold()), None)
+        if name not in case.scenario and (first is None or first.role != "user"):
+            return False
+    return True
+
+
+def _is_repeated(case: FailedCase) -> bool:
+    """Return whether the agent made an extra write more than once: that costs the reward on its own."""
+    return any(call["tool"] == other["tool"] and call["arguments"] == other["arguments"] for call, other in combinations(case.extra, 2))
+
+
+def _brings_up(case: FailedCase, words: str, before: int, also_second: bool) -> bool:
+    """Return whether the user speaks of something before the agent does (or at all, if `also_second`)."""
+    spoken = [one for one in case.said_before(before, "user", "assistant") if re.search(words, one.text, re.IGNORECASE)]
+    return any(one.role == "user" for one in (spoken if also_second else spoken[:1]))
 
 
 def _is_detour(case: FailedCase) -> bool:
