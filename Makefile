@@ -12,7 +12,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check 
 # uv takes a quarter of the time that pip takes. Where there is none for a machine, or it cannot reach an index that only pip's settings name, pip does it.
 INSTALL = $(BIN)/uv pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps -r $< || $(PIP_INSTALL) -r $<
 
-# Tests of whole runs wait for a third of their time: four processes keep two cores busy. Whole runs come first, and the files in order.
+# Tests of whole runs wait for a third of their time: three processes keep two cores busy. Whole runs come first, and the files in order.
 PARALLEL = -n 3 --dist loadfile --no-loadscope-reorder
 
 .PHONY: run test test-thorough test-pythons test-tau2-v1 coverage lint bench real-servers lock clean

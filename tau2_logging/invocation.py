@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -35,6 +36,11 @@ def program(name: str) -> str:
     if name not in _SCRIPTS or (started.name == "__main__.py" and _is_ours(started)):
         return f"python -m tau2_logging {name}"
     return _SCRIPTS[name]
+
+
+def as_given(name: str, words: Iterable[str]) -> str:
+    """Return a command with its words, quoted for a shell: what a report shows that it was made with."""
+    return f"{program(name)} {shlex.join(words)}"
 
 
 def door() -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shlex
 import sys
 import textwrap
 from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +30,7 @@ from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.browser import open_made
 from tau2_logging.deferred import deferred
 from tau2_logging.errors import Tau2LoggingError, UserError
-from tau2_logging.invocation import ANALYZE, COMPARE, command, program
+from tau2_logging.invocation import ANALYZE, COMPARE, as_given, command, from_here
 from tau2_logging.logger.content.command_line import argv_words
 from tau2_logging.soundness.audited_tasks import Audits, audits_named
 from tau2_logging.units import plural
@@ -148,7 +147,7 @@ def _which(args: argparse.Namespace) -> list[str]:
 
 def _recordings(args: argparse.Namespace) -> list[Path]:
     """Return results files, events and run folders among what was named; they are taken out of the logs. Results files alone are what
-    `--results` takes. Raises UserError for events without --deep."""
+    `--results` takes, and without --deep the folder of a run is that run in its log. Raises UserError for other records without --deep."""
     named = [Path(name) for name in args.log_file]
     if args.log_dir is None and all(path.suffix in _LOGS and path.is_file() for path in named):
         return []
@@ -160,9 +159,18 @@ def _recordings(args: argparse.Namespace) -> list[Path]:
     if args.log_dir is not None and inputs.is_recording(Path(args.log_dir)):
         found.append(Path(args.log_dir))
         args.log_dir = None
+    if len(found) == 1 and not args.deep and not args.log_file and args.run == [LATEST] and (logs := _logs_of(found[0])):
+        args.log_file, args.run = logs, [found[0].resolve().name]
+        return []
     if found and not args.deep:
         raise UserError(f"{found[0]} is not a log but a record without one; read it with --deep, or name a tau2_<domain>.log")
     return found
+
+
+def _logs_of(run: Path) -> list[str]:
+    """Return the logs in whose folder the folder of a run is, as `<logs>/runs/<run>`; none if it is no such folder."""
+    above = run.resolve().parent.parent
+    return [from_here(path) for path in sorted(above.glob("tau2_*.log*"))] if (run / "run.json").is_file() else []
 
 
 _NEED_A_LOG = ("compare", "slo", "fail_if_slower", "price_as", "what_if", "tasks", "follow", "strict", "bins", "show", "prompts", "only")
@@ -175,7 +183,7 @@ def _run_without_log(args: argparse.Namespace, recordings: Sequence[Path], forma
     formats = formats or tuple(deep_alone.FILES)
     deep_alone.check_formats(formats)
     deep = _read_by_model(lambda: deep_analysis.LogAnalyzer(recordings, pool=args.pool), args)
-    command = shlex.join([program(ANALYZE), *argv_words(arguments)])
+    command = as_given(ANALYZE, argv_words(arguments))
     options = ReportOptions(force=args.force, title=args.title, top=args.top, command=command, deep=deep, tables=_tables(args))
     made = write_deep_reports(deep, Path(args.output_dir), formats, options)
     _say_written(made)
@@ -286,7 +294,7 @@ def _options(args: argparse.Namespace, arguments: Sequence[str], audits: Audits 
         title=args.title,
         top=args.top,
         tables=_tables(args),
-        command=shlex.join([program(ANALYZE), *argv_words(arguments)]),
+        command=as_given(ANALYZE, argv_words(arguments)),
         events_csv=bool(args.format),
     )
 

@@ -20,6 +20,7 @@ from tau2_logging.runner.harness.rebuilt_conversation import ConversationRebuild
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.json_flag import json_object
+from tau2_logging.units import plural
 
 
 def branch(args: argparse.Namespace) -> int:
@@ -84,7 +85,7 @@ def _at(player: BranchPlayer, args: argparse.Namespace, swaps: tuple[Swap, ...])
     number = len(swaps) * args.times
     usd = expected_usd(origin, [turn] * number)
     ways = "" if len(swaps) == 1 else f" in each of {len(swaps)} ways"
-    print(f"after turn {turn}, {args.times} times{ways}: {number} simulations, {price(usd, args.max_cost)}")
+    print(f"after turn {turn}, {plural(args.times, 'time')}{ways}: {plural(number, 'simulation')}, {price(usd, args.max_cost)}")
     if args.dry_run:
         return 0
     arms = compared_arms(player.play({turn: args.times}, swaps), swaps, turn)

@@ -11,6 +11,7 @@ from tau2_logging.runner.harness.enhanced_domains import SUFFIX, offered
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.simulation_settings import simulation_settings
+from tau2_logging.units import plural
 
 
 def list_domains() -> int:
@@ -26,7 +27,7 @@ def _list_domains(harness: Tau2Harness, domains: list[str], note: str) -> int:
     print("domains:")
     for domain in domains:
         try:
-            number = f"{len(harness.tasks(domain, None))} tasks"
+            number = plural(len(harness.tasks(domain, None)), "task")
         except Exception as error:
             number = f"its tasks cannot be read: {error}"
         number += _why_not(harness, domain)

@@ -60,7 +60,7 @@ def _to_trace(args: argparse.Namespace) -> int:
 def _to_record(args: argparse.Namespace) -> int:
     record = score_record(named_log(args.file, args.run), args.organization, args.relationship)
     write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", Path(args.output), args.force)
-    print(f"{len(record['evaluation_results'])} results (every_eval_ever {record['schema_version']}) written to {args.output}")
+    print(f"{plural(len(record['evaluation_results']), 'result')} (every_eval_ever {record['schema_version']}) written to {args.output}")
     return 0
 
 

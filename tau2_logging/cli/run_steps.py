@@ -34,7 +34,7 @@ def carry_out_options(given: Mapping[str, Any], words: list[str]) -> int:
         raise UserError("--open shows what the log says, and --no-profile writes none; leave one of them out")
     code = _run(config, resume, words)
     if "open" in given and code in (0, 1):
-        _open_report(config)
+        _open_report(config, resume)
     return code
 
 
@@ -57,11 +57,13 @@ def _dry_run(config: RunConfig, given: Mapping[str, Any]) -> int:
     return dry_run(config, given.get("like"), given.get("prices"))
 
 
-def _open_report(config: RunConfig) -> None:
+def _open_report(config: RunConfig, resume: Path | None) -> None:
     """Analyze the log and open the page; what goes wrong is said and changes nothing of how the run ended."""
     from tau2_logging.cli.analyze_steps import analyze  # imports pandas, which takes a second
 
-    words = [*(str(events_path(config.log_dir, domain)) for domain in config.domains), "--open"]
+    this = [] if resume is None else ["--run", resume.resolve().name]
+    quiet = ["--quiet"] if config.quiet else []
+    words = [*(str(events_path(config.log_dir, domain)) for domain in config.domains), "--open", *this, *quiet]
     exit_code(program(ANALYZE), lambda: analyze(parsed(words), words))
 
 

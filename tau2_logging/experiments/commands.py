@@ -6,7 +6,6 @@ Each returns the exit code and raises UserError for bad input.
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 
 import pandas as pd
@@ -28,8 +27,9 @@ from tau2_logging.experiments.planning.run_settings import run_config
 from tau2_logging.experiments.running.run_commands import EXIT_MISSING
 from tau2_logging.experiments.running.until_settled import sampled
 from tau2_logging.experiments.scripted_personas import moods
-from tau2_logging.invocation import EXPERIMENTS, command, program
+from tau2_logging.invocation import EXPERIMENTS, as_given, command
 from tau2_logging.runner.work.prompts import scenarios
+from tau2_logging.units import plural
 
 FORMATS = ("text", "json", "csv", "html")
 EXIT_NOT_DELIVERED = 3
@@ -79,7 +79,7 @@ def collect(args: argparse.Namespace) -> int:
     path.parent.mkdir(parents=True, exist_ok=True)
     cells.drop(columns=["user_texts"]).to_csv(path, index=False)
     missing = int(cells["status"].ne("ok").sum())
-    print(f"{len(cells)} cells, {missing} without a result; written: {path}")
+    print(f"{plural(len(cells), 'cell')}, {missing} without a result; written: {path}")
     return EXIT_MISSING if missing else 0
 
 
@@ -108,7 +108,7 @@ def analyze(args: argparse.Namespace) -> int:
     for path in set(written) - set(kept):
         path.unlink()
     if "html" in wanted:
-        made_with = shlex.join([program(EXPERIMENTS), "analyze", args.plan])
+        made_with = as_given(EXPERIMENTS, ["analyze", args.plan])
         kept += report.write_page(experiment, findings, directory, made_with)
     if "text" in wanted:
         report.print_findings(findings)

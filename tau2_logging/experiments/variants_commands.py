@@ -8,6 +8,7 @@ import difflib
 from tau2_logging.errors import UserError
 from tau2_logging.runner.settings.user_variants import Variant, known_variants, lint
 from tau2_logging.runner.work.prompts import prompt_of
+from tau2_logging.units import plural
 
 
 def list_variants(args: argparse.Namespace) -> int:
@@ -40,7 +41,7 @@ def lint_variants(args: argparse.Namespace) -> int:
     found = lint(variants.values())
     for finding in found:
         print(f"{finding.severity}: {finding.variant} {finding.problem}")
-    print(f"{len(variants)} variants, {len(found)} findings")
+    print(f"{plural(len(variants), 'variant')}, {plural(len(found), 'finding')}")
     return 1 if found else 0
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from tau2_logging.parity.comparison import EqualCounts, ParityComparison
 from tau2_logging.parity.findings import ParityFinding
 from tau2_logging.parity.side_process import SideResults
+from tau2_logging.units import plural
 
 _COLUMNS = ("databases", "outputs", "flags", "assertions", "rewards")
 _TITLES = {
@@ -27,7 +28,7 @@ def as_text(
         ("Not deliberate", [item for item in found if not item.deliberate and item.name not in accepted]),
     )
     parts += [_section(title, items) for title, items in kinds if items]
-    parts.append(f"{len(kinds[2][1])} findings that are not deliberate." if kinds[2][1] else "No difference that is not deliberate.")
+    parts.append(f"{plural(len(kinds[2][1]), 'finding')} not deliberate." if kinds[2][1] else "No difference that is not deliberate.")
     return "\n".join(part for part in parts if part)
 
 

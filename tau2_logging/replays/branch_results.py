@@ -160,7 +160,7 @@ def scan_lines(origin: RebuiltSimulation, swap: Swap, curve: ChanceCurve, decisi
     yield f"{curve.last:10}   it ended  {int(curve.won):.2f} {'#' * (_BAR * curve.won)}".rstrip()
     yield decisive_sentence(origin, decision)
     every = MOST_TIMES * (curve.last - min(curve.tried(), default=curve.last))
-    yield f"{decision.simulations} simulations; every turn {MOST_TIMES} times would have taken {every}."
+    yield f"{plural(decision.simulations, 'simulation')}; every turn {MOST_TIMES} times would have taken {every}."
 
 
 def decisive_sentence(origin: RebuiltSimulation, decision: Decision) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from tau2_logging.events.benchmark_data import data_sentence
 from tau2_logging.invocation import ANALYZE, RUN, command, from_here
@@ -18,6 +17,7 @@ from tau2_logging.runner.work.run_folder import RunFolder
 from tau2_logging.runner.work.run_plan import RunPlan
 from tau2_logging.sinks.domain_files import events_path
 from tau2_logging.sinks.totals import LiveTotals
+from tau2_logging.units import plural
 
 
 @dataclass(frozen=True)
@@ -28,10 +28,12 @@ class NextCommands:
     go_on: str
 
     @staticmethod
-    def of_run(config: RunConfig, directory: Path) -> NextCommands:
-        """Return those of a run that was started alone."""
-        logs = shlex.join(from_here(events_path(config.log_dir, domain)) for domain in config.domains)
-        return NextCommands(f"{command(ANALYZE)} {logs}", f"{command(RUN)} --resume {shlex.quote(from_here(directory))}")
+    def of_run(config: RunConfig, folder: RunFolder) -> NextCommands:
+        """Return those of a run that was started alone. A run that was resumed need not be the latest in its log."""
+        logs = [from_here(events_path(config.log_dir, domain)) for domain in config.domains]
+        this = ["--run", folder.run_id] if folder.resumed else []
+        resume = shlex.quote(from_here(folder.directory))
+        return NextCommands(f"{command(ANALYZE)} {shlex.join([*logs, *this])}", f"{command(RUN)} --resume {resume}")
 
 
 def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, data: str) -> Iterator[str]:
@@ -56,12 +58,12 @@ def opening_lines(config: RunConfig, plan: RunPlan, folder: RunFolder, data: str
         yield f"only sound tasks: {', '.join(f'{len(plan.tasks(label))} of {label}' for label in plan.settings)}"
     for domain, number in plan.left_out.items():
         if number:
-            yield f"{domain}: {number} tasks left out that agent {config.agent} cannot do"
+            yield f"{domain}: {plural(number, 'task')} left out that agent {config.agent} cannot do"
     total = len(plan.units)
     if folder.resumed:
         played = f"; {len(folder.played)} are played and are only evaluated" if folder.played else ""
         yield f"resuming run {folder.run_id}: {len(folder.done)} of {total} simulations are done{played}"
-    yield f"run {folder.run_id}: {total - len(folder.done)} simulations, {config.max_concurrency} at a time"
+    yield f"run {folder.run_id}: {plural(total - len(folder.done), 'simulation')}, {config.max_concurrency} at a time"
     yield f"data: {data_sentence(data)}"
 
 
@@ -84,7 +86,8 @@ def ending_lines(plan: RunPlan, stop: Stop, ending: Ending, following: NextComma
         yield f"stopped: {stop.end.text}; {stop.end.advice}"
     unfinished = len(plan.units) - ending.kept
     if unfinished:
-        yield f"{unfinished} of {len(plan.units)} simulations are not finished; go on with: {following.go_on}"
+        are = "is" if unfinished == 1 else "are"
+        yield f"{unfinished} of {plural(len(plan.units), 'simulation')} {are} not finished; go on with: {following.go_on}"
 
 
 def left_lines(rows: Sequence[Row], played: int) -> Iterator[str]:

@@ -181,7 +181,7 @@ class _Session:
         self.replaced = 0
         self.left: list[Row] = []
         self.finished = set(folder.done)
-        self.following = NextCommands.of_run(config, folder.directory)
+        self.following = NextCommands.of_run(config, folder)
 
     def run(self) -> int:
         with ExitStack() as stack:

@@ -33,6 +33,9 @@ def test_every_benchmark_understands_the_arguments_it_is_given(
     monkeypatch.setattr(argparse.ArgumentParser, "parse_args", read_only)
     given = [*words[words[0] == "-m" :], *(short if quick else []), "--json", str(figures)]
     monkeypatch.setattr(sys, "argv", given)
+    for module in (f"{given[0]}.__main__", given[0]):  # runpy warns of a module that another test has imported
+        if not hasattr(sys.modules.get(module), "__path__"):
+            monkeypatch.delitem(sys.modules, module, raising=False)
     start = runpy.run_module if words[0] == "-m" else runpy.run_path
     with pytest.raises(Understood) as understood:
         start(given[0] if words[0] == "-m" else str(ROOT / given[0]), run_name="__main__")

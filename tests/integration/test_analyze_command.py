@@ -116,6 +116,21 @@ def test_a_folder_is_read_as_one_run(log: Path, tmp_path: Path) -> None:
     assert (done.returncode, "matches 'nothing*'" in done.stderr) == (2, True)
 
 
+def test_the_folder_of_a_run_is_that_run_in_its_log(log: Path, tmp_path: Path) -> None:
+    """Of a log of several runs it is not the latest, but the one that was named; where no log is, it is a record."""
+    logs = tmp_path / "logs"
+    run = logs / "runs" / "20261120-174501-a1b2c3"
+    run.mkdir(parents=True)
+    text = log.read_text()
+    (logs / log.name).write_text(text + text.replace(run.name, "20261121-174501-other"))
+    (run / "run.json").write_text("{}")
+    assert analyze(run, "--output_dir", tmp_path / "out", *FIGURES).returncode == 0
+    assert json.loads((tmp_path / "out" / "analysis.json").read_text())["run"] == run.name
+    (logs / log.name).unlink()
+    done = analyze(run, "--output_dir", tmp_path / "none", *FIGURES)
+    assert (done.returncode, "is not a log but a record without one" in done.stderr) == (2, True)
+
+
 def test_a_task_may_be_named_with_its_domain(log: Path, tmp_path: Path) -> None:
     """Two domains have a task 0: `retail:0` draws the one of retail, and a task that is not there is named."""
     done = analyze("--log_file", log, "--output_dir", tmp_path, "--format", "png", "--tasks", "retail:0")

@@ -16,6 +16,8 @@ import pytest
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
 from tau2_logging.cli import audit
+from tests.support.forked import run_forked
+from tests.support.patience import LONG_S
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -69,7 +71,7 @@ def test_a_changed_data_folder_is_examined(changed: Path, tmp_path: Path) -> Non
     """By a release that reads its own data, whatever TAU2_DATA_DIR says."""
     command = [sys.executable, "-m", "tau2_logging", "audit", "--domains", "mock", "--output-dir", str(tmp_path)]
     environment = {**os.environ, "TAU2_DATA_DIR": str(changed)}
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=LONG_S, check=False)
     assert done.returncode == 0, done.stderr
     data = json.loads((tmp_path / "audit/mock.json").read_text(encoding="utf-8"))
     assert data["release"].endswith(f"data of {changed}")
@@ -77,7 +79,7 @@ def test_a_changed_data_folder_is_examined(changed: Path, tmp_path: Path) -> Non
     assert len(kinds) == 8
     assert "idle_passes" in kinds[mock_tasks(changed)[0]["id"]]
     environment["TAU2_DATA_DIR"] = str(tmp_path)
-    refused = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment, timeout=120, check=False)
+    refused = run_forked(command, cwd=ROOT, env=environment, timeout=LONG_S)
     assert refused.returncode == 2
     assert "has no folder tau2/domains" in refused.stderr
 
@@ -95,7 +97,7 @@ def test_a_domain_of_ones_own_is_examined_by_every_process(workers: str, tmp_pat
     words = ["--domains", "mine", "--load", "my_domain", "--workers", workers, "--output-dir", str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)])}
     command = [sys.executable, "-m", "tau2_logging", "audit", *words]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=120, check=False)
+    done = run_forked(command, cwd=tmp_path, env=environment, timeout=LONG_S)
     assert done.returncode == 0, done.stderr
     data = json.loads((tmp_path / "audit/mine.json").read_text(encoding="utf-8"))
     assert [task["id"] for task in data["tasks"]] == ["create_task_1", "create_task_1_with_env_assertions", "create_task_1_nl_eval"]

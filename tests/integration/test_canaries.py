@@ -147,11 +147,11 @@ def leaks(folder: Path, canaries: set[str], leave_out: str = "") -> dict[str, li
     return {name: held for name, held in found.items() if held}
 
 
-def run_words(address: str, folder: Path, level: str) -> list[str]:
+def run_words(address: str, folder: Path, level: str, trials: int = TRIALS) -> list[str]:
     """A command line with canaries wherever it takes them: simulations one after the other."""
     text = json.dumps(arguments(address))
     return [
-        "--domains", "mock", "--task-ids", "create_task_1", "--num-trials", str(TRIALS), "--max-concurrency", "1", "--log-level", level,
+        "--domains", "mock", "--task-ids", "create_task_1", "--num-trials", str(trials), "--max-concurrency", "1", "--log-level", level,
         "--agent-llm", "openai/sim", "--user-llm", "openai/sim", "--agent-llm-args", text, f"--user-llm-args={text}",
         "--expert", f"wise=openai/sim,api_base=http://{address}/v1,api_key={opaque(1)},team={opaque(10)}",
         "--log-dir", str(folder), "--run-name", "r", "--no-progress", "--ttft", "off",
@@ -201,9 +201,10 @@ def check_nowhere(folder: Path, printed: str) -> None:
 @pytest.mark.parametrize("executor", EXECUTORS[: scaled(1, 3)])
 def test_at_the_default_level_it_is_nowhere_either(executor: str, echo: Echo, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The same of a run at PROFILE, whose log is a part of the one at DEBUG, written otherwise."""
-    words = [*run_words(echo.address, tmp_path, "PROFILE"), "--executor", executor]
+    trials = scaled(6, TRIALS)
+    words = [*run_words(echo.address, tmp_path, "PROFILE", trials), "--executor", executor]
     printed = command(capsys, run_local.main, *words, *([] if executor == "threads" else ["--workers", "1"]))
-    assert f"{TRIALS} of {TRIALS}" in printed
+    assert f"{trials} of {trials}" in printed
     check_nowhere(tmp_path, printed)
 
 

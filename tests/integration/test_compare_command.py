@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.support.ui import WebDriverWait
 
 from tau2_logging import browser
 from tau2_logging.analysis.recordings import write_log
 from tau2_logging.cli import analyze_timing, compare
-from tests.support.browser import chromium
+from tests.support.browser import chromium, click, texts
+from tests.support.patience import LONG_S
 from tests.support.recordings import call, results, simulation, task, write
 
 TASKS = [task(str(number)) for number in range(12)]
@@ -202,18 +202,15 @@ def test_the_page_shows_the_verdict_and_flipped_tasks_side_by_side(runs: tuple[P
     assert command(weak, runs[1], "--output-dir", tmp_path, "--format", "html") == 0
     with chromium(tmp_path / "profile") as browser:
         browser.get((tmp_path / "compare.html").as_uri())
-        shown = browser.find_element("tag name", "body").text
+        [shown] = texts(browser, "body")
         assert hostile[:20] in shown
         assert "solves 41.7 points more (27.3 to 56.1)" in shown
         assert not browser.find_elements("css selector", "img")
         assert len(browser.find_elements("css selector", "svg .slope")) == 2
-        browser.find_element("id", "theme").click()
+        click(browser, "id", "theme")
         browser.set_window_size(500, 900)
-        WebDriverWait(browser, 60).until(lambda page: page.execute_script("return document.documentElement.scrollWidth <= innerWidth"))
-        redrawn = WebDriverWait(browser, 60, ignored_exceptions=[StaleElementReferenceException])  # charts are drawn again after a resize
-        assert redrawn.until(lambda page: page.find_element("link text", "side by side").click() is None)
-        badges = WebDriverWait(browser, 60).until(lambda page: page.find_elements("css selector", ".pair h2 .badge"))
-        assert [badge.text for badge in badges] == ["Not solved", "Solved"]
-        turns = browser.find_elements("css selector", ".pair .turn")
-        assert ["get_user" in turn.text for turn in turns] == [False, False, True, False, False]
+        WebDriverWait(browser, LONG_S).until(lambda page: page.execute_script("return document.documentElement.scrollWidth <= innerWidth"))
+        click(browser, "link text", "side by side")
+        WebDriverWait(browser, LONG_S).until(lambda page: texts(page, ".pair h2 .badge") == ["Not solved", "Solved"])
+        assert ["get_user" in turn for turn in texts(browser, ".pair .turn")] == [False, False, True, False, False]
         assert browser.get_log("browser") == []

@@ -18,7 +18,7 @@ from tests.support.thorough import scaled
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")
 
 DOMAINS = ("retail", "airline", "telecom", "mock")
-SEQUENCES = scaled({"retail": 2, "airline": 2, "telecom": 3, "mock": 10}, {"retail": 10, "airline": 10, "telecom": 20, "mock": 100})
+SEQUENCES = scaled({"retail": 2, "airline": 2, "telecom": 2, "mock": 10}, {"retail": 10, "airline": 10, "telecom": 20, "mock": 100})
 CALLS = 40
 
 

@@ -127,7 +127,7 @@ def test_a_server_that_does_not_come_back_burns_only_what_was_under_way(executor
 def test_a_simulations_own_time_limit_ends_the_wait(tmp_path: Path) -> None:
     """`stuck` says what it waited on; what was not begun is not begun after it either."""
     with Restartable("--ttft-ms", "100") as server:
-        code, printed, events = served_run(tmp_path, server, server.kill, server_wait=6.0, task_timeout=3.0)
+        code, printed, events = served_run(tmp_path, server, server.kill, server_wait=12.0, task_timeout=6.0)
     assert code == 1, printed
     stuck = of(events, "stuck")
     assert 1 <= len(stuck) <= 2

@@ -177,7 +177,7 @@ def test_a_judge_holds_no_place_of_a_simulation(tmp_path: Path) -> None:
 
 
 def test_masked_conversations_are_not_kept_for_later(tmp_path: Path) -> None:
-    """With --mask all a conversation cannot be evaluated again: no row says that it could."""
+    """With --mask a conversation cannot be evaluated again: no row says that it could."""
     run_quietly(airline(tmp_path, FAILING, num_tasks=3, masking="all"))
     rows = [json.loads(line) for line in (tmp_path / "runs/r/simulations_airline.jsonl").read_text().splitlines()]
     assert PLAYED not in {row["status"] for row in rows}

@@ -33,7 +33,7 @@ GATES = (
 )
 
 
-MANY = scaled(600, 2000)
+MANY = scaled(250, 2000)
 
 
 @pytest.fixture(scope="module")

@@ -23,7 +23,7 @@ from tests.support.thorough import scaled
 V1 = has_module("tau2", "runner")
 DOMAINS = ("mock", "retail", "airline", "telecom")
 TASKS = {"mock": 10 if V1 else 9, "retail": 114, "airline": 50, "telecom": 114}
-MOST = scaled(35, 1000)
+MOST = scaled(12, 1000)
 """Tasks of a domain that are run. Every task of every domain is solved in `make test-thorough`."""
 RUN = {domain: min(number, MOST) for domain, number in TASKS.items()}
 HISTORIES = {("mock", "update_task_with_message_history"): 4, ("mock", "update_task_with_history_and_env_assertions"): 4}
@@ -89,6 +89,19 @@ def test_the_next_command_works_on_it(finished_run: tuple[subprocess.CompletedPr
         len(of(RunFiles(log_dir).events(name), "llm_call")) for name in ("retail", "telecom")
     )
     assert found[0]["latency"]["task_end"]["n"] == RUN["retail"] + RUN["telecom"]
+
+
+def test_what_is_opened_and_recommended_after_a_resumed_run_is_that_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It need not be the latest of its log; and --quiet holds for the analysis, too."""
+    monkeypatch.chdir(tmp_path)
+    words = ("--domains", "mock", "-n", "1", "--log-dir", "logs", "--no-progress")
+    for name in ("first", "second"):
+        assert run_local(*words, "--run-name", name).returncode == 0
+    resumed = run_local("--resume", "logs/runs/first", "--open", "--quiet")
+    assert resumed.returncode == 0, resumed.stderr
+    assert json.loads((tmp_path / "analysis_results" / "analysis.json").read_text())["run"] == "first"
+    assert "--run first" in run_local("--resume", "logs/runs/first").stdout
+    assert "Findings" not in resumed.stdout
 
 
 def test_tau2_opens_the_results(finished_run: tuple[subprocess.CompletedProcess[str], Path]) -> None:

@@ -102,7 +102,7 @@ def test_a_client_that_leaves_frees_its_place() -> None:
 
         with ThreadPoolExecutor(3) as pool:
             calls = []
-            for place, patience in enumerate((0.4, 0.2, LONG_S)):
+            for place, patience in enumerate((2.0, 1.0, LONG_S)):
                 calls.append(pool.submit(ask, patience))
                 while sum(kept.request is not None for kept in server.journal) <= place:
                     time.sleep(0.005)

@@ -13,8 +13,9 @@ from tests.support.command import run_local, start_local
 from tests.support.kill_checks import kill_and_check
 from tests.support.patience import LONG_S, until
 from tests.support.run_files import RunFiles, of
+from tests.support.thorough import scaled
 
-KILLS = 8
+KILLS = scaled(4, 8)
 SLOW = json.dumps({"ttft_ms": 150})
 
 

@@ -24,11 +24,13 @@ TTFT_MS, ITL_MS = 150.0, 10.0
 
 
 @pytest.mark.parametrize(
-    ("concurrency", "settings", "close_ms"), [(1, {"num_tasks": 1}, 20.0), (16, {"num_trials": 2}, TTFT_MS)], ids=["alone", "crowded"]
+    ("concurrency", "settings", "close_ms"),
+    [(1, {"num_tasks": 1}, TTFT_MS / 3), (16, {"num_trials": 2}, TTFT_MS)],
+    ids=["alone", "crowded"],
 )
 def test_measured_token_times_are_those_of_the_server(concurrency: int, settings: dict[str, Any], close_ms: float, tmp_path: Path) -> None:
     """TTFT and decode time are what the server was told to take, and no TTFT is too short. Of one simulation a quarter of the calls, at
-    least, is within 20 ms, however busy the machine; of 16 that contend for a core or two, within the TTFT itself."""
+    least, is within a third of the TTFT, however busy the machine; of 16 that contend for a core or two, within the TTFT itself."""
     journal = tmp_path / "journal.jsonl"
     command = [sys.executable, "-m", "tau2_logging.models.simulated_server", "sim", "--port", "0", "--journal", str(journal)]
     latency = ["--ttft-ms", str(TTFT_MS), "--itl-ms", str(ITL_MS), "--reply-tokens", "15", "--lifetime", str(LONG_S)]

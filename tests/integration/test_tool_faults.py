@@ -63,9 +63,10 @@ def test_of_calls_that_were_executed_the_reward_is_as_without_faults_and_every_s
 def test_the_same_seed_hits_the_same_calls_and_another_seed_others(tmp_path: Path) -> None:
     hit = []
     for number, seed in enumerate((300, 300, 301)):
-        analyzer, _ = played(tmp_path / str(number), "error=0.3", seed=seed)
+        analyzer, _ = played(tmp_path / str(number), "error=0.3", seed=seed, num_tasks=3)
         hit.append([(call["task"], call["position"]) for call in records(analyzer.recorded.calls) if call["injected"] == "error"])
     assert hit[0] == hit[1] != hit[2]
+    assert hit[0]
 
 
 def test_a_stale_answer_is_the_first_one_of_the_same_read(tmp_path: Path) -> None:

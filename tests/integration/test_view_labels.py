@@ -11,7 +11,7 @@ import pytest
 
 from tau2_logging.analysis import LogAnalyzer
 from tau2_logging.analysis.deep.attribution.agreement.label_agreement import labelled_pairs
-from tests.support.browser import chromium
+from tests.support.browser import chromium, click, texts
 from tests.support.in_process import run_quietly, scripted
 from tests.support.patience import until
 from tests.support.served_runs import Answer, ServedRuns, served
@@ -103,11 +103,11 @@ def test_a_person_reads_and_says_whose_fault_it_was(site: ServedRuns, folder: Pa
             until(lambda: bool(driver.find_elements("css selector", css)))
             return driver.find_element("css selector", css)
 
-        found(".card button").click()
+        click(driver, "css selector", ".card button")
         found('select[aria-label^="whose fault"]').send_keys("task")
         found('input[aria-label^="note"]').send_keys("reference is wrong")
         next(one for one in driver.find_elements("css selector", ".card button") if one.text == "Save").click()
-        until(lambda: "0 of 1 labels" in driver.find_element("tag name", "body").text)
+        until(lambda: any("0 of 1 labels" in shown for shown in texts(driver, "body")))
         driver.save_screenshot(str(tmp_path / "page.png"))
         assert driver.get_log("browser") == []
     (row,) = [json.loads(line) for line in (folder / "runs" / "hung-up" / "labels.jsonl").read_text().splitlines()]

@@ -56,7 +56,7 @@ def test_a_field_of_any_name_and_value_is_kept_once(name: str, value: object) ->
     assert len(kept) == (0 if absent else 1)
 
 
-@settings(max_examples=scaled(150, 3000))
+@settings(max_examples=scaled(60, 3000))
 @given(st.data())
 def test_the_compiled_writer_writes_what_the_canonical_event_says(data: st.DataObject) -> None:
     """encode_parts of raw values equals encode of the canonical event, for every kind; a second time from the learned shape too."""

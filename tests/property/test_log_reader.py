@@ -25,7 +25,7 @@ from tau2_logging.events.fields import field_type
 from tests.support.thorough import scaled
 
 DERIVED = {"end_ms", "role", "file", "line", "row"}
-QUICK = settings(max_examples=scaled(30, 500), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+QUICK = settings(max_examples=scaled(15, 500), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 words = st.sampled_from(["openai/gpt-4.1", "get_order_details", "scripted/agent", "7", "true", "-", "1e5", "x"])
 texts = st.one_of(words, words, words, st.text(max_size=12), st.text(alphabet='ab =\\"\n\u00e9\u2028[', max_size=8))

@@ -140,7 +140,7 @@ def asked(plain: dict[str, Any], parts: list[bytes], breaks: bool, content_type:
     return response.json(), streamed
 
 
-@settings(max_examples=scaled(150, 3000), deadline=None)
+@settings(max_examples=scaled(60, 3000), deadline=None)
 @given(st.data(), plain_bodies(), st.booleans(), st.sampled_from(["text/event-stream", "text/plain", ""]))
 def test_a_client_gets_the_plain_answer_however_it_is_streamed(data: Any, plain: dict[str, Any], breaks: bool, content_type: str) -> None:
     """Tool calls with indexes missing, null or all 0, labels repeated or emptied, ends and counts that do not come, halves of events: the
@@ -151,7 +151,7 @@ def test_a_client_gets_the_plain_answer_however_it_is_streamed(data: Any, plain:
     assert streamed in ([True], [True, False])
 
 
-@settings(max_examples=scaled(60, 1000), deadline=None)
+@settings(max_examples=scaled(30, 1000), deadline=None)
 @given(st.data(), plain_bodies())
 def test_a_stream_in_order_is_not_asked_for_twice(data: Any, plain: dict[str, Any]) -> None:
     """The net costs nothing where it is not needed."""

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.patience import LONG_S
+
 CHROMIUM, DRIVER = shutil.which("chromium") or shutil.which("chromium-browser"), shutil.which("chromedriver")
 FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -38,3 +40,18 @@ def chromium(profile: Path) -> Iterator[Any]:
         yield driver
     finally:
         driver.quit()
+
+
+def texts(driver: Any, selector: str) -> list[str]:
+    """What is shown by the elements of a selector, read at once: a page that draws itself again replaces them between two questions."""
+    shown: list[str] = driver.execute_script("return [...document.querySelectorAll(arguments[0])].map((one) => one.innerText)", selector)
+    return shown
+
+
+def click(driver: Any, how: str, what: str) -> None:
+    """Click an element, and the one that has replaced it if the page was drawn again meanwhile."""
+    from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    redrawn = (NoSuchElementException, StaleElementReferenceException)
+    WebDriverWait(driver, LONG_S, 0.05, redrawn).until(lambda page: page.find_element(how, what).click() is None)

@@ -2,8 +2,8 @@
 
 tau2 and litellm, whose import takes seconds, are imported once. Each program is a forked child that runs its script or module as
 `__main__`: a process with its own arguments, environment, folder and streams, which signals reach and which ends as an interpreter ends.
-It differs from a fresh interpreter in three ways: modules are imported already, `PYTHON*` variables but PYTHONPATH have no effect, and `ps`
-shows the command line of this server. The server ends when the process OWNER has ended.
+It differs from a fresh interpreter in four ways: modules are imported already, `PYTHON*` variables but PYTHONPATH have no effect, `ps`
+shows the command line of this server, and garbage is collected less often. The server ends when the process OWNER has ended.
 """
 
 from __future__ import annotations
@@ -27,11 +27,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tau2_logging.logger.bridge import silence_loguru
+from tests.support.forked import FRESH_WORKERS
 
 ROOT = str(Path(__file__).resolve().parents[2])
 LOOK_S = 1.0
 """How often it looks whether its owner is there."""
 AT_MOST = 1 << 20
+GARBAGE = 50_000
+"""New objects after which the youngest are looked through, here and in tests/conftest.py; Python's own number is 700 or 2,000."""
 _KEPT_FREE = 500
 """Descriptors are moved above this number first, so that none is overwritten before it has its place."""
 
@@ -72,6 +75,7 @@ def prepare() -> None:
             importlib.import_module(name)
     del sys.modules["polars"]
     gc.freeze()
+    gc.set_threshold(GARBAGE)
     gc.enable()
 
 
@@ -196,7 +200,8 @@ def become(request: Request) -> None:
     os.environ.clear()
     os.environ.update(request.env)
     more = [path for path in request.env.get("PYTHONPATH", "").split(os.pathsep) if path]
-    _prepare_its_workers()
+    if FRESH_WORKERS not in request.env:
+        _prepare_its_workers()
     script, *words = request.words
     first = request.cwd if script == "-m" else str(Path(script).resolve().parent)
     sys.path[:] = [first, *more, *(path for path in sys.path if path != ROOT)]

@@ -28,6 +28,8 @@ from typing import IO, Any
 ROOT = Path(__file__).resolve().parents[2]
 PLACE = "TAU2_LOGGING_TESTS_FORKS"
 """A variable with the process that owns the server and the folder of its socket, by which all that a test starts finds it."""
+FRESH_WORKERS = "TAU2_LOGGING_TESTS_FRESH_WORKERS"
+"""Set for a program that is started here, it has its worker processes be interpreters of their own."""
 START_S = 300.0
 _STARTED: list[subprocess.Popen[bytes]] = []
 

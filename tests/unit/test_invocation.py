@@ -78,3 +78,12 @@ def test_an_interpreter_without_the_packages_names_the_one_that_has_them(monkeyp
     monkeypatch.setattr(sys, "prefix", str(tmp_path / ".venv"))
     assert invocation.ready_interpreter() is None
     assert missing_package(ModuleNotFoundError("no", name="os_of_nobody")) is None
+
+
+def test_what_a_report_was_made_with_can_be_pasted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The name of a command is two words or more, and no argument of the shell."""
+    started(monkeypatch, tmp_path, tmp_path / "tau2-logging")
+    shown = invocation.as_given("analyze", ["my logs/tau2_mock.log", "--deep"])
+    assert shlex.split(shown) == ["tau2-logging", "analyze", "my logs/tau2_mock.log", "--deep"]
+    started(monkeypatch, ROOT, SCRIPT)
+    assert shlex.split(invocation.as_given("experiments", ["analyze", "plan"]))[:4] == ["python", "-m", "tau2_logging", "experiments"]

@@ -76,7 +76,7 @@ TABLES: tuple[TableKind, ...] = (
     TableKind("attribution", FAILURES, "Whose fault, simulation by simulation", attribute.attribution_table,
               "turn: message in the trajectory, from 0; precision: right decisions of the rule on labeled public runs."),
     TableKind("label_agreement", FAILURES, "Rules and labels", label_agreement.label_agreement,
-              "Of the simulations that `label` was told of: right of what the rules said, found of what was labeled; Cohen's kappa."),
+              "Of the simulations that were labeled: right of what the rules said, found of what was labeled; Cohen's kappa."),
     TableKind("label_confusion", FAILURES, "Rules and labels, pair by pair", label_agreement.label_confusion),
     TableKind("readings", FAILURES, "What a reader says of each failure", readings.readings,
               "`--reader`: a model that read the conversation, and quotes it; an answer whose quote is not there is thrown away."),

@@ -31,13 +31,17 @@ def not_scored(run: RunFacts) -> Iterator[Finding]:
         "not_scored",
         f"{len(missing):,} of {plural(len(table), 'simulation')} {'have' if len(missing) > 1 else 'has'} no score: {how}"
         f"{_errors(missing)}.{_mean(run)}",
-        "Run them again with --resume RUN_DIR; until then compare no mean reward with another run's.",
+        f"Run them again with --resume and the run's folder{_folder(run)}; until then compare no mean reward with another run's.",
         len(missing) / len(table),
         SIMULATIONS,
         Proof("tasks", (), simulation_names(missing)),
         {"not_scored": len(missing), "simulations": len(table), "by_status": {str(key): int(value) for key, value in ends.items()}},
         Saving(simulations=len(missing)),
     )
+
+
+def _folder(run: RunFacts) -> str:
+    return f" (runs/{short(run.log.run_id)}, beside the log)" if run.log.run_id else ""
 
 
 def _errors(missing: pd.DataFrame) -> str:

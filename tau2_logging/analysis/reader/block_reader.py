@@ -60,6 +60,9 @@ HEADER = (
 )  # fmt: skip
 """What every event starts with. `time` is the day alone; the clock's column holds the time of the day in ms."""
 
+Shape = tuple[Token, ...]
+"""The tokens of lines of one writer, in their order."""
+
 
 @dataclass(frozen=True)
 class Parsed:
@@ -132,7 +135,7 @@ def _tables(group: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def shape_of(tokens: Sequence[str]) -> Shape | None:
-    """Return the tokens of a line; None if one of them is none, a name occurs twice, or the line is one of the older runner's."""
+    """Return the shape of a line; None if one of them is none, a name occurs twice, or the line is one of the older runner's."""
     pairs = [_PAIR.match(token) for token in tokens[len(HEADER) :]]
     return None if None in pairs else _shape(tuple((pair[1], pair[2]) for pair in pairs if pair))
 
@@ -141,46 +144,21 @@ def shape_of(tokens: Sequence[str]) -> Shape | None:
 def _shape(pairs: tuple[tuple[str, str], ...]) -> Shape | None:
     tokens = tuple(Token(own_column(start[:-1]), start, bool(quote)) for start, quote in pairs)
     columns = {token.column for token in tokens}
-    return Shape((*HEADER, *tokens)) if "run" in columns and len(columns) == len(tokens) else None
-
-
-class Shape:
-    """The tokens of lines of one writer, in their order.
-
-    A token that is the same in all lines of a group, `domain=retail`, is checked and converted once. `_varying`: those that were not the
-    same in a group before; they are not compared again.
-    """
-
-    def __init__(self, tokens: Sequence[Token]) -> None:
-        self.columns = [token.column for token in tokens]
-        self.tokens = [token for token in tokens if token.column != _CLOCK]
-        self._varying = {token for token in self.tokens if token.kind in ("float", "id", "payload")}
-
-    def fixed(self, cells: pl.DataFrame) -> dict[Token, pl.Expr]:
-        """Return the columns of the tokens that are the same in all lines and fit."""
-        tokens = [token for token in self.tokens if token not in self._varying]
-        if not tokens:
-            return {}
-        columns = pl.col([token.column for token in tokens])
-        texts, same = (cells.select(column).row(0) for column in (columns.first(), (columns == columns.first()).all()))
-        made = {token: _constant(token, text) if is_same else None for token, text, is_same in zip(tokens, texts, same, strict=True)}
-        self._varying.update(token for token, column in made.items() if column is None)
-        return {token: column for token, column in made.items() if column is not None}
+    return (*HEADER, *tokens) if "run" in columns and len(columns) == len(tokens) else None
 
 
 def _table(group: pl.DataFrame, shape: Shape) -> tuple[pl.DataFrame, NDArray[np.bool_]]:
     """Return the typed columns of the lines that have this shape and values that fit, and which lines these are."""
-    cells = group[_TOKENS].list.to_struct(fields=shape.columns).struct.unnest().with_columns(group[_ROW, _CLOCK])
-    fixed = shape.fixed(cells)
-    made = {token: _expressions(token) for token in shape.tokens if token not in fixed}
-    values = cells.select(_ROW, _CLOCK, *(one.value for one in made.values()))
-    typed = values.select(_ROW, *(fixed[token] if token in fixed else made[token].typed for token in shape.tokens))
-    all_named = [one.all_named for one in made.values()]
-    texts, others = ([one.all_fit for one in made.values() if one.is_text is is_text] for is_text in (True, False))
+    cells = group[_TOKENS].list.to_struct(fields=[token.column for token in shape]).struct.unnest().with_columns(group[_ROW, _CLOCK])
+    made = [_expressions(token) for token in shape if token.column != _CLOCK]
+    values = cells.select(_ROW, _CLOCK, *(one.value for one in made))
+    typed = values.select(_ROW, *(one.typed for one in made))
+    all_named = [one.all_named for one in made]
+    texts, others = ([one.all_fit for one in made if one.is_text is is_text] for is_text in (True, False))
     if _all_true(cells, all_named) and _all_true(values, others) and _all_true(typed, texts) and not typed["time"].null_count():
         return typed, np.ones(len(typed), dtype=bool)
     good = typed["time"].is_not_null()
-    for table, of in ((cells, [one.named for one in made.values()]), (values, [one.fits for one in made.values()])):
+    for table, of in ((cells, [one.named for one in made]), (values, [one.fits for one in made])):
         good &= table.select(pl.all_horizontal(pl.col(_ROW).is_not_null(), *of)).to_series()
     return typed.filter(good), good.to_numpy()
 
@@ -206,7 +184,7 @@ class _Expressions:
 
 @lru_cache(maxsize=4096)
 def _expressions(token: Token) -> _Expressions:
-    """Return the expressions of a token that varies.
+    """Return the expressions of a token.
 
     A value is a copy (`strip_prefix` makes one): text that is a slice would keep its whole block in memory.
     """
@@ -221,14 +199,6 @@ def _expressions(token: Token) -> _Expressions:
         is_text=is_text,
         typed=_typed(token, text),
     )
-
-
-@lru_cache(maxsize=4096)
-def _constant(token: Token, text: str) -> pl.Expr | None:
-    """Return the column of a token that is the same in all lines; None if it does not fit."""
-    if not re.fullmatch(f"{re.escape(token.start)}(?:{_pattern(token)})", text):
-        return None
-    return _typed(token, pl.lit(text[len(token.start) :]).alias(token.column))
 
 
 def _matches(text: pl.Expr, pattern: str) -> pl.Expr:

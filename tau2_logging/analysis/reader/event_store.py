@@ -135,7 +135,7 @@ class EventStore:
         found = [pl.DataFrame(schema={"file": pl.Int64, "run": pl.String, "row": pl.Int64, "time": dtype_of("time")})]
         for table in (table for type_ in self.types() for table in self._parts(type_) if _present(table, ["run"])):
             runs = table.drop_nulls("run").group_by(file.alias("file"), "run")
-            firsts = runs.agg(pl.col("row").min(), _column(table, "time").get(pl.col("row").arg_min()))
+            firsts = runs.agg(pl.col("row").min(), time=_column(table, "time").get(pl.col("row").arg_min()))
             found.append(_collected(firsts.with_columns(pl.col("run").cast(pl.String))))
         first = pl.concat(found).sort("row").unique(["file", "run"], keep="first", maintain_order=True)
         return list(first.with_columns(pl.col("time").cast(pl.Int64).fill_null(_NO_TIME)).iter_rows())

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from tau2_logging.experiments.planning.plan_file import ExperimentPlan
 from tau2_logging.statistics.power import Design, detectable, trials_needed
-from tau2_logging.units import money
+from tau2_logging.units import money, plural
 
 DIFFERENCES = (0.03, 0.05, 0.10)
 BETWEEN = (0.3, 0.5, 0.7)
@@ -23,10 +23,11 @@ def plan_lines(plan: ExperimentPlan) -> Iterator[str]:
     """Yield the lines."""
     tasks = ", ".join(f"{domain} {len(ids)}" for domain, ids in plan.tasks.items())
     yield f"{plan.name}: {len(plan.arms)} arms ({', '.join(plan.arms)}; reference {plan.reference})"
-    cells = f"{plan.number_of_tasks} tasks ({tasks}) x {plan.config.num_trials} trials = {plan.cells:,} simulations"
+    many = plural(plan.number_of_tasks, "task"), plural(plan.config.num_trials, "trial"), plural(plan.cells, "simulation")
+    cells = f"{many[0]} ({tasks}) x {many[1]} = {many[2]}"
     yield f"  x {cells}, in an order drawn with seed {plan.config.seed}"
     cost = plan.assumed.get("cost_usd")
-    shown = "unknown, no price for a model" if cost is None else f"about {money(cost)}"
+    shown = "unknown, no price for a model" if cost is None else f"{'about ' if cost else ''}{money(cost)}"
     yield f"cost: {shown} ({plan.assumed.get('cost_basis', 'not reckoned')})"
     yield from power_lines(design_of(plan))
 
@@ -34,14 +35,14 @@ def plan_lines(plan: ExperimentPlan) -> Iterator[str]:
 def power_lines(design: Design) -> Iterator[str]:
     """Yield what can be found, and how many trials it takes for some differences."""
     found = detectable(design)
-    least = f"is {100 * found:.1f} points" if found <= 1 else "is none: there are too few tasks"
+    least = f"differences from {100 * found:.1f} points on" if found <= 1 else "no difference: there are too few tasks"
     yield (
-        f"power: the smallest difference it finds with {100 * design.power:.0f} % {least} "
+        f"power: with {100 * design.power:.0f} % it finds {least} "
         f"(success {design.rate:g} in the reference, {100 * design.between:.0f} % of the variance between tasks, "
-        f"level {design.level:g} over {design.comparisons} comparisons)"
+        f"level {design.level:g} over {plural(design.comparisons, 'comparison')})"
     )
-    yield f"  trials needed with {design.tasks} tasks:"
-    yield "    difference  " + "  ".join(f"between {share:.1f}" for share in BETWEEN)
+    yield f"  trials needed with {plural(design.tasks, 'task')}, if this share of the variance is between tasks:"
+    yield "    difference  " + "  ".join(f"{100 * share:9.0f} %" for share in BETWEEN)
     for difference in DIFFERENCES:
         needed = [trials_needed(replace(design, between=share), difference) for share in BETWEEN]
         yield f"    {100 * difference:4.0f} points  " + "  ".join(f"{'over 1000' if number is None else number:>11}" for number in needed)

@@ -19,6 +19,7 @@ from tau2_logging.events.roles import MODEL_ROLES, TOKEN_FIELDS
 from tau2_logging.experiments.planning.cost_forecast import typical_usd
 from tau2_logging.runner.settings.simulation_settings import SimulationSettings
 from tau2_logging.statistics.mean_difference import mean_interval
+from tau2_logging.units import plural
 
 OK = "ok"
 
@@ -66,7 +67,7 @@ def _measured(log: RunLog, label: str, calls: pd.DataFrame, wanted: pd.Series, p
     unasked = calls["error"].fillna(False).to_numpy(dtype=bool) & np.isnan(as_floats(calls["input_tokens"]))
     usd = np.where(unasked & np.isnan(usd), 0.0, usd)
     each = calls.assign(usd=usd).groupby(KEY, dropna=False)["usd"].sum(min_count=1)
-    what = f"{len(each)} simulations of run {', '.join(map(str, calls['run'].unique()))}"
+    what = f"{plural(len(each), 'simulation')} of run {', '.join(map(str, calls['run'].unique()))}"
     others = sorted(set(calls["model"][~same].dropna()))
     ms = None if others else _duration(log, label)
     if np.isnan(usd).any():

@@ -22,6 +22,7 @@ from tau2_logging.runner.work.checkpoint import PLAYED, Key, Row
 from tau2_logging.runner.work.run_plan import PlayedConversation, Unit
 from tau2_logging.runner.work.run_spec import WorkerSpec
 from tau2_logging.runner.work.run_unit import RunContext, conclude
+from tau2_logging.units import plural
 
 MAX_DEATHS_PER_SIMULATION = 3
 """After this many workers have ended while running a simulation, the simulation is given up as the cause."""
@@ -142,7 +143,7 @@ class WorkerPool:
 
     def start(self) -> None:
         """Start the workers. Returns at once."""
-        self._say(f"{len(self._slots)} workers start")
+        self._say(f"starting {plural(len(self._slots), 'worker')}")
         for slots in self._slots:
             self._start_one(slots)
         self._thread.start()
@@ -266,7 +267,7 @@ class WorkerPool:
             return
         reason = shorten(mask_text(reason))
         self._emit("worker_down", state, simulations=len(state.units), error_message=reason)
-        again = f"; {len(state.units)} simulations are run again" if state.units else ""
+        again = f"; {plural(len(state.units), 'simulation')} {'is' if len(state.units) == 1 else 'are'} run again" if state.units else ""
         self._say(f"worker {state.worker.name} ended: {reason}{again}")
         del self._states[state.worker]
         state.worker.end()

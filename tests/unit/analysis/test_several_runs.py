@@ -210,6 +210,6 @@ def test_results_files_without_log_have_a_folder_for_each_run_as_logs_have(two_a
 
 
 def test_results_files_whose_task_texts_differ_are_not_pooled(two_agents: list[Path]) -> None:
-    with pytest.raises(UserError, match=r"the text of 1 task\(s\) \(retail:1\)"):
+    with pytest.raises(UserError, match=r"the text of 1 task \(retail:1\)"):
         LogAnalyzer(two_agents, pool=True)
     assert LogAnalyzer([two_agents[0], two_agents[0]], pool=True).get_reward_results()["success"]["simulations"].tolist() == [3]

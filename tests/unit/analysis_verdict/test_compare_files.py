@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tau2_logging.analysis.reports.compared import compare_files
+from tau2_logging.analysis.reports.compared.compare_markdown import markdown
 from tau2_logging.analysis.reports.compared.compare_page import page_data
+from tau2_logging.analysis.reports.compared.compare_text import text_lines
 from tau2_logging.analysis.reports.report_failures import PartlyWrittenError
+from tau2_logging.analysis.verdict.audited_pair import AuditedPair
 from tau2_logging.analysis.verdict.compare_sides import compare_sides
 from tests.unit.analysis_verdict.drawn_sides import side, tasks
 
@@ -36,3 +40,14 @@ def test_a_file_that_cannot_be_made_does_not_cost_the_others(tmp_path: Path, mon
     assert failure.report == "compare.md"
     assert "nothing to divide by" in failure.reason
     assert sorted(path.name for path in tmp_path.iterdir()) == ["compare.html", "compare.json"]
+
+
+def test_of_several_pairs_the_runs_have_the_letters_that_they_have_above() -> None:
+    """The second pair is C against A, and not B."""
+    many = tasks(*[[1, 0]] * 6)
+    found = compare_sides([side(name, many) for name in ("one", "two", "three")])
+    sound = AuditedPair("x", 6, 6, 1, 1, 6, (0.5, 0.25), found.pairs[0].success)
+    found = replace(found, pairs=[replace(pair, audited=sound) for pair in found.pairs])
+    for text in (" ".join(" ".join(text_lines(found)).split()), markdown(found)):
+        assert [f"{a} 50.0 %, {b} 25.0 %" in text for a, b in ("AB", "AC")] == [True, True]
+    assert [pair["audited_by_name"].count(" three 25.0 %") for pair in page_data(found, ())["pairs"]] == [0, 1]

@@ -173,6 +173,6 @@ def test_a_plan_says_what_it_can_find() -> None:
     """Simulations, cost and the smallest difference stand in the plan's words."""
     text = "\n".join(plan_lines(PLAN))
     assert "20 tasks (retail 20) x 2 trials = 120 simulations" in text
-    assert "the smallest difference it finds with 80 % is " in text
+    assert "with 80 % it finds differences from " in text
     few = "\n".join(plan_lines(ExperimentPlan("p", "a", RunConfig(arms=(Arm("a"), Arm("b"))), {"retail": TASKS[:2]})))
-    assert "the smallest difference it finds with 80 % is none: there are too few tasks" in few
+    assert "with 80 % it finds no difference: there are too few tasks" in few

@@ -13,6 +13,7 @@ from tau2_logging.logger.operation import Operation, error_fields
 from tau2_logging.logger.scope import ERROR, OK, TIMEOUT, begin, end, stop_token
 from tau2_logging.logger.simulation import Usage
 from tau2_logging.sinks import MemorySink
+from tests.support.patience import LONG_S
 
 
 @pytest.fixture
@@ -190,7 +191,7 @@ class _Slow(MemorySink):
     def write_line(self, domain: str | None, line: str) -> None:
         if "type=user_sim" in line:
             self.begun.set()
-            self.go_on.wait(5)
+            self.go_on.wait(LONG_S)
         super().write_line(domain, line)
 
 
@@ -202,7 +203,7 @@ def test_an_event_that_is_being_written_comes_before_the_end(clock: FakeClock, s
     simulation = Simulation(logger, "retail", "7")
     writer = threading.Thread(target=simulation.emit, args=("user_sim", {}))
     writer.start()
-    assert sink.begun.wait(5)
+    assert sink.begun.wait(LONG_S)
     threading.Timer(0.05, sink.go_on.set).start()
     if stopped:
         simulation.abandon()

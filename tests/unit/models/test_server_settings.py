@@ -84,7 +84,7 @@ def test_gpus_are_dealt_out_in_groups(settings: ModelServerSettings, environ: di
 
 def test_too_few_gpus_are_refused_with_the_numbers() -> None:
     settings = ModelServerSettings(serve="m", num_servers=2, tensor_parallel=2, gpu_ids=("0", "1", "2"))
-    with pytest.raises(UserError, match=r"2 server\(s\) of 2 GPU\(s\) need 4 GPUs, and --gpu-ids names 3 \(0,1,2\)"):
+    with pytest.raises(UserError, match=r"2 servers of 2 GPUs need 4 GPUs, and --gpu-ids names 3 \(0,1,2\)"):
         gpu_groups(settings, {})
 
 

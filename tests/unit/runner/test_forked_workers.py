@@ -16,6 +16,7 @@ import pytest
 from tau2_logging.runner.executors import forked_workers, processes
 from tau2_logging.runner.executors.forked_workers import ForkedProcess, ForkedWorkers, can_fork
 from tests.support.forked import SUBPROCESS
+from tests.support.patience import LONG_S
 
 pytestmark = pytest.mark.skipif(not can_fork(), reason="workers are forked on Linux alone")
 
@@ -43,9 +44,9 @@ def test_a_worker_ends_with_its_run_and_by_a_signal(forks: ForkedWorkers, tmp_pa
     assert one.poll() is None
     assert os.getsid(one.pid) == one.pid != two.pid
     ours.close()
-    assert one.wait(20) == 0
+    assert one.wait(LONG_S) == 0
     two.kill()
-    assert two.wait(20) == two.poll() == -signal.SIGKILL
+    assert two.wait(LONG_S) == two.poll() == -signal.SIGKILL
     two.kill()
     others.close()
 
@@ -55,7 +56,7 @@ def test_a_status_that_nobody_tells_is_that_of_a_kill(forks: ForkedWorkers, tmp_
     worker, ours = fork(forks, tmp_path / "a")
     assert worker is not None
     os.kill(forks._process.pid, signal.SIGKILL)
-    assert worker.wait(20) == -signal.SIGKILL
+    assert worker.wait(LONG_S) == -signal.SIGKILL
     assert fork(forks, tmp_path / "b")[0] is None
     ours.close()
 
@@ -97,5 +98,5 @@ def test_without_forks_a_worker_is_a_new_program(forks: ForkedWorkers, tmp_path:
     with open(tmp_path / "log", "wb") as output:
         process = worker._started(7, output)
     assert process is not None
-    assert process.wait(20) == 0
+    assert process.wait(LONG_S) == 0
     assert started == [([sys.executable, "-m", "tau2_logging.runner.executors.worker_main", "7"], [7])]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from tau2_logging.events import Event, decode, encode
 from tau2_logging.sinks import otlp
 from tau2_logging.sinks.otlp import OtlpSink, send_runs
 from tests.support.otlp_receiver import Receiver
+from tests.support.patience import until
 from tests.unit.analysis.samples import llm, simulation
 
 CALLS = 300
@@ -45,9 +44,7 @@ def test_while_a_run_goes_on_what_is_too_large_holds_up_nothing(long_one: int | 
         sink = OtlpSink(endpoint.url, 0, say=said.append)
         for event in events(long_one):
             sink.write_event(event)
-        deadline = time.monotonic() + 60
-        while sink.sent + sink.unsent < CALLS + 1 and time.monotonic() < deadline:
-            time.sleep(0.02)
+        until(lambda: sink.sent + sink.unsent == CALLS + 1)
         sink.close()
     assert (sink.sent, sink.unsent, len(said)) == ((CALLS, 1, 1) if long_one is not None else (CALLS + 1, 0, 0))
     assert len({span.span for span in endpoint.spans}) == len(endpoint.spans) == sink.sent

@@ -13,6 +13,7 @@ from tau2_logging.analysis.reports.compared.compare_tables import (
     flip_text,
     left_out,
     letter,
+    letters,
     measure_texts,
     noise_text,
     pair_rows,
@@ -50,7 +51,8 @@ def _lines(comparison: Comparison, gates: Sequence[Gate]) -> Iterator[str]:
     else:
         yield from _table(PAIR_HEAD, pair_rows(comparison))
         yield ""
-        yield from (f"- {escape(f'{pair.b.label}: {text}')}" for pair in comparison.pairs if (text := audited_text(pair)))
+        audited = ((pair.b.label, audited_text(pair, letters(comparison, pair))) for pair in comparison.pairs)
+        yield from (f"- {escape(f'{label}: {text}')}" for label, text in audited if text)
     yield ""
     yield "<details><summary>Settings that differ, and how this was computed</summary>"
     yield ""

@@ -82,7 +82,8 @@ def _pair(pair: PairVerdict, row: dict[str, Any]) -> dict[str, Any]:
               for end, at in pair.ends.items()]  # fmt: skip
     return {
         **row, "slopes": [[one, other, tasks] for (one, other), tasks in slopes.items()], "bounds": bounds, "noise": noise_text(pair),
-        "left_out": list(left_out(pair)), "audited": audited_text(pair), "success_rows": [list(cells) for cells in success_rows(pair)],
+        "left_out": list(left_out(pair)), "audited": audited_text(pair),
+        "audited_by_name": audited_text(pair, (pair.a.label, pair.b.label)), "success_rows": [list(cells) for cells in success_rows(pair)],
         "measure_rows": [list(cells) for cells in measure_texts(pair)], "flips": [dict(flip) for flip in pair.flips],
     }  # fmt: skip
 

@@ -107,6 +107,11 @@ def letter(comparison: Comparison, side: ComparedRun) -> str:
     return LETTERS[next(at for at, one in enumerate(comparison.sides) if one is side) % len(LETTERS)]
 
 
+def letters(comparison: Comparison, pair: PairVerdict) -> tuple[str, str]:
+    """Return the letters of the two runs of a pair."""
+    return letter(comparison, pair.a), letter(comparison, pair.b)
+
+
 def side_text(side: ComparedRun) -> str:
     """Return what a run holds and where it is from."""
     scored = f"{side.scored:,} of {len(side.simulations):,} simulations scored"
@@ -144,8 +149,9 @@ def noise_text(pair: PairVerdict) -> str:
     )
 
 
-def audited_text(pair: PairVerdict) -> str:
-    """Return what an agent that does nothing earns on these tasks, and how the two differ on the sound ones; nothing if unknown."""
+def audited_text(pair: PairVerdict, names: tuple[str, str] = ("A", "B")) -> str:
+    """Return what an agent that does nothing earns on these tasks, and how the two differ on the sound ones; nothing if unknown. `names`:
+    what the two are called."""
     known = pair.audited
     if known is None:
         return ""
@@ -154,7 +160,7 @@ def audited_text(pair: PairVerdict) -> str:
         return floor
     found = known.success.interval
     return (
-        f"{floor} On sound tasks ({known.sound}): A {share(known.rates[0])}, B {share(known.rates[1])}, "
+        f"{floor} On sound tasks ({known.sound}): {names[0]} {share(known.rates[0])}, {names[1]} {share(known.rates[1])}, "
         f"{signed(found.low, found.estimate, found.high)} points."
     )
 

@@ -14,6 +14,7 @@ from tau2_logging.analysis.reports.compared.compare_tables import (
     flip_text,
     left_out,
     letter,
+    letters,
     measure_texts,
     noise_text,
     pair_rows,
@@ -45,7 +46,7 @@ def text_lines(comparison: Comparison, gates: Sequence[Gate] = ()) -> Iterator[s
         yield ""
         yield from aligned([PAIR_HEAD, *pair_rows(comparison)])
         for pair in comparison.pairs:
-            for line in filter(None, (audited_text(pair), *left_out(pair))):
+            for line in filter(None, (audited_text(pair, letters(comparison, pair)), *left_out(pair))):
                 yield from _wrapped(f"{pair.b.label}: {line}", "")
     for gate in gates:
         yield from _wrapped(f"{gate.status}: {gate.b} {gate.gate}: {gate.detail}", "")
@@ -57,9 +58,9 @@ def _settings(comparison: Comparison) -> Iterator[str]:
         yield "No setting differs: whatever differs is chance, or was not recorded."
         return
     width = max(12, (WIDTH - 18) // len(comparison.sides) - 2)
-    letters = [letter(comparison, side) for side in comparison.sides]
+    names = [letter(comparison, side) for side in comparison.sides]
     shown = [(name, *(cut(value, width) for value in values)) for name, *values in rows]
-    yield from aligned([("differs", *letters), *shown], left=len(letters) + 1)
+    yield from aligned([("differs", *names), *shown], left=len(names) + 1)
 
 
 def _details(pair: PairVerdict) -> Iterator[str]:

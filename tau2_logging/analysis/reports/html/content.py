@@ -31,7 +31,7 @@ from tau2_logging.analysis.timeline.build import timeline_of
 from tau2_logging.analysis.timeline.timeline import Timeline
 from tau2_logging.events.roles import MODEL_ROLES, ROLE_NAMES
 from tau2_logging.statistics.score import Score
-from tau2_logging.units import UNKNOWN, duration, money, short_count
+from tau2_logging.units import UNKNOWN, duration, money, plural, short_count
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.reports.report_options import ReportOptions
@@ -136,7 +136,9 @@ def _notes(log: RunLog, run: dict[str, Any], timeline: Timeline) -> list[list[An
         notes.append([f"{log.rejected_count:,} lines or values of the log could not be read; they are listed under About.", True])
     others = [run_id for run_id in log.runs if run_id != log.run_id]
     if log.run_id and others:
-        notes.append([f"The log holds {len(others)} other runs: {', '.join(others[-5:])}. This is {log.run_id}.", False])
+        notes.append(
+            [f"The log holds {plural(len(others), 'other run')}: {', '.join(others[-5:])}. This report is of {log.run_id}.", False]
+        )
     if run["breaks"]:
         notes.append(["The run was started more than once; its starts follow each other without the pauses between them.", False])
     return notes

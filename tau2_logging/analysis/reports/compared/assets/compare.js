@@ -88,7 +88,7 @@ function verdictPage() {
     SEVERAL ? card("Pairs", tableOf(["B against A", "tasks", "B", "A", "difference, points", "p", "outcome"], DATA.pairs.map((pair) => [nameOf(pair), pair.tasks, show.share(pair.success_b), show.share(pair.success_a),
       pair.low === null ? DASH : `${signed(pair.difference)} (${plain(pair.low)} to ${plain(pair.high)})`, show.p(pair.p_adjusted), pair.outcome.replace("_", " ")]))) : pairCards(DATA.pairs[0]),
     Object.entries(DATA.points).map(([domain, points]) => points.length > 1 && card(`Success and cost${DOMAINS.size > 1 ? `, ${domain}` : ""}`, costOf(points, DATA.floors[domain]), make("p", { class: "hint" }, "95 % intervals over tasks. Gray: another run is at least as good and not more expensive."))),
-    SEVERAL && DATA.pairs.map((pair, n) => card(nameOf(pair), make("p", {}, pair.sentence), pair.audited && make("p", { class: "hint" }, pair.audited), make("a", { href: `#/pair/${n}` }, "details")))];
+    SEVERAL && DATA.pairs.map((pair, n) => card(nameOf(pair), make("p", {}, pair.sentence), pair.audited && make("p", { class: "hint" }, pair.audited_by_name), make("a", { href: `#/pair/${n}` }, "details")))];
 }
 
 function pairCards(pair) {
