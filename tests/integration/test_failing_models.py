@@ -55,7 +55,7 @@ def failing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     with SimulatedServer(ServerSettings(models=("sim",), faults=FAULTS, seed=7, retry_after_s=0.2)) as server:
         model = ModelChoice("openai/sim", {"api_base": server.base_url, "api_key": "sk-x", "temperature": 0.0})
         config = scripted(
-            log_dir, agent_model=model, user_model=model, num_trials=6, max_concurrency=12, max_retries=2, request_timeout=6.0,
+            log_dir, agent_model=model, user_model=model, num_trials=6, max_concurrency=12, max_retries=2, request_timeout=10.0,
             log_level="DEBUG",
         )  # fmt: skip
         code, printed = run_quietly(config)
