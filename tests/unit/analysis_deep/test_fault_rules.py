@@ -370,6 +370,40 @@ def test_there_is_a_conversation_for_every_rule() -> None:
 
 
 NOT: dict[str, tuple[str, dict[str, Any]]] = {
+    "which of two orders is no open choice": (
+        "task",
+        said(
+            "U: Cancel my orders.",
+            "A: There are #W1234567 and #W7654321. Which of them?",
+            "U: #W7654321, no longer needed. Yes.",
+            ("cancel_pending_order", {"order_id": "#W7654321", "reason": "no longer needed"}, "{}"),
+            "A: Done.",
+            scenario="You want to cancel what you ordered.",
+        ),
+    ),
+    "a booking that could not be made as it was proposed": (
+        "user",
+        said(
+            "U: Book it.",
+            ("book_reservation", {"user_id": "u", "flights": []}, "Error: not found"),
+            "A: Shall I book it again?",
+            "U: Yes. ###STOP###",
+            actions=({"name": "book_reservation", "arguments": {"user_id": "u"}},),
+            scenario="You want to book a flight.",
+        ),
+    ),
+    "how to pay, of which the scenario says nothing": (
+        "user",
+        said(
+            "U: A red lamp, please.",
+            "A: Which do you prefer, paypal_1234567 or gift_card_7654321?",
+            "U: gift_card_7654321. Yes.",
+            ("modify_pending_order_items", {**RED_LAMP["arguments"], "payment_method_id": "gift_card_7654321"}, "{}"),
+            "A: Done.",
+            actions=({"name": RED_LAMP["name"], "arguments": {**RED_LAMP["arguments"], "payment_method_id": "paypal_1234567"}},),
+            scenario="You want a red lamp for a green one.",
+        ),
+    ),
     "who had named what the reference has": (
         "user",
         said(

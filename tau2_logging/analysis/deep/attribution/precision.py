@@ -10,7 +10,7 @@ from collections.abc import Mapping
 MEASURED: Mapping[str, tuple[int, int]] = {
     "reference against the policy": (28, 30),
     "reference pays without the change": (1, 1),
-    "choice left open": (8, 9),
+    "choice left open": (7, 8),
     "hung up before the agent could act": (10, 10),
     "fact that is nowhere": (14, 17),
     "withheld what the scenario says": (2, 2),
@@ -26,7 +26,7 @@ MEASURED: Mapping[str, tuple[int, int]] = {
     "information not given": (38, 51),
     "made no call": (0, 1),
     "gave up after its own error": (11, 14),
-    "other arguments": (39, 67),
+    "other arguments": (39, 68),
     "extra change": (25, 39),
     "handed over": (8, 8),
 }

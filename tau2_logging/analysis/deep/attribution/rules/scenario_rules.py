@@ -6,8 +6,9 @@ What a scenario means is not understood: a rule applies only to what its words g
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
+from typing import Any
 
 from tau2_logging.analysis.deep.attribution.accusation import USER, FaultRule, Shown
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, declines, may_write, named_things
@@ -70,13 +71,21 @@ def _other_of_several(case: FailedCase) -> Shown | None:
     if not case.lost_state or case.unconfirmed:
         return None
     for action, call in _near(case):
-        wanted, given = set(leaves(action["wanted"])), set(leaves(call["arguments"] or {}))
+        if len(case.missing) > 1 and named_things(action["wanted"]) == named_things(call["arguments"] or {}):
+            continue  # what else is missing has another reason
+        wanted, given = _named(case, action["wanted"]), _named(case, call["arguments"] or {})
         for asked, answer in _asked_which(case, call["turn"]):
             chosen = _held(given - wanted, asked) & _held(given - wanted, answer.text)
             left = _held(wanted - given, asked)
             if chosen and left and not any(_held(left, one.text) for one in case.said_before(answer.index + 1, "user")):
                 return Shown(answer.index, f"asked which, {sorted(left)[0]} among others, the user names {sorted(chosen)[0]}")
     return None
+
+
+def _named(case: FailedCase, arguments: Mapping[str, Any]) -> set[str]:
+    """Return the values of a call; how it is paid only if the scenario says something of that."""
+    paid = re.search(r"pay|card|refund|certificate", case.scenario) is not None
+    return set(leaves({name: value for name, value in arguments.items() if paid or not name.startswith("payment")}))
 
 
 def _one_more(case: FailedCase) -> Shown | None:

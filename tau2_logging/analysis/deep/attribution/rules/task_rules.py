@@ -40,7 +40,17 @@ _SUM = re.compile(r"how much|total|amount|refund|price|cost|sum\b|get back|save"
 
 def _against_policy(case: FailedCase) -> Shown | None:
     reasons = [reason for action in case.missing if (reason := forbidden_reference(case, action)) is not None]
-    return Shown(_refusal(case), reasons[0]) if reasons and _is_clean(case) and not _was_offered(case) else None
+    if not reasons or not _is_clean(case) or _was_offered(case) or _was_not_booked(case):
+        return None
+    return Shown(_refusal(case), reasons[0])
+
+
+def _was_not_booked(case: FailedCase) -> bool:
+    """Return whether a booking, of whose passengers the policy forbids some details, was not made, or differs in bags, cabin or flights."""
+    bookings = [action for action in case.missing if action["tool"] == "book_reservation"]
+    made = any(call["tool"] == "book_reservation" for call in case.extra)
+    others = {name for action in bookings for name in action.get("differing") or {}} & {"total_baggages", "cabin", "flights", "insurance"}
+    return bool(bookings) and ((case.was_transferred and not made) or (made and bool(others)))
 
 
 def _was_offered(case: FailedCase) -> bool:
@@ -64,7 +74,7 @@ def _paid_without_change(case: FailedCase) -> Shown | None:
 def _open_choice(case: FailedCase) -> Shown | None:
     """The only difference is a value that the customer chose and the scenario leaves open."""
     chosen = [found for action in case.missing if (found := _chosen_by_user(case, action)) is not None]
-    if not chosen or not _is_clean(case):
+    if not chosen or not _is_clean(case) or len(case.extra) > len(case.missing):
         return None
     turn, name, wanted, given = chosen[0]
     return Shown(turn, f"the scenario does not say which {name}: the customer chose {given!r}, the reference has {wanted!r}")
@@ -91,6 +101,8 @@ def _chosen_by_user(case: FailedCase, action: Row) -> tuple[int, str, str, str] 
         return None
     found = None
     for name, (_, wanted, given) in differing.items():
+        if name.endswith("_id") and not name.startswith("payment"):
+            return None  # what something is done to is no choice
         if name.startswith("payment") and _SAYS_HOW.search(case.scenario):
             return None  # the scenario does say it
         turn = _chosen_in(case, name, wanted, given) if isinstance(wanted, str) and isinstance(given, str) and given else None

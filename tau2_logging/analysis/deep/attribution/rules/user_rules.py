@@ -111,7 +111,8 @@ def _proposed_and_lost(case: FailedCase) -> bool:
         return False
     proposed = [action for action in case.missing if _is_named(action, asked.text) or _asks_to_book(action, asked.text)]
     rest = [action for action in case.missing if action not in proposed]
-    return bool(proposed) and all(forbidden_reference(case, action) or not _was_tried(case, action) for action in rest)
+    failed = any(_was_called(case, action) for action in proposed if action["tool"].startswith("book"))
+    return bool(proposed) and not failed and all(forbidden_reference(case, action) or not _was_tried(case, action) for action in rest)
 
 
 def left_undone(case: FailedCase, action: Row) -> bool:
