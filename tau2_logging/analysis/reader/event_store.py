@@ -74,7 +74,7 @@ class EventStore:
         while self._added:
             type_, tables = self._added.popitem()
             held = self._held.setdefault(type_, [])
-            held.append(pl.concat(tables, how="diagonal").sort("row"))
+            held.append(_in_order(pl.concat(tables, how="diagonal")))
             if len(held) > _MOST_PARTS:
                 held[:] = [pl.concat(held, how="diagonal", rechunk=True)]
 
@@ -127,7 +127,7 @@ class EventStore:
         parts = (_joined(_where(_between(table, rows), where), of) for type_ in types for table in self._parts_of(type_, runs))
         tables = [_collected(table.select(_present(table, schema))) for table in parts]
         found = pl.concat([pl.DataFrame(schema=schema), *tables], how="diagonal")
-        return found if found["row"].is_sorted() else found.sort("row")
+        return _in_order(found)
 
     def first_events(self, by_file: bool = False) -> list[tuple[int, str, int, int]]:
         """Return (file, run, row, time in ms) of each run's first event, in order of appearance. By file: of each run in each file."""
@@ -149,6 +149,10 @@ class EventStore:
         if not runs or self._runs.get(type_, set()).issubset(runs):
             return self._parts(type_)
         return [table.filter(_as_text(table, "run").is_in(list(runs))) for table in self._parts(type_)]
+
+
+def _in_order(table: pl.DataFrame) -> pl.DataFrame:
+    return table if table["row"].is_sorted() else table.sort("row")
 
 
 def _collected(table: pl.LazyFrame) -> pl.DataFrame:
