@@ -266,7 +266,7 @@ class _Places:
         self._places.setdefault(id(vars(module)[name]), []).append((module, name))
 
     def _look_at_new_names(self) -> None:
-        modules = list(sys.modules.values())
+        modules = list(sys.modules.copy().values())
         if len(modules) != len(self._modules) or any(map(is_not, modules, self._modules)):
             self._modules, self._candidates = modules, _candidates()
         known = frozenset(self._places)
@@ -325,12 +325,12 @@ def _bound_in(module: ModuleType, wanted: frozenset[int]) -> list[tuple[str, Any
     names = vars(module)
     if wanted.isdisjoint(map(id, list(names.values()))):
         return []
-    return [(name, value) for name, value in list(names.items()) if id(value) in wanted]
+    return [(name, value) for name, value in names.copy().items() if id(value) in wanted]
 
 
 def _candidates() -> list[ModuleType]:
     return [
         module
-        for dotted, module in list(sys.modules.items())
+        for dotted, module in sys.modules.copy().items()  # a copy: other threads import meanwhile
         if dotted.partition(".")[0] not in _NEVER_CALLING and isinstance(module, ModuleType)
     ]

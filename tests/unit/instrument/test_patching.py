@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
@@ -265,3 +266,28 @@ def test_the_version_of_the_first_distribution_that_is_there() -> None:
     """None where none of them is."""
     assert str(distribution_version("no-such-thing", "pytest")).startswith("pytest ")
     assert distribution_version("no-such-thing") is None
+
+
+def test_modules_that_are_imported_meanwhile_do_no_harm(modules: tuple[ModuleType, ModuleType]) -> None:
+    """A wrapper is put on and taken off while imports go on, here at each garbage collection, which may let another thread run."""
+    home, user = modules
+    made = [f"made_before_{number}" for number in range(3000)]
+    sys.modules.update({name: ModuleType(name) for name in made})
+
+    def importing(phase: str, info: dict[str, int]) -> None:
+        made.append(f"made_meanwhile_{len(made)}")
+        sys.modules[made[-1]] = ModuleType(made[-1])
+
+    before, patches = gc.get_threshold(), Patches()
+    gc.callbacks.append(importing)
+    gc.set_threshold(50)
+    try:
+        patches.functions([(original, counting([]))])
+        patches.restore()
+    finally:
+        gc.set_threshold(*before)
+        gc.callbacks.remove(importing)
+        for name in made:
+            del sys.modules[name]
+    assert len(made) > 3000
+    assert (vars(home)["function"], vars(user)["renamed"]) == (original, original)
