@@ -135,7 +135,7 @@ def _tables(group: pl.DataFrame) -> Iterator[pl.DataFrame]:
 
 
 def shape_of(tokens: Sequence[str]) -> Shape | None:
-    """Return the shape of a line; None if one of them is none, a name occurs twice, or the line is one of the older runner's."""
+    """Return the shape of a line; None if a part of it is no token, a name occurs twice, or the line is one of the older runner's."""
     pairs = [_PAIR.match(token) for token in tokens[len(HEADER) :]]
     return None if None in pairs else _shape(tuple((pair[1], pair[2]) for pair in pairs if pair))
 

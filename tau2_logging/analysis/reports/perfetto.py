@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +75,7 @@ def trace_packets(
     timeline: Timeline, about: dict[str, object], tasks: Sequence[str] = (), most_slices: int = MOST_SLICES
 ) -> Iterator[bytes]:
     """Yield every packet of the trace: names, lanes, slices with their arrows, counters, a mark where a resumed run joins."""
+    timeline = replace(timeline, calls=timeline.detailed(timeline.calls))
     rows = chosen(timeline, tasks) if tasks else timeline.rows["row"].tolist()
     whole, heads = _affordable(timeline, rows, most_slices)
     left_out = timeline.calls.loc[timeline.calls["row"].isin(heads), "row"].value_counts()
@@ -129,7 +131,7 @@ _SUMMED = (("tokens so far: input", "input_tokens"), ("tokens so far: output", "
 
 def _counters(timeline: Timeline, rows: set[int], tracks: Tracks, before: int) -> Iterator[bytes]:
     """Yield the counters of each domain. Columns are looked up once: to cut the table for each of 10,000 domains takes minutes."""
-    calls = timeline.detailed(timeline.calls)
+    calls = timeline.calls
     lanes, starts, ends = calls["lane"].to_numpy(), calls["start_ms"].to_numpy(float), calls["end_ms"].to_numpy(float)
     until = starts + calls["own_ms"].to_numpy(float)
     summed = [(title, numbers(calls, field)) for title, field in _SUMMED]

@@ -84,7 +84,7 @@ class Tables:
     def __init__(self, timeline: Timeline, left_out: pd.Series) -> None:
         self.names, self.categories, self.keys, self.texts = _Names(), _Names(), _Names(), _Names()
         rows = timeline.rows.assign(calls_left_out=left_out.reindex(timeline.rows["row"]).astype("Int64").to_numpy())
-        steps, calls = timeline.steps, timeline.detailed(timeline.calls)
+        steps, calls = timeline.steps, timeline.calls
         titles = [f"task {label(row, False)}" for row in rows.itertuples()]
         self.heads = {
             SIMULATION: self._heads(rows, titles, ["simulation"] * len(rows), (*OUTCOME, "calls_left_out")),

@@ -27,8 +27,9 @@ from tau2_logging.events.logfmt import whole_json
 from tau2_logging.events.task_hash import task_hash
 
 RUN_FILE = "run.json"
-_OF_RUN = ("tau2_version", "tau2_data", "branched_from", "branched_at", "rejudged_from")
 """Lies in the folder of a run of ours."""
+
+_OF_RUN = ("tau2_version", "tau2_data", "branched_from", "branched_at", "rejudged_from")
 
 SHOWN = 400
 """Letters of a tool's result that are kept."""
