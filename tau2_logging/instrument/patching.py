@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import is_not
-from types import MappingProxyType, ModuleType
+from types import FunctionType, ModuleType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -65,7 +65,7 @@ class Patches:
         modules are gone through, which takes longer than everything else here: see `walked_once`."""
         wanted = [(_unwrapped(function), make) for function, make in makers]
         _tidy_up()
-        _walk_modules(self._layer, {id(original): self._layer.shell(original, make) for original, make in wanted})
+        _walk_modules(self._layer, [(original, self._layer.shell(original, make)) for original, make in wanted])
 
     def restore(self) -> None:
         """Take our layer off, and only that."""
@@ -172,14 +172,15 @@ def _tidy_up() -> None:
         _LEFT_BEHIND[:] = [layer for layer in _LEFT_BEHIND if layer.is_held]
 
 
-def _walk_modules(layer: _Layer | None = None, shells: Mapping[int, Function] = MappingProxyType({})) -> None:
-    """Bind the shells of a layer, by the ids of what they wrap, and take off what was left behind: both at once, for it takes long."""
+def _walk_modules(layer: _Layer | None = None, shells: Collection[tuple[Function, Function]] = ()) -> None:
+    """Bind the shells of a layer, each given after what it wraps, and take off what was left behind: both at once, for it takes long."""
     with _LOCK:
         held = _left_behind()
         left = {id(shell): original for shell, original in held}
-        for module, name in _find_bound({*left, *shells}):
+        over = {id(original): shell for original, shell in shells}
+        for module, name in _find_bound([found for found, _ in (*held, *shells)]):
             value = _beneath(vars(module)[name], left)
-            shell = shells.get(id(value))
+            shell = over.get(id(value))
             if layer is not None and shell is not None:
                 layer.bind_function(module, name, shell, value)
             else:
@@ -245,36 +246,55 @@ def _remember(shell: Function, original: Function) -> None:
             continue
 
 
+class _Sought:
+    """Objects that are looked for in modules, by identity. A function's hash is its identity; to ask for the `id` of each name of each
+    module would call the audit hooks of the process, such as filelock's."""
+
+    def __init__(self, objects: Iterable[Any]) -> None:
+        objects = list(objects)
+        self._functions = frozenset(one for one in objects if type(one) is FunctionType)
+        self._others = [one for one in objects if type(one) is not FunctionType]
+
+    def bound_in(self, module: ModuleType) -> list[tuple[str, Any]]:
+        names = vars(module).copy()  # a copy: other threads import meanwhile
+        found = [(name, value) for name, value in names.items() if type(value) is FunctionType and value in self._functions]
+        return found + [(name, value) for other in self._others for name, value in names.items() if value is other]
+
+
 class _Places:
-    """The places of some objects, by id. An entry may be outdated: it is compared with what is bound when it is used."""
+    """The places of some objects. An entry may be outdated: it is compared with what is bound when it is used."""
 
     def __init__(self) -> None:
-        self._places: dict[int, list[Place]] = {id(function): [] for function in _usually_wrapped()}
+        self._sought = {id(one): one for one in _usually_wrapped()}
+        self._places: dict[int, list[Place]] = {key: [] for key in self._sought}
         self._modules: list[Any] = []
         self._candidates: list[ModuleType] = []
         self._sizes: dict[int, int] = {}
 
-    def find(self, wanted: Collection[int]) -> Iterator[Place]:
-        if not self._places.keys() >= set(wanted):
-            self._places.update({key: [] for key in wanted if key not in self._places})
+    def find(self, wanted: Collection[Any]) -> Iterator[Place]:
+        if new := {id(one): one for one in wanted if id(one) not in self._sought}:
+            self._sought.update(new)
+            self._places = {key: [] for key in self._sought}
             self._sizes.clear()  # look at all modules
         self._look_at_new_names()
-        for key in wanted:
-            yield from [(module, name) for module, name in self._places[key] if id(vars(module).get(name)) == key]
+        for one in wanted:
+            yield from [(module, name) for module, name in self._places[id(one)] if vars(module).get(name) is one]
 
     def note(self, module: ModuleType, name: str) -> None:
-        self._places.setdefault(id(vars(module)[name]), []).append((module, name))
+        bound = vars(module)[name]
+        self._sought[id(bound)] = bound
+        self._places.setdefault(id(bound), []).append((module, name))
 
     def _look_at_new_names(self) -> None:
         modules = list(sys.modules.copy().values())
         if len(modules) != len(self._modules) or any(map(is_not, modules, self._modules)):
             self._modules, self._candidates = modules, _candidates()
-        known = frozenset(self._places)
+        sought = _Sought(self._sought.values())
         for module in self._candidates:
             size = len(vars(module))
             if self._sizes.get(id(module)) != size:
                 self._sizes[id(module)] = size
-                for name, value in _bound_in(module, known):
+                for name, value in sought.bound_in(module):
                     self._places[id(value)].append((module, name))
 
 
@@ -303,29 +323,22 @@ def walked_once() -> Iterator[None]:
             _KEPT[:] = [places for places in _KEPT if places not in mine]
 
 
-def _find_bound(wanted: Collection[int]) -> Iterator[Place]:
-    """Yield where objects are bound in modules, by their ids. Hold them meanwhile, and _LOCK."""
+def _find_bound(wanted: Collection[Any]) -> Iterator[Place]:
+    """Yield where these objects are bound in modules. Hold _LOCK meanwhile."""
     if not wanted:
         return
     for places in _KEPT:
         yield from places.find(wanted)
         return
-    wanted = frozenset(wanted)
+    sought = _Sought(wanted)
     for module in _candidates():
-        yield from [(module, name) for name, _ in _bound_in(module, wanted)]
+        yield from [(module, name) for name, _ in sought.bound_in(module)]
 
 
 def _note_place(module: ModuleType, name: str) -> None:
     """Keep that something else is bound there now."""
     for places in _KEPT:
         places.note(module, name)
-
-
-def _bound_in(module: ModuleType, wanted: frozenset[int]) -> list[tuple[str, Any]]:
-    names = vars(module)
-    if wanted.isdisjoint(map(id, list(names.values()))):
-        return []
-    return [(name, value) for name, value in names.copy().items() if id(value) in wanted]
 
 
 def _candidates() -> list[ModuleType]:

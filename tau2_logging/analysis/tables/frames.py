@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 ROLE_OF_CALL = {type_: ROLE_OF_EVENT[type_] for type_ in CALL_COUNTERS}
 """Whose work a timed call is."""
 
+_FEW = 2_000
+"""Below this number of values Python lists are quicker than polars' calls."""
+
 _FIRST = ("file", "line", "level", "time", "task", "thread", "type")
 _MADE_OF = {"file": ("row",), "line": ("row",), "role": ("type",), "end_ms": ("start_ms", "duration_ms", "total_duration_ms"), "place": (),
             "simulation_number": KEY, "task_number": KEY[:3]}  # fmt: skip
@@ -81,16 +84,27 @@ def _pandas_column(table: pl.DataFrame, name: str, files: Sequence[str]) -> Any:
         return row_line(table["row"].to_numpy())
     column, kind = table[name], column_kind(name)
     if kind == "int":
-        return column.to_numpy() if name == "row" else pd.arrays.IntegerArray(column.fill_null(0).to_numpy(), column.is_null().to_numpy())
+        return column.to_numpy() if name == "row" else pd.arrays.IntegerArray(*_masked(column, 0))
     if kind == "bool":
-        return pd.arrays.BooleanArray(column.fill_null(False).to_numpy(), column.is_null().to_numpy())
+        return pd.arrays.BooleanArray(*_masked(column, False))
     if kind == "token":
         return _tokens(column)
     return _texts(column) if kind == "text" else _objects(column.to_list()) if kind in ("id", "payload") else column.to_numpy()
 
 
+def _masked(column: pl.Series, absent: int) -> tuple[Any, Any]:
+    """Return the values of a column, and whether each is absent. Most columns have all of their values, and then nothing is computed."""
+    if not column.null_count():
+        return column.to_numpy(), np.zeros(len(column), dtype=bool)
+    return column.fill_null(absent).to_numpy(), column.is_null().to_numpy()
+
+
 def _values(column: pl.Series, meaning: Callable[[str], Any]) -> tuple[Any, set[type]]:
     """Return what the texts of a categorical column mean, one object for each different text, and the types of these objects."""
+    if len(column) < _FEW:
+        texts = column.to_list()
+        meant = {text: meaning(text) for text in set(texts) if text is not None}
+        return np.array([meant.get(text) for text in texts], dtype=object), {type(value) for value in meant.values()}
     used = column.drop_nulls().unique()
     meanings = [meaning(text) for text in used.cast(pl.String)]
     codes = used.to_physical().to_numpy()

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from tau2_logging.analysis import load_log
+from tau2_logging.analysis.tables import frames
 from tau2_logging.events import decode
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -23,6 +24,15 @@ def test_a_golden_log_gives_the_golden_table(log: str, name: str) -> None:
     shown = tables[name].map(lambda value: "" if pd.isna(value) else f"{value:.10g}" if isinstance(value, float) else str(value))
     assert list(shown.columns) == list(expected.columns)
     assert shown.to_numpy().tolist() == expected.to_numpy().tolist()
+
+
+@pytest.mark.parametrize("log", ["current/tau2_mock.log", "legacy_2/eval_airline.log"])
+def test_tables_of_few_and_of_many_events_hold_the_same(log: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few texts are read one by one, many by their categories."""
+    few = load_log(GOLDEN / log).events
+    monkeypatch.setattr(frames, "_FEW", 0)
+    pd.testing.assert_frame_equal(load_log(GOLDEN / log).events, few)
+    assert few["role"].notna().any()
 
 
 def test_what_the_run_said_besides_changes_no_figure() -> None:

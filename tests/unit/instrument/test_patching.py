@@ -90,9 +90,9 @@ class Names(dict[str, Any]):
 
     looks = 0
 
-    def values(self) -> Any:
+    def copy(self) -> dict[str, Any]:
         type(self).looks += 1
-        return super().values()
+        return super().copy()
 
 
 class Named(ModuleType):
