@@ -22,6 +22,8 @@ STATE_PARTS = frozenset({"DB", "ACTION", "ENV_ASSERTION"})
 END_TOKENS = ("###STOP###", "###TRANSFER###", "###OUT-OF-SCOPE###")
 TRANSFER_TOOL = "transfer_to_human_agents"
 
+_PLAIN = str.maketrans({"\u2019": "'", "\u2010": "-", "\u2011": "-", "\u00a0": " ", "\u202f": " "})
+
 _WRITES = re.compile(
     r"^(add|approve|apply|assign|book|cancel|change|close|create|delete|disable|edit|enable|exchange|file|grant|insert|issue|lock|make|modify"
     r"|move|open|order|pay|place|post|process|put|reboot|refuel|refund|register|remove|rename|replace|request|reset|resume|return|schedule|send"
@@ -97,9 +99,9 @@ class FailedCase:
 
     @cached_property
     def messages(self) -> Sequence[SaidMessage]:
-        """Every message, with straight apostrophes; none if they are not known."""
+        """Every message, with plain apostrophes, hyphens and spaces; none if they are not known."""
         said = () if self.said is None else self.said.messages
-        return [replace(message, text=message.text.replace("\u2019", "'")) if "\u2019" in message.text else message for message in said]
+        return [message if message.text.isascii() else replace(message, text=message.text.translate(_PLAIN)) for message in said]
 
     @cached_property
     def audit_findings(self) -> tuple[tuple[str, str], ...]:
@@ -137,6 +139,12 @@ class FailedCase:
     def lost_state(self) -> bool:
         """Whether the state of the database (or an assertion on it) is what was lost, and nothing that had to be told."""
         return self.lost_only(*STATE_PARTS, "NL_ASSERTION") and bool(self.lost & STATE_PARTS)
+
+    @cached_property
+    def lost_by_writes(self) -> bool:
+        """Whether the state is what was lost, and at most sums had to be told besides, which follow from what was written."""
+        sums = all(re.fullmatch(r"[\d,.$]+", text) for text in self.evidence.unmet("communicate"))
+        return self.lost_only(*STATE_PARTS, "NL_ASSERTION", "COMMUNICATE") and bool(self.lost & STATE_PARTS) and sums
 
     @cached_property
     def missing(self) -> list[Row]:

@@ -128,7 +128,8 @@ def _gave_up(case: FailedCase) -> Shown | None:
 
 def _handed_over(case: FailedCase) -> Shown | None:
     """The agent hands over to a human what it could have done: the reference does not, and the customer had not asked for one."""
-    if not case.missing or case.said is None or any(action["tool"] == TRANSFER_TOOL for action in case.evidence.actions):
+    due = case.missing or [action for action in case.reference if action["requestor"] == "user" and not action["made"]]
+    if not due or case.said is None or any(action["tool"] == TRANSFER_TOOL for action in case.evidence.actions):
         return None
     at = next((call["turn"] for call in case.evidence.calls if call["tool"] == TRANSFER_TOOL and not call_failed(call)), None)
     offered = case.last_agent if case.ended_by == "###TRANSFER###" else None
@@ -136,7 +137,7 @@ def _handed_over(case: FailedCase) -> Shown | None:
         at = offered.index
     if at is None or asked_for_human(case.said, at):
         return None
-    return Shown(at, f"the agent hands over to a human; {case.missing[0]['tool']} is missing")
+    return Shown(at, f"the agent hands over to a human; {due[0]['tool']} is missing")
 
 
 RULES = (

@@ -10,8 +10,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tau2_logging.analysis.deep.attribution.accusation import USER, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, named_things, says_yes
-from tau2_logging.analysis.deep.attribution.rules.item_options import Options, names_of_items, options_of_items, says
+from tau2_logging.analysis.deep.attribution.failed_case import DECLINES, TRANSFER_TOOL, FailedCase, named_things, says_yes
+from tau2_logging.analysis.deep.attribution.procedures import asked_for_human
+from tau2_logging.analysis.deep.attribution.rules.item_options import Options, names_of_items, options_of_items, says, swapped
 from tau2_logging.analysis.deep.reading.recorded import Row
 from tau2_logging.analysis.deep.reading.recorded_conversation import SaidMessage
 
@@ -25,6 +26,8 @@ _ACTS = {
 }
 """How people ask for what a tool does whose name begins so."""
 _IN_CASE = r"(\bif\b|otherwise|\belse\b|unless)[^.]*"
+_PUTS_OFF = re.compile(r"\bnot\b|n't\b|\binstead of\b|\brather than\b|\bif\b|\bonce\b|\bwhether\b", re.IGNORECASE)
+"""How a sentence names an act without asking for it now."""
 _GONE = re.compile(r"\b(un|not |n't |no longer )(currently )?available|out of stock|sold out|could(n't| not) find", re.IGNORECASE)
 
 
@@ -39,23 +42,14 @@ def _near(case: FailedCase) -> Iterator[tuple[Row, Row]]:
 
 def _other_options(case: FailedCase) -> Shown | None:
     """The user names an option that its scenario does not have, in place of one that it has."""
-    if not case.lost_state or not case.scenario or case.unconfirmed:
+    if not case.lost_by_writes or not case.scenario or case.unconfirmed:
         return None
     options = options_of_items(case)
     for action, call in _near(case):
-        for wanted, given in _swapped(action, call):
+        for wanted, given in swapped(action, call):
             if (found := _named_options(case, options.get(wanted, {}), options.get(given, {}), call["turn"])) is not None:
                 return found
     return None
-
-
-def _swapped(action: Row, call: Row) -> Iterator[tuple[str, str]]:
-    """Yield (wanted, given) of each new item that differs, for the same old item."""
-    arguments = call["arguments"] or {}
-    wanted = sorted(zip(action["wanted"].get("item_ids") or (), action["wanted"].get("new_item_ids") or (), strict=False))
-    given = sorted(zip(arguments.get("item_ids") or (), arguments.get("new_item_ids") or (), strict=False))
-    if [old for old, _ in wanted] == [old for old, _ in given]:
-        yield from ((mine, its) for (_, mine), (_, its) in zip(wanted, given, strict=True) if mine != its)
 
 
 def _named_options(case: FailedCase, wanted: Options, given: Options, before: int) -> Shown | None:
@@ -74,7 +68,7 @@ def _named_options(case: FailedCase, wanted: Options, given: Options, before: in
 
 def _part_of_all(case: FailedCase) -> Shown | None:
     """The scenario says all, and the user names some of the things that the agent had listed."""
-    if not case.lost_state or case.unconfirmed or not re.search(r"\b(all|everything|every)\b", case.scenario):
+    if not case.lost_by_writes or case.unconfirmed or not re.search(r"\b(all|everything|every)\b", case.scenario):
         return None
     for action, call in _near(case):
         wanted, given = set(action["wanted"].get("item_ids") or ()), set((call["arguments"] or {}).get("item_ids") or ())
@@ -86,7 +80,7 @@ def _part_of_all(case: FailedCase) -> Shown | None:
             listed = "\n".join(one.text for one in case.said_before(message.index, "assistant")).casefold()
             left = [names[item] for item in wanted - given]
             if (
-                all(says(said, names[item]) for item in given)
+                all(says(said, names[item]) or item in said for item in given)
                 and not any(says(said, name) for name in left)
                 and all(says(listed, name) for name in left)
             ):
@@ -96,7 +90,7 @@ def _part_of_all(case: FailedCase) -> Shown | None:
 
 def _all_of_part(case: FailedCase) -> Shown | None:
     """The user asks for all things of an order, of which its scenario wants some."""
-    if not case.lost_state or case.unconfirmed or _ALL.search(case.scenario):
+    if not case.lost_by_writes or case.unconfirmed or _ALL.search(case.scenario):
         return None
     for action, call in _near(case):
         wanted, given = set(action["wanted"].get("item_ids") or ()), set((call["arguments"] or {}).get("item_ids") or ())
@@ -110,7 +104,7 @@ def _all_of_part(case: FailedCase) -> Shown | None:
 
 def _not_at_confirmation(case: FailedCase) -> Shown | None:
     """The scenario has the user say something else when it is asked for confirmation; the user says yes to what the agent proposes."""
-    if not case.scenario or case.unconfirmed or not _AT_CONFIRMATION.search(case.scenario) or not _lost_by_it(case):
+    if not case.scenario or case.unconfirmed or not _AT_CONFIRMATION.search(case.scenario) or not case.lost_by_writes:
         return None
     for action, call in _near(case):
         wanted, given = _changes(action["wanted"]), _changes(call["arguments"] or {})
@@ -134,13 +128,9 @@ def _names_all(text: str, call: Row) -> bool:
     return all(str(item) in text for item in (call["arguments"] or {}).get("item_ids") or ())
 
 
-def _lost_by_it(case: FailedCase) -> bool:
-    return case.lost_state or case.lost_only("DB", "ACTION", "COMMUNICATE")
-
-
 def _other_remedy(case: FailedCase) -> Shown | None:
     """Told that something is not to be had, the user picks another where its scenario wants it returned or cancelled."""
-    if not case.lost_state or case.unconfirmed:
+    if not case.lost_by_writes or case.unconfirmed:
         return None
     for action in case.missing:
         act = next((act for act in ("return", "cancel") if action["tool"].startswith(act)), None)
@@ -163,7 +153,7 @@ def _is_overlooked(case: FailedCase, but: Row) -> bool:
 
 def _other_number(case: FailedCase) -> Shown | None:
     """The user agrees to a change of another thing than the one whose number its scenario has, and never says that number."""
-    if not case.lost_state or case.unconfirmed:
+    if not case.lost_by_writes or case.unconfirmed:
         return None
     said = "\n".join(message.text for message in case.messages if message.role == "user").casefold()
     for action in case.missing:
@@ -186,32 +176,36 @@ def _takes_place(action: Row, call: Row) -> bool:
 
 
 def _turned_down(case: FailedCase) -> Shown | None:
-    """The agent offers what the reference does and the scenario wants in a case, and the user wants none of it."""
-    if not case.lost_state or case.extra or not case.missing or case.was_transferred:
+    """Told that its wish cannot be had, the user never asks for the return or cancellation that its scenario wants then."""
+    if not case.lost_by_writes or case.extra or not case.missing or case.ended_by is None or _handed_over_unasked(case):
         return None
-    acts = {next((act for act in _ACTS if action["tool"].startswith(act)), None) for action in case.missing}
+    acts = {next((act for act in ("return", "cancel") if action["tool"].startswith(act)), None) for action in case.missing}
     act = next(iter(acts)) if len(acts) == 1 else None
     if act is None or not re.search(_IN_CASE + _ACTS[act], case.scenario) or any(_was_made(case, action) for action in case.missing):
         return None
-    offer = next((message for message in case.messages if message.role == "assistant" and _offers(message, act, case)), None)
-    if offer is None or case.ended_by is None:
-        return None
-    answers = [message for message in case.messages if message.role == "user" and message.index > offer.index]
-    if any(re.search(_ACTS[act], one.text, re.IGNORECASE) and not _refuses(one.text, act) for one in answers):
-        return None
-    return Shown(answers[0].index, f"the user does not take the offer to {act}, which its scenario wants then") if answers else None
-
-
-def _offers(message: SaidMessage, act: str, case: FailedCase) -> bool:
     names = {name for action in case.missing for name in named_things(action["wanted"])}
-    said = message.text.casefold()
-    return any(name in said for name in names) and bool(re.search(_ACTS[act], said)) and "?" in said
+    seen = next((message.index for message in case.messages if any(name in message.text.casefold() for name in names)), None)
+    told = next((one for one in case.messages if seen is not None and one.index >= seen and _cannot(one)), None)
+    answers = [one for one in case.messages if told is not None and one.role == "user" and one.index > told.index]
+    if not answers or any(_wants(one.text, act) for one in answers):
+        return None
+    return Shown(answers[0].index, f"told what cannot be had, the user does not ask to {act}, which its scenario wants then")
 
 
-def _refuses(text: str, act: str) -> bool:
-    return bool(
-        re.search(rf"(\bnot\b|n't\b|\binstead of\b|\brather than\b)[^.?!]*({_ACTS[act]})|\bif\b[^.?!]*({_ACTS[act]})", text, re.IGNORECASE)
-    )
+def _handed_over_unasked(case: FailedCase) -> bool:
+    at = next((call["turn"] for call in case.evidence.calls if call["tool"] == TRANSFER_TOOL), None)
+    return at is not None and (case.said is None or not asked_for_human(case.said, at))
+
+
+def _cannot(message: SaidMessage) -> bool:
+    """Return whether the agent says that something is not to be had."""
+    return message.role == "assistant" and bool(_GONE.search(message.text) or DECLINES.search(message.text))
+
+
+def _wants(text: str, act: str) -> bool:
+    """Return whether a sentence asks for an act, and neither refuses it nor puts it off."""
+    sentences = re.split(r"(?<=[.!?])\s", text)
+    return any(re.search(_ACTS[act], one, re.IGNORECASE) and not _PUTS_OFF.search(one) for one in sentences)
 
 
 def _was_made(case: FailedCase, action: Row) -> bool:

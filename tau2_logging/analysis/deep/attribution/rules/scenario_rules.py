@@ -12,6 +12,7 @@ from typing import Any
 
 from tau2_logging.analysis.deep.attribution.accusation import USER, FaultRule, Shown
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, declines, may_write, named_things
+from tau2_logging.analysis.deep.attribution.rules.item_options import Variants, swapped
 from tau2_logging.analysis.deep.attribution.rules.reservation_policy import forbidden_reference
 from tau2_logging.analysis.deep.attribution.rules.value_words import words_of
 from tau2_logging.analysis.deep.reading.recorded import Row
@@ -29,7 +30,7 @@ _MAY_CANCEL = re.compile(r"(?<!never want to )(?<!not want to )cancel (the |your
 
 def _other_value(case: FailedCase) -> Shown | None:
     """The user names another payment method or reason than its scenario, on its own, and nothing else differs."""
-    if not case.lost_state or not case.scenario or case.unconfirmed or not case.missing or case.extra_beyond(case.missing):
+    if not case.lost_by_writes or not case.scenario or case.unconfirmed or not case.missing or case.extra_beyond(case.missing):
         return None
     found = [_named_otherwise(case, action) for action in case.missing]
     if None in found:
@@ -67,18 +68,23 @@ def _said_on_its_own(case: FailedCase, words: str, meant: str, before: int) -> i
 
 
 def _other_of_several(case: FailedCase) -> Shown | None:
-    """Asked which of several things that the agent names, the user names another than the reference has."""
-    if not case.lost_state or case.unconfirmed:
+    """Of several things that the agent names, what the reference has among them, the user chooses another."""
+    if not case.lost_by_writes or case.unconfirmed:
         return None
+    variants = Variants(case)
     for action, call in _near(case):
         if len(case.missing) > 1 and named_things(action["wanted"]) == named_things(call["arguments"] or {}):
             continue  # what else is missing has another reason
         wanted, given = _named(case, action["wanted"]), _named(case, call["arguments"] or {})
-        for asked, answer in _asked_which(case, call["turn"]):
+        for asked, answer in _offered(case, call["turn"]):
             chosen = _held(given - wanted, asked) & _held(given - wanted, answer.text)
             left = _held(wanted - given, asked)
-            if chosen and left and not any(_held(left, one.text) for one in case.said_before(answer.index + 1, "user")):
-                return Shown(answer.index, f"asked which, {sorted(left)[0]} among others, the user names {sorted(chosen)[0]}")
+            again = any(_held(left, one.text) for one in case.said_before(answer.index + 1, "user"))
+            if chosen and left and not again and (_WHICH.search(asked) or variants.know(chosen | left)):
+                return Shown(answer.index, f"of several, {sorted(left)[0]} among them, the user names {sorted(chosen)[0]}")
+            for mine, its in swapped(action, call):
+                if variants.offers(asked, mine, its) and variants.picks(answer.text, its, mine):
+                    return Shown(answer.index, f"of several variants, {mine} among them, the user picks {its}")
     return None
 
 
@@ -90,7 +96,7 @@ def _named(case: FailedCase, arguments: Mapping[str, Any]) -> set[str]:
 
 def _one_more(case: FailedCase) -> Shown | None:
     """Asked which of several things, the user names one more than the reference has."""
-    if not case.lost_state or case.unconfirmed or case.missing or not case.extra or re.search(r"\b(all|both|every)\b", case.scenario):
+    if not case.lost_by_writes or case.unconfirmed or case.missing or not case.extra or re.search(r"\b(all|both|every)\b", case.scenario):
         return None
     found = None
     for call in case.extra:
@@ -134,11 +140,11 @@ def _near(case: FailedCase) -> Iterator[tuple[Row, Row]]:
             yield action, call
 
 
-def _asked_which(case: FailedCase, before: int) -> Iterator[tuple[str, SaidMessage]]:
-    """Yield what the agent says and what the user answers, if the agent asks which of several and proposes none."""
+def _offered(case: FailedCase, before: int) -> Iterator[tuple[str, SaidMessage]]:
+    """Yield what the agent says and what the user answers, if the agent does not propose one thing to do."""
     spoken = [message for message in case.said_before(before, "user", "assistant") if message.text]
     for asked, answer in pairwise(spoken):
-        if asked.role == "assistant" and answer.role == "user" and _WHICH.search(asked.text) and not _PROPOSES.search(asked.text):
+        if asked.role == "assistant" and answer.role == "user" and not _PROPOSES.search(asked.text):
             yield asked.text, answer
 
 
@@ -164,7 +170,7 @@ def _tried(case: FailedCase) -> Iterator[Row]:
 def _whole_order(case: FailedCase) -> Shown | None:
     """The user, told what cannot be done, has a whole order cancelled that the reference leaves alone: an agent may not refuse that."""
     cancels = [call for call in case.extra if call["tool"] == "cancel_pending_order"]
-    if not cancels or not case.lost_state or case.unconfirmed or len(cancels) < len(case.extra):
+    if not cancels or not case.lost_by_writes or case.unconfirmed or len(cancels) < len(case.extra):
         return None
     if _MAY_CANCEL.search(case.scenario) or any(action["tool"] == "cancel_pending_order" for action in case.missing):
         return None  # it may be what the scenario wants then

@@ -7,12 +7,13 @@ stands for a reference action that is explained, and the customer had agreed to 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
 from tau2_logging.analysis.deep.attribution.accusation import TASK, FaultRule, Shown
 from tau2_logging.analysis.deep.attribution.failed_case import DECLINES, FailedCase, call_failed, named_things, says_yes
+from tau2_logging.analysis.deep.attribution.rules.item_options import Options, options_of_items, says, swapped
 from tau2_logging.analysis.deep.attribution.rules.reservation_policy import forbidden_reference
 from tau2_logging.analysis.deep.attribution.rules.user_rules import left_undone
 from tau2_logging.analysis.deep.attribution.rules.value_words import words_of
@@ -35,6 +36,8 @@ _PAYS = re.compile(
 )
 _SAYS_HOW = re.compile(r"original|other (credit |gift )?card")
 """How a scenario says with what its user pays."""
+_RANKS = re.compile(r"cheapest|expensive|same|least|(low|high)est price|similar")
+"""How a scenario chooses among variants by what no option says."""
 _SUM = re.compile(r"how much|total|amount|refund|price|cost|sum\b|get back|save", re.IGNORECASE)
 
 
@@ -59,6 +62,28 @@ def _was_offered(case: FailedCase) -> bool:
         return False
     words = [message.text for message in case.messages if message.role == "assistant"]
     return any(_PAYS.search(one) and not DECLINES.search(one) for text in words for one in re.split(r"(?<=[.?!])\s", text))
+
+
+def _open_variant(case: FailedCase) -> Shown | None:
+    """Two variants of a product fit: they differ in nothing that the scenario speaks of or that the customer had before."""
+    if not case.lost_state or case.unconfirmed or not case.scenario or _RANKS.search(case.scenario) or case.extra_beyond(case.missing):
+        return None
+    options, found = options_of_items(case), None
+    for call in case.extra:
+        near = [action for action in case.missing if action.get("nearest_position") == call["position"] and action.get("same_tool")]
+        changes = [pair for action in near for pair in swapped(action, call)]
+        olds = [options.get(str(item), {}) for item in (call["arguments"] or {}).get("item_ids") or ()]
+        if not changes or not all(_fit_alike(case, options.get(mine, {}), options.get(its, {}), olds) for mine, its in changes):
+            return None
+        found = Shown(call["turn"], f"{changes[0][0]} and {changes[0][1]} fit what the scenario says, the reference has one")
+    return found
+
+
+def _fit_alike(case: FailedCase, wanted: Options, given: Options, olds: Sequence[Options]) -> bool:
+    """Return whether two variants differ, and only in what neither the scenario names nor an old item has."""
+    differing = [name for name in wanted if wanted[name] != given.get(name)]
+    named = [value for name in differing for value in (name.split()[0], wanted[name], given.get(name, "")) if says(case.scenario, value)]
+    return bool(given and differing) and not named and not any(old.get(name) == wanted[name] for old in olds for name in differing)
 
 
 def _paid_without_change(case: FailedCase) -> Shown | None:
@@ -214,5 +239,6 @@ RULES = (
     FaultRule("reference pays without the change", TASK, "reference actions, policy, extra writes", _paid_without_change),
     FaultRule("has to be said word by word", TASK, "what had to be told", _word_by_word),
     FaultRule("sum that nobody wanted", TASK, "what had to be told, scenario, the user's words", _sum_of_nothing),
+    FaultRule("variants that fit alike", TASK, "options of items, scenario, the nearest call", _open_variant),
     FaultRule("choice left open", TASK, "the nearest call, scenario, the user's words", _open_choice),
 )
