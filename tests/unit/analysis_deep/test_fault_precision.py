@@ -26,7 +26,7 @@ HELD_OUT, FIRST_SAID = rows("held_out.jsonl"), rows("held_out_decisions.jsonl")
 def test_every_labelled_simulation_was_decided_and_no_other() -> None:
     assert LABELS.keys() == DECISIONS.keys()
     assert HELD_OUT.keys() == FIRST_SAID.keys()
-    assert (len(LABELS), len(HELD_OUT), len(LABELS.keys() & HELD_OUT.keys())) == (73, 243, 0)
+    assert (len(LABELS), len(HELD_OUT), len(LABELS.keys() & HELD_OUT.keys())) == (73, 291, 0)
 
 
 def test_the_table_in_the_package_is_what_labels_and_decisions_count_to() -> None:
@@ -49,4 +49,4 @@ def test_accusations_of_user_and_task_are_right_nine_times_in_ten_and_find_half(
 def test_a_rule_that_no_label_met_has_no_precision() -> None:
     assert precision_of("judge failed") is None
     assert measured_on("judge failed") == 0
-    assert precision_of("information not given") == 38 / 51
+    assert precision_of("information not given") == 40 / 53

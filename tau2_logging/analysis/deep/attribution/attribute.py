@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from tau2_logging.analysis.deep.attribution.accusation import UNKNOWN, Accusation, FaultRule
+from tau2_logging.analysis.deep.attribution.accusation import TASK, UNKNOWN, USER, Accusation, FaultRule
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
 from tau2_logging.analysis.deep.attribution.precision import measured_on, precision_of
 from tau2_logging.analysis.deep.attribution.rules import (
     agent_rules,
+    device_rules,
     infrastructure_rules,
     judge_rules,
     request_rules,
@@ -32,6 +33,7 @@ FAULT_RULES: tuple[FaultRule, ...] = (
     *infrastructure_rules.RULES,
     *tool_rules.RULES,
     *task_rules.RULES,
+    *device_rules.RULES,
     *user_rules.RULES,
     *scenario_rules.RULES,
     *request_rules.RULES,
@@ -72,14 +74,21 @@ def attribution_table(recorded: Recorded) -> pd.DataFrame:
     return attribution(recorded).astype({"turn": "Int64", "measured_on": "Int64"})
 
 
+def _decisive(found: list[Accusation]) -> Accusation:
+    """Return the first accusation; if task and user would each have cost the reward alone, that which the conversation shows first."""
+    first = found[0]
+    both = [one for one in found if one.rule.fault in (TASK, USER) and one.shown.turn is not None]
+    return min(both, key=lambda one: one.shown.turn or 0) if first.rule.fault == TASK and first in both else first
+
+
 def attributed(case: FailedCase) -> Row:
     """Return the row of one failed simulation."""
     found = list(accusations(case))
     row: dict[str, Any] = {name: case.simulation[name] for name in RUN_KEY}
     if not found:
         return {**row, "fault": UNKNOWN}
-    first = found[0]
-    second = next((one.rule.fault for one in found[1:] if one.rule.fault != first.rule.fault), None)
+    first = _decisive(found)
+    second = next((one.rule.fault for one in found if one.rule.fault != first.rule.fault), None)
     return {
         **row, "fault": first.rule.fault, "turn": first.shown.turn, "rule": first.rule.name,
         "precision": precision_of(first.rule.name), "second": second, "measured_on": measured_on(first.rule.name),

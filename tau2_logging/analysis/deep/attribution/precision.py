@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 MEASURED: Mapping[str, tuple[int, int]] = {
-    "reference against the policy": (28, 30),
+    "reference against the policy": (28, 33),
     "reference pays without the change": (1, 1),
-    "choice left open": (7, 8),
+    "variants that fit alike": (1, 1),
+    "choice left open": (9, 10),
     "hung up before the agent could act": (10, 10),
-    "fact that is nowhere": (14, 17),
+    "fact that is nowhere": (15, 18),
     "withheld what the scenario says": (2, 2),
     "had something else done": (3, 4),
     "named another of several": (4, 4),
@@ -20,15 +21,16 @@ MEASURED: Mapping[str, tuple[int, int]] = {
     "named another value than its scenario": (1, 1),
     "had the whole order cancelled": (2, 2),
     "named other options than its scenario": (1, 1),
+    "asked for all where its scenario wants some": (1, 1),
     "took another remedy than its scenario": (1, 1),
     "model broke off or went round in circles": (1, 2),
-    "wrote before the customer agreed": (13, 17),
-    "information not given": (38, 51),
-    "made no call": (0, 1),
-    "gave up after its own error": (11, 14),
-    "other arguments": (39, 68),
-    "extra change": (25, 39),
-    "handed over": (8, 8),
+    "wrote before the customer agreed": (15, 19),
+    "information not given": (40, 53),
+    "made no call": (1, 2),
+    "gave up after its own error": (12, 15),
+    "other arguments": (52, 89),
+    "extra change": (28, 44),
+    "handed over": (11, 12),
 }
 """Rule -> (right, of how many simulations that it decided)."""
 

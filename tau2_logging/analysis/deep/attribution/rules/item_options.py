@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
@@ -65,10 +65,6 @@ class Variants:
         self.options = options_of_items(case)
         priced = (value for value in _objects(case) if isinstance(value.get("price"), int | float))
         self.prices = {str(value.get("item_id")): f"{value['price']:.2f}" for value in priced}
-
-    def know(self, items: Iterable[str]) -> bool:
-        """Return whether all of these are items."""
-        return all(item in self.options for item in items)
 
     def offers(self, text: str, wanted: str, given: str) -> bool:
         """Return whether a text names both variants by id or price, and describes neither as the other."""

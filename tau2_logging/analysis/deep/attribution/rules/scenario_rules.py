@@ -80,10 +80,11 @@ def _other_of_several(case: FailedCase) -> Shown | None:
             chosen = _held(given - wanted, asked) & _held(given - wanted, answer.text)
             left = _held(wanted - given, asked)
             again = any(_held(left, one.text) for one in case.said_before(answer.index + 1, "user"))
-            if chosen and left and not again and (_WHICH.search(asked) or variants.know(chosen | left)):
+            if chosen and left and not again and _WHICH.search(asked):
                 return Shown(answer.index, f"of several, {sorted(left)[0]} among them, the user names {sorted(chosen)[0]}")
             for mine, its in swapped(action, call):
-                if variants.offers(asked, mine, its) and variants.picks(answer.text, its, mine):
+                named = any(variants.picks(one.text, mine, its) for one in case.said_before(call["turn"], "user"))
+                if not named and variants.offers(asked, mine, its) and variants.picks(answer.text, its, mine):
                     return Shown(answer.index, f"of several variants, {mine} among them, the user picks {its}")
     return None
 

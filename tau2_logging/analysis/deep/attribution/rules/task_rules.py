@@ -34,6 +34,8 @@ _PAYS = re.compile(
     r"\b(i can|i could|i'?d like to|would you like|shall i)\b[^.?!]*\b(offer|issu|send|proceed)\w*\b[^.?!]*\b(certificate|voucher)",
     re.IGNORECASE,
 )
+_OF_THE_TRIP = {"total_baggages", "cabin", "flights", "insurance"}
+"""Arguments of bookings and their changes that say what is flown, and with what."""
 _SAYS_HOW = re.compile(r"original|other (credit |gift )?card")
 """How a scenario says with what its user pays."""
 _RANKS = re.compile(r"cheapest|expensive|same|least|(low|high)est price|similar")
@@ -43,25 +45,37 @@ _SUM = re.compile(r"how much|total|amount|refund|price|cost|sum\b|get back|save"
 
 def _against_policy(case: FailedCase) -> Shown | None:
     reasons = [reason for action in case.missing if (reason := forbidden_reference(case, action)) is not None]
-    if not reasons or not _is_clean(case) or _was_offered(case) or _was_not_booked(case):
+    beside = any(forbidden_reference(case, action) is not None and _differs_besides(case, action) for action in case.missing)
+    if not reasons or not _is_clean(case) or _was_offered(case) or _was_not_booked(case) or beside:
         return None
     return Shown(_refusal(case), reasons[0])
 
 
 def _was_not_booked(case: FailedCase) -> bool:
-    """Return whether a booking, of whose passengers the policy forbids some details, was not made, or differs in bags, cabin or flights."""
+    """Return whether a booking, of whose passengers the policy forbids some details, was not made."""
     bookings = [action for action in case.missing if action["tool"] == "book_reservation"]
-    made = any(call["tool"] == "book_reservation" for call in case.extra)
-    others = {name for action in bookings for name in action.get("differing") or {}} & {"total_baggages", "cabin", "flights", "insurance"}
-    return bool(bookings) and ((case.was_transferred and not made) or (made and bool(others)))
+    return bool(bookings) and case.was_transferred and not any(call["tool"] == "book_reservation" for call in case.extra)
+
+
+def _differs_besides(case: FailedCase, action: Row) -> bool:
+    """Return whether the nearest call also differs in bags, cabin or the like, and what the policy forbids lies in something else."""
+    differing = (action.get("differing") or {}) if action.get("same_tool") else {}
+    others = differing.keys() & _OF_THE_TRIP
+    return any(
+        forbidden_reference(case, {**action, "wanted": {**action["wanted"], name: differing[name][2]}}) is not None for name in others
+    )
 
 
 def _was_offered(case: FailedCase) -> bool:
-    """Return whether the agent offered to pay what the reference pays: then it did not decline it for the policy's sake."""
+    """Return whether the agent offered to pay what the reference pays, and did not decline it later for the policy's sake."""
     if not any(action["tool"] == "send_certificate" for action in case.missing):
         return False
-    words = [message.text for message in case.messages if message.role == "assistant"]
-    return any(_PAYS.search(one) and not DECLINES.search(one) for text in words for one in re.split(r"(?<=[.?!])\s", text))
+    offered = False
+    for message in case.messages:
+        for one in re.split(r"(?<=[.?!])\s", message.text) if message.role == "assistant" else ():
+            if _PAYS.search(one) or re.search(r"compensation|certificate|voucher", one, re.IGNORECASE):
+                offered = (offered or bool(_PAYS.search(one))) and not DECLINES.search(one)
+    return offered
 
 
 def _open_variant(case: FailedCase) -> Shown | None:

@@ -36,10 +36,6 @@ _OFFERS = re.compile(
     re.IGNORECASE,
 )
 """How an agent asks whether it may do something."""
-_TO_DO = re.compile(r"\b(check|look at|turn|toggle|swipe|tap|open|go to|restart|reboot|run|settings?|try)\b", re.IGNORECASE)
-"""What an agent says that wants something done on a device."""
-_OFTEN = 3
-"""From how many requests on a user that does nothing is at fault."""
 _FEW_WORDS = 5
 """Up to how many words a user says that leaves without an answer."""
 _TOKEN = re.compile(r"#?\w*\d[\w.@-]*\w|\b[\w.]+@[\w.]+\w")
@@ -348,18 +344,7 @@ def _plays_agent(case: FailedCase) -> Shown | None:
     return None
 
 
-def _used_no_tool(case: FailedCase) -> Shown | None:
-    """Asked again and again to do something on its device, the user never calls one of its tools."""
-    due = [action for action in case.reference if action["requestor"] == "user" and not action["made"]]
-    if not due or case.extra or any(call["requestor"] == "user" for call in case.evidence.calls):
-        return None
-    spoken = [message for message in case.messages if message.text and message.role in ("user", "assistant")]
-    asked = [one for before, one in pairwise(spoken) if one.role == "user" and _TO_DO.search(before.text)]
-    return Shown(asked[-1].index, f"asked {len(asked)} times, the user never uses one of its tools") if len(asked) >= _OFTEN else None
-
-
 RULES = (
-    FaultRule("used none of its tools", USER, "calls of the user, questions of the agent, reference actions of the user", _used_no_tool),
     FaultRule("hung up before the agent could act", USER, "the last two messages, missing reference writes", _hung_up),
     FaultRule("left while the agent was asking", USER, "the last two messages, missing reference writes", _left_while_asked),
     FaultRule("fact that is nowhere", USER, "the user's words, scenario, results, calls in place of reference writes", _wrong_fact),
