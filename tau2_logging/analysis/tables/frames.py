@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def frame(
     keys = None if of is None else pl.DataFrame([_key_column(of, name) for name in KEY]).with_row_index("place")
     table = store.select(types, parts, runs, where=where, of=keys)
     data = {name: _pandas_column(table, name, files) for name in names}
-    return pd.DataFrame(data, columns=pd.Index(names, dtype=object))
+    return pd.DataFrame(data, columns=pd.Index(names, dtype=object), index=_index(len(table)))
 
 
 def _key_column(table: pd.DataFrame, name: str) -> pl.Series:
@@ -121,7 +122,15 @@ def _objects(values: Any) -> pd.Series[Any]:
     """Return text as plain Python objects, None if absent, whatever the version of pandas would make of it."""
     import pandas as pd
 
-    return pd.Series(values, dtype=object)
+    return pd.Series(values, dtype=object, index=_index(len(values)))
+
+
+@lru_cache(maxsize=1)
+def _index(length: int) -> pd.RangeIndex:
+    """Return the index of a table, the same object for each of its columns: then nothing is aligned."""
+    import pandas as pd
+
+    return pd.RangeIndex(length)
 
 
 def _tokens(column: pl.Series) -> Any:

@@ -81,7 +81,7 @@ def _settle(table: pd.DataFrame) -> pd.DataFrame:
     open_again = table["row"].notna() & ~(table["end_row"] > table["row"])
     table = table.rename(columns={"start_ms": "last_start_ms"})
     outcome = [name for name in KINDS["task_end"].fields if name in table]
-    for name in outcome:
+    for name in outcome if open_again.any() else ():
         if name != "start_ms":
             table.loc[open_again, name] = None
     table["start_ms"] = np.where(open_again, table["last_start_ms"], table["ended_start_ms"].fillna(table["last_start_ms"]))

@@ -192,7 +192,7 @@ def _facts(rows: Rows) -> Iterator[RunIdentity]:
 def frame(rows: Iterable[Mapping[str, Any]], columns: Iterable[str]) -> pd.DataFrame:
     """Return rows as a table of objects with exactly these columns."""
     names = list(columns)
-    data = {name: pd.Series([row.get(name) for row in rows], dtype=object) for name in names} if (rows := list(rows)) else {}
+    data = {name: [row.get(name) for row in rows] for name in names} if (rows := list(rows)) else {}
     return pd.DataFrame(data, columns=pd.Index(names, dtype=object), dtype=object)
 
 
