@@ -30,7 +30,7 @@ from benchmarks.overhead.__main__ import BLOCK, DOMAINS, profiled
 from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTools
 from tau2_logging.events import PROFILE
 from tau2_logging.instrument import Instrumentation, ToolDetails
-from tau2_logging.instrument.environments.substitutes import DatabaseSubstitutes, ToolSubstitutes
+from tau2_logging.instrument.tau2_environments.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger import EventLogger
 from tau2_logging.logger.sink import Sink
 from tau2_logging.models.scripted.provider import register

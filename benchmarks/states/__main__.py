@@ -27,7 +27,7 @@ from rich.console import Console
 from tau2_logging.environments import FastDatabases
 from tau2_logging.environments.initial_state import set_initial_state
 from tau2_logging.events import StateChangeEvent, StateSnapshot, StructuredEvent, apply_changes, read_events
-from tau2_logging.instrument.environments.substitutes import DatabaseSubstitutes
+from tau2_logging.instrument.tau2_environments.substitutes import DatabaseSubstitutes
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.session import run
 from tau2_logging.runner.settings.config import SCRIPTED_JUDGE, ModelChoice, RunConfig

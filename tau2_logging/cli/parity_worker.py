@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
-from tau2_logging.instrument.environments.substitutes import DatabaseSubstitutes
 from tau2_logging.instrument.replacing import replaced
+from tau2_logging.instrument.tau2_environments.substitutes import DatabaseSubstitutes
 from tau2_logging.parity.side import Wrapping
 from tau2_logging.parity.worker import main
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from tau2_logging.environments import FastDatabases
 from tau2_logging.errors import UserError
-from tau2_logging.instrument.environments.substitutes import DatabaseSubstitutes
+from tau2_logging.instrument.tau2_environments.substitutes import DatabaseSubstitutes
 from tau2_logging.runner.harness.maseval.scoring import HARNESS_REWARD, Repetition, simulation_of
 from tau2_logging.runner.harness.maseval.trajectory import NoConversation
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness

@@ -12,7 +12,7 @@ import pytest
 
 from tau2_logging.environments import FastDatabases, FastTools
 from tau2_logging.environments.records import SharedRecords
-from tau2_logging.instrument.environments.substitutes import DatabaseSubstitutes, ToolSubstitutes
+from tau2_logging.instrument.tau2_environments.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tests.support.thorough import scaled
 
 pytest.importorskip("tau2.registry", reason="tau2 is not installed")

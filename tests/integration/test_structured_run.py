@@ -23,7 +23,7 @@ from tau2_logging.events import (
     apply_changes,
     read_events,
 )
-from tau2_logging.instrument.environments.substitutes import DatabaseSubstitutes
+from tau2_logging.instrument.tau2_environments.substitutes import DatabaseSubstitutes
 from tau2_logging.logger.state_watch import Hash
 from tests.support.in_process import run_quietly, scripted
 from tests.support.run_files import RunFiles, by_simulation, check_run, of

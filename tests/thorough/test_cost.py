@@ -13,7 +13,7 @@ from benchmarks.overhead.__main__ import bare, profiled
 from tau2_logging.environments import FastDatabases, FastTools
 from tau2_logging.events import PROFILE
 from tau2_logging.instrument import Instrumentation
-from tau2_logging.instrument.environments.substitutes import DatabaseSubstitutes, ToolSubstitutes
+from tau2_logging.instrument.tau2_environments.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger import EventLogger
 from tau2_logging.models.scripted.task_script import TaskScripts
 from tau2_logging.sinks import DomainFiles

@@ -11,7 +11,7 @@ from typing import Any
 from tau2_logging.environments import FastDatabases
 from tau2_logging.environments.initial_state import set_initial_state
 from tau2_logging.errors import Tau2LoggingError
-from tau2_logging.instrument.environments.substitutes import DatabaseSubstitutes
+from tau2_logging.instrument.tau2_environments.substitutes import DatabaseSubstitutes
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 
 _EPOCH = "2026-01-01T00:00:00"

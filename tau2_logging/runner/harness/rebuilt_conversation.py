@@ -15,7 +15,7 @@ from tau2_logging.environments.initial_state import set_initial_state
 from tau2_logging.errors import Tau2LoggingError
 from tau2_logging.events.retrieval_tools import is_retrieval
 from tau2_logging.events.secrets.masking import mask_text, shorten
-from tau2_logging.instrument.environments.substitutes import DatabaseSubstitutes
+from tau2_logging.instrument.tau2_environments.substitutes import DatabaseSubstitutes
 from tau2_logging.logger.content.error_text import error_line
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 

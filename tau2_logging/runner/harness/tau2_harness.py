@@ -21,9 +21,9 @@ from tau2_logging.events.call_arguments import shown_arguments
 from tau2_logging.events.retrieval_tools import KNOWLEDGE
 from tau2_logging.events.secrets.masking import mask_text, shorten
 from tau2_logging.instrument import distribution_version, has_module
-from tau2_logging.instrument.environments.data_folder import use_data_folder
 from tau2_logging.instrument.simulations.judge_model import judged_by, own_judge
 from tau2_logging.instrument.simulations.separate_evaluation import played_only, without_evaluation
+from tau2_logging.instrument.tau2_environments.data_folder import use_data_folder
 from tau2_logging.invocation import ready_interpreter
 from tau2_logging.logger.bridge import silence_loguru
 from tau2_logging.logger.content.error_text import error_line

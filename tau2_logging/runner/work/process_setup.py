@@ -10,11 +10,11 @@ from tau2_logging.environments import EnvironmentStates, FastDatabases, FastTool
 from tau2_logging.events import LEVELS
 from tau2_logging.events.secrets.known_secrets import KNOWN
 from tau2_logging.instrument import Instrumentation, ToolDetails
-from tau2_logging.instrument.environments.injected_faults import FaultSource, InjectedFaults
-from tau2_logging.instrument.environments.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.instrument.instrumentor import installed_together
 from tau2_logging.instrument.model_calls.taped_calls import TapedCalls
 from tau2_logging.instrument.simulations.separate_evaluation import SeparateEvaluation
+from tau2_logging.instrument.tau2_environments.injected_faults import FaultSource, InjectedFaults
+from tau2_logging.instrument.tau2_environments.substitutes import DatabaseSubstitutes, ToolSubstitutes
 from tau2_logging.logger.bridge import Bridge, ignore_known_warnings
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.models.recorded.recorded_provider import register as register_recorded

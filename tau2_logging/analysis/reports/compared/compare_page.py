@@ -12,6 +12,7 @@ from tau2_logging.analysis.conversations.read_conversations import ConversationR
 from tau2_logging.analysis.reports.compared.compare_json import as_json
 from tau2_logging.analysis.reports.compared.compare_markdown import METHOD
 from tau2_logging.analysis.reports.compared.compare_tables import (
+    all_setting_rows,
     audited_text,
     left_out,
     measure_texts,
@@ -67,6 +68,7 @@ def page_data(comparison: Comparison, gates: Sequence[Gate]) -> dict[str, Any]:
     pairs = [_pair(pair, row) for pair, row in zip(comparison.pairs, found["pairs"], strict=True)]
     data: dict[str, Any] = plain({
         **found, "title": "Comparison", "pairs": pairs, "setting_rows": [list(row) for row in setting_rows(comparison)],
+        "all_setting_rows": all_setting_rows(comparison),
         "said_of_runs": [side_text(side) for side in comparison.sides], "method": METHOD,
         "floors": {pair.domain: pair.audited.floor for pair in comparison.pairs if pair.audited is not None},
         "points": {domain: points_of(comparison, domain) for domain in domains},

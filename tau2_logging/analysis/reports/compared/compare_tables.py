@@ -97,6 +97,12 @@ def setting_rows(comparison: Comparison) -> Rows:
     ]
 
 
+def all_setting_rows(comparison: Comparison) -> list[list[str]]:
+    """Return every setting that a side has, with the value of each side as the record has it."""
+    names = dict.fromkeys(name for side in comparison.sides for name in side.settings)
+    return [[name, *(side.settings.get(name, _unsaid(name)) for side in comparison.sides)] for name in names]
+
+
 def _unsaid(name: str) -> str:
     """Return what a side without this setting shows: what only some runs have is absent, and not left out of the record."""
     return ABSENT if name in ("arm", *ORIGINS) else NOT_SAID

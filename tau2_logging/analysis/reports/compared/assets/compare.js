@@ -124,9 +124,9 @@ function flipPage([n, place]) {
 }
 
 function settingsPage() {
-  const labels = DATA.runs.map((run) => run.label), names = [...new Set(DATA.runs.flatMap((run) => Object.keys(run.settings)))];
+  const labels = DATA.runs.map((run) => run.label);
   return [make("h1", {}, "Settings"), card("What differs", DATA.setting_rows.length ? tableOf(["setting", ...labels], DATA.setting_rows, labels.length + 1) : make("p", {}, "No setting differs: whatever differs is chance, or was not recorded.")),
-    card("All settings", tableOf(["setting", ...labels], names.map((name) => [name, ...DATA.runs.map((run) => run.settings[name] ?? (/^arm$|_from$|_at$/.test(name) ? "-" : "not said"))]), labels.length + 1))];
+    card("All settings", tableOf(["setting", ...labels], DATA.all_setting_rows, labels.length + 1))];
 }
 
 function startComparison() {
