@@ -10,6 +10,7 @@ from tau2_logging.analysis.load import LATEST, load_log
 from tau2_logging.analysis.reports.html.notebook import timeline_html
 from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.errors import UserError
+from tau2_logging.units import plural
 
 _USAGE = "%tau2_timeline LOG [LOG ...] [--run ID] [--tasks ID ...]"
 
@@ -25,7 +26,9 @@ class TimelineView:
         return self._html
 
     def __repr__(self) -> str:
-        return f"<timeline of {self.log.run_id or 'all runs'}: {len(self.log.simulations)} simulations; shown as HTML in a notebook>"
+        return (
+            f"<timeline of {self.log.run_id or 'all runs'}: {plural(len(self.log.simulations), 'simulation')}; shown as HTML in a notebook>"
+        )
 
 
 class _Parser(argparse.ArgumentParser):

@@ -22,7 +22,7 @@ from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 from tau2_logging.runner.settings.options import PROCESSES
 from tau2_logging.runner.work.run_plan import RunPlan
 from tau2_logging.sinks.domain_files import events_path
-from tau2_logging.units import duration, money
+from tau2_logging.units import duration, money, plural
 
 EXIT_READY, EXIT_REFUSED = 0, 1
 _WIDTH = 140
@@ -59,7 +59,7 @@ def _fitted(text: str, start: str) -> str:
 def _plan_lines(config: RunConfig, plan: RunPlan) -> Iterator[tuple[str, str]]:
     trials = "trial" if config.num_trials == 1 else "trials"
     for label, number in plan.planned().items():
-        yield "simulations", f"{label}: {len(plan.tasks(label))} tasks x {config.num_trials} {trials} = {number}"
+        yield "simulations", f"{label}: {plural(len(plan.tasks(label)), 'task')} x {config.num_trials} {trials} = {number}"
     choice = choose_executor(config, len(plan.units))
     place = f"{choice.workers or 'some'} worker processes" if choice.executor == PROCESSES else choice.executor
     yield "", f"{len(plan.units)} in all, {config.max_concurrency} at a time in {place}, seed {config.seed}"

@@ -16,6 +16,7 @@ from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig
 from tau2_logging.runner.settings.json_flag import json_object
 from tau2_logging.runner.settings.secret_values import model_secrets
+from tau2_logging.units import plural
 
 
 def rejudge(args: argparse.Namespace) -> int:
@@ -28,7 +29,7 @@ def rejudge(args: argparse.Namespace) -> int:
         rebuilt = SimulationRebuilder(harness, rebuilder, args.tasks).all(recordings, refused)
     if not rebuilt:
         saved, why = refused.found[0]
-        raise UserError(f"none of {len(recordings)} conversations can be judged again; the first, {saved.name}: {why}")
+        raise UserError(f"none of {plural(len(recordings), 'conversation')} can be judged again; the first, {saved.name}: {why}")
     config = RunConfig(log_dir=args.log_dir, max_concurrency=args.max_concurrency, max_cost=args.max_cost, executor=args.executor)
     with KNOWN.knowing(model_secrets(judge.model for judge in judges if judge.model is not None)):
         found = rejudged(rebuilt, judges, args.trials, config, _progress)

@@ -62,6 +62,7 @@ from tau2_logging.sinks.domain_files import DomainFiles
 from tau2_logging.sinks.progress_display import ProgressDisplay, summary_table
 from tau2_logging.sinks.structured_file import StructuredFiles
 from tau2_logging.sinks.totals import LiveTotals
+from tau2_logging.units import plural
 
 EXIT_OK, EXIT_FAILED = 0, 1
 _TICK_S = 0.25
@@ -154,7 +155,9 @@ def _check(config: RunConfig, plan: RunPlan, harness: Tau2Harness) -> None:
         try:
             check_models([ModelChoice(harness.own_judge())])
         except UserError as error:
-            raise UserError(f"the reward of {judged} simulations needs a judge, and none is named with --judge-llm; {error}") from error
+            raise UserError(
+                f"the reward of {plural(judged, 'simulation')} needs a judge, and none is named with --judge-llm; {error}"
+            ) from error
     if config.max_cost is not None:
         check_prices(config.models)
     for text in config.rate_limits:
@@ -331,7 +334,9 @@ class _Session:
         for note in (*self.notes, *self.ending.notes):
             self._say(f"note: {note}")
         if logger.failures:
-            self._say(f"warning: {logger.failures} events could not be made; the first failure is in {self.config.log_dir}/eval_*.log")
+            self._say(
+                f"warning: {plural(logger.failures, 'event')} could not be made; the first failure is in {self.config.log_dir}/eval_*.log"
+            )
         if failure is not None and not isinstance(failure, OSError):
             raise failure
         for line in ending_lines(self.plan, self.stop, self.ending, self.following):

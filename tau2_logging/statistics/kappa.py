@@ -11,6 +11,7 @@ import numpy as np
 
 from tau2_logging.statistics.intervals import LEAST_CLUSTERS
 from tau2_logging.statistics.resampled import resampled_ends
+from tau2_logging.units import plural
 
 RESAMPLES = 2000
 
@@ -38,7 +39,9 @@ def agreement(first: Sequence[bool], second: Sequence[bool], tasks: Sequence[obj
         said = "nothing was judged by both" if not of else "one of them always says the same, so that chance alone would agree as often"
         return Agreement(same, of, math.nan, math.nan, math.nan, said)
     if len(counts) < LEAST_CLUSTERS:
-        return Agreement(same, of, value, math.nan, math.nan, f"n too small for an interval ({len(counts)} tasks < {LEAST_CLUSTERS})")
+        return Agreement(
+            same, of, value, math.nan, math.nan, f"n too small for an interval ({plural(len(counts), 'task')} < {LEAST_CLUSTERS})"
+        )
     low, high = _interval(counts, seed)
     return Agreement(same, of, value, min(low, value), max(high, value))
 

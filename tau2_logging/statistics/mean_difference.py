@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from tau2_logging.statistics.distribution_functions import t_quantile
+from tau2_logging.units import plural
 
 CONFIDENCE = 0.95
 LEAST_TASKS = 5
@@ -73,7 +74,7 @@ def mean_interval(
         return Interval(nothing, nothing, nothing, 0, "no task has values in both")
     mean = float(values.mean())
     if n < LEAST_TASKS:
-        return Interval(mean, nothing, nothing, n, f"n too small for an interval ({n} tasks < {LEAST_TASKS})")
+        return Interval(mean, nothing, nothing, n, f"n too small for an interval ({plural(n, 'task')} < {LEAST_TASKS})")
     if not step and np.ptp(values) < 1e-12:
         return Interval(mean, nothing, nothing, n, "all tasks have the same value")
     _, reach = _mean_and_reach(values, step, confidence)

@@ -22,6 +22,7 @@ import numpy as np
 
 from tau2_logging.statistics.distribution_functions import normal_below, t_quantile
 from tau2_logging.statistics.mean_difference import LEAST_TASKS, Interval, variance_of
+from tau2_logging.units import plural
 
 LEVEL = 0.05
 _KEPT = 0.9
@@ -81,7 +82,7 @@ def stopped_interval(differences: Any, fractions: Sequence[float], step: float, 
     n, nothing = len(values), float("nan")
     mean = float(values.mean()) if n else nothing
     if n < LEAST_TASKS:
-        return Interval(mean, nothing, nothing, n, f"n too small for an interval ({n} tasks < {LEAST_TASKS})")
+        return Interval(mean, nothing, nothing, n, f"n too small for an interval ({plural(n, 'task')} < {LEAST_TASKS})")
     reach = t_bound(n, fractions, level) * math.sqrt(float(variance_of(values, step)) / n)
     return Interval(mean, max(-1.0, mean - reach), min(1.0, mean + reach), n)
 

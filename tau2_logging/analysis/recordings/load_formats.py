@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tau2_logging.analysis.recordings.load_trace import LoadRequest, LoadSession, LoadTrace
+from tau2_logging.units import plural
 
 AIPERF, MOONCAKE, VLLM = "aiperf", "mooncake", "vllm"
 FORMATS = (AIPERF, VLLM, MOONCAKE)
@@ -34,8 +35,8 @@ def told_of_trace(trace: LoadTrace, format_: str, block: int, path: str) -> Iter
     requests = trace.requests
     seconds = max(one.end_ms for one in requests) / 1000
     yield (
-        f"{len(requests)} requests of {len(trace.sessions)} simulations in {seconds:.1f} s, at most {trace.concurrency} simulations at a "
-        f"time, written to {path}"
+        f"{plural(len(requests), 'request')} of {plural(len(trace.sessions), 'simulation')} in {seconds:.1f} s, "
+        f"at most {plural(trace.concurrency, 'simulation')} at a time, written to {path}"
     )
     if trace.shared_tokens is None:
         yield "what the prompts of different simulations have in common is not known; with the run's results file it would be"

@@ -11,7 +11,7 @@ from tau2_logging.analysis.measures.costs.cost_tables import cost_summary, price
 from tau2_logging.analysis.measures.costs.prices import PriceTable, default_prices
 from tau2_logging.analysis.tables.columns import as_floats
 from tau2_logging.analysis.tables.simulations import KEY
-from tau2_logging.units import money
+from tau2_logging.units import money, plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +91,7 @@ def _rests_on(calls: pd.DataFrame, price: Any, scenario: Scenario, table: PriceT
         )
     unknown = int(np.isnan(price).sum())
     if unknown:
-        found.append(f"The price of {unknown:,} calls is not known ({_unpriced(calls, price)}); give it with --prices FILE.")
+        found.append(f"The price of {plural(unknown, 'call')} is not known ({_unpriced(calls, price)}); give it with --prices FILE.")
     return found
 
 

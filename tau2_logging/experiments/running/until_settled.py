@@ -17,6 +17,7 @@ from tau2_logging.experiments.planning.plan_file import Experiment
 from tau2_logging.experiments.running.run_experiment import STOPPED, budget_is_spent, progress, run_experiment
 from tau2_logging.statistics.mean_difference import LEAST_TASKS, Interval
 from tau2_logging.statistics.sequential import LEVEL, stopped_interval
+from tau2_logging.units import plural
 
 BATCH = 10
 """Tasks between two looks, if nothing else is said."""
@@ -104,7 +105,7 @@ def _exact(value: float) -> float | None:
 
 def _told(arm: str, found: Interval, rule: StoppingRule) -> str:
     if found.low != found.low:
-        return f"{arm}: {found.tasks} tasks scored, {LEAST_TASKS} are needed"
+        return f"{arm}: {plural(found.tasks, 'task')} scored, {LEAST_TASKS} are needed"
     settled = "settled" if rule.settled(found) else "open"
     return f"{arm} {points(found.estimate)} points ({points(found.low)} to {points(found.high)}), {settled}"
 

@@ -12,6 +12,7 @@ from tau2_logging.logger.content.prompt_parts import PromptParts
 from tau2_logging.models.recorded.prompt_difference import difference
 from tau2_logging.models.recorded.recorded_args import RECORDED_LATENCY, STRICT, RecordedSettings
 from tau2_logging.models.recorded.recorded_replies import RecordedCall, RecordedReplies
+from tau2_logging.units import plural
 
 
 class PromptDiffers(Tau2LoggingError):
@@ -69,7 +70,7 @@ class Replay:
         recorded = self._recorded.get(model)
         calls = recorded.calls.get(role, ()) if recorded is not None else ()
         if number > len(calls):
-            held = "does not hold this simulation" if recorded is None else f"has {len(calls)} calls of the {role}"
+            held = "does not hold this simulation" if recorded is None else f"has {plural(len(calls), 'call')} of the {role}"
             return None, f"the recording {held}; this is call {number}"
         call = calls[number - 1]
         differs = difference(call, prompt, recorded.texts if recorded is not None else {})

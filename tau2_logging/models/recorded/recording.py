@@ -11,6 +11,7 @@ from typing import Any
 from tau2_logging.errors import UserError
 from tau2_logging.events.domain_label import plain_domain
 from tau2_logging.models.recorded.recorded_replies import RecordedReplies, from_tape, from_trajectory
+from tau2_logging.units import plural
 
 PROVIDER = "recorded"
 PREFIX = f"{PROVIDER}/"
@@ -59,7 +60,10 @@ class Recording:
         by_domain: dict[str, list[str]] = {}
         for domain, task, _ in self.found:
             by_domain.setdefault(domain, []).append(task)
-        parts = [f"{len(tasks)} simulations of {domain} (tasks {_few(list(dict.fromkeys(tasks)))})" for domain, tasks in by_domain.items()]
+        parts = [
+            f"{plural(len(tasks), 'simulation')} of {domain} (tasks {_few(list(dict.fromkeys(tasks)))})"
+            for domain, tasks in by_domain.items()
+        ]
         return " and ".join(parts) or "no simulation"
 
 

@@ -22,6 +22,7 @@ from tau2_logging.runner.settings.options import AUTO, PROCESSES, RAY, THREADS
 from tau2_logging.runner.work.run_plan import Unit
 from tau2_logging.runner.work.run_spec import RunSpec, WorkerSpec
 from tau2_logging.runner.work.run_unit import RunContext
+from tau2_logging.units import plural
 
 MOST_IN_THREADS, SLOTS_OF_A_WORKER = 32, 16
 _WAITING = "calls wait for each other and look longer than they are (docs/executors.md)"
@@ -46,7 +47,7 @@ def choose_executor(config: RunConfig, units: int, cores: int | None = None) -> 
     if not many:
         return ExecutorChoice(THREADS)
     if reason is not None:
-        return ExecutorChoice(THREADS, note=f"{at_once} simulations at a time in threads, because {reason}: {_WAITING}")
+        return ExecutorChoice(THREADS, note=f"{plural(at_once, 'simulation')} at a time in threads, because {reason}: {_WAITING}")
     workers = min(cores, -(-at_once // SLOTS_OF_A_WORKER))
     return ExecutorChoice(
         PROCESSES, workers, f"{at_once} simulations at a time in {workers} worker processes, which take some seconds to start; in threads "
