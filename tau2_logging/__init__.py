@@ -63,7 +63,7 @@ def unload_ipython_extension(shell: Any) -> None:
 
 
 def _jupyter() -> Any:
-    from tau2_logging.analysis import jupyter
+    from tau2_logging.analysis.reports.html import jupyter
 
     return jupyter
 

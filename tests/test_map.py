@@ -22,8 +22,8 @@ MOST_LOCAL_IMPORTS = 40
 """Of our own, inside functions: a command that has to answer `--help` at once, and little else."""
 
 ANALYSIS = (
-    {"reader"}, {"tables"}, {"measures"}, {"timeline", "what_if"}, {"run_log"}, {"load"}, {"follow"}, {"deep"}, {"findings"},
-    {"recordings"}, {"conversations"}, {"verdict"}, {"reports"}, {"jupyter"},
+    {"store"}, {"reader"}, {"tables"}, {"measures"}, {"timeline", "what_if"}, {"run_log"}, {"load"}, {"follow"}, {"deep"}, {"findings"},
+    {"recordings"}, {"conversations"}, {"verdict"}, {"reports"},
 )  # fmt: skip
 """Stages of `analysis`: each imports those before it, and neither its siblings nor those after it."""
 
@@ -43,7 +43,7 @@ def test_few_imports_are_inside_functions() -> None:
 
 
 def test_the_stages_of_the_analysis_import_in_reading_order() -> None:
-    """Reader, tables, measures, timeline and what-if, the log, deep analysis, reports."""
+    """Store, reader, tables, measures, timeline and what-if, the log, deep analysis, reports."""
     place = {name: at for at, stage in enumerate(ANALYSIS) for name in stage}
     prefix = "tau2_logging.analysis."
     wrong = [

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("_RJEM_MALLOC_CONF", "dirty_decay_ms:200,muzzy_decay_ms:0")  # before polars is imported: it gives memory back sooner
 
 from tau2_logging.analysis.load import load_log
-from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.analysis.reports.report_options import ReportOptions
 from tau2_logging.analysis.run_log import RunLog
+from tau2_logging.analysis.store.file_counts import Rejected
 
 if TYPE_CHECKING:
     from tau2_logging.analysis.deep import LogAnalyzer

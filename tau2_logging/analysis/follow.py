@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tau2_logging.analysis.load import as_paths, choose_runs, load_log, nothing_found
-from tau2_logging.analysis.reader.event_store import EventStore
 from tau2_logging.analysis.reader.file_reader import FileReader
-from tau2_logging.analysis.reader.line import Rejected
 from tau2_logging.analysis.reader.sources import BLOCK_BYTES, LONGEST_LINE, is_plain
 from tau2_logging.analysis.run_log import RunLog
+from tau2_logging.analysis.store.event_store import EventStore
+from tau2_logging.analysis.store.file_counts import Rejected
 from tau2_logging.errors import UserError
 
 _REMEMBERED = 4096

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from tau2_logging.analysis.reader.column_cache import ColumnCache, FilesRead
-from tau2_logging.analysis.reader.event_store import LIMIT_BYTES, EventStore
 from tau2_logging.analysis.reader.file_reader import FileReader
-from tau2_logging.analysis.reader.line import FileCounts, Rejected
-from tau2_logging.analysis.reader.sources import STDIN
+from tau2_logging.analysis.reader.sources import STDIN, is_plain
 from tau2_logging.analysis.run_log import RunLog
+from tau2_logging.analysis.store.column_cache import ColumnCache, FilesRead
+from tau2_logging.analysis.store.event_store import LIMIT_BYTES, EventStore
+from tau2_logging.analysis.store.file_counts import FileCounts, Rejected
 from tau2_logging.errors import UserError
 
 LATEST, ALL, LATEST_OF_EACH = "latest", "all", "latest of each file"
@@ -25,7 +25,7 @@ def load_log(paths: str | Path | Iterable[str | Path], run: str | Sequence[str] 
     Raises UserError if a file is missing, no event is found, or the run is not in the files.
     """
     files = as_paths(paths)
-    cache = ColumnCache(files)
+    cache = ColumnCache(files, all(map(is_plain, files)))
     found = cache.load()
     if found is None:
         found = _read(files, limit_bytes, cache)

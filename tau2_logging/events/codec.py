@@ -8,8 +8,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 
 from tau2_logging.errors import CodecError
@@ -25,7 +26,8 @@ HEADER = re.compile(
 )
 """What every event starts with; a reader of mixed text searches for it."""
 
-_PAIR = re.compile(r' ([A-Za-z_][A-Za-z0-9_.]*)=("(?:[^"\\]|\\.)*"|[^\s"=\\]+)')
+_PAIR = re.compile(r' ([A-Za-z_][A-Za-z0-9_.]*)=(?:([^\s"=\\]+)|(?="))')
+_LITERAL = json.JSONDecoder()
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _RESERVED = frozenset(("task", "thread", "type"))
 
@@ -151,6 +153,20 @@ def decode(line: str) -> Event:
     header = HEADER.match(line)
     if header is None:
         raise CodecError("no event: expected '[LEVEL] YYYY-MM-DD HH:MM:SS.mmm task=... thread=... type=...'")
+    try:
+        return decode_at(line, header)
+    except ValueError as error:
+        raise CodecError(f"bad string literal: {error}") from error
+
+
+def decode_at(line: str, header: re.Match[str], text_of: Callable[[str], str] = clean) -> Event:
+    """Return the event that starts at a match of HEADER. Raises CodecError, and ValueError for a literal that is not JSON.
+
+    `text_of` is given the text of each field's literal, which may hold half of a surrogate pair.
+    """
+    level = header["level"]
+    if level not in LEVELS and not level.isdigit():
+        raise CodecError(f"unknown level {level}", 1)
     fields: dict[str, Value] = {}
     position = header.end()
     while position < len(line):
@@ -160,11 +176,11 @@ def decode(line: str) -> Event:
         name, token = pair.groups()
         if name in fields:
             raise CodecError(f"{name} stands twice", position)
-        fields[name] = decode_value(token, field_type(name))
-        position = pair.end()
-    level = header["level"]
-    if level not in LEVELS and not level.isdigit():
-        raise CodecError(f"unknown level {level}", 1)
+        if token is None:
+            text, position = _LITERAL.raw_decode(line, pair.end())
+            fields[name] = text_of(text)
+        else:
+            fields[name], position = decode_value(token, field_type(name)), pair.end()
     return Event(
         level=LEVELS[level] if level in LEVELS else int(level),
         time=header["time"],
@@ -175,4 +191,4 @@ def decode(line: str) -> Event:
     )
 
 
-__all__ = ["HEADER", "EventContext", "decode", "encode", "encode_in", "encode_parts", "event_of", "field_name"]
+__all__ = ["HEADER", "EventContext", "decode", "decode_at", "encode", "encode_in", "encode_parts", "event_of", "field_name"]

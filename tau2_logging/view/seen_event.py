@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
 
-from tau2_logging.analysis.reader.line import Line
+from tau2_logging.analysis.reader.legacy import Row
 from tau2_logging.analysis.reader.lines import read_line
 from tau2_logging.errors import CodecError
 from tau2_logging.events.logfmt import Value, decode_task
@@ -35,9 +35,8 @@ class SeenEvent:
 
     @cached_property
     def fields(self) -> Mapping[str, Value]:
-        """Every field of the line; none if it cannot be read."""
-        found = _whole(self.line)
-        return {} if found is None else found.fields
+        """What the line says, by column; nothing if it cannot be read."""
+        return {name: value for name, value in (_whole(self.line) or {}).items() if value is not None}
 
 
 def seen_event(line: bytes) -> SeenEvent | None:
@@ -57,19 +56,20 @@ def seen_event(line: bytes) -> SeenEvent | None:
 def _slowly(line: bytes) -> SeenEvent | None:
     """Return the same for a line whose names are quoted, or whose context is not complete."""
     found = _whole(line) if b" type=" in line else None
-    run = None if found is None else found.fields.get("run")
-    if found is None or run is None:
+    if found is None or found.get("run") is None:
         return None
-    domain, trial = found.fields.get("domain"), found.fields.get("trial", 0)
+    domain, task, trial = found.get("domain"), found["task"], found.get("trial", 0)
     simulation = None
-    if found.task is not None:
-        simulation = (str(domain or ""), found.task, trial if isinstance(trial, int) else 0)
-    return SeenEvent(found.type, found.time, str(run), None if domain is None else str(domain), simulation, line)
+    if task is not None:
+        simulation = (str(domain or ""), str(task), trial if isinstance(trial, int) else 0)
+    return SeenEvent(
+        str(found["type"]), str(found["time"]), str(found["run"]), None if domain is None else str(domain), simulation, line
+    )  # fmt: skip
 
 
-def _whole(line: bytes) -> Line | None:
+def _whole(line: bytes) -> Row | None:
     found = read_line(line.decode("utf-8", "replace"), True)
-    return found if isinstance(found, Line) else None
+    return found if isinstance(found, dict) else None
 
 
 @lru_cache(maxsize=4096)

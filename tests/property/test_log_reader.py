@@ -18,7 +18,7 @@ from pandas.testing import assert_frame_equal
 from benchmarks.generate_log import Plan, lines
 from tau2_logging.analysis import RunLog, load_log
 from tau2_logging.analysis.reader import block_reader
-from tau2_logging.analysis.reader.column_types import FIELD, META
+from tau2_logging.analysis.store.column_types import FIELD, META
 from tau2_logging.errors import CodecError, UserError
 from tau2_logging.events import FIELDS, KINDS, LEVELS, Event, canonical_fields, decode, encode
 from tau2_logging.events.fields import field_type

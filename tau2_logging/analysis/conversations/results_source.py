@@ -10,7 +10,7 @@ from typing import Any
 from tau2_logging.analysis.conversations.conversation import Told
 from tau2_logging.analysis.deep.reading.files.results_files import domain_of, history_length, shared_file, simulations_of
 from tau2_logging.analysis.deep.reading.messages import messages_of
-from tau2_logging.analysis.reader.line import Rejected
+from tau2_logging.analysis.store.file_counts import Rejected
 from tau2_logging.analysis.tables.voice.ticks import configured_tick_s
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from tau2_logging.analysis.measures.provenance import only_failed
-from tau2_logging.analysis.reader.column_types import row_file, row_line
+from tau2_logging.analysis.store.column_types import row_file, row_line
 from tau2_logging.analysis.tables.simulations import KEY, TIMED_TYPES, UNFINISHED
 from tau2_logging.events import MODEL_CALL_TYPES
 

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from tau2_logging.analysis.reader.block_reader import parse
-from tau2_logging.analysis.reader.column_types import Cell, is_text, row_number, typed_row
-from tau2_logging.analysis.reader.event_store import EventStore
-from tau2_logging.analysis.reader.line import FileCounts, Line, Rejected
-from tau2_logging.analysis.reader.lines import is_whole, not_utf8, read_line, rejected
+from tau2_logging.analysis.reader.legacy import Row
+from tau2_logging.analysis.reader.lines import is_whole, not_utf8, read_line
 from tau2_logging.analysis.reader.sources import blocks
+from tau2_logging.analysis.store.column_types import Cell, row_number, typed_row
+from tau2_logging.analysis.store.event_store import EventStore
+from tau2_logging.analysis.store.file_counts import FileCounts, Rejected, rejected
 
 MOST_REJECTED = 100_000
 """Lines that cannot be read are kept up to that many, and counted beyond."""
@@ -49,48 +50,47 @@ class FileReader:
         for type_, table in parsed.tables:
             self._store.add(type_, table)
             self._counts["events"] += len(table)
-        self._read_lines([(first + index, line) for index, line in parsed.left], ended=True)
+        self._read_lines((first + index, line) for index, line in parsed.left)
         if ended < len(block):
             self._counts["lines"] += 1
             self._read_lines([(self._counts["lines"], block[ended:])], ended=False)
 
-    def _read_lines(self, lines: Iterable[tuple[int, bytes]], ended: bool) -> None:
+    def _read_lines(self, lines: Iterable[tuple[int, bytes]], ended: bool = True) -> None:
         rows: dict[str, list[dict[str, Cell]]] = {}
         for number, data in lines:
-            self._read_line(number, data, ended, rows)
+            text = data.decode("utf-8", "replace")
+            found = read_line(text, self._events_only)
+            if isinstance(found, dict):
+                found = self._damage(found, data, ended) or found
+            if isinstance(found, dict):
+                rows.setdefault(str(found["type"]), []).append(self._cells(found, number, text))
+            elif found is not None:
+                self._refuse("rejected", number, found, text)
+            elif text.strip():
+                self._counts["other"] += 1
         for type_, of_type in rows.items():
             self._store.add_rows(type_, of_type)
 
-    def _read_line(self, number: int, data: bytes, ended: bool, rows: dict[str, list[dict[str, Cell]]]) -> None:
-        text = data.decode("utf-8", "replace")
-        found = read_line(text, self._events_only)
-        if isinstance(found, Line) and "\ufffd" in text and (place := not_utf8(data)) is not None:
-            found = f"not UTF-8 at byte {place + 1}"
-        if isinstance(found, Line) and not ended and not is_whole(found, [run for _, run, _, _ in self._store.first_events()]):
-            found = "cut short: the last line has no newline, and its end is missing"
-        if isinstance(found, Line) and not is_text(found.type):
-            found = "the type holds half of a character (a lone surrogate)"
-        if isinstance(found, Line):
-            self._counts["events"] += 1
-            row, reasons = typed_row(found)
-            for reason in reasons:
-                self._refuse("values", number, reason, text)
-            rows.setdefault(found.type, []).append(self._complete(row, number))
-        elif found is not None:
-            self._refuse("rejected", number, found, text)
-        elif text.strip():
-            self._counts["other"] += 1
+    def _damage(self, row: Row, data: bytes, ended: bool) -> str | None:
+        if (place := not_utf8(data)) is not None:
+            return f"not UTF-8 at byte {place + 1}"
+        if not ended and not is_whole(row, [run for _, run, _, _ in self._store.first_events()]):
+            return "cut short: the last line has no newline, and its end is missing"
+        return None
+
+    def _cells(self, row: Row, number: int, text: str) -> dict[str, Cell]:
+        """Return an event by column. The older runner says neither domain nor trial: the domain is in the name of its file, and it made
+        one trial.
+        """
+        cells, reasons = typed_row(row)
+        for reason in reasons:
+            self._refuse("values", number, reason, text)
+        self._counts["events"] += 1
+        if "run" not in cells:
+            cells = {"trial": 0, **({"domain": self._domain} if self._domain else {}), **cells}
+        return {**cells, "row": row_number(self._number, number)}
 
     def _refuse(self, what: str, number: int, reason: str, text: str) -> None:
         self._counts[what] += 1
         if len(self._refused) < MOST_REJECTED:
             self._refused.append(rejected(self._name, number, reason, text))
-
-    def _complete(self, row: dict[str, Cell], number: int) -> dict[str, Cell]:
-        """The older runner says neither domain nor trial: the domain is in the name of its file, and it made one trial."""
-        row["row"] = row_number(self._number, number)
-        if "run" not in row:
-            row.setdefault("trial", 0)
-            if self._domain is not None:
-                row.setdefault("domain", self._domain)
-        return row

@@ -7,12 +7,14 @@ run, no start time, and values that are written as they are, spaces included.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 
-from tau2_logging.analysis.reader.line import Line
+from tau2_logging.analysis.store.column_types import META, own_column
 from tau2_logging.errors import CodecError
 from tau2_logging.events.fields import field_type
 from tau2_logging.events.logfmt import Value, decode_value
+
+Row = dict[str, Value | None]
+"""What the event of a line says, by column; level, time, task (None for an event of the run), thread and type come first."""
 
 ALIASES = {
     "toolorchestra_vllm_infer_ms": "vllm_infer_ms",
@@ -34,18 +36,18 @@ _NEXT = re.compile(r" (?=[A-Za-z_][A-Za-z0-9_.]*=)")
 _TRUTH = {"True": True, "False": False}
 
 
-def legacy_line(text: str) -> Line | None:
-    """Return the event of a line whose values hold bare spaces; None for what is no event of the old runner."""
+def legacy_row(text: str) -> Row | None:
+    """Return what the event of a line says whose values hold bare spaces; None for what is no event of the old runner."""
     header = _HEADER.search(text)
     if header is None or " run=" in text or len(_HEADER.findall(text)) > 1:
         return None
-    fields: dict[str, Value] = {}
+    row: Row = {**header.groupdict(), "thread": int(header["thread"])}
     for pair in _NEXT.split(text[header.end() :].strip()):
         name, equals, value = pair.partition("=")
-        if not equals or not value or name in fields:
+        if not equals or not value or own_column(name) in row:
             return None
-        fields[name] = _value(value, field_type(name))
-    return Line(header["level"], header["time"], header["task"], int(header["thread"]), header["type"], fields)
+        row[own_column(name)] = _value(value, field_type(name))
+    return from_legacy(row)
 
 
 def _value(text: str, type_: str | None) -> Value:
@@ -55,12 +57,12 @@ def _value(text: str, type_: str | None) -> Value:
         return text
 
 
-def from_legacy(line: Line) -> Line:
-    """Return the line with today's names and values, if it is one of the old runner (it has no run); else the line itself."""
-    if "run" in line.fields:
-        return line
-    fields = {ALIASES.get(name, name): value for name, value in line.fields.items() if ALIASES.get(name) not in line.fields}
-    if line.type == "tool_call" and "tool" in fields and "function" not in fields:
-        fields["function"] = fields.pop("tool")
-    fields = {name: _TRUTH.get(value, value) if isinstance(value, str) else value for name, value in fields.items()}
-    return replace(line, task=None if line.task == "global" else line.task, fields=fields)
+def from_legacy(row: Row) -> Row:
+    """Return the row with today's names and values, if its event is one of the old runner (it has no run); else the row itself."""
+    if "run" in row:
+        return row
+    row = {ALIASES.get(name, name): value for name, value in row.items() if ALIASES.get(name) not in row}
+    if row["type"] == "tool_call" and "tool" in row and "function" not in row:
+        row["function"] = row.pop("tool")
+    row = {name: _TRUTH.get(value, value) if isinstance(value, str) and name not in META else value for name, value in row.items()}
+    return {**row, "task": None if row["task"] == "global" else row["task"]}

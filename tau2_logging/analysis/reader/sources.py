@@ -17,15 +17,22 @@ LONGEST_LINE = 256 << 20
 """A line that is longer is cut in pieces of that size, none of which is an event."""
 
 STDIN = "-"
-_GZIP, _ZSTD, _UTF_16 = b"\x1f\x8b", b"\x28\xb5\x2f\xfd", (b"\xff\xfe", b"\xfe\xff")
+_PLAIN, _GZIP, _ZSTD, _UTF_16 = "plain", "gzip", "zstd", "UTF-16"
 
 
 def is_plain(name: str) -> bool:
     """Return whether a file is read as it is: neither compressed nor standard input."""
-    if name == STDIN or name.endswith((".gz", ".zst", ".zstd")):
-        return False
+    return name != STDIN and _format(name) == _PLAIN
+
+
+def _format(name: str) -> str:
     with Path(name).open("rb") as file:
-        return not file.read(4).startswith((_GZIP, _ZSTD, *_UTF_16))
+        begin = file.read(8)
+    if name.endswith((".zst", ".zstd")) or begin.startswith(b"\x28\xb5\x2f\xfd"):
+        return _ZSTD
+    if begin.startswith((b"\xff\xfe", b"\xfe\xff")) or (len(begin) == 8 and (begin[::2] == bytes(4)) != (begin[1::2] == bytes(4))):
+        return _UTF_16
+    return _GZIP if name.endswith(".gz") or begin.startswith(b"\x1f\x8b") else _PLAIN
 
 
 def blocks(name: str, size: int = BLOCK_BYTES) -> Iterator[bytes]:
@@ -53,35 +60,26 @@ def _pieces(name: str, size: int) -> Iterator[bytes]:
     if name == STDIN:
         yield from iter(lambda: sys.stdin.buffer.read(size), b"")
         return
-    with Path(name).open("rb") as file:
-        begin = file.read(8)
-        file.seek(0)
-        if name.endswith((".zst", ".zstd")) or begin.startswith(_ZSTD):
-            yield from unpacked_zstd(file)
-        elif begin.startswith(_UTF_16) or (len(begin) == 8 and (begin[::2] == bytes(4)) != (begin[1::2] == bytes(4))):
-            raise UserError(
-                f"{name} is UTF-16, as PowerShell's `>` writes it; turn it into UTF-8: iconv -f UTF-16 -t UTF-8 {name} > utf8.log, or in "
-                f"PowerShell: Get-Content {name} | Set-Content -Encoding utf8 utf8.log"
-            )
-        else:
-            packed = name.endswith(".gz") or begin.startswith(_GZIP)
-            source = gzip.GzipFile(fileobj=file) if packed else file
-            yield from iter(lambda: source.read(size), b"")
+    format_ = _format(name)
+    if format_ == _UTF_16:
+        raise UserError(
+            f"{name} is UTF-16, as PowerShell's `>` writes it; turn it into UTF-8: iconv -f UTF-16 -t UTF-8 {name} > utf8.log, or in "
+            f"PowerShell: Get-Content {name} | Set-Content -Encoding utf8 utf8.log"
+        )
+    with gzip.open(name) if format_ == _GZIP else Path(name).open("rb") as file:
+        yield from unpacked_zstd(file) if format_ == _ZSTD else iter(lambda: file.read(size), b"")
 
 
-def unpacked_zstd(file: IO[bytes]) -> Iterator[bytes]:
+def unpacked_zstd(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
     """Yield the content of zstd frames. Raises ValueError if they are damaged or, which `zstandard.open` does not notice, cut off."""
     import zstandard
 
     frame: Any = None
-    while packed := file.read(_PACKED_BYTES):
-        while packed:
-            frame = frame or zstandard.ZstdDecompressor().decompressobj()
-            try:
-                yield frame.decompress(packed)
-            except zstandard.ZstdError as error:
-                raise ValueError(f"damaged zstd data: {error}") from error
-            packed = frame.unused_data
-            frame = None if frame.eof else frame
-    if frame is not None:
+    try:
+        while packed := (frame.unused_data if frame else b"") or file.read(_PACKED_BYTES):
+            frame = zstandard.ZstdDecompressor().decompressobj() if frame is None or frame.eof else frame
+            yield frame.decompress(packed)
+    except zstandard.ZstdError as error:
+        raise ValueError(f"damaged zstd data: {error}") from error
+    if frame is not None and not frame.eof:
         raise ValueError("the compressed data ends in the middle")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from tau2_logging.analysis.reader.line import Rejected
+from tau2_logging.analysis.store.file_counts import Rejected
 from tau2_logging.analysis.tables.lanes import pack
 from tau2_logging.events import MODEL_CALL_TYPES, SCHEMA_VERSION, level_of
 from tau2_logging.events.codec import encode_parts

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from tau2_logging.analysis.reader.column_types import column_kind, dtype_of, row_file, row_line
-from tau2_logging.analysis.reader.event_store import EventStore
+from tau2_logging.analysis.store.column_types import column_kind, dtype_of, row_file, row_line
+from tau2_logging.analysis.store.event_store import EventStore
 from tau2_logging.analysis.tables.frames import ROLE_OF_CALL, all_columns, decoded
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from tau2_logging.analysis.reader.event_store import EventStore
-from tau2_logging.analysis.reader.line import FileCounts, Rejected
+from tau2_logging.analysis.store.event_store import EventStore
+from tau2_logging.analysis.store.file_counts import FileCounts, Rejected
 from tau2_logging.analysis.tables.frames import frame
 from tau2_logging.soundness.audited_tasks import Audits
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from tau2_logging.analysis.reader.column_types import column_kind, dtype_of, row_file, row_line
-from tau2_logging.analysis.reader.event_store import EventStore
+from tau2_logging.analysis.store.column_types import column_kind, dtype_of, row_file, row_line
+from tau2_logging.analysis.store.event_store import EventStore
 from tau2_logging.analysis.tables.run_clock import KEY
 from tau2_logging.events import FIELDS
 from tau2_logging.events.logfmt import Value, decode_value

@@ -17,7 +17,7 @@ _REFUSALS = ("refusal", "content_filter")
 _NO_ACTS = ("text", "thinking", "redacted_thinking")
 _UNDER_WAY = ("queued", "in_progress")
 _MOST_TOKENS, _MOST_USD = 10**15, 10**9
-"""What the analysis takes for possible (`analysis/reader/column_types.py`)."""
+"""What the analysis takes for possible (`analysis/store/column_types.py`)."""
 _COUNTS = (
     ("", "prompt_tokens"), ("", "completion_tokens"), ("", "input_tokens"), ("", "output_tokens"), ("", "cache_read_input_tokens"),
     ("", "cache_creation_input_tokens"), ("cache_creation", "ephemeral_1h_input_tokens"), ("prompt_tokens_details", "cached_tokens"),

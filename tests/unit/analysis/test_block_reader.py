@@ -9,7 +9,7 @@ import pytest
 from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import load_log
 from tau2_logging.analysis.reader.block_reader import FEW, Parsed, parse
-from tau2_logging.analysis.reader.column_types import row_number
+from tau2_logging.analysis.store.column_types import row_number
 
 LINE = "[PROFILE] 2026-11-20 17:45:01.123 task=7 thread=1 type=my_event step=3 function=f error=false domain=d run=r\n"
 MANY = 2 * FEW

@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.generate_log import Plan, write_log
 from tau2_logging.analysis import RunLog, load_log
-from tau2_logging.analysis.reader import column_cache
 from tau2_logging.analysis.reader.file_reader import FileReader
+from tau2_logging.analysis.store import column_cache
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 LOGS = ("current/tau2_mock.log", "current/eval_mock.log", "legacy_1/tau2_retail.log", "legacy_2/eval_airline.log")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from tau2_logging.analysis.reader.event_store import EventStore
+from tau2_logging.analysis.store.event_store import EventStore
 
 
 def test_a_type_of_which_no_event_has_a_time_is_read_beside_others_that_have_one() -> None:

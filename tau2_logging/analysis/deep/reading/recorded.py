@@ -16,7 +16,7 @@ from tau2_logging.analysis.deep.reading.files.label_files import Label, read_lab
 from tau2_logging.analysis.deep.reading.files.reading_files import SavedReading, read_readings
 from tau2_logging.analysis.deep.reading.recorded_conversation import RecordedConversation
 from tau2_logging.analysis.measures.comparison.pooling import PER_RUN, RunIdentity, check_alike
-from tau2_logging.analysis.reader.line import Rejected
+from tau2_logging.analysis.store.file_counts import Rejected
 
 Row = dict[str, Any]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tau2_logging.analysis.deep.reading.files.results_files import SHOWN
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
-from tau2_logging.analysis.reader.column_types import is_text
-from tau2_logging.analysis.reader.line import Rejected
+from tau2_logging.analysis.store.column_types import is_text
+from tau2_logging.analysis.store.file_counts import Rejected
 from tau2_logging.errors import UserError
 from tau2_logging.events import ContextReductionEvent, CorrectionEvent, RejectedLine, StructuredEvent, ToolExecutionEvent, read_events
 

@@ -18,8 +18,7 @@ from tau2_logging.analysis.deep.reading.recorded_conversation import conversatio
 from tau2_logging.analysis.deep.reading.recorded_values import problem
 from tau2_logging.analysis.deep.reading.run_info import settings_of
 from tau2_logging.analysis.deep.tool_calls.argument_provenance import KnownTexts
-from tau2_logging.analysis.reader.line import Rejected
-from tau2_logging.analysis.reader.lines import rejected
+from tau2_logging.analysis.store.file_counts import Rejected, rejected
 from tau2_logging.analysis.tables.outcomes import named, recorded_ending
 from tau2_logging.errors import UserError
 from tau2_logging.events.argument_size import complexity_of

@@ -8,13 +8,13 @@ wide: they are to catch damage, not to judge a slow run.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timezone
 from functools import lru_cache
 from typing import Any
 
 import polars as pl
 
-from tau2_logging.analysis.reader.line import Line
 from tau2_logging.events.fields import field_type
 from tau2_logging.events.logfmt import Value, encode_value
 
@@ -108,17 +108,14 @@ def own_column(name: str) -> str:
     return name + FIELD if name in _TAKEN else name
 
 
-def typed_row(line: Line) -> tuple[dict[str, Cell], list[str]]:
-    """Return the columns an event fills, without row, file and line, and what was wrong with each value that is left out.
+def typed_row(said: Mapping[str, Value | None]) -> tuple[dict[str, Cell], list[str]]:
+    """Return the cells that an event fills, of what its line says by column, and what was wrong with each value that is left out.
 
     `time` is in ms since 1970 of the local clock.
     """
-    said: list[tuple[str, Value | None]] = [
-        ("level", line.level), ("type", line.type), ("task", line.task), ("thread", line.thread), ("time", line.time)
-    ]  # fmt: skip
     row: dict[str, Cell] = {}
     reasons = []
-    for name, value in (*said, *((own_column(name), value) for name, value in line.fields.items())):
+    for name, value in said.items():
         if value is None:
             continue
         cell = _fit(column_kind(name), value)

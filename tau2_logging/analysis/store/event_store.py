@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from tau2_logging.analysis.reader.column_types import Cell, dtype_of, row_file
+from tau2_logging.analysis.store.column_types import Cell, dtype_of, row_file
 
 LIMIT_BYTES = 256 << 20
 """Columns held in memory by default."""

@@ -1,23 +1,10 @@
-"""What a line of a log says, before it has columns, and how reading a file went."""
+"""How reading a file went."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from tau2_logging.events.logfmt import Value
-
-
-@dataclass(frozen=True)
-class Line:
-    """An event as a line says it; `level` by name, `task` None for an event of the run."""
-
-    level: str
-    time: str
-    task: str | None
-    thread: int
-    type: str
-    fields: Mapping[str, Value] = field(default_factory=dict)
+_SHOWN = 2000
 
 
 @dataclass(frozen=True)
@@ -28,6 +15,11 @@ class Rejected:
     line: int
     reason: str
     text: str
+
+
+def rejected(file: str, number: int, reason: str, text: str) -> Rejected:
+    """Return a refusal, its text cut to what the user reads."""
+    return Rejected(file, number, reason, text.rstrip("\r\n")[:_SHOWN])
 
 
 @dataclass(frozen=True)

@@ -22,9 +22,8 @@ from zipfile import BadZipFile, ZipFile
 
 import polars as pl
 
-from tau2_logging.analysis.reader.event_store import EventStore
-from tau2_logging.analysis.reader.line import FileCounts, Rejected
-from tau2_logging.analysis.reader.sources import is_plain
+from tau2_logging.analysis.store.event_store import EventStore
+from tau2_logging.analysis.store.file_counts import FileCounts, Rejected
 from tau2_logging.version import __version__
 
 VARIABLE = "TAU2_LOGGING_CACHE"
@@ -34,7 +33,7 @@ LEAST_BYTES = 20 << 20
 """Smaller logs are read in a moment."""
 
 MOST_ENTRIES = 8
-_CODE = ("*.py", "../../events/*.py")
+_CODE = ("*.py", "../reader/*.py", "../../events/*.py")
 _PIECE = 8 << 20
 _HEAD = "reading.json"
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, EOFError, NotImplementedError, BadZipFile, pl.exceptions.PolarsError)
@@ -50,11 +49,13 @@ class FilesRead:
 
 
 class ColumnCache:
-    """What was kept of some files. `takers` take what is read of each, so that an entry is of the bytes that were parsed."""
+    """What was kept of some files, none if they are not `plain`: compressed, or standard input. `takers` take what is read of each, so that
+    an entry is of the bytes that were parsed.
+    """
 
-    def __init__(self, files: Sequence[str]) -> None:
+    def __init__(self, files: Sequence[str], plain: bool) -> None:
         self._files = list(files)
-        self._folder = _folder(files)
+        self._folder = _folder(files) if plain else None
         self._digests = [sha256() for _ in files]
         self.takers: list[Callable[[bytes], object] | None] = [digest.update if self._folder else None for digest in self._digests]
 
@@ -125,7 +126,7 @@ class ColumnCache:
 def _folder(files: Sequence[str]) -> Path | None:
     """Return where entries are; None if there are to be none of these files."""
     told = os.environ.get(VARIABLE, "")
-    if told == "off" or not all(map(is_plain, files)) or sum(os.stat(name).st_size for name in files) < LEAST_BYTES:
+    if told == "off" or sum(os.stat(name).st_size for name in files) < LEAST_BYTES:
         return None
     with suppress(RuntimeError):  # no home
         return Path(told) if told else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tau2-logging" / "columns"
