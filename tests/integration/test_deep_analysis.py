@@ -266,7 +266,7 @@ def test_all_that_the_command_prints_fits_a_screen_of_30_lines(
 ) -> None:
     """With what was written and what to open, whose paths alone may be longer than a line."""
     monkeypatch.setenv("COLUMNS", str(width))
-    assert command("--log_dir", run, "--output_dir", tmp_path, "--format", "console", "json", "markdown") == 0
+    assert command("--log_dir", run, "--output_dir", tmp_path, "--format", "console", "csv") == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) <= 30
     assert max(len(line) for line in lines if str(tmp_path) not in line) <= width
