@@ -16,6 +16,7 @@ import pandas as pd
 from tau2_logging.analysis.deep.rate_table import rate_table
 from tau2_logging.analysis.deep.reading.merge import by_simulation, key_of
 from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, cluster_codes, filled, frame, records
+from tau2_logging.analysis.tables.keyed import kept
 from tau2_logging.statistics.intervals import Rate, rate_columns, rate_of
 
 COLUMNS = (
@@ -63,6 +64,7 @@ def differences(
     return found
 
 
+@kept
 def gold_actions(recorded: Recorded) -> pd.DataFrame:
     """Return one row for each reference action of each simulation whose calls are known.
 

@@ -32,6 +32,7 @@ class HasRuns(Protocol):
 
 P = ParamSpec("P")
 L = TypeVar("L", bound=HasRuns)
+S = TypeVar("S")
 T = TypeVar("T")
 Method = Callable[Concatenate[L, P], "pd.DataFrame"]
 
@@ -47,13 +48,13 @@ def each_run(method: Method[L, P]) -> Method[L, P]:
     return table
 
 
-def kept(method: Callable[Concatenate[L, P], T]) -> Callable[Concatenate[L, P], T]:
-    """Return a table, or other figures, that are made once for each log and arguments, since every report asks for them. Each caller gets
-    a copy of what can be copied, so that it may change it."""
+def kept(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[S, P], T]:
+    """Return a table, or other figures, that are made once for each log (or other source) and arguments, since every report asks for
+    them. Each caller gets a copy of what can be copied, so that it may change it."""
     signature = inspect.signature(method)
 
     @wraps(method)
-    def table(log: L, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def table(log: S, /, *args: P.args, **kwargs: P.kwargs) -> T:
         made, bound = _MADE.setdefault(log, {}), signature.bind(log, *args, **kwargs)
         bound.apply_defaults()
         key = (method, *map(id, bound.args[1:]))

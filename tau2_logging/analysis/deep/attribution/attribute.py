@@ -24,6 +24,7 @@ from tau2_logging.analysis.deep.attribution.rules import (
 from tau2_logging.analysis.deep.reading.merge import key_of, text_key
 from tau2_logging.analysis.deep.reading.recorded import RUN_KEY, Recorded, Row, frame
 from tau2_logging.analysis.deep.root_causes import evidence
+from tau2_logging.analysis.tables.keyed import kept
 from tau2_logging.events.secrets.masking import mask_text
 
 FAULT_RULES: tuple[FaultRule, ...] = (
@@ -57,6 +58,7 @@ def cases(recorded: Recorded) -> Iterator[FailedCase]:
         yield FailedCase(found, recorded.conversations.get(key_of(found.simulation)))
 
 
+@kept
 def attribution(recorded: Recorded) -> pd.DataFrame:
     """Return one row for each simulation that was not solved: fault, the message that shows it (index in the trajectory from 0), the
     rule, its precision as measured on labels, the second candidate's fault, a sentence, and what else would have saved it if `branch` has

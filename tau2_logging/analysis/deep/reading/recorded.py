@@ -62,9 +62,9 @@ class Rows:
             getattr(self, name).extend(getattr(other, name))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Recorded:
-    """The tables of some simulations.
+    """The tables of some simulations; equal to nothing but itself, so that what is made of it can be kept (`kept`).
 
     `simulations`: one row each; `reward` NaN if it was not evaluated, `parts` the reward by basis ({"DB": 1.0, ...}) or None,
     `checks` what the evaluator asserted ({"communicate": [[text, met], ...], "assertions": ..., "environment": ...}), `talk` whether
