@@ -30,8 +30,8 @@ from tau2_logging.analysis.run_log import RunLog
 from tau2_logging.browser import open_made
 from tau2_logging.deferred import deferred
 from tau2_logging.errors import Tau2LoggingError, UserError
+from tau2_logging.events.secrets.command_line import argv_words
 from tau2_logging.invocation import ANALYZE, COMPARE, as_given, command, from_here
-from tau2_logging.logger.content.command_line import argv_words
 from tau2_logging.soundness.audited_tasks import Audits, audits_named
 from tau2_logging.units import plural
 

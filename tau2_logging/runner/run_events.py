@@ -10,9 +10,9 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events import SCHEMA_VERSION
+from tau2_logging.events.secrets.command_line import masked_argv
 from tau2_logging.instrument import distribution_version
 from tau2_logging.logger.clock import utc_offset
-from tau2_logging.logger.content.command_line import masked_argv
 from tau2_logging.logger.event_logger import EventLogger
 from tau2_logging.runner.harness.tau2_harness import Tau2Harness
 from tau2_logging.runner.settings.config import RunConfig

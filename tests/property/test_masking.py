@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tau2_logging.events.secrets.command_line import masked_argv
 from tau2_logging.events.secrets.masking import MASK, is_secret_name, mask, mask_signed, mask_text, masked_json
-from tau2_logging.logger.content.command_line import masked_argv
 from tau2_logging.logger.content.sensitive import LEVELS, masked, masked_as_json, masked_text
 from tests.support.tokens import FORMS, NAMED, opaque, secrets_of, token
 

@@ -37,12 +37,14 @@ class EventStore:
         self._elsewhere: dict[str, list[pl.LazyFrame]] = {}
         self._columns: dict[str, dict[str, None]] = {}
         self._runs: dict[str, set[str]] = {}
+        self._firsts: dict[bool, list[tuple[int, str, int, int]]] = {}
         self._whole: EventStore | None = None  # whose temporary folder this reads
         self._folder: Path | None = None
         self.placed_by_time = False
 
     def add(self, type_: str, table: pl.DataFrame) -> None:
         """Append events of one type."""
+        self._firsts = {}
         self._added.setdefault(type_, []).append(table)
         self._columns.setdefault(type_, {}).update(dict.fromkeys(table.columns))
         self._runs.setdefault(type_, set()).update(table["run"].unique().cast(pl.String).fill_null("") if "run" in table.columns else ("",))
@@ -131,7 +133,11 @@ class EventStore:
 
     def first_events(self, by_file: bool = False) -> list[tuple[int, str, int, int]]:
         """Return (file, run, row, time in ms) of each run's first event, in order of appearance. By file: of each run in each file."""
-        file = row_file(pl.col("row")) if by_file else pl.lit(0, dtype=pl.Int64)
+        if by_file not in self._firsts:
+            self._firsts[by_file] = self._first_events(row_file(pl.col("row")) if by_file else pl.lit(0, dtype=pl.Int64))
+        return self._firsts[by_file]
+
+    def _first_events(self, file: pl.Expr) -> list[tuple[int, str, int, int]]:
         found = [pl.DataFrame(schema={"file": pl.Int64, "run": pl.String, "row": pl.Int64, "time": dtype_of("time")})]
         for table in (table for type_ in self.types() for table in self._parts(type_) if _present(table, ["run"])):
             runs = table.drop_nulls("run").group_by(file.alias("file"), "run")

@@ -10,7 +10,7 @@ from typing import Any
 
 from tau2_logging.errors import UserError
 from tau2_logging.events.call_arguments import masked_leaves
-from tau2_logging.logger.content.command_line import masked_expert
+from tau2_logging.events.secrets.command_line import masked_expert
 from tau2_logging.models.experts.expert_files import read_mapping
 from tau2_logging.models.experts.expert_model import PRICES, Expert
 

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from tau2_logging.events.call_arguments import MASK, is_secret_name, shown_address, shown_arguments
+from tau2_logging.events.secrets.command_line import masked_words
 from tau2_logging.events.secrets.masking import mask_text
-from tau2_logging.logger.content.command_line import masked_words
 from tau2_logging.runner.settings.config import ModelChoice, RunConfig
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tau2_logging.events.call_arguments import shown_address, shown_arguments
+from tau2_logging.events.secrets.command_line import masked_words
 from tau2_logging.events.secrets.masking import mask, mask_text
-from tau2_logging.logger.content.command_line import masked_words
 
 _ROLES = ("agent_model", "user_model", "judge_model")
 

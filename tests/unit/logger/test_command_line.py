@@ -10,8 +10,8 @@ import pytest
 from tau2_logging.cli import run_local
 from tau2_logging.errors import UserError
 from tau2_logging.events.call_arguments import shown_address, shown_arguments
+from tau2_logging.events.secrets.command_line import masked_argv, masked_expert, masked_words
 from tau2_logging.experiments.planning.plan_builder import own_arm
-from tau2_logging.logger.content.command_line import masked_argv, masked_expert, masked_words
 from tau2_logging.models.experts import parse_experts
 from tau2_logging.models.servers.server_settings import ModelServerSettings
 from tau2_logging.runner.settings.config import Arm, ModelChoice, RunConfig
