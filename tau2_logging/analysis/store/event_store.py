@@ -87,7 +87,7 @@ class EventStore:
 
     def _place_calls_without_start(self) -> None:
         """Give the older runner's calls a start: the time they were logged at, less their duration, since the first such start."""
-        starts = {type_: _first_start(self._parts(type_)) for type_ in self.types()}
+        starts = {type_: _first_start(self._parts(type_)) for type_ in self.types() if "" in self._runs[type_]}
         first = min((start for start in starts.values() if start is not None), default=None)
         self.placed_by_time = first is not None
         for type_ in (type_ for type_, start in starts.items() if start is not None):
