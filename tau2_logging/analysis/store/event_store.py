@@ -27,6 +27,11 @@ _SEPARATOR = "\x1f"
 """Between the parts of a task's name: no identifier holds it."""
 
 
+_LENGTHS = ("duration_ms", "total_duration_ms")
+_START_BY_TIME = pl.when(pl.col("run").is_null(), pl.col("start_ms").is_null()).then(pl.col("time").cast(pl.Int64) - pl.coalesce(*_LENGTHS))
+"""When calls without a run and a start started, in ms since 1970; null for all others."""
+
+
 class EventStore:
     """Tables of typed columns by type of event. Owns a temporary folder from the moment the limit is passed."""
 
@@ -87,25 +92,30 @@ class EventStore:
 
     def _place_calls_without_start(self) -> None:
         """Give the older runner's calls a start: the time they were logged at, less their duration, since the first such start."""
-        starts = {type_: _first_start(self._parts(type_)) for type_ in self.types() if "" in self._runs[type_]}
-        first = min((start for start in starts.values() if start is not None), default=None)
-        self.placed_by_time = first is not None
-        for type_ in (type_ for type_, start in starts.items() if start is not None):
-            self._elsewhere[type_] = [_placed(table, first) for table in self._parts(type_)]
+        parts = {type_: self._parts(type_, ("run", "time", "start_ms", *_LENGTHS)) for type_ in self.types() if "" in self._runs[type_]}
+        starts = {type_: _collected(pl.concat(table.select(_START_BY_TIME.min()) for table in parts[type_])) for type_ in parts}
+        found = {type_: start.to_series().min() for type_, start in starts.items() if start.to_series().count()}
+        self.placed_by_time = bool(found)
+        for type_ in found:
+            since_first = (_START_BY_TIME - min(found.values())).round(3)
+            self._elsewhere[type_] = [table.with_columns(start_ms=pl.coalesce("start_ms", since_first)) for table in parts[type_]]
             self._columns[type_]["start_ms"] = None
             self._held.pop(type_, None)
 
     def tables(self) -> Iterator[tuple[str, pl.DataFrame]]:
         """Yield each type of event with all of its columns."""
         for type_ in self.types():
-            yield type_, pl.concat(map(_collected, self._parts(type_)), how="diagonal").select(self.columns([type_]))
+            names = self.columns([type_])
+            yield type_, pl.concat(_collected(table.select(names)) for table in self._parts(type_, names))
 
     def without(self, simulations: Collection[tuple[str, str, str]]) -> EventStore:
         """Return the same events but those of these simulations, given as (run, domain, task)."""
         found, left_out = EventStore(self._limit), list(map(_SEPARATOR.join, simulations))
         found._whole, found._columns, found._runs = self, self._columns, self._runs
+        key = ("run", "domain", "task")
+        is_left_out = pl.concat_str(map(_as_text, key), separator=_SEPARATOR).is_in(left_out)
         for type_ in self.types():
-            found._elsewhere[type_] = [table.filter(~_task_key(table).is_in(left_out)) for table in self._parts(type_)]
+            found._elsewhere[type_] = [table.filter(~is_left_out) for table in self._parts(type_, key)]
         return found
 
     def types(self) -> list[str]:
@@ -125,11 +135,18 @@ class EventStore:
         `runs`: only theirs, those of no run for an empty name; all if there are none. `rows`: from the first to the last, both included.
         `where`: only events of which this is true. `of`: only events that have the values of a row of this table, joined with its columns.
         """
-        schema = {name: dtype_of(name) for name in dict.fromkeys(("row", "type", *columns))} | ({} if of is None else dict(of.schema))
-        parts = (_joined(_where(_between(table, rows), where), of) for type_ in types for table in self._parts_of(type_, runs))
-        tables = [_collected(table.select(_present(table, schema))) for table in parts]
-        found = pl.concat([pl.DataFrame(schema=schema), *tables], how="diagonal")
-        return _in_order(found)
+        names = dict.fromkeys(("row", "type", *columns))
+        schema = {name: dtype_of(name) for name in names} | ({} if of is None else dict(of.schema))
+        needed = {*names, *schema.keys() - {"place"}, *([] if where is None else where.meta.root_names())}
+        parts = [table for type_ in types for table in self._parts_of(type_, runs, needed)]
+        if rows is not None:
+            parts = [table.filter(pl.col("row").is_between(*rows)) for table in parts]
+        if where is not None:
+            parts = [table.filter(where) for table in parts]
+        if of is not None:  # `place` is the row of the table `of`, and no column of the log
+            keys = [name for name in of.columns if name != "place"]
+            parts = [table.join(of.lazy(), on=keys, how="inner", nulls_equal=True, maintain_order="left_right") for table in parts]
+        return _in_order(pl.concat([pl.DataFrame(schema=schema), *(_collected(table.select(list(schema))) for table in parts)]))
 
     def first_events(self, by_file: bool = False) -> list[tuple[int, str, int, int]]:
         """Return (file, run, row, time in ms) of each run's first event, in order of appearance. By file: of each run in each file."""
@@ -139,22 +156,23 @@ class EventStore:
 
     def _first_events(self, file: pl.Expr) -> list[tuple[int, str, int, int]]:
         found = [pl.DataFrame(schema={"file": pl.Int64, "run": pl.String, "row": pl.Int64, "time": dtype_of("time")})]
-        for table in (table for type_ in self.types() for table in self._parts(type_) if _present(table, ["run"])):
+        for table in (table for type_ in self.types() for table in self._parts(type_, ("run", "time"))):
             runs = table.drop_nulls("run").group_by(file.alias("file"), "run")
-            firsts = runs.agg(pl.col("row").min(), time=_column(table, "time").get(pl.col("row").arg_min()))
+            firsts = runs.agg(pl.col("row").min(), pl.col("time").get(pl.col("row").arg_min()))
             found.append(_collected(firsts.with_columns(pl.col("run").cast(pl.String))))
         first = pl.concat(found).sort("row").unique(["file", "run"], keep="first", maintain_order=True)
         return list(first.with_columns(pl.col("time").cast(pl.Int64).fill_null(_NO_TIME)).iter_rows())
 
-    def _parts(self, type_: str) -> list[pl.LazyFrame]:
+    def _parts(self, type_: str, names: Iterable[str] = ()) -> list[pl.LazyFrame]:
+        """Return the tables of a type; those of `names` that one of them has not are null."""
         here = (*self._held.get(type_, ()), *self._added.get(type_, ()))
-        return [*self._elsewhere.get(type_, ()), *(table.lazy() for table in here)]
+        return [_with(table, names) for table in (*self._elsewhere.get(type_, ()), *(table.lazy() for table in here))]
 
-    def _parts_of(self, type_: str, runs: Collection[str]) -> list[pl.LazyFrame]:
+    def _parts_of(self, type_: str, runs: Collection[str], names: Iterable[str]) -> list[pl.LazyFrame]:
         """Return the tables of a type, of some runs. Most logs hold one run, and then nothing has to be filtered."""
         if not runs or self._runs.get(type_, set()).issubset(runs):
-            return self._parts(type_)
-        return [table.filter(_as_text(table, "run").is_in(list(runs))) for table in self._parts(type_)]
+            return self._parts(type_, names)
+        return [table.filter(_as_text("run").is_in(list(runs))) for table in self._parts(type_, (*names, "run"))]
 
 
 def _in_order(table: pl.DataFrame) -> pl.DataFrame:
@@ -165,55 +183,10 @@ def _collected(table: pl.LazyFrame) -> pl.DataFrame:
     return table.collect(engine="in-memory")
 
 
-def _present(table: pl.LazyFrame, names: Iterable[str]) -> list[str]:
-    here = table.collect_schema().names()
-    return [name for name in names if name in here]
-
-
-def _column(table: pl.LazyFrame, name: str) -> pl.Expr:
-    return pl.col(name) if _present(table, [name]) else pl.lit(None, dtype=dtype_of(name))
-
-
-def _between(table: pl.LazyFrame, rows: tuple[int, int] | None) -> pl.LazyFrame:
-    return table if rows is None else table.filter(pl.col("row").is_between(*rows))
-
-
-def _where(table: pl.LazyFrame, where: pl.Expr | None) -> pl.LazyFrame:
-    return table if where is None else _with(table, where.meta.root_names()).filter(where)
-
-
-def _joined(table: pl.LazyFrame, of: pl.DataFrame | None) -> pl.LazyFrame:
-    """`place` is the row of the table `of`, and no column of the log."""
-    if of is None:
-        return table
-    keys = [name for name in of.columns if name != "place"]
-    return _with(table, keys).join(of.lazy(), on=keys, how="inner", nulls_equal=True, maintain_order="left_right")
-
-
 def _with(table: pl.LazyFrame, names: Iterable[str]) -> pl.LazyFrame:
-    here = _present(table, names)
-    return table.with_columns(_column(table, name).alias(name) for name in names if name not in here)
+    here = table.collect_schema().names()
+    return table.with_columns(pl.lit(None, dtype=dtype_of(name)).alias(name) for name in set(names).difference(here))
 
 
-def _as_text(table: pl.LazyFrame, name: str) -> pl.Expr:
-    return _column(table, name).cast(pl.String).fill_null("")
-
-
-def _task_key(table: pl.LazyFrame) -> pl.Expr:
-    return pl.concat_str([_as_text(table, name) for name in ("run", "domain", "task")], separator=_SEPARATOR)
-
-
-def _start_by_time(table: pl.LazyFrame) -> pl.Expr:
-    """Return when calls without a run and a start started, in ms since 1970; null for all others."""
-    length = pl.coalesce(_column(table, "duration_ms"), _column(table, "total_duration_ms"))
-    unplaced = _column(table, "run").is_null() & _column(table, "start_ms").is_null()
-    return pl.when(unplaced).then(_column(table, "time").cast(pl.Int64) - length)
-
-
-def _first_start(tables: Iterable[pl.LazyFrame]) -> float | None:
-    found = [_collected(table.select(_start_by_time(table).min())).item() for table in tables]
-    return min((start for start in found if start is not None), default=None)
-
-
-def _placed(table: pl.LazyFrame, first: float | None) -> pl.LazyFrame:
-    return table.with_columns(start_ms=pl.coalesce(_column(table, "start_ms"), (_start_by_time(table) - first).round(3)))
+def _as_text(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.String).fill_null("")
