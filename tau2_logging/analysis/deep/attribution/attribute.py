@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from tau2_logging.analysis.deep.attribution.accusation import TASK, UNKNOWN, USER, Accusation, FaultRule
+from tau2_logging.analysis.deep.attribution.accusation import TASK, UNKNOWN, Accusation, FaultRule
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
 from tau2_logging.analysis.deep.attribution.precision import measured_on, precision_of
 from tau2_logging.analysis.deep.attribution.rules import (
@@ -41,6 +41,9 @@ FAULT_RULES: tuple[FaultRule, ...] = (
     *agent_rules.RULES,
 )
 """In the order in which they are asked."""
+
+_WITHOUT_REFERENCE = ("hung up before the agent could act", "left while the agent was asking", "withheld what the scenario says")
+"""Faults of the user that do not depend on which values the reference has: they show also if the reference is wrong."""
 
 COLUMNS = (*RUN_KEY, "fault", "turn", "rule", "precision", "second", "measured_on", "sentence", "measured")
 
@@ -77,9 +80,9 @@ def attribution_table(recorded: Recorded) -> pd.DataFrame:
 
 
 def _decisive(found: list[Accusation]) -> Accusation:
-    """Return the first accusation; if task and user would each have cost the reward alone, that which the conversation shows first."""
+    """Return the first accusation; but of a task that is at fault and a user that left or withheld something, what is shown first."""
     first = found[0]
-    both = [one for one in found if one.rule.fault in (TASK, USER) and one.shown.turn is not None]
+    both = [one for one in found if (one is first or one.rule.name in _WITHOUT_REFERENCE) and one.shown.turn is not None]
     return min(both, key=lambda one: one.shown.turn or 0) if first.rule.fault == TASK and first in both else first
 
 

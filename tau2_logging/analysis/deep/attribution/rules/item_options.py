@@ -30,6 +30,12 @@ def names_of_items(case: FailedCase, order: str) -> dict[str, str]:
     return {}
 
 
+def ordered_items(case: FailedCase) -> set[str]:
+    """Return the items of every order that was read."""
+    orders = (value["items"] for value in _objects(case) if "order_id" in value and isinstance(value.get("items"), list))
+    return {str(item.get("item_id")) for items in orders for item in items}
+
+
 def _objects(case: FailedCase) -> Iterator[Mapping[str, Any]]:
     for message in case.messages:
         if message.role == "tool" and '"item_id"' in message.text:

@@ -13,7 +13,7 @@ from typing import Any
 
 from tau2_logging.analysis.deep.attribution.accusation import TASK, FaultRule, Shown
 from tau2_logging.analysis.deep.attribution.failed_case import DECLINES, FailedCase, call_failed, named_things, says_yes
-from tau2_logging.analysis.deep.attribution.rules.item_options import Options, options_of_items, says, swapped
+from tau2_logging.analysis.deep.attribution.rules.item_options import Options, options_of_items, ordered_items, says, swapped
 from tau2_logging.analysis.deep.attribution.rules.reservation_policy import forbidden_reference
 from tau2_logging.analysis.deep.attribution.rules.user_rules import left_undone
 from tau2_logging.analysis.deep.attribution.rules.value_words import words_of
@@ -83,21 +83,22 @@ def _open_variant(case: FailedCase) -> Shown | None:
     if not case.lost_state or case.unconfirmed or not case.scenario or _RANKS.search(case.scenario) or case.extra_beyond(case.missing):
         return None
     options, found = options_of_items(case), None
+    had = [options[item] for item in ordered_items(case) if item in options]
     for call in case.extra:
         near = [action for action in case.missing if action.get("nearest_position") == call["position"] and action.get("same_tool")]
         changes = [pair for action in near for pair in swapped(action, call)]
-        olds = [options.get(str(item), {}) for item in (call["arguments"] or {}).get("item_ids") or ()]
-        if not changes or not all(_fit_alike(case, options.get(mine, {}), options.get(its, {}), olds) for mine, its in changes):
+        if not changes or not all(_fit_alike(case, options.get(mine, {}), options.get(its, {}), had) for mine, its in changes):
             return None
         found = Shown(call["turn"], f"{changes[0][0]} and {changes[0][1]} fit what the scenario says, the reference has one")
     return found
 
 
-def _fit_alike(case: FailedCase, wanted: Options, given: Options, olds: Sequence[Options]) -> bool:
-    """Return whether two variants differ, and only in what neither the scenario names nor an old item has."""
+def _fit_alike(case: FailedCase, wanted: Options, given: Options, had: Sequence[Options]) -> bool:
+    """Return whether two variants differ, and only in what neither the scenario names nor another one that the customer ordered has."""
     differing = [name for name in wanted if wanted[name] != given.get(name)]
     named = [value for name in differing for value in (name.split()[0], wanted[name], given.get(name, "")) if says(case.scenario, value)]
-    return bool(given and differing) and not named and not any(old.get(name) == wanted[name] for old in olds for name in differing)
+    kept = any(old[name] == wanted[name] for old in had if old.keys() == wanted.keys() for name in differing)
+    return bool(given and differing) and not named and not kept
 
 
 def _paid_without_change(case: FailedCase) -> Shown | None:

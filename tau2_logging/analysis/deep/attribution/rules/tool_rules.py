@@ -6,7 +6,7 @@ import json
 import re
 
 from tau2_logging.analysis.deep.attribution.accusation import TOOLS, FaultRule, Shown
-from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, may_write, only_reads
+from tau2_logging.analysis.deep.attribution.failed_case import FailedCase, call_failed, may_write, named_things, only_reads
 from tau2_logging.analysis.deep.reading.recorded import Row
 
 _BROKEN = re.compile(
@@ -33,6 +33,20 @@ def _error(call: Row) -> str:
 
 def _is_broken(call: Row) -> bool:
     return bool(_BROKEN.search(_error(call)))
+
+
+def _unreadable(case: FailedCase) -> Shown | None:
+    """What a missing reference write is done to could not be read: every read of it broke, and the agent had tried again."""
+    for action in () if case.extra else case.missing:
+        names = named_things(action["wanted"])
+        reads = [call for call in case.evidence.calls if only_reads(call["tool"], call["tool_type"]) and _is_about(call, names)]
+        if len(reads) > 1 and all(call_failed(call) and _is_broken(call) for call in reads):
+            return Shown(reads[-1]["turn"], f"{sorted(names)[0]} could not be read: {_error(reads[-1])[:120]}")
+    return None
+
+
+def _is_about(call: Row, names: set[str]) -> bool:
+    return bool(named_things(call["arguments"] or {}) & names)
 
 
 def _contradicts(case: FailedCase) -> Shown | None:
@@ -81,5 +95,6 @@ ON_PURPOSE = FaultRule("fault on purpose", TOOLS, "what `--tool-faults` did to c
 
 RULES = (
     FaultRule("tool broke", TOOLS, "errors of reference calls", _broke),
+    FaultRule("what was needed could not be read", TOOLS, "errors of reads, missing reference writes", _unreadable),
     FaultRule("results contradict each other", TOOLS, "results of equal reads", _contradicts),
 )

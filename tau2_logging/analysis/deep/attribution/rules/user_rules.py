@@ -52,6 +52,8 @@ _REFUSES = re.compile(
     r"|\b(rather|prefer) not\b",
     re.IGNORECASE,
 )
+_OF_A_THING = re.compile(r"\b(order|reservation|confirmation|booking)\b", re.IGNORECASE)
+_OF_ITSELF = re.compile(r"\b(user|account|e-?mail|name|zip|address|phone)\b", re.IGNORECASE)
 _WILL_NOT = re.compile(
     r"\b(would(n'?t| not)|prefer not|rather not|not going|don'?t want|do not want) (to )?(say|tell|share|give|provide)\b"
     r"|\b(rather|prefer) not\b",
@@ -256,6 +258,8 @@ def _has_not(case: FailedCase, message: SaidMessage) -> bool:
     looked_up = [call for call in calls if str(call["tool"]).startswith(_WHO)]
     if not _REFUSES.search(message.text) or any(not call_failed(call) for call in looked_up):
         return False
+    if _OF_A_THING.search(message.text) and not _OF_ITSELF.search(message.text):
+        return False  # who it is it was not asked then
     before = [call for call in calls if call["turn"] < message.index]
     return not calls or (bool(looked_up) and looked_up[0] in before and not any(call["tool"] == TRANSFER_TOOL for call in before))
 
