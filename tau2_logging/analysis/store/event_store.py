@@ -52,15 +52,13 @@ class EventStore:
         self._firsts = {}
         self._added.setdefault(type_, []).append(table)
         self._columns.setdefault(type_, {}).update(dict.fromkeys(table.columns))
-        self._runs.setdefault(type_, set()).update(table["run"].unique().cast(pl.String).fill_null("") if "run" in table.columns else ("",))
         self._bytes += int(table.estimated_size())
         if self._bytes > self._limit:
             self._spill()
 
     def add_rows(self, type_: str, rows: Sequence[Mapping[str, Cell]]) -> None:
         """Append events given one by one, as `typed_row` makes them."""
-        names = dict.fromkeys(name for row in rows for name in row)
-        self.add(type_, pl.DataFrame([pl.Series(name, [row.get(name) for row in rows], dtype=dtype_of(name)) for name in names]))
+        self.add(type_, pl.DataFrame(rows, {name: dtype_of(name) for row in rows for name in row}))
 
     def _spill(self) -> None:
         """Move the columns that are in memory to files."""
@@ -81,7 +79,9 @@ class EventStore:
         while self._added:
             type_, tables = self._added.popitem()
             held = self._held.setdefault(type_, [])
-            held.append(_in_order(pl.concat(tables, how="diagonal")))
+            held.append(table := _in_order(pl.concat(tables, how="diagonal")))
+            runs = table["run"].unique().cast(pl.String).fill_null("") if "run" in table.columns else ("",)
+            self._runs.setdefault(type_, set()).update(runs)
             if len(held) > _MOST_PARTS:
                 held[:] = [pl.concat(held, how="diagonal", rechunk=True)]
 
