@@ -6,8 +6,10 @@ Only argparse is imported here, so that --help answers at once; everything else 
 from __future__ import annotations
 
 import argparse
+import gc
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 
 from tau2_logging.command_parser import CommandParser
 from tau2_logging.invocation import ANALYZE, command, program
@@ -186,7 +188,19 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
 def _analyze(args: argparse.Namespace, arguments: Sequence[str]) -> int:
     from tau2_logging.cli.analyze_steps import analyze
 
-    return analyze(args, arguments)
+    with nullcontext() if args.follow else _few_collections():
+        return analyze(args, arguments)
+
+
+@contextmanager
+def _few_collections() -> Iterator[None]:
+    """Search for garbage in cycles only among what is new: all that is old, millions of objects of a large log, is in use until the end."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, 50, 1_000)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -33,6 +34,13 @@ analyze = partial(in_process, analyze_timing.main)
 def analyze_as_a_person(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-W", "error", str(ROOT / "analyze_timing_from_tau2_log.py"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=LONG_S, check=False)
+
+
+def test_the_garbage_collector_is_as_it_was_after_the_command(tmp_path: Path) -> None:
+    before = gc.get_threshold()
+    assert analyze(tmp_path / "missing.log").returncode == 2
+    assert analyze(GOLDEN / "current" / "tau2_mock.log", "--output_dir", tmp_path, *FIGURES).returncode == 0
+    assert (gc.get_threshold(), gc.isenabled()) == (before, True)
 
 
 @pytest.fixture(scope="module")

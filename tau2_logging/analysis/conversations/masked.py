@@ -30,8 +30,9 @@ def _may_hold_secret(conversation: Conversation) -> bool:
     for name in _TOLD:
         _gather(getattr(conversation, name), texts, names)
     for turn in conversation.turns:
-        for said in (turn, *turn.calls):
-            _gather(list(vars(said).values()), texts, names)
+        _gather((turn.who, turn.text, turn.heard), texts, names)
+        for call in turn.calls:
+            _gather((call.tool, call.arguments, call.result), texts, names)
     return any(map(may_name_secret, names)) or has_sign("\n".join(texts))
 
 

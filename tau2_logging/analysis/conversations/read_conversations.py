@@ -145,7 +145,7 @@ class ConversationReader:
 
     @cached_property
     def _evidence(self) -> dict[Key, Any]:
-        return {key_of(found.simulation): found for found in evidence(self.analysis.recorded)}
+        return {key_of(found.simulation): found for found in evidence(self.analysis.recorded, self._gold)}
 
     @cached_property
     def _said(self) -> dict[Key, RecordedConversation]:
@@ -154,9 +154,13 @@ class ConversationReader:
     @cached_property
     def _actions(self) -> dict[Key, list[dict[str, Any]]]:
         found: dict[Key, list[dict[str, Any]]] = {}
-        for row in records(gold_actions(self.analysis.recorded)):
+        for row in self._gold:
             found.setdefault(key_of(row), []).append(row)
         return found
+
+    @cached_property
+    def _gold(self) -> list[dict[str, Any]]:
+        return records(gold_actions(self.analysis.recorded))
 
 
 def _why(reward: Any) -> str:

@@ -27,7 +27,7 @@ _OF_TURNS = {*_TYPES["assistant"], *_TYPES["user"], _TOOL}
 
 def key_of(row: Mapping[str, Any]) -> Key:
     """Return the simulation of a row of the log or of the recording."""
-    run, domain, task, trial = ("" if pd.isna(row.get(name)) else row[name] for name in ("run", "domain", "task", "trial"))
+    run, domain, task, trial = ("" if (value := row.get(name)) is None or value is pd.NA or value != value else value for name in KEY)
     return str(run), str(domain), str(task), str(int(trial)) if trial != "" else "0"
 
 

@@ -10,6 +10,8 @@ from typing import Any
 from tau2_logging.analysis.conversations.conversation import Told, ToolCall, Turn
 from tau2_logging.analysis.deep.reading.messages import failed, flat, moment
 
+_as_text = json.JSONEncoder(sort_keys=True, default=str).encode
+
 
 def turns_of(told: Told) -> list[Turn]:
     """Return the turns of a simulation, with the times and tokens that its messages hold themselves."""
@@ -31,7 +33,7 @@ def turns_of(told: Told) -> list[Turn]:
         turns.append(turn)
         for call, use in zip(_calls(message), turn.calls, strict=True):
             waiting[str(call.get("id"))].append(use)
-            same = f"{use.tool} {json.dumps(use.arguments, sort_keys=True, default=str)}"
+            same = f"{use.tool} {_as_text(use.arguments)}"
             seen[same] += 1
             use.times = seen[same]
     return turns

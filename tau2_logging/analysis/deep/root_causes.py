@@ -7,7 +7,7 @@ its steps ran out also lacks actions, but the circle is the reason.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -227,10 +227,11 @@ def root_causes(recorded: Recorded) -> pd.DataFrame:
     return frame(rows, COLUMNS).astype({"reward": float})
 
 
-def evidence(recorded: Recorded) -> Iterator[Evidence]:
-    """Yield what is known of each simulation that was not solved, or not scored."""
+def evidence(recorded: Recorded, gold: Iterable[Row] | None = None) -> Iterator[Evidence]:
+    """Yield what is known of each simulation that was not solved, or not scored. `gold`: the rows of `gold_actions`, if they are there."""
     good = solved(recorded.simulations).eq(True)
-    calls, actions = by_simulation(records(recorded.calls)), by_simulation(records(gold_actions(recorded)))
+    calls = by_simulation(records(recorded.calls))
+    actions = by_simulation(records(gold_actions(recorded)) if gold is None else gold)
     circles = {key_of(row): row for row in reversed(records(loops(recorded)))}
     spare = _spare_actions(records(recorded.simulations[good]), actions)
     for row in records(recorded.simulations[~good]):

@@ -94,15 +94,19 @@ def _on_one_lane(row: list[int], start: list[int], end: list[int], rank: list[in
             stack, current, begun = [], mine, len(marks)
         elif mine == left:
             continue
-        fitted = _fit(stack, starts, ends, rank, i)
-        if fitted is None:
-            left = mine
-            crowded.append(mine)
-            del marks[begun:], stack[:]
-            continue
-        depth, starts[i], ends[i] = fitted
-        marks += [~j for j in reversed(stack[depth:])]
-        del stack[depth:]
+        while stack and ends[stack[-1]] <= start[i]:
+            marks.append(~stack.pop())
+        outer = stack[-1] if stack else i
+        if outer != i and not (rank[outer] < rank[i] and starts[outer] <= start[i] and end[i] <= ends[outer]):  # most do, as they are
+            fitted = _fit(stack, starts, ends, rank, i)
+            if fitted is None:
+                left = mine
+                crowded.append(mine)
+                del marks[begun:], stack[:]
+                continue
+            depth, starts[i], ends[i] = fitted
+            marks += [~j for j in reversed(stack[depth:])]
+            del stack[depth:]
         stack.append(i)
         marks.append(i)
     return starts, ends, [*marks, *(~j for j in reversed(stack))], crowded

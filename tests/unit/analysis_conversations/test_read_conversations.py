@@ -132,6 +132,28 @@ def test_credentials_in_a_file_that_was_written_without_masking_are_masked(tmp_p
     assert keys[0] in (tmp_path / "results.json").read_text()
 
 
+def test_a_page_says_what_the_deep_analysis_says_though_less_is_read_for_it(tmp_path: Path) -> None:
+    """Causes, faults and conversations of solved simulations, failed ones, and ones that were not scored, of one task and of several."""
+    tasks = [recordings.task(name, recordings.action("cancel", order="#2"), recordings.action("refund", to="card")) for name in "789"]
+    calls = [
+        recordings.call("cancel", error=REFUSED, order="#1"),
+        recordings.call("cancel", order="#2"),
+        recordings.call("refund", to="card"),
+    ]
+    cut = [
+        (task, trial, calls[trial % 3 : 1 + trial // 2], reward)
+        for task in "789"
+        for trial, reward in enumerate((1.0, 0.0, 0.0, None, 1.0))
+    ]
+    cut.append(("10", 0, calls, 0.0))
+    data = recordings.results(tasks, [recordings.simulation(*one) for one in cut], policy="Be kind.")
+    log, _ = load_results([recordings.write(tmp_path / "results.json", data)])
+    lean, whole = ConversationReader(log), ConversationReader(log, LogAnalyzer.of_log(log))
+    assert list(lean.conversations()) == list(whole.conversations())
+    assert (lean.causes(), lean.faults()) == (whole.causes(), whole.faults())
+    assert len(set(lean.causes().values())) > 1
+
+
 def test_messages_without_any_time_are_read(tmp_path: Path) -> None:
     data = results_data()
     for message in data["simulations"][0]["messages"]:

@@ -114,11 +114,12 @@ def run_names(paths: Iterable[Path]) -> dict[Path, str]:
 def read(files: Files, log: RunLog | None = None, timed: bool = True) -> Recorded:
     """Read and combine everything. Raises UserError if there is no simulation in it.
 
-    Without `timed` neither `replies` nor how long calls took is read of simulations that a results file tells: causes need neither.
+    Without `timed`, of simulations that a results file tells, neither `replies`, how long calls took, nor their arguments' size and origin
+    is read, nor what was said in those that were solved: causes need none of it.
     """
     results, logs, events = Rows(), Rows(), Rows()
     for path, run in run_names(files.results).items():
-        results.add(read_results(path, run))
+        results.add(read_results(path, run, timed))
     for path in dict.fromkeys(path.resolve() for path in files.checkpoints):
         results.add(read_checkpoint(path))
     for path in dict.fromkeys(path.resolve() for path in files.events):

@@ -47,7 +47,7 @@ def combined(results: Rows, logs: Rows, events: Rows) -> Rows:
 
 def key_of(row: Row) -> Key:
     """Return the key of a row's simulation."""
-    return tuple(row.get(name) for name in RUN_KEY)
+    return row.get("run"), row.get("domain"), row.get("task"), row.get("trial")  # RUN_KEY; a loop takes three times as long
 
 
 def text_key(row: Row) -> tuple[str, str, str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -55,25 +55,41 @@ REVIEWS = ("review", "user_only_review", "hallucination_check", "auth_classifica
 """What tau2 v1 may have been asked to say of a simulation itself."""
 
 
+@dataclass(frozen=True)
+class TaskText:
+    """What the conversations of one task share; see RecordedConversation."""
+
+    scenario: str = ""
+    statements: tuple[str, ...] | None = None
+    hash: str | None = None
+
+
+def text_of(tasks: Sequence[Mapping[str, Any]]) -> TaskText:
+    """Return the text of a task, or of those that a simulation may be of if the file mixes them up."""
+    scenario = "\n".join(map(scenario_of, tasks))
+    if len(tasks) != 1:
+        return TaskText(scenario)
+    statements = tuple(map(str, (tasks[0].get("evaluation_criteria") or {}).get("nl_assertions") or ()))
+    return TaskText(scenario, statements, task_hash(tasks[0]))
+
+
 def conversation_of(
-    key: Mapping[str, Any], simulation: Mapping[str, Any], messages: Iterable[Message], policy: str, tasks: Iterable[Mapping[str, Any]]
+    key: Mapping[str, Any], simulation: Mapping[str, Any], messages: Iterable[Message], policy: str = "", task: TaskText = TaskText()
 ) -> RecordedConversation:
-    """Return the conversation of tau2's SimulationRun. `tasks`: the one it is of, or those it may be of if the file mixes them up."""
+    """Return the conversation of tau2's SimulationRun."""
     reward = simulation.get("reward_info") or {}
     whole = not is_solved(reward.get("reward") or 0.0)
-    about = list(tasks)
-    statements = [tuple(map(str, (task.get("evaluation_criteria") or {}).get("nl_assertions") or ())) for task in about]
     return RecordedConversation(
         str(key["run"]), str(key["domain"]), str(key["task"]), int(key["trial"]),
         tuple(_said(index, message, whole) for index, message in enumerate(messages)),
-        "\n".join(scenario_of(task) for task in about),
+        task.scenario,
         policy,
         tuple(reward.get("nl_assertions") or ()),
-        len(statements[0]) if len(statements) == 1 else None,
-        statements[0] if len(statements) == 1 else (),
+        None if task.statements is None else len(task.statements),
+        task.statements or (),
         str((reward.get("info") or {}).get("note") or ""),
         {name: simulation[name] for name in REVIEWS if simulation.get(name)},
-        task_hash(about[0]) if len(about) == 1 else None,
+        task.hash,
     )  # fmt: skip
 
 

@@ -84,10 +84,10 @@ def chain(log: LogData) -> pd.DataFrame:
 
 def _links(table: pd.DataFrame) -> pd.DataFrame:
     last = table.loc[table["until_ms"].idxmax()]
-    kept, begin = [last.name], float(last["at_ms"])
+    kept, begin = {last.name: None}, float(last["at_ms"])
     same = table[table["slot"] == last["slot"]].sort_values("until_ms", ascending=False, kind="stable")
     for place, start, end in zip(same.index, same["at_ms"], same["until_ms"], strict=True):
         if end <= begin + 1.0 and place not in kept:
-            kept.append(place)
+            kept[place] = None
             begin = start
-    return table.loc[kept[::-1]]
+    return table.loc[list(kept)[::-1]]

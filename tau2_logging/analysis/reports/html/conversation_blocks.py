@@ -59,20 +59,18 @@ _TELLING = ("error", "met", "full")
 """Fields whose False says something."""
 
 
-_PLAIN = (str, int, bool, type(None))
+_PLAIN = frozenset((str, int, bool, type(None)))
 
 
 def without_blanks(value: Any) -> Any:
     """Return a value without the fields that are None, false or empty; of a dataclass its fields."""
-    if type(value) in _PLAIN:
-        return value
     if isinstance(value, list | tuple):
-        return [without_blanks(item) for item in value]
+        return [item if type(item) in _PLAIN else without_blanks(item) for item in value]
     fields = value if isinstance(value, dict) else vars(value) if is_dataclass(value) else None
     if fields is None:
         return exact(value)
     return {
-        name: exact(item) if name in _EXACT else without_blanks(item)
+        name: item if type(item) in _PLAIN else exact(item) if name in _EXACT else without_blanks(item)
         for name, item in fields.items()
         if not (item is None or item == [] or (item is False and name not in _TELLING))
     }

@@ -14,7 +14,7 @@ from tau2_logging.analysis.deep.reading.files.trajectories import SUFFIX as TRAJ
 from tau2_logging.analysis.deep.reading.files.trajectories import holds_trajectories, is_trajectory, results_of
 from tau2_logging.analysis.deep.reading.messages import failed, flat, messages_of, moment, ticks_of
 from tau2_logging.analysis.deep.reading.recorded import Row, Rows
-from tau2_logging.analysis.deep.reading.recorded_conversation import conversation_of
+from tau2_logging.analysis.deep.reading.recorded_conversation import TaskText, conversation_of, text_of
 from tau2_logging.analysis.deep.reading.recorded_values import problem
 from tau2_logging.analysis.deep.reading.run_info import settings_of
 from tau2_logging.analysis.deep.tool_calls.argument_provenance import KnownTexts
@@ -24,6 +24,7 @@ from tau2_logging.errors import UserError
 from tau2_logging.events.argument_size import complexity_of
 from tau2_logging.events.logfmt import whole_json
 from tau2_logging.events.task_hash import task_hash
+from tau2_logging.statistics.score import is_solved
 
 RUN_FILE = "run.json"
 """Lies in the folder of a run of ours."""
@@ -44,11 +45,11 @@ _CHECKS: dict[str, tuple[str, Callable[[Mapping[str, Any]], Any]]] = {
 }
 
 
-def read_results(path: Path, run: str) -> Rows:
-    """Return the rows of a results file, told as of that run. Raises UserError if it is none."""
+def read_results(path: Path, run: str, timed: bool = True) -> Rows:
+    """Return the rows of a results file, told as of that run; `timed`: see `inputs.read`. Raises UserError if it is none."""
     data = with_measured_tools(path, shared_file(path))
     try:
-        return _rows(data, path, run)
+        return _rows(data, path, run, timed)
     except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise UserError(f"{path} is not a readable results file of tau2: {type(error).__name__}: {error}") from error
 
@@ -116,7 +117,7 @@ def read_json(path: Path) -> Any:
         raise UserError(f"{path} is not JSON: {error}; was it cut short?") from error
 
 
-def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
+def _rows(data: Mapping[str, Any], path: Path, run: str, timed: bool) -> Rows:
     environment = data["info"].get("environment_info") or {}
     domain, policy = domain_of(path, data), environment.get("policy") or ""
     rows = Rows(settings=[{"run": run, **settings_of(data["info"])}])
@@ -124,17 +125,22 @@ def _rows(data: Mapping[str, Any], path: Path, run: str) -> Rows:
         rows.gold += list(gold_rows(run, domain, task))
         rows.tasks.append({"run": run, "domain": domain, "task": str(task["id"]), "task_hash": task_hash(task)})
     tasks = {str(task["id"]): task for task in data["tasks"]}
+    texts: dict[tuple[int, ...], TaskText] = {}
+    none: dict[str, Any] = {}
     found = list(simulations_of(data, path, rows.refused))
     mixed = number_mixed_up(found, tasks) > 0
     for task, trial, simulation in found:
         key = {"run": run, "domain": domain, "task": task, "trial": trial}
-        about = tasks.get(task, {})
+        about = tasks.get(task, none)
         one = Rows()
         try:
-            add_simulation(one, key, simulation, policy, about.get("ticket") or "", history_length(about))
+            add_simulation(one, key, simulation, policy, about.get("ticket") or "", history_length(about), timed)
             checked = one.simulations[0]["action_checks"] = _checks_of_another(simulation, about, mixed)
             meant = [about] if checked is None else _tasks_with(checked, tasks.values())
-            one.conversations.append(conversation_of(key, simulation, messages_of(simulation), policy, meant))
+            if timed or not is_solved(one.simulations[0]["reward"] or 0.0):
+                number = tuple(map(id, meant))
+                text = texts.get(number) or texts.setdefault(number, text_of(meant))
+                one.conversations.append(conversation_of(key, simulation, messages_of(simulation), policy, text))
             rows.add(one)
         except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             rows.refused.append(Rejected(str(path), 0, f"simulation of task {task}: {type(error).__name__}: {error}", ""))
@@ -194,7 +200,7 @@ def read_checkpoint(path: Path) -> Rows:
         if row.get("simulation"):
             key = {"run": path.resolve().parent.name, "domain": row["domain"], "task": task, "trial": trial}
             add_simulation(rows, key, row["simulation"])
-            rows.conversations.append(conversation_of(key, row["simulation"], messages_of(row["simulation"]), "", ()))
+            rows.conversations.append(conversation_of(key, row["simulation"], messages_of(row["simulation"])))
     return rows
 
 
@@ -320,8 +326,10 @@ def _tasks_with(checked: Sequence[Row], tasks: Iterable[Mapping[str, Any]]) -> l
     return [task for task in tasks if wanted == [(row["action_id"], row["tool"], row["arguments"]) for row in gold_rows("", "", task)]]
 
 
-def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: str = "", ticket: str = "", history: int = 0) -> None:
-    """The rows of tau2's SimulationRun, whose first `history` messages were there before it started."""
+def add_simulation(
+    rows: Rows, key: Row, simulation: Mapping[str, Any], policy: str = "", ticket: str = "", history: int = 0, timed: bool = True
+) -> None:
+    """The rows of tau2's SimulationRun, whose first `history` messages were there before it started. `timed`: see `inputs.read`."""
     reward = simulation.get("reward_info") or {}
     termination = simulation.get("termination_reason")
     status, given = recorded_ending(termination, reward.get("reward"))
@@ -333,12 +341,12 @@ def add_simulation(rows: Rows, key: Row, simulation: Mapping[str, Any], policy: 
         "user_cost_usd": simulation.get("user_cost"), "parts": reward.get("reward_breakdown"), "checks": _checks(reward),
         "talk": bool(messages or ticks_of(simulation)), "ended_in": (reward.get("info") or {}).get("note"),
     })  # fmt: skip
-    timed = list(_timed(messages, began))
-    heard: KnownTexts | None = KnownTexts(policy, ticket)
+    told = list(_timed(messages, began))
+    heard = KnownTexts(policy, ticket) if timed else None
     if not simulation.get("messages"):  # spoken: when a tool began to work is not known, nor what was said
-        timed, heard = [(turn, message, at, None) for turn, message, at, _ in timed], None
-    rows.replies += [{**key, **reply} for reply in _replies(timed[history:]) if heard is not None]
-    calls = [{**key, **call, "history": call["turn"] < history} for call in _calls(timed, heard)]
+        told, heard = [(turn, message, at, None) for turn, message, at, _ in told], None
+    rows.replies += [{**key, **reply} for reply in _replies(told[history:])] if heard is not None else []
+    calls = [{**key, **call, "history": call["turn"] < history} for call in _calls(told, heard, timed)]
     before = sum(call["history"] for call in calls)
     rows.calls += [{**call, "position": place - before} for place, call in enumerate(calls)]
 
@@ -371,9 +379,11 @@ def _replies(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float |
         }  # fmt: skip
 
 
-def _calls(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]], known: KnownTexts | None) -> Iterator[Row]:
+def _calls(
+    timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | None]], known: KnownTexts | None, sized: bool
+) -> Iterator[Row]:
     """Yield calls in the order of their results: a call without a result was never executed. `known`: None if nobody knows what was
-    said."""
+    said, or asks. `sized`: with the size of their arguments."""
     waiting: dict[str, deque[Row]] = defaultdict(deque)
     for turn, message, at, took in timed:
         if message.get("role") == "tool":
@@ -384,7 +394,7 @@ def _calls(timed: Iterable[tuple[int, Mapping[str, Any], float | None, float | N
             yield {**call, "error": error, "error_text": text if error else None, "result": (text or "")[:SHOWN],
                    "at_s": at, "gap_ms": took, "duration_ms": duration_ms, "turn": call.get("turn", turn)}  # fmt: skip
         for call in message.get("tool_calls") or ():
-            waiting[str(call.get("id"))].append(_call(call, message, turn, known))
+            waiting[str(call.get("id"))].append(_call(call, message, turn, known, sized))
         if known is not None:
             known.read(message.get("content"))
 
@@ -393,13 +403,13 @@ def _orphan(message: Mapping[str, Any]) -> Row:
     return {"call_id": message.get("id"), "requestor": message.get("requestor") or "assistant", "tool": "unknown", "arguments": None}
 
 
-def _call(call: Mapping[str, Any], message: Mapping[str, Any], turn: int, known: KnownTexts | None) -> Row:
+def _call(call: Mapping[str, Any], message: Mapping[str, Any], turn: int, known: KnownTexts | None, sized: bool) -> Row:
     arguments = call.get("arguments")
     arguments = arguments if isinstance(arguments, dict) else {}
     return {
         "turn": turn, "call_id": call.get("id"), "requestor": call.get("requestor") or message.get("role"), "tool": call["name"],
-        "arguments": arguments, "argument_count": len(arguments), "argument_bytes": size_of(arguments),
-        "complexity": complexity_of(arguments),
+        "arguments": arguments, "argument_count": len(arguments), "argument_bytes": size_of(arguments) if sized else None,
+        "complexity": complexity_of(arguments) if sized else None,
         "seen": None if known is None else known.holds(arguments),
         "prompt_tokens": (message.get("usage") or {}).get("prompt_tokens"),
     }  # fmt: skip
