@@ -45,8 +45,9 @@ def blocks(name: str, size: int = BLOCK_BYTES) -> Iterator[bytes]:
         for piece in _pieces(name, size):
             end = piece.rfind(b"\n") + 1
             if end or len(rest) >= LONGEST_LINE:
-                yield b"".join((rest, memoryview(piece)[:end]))
-                rest = piece[end:]
+                block, rest = b"".join((rest, memoryview(piece)[:end])), piece[end:]
+                del piece  # not held beside the block
+                yield block
             else:
                 rest += piece
     except (OSError, EOFError, ValueError, zlib.error) as error:
