@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -12,19 +13,26 @@ from tau2_logging.events.secrets.masking import has_sign, mask, mask_text, may_n
 _TOLD = ("task", "reference", "parts", "changes", "cause", "fault", "measured", "missing")
 _text = lru_cache(maxsize=64)(mask_text)
 """A policy and the texts of a task come with each simulation of theirs."""
+_may_name = lru_cache(maxsize=4096)(may_name_secret)
+
+Search = Callable[[str], bool]
 
 
-def masked(conversation: Conversation) -> Conversation:
-    """Return the same with everything that looks like a credential, or that a name makes one, as `***`. Nearly all hold none, which one
-    look at all of their texts together says."""
+def search() -> Search:
+    """Return `has_sign` for many conversations: tasks, results and sentences come again, and each is searched once."""
+    return lru_cache(maxsize=20_000)(has_sign)
+
+
+def masked(conversation: Conversation, has_sign: Search = has_sign) -> Conversation:
+    """Return the same with everything that looks like a credential, or that a name makes one, as `***`. Nearly all hold none."""
     policy = None if conversation.policy is None else _text(conversation.policy)
-    if not _may_hold_secret(conversation):
+    if not _may_hold_secret(conversation, has_sign):
         return replace(conversation, policy=policy)
     known: dict[str, Any] = {name: mask(getattr(conversation, name)) for name in _TOLD}
     return replace(conversation, turns=[_turn(turn) for turn in conversation.turns], policy=policy, **known)
 
 
-def _may_hold_secret(conversation: Conversation) -> bool:
+def _may_hold_secret(conversation: Conversation, has_sign: Search) -> bool:
     texts: list[str] = []
     names: set[str] = set()
     for name in _TOLD:
@@ -33,7 +41,7 @@ def _may_hold_secret(conversation: Conversation) -> bool:
         _gather((turn.who, turn.text, turn.heard), texts, names)
         for call in turn.calls:
             _gather((call.tool, call.arguments, call.result), texts, names)
-    return any(map(may_name_secret, names)) or has_sign("\n".join(texts))
+    return any(map(_may_name, names)) or any(map(has_sign, texts))
 
 
 def _gather(value: Any, texts: list[str], names: set[str]) -> None:
@@ -42,11 +50,13 @@ def _gather(value: Any, texts: list[str], names: set[str]) -> None:
         texts.append(value)
     elif isinstance(value, dict):
         names.update(map(str, value))
-        for item in value.values():
-            _gather(item, texts, names)
+        _gather(list(value.values()), texts, names)
     elif isinstance(value, list | tuple):
         for item in value:
-            _gather(item, texts, names)
+            if type(item) is str:
+                texts.append(item)
+            elif item is not None:
+                _gather(item, texts, names)
 
 
 def _turn(turn: Turn) -> Turn:

@@ -12,7 +12,7 @@ from tau2_logging.analysis.conversations.conversation import Conversation, Key, 
 from tau2_logging.analysis.conversations.database_changes import changes_in
 from tau2_logging.analysis.conversations.eval_source import told_by_eval
 from tau2_logging.analysis.conversations.fault_shown import fault_in
-from tau2_logging.analysis.conversations.masked import masked
+from tau2_logging.analysis.conversations.masked import masked, search
 from tau2_logging.analysis.conversations.measured_turns import measured_in
 from tau2_logging.analysis.conversations.payloads import told_by_payloads
 from tau2_logging.analysis.conversations.reference import cause_in, reference_of
@@ -81,12 +81,12 @@ class ConversationReader:
         """Yield one conversation after the other; each simulation once, from the source that tells most of it. `only`: those of these."""
         if self.is_empty:
             return
-        calls = CallsBySimulation(self.log)
+        calls, has_sign = CallsBySimulation(self.log), search()
         for told in self._told(set(calls.begins) if only is None else only):
             turns = turns_of(told)
             spoken = any(turn.audio_at_ms is not None for turn in turns)
             clocked = spoken or set_clock(turns, calls.of(told.key), calls.begins[told.key])
-            yield masked(self._conversation(told, turns, clocked))
+            yield masked(self._conversation(told, turns, clocked), has_sign)
 
     def _told(self, wanted: set[Key]) -> Iterator[Told]:
         left = set(wanted)

@@ -44,7 +44,7 @@ class CallsBySimulation:
         begins = np.array([self.begins.get(key, np.inf) for key in keys], dtype=float)
         counts = np.flatnonzero(~(starts < begins[number]))
         order = counts[np.lexsort((np.nan_to_num(starts[counts]), number[counts]))]
-        self._columns = [table[name].to_numpy(dtype=object, na_value=None)[order] for name in _OF_CALL]
+        self._columns = [table[name].to_numpy(dtype=object, na_value=None)[order].tolist() for name in _OF_CALL]
         edges = np.searchsorted(number[order], np.arange(len(keys) + 1)).tolist()
         self._places: defaultdict[Key, list[slice]] = defaultdict(list)
         for key, low, high in zip(keys, edges, edges[1:], strict=False):
@@ -53,7 +53,7 @@ class CallsBySimulation:
     def of(self, key: Key) -> list[Call]:
         """Return the calls of a simulation: _OF_CALL, None if absent."""
         places = self._places.get(key, ())
-        rows = [row for place in places for row in zip(*(column[place].tolist() for column in self._columns), strict=True)]
+        rows = [row for place in places for row in zip(*(column[place] for column in self._columns), strict=True)]
         calls = [dict(zip(_OF_CALL, row, strict=True)) for row in rows]
         return calls if len(places) < 2 else sorted(calls, key=lambda call: call["start_ms"] or 0.0)
 

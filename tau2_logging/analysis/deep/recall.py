@@ -36,6 +36,7 @@ COLUMNS = (
     "differing",
     "nearest_position",
 )
+_OF_CALL = [*RUN_KEY, "position", "tool", "arguments", "error"]
 
 
 def matches(tool: str, arguments: Mapping[str, Any], compare: Iterable[str] | None, call: Row) -> bool:
@@ -72,7 +73,7 @@ def gold_actions(recorded: Recorded) -> pd.DataFrame:
     not made, `nearest` is the call of the same tool with the fewest differing arguments, the earliest of equals (of another tool there is
     none: `same_tool` is false), `differing` says how: {argument: [missing|extra|different, wanted, given]}.
     """
-    calls = by_simulation([*records(recorded.history), *records(recorded.calls)])
+    calls = by_simulation(row for table in (recorded.history, recorded.calls) for row in records(table[_OF_CALL]))
     known = recorded.simulations[recorded.simulations["talk"].astype(bool)]
     wanted: dict[tuple[Any, Any], list[Row]] = {}
     for row in records(recorded.gold):

@@ -31,6 +31,11 @@ def label(row: Any, several_domains: bool = True) -> str:
     return " ".join(parts)
 
 
+def labels(rows: pd.DataFrame) -> list[str]:
+    """Return `label` of each row, without its domain."""
+    return [label(row, False) for row in rows[["task", "trial", "attempt", "counted"]].itertuples()]
+
+
 def ended_badly(rows: pd.DataFrame) -> Any:
     """Return rows with an error, a timeout, no end, or no full reward, as an array of truths."""
     return (rows["status"].isin(STATUSES) | (pd.to_numeric(rows["reward"], errors="coerce") < 1)).to_numpy(dtype=bool)

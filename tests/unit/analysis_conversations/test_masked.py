@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tau2_logging.analysis.conversations.conversation import Conversation, ToolCall, Turn
-from tau2_logging.analysis.conversations.masked import masked
+from tau2_logging.analysis.conversations.masked import masked, search
 from tests.support.tokens import FORMS, NAMED, opaque, secrets_of, token
 
 Placed = Callable[[Any], dict[str, Any]]
@@ -37,6 +37,16 @@ def test_a_credential_is_masked_wherever_it_stands(place: Placed) -> None:
         assert [part for part in secrets_of(fake) if part in shown(fake, place)] == []
     for template in NAMED:
         assert opaque(1) not in shown(template.format(opaque(1)).replace('"', "'"), place)
+
+
+@pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
+def test_the_search_that_spares_the_masking_changes_nothing(place: Placed) -> None:
+    """Masked is what it is if every text is masked, whether each is searched, or each distinct one once."""
+    once = search()
+    for secret in ("a plain word", *(token(form, 1) for form in FORMS), *(template.format(opaque(1)) for template in NAMED)):
+        conversation = Conversation(("run", "retail", "7", "0"), "run", **({"turns": []} | place(secret)))
+        always = masked(conversation, lambda text: True)
+        assert masked(conversation, once) == masked(conversation, once) == masked(conversation) == always
 
 
 def test_a_value_that_only_its_name_makes_a_credential_is_masked() -> None:

@@ -204,8 +204,8 @@ def records(table: pd.DataFrame) -> list[Row]:
 
 def in_order(table: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
     """Sort by keys that may be text, numbers or absent."""
-    columns = [[_sortable(value) for value in table[name]] for name in keys]
-    places = sorted(range(len(table)), key=lambda at: [column[at] for column in columns])
+    found = list(zip(*([_sortable(value) for value in table[name]] for name in keys), strict=True))
+    places = sorted(range(len(table)), key=found.__getitem__)
     return table.iloc[places].reset_index(drop=True)
 
 

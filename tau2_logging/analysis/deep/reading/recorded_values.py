@@ -50,8 +50,8 @@ def _call_problems(calls: Any) -> Iterator[str]:
 
 def _numbers(found: Mapping[str, Any], names: Iterable[str]) -> Iterator[str]:
     for name in names:
-        if not _is_number(found.get(name)):
-            yield f"{name} is {_shown(found.get(name))}, not a number that a run can have"
+        if (value := found.get(name)) is not None and not _is_number(value):
+            yield f"{name} is {_shown(value)}, not a number that a run can have"
 
 
 def _is_number(value: object, least: float = 0.0) -> bool:

@@ -65,7 +65,9 @@ def loops(recorded: Recorded) -> pd.DataFrame:
 
     Calls whose arguments are not known are not compared.
     """
-    known = records(recorded.calls[recorded.calls["arguments"].notna()])
+    known = records(
+        recorded.calls.loc[recorded.calls["arguments"].notna(), [*RUN_KEY, "requestor", "tool", "arguments", "error", "error_text"]]
+    )
     ended = {key_of(row): {name: row[name] for name in ("termination", "reward")} for row in records(recorded.simulations)}
     sides: defaultdict[tuple[Any, ...], list[Row]] = defaultdict(list)
     for row in known:

@@ -6,11 +6,11 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from tau2_logging.analysis.conversations.conversation import Conversation, Key
+from tau2_logging.analysis.conversations.conversation import Conversation, Key, ToolCall, Turn
 from tau2_logging.analysis.conversations.read_conversations import NOT_RECORDED, ConversationReader
 from tau2_logging.analysis.conversations.turn_times import key_of
 from tau2_logging.analysis.reports.html.run_data import MOST_SIMULATIONS
@@ -59,14 +59,15 @@ _TELLING = ("error", "met", "full")
 """Fields whose False says something."""
 
 
+_PARTS = (Turn, ToolCall, Conversation)
 _PLAIN = frozenset((str, int, bool, type(None)))
 
 
 def without_blanks(value: Any) -> Any:
-    """Return a value without the fields that are None, false or empty; of a dataclass its fields."""
+    """Return a value without the fields that are None, false or empty; of a part of a conversation its fields."""
     if isinstance(value, list | tuple):
         return [item if type(item) in _PLAIN else without_blanks(item) for item in value]
-    fields = value if isinstance(value, dict) else vars(value) if is_dataclass(value) else None
+    fields = value if isinstance(value, dict) else vars(value) if isinstance(value, _PARTS) else None
     if fields is None:
         return exact(value)
     return {

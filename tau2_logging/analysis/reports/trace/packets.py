@@ -11,7 +11,7 @@ import pandas as pd
 
 from tau2_logging.analysis.reports.pictures.palette import ROLE_LABELS
 from tau2_logging.analysis.reports.trace.protobuf import Bytes, Messages, doubles, message, varint, varints
-from tau2_logging.analysis.timeline.queries import causes, label
+from tau2_logging.analysis.timeline.queries import causes, labels
 from tau2_logging.analysis.timeline.slices import CALL, SIMULATION, STEP, Slices
 from tau2_logging.analysis.timeline.timeline import EXCLUSIVE_ROLES, Timeline
 from tau2_logging.events.roles import TOKEN_FIELDS
@@ -85,7 +85,7 @@ class Tables:
         self.names, self.categories, self.keys, self.texts = _Names(), _Names(), _Names(), _Names()
         rows = timeline.rows.assign(calls_left_out=left_out.reindex(timeline.rows["row"]).astype("Int64").to_numpy())
         steps, calls = timeline.steps, timeline.calls
-        titles = [f"task {label(row, False)}" for row in rows.itertuples()]
+        titles = [f"task {name}" for name in labels(rows)]
         self.heads = {
             SIMULATION: self._heads(rows, titles, ["simulation"] * len(rows), (*OUTCOME, "calls_left_out")),
             STEP: self._heads(steps, _step_names(steps), ["step"] * len(steps), STEP_DETAILS),
