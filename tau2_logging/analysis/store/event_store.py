@@ -16,7 +16,7 @@ import polars as pl
 
 from tau2_logging.analysis.store.column_types import Cell, dtype_of, row_file
 
-LIMIT_BYTES = 256 << 20
+LIMIT_BYTES = 128 << 20
 """Columns held in memory by default."""
 
 _MOST_PARTS = 16
