@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,13 +104,14 @@ def test_a_full_disk_is_one_line_and_resume_finishes(tmp_path: Path) -> None:
 
 def in_mid_run(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object], after: int = 5) -> None:
     """Do something when so many simulations have ended and been kept."""
-    append, kept = Checkpoint.append, []
+    append, kept, one_at_a_time = Checkpoint.append, [], threading.Lock()
 
     def appended(self: Checkpoint, row: Row) -> None:
-        append(self, row)
-        kept.extend([row] * (row.status != PLAYED))
-        if len(kept) == after and row.status != PLAYED:
-            act()
+        with one_at_a_time:  # no other simulation is kept before it is done
+            append(self, row)
+            kept.extend([row] * (row.status != PLAYED))
+            if len(kept) == after and row.status != PLAYED:
+                act()
 
     monkeypatch.setattr(Checkpoint, "append", appended)
 
