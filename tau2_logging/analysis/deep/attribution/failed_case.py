@@ -147,6 +147,11 @@ class FailedCase:
         return self.lost_only(*STATE_PARTS, "NL_ASSERTION", "COMMUNICATE") and bool(self.lost & STATE_PARTS) and sums
 
     @cached_property
+    def missing_of_user(self) -> list[Row]:
+        """Reference actions of the user that were not made."""
+        return [action for action in self.reference if action["requestor"] == "user" and not action["made"]]
+
+    @cached_property
     def missing(self) -> list[Row]:
         """Reference actions of the agent that write and were not made, or were refused every time."""
         actions = (action for action in self.evidence.actions if action["index"] not in self.evidence.spare)

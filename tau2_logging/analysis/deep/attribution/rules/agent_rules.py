@@ -128,7 +128,7 @@ def _gave_up(case: FailedCase) -> Shown | None:
 
 def _handed_over(case: FailedCase) -> Shown | None:
     """The agent hands over to a human what it could have done: the reference does not, and the customer had not asked for one."""
-    due = case.missing or [action for action in case.reference if action["requestor"] == "user" and not action["made"]]
+    due = case.missing or case.missing_of_user
     if not due or case.said is None or any(action["tool"] == TRANSFER_TOOL for action in case.evidence.actions):
         return None
     at = next((call["turn"] for call in case.evidence.calls if call["tool"] == TRANSFER_TOOL and not call_failed(call)), None)

@@ -7,7 +7,6 @@ from itertools import pairwise
 
 from tau2_logging.analysis.deep.attribution.accusation import USER, FaultRule, Shown
 from tau2_logging.analysis.deep.attribution.failed_case import FailedCase
-from tau2_logging.analysis.deep.reading.recorded import Row
 
 _TO_DO = re.compile(r"\b(check|look at|turn|toggle|swipe|tap|open|go to|restart|reboot|run|settings?|try)\b", re.IGNORECASE)
 """What an agent says that wants something done on a device."""
@@ -20,23 +19,18 @@ _CLAIMS = re.compile(
 
 def _used_no_tool(case: FailedCase) -> Shown | None:
     """Asked again and again to do something on its device, the user never calls one of its tools."""
-    if not _due(case) or case.extra or any(call["requestor"] == "user" for call in case.evidence.calls):
+    if not case.missing_of_user or case.extra or any(call["requestor"] == "user" for call in case.evidence.calls):
         return None
     spoken = [message for message in case.messages if message.text and message.role in ("user", "assistant")]
     asked = [one for before, one in pairwise(spoken) if one.role == "user" and _TO_DO.search(before.text)]
     return Shown(asked[-1].index, f"asked {len(asked)} times, the user never uses one of its tools") if len(asked) >= _OFTEN else None
 
 
-def _due(case: FailedCase) -> list[Row]:
-    """Return the reference actions of the user that were not made."""
-    return [action for action in case.reference if action["requestor"] == "user" and not action["made"]]
-
-
 def _claimed(case: FailedCase) -> Shown | None:
     """Asked for it, the user says that a setting is as it should be, having neither changed it nor looked at it."""
-    if case.missing or not _due(case):
+    if case.missing or not case.missing_of_user:
         return None
-    for what in (str(action["tool"]).split("_")[1] for action in _due(case) if "_" in str(action["tool"])):
+    for what in (str(action["tool"]).split("_")[1] for action in case.missing_of_user if "_" in str(action["tool"])):
         spoken = [message for message in case.messages if what in message.text.casefold()]
         claim = next((one for one in spoken if one.role == "user" and _CLAIMS.search(one.text)), None)
         before = [one for one in spoken if claim is not None and one.index < claim.index]
