@@ -67,7 +67,7 @@ def spoken(
 def conversations(table: Path, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield (what is expected, title, results file) of each conversation of a kind in a table.
 
-    A table begins with `@NAME text` lines, whose text stands for the name below it. A conversation has the head `# kind expected:
+    Lines `@NAME text` at the top define names for texts. A conversation starts with `# kind expected:
     title`, then, if they are not as in the first one, `scenario`, `reference` (one line each, or `none`), `policy` and `with` (fields of
     the reward), and its messages: `U:` and `A:` what is said, `>` and `user>` a call with its result.
     """
